@@ -1,0 +1,157 @@
+"""Redis: how it is reached, how a script is run, and what its errors mean to a producer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from llamaq.errors import BrokerUnavailable
+from llamaq.scripts import Script
+
+CONNECT_TIMEOUT_SECONDS = 5
+ANSWER_TIMEOUT_SECONDS = 15
+_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a script, before anyone has sent it: the sync and the async client send the same."""
+
+    script: Script
+    args: Sequence[str | bytes | int | float]
+    keys: Sequence[str] = ()
+
+    @property
+    def command(self) -> list[Any]:
+        """What EVALSHA takes."""
+        return [self.script.sha, len(self.keys), *self.keys, *self.args]
+
+
+# redis-py types each answer as every answer that some setting could bring, so a typed client would need a cast at each
+# call; the scripts' headers are what tells.
+Client = Any
+
+
+def connect(url: str, *, binary: bool = False) -> Client:
+    """A pooled client. It connects on first use; a lost connection is made again: every script may be sent twice."""
+    retry = Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=not binary,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        health_check_interval=30,
+        retry=retry,
+    )
+
+
+def connect_async(url: str) -> Client:
+    """The same for asyncio."""
+    retry = AsyncRetry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
+    return redis.asyncio.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        health_check_interval=30,
+        retry=retry,
+    )
+
+
+def run(client: Client, call: Call) -> Any:
+    """Run a script; Redis forgets its scripts at a restart, so one it does not know is loaded and run again."""
+    try:
+        return client.evalsha(*call.command)
+    except NoScriptError:
+        client.script_load(call.script.text)
+        return client.evalsha(*call.command)
+
+
+async def run_async(client: Client, call: Call) -> Any:
+    """The same for asyncio."""
+    try:
+        return await client.evalsha(*call.command)
+    except NoScriptError:
+        await client.script_load(call.script.text)
+        return await client.evalsha(*call.command)
+
+
+def run_many(client: Client, calls: Sequence[Call]) -> list[Any]:
+    """Run scripts in one round trip; an answer that is an error stands in the list as that error."""
+    answers = _pipelined(client, calls)
+    unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    if unknown:
+        for script in {calls[index].script for index in unknown}:
+            client.script_load(script.text)
+        for index, answer in zip(unknown, _pipelined(client, [calls[index] for index in unknown]), strict=True):
+            answers[index] = answer
+    return answers
+
+
+async def run_many_async(client: Client, calls: Sequence[Call]) -> list[Any]:
+    """The same for asyncio."""
+    answers = await _pipelined_async(client, calls)
+    unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    if unknown:
+        for script in {calls[index].script for index in unknown}:
+            await client.script_load(script.text)
+        again = await _pipelined_async(client, [calls[index] for index in unknown])
+        for index, answer in zip(unknown, again, strict=True):
+            answers[index] = answer
+    return answers
+
+
+async def _pipelined_async(client: Client, calls: Sequence[Call]) -> list[Any]:
+    async with client.pipeline(transaction=False) as pipe:
+        for call in calls:
+            pipe.evalsha(*call.command)
+        answers: list[Any] = await pipe.execute(raise_on_error=False)
+        return answers
+
+
+def _pipelined(client: Client, calls: Sequence[Call]) -> list[Any]:
+    with client.pipeline(transaction=False) as pipe:
+        for call in calls:
+            pipe.evalsha(*call.command)
+        answers: list[Any] = pipe.execute(raise_on_error=False)
+        return answers
+
+
+def address(url: str) -> str:
+    """The URL without its password, fit for a message."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Turn what redis-py raises into one error that says what to do.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer, or refused.
+    """
+    try:
+        yield
+    except TimeoutError:  # the caller's own patience, not Redis: redis-py has a class of its own
+        raise
+    except (RedisError, OSError) as error:
+        raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error)}") from error
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
+        return f"{text}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL"
+    if "OOM" in text:
+        return f"it is out of memory ({text}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)"
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+        return f"no answer ({text or type(error).__name__}); is it running there? The address is LLAMAQ_REDIS_URL"
+    return text

@@ -1,0 +1,55 @@
+"""The doorbell: a Celery message that tells a host's workers of a placed job. No other module of the SDK knows Celery.
+
+A message carries nothing but the job id. It may be lost or doubled without harm: the job store decides who runs what.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from celery import Celery
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from llamaq.keys import Keys
+from llamaq.rings import Ring
+
+_log = logging.getLogger(__name__)
+
+
+class Doorbell:
+    """Sends Celery's messages, over a pool of connections of its own."""
+
+    def __init__(self, redis_url: str, keys: Keys, app: Celery | None = None) -> None:
+        self._keys = keys
+        self._app = app or _producer(redis_url)
+
+    def ring(self, placed: Iterable[Ring]) -> None:
+        """Tell the workers. A ring that fails is only logged: the job is stored, and rescue rings again soon."""
+        for job in placed:
+            try:
+                self._app.send_task(
+                    f"llamaq.{job.kind}",
+                    args=[job.job_id],
+                    task_id=job.job_id,
+                    queue=self._keys.host_queue(job.host),
+                    ignore_result=True,
+                )
+            except (CeleryError, KombuError, OSError) as error:
+                _log.warning("the doorbell for job %s was not heard (%s); rescue will ring again", job.job_id, error)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._app.close()
+
+
+def _producer(redis_url: str) -> Celery:
+    app = Celery("llamaq", broker=redis_url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        # Unset, a publish can hang for ever on a connection that was cut silently.
+        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
+        task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+    )
+    return app

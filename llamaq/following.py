@@ -1,0 +1,118 @@
+"""Reading a job's log to its end, without any I/O: a generator of wants, which a sync and an async driver fulfil.
+
+The order is what makes it whole: subscribe, wait until Redis confirms, read the log from the cursor, and only then take
+what is published, dropping what the log gave already. A confirmation that comes again (the client had lost its
+connection) means that something may have been missed, so the log is read again.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from llamaq import events
+from llamaq.errors import CursorExpired, JobNotFound
+from llamaq.events import Event
+
+PAGE = 500
+CHECK_SECONDS = 15.0
+OUTAGE_SECONDS = 120.0
+"""How long a reader goes on trying while Redis does not answer."""
+_TYPE_AT = len('{"v":1,"type":"')
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Want: up to `PAGE` entries of the log behind `cursor`, as (cursor, payload)."""
+
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLast:
+    """Want: the last entry of the log, as a list of at most one (cursor, payload)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Want: whether the job's record is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Want: the next published entry within so many seconds, None after them, or `RESUBSCRIBED`."""
+
+    seconds: float
+
+
+RESUBSCRIBED = ("", "")
+Entry = tuple[str, str]
+Want = Read | ReadLast | Exists | Listen
+
+
+class Following:
+    """A place in one job's log, kept over lost connections."""
+
+    def __init__(self, job_id: str, after: str | None = None) -> None:
+        self._job_id = job_id
+        self._attached_at = after
+        self.cursor = after or "0-0"
+        self.ended = False
+
+    def events(self) -> Generator[Want | Event, Any, None]:
+        """Every event behind the cursor, up to the terminal one.
+
+        Raises:
+            JobNotFound: there is no such job.
+            CursorExpired: there is no longer such a log.
+        """
+        yield from self._replay()
+        while not self.ended:
+            entry = yield Listen(CHECK_SECONDS)
+            if entry is None or entry == RESUBSCRIBED:
+                yield from self._replay()
+            else:
+                yield from self._take([entry])
+
+    def end(self) -> Generator[Want | Event, Any, None]:
+        """The terminal event alone, without reading the log: it is its last entry."""
+        entries: list[Entry] = yield ReadLast()
+        if not entries:
+            yield from self._require()
+        while not self.ended:
+            yield from self._take([entry for entry in entries if _type(entry[1]) in events.TERMINAL])
+            if not self.ended:
+                entry = yield Listen(CHECK_SECONDS)
+                lost = entry is None or entry == RESUBSCRIBED
+                entries = (yield ReadLast()) if lost else [entry]
+                if lost and not entries:
+                    yield from self._require()
+
+    def _replay(self) -> Generator[Want | Event, Any, None]:
+        entries: list[Entry] = yield Read(self.cursor)
+        if not entries:
+            yield from self._require()
+        while entries:
+            yield from self._take(entries)
+            entries = (yield Read(self.cursor)) if len(entries) == PAGE and not self.ended else []
+
+    def _take(self, entries: list[Entry]) -> Generator[Want | Event, Any, None]:
+        for cursor, payload in entries:
+            if _order(cursor) > _order(self.cursor) and not self.ended:
+                event = events.parse(cursor, payload)
+                self.cursor, self.ended = cursor, event.terminal
+                yield event
+
+    def _require(self) -> Generator[Want | Event, Any, None]:
+        if not (yield Exists()):
+            if self._attached_at is None and self.cursor == "0-0":
+                raise JobNotFound(self._job_id)
+            raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
+
+
+def _order(cursor: str) -> tuple[int, int]:
+    milliseconds, _, sequence = cursor.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _type(payload: str) -> str:
+    return payload[_TYPE_AT : payload.index('"', _TYPE_AT)]

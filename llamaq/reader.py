@@ -1,0 +1,102 @@
+"""The blocking driver of `following`: one subscription, kept alive over lost connections."""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import redis
+
+from llamaq.clock import Clock
+from llamaq.connection import Client, translated
+from llamaq.events import Event
+from llamaq.following import OUTAGE_SECONDS, PAGE, RESUBSCRIBED, Exists, Following, Listen, Read, ReadLast, Want
+from llamaq.keys import Keys
+
+PAUSE_SECONDS = 0.25
+
+
+class Reader:
+    """Reads the logs of jobs."""
+
+    def __init__(self, client: Client, url: str, keys: Keys, clock: Clock) -> None:
+        self._client = client
+        self._url = url
+        self._keys = keys
+        self._clock = clock
+
+    def events(self, job_id: str, after: str | None) -> Iterator[Event]:
+        """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
+        following = Following(job_id, after)
+        return self._run(job_id, following, following.events, None)
+
+    def end(self, job_id: str, timeout: float | None) -> Event:
+        """The terminal event.
+
+        Raises:
+            TimeoutError: the job had not ended after `timeout` seconds.
+        """
+        following = Following(job_id)
+        limit = None if timeout is None else self._clock.monotonic() + timeout
+        return next(self._run(job_id, following, following.end, limit))
+
+    def _run(self, job_id: str, following: Following, machine: Any, limit: float | None) -> Iterator[Event]:
+        silent_since: float | None = None
+        with translated(self._url):
+            while not following.ended:
+                cursor = following.cursor
+                try:
+                    with self._client.pubsub() as pubsub:
+                        pubsub.subscribe(self._keys.events(job_id))
+                        pubsub.get_message(timeout=None)
+                        yield from self._drive(job_id, machine(), pubsub, limit)
+                except (redis.ConnectionError, redis.TimeoutError):
+                    now = self._clock.monotonic()
+                    silent_since = now if silent_since is None or following.cursor != cursor else silent_since
+                    if now - silent_since > OUTAGE_SECONDS:
+                        raise
+                    self._clock.sleep(PAUSE_SECONDS)
+
+    def _drive(
+        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: Any, limit: float | None
+    ) -> Iterator[Event]:
+        answer: Any = None
+        while True:
+            try:
+                want = machine.send(answer)
+            except StopIteration:
+                return
+            match want:
+                case Read(cursor):
+                    answer = entries(self._client.xrange(self._keys.events(job_id), f"({cursor}", "+", count=PAGE))
+                case ReadLast():
+                    answer = entries(self._client.xrevrange(self._keys.events(job_id), count=1))
+                case Exists():
+                    answer = self._client.exists(self._keys.record(job_id))
+                case Listen(seconds):
+                    answer = self._listen(pubsub, seconds, limit)
+                case event:
+                    answer = None
+                    yield event
+
+    def _listen(self, pubsub: Any, seconds: float, limit: float | None) -> tuple[str, str] | None:
+        if limit is not None:
+            left = limit - self._clock.monotonic()
+            if left <= 0:
+                raise TimeoutError("the job has not ended yet")
+            seconds = min(seconds, left)
+        message = pubsub.get_message(timeout=seconds)
+        return heard(message)
+
+
+def heard(message: dict[str, Any] | None) -> tuple[str, str] | None:
+    """A message of pub/sub as an entry: `<cursor> <json>`."""
+    if message is None:
+        return None
+    if message["type"] != "message":
+        return RESUBSCRIBED
+    cursor, _, payload = message["data"].partition(" ")
+    return cursor, payload
+
+
+def entries(answer: Any) -> list[tuple[str, str]]:
+    """The answer of XRANGE as entries."""
+    return [(cursor, fields["event"]) for cursor, fields in answer]

@@ -1,0 +1,55 @@
+"""Where a job stands, as `job.status()` gives it."""
+
+import json
+from datetime import datetime
+from typing import Literal
+
+from llamaq.results import AnyResult, ErrorInfo, Frozen, TaggedResult
+
+State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
+TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
+TIMES = ("submitted_at", "started_at", "finished_at")
+FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason")
+
+
+class JobStatus(Frozen):
+    """The record of a job.
+
+    Attributes:
+        attempt: tries begun so far.
+        position: jobs ahead, while queued; None once it has a slot.
+        eta_seconds: until it starts, while queued; None while nothing was measured.
+        reason: why it was cancelled or expired.
+    """
+
+    id: str
+    state: State
+    kind: str
+    model: str
+    attempt: int = 0
+    host: str | None = None
+    submitted_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: TaggedResult | None = None
+    error: ErrorInfo | None = None
+    reason: str | None = None
+    position: int | None = None
+    eta_seconds: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state in TERMINAL_STATES
+
+
+def read(job_id: str, values: list[str | None], position: int | None, eta_seconds: float | None) -> JobStatus:
+    """The status out of the record's `FIELDS`, in their order."""
+    fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value}
+    for name in ("result", "error"):
+        if name in fields:
+            fields[name] = json.loads(str(fields[name]))
+    return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
+
+
+__all__ = ["FIELDS", "TERMINAL_STATES", "AnyResult", "JobStatus", "State", "read"]

@@ -1,0 +1,135 @@
+"""A job on its way in, without any I/O: from what a producer gave to the call of `submit.lua`, and from its answer."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from llamaq import images, scripts
+from llamaq.connection import Call
+from llamaq.errors import InvalidRequest, QueueFull, UnknownModel
+from llamaq.images import Image, ImageSource
+from llamaq.keys import Keys
+from llamaq.limits import Limits, check_text
+from llamaq.requests import AnyRequest, dump_json
+from llamaq.rings import Ring, rings
+from llamaq.schema import check_schema
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_REFERENCE = re.compile(images.REFERENCE + r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a producer decides for its jobs; the defaults are the contract's.
+
+    Attributes:
+        max_queued: jobs waiting per model before `QueueFull`.
+        result_ttl: seconds for which an ended job and its log are kept.
+        max_attempts: tries before a job fails for good.
+    """
+
+    keys: Keys = field(default_factory=Keys)
+    limits: Limits = field(default_factory=Limits)
+    max_queued: int = 10_000
+    result_ttl: int = 86_400
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job before it is queued: the valid request, and the images to store for it."""
+
+    job_id: str
+    request: AnyRequest
+    images: tuple[Image, ...] = ()
+    wait_for_model: bool = False
+
+
+def prepare(
+    request: AnyRequest,
+    job_id: str,
+    limits: Limits,
+    *,
+    sources: Sequence[ImageSource] | None = None,
+    wait_for_model: bool = False,
+) -> Submission:
+    """Check a request beyond its shape, and load its images: `sources`, or those in the request itself.
+
+    Raises:
+        InvalidRequest: a limit is passed, an image is refused, the schema is none, or the id is not usable.
+    """
+    if not _ID.fullmatch(job_id):
+        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
+    check_text(request, limits)
+    if request.kind == "extraction":
+        check_schema(request.json_schema, "schema")
+    given: Sequence[ImageSource] = sources if sources is not None else (getattr(request, "images", None) or ())
+    loaded = [_load(source, limits, f"images.{index}") for index, source in enumerate(given)]
+    if loaded:
+        references = [image.reference if isinstance(image, Image) else image for image in loaded]
+        request = request.model_copy(update={"images": references})
+    return Submission(job_id, request, tuple(image for image in loaded if isinstance(image, Image)), wait_for_model)
+
+
+def _load(source: ImageSource, limits: Limits, name: str) -> Image | str:
+    if isinstance(source, str) and _REFERENCE.fullmatch(source):
+        return source
+    return images.load(source, limits, name)
+
+
+def call(submission: Submission, settings: Settings) -> Call:
+    """The call of `submit.lua`."""
+    request, keys = submission.request, settings.keys
+    references: list[str] = getattr(request, "images", None) or []
+    args: list[str | int | float] = [
+        keys.prefix,
+        submission.job_id,
+        request.kind,
+        request.model,
+        request.priority,
+        request.tenant,
+        dump_json(request),
+        "" if request.start_within is None else request.start_within,
+        getattr(request, "conversation", None) or "",
+        keys.idempotency(request.tenant, quote(request.idempotency_key, safe="")) if request.idempotency_key else "",
+        " ".join(dict.fromkeys(reference.removeprefix(images.REFERENCE) for reference in references)),
+        settings.max_attempts,
+        settings.result_ttl,
+        settings.max_queued,
+        1 if submission.wait_for_model else 0,
+    ]
+    return Call(scripts.load("submit"), args)
+
+
+class ImageGone(Exception):
+    """An image lapsed between its upload and the submit: store it again."""
+
+
+def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
+    """The job's id (an earlier job's, for a known idempotency key) and the doorbells to ring.
+
+    Raises:
+        QueueFull: too many jobs wait for the model.
+        UnknownModel: no known host has it (`near` is empty: the caller knows the fleet).
+        InvalidRequest: it refers to an image that is not stored.
+        ImageGone: one of the submission's own images is not.
+    """
+    match answer[0]:
+        case "OK":
+            return submission.job_id, rings(answer[1])
+        case "EXISTS":
+            return submission.job_id, []
+        case "SAME":
+            return answer[1], []
+        case "FULL":
+            model, seconds = submission.request.model, float(answer[1])
+            raise QueueFull(f"too many jobs wait for {model} (LLAMAQ_MAX_QUEUED); try again in {seconds:g} s", seconds)
+        case "UNKNOWN_MODEL":
+            raise UnknownModel(submission.request.model)
+        case "BLOB_MISSING":
+            if answer[1] in {image.sha256 for image in submission.images}:
+                raise ImageGone
+            raise InvalidRequest.of("images", f"no image sha256:{answer[1]} is stored: send its bytes again")
+    raise AssertionError(f"submit.lua answered {answer!r}")

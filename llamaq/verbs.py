@@ -1,0 +1,57 @@
+"""From what a producer calls to a checked submission; the sync and the async queue share it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llamaq import submission
+from llamaq.images import ImageSource
+from llamaq.limits import Limits
+from llamaq.requests import AnyRequest, Kind, parse
+from llamaq.schema import schema_of
+from llamaq.submission import Submission
+
+_TO_BE_LOADED = "images are checked after the request"
+
+
+class Verbs:
+    """Makes submissions within one producer's limits."""
+
+    def __init__(self, limits: Limits, new_id: Any) -> None:
+        self._limits = limits
+        self._new_id = new_id
+
+    def ask(
+        self,
+        kind: Kind,
+        fields: Mapping[str, Any],
+        images: Sequence[ImageSource] | None = None,
+        job_id: str | None = None,
+    ) -> Submission:
+        """A submission of one kind; `wait_for_model` among the fields is the queue's, not the request's.
+
+        Raises:
+            InvalidRequest: naming each field that is wrong.
+        """
+        fields = dict(fields)
+        wait = bool(fields.pop("wait_for_model", False))
+        if images is not None:
+            fields["images"] = [_TO_BE_LOADED for _ in images]
+        return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
+
+    def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:
+        """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
+        return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
+
+    def item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
+        """A submission of a request model, or of a dict that names its `kind`."""
+        if not isinstance(item, Mapping):
+            return self._prepare(item, None, wait=False, job_id=job_id)
+        fields = dict(item)
+        kind, images = fields.pop("kind", None), fields.pop("images", None)
+        return self.ask(kind, fields, images, job_id)
+
+    def _prepare(
+        self, request: AnyRequest, images: Sequence[ImageSource] | None, wait: bool, job_id: str | None
+    ) -> Submission:
+        job_id = job_id or self._new_id()
+        return submission.prepare(request, job_id, self._limits, sources=images, wait_for_model=wait)

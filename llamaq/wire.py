@@ -1,0 +1,23 @@
+"""JSON as it goes into Redis."""
+
+import json
+from typing import Any
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON, readable in any script; half a surrogate pair, which UTF-8 cannot carry, is escaped.
+
+    Raises:
+        ValueError: it holds NaN or an infinity, which are not JSON.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def members(**fields: Any) -> str:
+    """The members of a JSON object without its braces, for a script to put the common ones before; None is left out."""
+    return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
