@@ -1,0 +1,26 @@
+-- Ends an attempt for good: terminal event, state, result, a conversation's turn, and the freed slot's next job, together.
+--
+-- ARGV  1 prefix, 2 id, 3 fence, 4 'completed' | 'failed', 5 JSON members of the event, 6 field of the record to set
+--       ('result' | 'error'), 7 its JSON, 8 conversation ttl seconds, 9... messages to append to the conversation, JSON each
+-- Returns  {'OK', rings} | {'CANCELLED', rings} (it had ended meanwhile: the slot is given back, nothing else is written)
+--          | {'FENCED'} (the slot is no longer this attempt's)
+-- Invariant: sent twice, it acts once.
+-- include: keys events waiting slots endings estimate
+local id, state, rings = ARGV[2], ARGV[4], {}
+local job = redis.call('HMGET', record(id), 'fence', 'state', 'host', 'lease', 'claimed_at', 'model', 'tenant', 'conversation')
+if job[1] ~= ARGV[3] or job[2] == 'retrying' then return {'FENCED'} end
+local ended = TERMINAL[job[2]]
+if not ended then
+  if job[8] ~= '' and #ARGV >= 9 then
+    local key = P .. ':conversation:' .. job[7] .. ':' .. job[8]
+    for index = 9, #ARGV do redis.call('RPUSH', key, ARGV[index]) end
+    redis.call('EXPIRE', key, ARGV[8])
+  end
+  conclude(id, state, ARGV[5], rings, ARGV[6], ARGV[7])
+  if state == 'completed' then measure(job[6], NOW - tonumber(job[5])) end
+end
+if job[4] == 'claimed' then
+  drop(job[3], id)
+  place(job[3], rings)
+end
+return {(not ended or job[2] == state) and 'OK' or 'CANCELLED', rings}

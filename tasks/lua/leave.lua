@@ -1,0 +1,20 @@
+-- A worker stops consuming. The last one of a host takes the host along, so that nothing more is placed there, and lets
+-- what was placed and not begun wait again.
+--
+-- ARGV  1 prefix, 2 host, 3 worker
+-- Returns  {'OK', rings}
+-- include: keys events waiting slots hosts
+local host, rings = ARGV[2], {}
+redis.call('ZREM', host_workers(host), ARGV[3])
+redis.call('ZREMRANGEBYSCORE', host_workers(host), '-inf', NOW - HOST_SECONDS)
+if redis.call('ZCARD', host_workers(host)) > 0 then return {'OK', rings} end
+forget(host)
+for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
+  local job = redis.call('HMGET', record(id), 'lease', 'model', 'lane', 'score')
+  if job[1] == 'placed' then
+    drop(host, id)
+    enter(id, job[2], job[3], job[4])
+    place_model(job[2], rings)
+  end
+end
+return {'OK', rings}

@@ -1,0 +1,67 @@
+-- One round of rescue, by the one worker that leads: whatever lost its owner goes back or ends.
+--
+-- ARGV  1 prefix, 2 worker, 3 seconds that leadership lasts, 4 most of each kind to handle in this round,
+--       5 lease seconds, 6 JSON members of `retrying` for a lost worker, 7 JSON members of `failed` for a job whose worker was lost
+--       too often, 8 the error of 7 alone
+-- Returns  {'LED', rings, number taken from lost workers, number put back unclaimed, number due, number expired}
+--          | {'FOLLOWED'} (another leads)
+-- Invariant: a lapsed lease is acted on once; work per round is bounded, whatever the backlog.
+-- include: keys events waiting slots endings returning hosts
+local rings, most = {}, tonumber(ARGV[4])
+local leader = P .. ':rescue'
+local holder = redis.call('HGET', leader, 'worker')
+if holder and holder ~= ARGV[2] and tonumber(redis.call('HGET', leader, 'until')) > NOW then return {'FOLLOWED'} end
+
+-- After a silence (Redis was down, or nobody rescued) the living get one lease time to renew before anything is taken.
+local last = tonumber(redis.call('HGET', leader, 'last') or 0)
+if NOW - last > 5 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
+redis.call('HSET', leader, 'worker', ARGV[2], 'until', NOW + tonumber(ARGV[3]), 'last', NOW)
+local grace = tonumber(redis.call('HGET', leader, 'grace')) > NOW
+
+local lost, unclaimed, due, expired = 0, 0, 0, 0
+for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, most)) do
+  local id, host = string.match(lease, '^(%S+) (.+)$')
+  local job = redis.call('HMGET', record(id), 'state', 'lease', 'model', 'lane', 'score', 'tries', 'max_attempts')
+  if job[2] == 'placed' then
+    drop(host, id)
+    enter(id, job[3], job[4], job[5])
+    unclaimed = unclaimed + 1
+  elseif not grace then
+    drop(host, id)
+    if job[1] and not TERMINAL[job[1]] then
+      lost = lost + 1
+      redis.call('HINCRBY', record(id), 'fence', 1)
+      if tonumber(job[6]) >= tonumber(job[7]) then
+        conclude(id, 'failed', ARGV[7], rings, 'error', ARGV[8])
+      else
+        give_back(id, ARGV[6], 0, rings)
+      end
+    end
+  end
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', NOW, 'LIMIT', 0, most)) do
+  redis.call('ZREM', DELAYED, id)
+  local job = redis.call('HMGET', record(id), 'model', 'lane', 'score')
+  if job[1] then enter(id, job[1], job[2], job[3]) end
+  due = due + 1
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', NOW, 'LIMIT', 0, most)) do
+  local job = redis.call('HMGET', record(id), 'state', 'lease', 'host')
+  redis.call('ZREM', STARTS, id)
+  if job[1] == 'queued' then
+    expire(id, rings)
+    if job[2] == 'placed' then drop(job[3], id) end
+    expired = expired + 1
+  end
+end
+
+for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do place(host, rings) end
+for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget(host) end
+
+-- Records end by expiry; the list of jobs is swept behind them, oldest first.
+for _, id in ipairs(redis.call('ZRANGE', JOBS, 0, most - 1)) do
+  if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) end
+end
+return {'LED', rings, lost, unclaimed, due, expired}

@@ -1,0 +1,165 @@
+"""The running half of the job store: one method for each script, each safe to send twice."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError
+
+from llamaq import scripts
+from llamaq.connection import Call, Client, run
+from llamaq.keys import Keys
+from llamaq.rings import Ring, rings
+from llamaq.wire import dumps, members
+from tasks.job import ClaimedJob
+from tasks.outcome import Completed, Error
+
+LUA = Path(__file__).parent / "lua"
+LEADER_SECONDS = 3
+RESCUED_AT_A_TIME = 100
+RETRY_SECONDS = 0.5
+MOST_DEAD = 10_000
+"""Messages kept in the dead-letter stream, about."""
+LOST = Error("internal", "the worker that ran this attempt stopped renewing its lease", retryable=True)
+QUARANTINED = Error("attempts_exhausted", "each attempt ended with the loss of its worker; the job is not tried again")
+_log = logging.getLogger(__name__)
+
+
+class Rescued(NamedTuple):
+    """What one round of rescue did: numbers of jobs."""
+
+    lost: int
+    unclaimed: int
+    due: int
+    expired: int
+
+
+class JobStore:
+    """One worker's way to the job records. `ring` is called for each job that a script placed."""
+
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        ring: Callable[[list[Ring]], None],
+        *,
+        host: str,
+        worker: str,
+        lease_seconds: float,
+        conversation_ttl: int,
+        result_ttl: int,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._ring = ring
+        self._host = host
+        self._worker = worker
+        self._lease = lease_seconds
+        self._conversation_ttl = conversation_ttl
+        self._result_ttl = result_ttl
+        self._closed = threading.Event()
+
+    def claim(self, job_id: str) -> ClaimedJob | None:
+        """Take a placed job over; None when this doorbell is stale: somebody has it, or it has ended."""
+        started = members(host=self._host, worker=self._worker)
+        answer = self._run("claim", job_id, self._host, self._lease, self._worker, started)
+        if answer[0] != "CLAIMED":
+            self._ring(rings(answer[1]) if answer[0] == "EXPIRED" else [])
+            return None
+        fence, attempt, tries, most, waited, ran, kind, model, tenant, conversation, request = answer[1:]
+        return ClaimedJob(
+            id=job_id,
+            fence=fence,
+            attempt=attempt,
+            tries=tries,
+            max_attempts=most,
+            waited_seconds=float(waited),
+            ran_seconds=float(ran),
+            kind=kind,
+            model=model,
+            tenant=tenant,
+            conversation=conversation,
+            host=self._host,
+            request_json=request,
+        )
+
+    def complete(self, job: ClaimedJob, outcome: Completed) -> None:
+        """End the job well."""
+        result = dumps(outcome.result)
+        turn = [dumps(message) for message in outcome.turn]
+        self._finish(job, "completed", f'"result":{result}', "result", result, turn)
+
+    def fail(self, job: ClaimedJob, error: Error) -> None:
+        """End the job with an error."""
+        text = dumps(error.as_json())
+        self._finish(job, "failed", f'"error":{text}', "error", text, [])
+
+    def release(self, job: ClaimedJob, error: Error, delay_seconds: float, *, counts: bool) -> None:
+        """Give the job back for another attempt; of one that has ended meanwhile, give back the slot alone."""
+        words = members(error=error.as_json(), delay_seconds=round(delay_seconds, 3))
+        self._settle("release", job.id, job.fence, words, delay_seconds, "1" if counts else "0")
+
+    def let_go(self, job: ClaimedJob) -> None:
+        """Give back the slot of a job that was cancelled: its connection to Ollama is closed now."""
+        self._settle("release", job.id, job.fence, "", 0, "0")
+
+    def refuse(self, job_id: str, kind: str, source: str, message: str, error: Error) -> None:
+        """Set a bad message aside in the dead-letter stream; its job, where it has an id, ends `failed`."""
+        text = dumps(error.as_json())
+        self._run("refuse", job_id, kind, source, message, error.message, text, self._result_ttl, MOST_DEAD)
+
+    def close(self) -> None:
+        """Try no longer to reach Redis: what is not settled now, rescue will find."""
+        self._closed.set()
+
+    def history(self, job: ClaimedJob) -> list[str]:
+        """The conversation's messages so far, oldest first, as JSON."""
+        texts: list[str] = self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
+        return texts
+
+    def report(self, slots: int, max_models: int, status: str, models: Sequence[str]) -> None:
+        """Tell the fleet what this worker's host offers."""
+        self._ring(rings(self._run("report", self._host, self._worker, slots, max_models, status, *models)[1]))
+
+    def leave(self) -> None:
+        """Tell the fleet that this worker takes nothing more."""
+        self._ring(rings(self._run("leave", self._host, self._worker)[1]))
+
+    def rescue(self) -> Rescued | None:
+        """One round of rescue, unless another worker leads."""
+        lost = members(error=LOST.as_json(), delay_seconds=0)
+        quarantined = dumps(QUARANTINED.as_json())
+        answer = self._run(
+            "rescue",
+            self._worker,
+            LEADER_SECONDS,
+            RESCUED_AT_A_TIME,
+            self._lease,
+            lost,
+            f'"error":{quarantined}',
+            quarantined,
+        )
+        if answer[0] == "FOLLOWED":
+            return None
+        self._ring(rings(answer[1]))
+        return Rescued(*answer[2:])
+
+    def _finish(self, job: ClaimedJob, state: str, words: str, field: str, value: str, turn: list[str]) -> None:
+        self._settle("finish", job.id, job.fence, state, words, field, value, self._conversation_ttl, *turn)
+
+    def _settle(self, name: str, *args: str | float) -> None:
+        """Send an attempt's last word until Redis has it: by then the job is still ours, or the fence refuses it."""
+        while not self._closed.is_set():
+            try:
+                answer = self._run(name, *args)
+            except (RedisError, OSError) as error:
+                _log.warning("Redis does not take the end of job %s (%s); trying again", args[0], error)
+                self._closed.wait(RETRY_SECONDS)
+            else:
+                self._ring(rings(answer[1]) if len(answer) > 1 else [])
+                return
+
+    def _run(self, name: str, *args: str | float) -> Any:
+        return run(self._client, Call(scripts.load(name, LUA), [self._keys.prefix, *args]))
