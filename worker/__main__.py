@@ -1,0 +1,38 @@
+"""`python -m worker` runs a worker; `python -m worker check` says what would keep it from working."""
+
+import os
+import socket
+import sys
+
+from pydantic import ValidationError
+
+USAGE = """\
+usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
+       python -m worker check                     name each thing that is wrong, and its remedy
+
+Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see the README.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; the exit code is 0, 1 when something is wrong, or 2 for a wrong call."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    try:
+        # Imported late: the application reads the settings as it is imported, and they may be wrong.
+        from worker import preflight, telemetry  # noqa: PLC0415 - as above
+        from worker.app import app  # noqa: PLC0415 - as above
+    except ValidationError as error:
+        for problem in error.errors():
+            sys.stderr.write(f"LLAMAQ_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}\n")
+        return 2
+    if arguments[:1] == ["check"]:
+        return preflight.main(app.conf.llamaq)
+    telemetry.configure()
+    app.worker_main(["worker", "-n", f"llamaq-{os.getpid()}@{socket.gethostname()}", "--loglevel", "INFO", *arguments])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

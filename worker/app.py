@@ -1,0 +1,65 @@
+"""The Celery application: `celery -A worker.app worker`, or `python -m worker`."""
+
+from typing import Any
+
+from celery import Celery
+from kombu.entity import Queue
+
+from llamaq.requests import KINDS
+from worker import intake
+from worker.lifecycle import ServiceStep, service_of
+from worker.settings import Settings, settings
+
+
+def create(config: Settings) -> Celery:
+    """The application for these settings, with a task for each kind."""
+    app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
+    app.conf.update(_configuration(config))
+    app.conf.llamaq = config
+    app.steps["worker"].add(ServiceStep)
+    for kind in KINDS:
+        _register(app, kind)
+    return app
+
+
+def _register(app: Celery, kind: str) -> None:
+    @app.task(name=f"llamaq.{kind}", bind=True, typing=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    def run(task: Any, job_id: str | None = None, request: Any = None) -> None:
+        """Run a placed job (a doorbell brings its id), or take in a request that was sent by name."""
+        service = service_of(app)
+        if job_id is not None:
+            service.execute(job_id)
+        else:
+            intake.take(service, kind, task.request.id, request)
+
+
+def _configuration(config: Settings) -> dict[str, Any]:
+    keys = config.producer.keys
+    return {
+        # A message is a doorbell: lost or doubled, it does no harm, so it is acknowledged at once. Late
+        # acknowledgement would end the worker at a restart of Redis, and run jobs twice after a reset.
+        "task_acks_late": False,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_queues": [Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host))],
+        "task_default_queue": keys.intake_queue(),
+        # Jobs wait for Ollama: threads cost 69 MB where processes cost 500, and placement never sends more than fit.
+        "worker_pool": "threads",
+        "worker_concurrency": config.concurrency,
+        "worker_prefetch_multiplier": 1,
+        "worker_consumer": "worker.consumer:Consumer",
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # the default gives up after 100 tries, and with it the worker
+        "broker_transport_options": {
+            "socket_timeout": 15,  # unset, a publish on a connection that was cut silently hangs for ever
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    }
+
+
+app = create(settings())

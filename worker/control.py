@@ -1,0 +1,49 @@
+"""Hears of cancelled jobs at once; one that it misses, the next write of the attempt learns of."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from redis.exceptions import RedisError
+
+from llamaq.connection import Client
+
+_PAUSE_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+
+class Control:
+    """Listens on the host's channel, over lost connections."""
+
+    def __init__(self, client: Client, channel: str, cancel: Callable[[str], None]) -> None:
+        self._client = client
+        self._channel = channel
+        self._cancel = cancel
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="llamaq-control", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except (RedisError, OSError) as error:
+                _log.warning("the cancel channel is lost; connecting again", error=str(error))
+                self._stopping.wait(_PAUSE_SECONDS)
+
+    def _listen(self) -> None:
+        with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe(self._channel)
+            while not self._stopping.is_set():
+                message = pubsub.get_message(timeout=0.5)
+                if message is not None:
+                    self._cancel(message["data"])

@@ -1,0 +1,64 @@
+"""The one path of every job through a worker."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import structlog
+
+from api_client import Aborted, OllamaError
+from llamaq.errors import InvalidRequest
+from tasks import failures
+from tasks.attempt import Attempt, AttemptStopped
+from tasks.job import ClaimedJob
+from tasks.kinds import KINDS
+from tasks.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
+from tasks.services import ImageGone, Services
+from tasks.store import JobStore
+
+DRAINED = Error("internal", "the worker is stopping; the job goes back", retryable=True)
+Provide = Callable[[ClaimedJob, Attempt], AbstractContextManager[Services]]
+_log = structlog.get_logger(__name__)
+
+
+def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
+    """Run the attempt to an outcome, whatever happens: the only place that catches everything."""
+    try:
+        with provide(job, attempt) as services:
+            return KINDS[job.kind](job, services)
+    except (Aborted, AttemptStopped):
+        return _stopped(job, attempt)
+    except OllamaError as error:
+        # A socket that `stop` shut down may look cut before it looks aborted.
+        return _stopped(job, attempt) if attempt.stopped else failures.of_ollama(error, job)
+    except InvalidRequest as error:
+        return Failed(Error("invalid_request", str(error)))
+    except ImageGone as error:
+        return Failed(Error("invalid_request", str(error)))
+    except Exception as error:  # noqa: BLE001 - a fault of ours must end the job, not leave it to its lease
+        _log.exception("a job failed by a fault of ours", job_id=job.id, attempt=job.attempt, kind=job.kind)
+        return Retry(Error("internal", f"{type(error).__name__} in the worker; see its log", retryable=True))
+
+
+def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> None:
+    """Tell the store what the attempt came to."""
+    match outcome:
+        case Completed():
+            store.complete(job, outcome)
+        case Failed(error):
+            store.fail(job, error)
+        case Retry(error) if job.tries >= job.max_attempts:
+            store.fail(job, error)
+        case Retry(error):
+            store.release(job, error, failures.pause_seconds(job.tries, jitter), counts=True)
+        case Stopped("draining"):
+            store.release(job, DRAINED, 0, counts=False)
+        case Stopped("cancelled"):
+            store.let_go(job)
+        case Stopped():
+            pass  # fenced: a newer attempt has the job and the slot
+
+
+def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:
+    if attempt.stopped == "deadline":
+        return failures.timed_out("deadline", job.request.deadline)
+    return Stopped(attempt.stopped or "draining")

@@ -1,0 +1,66 @@
+"""Where the service's phases hang in Celery's: started before the consumer, drained after it and before the pool."""
+
+import os
+import secrets
+import socket
+from typing import Any
+
+import structlog
+from celery import Celery, bootsteps
+
+from worker.service import Service
+
+_log = structlog.get_logger(__name__)
+
+
+def service_of(app: Celery) -> Service:
+    """The service of this process's worker.
+
+    Raises:
+        RuntimeError: a task was called outside a worker.
+    """
+    service: Service | None = getattr(app, "llamaq_service", None)
+    if service is None:
+        raise RuntimeError("the tasks of llamaq run in a worker: enqueue with the SDK, or app.send_task")
+    return service
+
+
+class ServiceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+    """Starts and ends the service. Celery stops steps in reverse, so the consumer has stopped when this one drains."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._service: Service | None = None
+
+    def start(self, parent: Any) -> None:
+        """Put the service together and start its threads."""
+        config = parent.app.conf.llamaq
+        # The name alone would not do: a worker that comes back under the same name is another worker.
+        worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._service = Service(config, parent.app, worker)
+        parent.app.llamaq_service = self._service
+        self._service.start()
+        _log.info("worker started", worker=worker, host=config.host, slots=config.slots)
+
+    def close(self, parent: Any) -> None:  # noqa: ARG002 - the signature is Celery's
+        """The first word of a shutdown: let placement pass this worker by."""
+        if self._service is not None:
+            self._service.quiet()
+
+    def stop(self, parent: Any) -> None:
+        """Drain, then end."""
+        if self._service is None:
+            return
+        self._service.drain(parent.app.conf.llamaq.drain_seconds)
+        self._service.close()
+        self._service = None
+
+    def terminate(self, parent: Any) -> None:  # noqa: ARG002 - as above
+        """A hard shutdown: give everything back at once."""
+        if self._service is None:
+            return
+        self._service.drain(0)
+        self._service.close()
+        self._service = None

@@ -1,0 +1,87 @@
+"""What an attempt gets to work with, and what runs out on it."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from api_client import OllamaClient
+from llamaq import images
+from llamaq.clock import Clock
+from llamaq.connection import Client
+from llamaq.keys import Keys
+from tasks.attempt import Attempt
+from tasks.job import ClaimedJob
+from tasks.scribe import Scribe
+from tasks.services import ImageGone, Services
+from tasks.store import JobStore
+from tasks.transcript import Transcript
+from tasks.watch import Watch
+
+PATIENCE_SECONDS = 1.0
+"""Silence after which a reader is told why no text comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """A worker's parts, as attempts need them. `loaded` tells whether a model was in memory when last looked."""
+
+    ollama: OllamaClient
+    store: JobStore
+    blobs: Client
+    keys: Keys
+    scribe: Scribe
+    watch: Watch
+    clock: Clock
+    loaded: Callable[[str], bool]
+
+    @contextmanager
+    def services(self, job: ClaimedJob, attempt: Attempt) -> Iterator[Services]:
+        """The services of one attempt: its transcript is open and its deadline runs while the block lasts.
+
+        Raises:
+            InvalidRequest: the stored request cannot be read.
+        """
+        request = job.request
+        began = self.clock.monotonic()
+        transcript = self.scribe.open(job, attempt, silent=not request.stream)
+        deadline = self.watch.after(max(request.deadline - job.ran_seconds, 0), partial(attempt.stop, "deadline"))
+
+        def first_token_after() -> float | None:
+            return None if transcript.first_at is None else transcript.first_at - began
+
+        try:
+            yield Services(
+                ollama=self.ollama,
+                attempt=attempt,
+                transcript=transcript,
+                image=self._image,
+                history=partial(self._history, job),
+                patience=partial(self._patience, job, transcript),
+                elapsed=lambda: self.clock.monotonic() - began,
+                first_token_after=first_token_after,
+            )
+        finally:
+            deadline.cancel()
+            transcript.close()
+
+    @contextmanager
+    def _patience(self, job: ClaimedJob, transcript: Transcript) -> Iterator[Callable[[], None]]:
+        stage = "prompt" if self.loaded(job.model) else "loading"
+        alarm = self.watch.after(PATIENCE_SECONDS, partial(transcript.progress, stage))
+        try:
+            yield alarm.cancel
+        finally:
+            alarm.cancel()
+
+    def _history(self, job: ClaimedJob) -> list[dict[str, Any]]:
+        return [json.loads(message) for message in self.store.history(job)]
+
+    def _image(self, reference: str) -> str:
+        data: bytes | None = self.blobs.get(self.keys.blob(reference.removeprefix(images.REFERENCE)))
+        if data is None:
+            raise ImageGone(f"the image {reference} is no longer stored: send its bytes again")
+        return base64.b64encode(data).decode()

@@ -1,0 +1,38 @@
+"""Runs a round of rescue every second; of all workers, one leads."""
+
+import threading
+
+import structlog
+from redis.exceptions import RedisError
+
+from tasks.store import JobStore
+
+ROUND_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Rescue:
+    """The thread that takes part in rescue."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="llamaq-rescue", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take part no longer; another worker leads within seconds."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(ROUND_SECONDS):
+            try:
+                done = self._store.rescue()
+            except (RedisError, OSError) as error:
+                _log.warning("no rescue this time: Redis does not answer", error=str(error))
+                continue
+            if done is not None and any(done):
+                _log.info("rescued", **done._asdict())

@@ -1,0 +1,151 @@
+"""One worker's parts, put together, and their phases: start, quiet, drain, close."""
+
+import threading
+
+import structlog
+from celery import Celery
+
+from api_client import OllamaClient
+from llamaq.clock import SYSTEM, Clock
+from llamaq.connection import connect, translated
+from llamaq.doorbell import Doorbell
+from llamaq.queue import JobQueue
+from tasks.attempt import Attempt
+from tasks.job import ClaimedJob
+from tasks.outcome import Error, Retry
+from tasks.scribe import Scribe
+from tasks.store import JobStore
+from tasks.watch import Watch
+from worker import execute
+from worker.control import Control
+from worker.probe import Probe
+from worker.provision import Provision
+from worker.rescue import Rescue
+from worker.settings import Settings
+
+RELEASE_SECONDS = 10.0
+"""For cutting what still runs at the end of a drain, and giving it back."""
+_log = structlog.get_logger(__name__)
+
+
+class Service:
+    """What a worker process has beside Celery. Its phases come in the order of the methods.
+
+    Attributes:
+        queue: a producer's client, for what comes in by other ways than the SDK.
+        store: the job store.
+    """
+
+    def __init__(self, config: Settings, app: Celery, worker: str, clock: Clock = SYSTEM) -> None:
+        keys = config.producer.keys
+        doorbell = Doorbell(config.redis_url, keys, app)
+        client = connect(config.redis_url)
+        self.queue = JobQueue(config.redis_url, settings=config.producer, clock=clock, doorbell=doorbell)
+        self.store = JobStore(
+            client,
+            keys,
+            doorbell.ring,
+            host=config.host,
+            worker=worker,
+            lease_seconds=config.lease_seconds,
+            conversation_ttl=config.conversation_ttl,
+            result_ttl=config.result_ttl,
+        )
+        self._clock = clock
+        self._client = client
+        self._ollama = OllamaClient(
+            config.ollama_url,
+            slots=config.slots * config.max_models,
+            token=config.ollama_token.get_secret_value() if config.ollama_token else None,
+            ca_file=config.ollama_ca_file,
+        )
+        self._scribe = Scribe(client, keys, clock, config.flush_ms / 1000, config.lease_seconds)
+        self._watch = Watch(clock)
+        self._probe = Probe(self._ollama, self.store, config)
+        self._rescue = Rescue(self.store)
+        self._control = Control(client, keys.control(config.host), self.cancel)
+        self._blobs = connect(config.redis_url, binary=True)
+        self._provision = Provision(
+            ollama=self._ollama,
+            store=self.store,
+            blobs=self._blobs,
+            keys=keys,
+            scribe=self._scribe,
+            watch=self._watch,
+            clock=clock,
+            loaded=self._probe.loaded,
+        )
+        self._running: dict[str, Attempt] = {}
+        self._changed = threading.Condition()
+
+    def start(self) -> None:
+        """Report the host, listen for cancels, and take part in rescue."""
+        self._control.start()
+        self._probe.start()
+        self._rescue.start()
+
+    def execute(self, job_id: str) -> None:
+        """Run a job that was placed here; a doorbell that is stale has no effect."""
+        job = self.store.claim(job_id)
+        if job is not None:
+            self._run(job)
+
+    def refuse(self, job_id: str, kind: str, message: str, error: Error) -> None:
+        """Set a request aside that came by name and cannot be queued.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        with translated(self.queue.url):
+            self.store.refuse(job_id, kind, "celery", message, error)
+
+    def pause(self, seconds: float) -> None:
+        """Wait before trying again."""
+        self._clock.sleep(seconds)
+
+    def cancel(self, job_id: str) -> None:
+        """Cut a job that was cancelled, if it runs here."""
+        attempt = self._running.get(job_id)
+        if attempt is not None:
+            attempt.stop("cancelled")
+
+    def quiet(self) -> None:
+        """Take nothing more: placement passes this worker by from here on."""
+        self._probe.stop()
+        self._rescue.stop()
+
+    def drain(self, seconds: float) -> None:
+        """Let running jobs end; after so many seconds, give back those that have not."""
+        if not self._empty(seconds):
+            for attempt in list(self._running.values()):
+                attempt.stop("draining")
+            self._empty(RELEASE_SECONDS)
+
+    def close(self) -> None:
+        """End the threads and the connections."""
+        self.store.close()
+        self._control.stop()
+        self._ollama.close()
+        self._scribe.close()
+        self._watch.close()
+        self.queue.close()
+        self._blobs.close()
+        self._client.close()
+
+    def _run(self, job: ClaimedJob) -> None:
+        attempt = Attempt(job.id)
+        with self._changed:
+            self._running[job.id] = attempt
+        try:
+            outcome = execute.run(job, attempt, self._provision.services)
+            execute.settle(job, outcome, self.store, self._clock.random())
+            if isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable":
+                self._probe.soon()
+        finally:
+            with self._changed:
+                del self._running[job.id]
+                self._changed.notify_all()
+
+    def _empty(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)

@@ -1,0 +1,98 @@
+"""The service's settings: the one place that reads the environment."""
+
+import os
+import socket
+from functools import cache
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from llamaq.keys import Keys
+from llamaq.limits import Limits
+from llamaq.submission import Settings as ProducerSettings
+
+OLLAMA_PORT = 11434
+_LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::", ""}  # noqa: S104 - recognised here, never bound
+
+Whole = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """Each is the variable `LLAMAQ_<NAME>`; an empty one counts as not set. See the table in the README.
+
+    Raises:
+        pydantic.ValidationError: naming each variable that does not fit.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="LLAMAQ_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    prefix: str = "llamaq"
+    ollama_url: str = ""
+    ollama_token: SecretStr | None = None
+    ollama_ca_file: str | None = None
+    host: str = ""
+    slots: Whole = Field(1, validation_alias=AliasChoices("LLAMAQ_SLOTS", "OLLAMA_NUM_PARALLEL"))
+    max_models: Whole = Field(1, validation_alias=AliasChoices("LLAMAQ_MAX_MODELS", "OLLAMA_MAX_LOADED_MODELS"))
+    max_attempts: Whole = 3
+    lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15
+    flush_ms: Annotated[float, Field(ge=0, le=10_000)] = 20
+    drain_seconds: Annotated[float, Field(ge=0)] = 30
+    result_ttl: Whole = 86_400
+    conversation_ttl: Whole = 2_592_000
+    max_queued: Whole = 10_000
+    max_prompt_chars: Whole = 200_000
+    max_image_bytes: Whole = 20 * 1024 * 1024
+    max_image_pixels: Whole = 40_000_000
+    probe_seconds: Annotated[float, Field(gt=0, le=5)] = 5
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.ollama_url = _url(self.ollama_url or os.environ.get("OLLAMA_HOST", ""))
+        self.host = self.host or _identity(self.ollama_url)
+        return self
+
+    @property
+    def concurrency(self) -> int:
+        """Threads of the pool: one for each slot, and two for intake and status while all slots are busy."""
+        return self.slots * self.max_models + 2
+
+    @property
+    def producer(self) -> ProducerSettings:
+        """The settings under which this worker submits what comes by Celery's or Redis' own ways."""
+        return ProducerSettings(
+            keys=Keys(self.prefix),
+            limits=Limits(self.max_prompt_chars, self.max_image_bytes, self.max_image_pixels),
+            max_queued=self.max_queued,
+            result_ttl=self.result_ttl,
+            max_attempts=self.max_attempts,
+        )
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
+
+
+def _url(given: str) -> str:
+    """`OLLAMA_HOST` has many forms: nothing, `ip`, `ip:port`, `:port`, a URL; 0.0.0.0 names a listener, not a peer."""
+    text = given if "://" in given else f"http://{given}"
+    parts = urlsplit(text)
+    host = parts.hostname or "127.0.0.1"
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - as above
+        host = "127.0.0.1"
+    port = parts.port or (443 if parts.scheme == "https" else 80 if "://" in given else OLLAMA_PORT)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{user}{shown}:{port}{parts.path.rstrip('/')}"
+
+
+def _identity(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{socket.gethostname() if host in _LOOPBACK else host}:{parts.port}"
