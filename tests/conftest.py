@@ -1,0 +1,68 @@
+"""What most tests stand on: a real Redis, a scripted Ollama over real HTTP, a producer, and real workers.
+
+One Redis serves a whole test process; each test has a prefix of its own in it. A Redis that cannot be started fails
+the tests: nothing is skipped.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from llamaq import JobQueue
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+MODEL = "smollm2:135m"
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """A Redis that the tests of this process share. A test that ends or fills a Redis starts its own."""
+    with EmbeddedRedis.start() as server:
+        yield server
+
+
+@pytest.fixture
+def prefix() -> str:
+    """The first part of this test's keys and channels."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def queue(redis_server: EmbeddedRedis, prefix: str) -> Iterator[JobQueue]:
+    """A producer."""
+    with JobQueue(redis_server.url, prefix=prefix) as producer:
+        yield producer
+
+
+@pytest.fixture
+def ollama() -> Iterator[ScriptedOllama]:
+    """A scripted host with two slots."""
+    with ScriptedOllama.start(slots=2) as host:
+        yield host
+
+
+@pytest.fixture
+def start_worker(
+    redis_server: EmbeddedRedis, prefix: str, ollama: ScriptedOllama, queue: JobQueue
+) -> Iterator[StartWorker]:
+    """Starts a worker on the scripted host, ready to work; settings are given as keywords: `start_worker(slots=4)`."""
+    with ExitStack() as stack:
+
+        def start(**settings: object) -> WorkerProcess:
+            given = {"prefix": prefix, "slots": 2, **settings}
+            worker = stack.enter_context(WorkerProcess(redis_server.url, ollama.url, **given))
+            return worker.start().ready(queue)
+
+        yield start
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> WorkerProcess:
+    """One worker with two slots."""
+    return start_worker()

@@ -1,0 +1,85 @@
+"""A real worker in a process of its own, and the ways in which it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from llamaq import JobQueue
+
+CHECKOUT = Path(__file__).parents[1]
+READY_SECONDS = 60.0
+
+
+class WorkerProcess:
+    """`python -m worker` with settings of its own. Its output is kept, and told when it does not start."""
+
+    def __init__(self, redis_url: str, ollama_url: str, command: list[str] | None = None, **settings: object) -> None:
+        self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
+        self._command = command or [sys.executable, "-m", "worker"]
+        self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Self:
+        """Start it without waiting for anything."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+        environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in self._settings.items()}
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self
+
+    def ready(self, queue: JobQueue) -> Self:
+        """Wait until the fleet knows its host."""
+        limit = time.monotonic() + READY_SECONDS
+        while not queue.models():
+            if self.process.poll() is not None or time.monotonic() > limit:
+                raise AssertionError(f"the worker is not ready:\n{self.log()}")
+            time.sleep(0.05)
+        return self
+
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        """The process."""
+        assert self._process is not None, "not started"
+        return self._process
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit code."""
+        return self.process.wait(seconds)
+
+    def log(self) -> str:
+        """What it has printed."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def close(self) -> None:
+        """End it, whatever it does, and forget its output."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.send_signal(signal.SIGCONT)
+            self._process.wait()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
