@@ -139,8 +139,9 @@ class Service:
         try:
             outcome = execute.run(job, attempt, self._provision.services)
             execute.settle(job, outcome, self.store, self._clock.random())
-            if isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable":
-                self._probe.soon()
+            gone = isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable"
+            if gone or not self._probe.loaded(job.model):
+                self._probe.soon()  # the host has changed: tell the fleet now, not seconds later
         finally:
             with self._changed:
                 del self._running[job.id]

@@ -52,9 +52,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        stated = frozenset(self.model_fields_set)
         self.ollama_url = _url(self.ollama_url or os.environ.get("OLLAMA_HOST", ""))
         self.host = self.host or _identity(self.ollama_url)
+        self.model_fields_set.intersection_update(stated)
         return self
+
+    def states(self, name: str) -> bool:
+        """Whether the environment gave this setting, rather than its default."""
+        return name in self.model_fields_set
 
     @property
     def concurrency(self) -> int:

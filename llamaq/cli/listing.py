@@ -1,0 +1,188 @@
+"""The commands that list: models and jobs."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import get_args
+
+import click
+from rich.live import Live
+
+from llamaq.cli import tables
+from llamaq.cli.duration import seconds, size
+from llamaq.cli.interrupts import Interrupts
+from llamaq.cli.records import wire
+from llamaq.cli.session import Session
+from llamaq.cli.tables import Column, Sheet
+from llamaq.cli.verb import Verb
+from llamaq.clock import SYSTEM
+from llamaq.models import ModelStatus
+from llamaq.status import JobStatus, State
+
+_WATCH_SECONDS = 2.0
+_STATES = (
+    ("queued", "cyan"),
+    ("running", "blue"),
+    ("retrying", "yellow"),
+    ("completed", "green"),
+    ("failed", "red"),
+    ("cancelled", "dim"),
+    ("expired", "dim"),
+)
+_MODELS = (
+    Column("Model", whole=True),
+    Column("Host"),
+    Column("Slots", right=True),
+    Column("Loaded", styles=(("yes", "green"), ("no", "dim"))),
+    Column("Size", right=True),
+    Column("Parameters"),
+    Column("Context", right=True),
+    Column("Capabilities"),
+)
+_JOBS = (
+    Column("Id", whole=True),
+    Column("State", styles=_STATES),
+    Column("Kind"),
+    Column("Model"),
+    Column("Host"),
+    Column("Attempt", right=True),
+    Column("Submitted", right=True),
+    Column("Took", right=True),
+)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq models
+  llamaq models --watch
+  llamaq models --json | jq -r 'select(.loaded).model'""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+@click.option("--watch", is_flag=True, help="Keep it fresh on the terminal, until Ctrl-C.")
+@click.pass_obj
+def models(session: Session, *, as_json: bool, watch: bool) -> None:
+    """List what the fleet offers: each model on each host, as the workers last reported it.
+
+    Slots are used/served. In a pipe the columns are separated by tabs, with a line of titles first.
+    """
+    if watch:
+        if as_json or not session.screen.terminal:
+            raise click.UsageError("--watch needs a terminal, and goes without --json")
+        _watch(session)
+        return
+    offered = session.queue.models()
+    if as_json:
+        for model in offered:
+            session.screen.json_line(json.dumps(wire(model), ensure_ascii=False))
+        return
+    tables.write(session.screen, models_sheet(offered))
+    if not offered:
+        session.screen.note("no host has reported in the last 15 s: is a worker running, with the same --prefix?")
+
+
+def _watch(session: Session) -> None:
+    console = session.screen.stdout_console()
+    with Interrupts(), Live(console=console, auto_refresh=False, screen=True) as live:
+        try:
+            while True:
+                live.update(tables.table(models_sheet(session.queue.models())), refresh=True)
+                SYSTEM.sleep(_WATCH_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+def models_sheet(offered: Sequence[ModelStatus]) -> Sheet:
+    """The models as rows, by name and host."""
+    return Sheet(_MODELS, [_model_row(model) for model in sorted(offered, key=lambda each: (each.model, each.host))])
+
+
+def _model_row(model: ModelStatus) -> list[str]:
+    return [
+        model.model,
+        model.host,
+        f"{model.slots_used}/{model.slots}",
+        _loaded(model),
+        "" if model.size is None else size(model.size),
+        " ".join(filter(None, (model.parameter_size, model.quantization))),
+        "" if model.context_length is None else str(model.context_length),
+        " ".join(model.capabilities),
+    ]
+
+
+def _loaded(model: ModelStatus) -> str:
+    if not model.loaded:
+        return "no"
+    until = "" if model.expires_at is None else f" for {seconds(max(0.0, _ago(model.expires_at, _now())))}"
+    return f"yes{until}"
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq jobs --limit 10
+  llamaq jobs --state failed --json | jq -r .error.message
+  llamaq jobs --state queued | tail -n +2 | cut -f1 | xargs -r llamaq cancel""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
+@click.pass_obj
+def jobs(session: Session, limit: int, state: str | None, *, as_json: bool) -> None:
+    """List the jobs that are kept, the newest first.
+
+    In a pipe the columns are separated by tabs, with a line of titles first.
+    """
+    found = _newest(session, limit, state)
+    if as_json:
+        for job in found:
+            session.screen.json_line(json.dumps(wire(job, without=frozenset({"result"})), ensure_ascii=False))
+        return
+    tables.write(session.screen, Sheet(_JOBS, [_job_row(job) for job in found]))
+    if not found:
+        session.screen.note(f"no jobs are kept{f' in the state {state}' if state else ''}")
+
+
+def _newest(session: Session, limit: int, state: str | None) -> list[JobStatus]:
+    if state is None:
+        return session.queue.jobs(limit)
+    window = limit
+    while True:
+        # The list cannot be asked by state: look at more and more of it until enough are found, or it ends.
+        window *= 4
+        seen = session.queue.jobs(window)
+        found = list(islice((job for job in seen if job.state == state), limit))
+        if len(found) == limit or len(seen) < window:
+            return found
+
+
+def _job_row(job: JobStatus) -> list[str]:
+    now = _now()
+    took = "" if job.started_at is None else seconds(max(0.0, _ago(job.finished_at or now, job.started_at)))
+    return [
+        job.id,
+        _state(job),
+        job.kind,
+        job.model,
+        job.host or "",
+        str(job.attempt),
+        f"{seconds(max(0.0, _ago(now, job.submitted_at)))} ago",
+        took,
+    ]
+
+
+def _state(job: JobStatus) -> str:
+    if job.error is not None:
+        return f"{job.state} {job.error.code}"
+    return f"queued #{job.position + 1}" if job.position is not None else job.state
+
+
+def _ago(later: datetime, earlier: datetime) -> float:
+    return (later - earlier).total_seconds()
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(SYSTEM.time(), UTC)

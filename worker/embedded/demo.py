@@ -1,0 +1,78 @@
+"""`python3 run.py demo`: the main job on this machine, end to end, with real parts."""
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from llamaq import JobQueue, LlamaqError
+from worker.embedded import ground
+from worker.embedded.ground import NoGround, Part
+from worker.embedded.process import ServerFailed
+from worker.embedded.redis import RedisUnavailable
+from worker.embedded.tour import Tour
+from worker.embedded.weights import WeightsUnavailable
+from worker.settings import Settings
+
+SHARED_PREFIX = "llamaq-demo"
+"""In a Redis that is not ours the demo keeps to keys of its own: it must not serve what else runs there."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo: 0 when every job ended as it should, 1 when a part is missing, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="run.py demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the services up until Ctrl-C")
+    keep: bool = parser.parse_args(arguments).keep
+    console = Console(highlight=False)
+    try:
+        _run(console, keep)
+    except KeyboardInterrupt:
+        console.print("\nstopped; nothing is left running", style="dim")
+        return 130
+    except (NoGround, WeightsUnavailable, RedisUnavailable, ServerFailed, LlamaqError) as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+    except ValidationError as error:
+        for problem in error.errors():
+            console.print(f"demo: LLAMAQ_{str(problem['loc'][0]).upper()}: {problem['msg']}", style="red", markup=False)
+        return 2
+    return 0
+
+
+def _run(console: Console, keep: bool) -> None:
+    config = Settings()
+    with ExitStack() as stack:
+        redis = stack.enter_context(ground.redis(config))
+        ollama = stack.enter_context(ground.ollama(config))
+        prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
+        exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
+        log = stack.enter_context(ground.worker(config, exports))
+        queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
+        _introduce(console, redis, ollama)
+        tour = Tour(queue, console, ground.await_models(queue, log))
+        tour.run()
+        if keep:
+            _keep(console, exports, tour.model)
+
+
+def _introduce(console: Console, redis: Part, ollama: Part) -> None:
+    console.print(f"Redis   {redis.url}  ({redis.what})", style="dim", markup=False)
+    console.print(f"Ollama  {ollama.url}  ({ollama.what})", style="dim", markup=False)
+    console.print("worker  one Celery process, threads pool", style="dim")
+
+
+def _keep(console: Console, exports: dict[str, str], model: str) -> None:
+    console.print("\nThe services stay up until Ctrl-C. In another terminal, in this directory:\n", style="bold")
+    for name, value in exports.items():
+        console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
+    console.print(f'  python3 run.py llamaq generate {model} "Why is the sky blue?"', markup=False, soft_wrap=True)
+    signal.pause()
+
+
+if __name__ == "__main__":
+    # SIGTERM ends the demo as Ctrl-C does: with everything it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main(sys.argv[1:]))

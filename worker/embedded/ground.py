@@ -1,0 +1,110 @@
+"""What a demo stands on: a Redis, an Ollama and a worker, each the user's own where there is one."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from api_client import OllamaClient, OllamaError
+from llamaq import JobQueue
+from llamaq.models import ModelStatus
+from worker.embedded.process import ServerProcess
+from worker.embedded.redis import EmbeddedRedis
+from worker.embedded.weights import weights
+from worker.settings import Settings
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 45.0
+SLOTS = 2
+
+
+class NoGround(Exception):
+    """A part could not be had; the message is one line that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A server: where it is, what it is, in words, and whether the demo brought it."""
+
+    url: str
+    what: str
+    ours: bool = True
+
+
+@contextmanager
+def redis(config: Settings) -> Iterator[Part]:
+    """The Redis of `LLAMAQ_REDIS_URL`, else one of our own."""
+    if config.states("redis_url"):
+        yield Part(config.redis_url, "yours (LLAMAQ_REDIS_URL)", ours=False)
+        return
+    with EmbeddedRedis.start() as server:
+        yield Part(server.url, f"embedded: {server.kind}")
+
+
+@contextmanager
+def ollama(config: Settings) -> Iterator[Part]:
+    """The Ollama that answers where one is expected and has a model; else a small one of our own, with its model.
+
+    Raises:
+        WeightsUnavailable: the model could not be fetched.
+    """
+    found = _look(config.ollama_url)
+    if found is not None:
+        yield Part(config.ollama_url, found, ours=False)
+        return
+    model_file = weights()
+    with ServerProcess("worker.embedded.ollama", ["--model-file", str(model_file), "--slots", str(SLOTS)]) as server:
+        yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
+
+
+@contextmanager
+def worker(config: Settings, settings: dict[str, str]) -> Iterator[IO[str]]:
+    """A real worker in a process of its own; what it says goes to the file."""
+    own = settings if config.states("slots") else {**settings, "LLAMAQ_SLOTS": str(SLOTS)}
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker"],
+            env={**os.environ, **own},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends the worker in order
+        )
+        try:
+            yield log
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def await_models(queue: JobQueue, log: IO[str]) -> list[ModelStatus]:
+    """What the worker's host offers, as soon as it is reported.
+
+    Raises:
+        NoGround: the worker did not report; with what it said.
+    """
+    limit = time.monotonic() + READY_SECONDS
+    while not (models := queue.models()):
+        if time.monotonic() > limit:
+            log.seek(0)
+            raise NoGround(f"the worker did not report its host; it said:\n{log.read()[-2000:]}")
+        time.sleep(0.05)
+    return models
+
+
+def _look(url: str) -> str | None:
+    with OllamaClient(url, connect_timeout_seconds=1, retries=0) as client:
+        try:
+            version, installed = client.version(), client.tags()
+        except OllamaError:
+            return None
+    return f"yours: Ollama {version}" if installed else None
