@@ -1,0 +1,64 @@
+"""Ollama over HTTP: pooled, retrying, abortable, with typed errors. Knows neither Celery nor Redis.
+
+    with OllamaClient("http://127.0.0.1:11434", slots=4) as client:
+        with client.chat({"model": "llama3.2", "messages": [...]}) as stream:
+            for chunk in stream:      # another thread may call stream.abort()
+                ...
+
+The tree of errors is drawn in `api_client.errors`; what is retried where, in `api_client.retry` and
+`api_client.diagnosis`.
+"""
+
+from api_client.answer import Answer
+from api_client.client import FIRST_BYTE_TIMEOUT_SECONDS, STALL_TIMEOUT_SECONDS, OllamaClient
+from api_client.errors import (
+    Aborted,
+    BadRequest,
+    ContextOverflow,
+    Forbidden,
+    GatewayError,
+    ModelNotFound,
+    OllamaConnectionError,
+    OllamaError,
+    OllamaStatusError,
+    OllamaTimeout,
+    RunnerDied,
+    ServerBusy,
+    ServerFault,
+    StreamCut,
+    StreamError,
+    Unsupported,
+    UntrustedCertificate,
+)
+from api_client.models import Details, InstalledModel, ModelCard, RunningModel
+from api_client.stream import Chunk, Stream
+
+__all__ = [
+    "FIRST_BYTE_TIMEOUT_SECONDS",
+    "STALL_TIMEOUT_SECONDS",
+    "Aborted",
+    "Answer",
+    "BadRequest",
+    "Chunk",
+    "ContextOverflow",
+    "Details",
+    "Forbidden",
+    "GatewayError",
+    "InstalledModel",
+    "ModelCard",
+    "ModelNotFound",
+    "OllamaClient",
+    "OllamaConnectionError",
+    "OllamaError",
+    "OllamaStatusError",
+    "OllamaTimeout",
+    "RunnerDied",
+    "RunningModel",
+    "ServerBusy",
+    "ServerFault",
+    "Stream",
+    "StreamCut",
+    "StreamError",
+    "Unsupported",
+    "UntrustedCertificate",
+]

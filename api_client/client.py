@@ -1,0 +1,232 @@
+"""The client of one Ollama host, shared by all threads of a worker."""
+
+import json
+import threading
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import ValidationError
+from requests import PreparedRequest, Request
+
+from api_client.answer import Answer
+from api_client.clock import Clock, SystemClock
+from api_client.errors import BadRequest, StreamError
+from api_client.exchange import Exchange, Limits, Route
+from api_client.models import Installed, InstalledModel, ModelCard, Running, RunningModel, Told, Version
+from api_client.retry import RetryPolicy
+from api_client.stream import DONE, PULLED, LastLine, Stream
+from api_client.transport import new_session
+
+# The contract's `first_token_within` and `stall_after`.
+FIRST_BYTE_TIMEOUT_SECONDS = 600.0
+STALL_TIMEOUT_SECONDS = 60.0
+# What the server knows without asking a model, it says at once.
+QUESTION_TIMEOUT_SECONDS = 10.0
+
+AnyExchange = TypeVar("AnyExchange", bound=Exchange)
+AnyTold = TypeVar("AnyTold", bound=Told)
+
+
+class OllamaClient:
+    """Talks to one Ollama host over kept-alive connections; threads may share it.
+
+    Calls that run a model come back unsent, as a `Stream` or an `Answer`, so that the thread that may have to abort
+    them has them before they can block. Proxy settings of the environment are ignored, redirects are not followed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        slots: int = 1,
+        token: str | None = None,
+        ca_file: str | None = None,
+        connect_timeout_seconds: float = 5.0,
+        retries: int = 2,
+        backoff_seconds: float = 0.2,
+        clock: Clock | None = None,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            url: `http://` or `https://`, with a path where a proxy serves Ollama below one.
+            slots: Requests at a time; more are possible, their connections are not kept.
+            token: Bearer token for a proxy. Never part of a message.
+            ca_file: PEM file of the authorities that sign the host's certificate.
+            connect_timeout_seconds: For making a connection, the TLS handshake, and the server's taking the request.
+            retries: Further attempts within one call, where `api_client.retry` sees a use in it.
+            backoff_seconds: Pause before the first of them; doubles.
+            clock: Gives the time and the jitter.
+
+        Raises:
+            ValueError: The URL or the token is malformed.
+        """
+        parts = _checked(url)
+        token = _sendable(token)
+        if parts.username and token:
+            raise ValueError("give either a token or a user name in the URL, not both")
+        clock = clock or SystemClock()
+        self._url = url.rstrip("/")
+        self._connect_timeout = connect_timeout_seconds
+        policy = RetryPolicy.of(retries, backoff_seconds, clock)
+        self._session = new_session(slots, policy, token=token, ca_file=ca_file)
+        self._route = Route(self._session, _without_user(parts), token or parts.password, clock)
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[Exchange] = weakref.WeakSet()
+        self._closed = False
+
+    @property
+    def address(self) -> str:
+        """The URL without user name and password, as it stands in messages."""
+        return self._route.address
+
+    def generate(
+        self,
+        payload: Mapping[str, Any],
+        *,
+        first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
+        stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
+    ) -> Stream:
+        """/api/generate. Not sent before it is iterated.
+
+        Args:
+            payload: The body as it is sent. With `"stream": false` the one answer comes as the only chunk.
+            first_byte_timeout_seconds: Limit for queue, load and prompt; None waits for ever.
+            stall_timeout_seconds: Limit for silence between chunks; None waits for ever.
+
+        Raises:
+            BadRequest: The payload cannot be written as JSON.
+        """
+        return self.stream("/api/generate", payload, first_byte_timeout_seconds, stall_timeout_seconds)
+
+    def chat(
+        self,
+        payload: Mapping[str, Any],
+        *,
+        first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
+        stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
+    ) -> Stream:
+        """/api/chat, otherwise as `generate`."""
+        return self.stream("/api/chat", payload, first_byte_timeout_seconds, stall_timeout_seconds)
+
+    def pull(self, model: str, *, stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS) -> Stream:
+        """/api/pull: chunks with `status`, and `total` and `completed` (bytes) while a layer is loading."""
+        return self.stream("/api/pull", {"model": model}, stall_timeout_seconds, stall_timeout_seconds, last=PULLED)
+
+    def stream(
+        self,
+        path: str,
+        payload: Mapping[str, Any],
+        first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
+        stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
+        *,
+        last: LastLine = DONE,
+    ) -> Stream:
+        """Any path that answers in lines; `last` tells how the last one is known."""
+        limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
+        return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, last))
+
+    def embed(
+        self, payload: Mapping[str, Any], *, first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS
+    ) -> Answer:
+        """/api/embed. Not sent before `result()`, which has `embeddings`: one list of numbers per input.
+
+        Raises:
+            BadRequest: The payload cannot be written as JSON.
+        """
+        limits = Limits(self._connect_timeout, first_byte_timeout_seconds, STALL_TIMEOUT_SECONDS)
+        return self._registered(Answer(self._route, self._prepared("POST", "/api/embed", payload), limits))
+
+    def tags(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> tuple[InstalledModel, ...]:
+        """/api/tags: the models on disk, newest first.
+
+        Raises:
+            OllamaError: No answer, or none that can be understood.
+        """
+        return self._asked(Installed, "GET", "/api/tags", None, timeout_seconds).models
+
+    def ps(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> tuple[RunningModel, ...]:
+        """/api/ps: the models in memory; raises as `tags`."""
+        return self._asked(Running, "GET", "/api/ps", None, timeout_seconds).models
+
+    def show(self, model: str, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> ModelCard:
+        """/api/show: one model in detail; raises as `tags`, and ModelNotFound."""
+        return self._asked(ModelCard, "POST", "/api/show", {"model": model}, timeout_seconds)
+
+    def version(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> str:
+        """/api/version: such as "0.32.15"; raises as `tags`."""
+        return self._asked(Version, "GET", "/api/version", None, timeout_seconds).version
+
+    def close(self) -> None:
+        """Aborts what still runs and closes all connections. What is begun afterwards raises `Aborted`."""
+        with self._lock:
+            self._closed = True
+            running = list(self._open)
+        for exchange in running:
+            exchange.abort()
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"OllamaClient({self.address!r})"
+
+    def _asked(
+        self, kind: type[AnyTold], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
+    ) -> AnyTold:
+        limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds)
+        with self._registered(Answer(self._route, self._prepared(method, path, payload), limits)) as answer:
+            told = answer.result()
+        try:
+            return kind.model_validate(told)
+        except ValidationError as error:
+            raise StreamError(f"{path} at {self.address} answered in a shape we do not know: {error}") from error
+
+    def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> PreparedRequest:
+        body = None if payload is None else _json(payload)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        return self._session.prepare_request(Request(method, self._url + path, data=body, headers=headers))
+
+    def _registered(self, exchange: AnyExchange) -> AnyExchange:
+        with self._lock:
+            self._open.add(exchange)
+            closed = self._closed
+        if closed:
+            exchange.abort()
+        return exchange
+
+
+def _json(payload: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(f"the request cannot be written as JSON: {error}") from error
+
+
+def _checked(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("the URL of Ollama must look like http://host:port")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL of Ollama must not have a query or a fragment")
+    return parts
+
+
+def _without_user(parts: SplitResult) -> str:
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def _sendable(token: str | None) -> str | None:
+    token = (token or "").strip()  # a token read from a file ends in a newline
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("the token holds characters that a header cannot carry")  # and must not be quoted here
+    return token or None

@@ -1,0 +1,29 @@
+"""The clock this package is handed. `llamaq.clock.Clock` has this shape; a test hands in its own."""
+
+import random
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the client asks of a clock. Waiting is not among it: a wait here must end when `abort()` is called."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        ...
+
+
+class SystemClock:
+    """The real one."""
+
+    def time(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        return random.random()

@@ -1,0 +1,148 @@
+"""One request and its answer: opened late, ended from any thread, always cleaned up."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from requests import PreparedRequest, Response, Session
+from urllib3.exceptions import HTTPError
+
+from api_client.call import Call, current_call
+from api_client.clock import Clock
+from api_client.diagnosis import diagnose, read_body
+from api_client.errors import Aborted, OllamaStatusError
+from api_client.retry import seconds_from
+from api_client.translation import translated
+
+ERROR_BODY_BYTES = 64 * 1024
+PIECE_BYTES = 64 * 1024
+
+
+class Limits(NamedTuple):
+    """Seconds of silence allowed; None waits for ever."""
+
+    connect: float | None
+    first_byte: float | None
+    stall: float | None
+
+
+class Route(NamedTuple):
+    """What all exchanges of a client share."""
+
+    session: Session
+    address: str
+    secret: str | None
+    clock: Clock
+
+
+class Exchange:
+    """A request that has not been sent yet. Nothing is sent before the answer is asked for.
+
+    A context manager: leaving it closes the connection unless the answer was read to its end. One thread reads;
+    `abort` alone may be called from others.
+    """
+
+    def __init__(self, route: Route, request: PreparedRequest, limits: Limits) -> None:
+        self.call = Call()
+        self.address = route.address
+        self.answered = False
+        self._route = route
+        self._request = request
+        self._limits = limits
+        self._response: Response | None = None
+
+    @property
+    def aborted(self) -> bool:
+        """Whether `abort` was called."""
+        return self.call.aborted
+
+    def abort(self) -> None:
+        """Ends the request from any thread, at once, whatever it waits for; the reading thread gets `Aborted`.
+
+        The server sees the connection close. Harmless before the start, after the end, and when called twice. A host
+        name that is being resolved, or a TCP connection being made, ends at the connect timeout only.
+        """
+        self.call.abort()
+
+    def close(self) -> None:
+        """Ends the request from the reading thread; the connection is kept only if the answer was read to its end."""
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+        self.call.let_go()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> Any:
+        """Sends the request and waits for the headers.
+
+        Returns:
+            urllib3's response, of status 200 to 299.
+        """
+        if self.call.aborted:
+            raise Aborted("the call was aborted")
+        response = self._response = self._sent()
+        self.answered = True
+        self.call.set_silence(self._limits.stall)
+        if response.status_code >= 300:
+            raise self._refusal(response)
+        return response.raw
+
+    def _sent(self) -> Response:
+        mark = current_call.set(self.call)
+        try:
+            return self._route.session.send(
+                self._request,
+                stream=True,
+                allow_redirects=False,  # a POST would turn into a GET, and the token might go elsewhere
+                timeout=(self._limits.connect, self._limits.first_byte),
+            )
+        finally:
+            current_call.reset(mark)
+
+    def _refusal(self, response: Response) -> OllamaStatusError:
+        wait = seconds_from(response.headers.get("Retry-After"), self._route.clock)
+        error = diagnose(read_body(response.status_code, _beginning(response.raw), wait))
+        return self._scrubbed(error)
+
+    def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:
+        # Some proxies quote the request they refuse, and messages go to logs and to producers.
+        if self._route.secret and self._route.secret in error.message:
+            error.message = error.message.replace(self._route.secret, "[token]")
+            error.args = (error.message,)
+        return error
+
+    def _translated(self) -> Any:
+        return translated(self)
+
+
+def pieces(raw: Any) -> Iterator[bytes]:
+    """The body's bytes as they arrive, from urllib3's response.
+
+    `stream` gives one HTTP chunk at a time, the cheapest way that was measured; on a body that is not chunked (a proxy
+    that speaks HTTP/1.0) it would wait for 64 KiB, so there `read1` gives what has come.
+    """
+    if raw.chunked:
+        yield from raw.stream(PIECE_BYTES, decode_content=True)
+        return
+    while piece := raw.read1(PIECE_BYTES, decode_content=True):
+        yield piece
+
+
+def _beginning(raw: Any) -> bytes:
+    """As much of an error's body as can be had: the status decides even where the body is cut."""
+    body = bytearray()
+    try:
+        for piece in pieces(raw):
+            body += piece
+            if len(body) >= ERROR_BODY_BYTES:
+                break
+    except (HTTPError, OSError):
+        return bytes(body)
+    return bytes(body)

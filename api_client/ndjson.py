@@ -1,0 +1,102 @@
+"""Newline-delimited JSON, from byte pieces cut anywhere to one dict per line.
+
+The hot path: at 64 streams of 50 tokens/s it runs 3,200 times a second. So lines are split on bytes (never on
+characters: a newline byte is not part of any other UTF-8 character) and parsed by pydantic's Rust parser, which takes
+bytes and needs a quarter of the time of `json.loads`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic_core import from_json
+
+from api_client.errors import StreamCut, StreamError
+
+# One line holds at most a whole answer that was not streamed, with its `context`: far below this.
+MAX_LINE_BYTES = 16 * 1024 * 1024
+
+
+class LineSplitter:
+    """Joins pieces of bytes and gives the lines they complete, in linear time however long the line."""
+
+    def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max = max_line_bytes
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Takes the next bytes.
+
+        Returns:
+            The lines that are complete now, without their newline.
+
+        Raises:
+            StreamError: A line is longer than the limit.
+        """
+        lines = piece.split(b"\n")
+        rest = lines.pop()
+        if lines and self._parts:
+            lines[0] = b"".join([*self._parts, lines[0]])
+            self._parts.clear()
+            self._size = 0
+        if rest:
+            self._keep(rest)
+        return lines
+
+    def rest(self) -> bytes:
+        """What came after the last newline."""
+        return b"".join(self._parts)
+
+    def _keep(self, rest: bytes) -> None:
+        # Kept as parts and joined once: adding to a bytes object would copy a 2 MB line for each of its pieces.
+        self._parts.append(rest)
+        self._size += len(rest)
+        if self._size > self._max:
+            raise StreamError(f"the server sent a line of more than {self._max} bytes")
+
+
+def chunks(pieces: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[dict[str, Any]]:
+    """Parses a body as it arrives.
+
+    Args:
+        pieces: The bytes, cut anywhere.
+        max_line_bytes: Limit for one line.
+
+    Yields:
+        One dict per line that is not blank. A last line without newline counts.
+
+    Raises:
+        StreamError: A line is not a JSON object, or is too long.
+        StreamCut: The body ends inside a line.
+    """
+    splitter = LineSplitter(max_line_bytes)
+    for piece in pieces:
+        for line in splitter.feed(piece):
+            if line:
+                try:
+                    chunk = from_json(line)
+                except ValueError as error:
+                    if not line.strip():
+                        continue  # a lone "\r": a blank line in CRLF
+                    raise _garbage(line) from error
+                if type(chunk) is not dict:
+                    raise _garbage(line)
+                yield chunk
+    yield from _last(splitter.rest())
+
+
+def _last(line: bytes) -> Iterator[dict[str, Any]]:
+    if not line.strip():
+        return
+    try:
+        chunk = from_json(line)
+    except ValueError as error:
+        raise StreamCut("the stream ended in the middle of a line") from error
+    if type(chunk) is not dict:
+        raise _garbage(line)
+    yield chunk
+
+
+def _garbage(line: bytes) -> StreamError:
+    shown = line[:80].decode("utf-8", "replace")
+    return StreamError(f"the server sent a line that is not a JSON object: {shown!r}")

@@ -1,0 +1,112 @@
+"""Which failures are worth a second request at once, within one call.
+
+    worth it: the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
+              429 with a Retry-After
+    not:      a read timeout (giving up a wait and starting it again only throws away a load), a connect timeout (the
+              kernel has resent for as long), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
+
+The worker's own retries, seconds later and possibly on another host, are decided by `OllamaError.retryable`.
+"""
+
+import email.utils
+import ssl
+from types import TracebackType
+from typing import Any, Self
+
+from urllib3 import BaseHTTPResponse
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import NewConnectionError, ProtocolError, SSLError
+from urllib3.util.retry import Retry
+from urllib3.util.util import reraise
+
+from api_client.call import current_call
+from api_client.clock import Clock, SystemClock
+
+RETRIED_STATUSES = frozenset({502, 503, 504})
+# A job waits better in the queue than in a slot: whatever a server asks for, and however often.
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class RetryPolicy(Retry):
+    """urllib3's Retry with our choice of failures, and with pauses that end when the call is aborted."""
+
+    RETRY_AFTER_STATUS_CODES = frozenset({429, 503})
+    clock: Clock = SystemClock()
+
+    @classmethod
+    def of(cls, retries: int, backoff_seconds: float, clock: Clock) -> Self:
+        """A policy of so many retries, the first after about `backoff_seconds`, doubling."""
+        policy = cls(
+            total=retries,
+            redirect=False,
+            allowed_methods=None,  # POST too: a generation leaves nothing behind at the server
+            status_forcelist=RETRIED_STATUSES,
+            backoff_factor=backoff_seconds,
+            backoff_max=LONGEST_PAUSE_SECONDS,
+            raise_on_status=False,  # the last answer comes out, and says more than MaxRetryError
+            respect_retry_after_header=True,
+        )
+        policy.clock = clock
+        return policy
+
+    def new(self, **kw: Any) -> Self:
+        """The policy for the rest of the call."""
+        policy = super().new(**kw)
+        policy.clock = self.clock
+        return policy
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Counts a failure, or raises it where a retry cannot help."""
+        if error is not None and not can_help(error):
+            raise reraise(type(error), error, _stacktrace)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Pauses before the next attempt.
+
+        Raises:
+            Aborted: The call was aborted meanwhile.
+        """
+        asked = self.get_retry_after(response) if response is not None else None
+        seconds = self.get_backoff_time() if asked is None else min(asked, LONGEST_PAUSE_SECONDS)
+        current_call.get().pause(seconds)
+
+    def get_backoff_time(self) -> float:
+        """Seconds: doubling, between half and one and a half times that, so that many workers do not knock together."""
+        doubled = self.backoff_factor * 2 ** max(len(self.history) - 1, 0)
+        return float(min(doubled * (0.5 + self.clock.random()), self.backoff_max))
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Seconds the server asks for; None where it does not, or not legibly."""
+        return seconds_from(response.headers.get("Retry-After"), self.clock)
+
+
+def can_help(error: Exception) -> bool:
+    """Whether sending the same request again at once may succeed after this failure of urllib3."""
+    if isinstance(error, NewConnectionError):
+        return True
+    if isinstance(error, SSLError):  # the server went away in the middle of the handshake
+        return bool(error.args) and isinstance(error.args[0], ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    cause = error.args[1] if isinstance(error, ProtocolError) and len(error.args) > 1 else None
+    return isinstance(cause, ConnectionError)
+
+
+def seconds_from(header: str | None, clock: Clock) -> float | None:
+    """Reads a Retry-After header: seconds, or a date. None for anything else."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        date = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return None  # urllib3 raises here, and a job would fail for a proxy's bad header
+    return max(0.0, date.timestamp() - clock.time())

@@ -1,0 +1,100 @@
+"""The answer of /api/generate, /api/chat and /api/pull as it arrives."""
+
+import itertools
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from requests import PreparedRequest
+from urllib3.exceptions import HTTPError
+
+from api_client.diagnosis import Complaint, diagnose, unwrapped
+from api_client.errors import Aborted, OllamaStatusError, StreamCut
+from api_client.exchange import Exchange, Limits, Route, pieces
+from api_client.ndjson import chunks
+
+# One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
+Chunk = dict[str, Any]
+
+# The body's end mark comes right behind the last line. Waited for briefly, so that the connection can be used again.
+END_MARK_SECONDS = 0.25
+END_MARK_PIECES = 16
+
+
+class LastLine(NamedTuple):
+    """How a stream's last line is known."""
+
+    key: str
+    value: object
+
+
+DONE = LastLine("done", True)
+PULLED = LastLine("status", "success")
+
+
+class Stream(Exchange):
+    """Iterate it once, in one thread; nothing is sent before the first step.
+
+        with client.chat(payload) as stream:     # another thread may call stream.abort() from here on
+            for chunk in stream:
+                ...
+
+    The iteration ends after the last line (`done: true`), and raises:
+
+    Raises:
+        Aborted: `abort()` was called before the last line was given.
+        OllamaConnectionError: No answer; short retries are used up.
+        OllamaTimeout: Silence beyond the limits.
+        OllamaStatusError: The server refused or failed, before the first byte or by an error line after it.
+        StreamCut: The body ended before its last line.
+        StreamError: The body is not what Ollama sends.
+    """
+
+    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, last: LastLine = DONE) -> None:
+        super().__init__(route, request, limits)
+        self._last = last
+        self._chunks = self._run()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        # The generator itself: a `__next__` of our own would cost each token another call.
+        return self._chunks
+
+    def close(self) -> None:
+        """Ends the stream from the reading thread, at whatever point it is."""
+        self._chunks.close()
+        super().close()
+
+    def _run(self) -> Generator[Chunk, None, None]:
+        try:
+            with self._translated():
+                yield from self._until_last(pieces(self._open()))
+        finally:
+            super().close()
+
+    def _until_last(self, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
+        key, value = self._last
+        call = self.call
+        for chunk in chunks(body):
+            if call.aborted:  # bytes that had arrived before the abort are still in the buffer
+                raise Aborted("the call was aborted")
+            if "error" in chunk:
+                raise self._fault(chunk["error"])
+            if chunk.get(key) == value:
+                yield from self._end(chunk, body)
+                return
+            yield chunk
+        raise StreamCut("the stream ended without its last line")
+
+    def _end(self, chunk: Chunk, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
+        try:
+            yield chunk
+        finally:
+            # The answer is whole: what befalls the connection now costs a reconnect, not the job.
+            with suppress(HTTPError, OSError):
+                self.call.set_silence(END_MARK_SECONDS)
+                for _ in itertools.islice(body, END_MARK_PIECES):
+                    pass
+
+    def _fault(self, error: object) -> OllamaStatusError:
+        message, details = unwrapped(error)
+        return self._scrubbed(diagnose(Complaint(None, message, details=details)))

@@ -1,0 +1,116 @@
+"""The boundary: what requests, urllib3 and the sockets raise becomes an `OllamaError`, in this one place."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from typing import Protocol
+
+from requests import RequestException
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    DecodeError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from api_client.call import Call
+from api_client.errors import (
+    Aborted,
+    OllamaConnectionError,
+    OllamaError,
+    OllamaTimeout,
+    Phase,
+    StreamCut,
+    StreamError,
+    UntrustedCertificate,
+)
+from api_client.retry import can_help
+
+
+class Exchanging(Protocol):
+    """What the translation must know about a request: where it went, and how far it came."""
+
+    call: Call
+    address: str
+    answered: bool
+
+
+@contextmanager
+def translated(exchange: Exchanging) -> Iterator[None]:
+    """Raises typed errors for whatever happens inside; wrap the iteration of a body too.
+
+    Raises:
+        Aborted: The call was aborted; whatever the connection made of that is its cause.
+        OllamaError: Any other failure.
+    """
+    try:
+        yield
+    except (OllamaError, RequestException, HTTPError, HTTPException, OSError) as error:
+        if exchange.call.aborted and not isinstance(error, Aborted):
+            raise Aborted("the call was aborted") from error
+        if isinstance(error, OllamaError):
+            raise
+        raise error_for(error, exchange) from error
+
+
+def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
+    """The typed error for a failure, most specific first."""
+    inner = _unwrapped(error)
+    where = exchange.address
+    if isinstance(inner, ReadTimeoutError):
+        phase: Phase = "stall" if exchange.answered else "first_byte"
+        return OllamaTimeout(f"Ollama at {where} fell silent ({phase.replace('_', ' ')} timeout)", phase=phase)
+    if exchange.answered:
+        return _broken_body(inner, where)
+    if _is_certificate(inner):
+        return UntrustedCertificate(f"the certificate of {where} is not trusted: {_reason(inner)}; set the CA file")
+    if _is_connect_timeout(inner):
+        return OllamaTimeout(f"no connection to Ollama at {where} within the connect timeout", phase="connect")
+    return OllamaConnectionError(f"cannot reach Ollama at {where}: {_reason(inner)}", retryable=can_help(inner))
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """urllib3's own error, from under requests' and the one that says "retries used up"."""
+    if isinstance(error, RequestException) and error.args and isinstance(error.args[0], Exception):
+        error = error.args[0]
+    if isinstance(error, MaxRetryError) and error.reason is not None:
+        error = error.reason
+    return error
+
+
+def _broken_body(error: Exception, where: str) -> OllamaError:
+    if isinstance(error, DecodeError):
+        return StreamError(f"the body from {where} cannot be decompressed")
+    return StreamCut(f"the connection to Ollama at {where} broke in the middle of the answer: {_reason(error)}")
+
+
+def _is_certificate(error: Exception) -> bool:
+    return isinstance(error, SSLError) and bool(error.args) and isinstance(error.args[0], ssl.SSLCertVerificationError)
+
+
+def _is_connect_timeout(error: Exception) -> bool:
+    if isinstance(error, NewConnectionError):
+        return False  # a subclass of the timeout, for historical reasons
+    # The second form: the server accepted, and then read nothing of the body.
+    return isinstance(error, ConnectTimeoutError) or isinstance(_cause(error), TimeoutError)
+
+
+def _cause(error: Exception) -> object:
+    return error.args[-1] if error.args else None
+
+
+def _reason(error: Exception) -> str:
+    """The plain words of the innermost error, without the names and addresses of urllib3's objects."""
+    if isinstance(error, NameResolutionError):
+        return "the host name does not resolve"
+    if isinstance(_cause(error), BadStatusLine) and not isinstance(_cause(error), RemoteDisconnected):
+        return "what answers there does not speak HTTP"
+    source = error.__cause__ if isinstance(error, NewConnectionError) else _cause(error)
+    if isinstance(source, OSError) and source.strerror:
+        return source.strerror
+    return str(source or error)

@@ -1,0 +1,105 @@
+"""What a host tells about itself, from servers of any age."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from api_client import InstalledModel, ModelCard, OllamaClient, RunningModel, StreamError
+from tests.unit.api_client import recordings
+from tests.unit.api_client.scripted_server import ScriptedServer
+
+
+def replay(case: str) -> ScriptedServer:
+    (answer,) = recordings.answers(case)
+    return ScriptedServer(answer.script())
+
+
+def test_tags() -> None:
+    """The models on disk, with sizes, context and capabilities."""
+    with replay("tags") as server, OllamaClient(server.url) as client:
+        models = client.tags()
+    assert [model.name for model in models] == ["smollm2-vision:135m", "smollm2-tools:135m", "smollm2:135m"]
+    assert models[0].capabilities == frozenset({"completion", "vision"})
+    assert (models[0].size, models[0].details.context_length) == (100_269_221, 8192)
+    assert models[0].details.embedding_length == 576
+    assert models[0].modified_at == datetime(2026, 11, 22, 17, 33, 44, 103620, UTC)
+
+
+def test_ps() -> None:
+    """The models in memory, with the context as loaded and the end of their stay."""
+    with replay("ps_after") as server, OllamaClient(server.url) as client:
+        (model,) = client.ps()
+    assert (model.name, model.size, model.size_vram, model.context_length) == ("smollm2:135m", 209_505_483, 0, 4096)
+    assert model.expires_at == datetime(2026, 11, 22, 17, 40, 23, 331067, UTC)
+
+
+def test_ps_of_an_empty_host() -> None:
+    """Nothing loaded is an empty tuple."""
+    with replay("ps_before") as server, OllamaClient(server.url) as client:
+        assert client.ps() == ()
+
+
+def test_a_model_kept_for_ever() -> None:
+    """A stay without end is a date centuries ahead, and no error."""
+    with replay("ps_keepalive_forever") as server, OllamaClient(server.url) as client:
+        (model,) = client.ps()
+    assert model.expires_at is not None
+    assert model.expires_at.year > 2200
+
+
+def test_show() -> None:
+    """One model in detail; its lengths are found under its architecture's name."""
+    with replay("show_tools") as server, OllamaClient(server.url) as client:
+        card = client.show("smollm2-tools:135m")
+    assert (card.context_length, card.embedding_length) == (8192, 576)
+    assert card.capabilities == frozenset({"completion", "tools"})
+    assert card.details.quantization_level == "Q4_1"
+    assert "im_start" in card.template
+
+
+def test_version() -> None:
+    """The version as a text."""
+    with replay("version") as server, OllamaClient(server.url) as client:
+        assert client.version() == "0.32.15"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"models": [{"name": "m"}]},
+        {"models": [{"name": "m", "details": None, "capabilities": None, "expires_at": None, "size": None}]},
+        {"models": [{"name": "m", "details": {"families": None, "new": 1}, "new": {"deep": []}}], "new": True},
+    ],
+)
+def test_fields_may_be_missing_null_or_new(answer: dict[str, Any]) -> None:
+    """A server older or newer than those we know is understood as far as it goes."""
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        assert client.tags() == (InstalledModel(name="m"),)
+        assert client.ps() == (RunningModel(name="m"),)
+        assert client.show("m") == ModelCard()
+        assert client.version() == ""
+        assert client.tags()[0].capabilities is None
+
+
+@pytest.mark.parametrize("answer", [{"models": [{"size": 1}]}, {"models": "many"}])
+def test_a_shape_we_do_not_know_is_a_stream_error(answer: dict[str, Any]) -> None:
+    """An answer without the least we need is an OllamaError like all others."""
+    with (
+        ScriptedServer(lambda visit: visit.answer(200, answer)) as server,
+        OllamaClient(server.url) as client,
+        pytest.raises(StreamError, match="shape"),
+    ):
+        client.tags()
+
+
+def test_a_pull_ends_at_success() -> None:
+    """A pull is a stream whose last line is another one."""
+    lines: list[dict[str, Any]] = [
+        {"status": "pulling manifest"},
+        {"status": "pulling abc", "total": 10, "completed": 5},
+        {"status": "success"},
+    ]
+    with ScriptedServer(lambda visit: visit.stream(lines)) as server, OllamaClient(server.url) as client:
+        assert list(client.pull("m")) == lines
+        assert server.visits[0].path == "/api/pull"

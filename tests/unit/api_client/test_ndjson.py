@@ -1,0 +1,73 @@
+"""Lines of JSON survive whatever the network does to their bytes."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_client import StreamCut, StreamError
+from api_client.ndjson import LineSplitter, chunks
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+dicts = st.dictionaries(
+    texts, texts | st.integers(-(2**60), 2**60) | st.booleans() | st.none() | st.lists(texts, max_size=3)
+)
+
+
+def split_at(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+@given(
+    st.lists(dicts, max_size=6),
+    st.lists(st.integers(0, 10_000), max_size=12),
+    st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r\n\r\n"]),
+    st.booleans(),
+)
+def test_any_split_gives_the_same_dicts(lines: list[dict[str, Any]], cuts: list[int], end: bytes, bare: bool) -> None:
+    """Wherever the bytes are cut, inside a character too, with blank lines or CRLF, the dicts are the same."""
+    data = b"".join(json.dumps(line, ensure_ascii=bare).encode() + end for line in lines)
+    assert list(chunks(split_at(data, cuts))) == lines
+
+
+@given(dicts, st.lists(st.integers(0, 10_000), max_size=5))
+def test_the_last_line_needs_no_newline(line: dict[str, Any], cuts: list[int]) -> None:
+    """An answer that is not streamed ends without a newline, and counts."""
+    assert list(chunks(split_at(json.dumps(line).encode(), cuts))) == [line]
+
+
+def test_a_two_megabyte_line_byte_by_byte_is_one_line() -> None:
+    """A long line in tiny pieces is joined once: a quadratic join of 2 million pieces would run into the timeout."""
+    line = b'{"context": "' + b"x" * 2_000_000 + b'"}\n'
+    splitter = LineSplitter()
+    found = [whole for start in range(len(line)) for whole in splitter.feed(line[start : start + 1])]
+    assert found == [line[:-1]]
+
+
+@pytest.mark.parametrize(
+    "line", [b"<html>\n", b"[]\n", b"3\n", b'"text"\n', b"null\n", b'{"a":}\n', b"\xff\xfe\n", b"[" * 100_000 + b"\n"]
+)
+def test_garbage_is_a_stream_error(line: bytes) -> None:
+    """A whole line that is not a JSON object is an error that says so, and no other exception."""
+    with pytest.raises(StreamError, match="not a JSON object") as caught:
+        list(chunks([b'{"done": false}\n', line]))
+    assert not isinstance(caught.value, StreamCut)
+    assert not caught.value.retryable
+
+
+def test_a_cut_line_is_a_cut_stream() -> None:
+    """A body that ends inside a line was cut, which is worth another attempt."""
+    with pytest.raises(StreamCut) as caught:
+        list(chunks([b'{"response": "hel']))
+    assert caught.value.retryable
+
+
+def test_a_line_beyond_the_limit_is_refused() -> None:
+    """A server that never ends its line cannot fill the worker's memory."""
+    endless = (b"x" * 100 for _ in iter(int, 1))
+    with pytest.raises(StreamError, match="more than 1000 bytes"):
+        list(chunks(endless, max_line_bytes=1000))

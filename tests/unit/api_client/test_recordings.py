@@ -1,0 +1,217 @@
+"""Every recorded answer of a real Ollama comes out as it must: the right error, or the very chunks."""
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from api_client import (
+    BadRequest,
+    Chunk,
+    ContextOverflow,
+    Forbidden,
+    ModelNotFound,
+    OllamaClient,
+    OllamaConnectionError,
+    OllamaError,
+    OllamaStatusError,
+    RunnerDied,
+    ServerBusy,
+    StreamError,
+    Unsupported,
+)
+from tests.unit.api_client import recordings
+from tests.unit.api_client.scripted_server import ScriptedServer
+
+# case: (the exact type, worth a later attempt?, sent again at once?)
+FAULTS: dict[str, tuple[type[OllamaError], bool, bool]] = {
+    "blob_head_missing": (OllamaStatusError, False, False),
+    "chat_content_parts_list": (BadRequest, False, False),
+    "chat_format_bad_string": (BadRequest, False, False),
+    "chat_think_string_high": (Unsupported, False, False),
+    "chat_think_true": (Unsupported, False, False),
+    "chat_think_true_stream": (Unsupported, False, False),
+    "chat_tool_args_as_string": (BadRequest, False, False),
+    "chat_tools_unsupported": (Unsupported, False, False),
+    "chat_unknown_model_stream_False": (ModelNotFound, False, False),
+    "chat_unknown_model_stream_True": (ModelNotFound, False, False),
+    "copy_unknown": (ModelNotFound, False, False),
+    "delete_wrong_method": (OllamaStatusError, False, False),
+    "disconnect_results": (RunnerDied, True, False),
+    "embed_long_truncate_default": (Unsupported, False, False),
+    "embed_long_truncate_false": (ContextOverflow, False, False),
+    "embed_single": (Unsupported, False, False),
+    "embed_unknown_model": (ModelNotFound, False, False),
+    "embeddings_legacy": (Unsupported, False, False),
+    "embedmodel_chat": (Unsupported, False, False),
+    "embedmodel_long_trunc_false": (ContextOverflow, False, False),
+    "empty_body": (BadRequest, False, False),
+    "generate_format_bad_schema": (BadRequest, False, False),
+    "generate_format_bad_string": (BadRequest, False, False),
+    "generate_model_no_tag": (ModelNotFound, False, False),
+    "generate_no_model": (ModelNotFound, False, False),
+    "generate_suffix_unsupported": (Unsupported, False, False),
+    "generate_think_true": (Unsupported, False, False),
+    "generate_unknown_model_stream_False": (ModelNotFound, False, False),
+    "images_data_url": (BadRequest, False, False),
+    "images_invalid_base64_generate": (BadRequest, False, False),
+    "images_on_nonvision_chat": (Unsupported, False, False),
+    "images_on_nonvision_generate": (Unsupported, False, False),
+    "json_array_body": (BadRequest, False, False),
+    "long_prompt_generate_ctx256_trunc_false": (ContextOverflow, False, False),
+    "long_prompt_generate_ctx256_trunc_false_stream": (ContextOverflow, False, False),
+    "malformed_json": (BadRequest, False, False),
+    "malformed_json_text": (BadRequest, False, False),
+    "midstream_error_runner_killed_generate": (RunnerDied, True, False),
+    "midstream_error_runner_killed_v1": (StreamError, False, False),  # we speak /api only: its lines are not ours
+    "options_invalid_type_str": (BadRequest, False, False),
+    "origin_foreign": (Forbidden, False, False),
+    "pull_insecure_registry": (OllamaStatusError, False, False),
+    "pull_unreachable_nonstream": (OllamaStatusError, False, False),
+    "pull_unreachable_stream": (OllamaStatusError, False, False),
+    "queue_cold_maxqueue2_8req": (ServerBusy, True, True),
+    "queue_cold_v1_8req": (ServerBusy, True, True),
+    "queue_two_models_8req": (ServerBusy, True, True),
+    "server_down": (OllamaConnectionError, True, True),
+    "show_unknown": (ModelNotFound, False, False),
+    "trailing_slash": (OllamaStatusError, False, False),
+    "unknown_path": (OllamaStatusError, False, False),
+    "v1_chat_image_nonvision": (Unsupported, False, False),
+    "v1_chat_malformed": (BadRequest, False, False),
+    "v1_chat_no_messages": (BadRequest, False, False),
+    "v1_chat_unknown_model": (ModelNotFound, False, False),
+    "v1_models_one_unknown": (ModelNotFound, False, False),
+    "vision_valid_b64_not_image": (BadRequest, False, False),
+    "vision_valid_b64_not_image_chat_stream": (BadRequest, False, False),
+    "wrong_method_get_generate": (OllamaStatusError, False, False),
+}
+
+CAPABILITIES = {
+    "chat_think_true": "thinking",
+    "chat_tools_unsupported": "tools",
+    "embed_single": "embedding",
+    "embeddings_legacy": "embedding",
+    "embedmodel_chat": "completion",
+    "generate_suffix_unsupported": "insert",
+    "images_on_nonvision_chat": "vision",
+    "v1_chat_image_nonvision": "vision",
+}
+
+STREAMS = [
+    "chat_format_schema_stream",
+    "chat_stream",
+    "chat_tools_supported_stream",
+    "ctx_overflow_shift_false_stream",
+    "generate_no_stream_field",
+    "generate_stream_null",
+    "generate_stream_true",
+]
+SINGLE_ANSWERS = [
+    "chat_nonstream",
+    "generate_nonstream",
+    "generate_load_empty_prompt",
+    "unload_chat",
+    "chat_tool_call_emitted_stream_False",
+    "long_prompt_generate_ctx256",
+]
+
+
+def raised(client: OllamaClient, path: str) -> OllamaError:
+    """Runs the call that a job, or a probe, makes on this path."""
+    calls: dict[str, Callable[[], object]] = {
+        "/api/embed": lambda: client.embed({"model": "m"}).result(),
+        "/api/show": lambda: client.show("m"),
+        "/api/version": client.version,
+        "/api/tags/": client.tags,
+        "/api/pull": lambda: list(client.pull("m")),
+        "/api/chat": lambda: list(client.chat({"model": "m"})),
+        "/api/generate": lambda: list(client.generate({"model": "m"})),
+    }
+    call = calls.get(path, lambda: list(client.stream(path, {"model": "m"})))
+    with pytest.raises(OllamaError) as caught:
+        call()
+    return caught.value
+
+
+def replayed(case: str) -> OllamaError:
+    """Replays a fault with one retry allowed, and checks that it was used only where it can help."""
+    fault = recordings.the_fault(case)
+    if fault.status is None:
+        return refused(fault.path)
+    with ScriptedServer(fault.script()) as server, OllamaClient(server.url, retries=1, backoff_seconds=0) as client:
+        error = raised(client, fault.path)
+        assert len(server.visits) == (2 if FAULTS[case][2] else 1)
+    return error
+
+
+def refused(path: str) -> OllamaError:
+    with socket.socket() as bound:  # bound and not listening: the port is ours, and refuses
+        bound.bind(("127.0.0.1", 0))
+        with OllamaClient(f"http://127.0.0.1:{bound.getsockname()[1]}", retries=1, backoff_seconds=0) as client:
+            return raised(client, path)
+
+
+@pytest.mark.parametrize("case", sorted(FAULTS))
+def test_each_recorded_fault_has_its_type_and_retry_decision(case: str) -> None:
+    """What a real Ollama answered comes out as exactly this error, and is sent again only where that can help."""
+    kind, retryable, _ = FAULTS[case]
+    error = replayed(case)
+    assert type(error) is kind, error
+    assert error.retryable is retryable
+    status = recordings.the_fault(case).status
+    assert error.status == (None if status == 200 else status)
+
+
+def test_no_recorded_fault_is_forgotten() -> None:
+    """A new recording that holds an error must be entered in the table."""
+    assert recordings.faulty_cases() == set(FAULTS)
+
+
+@pytest.mark.parametrize("case", sorted(CAPABILITIES))
+def test_unsupported_names_the_capability(case: str) -> None:
+    """The capability a model lacks is named in the words of its list of capabilities."""
+    error = replayed(case)
+    assert isinstance(error, Unsupported)
+    assert error.capability == CAPABILITIES[case]
+
+
+def test_context_overflow_tells_the_numbers() -> None:
+    """The lengths out of the engine's error, which is JSON inside a JSON string, are attributes."""
+    error = replayed("long_prompt_generate_ctx256_trunc_false")
+    assert isinstance(error, ContextOverflow)
+    assert (error.n_prompt_tokens, error.n_ctx) == (3010, 256)
+    assert error.message == "request (3010 tokens) exceeds the available context size (256 tokens), try increasing it"
+
+
+def test_nested_messages_are_unwrapped() -> None:
+    """The message of the engine inside /v1's error inside the body is what a person reads."""
+    error = replayed("v1_chat_image_nonvision")
+    assert error.message == "Multimodal data provided, but model does not support multimodal requests."
+
+
+@pytest.mark.parametrize("case", STREAMS + SINGLE_ANSWERS)
+def test_each_recorded_answer_comes_out_unchanged(case: str) -> None:
+    """A stream gives its lines as dicts in order; an answer that is not streamed is its only chunk."""
+    (answer,) = recordings.answers(case)
+    with ScriptedServer(answer.script()) as server, OllamaClient(server.url) as client:
+        assert list(client.stream(answer.path, {"model": "m"})) == answer.lines()
+
+
+@pytest.mark.parametrize("case", ["embedmodel_embed", "embedmodel_embed_batch"])
+def test_recorded_embeddings_come_out_unchanged(case: str) -> None:
+    """All numbers of all embeddings arrive."""
+    (answer,) = recordings.answers(case)
+    with ScriptedServer(answer.script()) as server, OllamaClient(server.url) as client:
+        assert [client.embed({"model": "m"}).result()] == answer.lines()
+
+
+def test_text_before_a_fault_is_given() -> None:
+    """A stream that fails later has given all its chunks before it raises."""
+    fault = recordings.the_fault("midstream_error_runner_killed_generate")
+    with ScriptedServer(fault.script()) as server, OllamaClient(server.url) as client:
+        stream = client.generate({"model": "m"})
+        given: list[Chunk] = []
+        with pytest.raises(RunnerDied):
+            given.extend(iter(stream))
+        assert len(given) > 2
+        assert given == fault.lines()[:-1]
