@@ -1,0 +1,56 @@
+"""The lock files are complete, free of addresses, and agree with pyproject.toml."""
+
+import itertools
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[3]
+LAYERS = {"service": "service", "demo": "embedded", "dev": "dev"}  # lock file -> group in pyproject.toml
+
+
+def text(layer: str) -> str:
+    return (ROOT / "requirements" / f"{layer}.txt").read_text()
+
+
+def pins(layer: str) -> list[tuple[str, str]]:
+    return re.findall(r"^([\w.-]+)==([\w.+!]+)", text(layer), re.MULTILINE)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_package_is_pinned_and_hashed(layer: str) -> None:
+    """What is installed today is what was installed when it was tested, byte for byte."""
+    for block in re.split(r"\n(?=[^\s#])", text(layer).rstrip())[1:]:
+        assert re.match(r"[\w.-]+==[^\n]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\\n|$))+", block), block
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_address_is_locked(layer: str) -> None:
+    """Where packages come from is each user's own choice of pip configuration."""
+    assert not re.search(r"://|find-links|index-url|file:|(^|\s)/", text(layer))
+
+
+def test_no_two_files_disagree() -> None:
+    """A package is tested in the version that production installs."""
+    for upper, lower in itertools.combinations(LAYERS, 2):
+        shared = {name for name, _ in pins(upper)} & {name for name, _ in pins(lower)}
+        assert [pin for pin in pins(upper) if pin[0] in shared] == [pin for pin in pins(lower) if pin[0] in shared]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_lock_satisfies_pyproject(layer: str) -> None:
+    """A dependency that was added or raised in pyproject.toml is in the lock: `run.py lock` was run."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = project["dependency-groups"][LAYERS[layer]] + (
+        project["project"]["dependencies"] if layer == "service" else []
+    )
+    below = list(LAYERS)[: list(LAYERS).index(layer) + 1]
+    locked = {canonicalize_name(name): version for each in below for name, version in pins(each)}
+    for requirement in map(Requirement, wanted):
+        version = locked.get(canonicalize_name(requirement.name))
+        assert version, f"{requirement} is not locked"
+        assert requirement.specifier.contains(version), f"{requirement}, but {version} is locked"
