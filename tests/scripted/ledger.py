@@ -1,0 +1,108 @@
+"""What the scripted server saw: requests, how many at a time, who hung up and when."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# Bodies of the last so many requests are kept; counters are never cut.
+_KEPT = 5000
+
+
+@dataclass
+class Entry:
+    """One request. Times are `time.monotonic()`, which all processes of a Linux machine share."""
+
+    number: int
+    connection: int
+    method: str
+    path: str
+    model: str
+    body: str
+    arrived_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    hung_up_at: float | None = None
+    sent: int = 0
+
+
+@dataclass
+class Ledger:
+    """All of it. `version` grows with every change except single tokens, so that a test can wait for one."""
+
+    version: int = 0
+    arrived: int = 0
+    in_flight: int = 0
+    running: int = 0
+    max_running: int = 0
+    running_by_model: Counter[str] = field(default_factory=Counter)
+    max_running_by_model: Counter[str] = field(default_factory=Counter)
+    served_by_model: Counter[str] = field(default_factory=Counter)
+    loading: Counter[str] = field(default_factory=Counter)
+    loads: Counter[str] = field(default_factory=Counter)
+    unloads: Counter[str] = field(default_factory=Counter)
+    aborted_loads: Counter[str] = field(default_factory=Counter)
+    disconnects: int = 0
+    connections: int = 0
+    requests: deque[Entry] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    held: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    def touch(self) -> None:
+        """Something changed: wake who waits."""
+        self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def newer_than(self, version: int) -> None:
+        """Wait until something changed since `version`."""
+        while self.version <= version:
+            await self._changed.wait()
+
+    def arrive(self, connection: int, method: str, path: str, model: str, body: str) -> Entry:
+        """A request has come."""
+        self.arrived += 1
+        self.in_flight += 1
+        self.connections = max(self.connections, connection)
+        entry = Entry(self.arrived, connection, method, path, model, body, time.monotonic())
+        self.requests.append(entry)
+        self.touch()
+        return entry
+
+    def start(self, entry: Entry, model: str) -> None:
+        """It has a slot."""
+        entry.started_at = time.monotonic()
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
+        self.running_by_model[model] += 1
+        self.max_running_by_model[model] = max(self.max_running_by_model[model], self.running_by_model[model])
+        self.touch()
+
+    def stop(self, model: str, *, served: bool) -> None:
+        """It has given its slot back."""
+        self.running -= 1
+        self.running_by_model[model] -= 1
+        self.served_by_model[model] += served
+        self.touch()
+
+    def hang_up(self, entry: Entry) -> None:
+        """Its client has gone."""
+        if entry.hung_up_at is None and entry.ended_at is None:
+            entry.hung_up_at = time.monotonic()
+            self.disconnects += 1
+            self.touch()
+
+    def end(self, entry: Entry) -> None:
+        """It is over."""
+        if entry.ended_at is None:
+            entry.ended_at = time.monotonic()
+            self.in_flight -= 1
+            self.touch()
+
+    def to_json(self, *, bodies: bool) -> dict[str, Any]:
+        """Everything; the requests themselves only if asked for."""
+        plain = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "requests"}
+        return plain | ({"requests": [asdict(entry) for entry in self.requests]} if bodies else {})

@@ -1,0 +1,133 @@
+"""The script language: which request it is for, what comes before the tokens, the tokens, and how it ends."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Fault = Literal["cut", "reset", "garbage", "utf8", "error", "end"]
+
+GENERATING = ("/api/generate", "/api/chat", "/api/embed", "/api/embeddings")
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one request gets. A request takes the first script that fits it: numbered ones before endless ones.
+
+    Which requests:
+
+    Attributes:
+        path: Of the request, with any endpoint allowed; None is any of the generating ones.
+        model: As the client wrote it; None is any.
+        contains: Text that the raw body has in it; None is any.
+        times: How many requests it serves; None is without end.
+
+    Before the tokens:
+
+    Attributes:
+        delay_seconds: Waited on arrival, before the model is looked at or a slot taken.
+        status: Answer with this HTTP status at once, instead of tokens. A dict as `body` is sent as JSON.
+        body: Goes with `status`.
+        headers: Go with `status`.
+        first_token_seconds: Waited with a slot taken and no header sent.
+        hold: Stop here, slot taken, until `release(hold)`; for ever if nobody does.
+        hold_after: Tokens sent before that; 0 is before the headers.
+
+    The tokens:
+
+    Attributes:
+        tokens: One chunk each.
+        count: Instead of `tokens`: so many times `text`.
+        text: For `count`.
+        stamp: Each token's text is `time.time_ns()` at its sending, always 19 digits.
+        rate: Tokens per second, evenly paced; None sends them all at once.
+        thinking: Tokens of thinking, sent before the text.
+        tool_calls: Sent after the text, in one chunk.
+        embeddings: For the embedding endpoints; None makes some up.
+        chunk_bytes: Cut the body into HTTP chunks of this size, across lines and characters.
+
+    The end:
+
+    Attributes:
+        done_reason: "stop" or "length".
+        final: Fields of the last line, over those that are made up; `prompt_eval_count` and the like.
+        fault: Instead of the last line: "cut" closes the connection, "reset" resets it, "garbage" sends a line that is
+            no JSON and then ends well, "utf8" closes inside a character, "error" sends an error line and ends well,
+            "end" ends well without the last line.
+        fault_after: Chunks sent before the fault; None is all. With `hold` set too, the hold comes first.
+        fault_at_byte: Instead of `fault_after`: the byte of the body before which it happens.
+        error: The text of "error".
+        ignore_disconnect: Go on to the end, slot taken, although the client has gone.
+    """
+
+    path: str | None = None
+    model: str | None = None
+    contains: str | None = None
+    times: int | None = 1
+    delay_seconds: float = 0.0
+    status: int | None = None
+    body: str | dict[str, Any] = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    first_token_seconds: float = 0.0
+    hold: str | None = None
+    hold_after: int = 0
+    tokens: list[str] | None = None
+    count: int | None = None
+    text: str = " token"
+    stamp: bool = False
+    rate: float | None = None
+    thinking: list[str] = field(default_factory=list)
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[list[float]] | None = None
+    chunk_bytes: int | None = None
+    done_reason: str = "stop"
+    final: dict[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
+    fault_after: int | None = None
+    fault_at_byte: int | None = None
+    error: str = "an error was encountered while running the model: unexpected EOF"
+    ignore_disconnect: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+    def fits(self, path: str, model: str, raw: str) -> bool:
+        """Whether it is meant for such a request."""
+        right_path = path == self.path if self.path else path in GENERATING
+        return right_path and self.model in (None, model) and (self.contains is None or self.contains in raw)
+
+
+# What a request gets that no script is for.
+DEFAULT = Script(tokens=["Hello", " from", " the", " script", "."], times=None)
+
+
+@dataclass(frozen=True)
+class ScriptedModel:
+    """One model of the scripted server.
+
+    Attributes:
+        name: With its tag.
+        capabilities: Of "completion", "vision", "tools", "thinking", "embedding", "insert".
+        load_seconds: How long it takes to load.
+        context_length: The longest context, tokens.
+        dimensions: Of its vectors.
+    """
+
+    name: str
+    capabilities: tuple[str, ...] = ("completion",)
+    load_seconds: float = 0.0
+    context_length: int = 8192
+    dimensions: int = 8
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+
+MODELS = (
+    ScriptedModel("smollm2:135m"),
+    ScriptedModel("smollm2-tools:135m", ("completion", "tools")),
+    ScriptedModel("smollm2-vision:135m", ("completion", "vision")),
+    ScriptedModel("smollm2-thinking:135m", ("completion", "thinking")),
+    ScriptedModel("smollm2-b:135m"),
+    ScriptedModel("smollm2-embed:135m", ("embedding",), dimensions=576),
+)

