@@ -47,6 +47,22 @@ class Submission:
     wait_for_model: bool = False
 
 
+def usable_id(job_id: str) -> bool:
+    """Whether a job can have this id: it becomes a part of keys."""
+    return bool(_ID.fullmatch(job_id))
+
+
+def checked_id(job_id: str) -> str:
+    """The id, where it can be part of a key.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if not usable_id(job_id):
+        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
+    return job_id
+
+
 def prepare(
     request: AnyRequest,
     job_id: str,
@@ -60,8 +76,7 @@ def prepare(
     Raises:
         InvalidRequest: a limit is passed, an image is refused, the schema is none, or the id is not usable.
     """
-    if not _ID.fullmatch(job_id):
-        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
+    checked_id(job_id)
     check_text(request, limits)
     if request.kind == "extraction":
         check_schema(request.json_schema, "schema")

@@ -33,5 +33,5 @@ def _new(request: ChatRequest) -> list[dict[str, Any]]:
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """A message as Ollama takes it."""
-    return message.model_dump(exclude_none=True)
+    """A message as Ollama takes it, without what was thought."""
+    return message.model_dump(exclude_none=True, exclude={"thinking"})

@@ -1,6 +1,7 @@
 """extraction: a value that is valid against the schema, asked for again with the errors while it is not."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 import jsonschema_rs
@@ -51,16 +52,23 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     try:
-        value = json.loads(reply.text, parse_constant=_refuse)
-    except ValueError as error:
+        value = json.loads(reply.text, parse_constant=_refuse, parse_float=_finite)
+        problems = list(validator.iter_errors(value))[:MOST_ERRORS]
+    except (ValueError, RecursionError) as error:
         cut = " (cut by the token limit)" if reply.done_reason == "length" else ""
         return None, [f"$: not JSON{cut}: {error}"]
-    problems = list(validator.iter_errors(value))[:MOST_ERRORS]
     return value, [f"{_path(problem)}: {problem.message}" for problem in problems]
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
 
 
 def _path(problem: jsonschema_rs.ValidationError) -> str:

@@ -32,6 +32,7 @@ class Scribe:
 
     Attributes:
         changed: the lock over every transcript, and what the thread waits on.
+        joins: whether deltas are joined at all; with a flush window of 0 each is an event.
     """
 
     def __init__(self, client: Client, keys: Keys, clock: Clock, flush_seconds: float, lease_seconds: float) -> None:
@@ -40,6 +41,7 @@ class Scribe:
         self._keys = keys
         self._clock = clock
         self._flush = flush_seconds
+        self.joins = flush_seconds > 0
         self._lease = lease_seconds
         self._open: set[Transcript] = set()
         self._dirty: set[Transcript] = set()

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from redis.exceptions import RedisError
 
 from llamaq import scripts
+from llamaq.clock import SYSTEM, Clock
 from llamaq.connection import Call, Client, run
 from llamaq.keys import Keys
 from llamaq.rings import Ring, rings
+from llamaq.submission import usable_id
 from llamaq.wire import dumps, members
 from tasks.job import ClaimedJob
 from tasks.outcome import Completed, Error
@@ -39,7 +41,7 @@ class Rescued(NamedTuple):
 class JobStore:
     """One worker's way to the job records. `ring` is called for each job that a script placed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams that a test needs
         self,
         client: Client,
         keys: Keys,
@@ -50,6 +52,7 @@ class JobStore:
         lease_seconds: float,
         conversation_ttl: int,
         result_ttl: int,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._client = client
         self._keys = keys
@@ -59,12 +62,13 @@ class JobStore:
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
+        self._clock = clock
         self._closed = threading.Event()
 
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Take a placed job over; None when this doorbell is stale: somebody has it, or it has ended."""
         started = members(host=self._host, worker=self._worker)
-        answer = self._run("claim", job_id, self._host, self._lease, self._worker, started)
+        answer = self._run("claim", job_id, self._host, self._lease, self._worker, started, self._clock.uuid())
         if answer[0] != "CLAIMED":
             self._ring(rings(answer[1]) if answer[0] == "EXPIRED" else [])
             return None
@@ -86,9 +90,13 @@ class JobStore:
         )
 
     def complete(self, job: ClaimedJob, outcome: Completed) -> None:
-        """End the job well."""
-        result = dumps(outcome.result)
-        turn = [dumps(message) for message in outcome.turn]
+        """End the job well; with an error, when the result holds a number that JSON cannot carry (1e999)."""
+        try:
+            result = dumps(outcome.result)
+            turn = [dumps(message) for message in outcome.turn]
+        except ValueError as error:
+            self.fail(job, Error("ollama_error", f"the answer cannot be stored: {error}"))
+            return
         self._finish(job, "completed", f'"result":{result}', "result", result, turn)
 
     def fail(self, job: ClaimedJob, error: Error) -> None:
@@ -108,6 +116,7 @@ class JobStore:
     def refuse(self, job_id: str, kind: str, source: str, message: str, error: Error) -> None:
         """Set a bad message aside in the dead-letter stream; its job, where it has an id, ends `failed`."""
         text = dumps(error.as_json())
+        job_id = job_id if usable_id(job_id) else ""
         self._run("refuse", job_id, kind, source, message, error.message, text, self._result_ttl, MOST_DEAD)
 
     def close(self) -> None:

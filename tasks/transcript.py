@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from llamaq.wire import members
+from llamaq.wire import dumps, members
 from tasks.attempt import Attempt
 from tasks.job import ClaimedJob
 
@@ -60,12 +60,19 @@ class Transcript:
         self._numbered = 0
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
-        """A piece of the answer. Waits while far too much is unwritten."""
+        """A piece of the answer. Waits while far too much is unwritten.
+
+        Raises:
+            ValueError: `tool_calls` hold a number that JSON cannot carry.
+        """
         first = self.first_at is None
         if first:
             self.first_at = self._scribe.now()
         if self._silent:
             return
+        if tool_calls:
+            # Refused here it ends this attempt; what is not JSON (1e999) would end the scribe, and with it every job.
+            dumps(tool_calls)
         with self._scribe.changed:
             while self._pending_chars > MOST_PENDING_CHARS and not self.revoked:
                 self._scribe.changed.wait()
@@ -112,6 +119,6 @@ class Transcript:
         self._pending_chars = 0
 
     def _growing(self) -> Entry:
-        if not self._pending or self._pending[-1].words is not None:
+        if not self._scribe.joins or not self._pending or self._pending[-1].words is not None:
             self._pending.append(Entry())
         return self._pending[-1]

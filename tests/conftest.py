@@ -56,7 +56,7 @@ def start_worker(
 
         def start(**settings: object) -> WorkerProcess:
             given = {"prefix": prefix, "slots": 2, **settings}
-            worker = stack.enter_context(WorkerProcess(redis_server.url, ollama.url, **given))
+            worker = stack.enter_context(WorkerProcess(redis_server.url, ollama.url, None, **given))
             return worker.start().ready(queue)
 
         yield start

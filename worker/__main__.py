@@ -25,7 +25,9 @@ def main(arguments: list[str]) -> int:
         from worker.app import app  # noqa: PLC0415 - as above
     except ValidationError as error:
         for problem in error.errors():
-            sys.stderr.write(f"LLAMAQ_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}\n")
+            # A setting with two names is reported by the first of them, which has the prefix already.
+            name = "_".join(map(str, problem["loc"])).upper().removeprefix("LLAMAQ_")
+            sys.stderr.write(f"LLAMAQ_{name}: {problem['msg'].removeprefix('Value error, ')}\n")
         return 2
     if arguments[:1] == ["check"]:
         return preflight.main(app.conf.llamaq)

@@ -6,7 +6,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from llamaq.requests import KINDS
-from worker import intake
+from worker import intake, transport
 from worker.lifecycle import ServiceStep, service_of
 from worker.settings import Settings, settings
 
@@ -17,6 +17,7 @@ def create(config: Settings) -> Celery:
     app.conf.update(_configuration(config))
     app.conf.llamaq = config
     app.steps["worker"].add(ServiceStep)
+    transport.install(lambda _, message, reason: service_of(app).set_aside("", "", message, reason))
     for kind in KINDS:
         _register(app, kind)
     return app

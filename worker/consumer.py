@@ -1,13 +1,33 @@
-"""Celery's consumer without what this service has no use for, however the worker is started."""
+"""Celery's consumer without what this service has no use for, and with a guard, however the worker is started."""
 
+from collections.abc import Callable
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
 
+from worker import guard
+from worker.guard import BadMessage
+from worker.lifecycle import service_of
 
-class Consumer(CeleryConsumer):  # type: ignore[misc]  # Celery has no types
+
+class Consumer(CeleryConsumer):
     """No mingle (costs a second at each start) and no gossip: workers of llamaq agree through the job store."""
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
         quiet = {"without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options={**(worker_options or {}), **quiet}, **options)
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        """Celery's handler, behind the guard."""
+        handle = super().create_task_handler(*args, **options)
+
+        def take(message: Any) -> None:
+            try:
+                guard.check(message, self.strategies)
+            except BadMessage as error:
+                service_of(self.app).set_aside(error.job_id, str(message.headers.get("task", "")), message.body, error)
+                message.ack_log_error(guard.log, self.connection_errors)
+            else:
+                handle(message)
+
+        return take

@@ -1,11 +1,11 @@
 """Jobs sent by Celery task name: validated and submitted like any other; the task id becomes the job id."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from llamaq.errors import BrokerUnavailable, InvalidRequest, QueueFull, SubmitError, UnknownModel
-from llamaq.wire import dumps
 from tasks.outcome import Error
 
 if TYPE_CHECKING:
@@ -41,4 +41,4 @@ def _submit(service: "Service", kind: str, job_id: str, request: Any) -> None:
     except (InvalidRequest, UnknownModel, QueueFull) as error:
         code, retryable = _CODES[type(error)]
         _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=code)
-        service.refuse(job_id, kind, dumps(request), Error(code, str(error), retryable))
+        service.refuse(job_id, kind, json.dumps(request, default=str), Error(code, str(error), retryable))

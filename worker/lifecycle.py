@@ -1,13 +1,13 @@
 """Where the service's phases hang in Celery's: started before the consumer, drained after it and before the pool."""
 
 import os
-import secrets
 import socket
 from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
 
+from llamaq.clock import SYSTEM
 from worker.service import Service
 
 _log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ def service_of(app: Celery) -> Service:
     return service
 
 
-class ServiceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+class ServiceStep(bootsteps.StartStopStep):
     """Starts and ends the service. Celery stops steps in reverse, so the consumer has stopped when this one drains."""
 
     requires = ("celery.worker.components:Pool",)
@@ -38,7 +38,7 @@ class ServiceStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has 
         """Put the service together and start its threads."""
         config = parent.app.conf.llamaq
         # The name alone would not do: a worker that comes back under the same name is another worker.
-        worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        worker = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
         self._service = Service(config, parent.app, worker)
         parent.app.llamaq_service = self._service
         self._service.start()

@@ -18,6 +18,8 @@ from tasks.store import JobStore
 from tasks.watch import Watch
 from worker import execute
 from worker.control import Control
+from worker.dead import DeadLetters
+from worker.inbox import Inbox
 from worker.probe import Probe
 from worker.provision import Provision
 from worker.rescue import Rescue
@@ -50,6 +52,7 @@ class Service:
             lease_seconds=config.lease_seconds,
             conversation_ttl=config.conversation_ttl,
             result_ttl=config.result_ttl,
+            clock=clock,
         )
         self._clock = clock
         self._client = client
@@ -63,8 +66,10 @@ class Service:
         self._watch = Watch(clock)
         self._probe = Probe(self._ollama, self.store, config)
         self._rescue = Rescue(self.store)
-        self._control = Control(client, keys.control(config.host), self.cancel)
+        self._dead = DeadLetters(self.store)
         self._blobs = connect(config.redis_url, binary=True)
+        self._inbox = Inbox(self._blobs, keys, self.queue, self.store, worker)
+        self._control = Control(client, keys.control(config.host), self.cancel)
         self._provision = Provision(
             ollama=self._ollama,
             store=self.store,
@@ -79,10 +84,12 @@ class Service:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Report the host, listen for cancels, and take part in rescue."""
+        """Report the host, listen for cancels, take part in rescue, and take in what comes by plain Redis."""
+        self._dead.start()
         self._control.start()
         self._probe.start()
         self._rescue.start()
+        self._inbox.start()
 
     def execute(self, job_id: str) -> None:
         """Run a job that was placed here; a doorbell that is stale has no effect."""
@@ -99,6 +106,10 @@ class Service:
         with translated(self.queue.url):
             self.store.refuse(job_id, kind, "celery", message, error)
 
+    def set_aside(self, job_id: str, kind: str, message: object, reason: Exception) -> None:
+        """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
+        self._dead.add(job_id, kind.removeprefix("llamaq."), message, reason)
+
     def pause(self, seconds: float) -> None:
         """Wait before trying again."""
         self._clock.sleep(seconds)
@@ -111,6 +122,7 @@ class Service:
 
     def quiet(self) -> None:
         """Take nothing more: placement passes this worker by from here on."""
+        self._inbox.stop()
         self._probe.stop()
         self._rescue.stop()
 
@@ -124,6 +136,7 @@ class Service:
     def close(self) -> None:
         """End the threads and the connections."""
         self.store.close()
+        self._dead.stop()
         self._control.stop()
         self._ollama.close()
         self._scribe.close()

