@@ -68,3 +68,7 @@ class Keys:
     def host_queue(self, host: str) -> str:
         """Celery queue: doorbells for the workers of one host."""
         return f"{self.prefix}.host.{host}"
+
+    def worker_queue(self, worker: str) -> str:
+        """Celery queue: the pulse of one worker."""
+        return f"{self.prefix}.worker.{worker}"

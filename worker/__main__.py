@@ -6,9 +6,12 @@ import sys
 
 from pydantic import ValidationError
 
+from llamaq.clock import SYSTEM
+
 USAGE = """\
 usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
        python -m worker check                     name each thing that is wrong, and its remedy
+       python -m worker alive                     0 while a worker touches LLAMAQ_LIVENESS_FILE, else 1
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see the README.
 """
@@ -21,7 +24,7 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         # Imported late: the application reads the settings as it is imported, and they may be wrong.
-        from worker import preflight, telemetry  # noqa: PLC0415 - as above
+        from worker import preflight, pulse  # noqa: PLC0415 - as above
         from worker.app import app  # noqa: PLC0415 - as above
     except ValidationError as error:
         for problem in error.errors():
@@ -31,7 +34,8 @@ def main(arguments: list[str]) -> int:
         return 2
     if arguments[:1] == ["check"]:
         return preflight.main(app.conf.llamaq)
-    telemetry.configure()
+    if arguments[:1] == ["alive"]:
+        return 0 if pulse.is_alive(app.conf.llamaq.liveness_file, SYSTEM) else 1
     app.worker_main(["worker", "-n", f"llamaq-{os.getpid()}@{socket.gethostname()}", "--loglevel", "INFO", *arguments])
     return 0
 

@@ -1,12 +1,17 @@
 """The Celery application: `celery -A worker.app worker`, or `python -m worker`."""
 
+import logging
+import os
+import socket
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu.entity import Queue
 
+from llamaq.clock import SYSTEM
 from llamaq.requests import KINDS
-from worker import intake, transport
+from worker import intake, pulse, telemetry, transport
 from worker.lifecycle import ServiceStep, service_of
 from worker.settings import Settings, settings
 
@@ -14,12 +19,15 @@ from worker.settings import Settings, settings
 def create(config: Settings) -> Celery:
     """The application for these settings, with a task for each kind."""
     app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
-    app.conf.update(_configuration(config))
     app.conf.llamaq = config
+    # A name alone would not do: a worker that comes back under the same name is another worker.
+    app.conf.llamaq_worker = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
+    app.conf.update(_configuration(config, app.conf.llamaq_worker))
     app.steps["worker"].add(ServiceStep)
     transport.install(lambda _, message, reason: service_of(app).set_aside("", "", message, reason))
     for kind in KINDS:
         _register(app, kind)
+    _register_pulse(app)
     return app
 
 
@@ -34,7 +42,15 @@ def _register(app: Celery, kind: str) -> None:
             intake.take(service, kind, task.request.id, request)
 
 
-def _configuration(config: Settings) -> dict[str, Any]:
+def _register_pulse(app: Celery) -> None:
+    # No events: in Flower the pulses would drown the jobs.
+    @app.task(name=pulse.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    def beat() -> None:
+        """Take note that a message came through."""
+        service_of(app).pulse.heard()
+
+
+def _configuration(config: Settings, worker: str) -> dict[str, Any]:
     keys = config.producer.keys
     return {
         # A message is a doorbell: lost or doubled, it does no harm, so it is acknowledged at once. Late
@@ -43,7 +59,9 @@ def _configuration(config: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_queues": [Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host))],
+        "task_queues": [
+            Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host), keys.worker_queue(worker))
+        ],
         "task_default_queue": keys.intake_queue(),
         # Jobs wait for Ollama: threads cost 69 MB where processes cost 500, and placement never sends more than fit.
         "worker_pool": "threads",
@@ -61,6 +79,14 @@ def _configuration(config: Settings) -> dict[str, Any]:
             "health_check_interval": 10,
         },
     }
+
+
+@setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
+    # However the worker is started, its log is the same. Celery's own two lines for each message say less than ours.
+    telemetry.configure(loglevel or logging.INFO)
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 app = create(settings())

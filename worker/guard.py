@@ -9,8 +9,12 @@ from kombu.exceptions import KombuError
 
 from llamaq.errors import InvalidRequest
 from llamaq.submission import checked_id
+from worker import pulse
 
 log = structlog.get_logger(__name__)
+
+
+OWN = frozenset({pulse.TASK})
 
 
 class BadMessage(Exception):
@@ -38,7 +42,7 @@ def check(message: Any, tasks: Container[str]) -> None:
     if not isinstance(name, str) or name not in tasks:
         raise BadMessage(f"there is no task {name!r}", job_id)
     arguments = (payload.get("args", []), payload.get("kwargs", {})) if one else _arguments(payload, job_id)
-    if not _known(*arguments):
+    if name not in OWN and not _known(*arguments):
         raise BadMessage("the arguments are neither a job id nor request={...}", job_id)
     _check_times(payload if one else headers, job_id)
 

@@ -28,9 +28,10 @@ def take(service: "Service", kind: str, job_id: str, request: Any) -> None:
         except BrokerUnavailable as error:
             # The message is acknowledged: it is in our hands alone, so it waits here until Redis is back.
             _log.warning("a request sent by name waits for Redis", job_id=job_id, error=str(error))
-            service.pause(AGAIN_SECONDS)
-        else:
-            return
+            if service.pause(AGAIN_SECONDS):
+                continue
+            _log.error("a request sent by name is lost: the worker ends while Redis is away", job_id=job_id)
+        return
 
 
 def _submit(service: "Service", kind: str, job_id: str, request: Any) -> None:

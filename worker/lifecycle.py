@@ -1,14 +1,12 @@
 """Where the service's phases hang in Celery's: started before the consumer, drained after it and before the pool."""
 
-import os
-import socket
 from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
 
-from llamaq.clock import SYSTEM
 from worker.service import Service
+from worker.stopping import Stopping
 
 _log = structlog.get_logger(__name__)
 
@@ -37,9 +35,9 @@ class ServiceStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Put the service together and start its threads."""
         config = parent.app.conf.llamaq
-        # The name alone would not do: a worker that comes back under the same name is another worker.
-        worker = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
+        worker = parent.app.conf.llamaq_worker
         self._service = Service(config, parent.app, worker)
+        Stopping(self._service.hurry).install()
         parent.app.llamaq_service = self._service
         self._service.start()
         _log.info("worker started", worker=worker, host=config.host, slots=config.slots)
@@ -57,10 +55,8 @@ class ServiceStep(bootsteps.StartStopStep):
         self._service.close()
         self._service = None
 
-    def terminate(self, parent: Any) -> None:  # noqa: ARG002 - as above
+    def terminate(self, parent: Any) -> None:
         """A hard shutdown: give everything back at once."""
-        if self._service is None:
-            return
-        self._service.drain(0)
-        self._service.close()
-        self._service = None
+        if self._service is not None:
+            self._service.hurry()
+            self.stop(parent)

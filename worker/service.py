@@ -12,7 +12,7 @@ from llamaq.doorbell import Doorbell
 from llamaq.queue import JobQueue
 from tasks.attempt import Attempt
 from tasks.job import ClaimedJob
-from tasks.outcome import Error, Retry
+from tasks.outcome import Error, Failed, Outcome, Retry, Stopped
 from tasks.scribe import Scribe
 from tasks.store import JobStore
 from tasks.watch import Watch
@@ -22,6 +22,7 @@ from worker.dead import DeadLetters
 from worker.inbox import Inbox
 from worker.probe import Probe
 from worker.provision import Provision
+from worker.pulse import Pulse
 from worker.rescue import Rescue
 from worker.settings import Settings
 
@@ -36,6 +37,7 @@ class Service:
     Attributes:
         queue: a producer's client, for what comes in by other ways than the SDK.
         store: the job store.
+        pulse: whether this worker still consumes.
     """
 
     def __init__(self, config: Settings, app: Celery, worker: str, clock: Clock = SYSTEM) -> None:
@@ -70,6 +72,7 @@ class Service:
         self._blobs = connect(config.redis_url, binary=True)
         self._inbox = Inbox(self._blobs, keys, self.queue, self.store, worker)
         self._control = Control(client, keys.control(config.host), self.cancel)
+        self.pulse = Pulse(app, client, keys.worker_queue(worker), config.liveness_file, clock, config.drain_seconds)
         self._provision = Provision(
             ollama=self._ollama,
             store=self.store,
@@ -82,6 +85,8 @@ class Service:
         )
         self._running: dict[str, Attempt] = {}
         self._changed = threading.Condition()
+        self._hurried = False
+        self._closing = threading.Event()
 
     def start(self) -> None:
         """Report the host, listen for cancels, take part in rescue, and take in what comes by plain Redis."""
@@ -90,6 +95,7 @@ class Service:
         self._probe.start()
         self._rescue.start()
         self._inbox.start()
+        self.pulse.start()
 
     def execute(self, job_id: str) -> None:
         """Run a job that was placed here; a doorbell that is stale has no effect."""
@@ -110,9 +116,9 @@ class Service:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
         self._dead.add(job_id, kind.removeprefix("llamaq."), message, reason)
 
-    def pause(self, seconds: float) -> None:
-        """Wait before trying again."""
-        self._clock.sleep(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Wait before trying again; False when there will be no again, as the worker ends."""
+        return not self._closing.wait(seconds)
 
     def cancel(self, job_id: str) -> None:
         """Cut a job that was cancelled, if it runs here."""
@@ -122,19 +128,30 @@ class Service:
 
     def quiet(self) -> None:
         """Take nothing more: placement passes this worker by from here on."""
+        self.pulse.stop()
         self._inbox.stop()
         self._probe.stop()
         self._rescue.stop()
 
     def drain(self, seconds: float) -> None:
         """Let running jobs end; after so many seconds, give back those that have not."""
-        if not self._empty(seconds):
-            for attempt in list(self._running.values()):
-                attempt.stop("draining")
-            self._empty(RELEASE_SECONDS)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running or self._hurried, seconds)
+            left = list(self._running.values())
+        for attempt in left:
+            attempt.stop("draining")
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running, RELEASE_SECONDS)
+
+    def hurry(self) -> None:
+        """Wait for no running job any longer. Safe in a signal handler: the lock is one that its thread may hold."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End the threads and the connections."""
+        self._closing.set()
         self.store.close()
         self._dead.stop()
         self._control.stop()
@@ -152,6 +169,14 @@ class Service:
         try:
             outcome = execute.run(job, attempt, self._provision.services)
             execute.settle(job, outcome, self.store, self._clock.random())
+            _log.info(
+                "attempt ended",
+                job_id=job.id,
+                kind=job.kind,
+                model=job.model,
+                attempt=job.attempt,
+                **_in_short(outcome),
+            )
             gone = isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable"
             if gone or not self._probe.loaded(job.model):
                 self._probe.soon()  # the host has changed: tell the fleet now, not seconds later
@@ -160,6 +185,9 @@ class Service:
                 del self._running[job.id]
                 self._changed.notify_all()
 
-    def _empty(self, seconds: float) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._running, seconds)
+
+def _in_short(outcome: Outcome) -> dict[str, str]:
+    short = {"outcome": type(outcome).__name__.lower()}
+    if isinstance(outcome, Failed | Retry):
+        return short | {"code": outcome.error.code}
+    return short | {"reason": outcome.reason} if isinstance(outcome, Stopped) else short

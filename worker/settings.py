@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     max_prompt_chars: Whole = 200_000
     max_image_bytes: Whole = 20 * 1024 * 1024
     max_image_pixels: Whole = 40_000_000
+    liveness_file: str = ""
     probe_seconds: Annotated[float, Field(gt=0, le=5)] = 5
 
     @field_validator("redis_url")

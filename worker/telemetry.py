@@ -6,7 +6,7 @@ import sys
 import structlog
 
 
-def configure(level: int = logging.INFO) -> None:
+def configure(level: int | str = logging.INFO) -> None:
     """Send structlog's and the standard library's records the same way, to stderr."""
     terminal = sys.stderr.isatty()
     shared: list[structlog.types.Processor] = [

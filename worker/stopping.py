@@ -1,0 +1,31 @@
+"""What a signal means: SIGTERM and Ctrl-C drain, a second one, or SIGQUIT, gives back at once what still runs.
+
+Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread cannot be ended from outside.
+"""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+from celery.worker import state
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class Stopping:
+    """The handlers of one worker process; `hurry` is called when it shall not wait any longer."""
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        self._hurry = hurry
+        self._asked = False
+
+    def install(self) -> None:
+        """Take the signals over from Celery. In the main thread."""
+        for number in _SIGNALS:
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked or number == signal.SIGQUIT:
+            self._hurry()
+        self._asked = True
+        state.should_stop = state.should_stop or 0  # Celery's loop looks at it; 0 is the exit code
