@@ -21,10 +21,11 @@ from tasks.store import JobStore
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
-BLOCK_MILLISECONDS = 2_000
+BLOCK_MILLISECONDS = 1_000
 ABANDONED_MILLISECONDS = 30_000
 _PAUSE_SECONDS = 1.0
 Entry = tuple[bytes, dict[bytes, bytes]]
+JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -47,6 +48,10 @@ class Inbox:
     def stop(self) -> None:
         """Take nothing more; what was read and not queued, another worker reads again."""
         self._stopping.set()
+
+    def join(self) -> None:
+        """Wait for the thread's end, before its connections are closed under it."""
+        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -14,6 +14,7 @@ from worker.settings import Settings
 
 AGAIN_SECONDS = 1.0
 """Between two looks while the host, or Redis, does not answer."""
+JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +53,10 @@ class Probe:
     def loaded(self, model: str) -> bool:
         """Whether the model was in memory at the last look."""
         return model in self._loaded
+
+    def join(self) -> None:
+        """Wait for the thread's end, before its connections are closed under it."""
+        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped:

@@ -27,6 +27,7 @@ STALE_SECONDS = 60.0
 """Age at which the liveness file tells a supervisor that nobody is home."""
 LEFT_BEHIND_SECONDS = 120
 EXIT_CODE = 1
+JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -56,6 +57,10 @@ class Pulse:
         """A pulse has come through Celery to a thread of the pool."""
         self._heard_at = self._clock.monotonic()
         self._touch()
+
+    def join(self) -> None:
+        """Wait for the thread's end, before its connections are closed under it."""
+        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):

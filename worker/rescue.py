@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from tasks.store import JobStore
 
 ROUND_SECONDS = 1.0
+JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -26,6 +27,10 @@ class Rescue:
     def stop(self) -> None:
         """Take part no longer; another worker leads within seconds."""
         self._stopping.set()
+
+    def join(self) -> None:
+        """Wait for the thread's end, before its connections are closed under it."""
+        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(ROUND_SECONDS):

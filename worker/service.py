@@ -156,6 +156,8 @@ class Service:
         self._dead.stop()
         self._control.stop()
         self._ollama.close()
+        for part in (self._inbox, self._probe, self._rescue, self.pulse):
+            part.join()
         self._scribe.close()
         self._watch.close()
         self.queue.close()
