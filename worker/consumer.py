@@ -1,6 +1,7 @@
 """Celery's consumer without what this service has no use for, and with a guard, however the worker is started."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -16,6 +17,11 @@ class Consumer(CeleryConsumer):
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
         quiet = {"without_mingle": True, "without_gossip": True}
         super().__init__(*args, worker_options={**(worker_options or {}), **quiet}, **options)
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, with a try each second: kombu's own pauses grow to half a minute, long after Redis is back."""
+        conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=1)
+        return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's handler, behind the guard."""
