@@ -10,6 +10,7 @@ for text in job.text():
 
 from llamaq.aio import AsyncJobQueue
 from llamaq.aio_job import AsyncJob
+from llamaq.dead import DeadLetter
 from llamaq.errors import (
     BrokerUnavailable,
     CursorExpired,
@@ -50,6 +51,7 @@ __all__ = [
     "ChatRequest",
     "ChatResult",
     "CursorExpired",
+    "DeadLetter",
     "EmbeddingRequest",
     "EmbeddingResult",
     "ErrorInfo",

@@ -9,8 +9,9 @@ from llamaq import environment, fleet, scripts, status, submission
 from llamaq.aio_job import AsyncJob, AsyncReader
 from llamaq.clock import SYSTEM, Clock
 from llamaq.connection import Call, connect_async, run_async, run_many_async, translated
+from llamaq.dead import DeadLetter, letters, once_more
 from llamaq.doorbell import Doorbell
-from llamaq.errors import JobNotFound, UnknownModel
+from llamaq.errors import JobNotFound, LlamaqError, UnknownModel
 from llamaq.fields import ChatFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
 from llamaq.images import Image, ImageSource
 from llamaq.keys import Keys
@@ -123,6 +124,34 @@ class AsyncJobQueue:
             answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
         return [read_status(job_id, raised(answer)) for job_id, answer in zip(ids, answers, strict=True) if answer]
 
+    async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
+        """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
+
+        Raises:
+            JobNotFound: it is no longer kept.
+        """
+        with translated(self.url):
+            kind, request = await self._redis.hmget(self._keys.record(job_id), "kind", "request")
+        if request is None:
+            raise JobNotFound(job_id)
+        return await self.submit(once_more(kind, request, changes))
+
+    async def dead(self, limit: int = 50) -> list[DeadLetter]:
+        """Messages that could not become jobs and were set aside, the newest first."""
+        with translated(self.url):
+            return letters(await self._redis.xrevrange(self._keys.dead(), count=limit))
+
+    async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
+        """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
+        job = await self.submit(once_more(letter.kind, letter.message, changes))
+        await self.discard(letter)
+        return job
+
+    async def discard(self, letter: DeadLetter) -> bool:
+        """Delete what was set aside; False when it was gone already."""
+        with translated(self.url):
+            return bool(await self._redis.xdel(self._keys.dead(), letter.id))
+
     async def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
         with translated(self.url):
@@ -168,15 +197,26 @@ class AsyncJobQueue:
             answers = await run_many_async(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[AsyncJob[Any]] = []
         placed: list[Ring] = []
-        try:
-            for one, answer in zip(batch, answers, strict=True):
-                with translated(self.url):
-                    job_id, more = await self._read(one, raised(answer))
+        failure: Exception | None = None
+        for one, answer in zip(batch, answers, strict=True):
+            try:
+                job_id, more = await self._read_of_many(one, answer)
+            except LlamaqError as error:
+                failure = failure or error
+            else:
                 jobs.append(AsyncJob(self, job_id))
                 placed += more
-        finally:
-            await self._ring(placed)
+        await self._ring(placed)
+        if failure is not None:
+            raise failure
         return jobs
+
+    async def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
+        try:
+            with translated(self.url):
+                return await self._read(one, raised(answer))
+        except ImageGone:
+            return (await self._submit(one)).id, []
 
     async def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
         try:

@@ -12,8 +12,8 @@ LlamaqError
 │   ├── JobCancelled
 │   └── JobExpired
 └── StreamError             about reading a job's events
-├── CursorExpired       the log is gone
-└── StreamRestarted     a new attempt voids the text given so far
+    ├── CursorExpired       the log is gone
+    └── StreamRestarted     a new attempt voids the text given so far
 """
 
 from collections.abc import Sequence

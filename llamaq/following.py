@@ -5,18 +5,20 @@ what is published, dropping what the log gave already. A confirmation that comes
 connection) means that something may have been missed, so the log is read again.
 """
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 from llamaq import events
-from llamaq.errors import CursorExpired, JobNotFound
+from llamaq.errors import CursorExpired, JobNotFound, StreamError
 from llamaq.events import Event
 
 PAGE = 500
 CHECK_SECONDS = 15.0
 OUTAGE_SECONDS = 120.0
 """How long a reader goes on trying while Redis does not answer."""
+_CURSOR = re.compile(r"\d+(-\d+)?")
 _TYPE_AT = len('{"v":1,"type":"')
 
 
@@ -53,6 +55,8 @@ class Following:
     """A place in one job's log, kept over lost connections."""
 
     def __init__(self, job_id: str, after: str | None = None) -> None:
+        if after is not None and not _CURSOR.fullmatch(after):
+            raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
         self._job_id = job_id
         self._attached_at = after
         self.cursor = after or "0-0"
@@ -91,6 +95,7 @@ class Following:
         entries: list[Entry] = yield Read(self.cursor)
         if not entries:
             yield from self._require()
+            yield from self._notice_the_end()
         while entries:
             yield from self._take(entries)
             entries = (yield Read(self.cursor)) if len(entries) == PAGE and not self.ended else []
@@ -101,6 +106,13 @@ class Following:
                 event = events.parse(cursor, payload)
                 self.cursor, self.ended = cursor, event.terminal
                 yield event
+
+    def _notice_the_end(self) -> Generator[Want | Event, Any, None]:
+        # Attached at the terminal event itself (a browser that connects again): nothing will ever be published.
+        last: list[Entry] = yield ReadLast()
+        self.ended = any(
+            _type(payload) in events.TERMINAL and _order(cursor) <= _order(self.cursor) for cursor, payload in last
+        )
 
     def _require(self) -> Generator[Want | Event, Any, None]:
         if not (yield Exists()):

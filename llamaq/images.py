@@ -61,6 +61,8 @@ def _bytes(source: ImageSource, limits: Limits, field: str) -> bytes:
             return source.read_bytes()
         except OSError as error:
             raise _refused(field, f"cannot read {source}: {error.strerror}") from error
+    if not isinstance(source, str):
+        raise _refused(field, f"give a Path, bytes or a base64 str, not {type(source).__name__}")
     try:
         return base64.b64decode(source, validate=True)
     except (binascii.Error, ValueError) as error:

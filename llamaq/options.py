@@ -9,7 +9,8 @@ class Options(BaseModel):
     A wrong type or an unknown name is refused: Ollama would ignore a misspelt option without a word.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    # The length is for what it makes pydantic check: see `llamaq.requests.Strict`.
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
 
     # Those that shape the runner: a change of one of them reloads the model.
     num_ctx: int | None = None

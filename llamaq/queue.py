@@ -7,8 +7,9 @@ from typing import Any, Self, TypeVar, Unpack
 from llamaq import environment, fleet, scripts, status, submission
 from llamaq.clock import SYSTEM, Clock
 from llamaq.connection import Call, connect, run, run_many, translated
+from llamaq.dead import DeadLetter, letters, once_more
 from llamaq.doorbell import Doorbell
-from llamaq.errors import JobNotFound, UnknownModel
+from llamaq.errors import JobNotFound, LlamaqError, UnknownModel
 from llamaq.fields import ChatFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
 from llamaq.images import Image, ImageSource
 from llamaq.job import Job
@@ -120,7 +121,8 @@ class JobQueue:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
 
         All are checked first: when one is invalid, none is queued. When the queue is full, or Redis fails, on the way,
-        the error is raised and the jobs before it stay queued: give each an `idempotency_key` to send them all again.
+        the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
+        `idempotency_key` to send them all again.
         """
         pending = iter([self._verbs.item(request) for request in requests])
         jobs: list[Job[Any]] = []
@@ -138,6 +140,34 @@ class JobQueue:
             ids = self._redis.zrevrange(self._keys.jobs(), 0, limit - 1)
             answers = run_many(self._redis, [self._status_call(job_id) for job_id in ids])
         return [read_status(job_id, raised(answer)) for job_id, answer in zip(ids, answers, strict=True) if answer]
+
+    def replay(self, job_id: str, **changes: Any) -> Job[Any]:
+        """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
+
+        Raises:
+            JobNotFound: it is no longer kept.
+        """
+        with translated(self.url):
+            kind, request = self._redis.hmget(self._keys.record(job_id), "kind", "request")
+        if request is None:
+            raise JobNotFound(job_id)
+        return self.submit(once_more(kind, request, changes))
+
+    def dead(self, limit: int = 50) -> list[DeadLetter]:
+        """Messages that could not become jobs and were set aside, the newest first."""
+        with translated(self.url):
+            return letters(self._redis.xrevrange(self._keys.dead(), count=limit))
+
+    def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
+        """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
+        job = self.submit(once_more(letter.kind, letter.message, changes))
+        self.discard(letter)
+        return job
+
+    def discard(self, letter: DeadLetter) -> bool:
+        """Delete what was set aside; False when it was gone already."""
+        with translated(self.url):
+            return bool(self._redis.xdel(self._keys.dead(), letter.id))
 
     def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
@@ -175,15 +205,26 @@ class JobQueue:
             answers = run_many(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[Job[Any]] = []
         placed: list[Ring] = []
-        try:
-            for one, answer in zip(batch, answers, strict=True):
-                with translated(self.url):
-                    job_id, more = self._read(one, raised(answer))
+        failure: Exception | None = None
+        for one, answer in zip(batch, answers, strict=True):
+            try:
+                job_id, more = self._read_of_many(one, answer)
+            except LlamaqError as error:
+                failure = failure or error
+            else:
                 jobs.append(Job(self, job_id))
                 placed += more
-        finally:
-            self._doorbell.ring(placed)
+        self._doorbell.ring(placed)
+        if failure is not None:
+            raise failure
         return jobs
+
+    def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
+        try:
+            with translated(self.url):
+                return self._read(one, raised(answer))
+        except ImageGone:
+            return self._submit(one).id, []
 
     def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
         try:

@@ -50,6 +50,8 @@ class Reader:
                         yield from self._drive(job_id, machine(), pubsub, limit)
                 except (redis.ConnectionError, redis.TimeoutError):
                     now = self._clock.monotonic()
+                    if limit is not None and now >= limit:
+                        raise TimeoutError("the job has not ended yet, and Redis does not answer") from None
                     silent_since = now if silent_since is None or following.cursor != cursor else silent_since
                     if now - silent_since > OUTAGE_SECONDS:
                         raise

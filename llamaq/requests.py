@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, from_json, to_json
 
 from llamaq.errors import InvalidRequest, Problem
 from llamaq.models import normalise
@@ -14,7 +24,18 @@ Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,128}$")]  # it becomes a part of keys, between colons
-JsonObject = dict[str, Any]
+
+
+def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what would not come out as it went in: NaN, half a surrogate pair, nesting beyond what a worker reads."""
+    try:
+        from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 
 KINDS: tuple[Kind, ...] = ("generate", "chat", "multimodal", "extraction", "embedding")
 LANES: tuple[Lane, ...] = ("interactive", "normal", "batch")
@@ -23,7 +44,16 @@ LANES: tuple[Lane, ...] = ("interactive", "normal", "batch")
 class Strict(BaseModel):
     """No unknown field, and no value of another type bent into shape."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        # Far beyond every limit; but without one pydantic never looks at the characters, and half a surrogate pair,
+        # which cannot be stored, would pass.
+        str_max_length=2**31,
+    )
 
 
 class ToolFunction(Strict):
@@ -84,6 +114,8 @@ class Request(Strict):
     @field_validator("model")
     @classmethod
     def _as_ollama_does(cls, model: str) -> str:
+        if not model.strip():
+            raise ValueError("a model needs a name")
         return normalise(model)
 
 
@@ -201,10 +233,12 @@ def dump_json(request: AnyRequest) -> str:
 
 def _problems(error: ValidationError) -> list[Problem]:
     return [
-        Problem(".".join(str(part) for part in entry["loc"] if part not in KINDS), _plain(entry["msg"]))
+        Problem(_field(entry), entry["msg"].removeprefix("Value error, "))
         for entry in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _field(entry: ErrorDetails) -> str:
+    if entry["type"].startswith("union_tag_"):
+        return "kind"
+    return ".".join(str(part) for part in entry["loc"] if part not in KINDS)

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 import pydantic
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from llamaq.errors import InvalidRequest
 from llamaq.requests import JsonObject
@@ -20,7 +20,7 @@ def schema_of(target: Any) -> JsonObject:
         return target
     try:
         return pydantic.TypeAdapter(target).json_schema()
-    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
+    except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise InvalidRequest.of("schema", f"{target!r} has no JSON Schema: {error}") from error
 
 

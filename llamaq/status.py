@@ -45,7 +45,7 @@ class JobStatus(Frozen):
 
 def read(job_id: str, values: list[str | None], position: int | None, eta_seconds: float | None) -> JobStatus:
     """The status out of the record's `FIELDS`, in their order."""
-    fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value}
+    fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
     for name in ("result", "error"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamaq import submission
+from llamaq.errors import InvalidRequest
 from llamaq.images import ImageSource
 from llamaq.limits import Limits
-from llamaq.requests import AnyRequest, Kind, parse
+from llamaq.requests import AnyRequest, Kind, Request, parse
 from llamaq.schema import schema_of
 from llamaq.submission import Submission
 
@@ -35,6 +36,8 @@ class Verbs:
         fields = dict(fields)
         wait = bool(fields.pop("wait_for_model", False))
         if images is not None:
+            if isinstance(images, str | bytes) or not isinstance(images, Sequence):
+                raise InvalidRequest.of("images", "give a list of paths, bytes or base64 strings")
             fields["images"] = [_TO_BE_LOADED for _ in images]
         return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
 
@@ -45,6 +48,8 @@ class Verbs:
     def item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
         """A submission of a request model, or of a dict that names its `kind`."""
         if not isinstance(item, Mapping):
+            if not isinstance(item, Request):
+                raise InvalidRequest.of("request", f"give a request model or an object, not {type(item).__name__}")
             return self._prepare(item, None, wait=False, job_id=job_id)
         fields = dict(item)
         kind, images = fields.pop("kind", None), fields.pop("images", None)

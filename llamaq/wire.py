@@ -5,7 +5,7 @@ from typing import Any
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON, readable in any script; half a surrogate pair, which UTF-8 cannot carry, is escaped.
+    """Compact JSON, readable in any script; half a surrogate pair, which UTF-8 cannot carry, becomes U+FFFD.
 
     Raises:
         ValueError: it holds NaN or an infinity, which are not JSON.
@@ -14,7 +14,8 @@ def dumps(value: Any) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        # Escaped it would pass, and break each reader whose JSON is strict. The halves of a whole pair find each other.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
