@@ -1,13 +1,13 @@
 """extraction: a value that is valid against the schema, asked for again with the errors while it is not."""
 
-import json
-import math
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonschema_rs
+from pydantic_core import from_json
 
 from llamaq.requests import ExtractionRequest
 from llamaq.schema import check_schema
+from llamaq.wire import dumps
 from tasks import asking
 from tasks.asking import Reply
 from tasks.composing import completed
@@ -52,23 +52,14 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     try:
-        value = json.loads(reply.text, parse_constant=_refuse, parse_float=_finite)
+        # As strict as readers are: half a character, or 500 levels, would break them. 1e999 it reads as an infinity.
+        value = from_json(reply.text.encode(), allow_inf_nan=False)
+        dumps(value)
         problems = list(validator.iter_errors(value))[:MOST_ERRORS]
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         cut = " (cut by the token limit)" if reply.done_reason == "length" else ""
         return None, [f"$: not JSON{cut}: {error}"]
     return value, [f"{_path(problem)}: {problem.message}" for problem in problems]
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"{digits} is too large a number")
-    return number
 
 
 def _path(problem: jsonschema_rs.ValidationError) -> str:

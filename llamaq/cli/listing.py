@@ -11,7 +11,7 @@ from rich.live import Live
 
 from llamaq.cli import tables
 from llamaq.cli.duration import seconds, size
-from llamaq.cli.interrupts import Interrupts
+from llamaq.cli.interrupts import Interrupts, deafen
 from llamaq.cli.records import wire
 from llamaq.cli.session import Session
 from llamaq.cli.tables import Column, Sheet
@@ -31,24 +31,25 @@ _STATES = (
     ("expired", "dim"),
 )
 _MODELS = (
-    Column("Model", whole=True),
-    Column("Host"),
+    Column("Model", folds=True),
+    Column("Host", folds=True),
     Column("Slots", right=True),
     Column("Loaded", styles=(("yes", "green"), ("no", "dim"))),
-    Column("Size", right=True),
-    Column("Parameters"),
-    Column("Context", right=True),
-    Column("Capabilities"),
+    Column("Size", right=True, spare=True),
+    Column("Parameters", spare=True),
+    Column("Context", right=True, spare=True),
+    Column("Capabilities", spare=True),
 )
 _JOBS = (
-    Column("Id", whole=True),
+    Column("Id"),
     Column("State", styles=_STATES),
-    Column("Kind"),
-    Column("Model"),
-    Column("Host"),
-    Column("Attempt", right=True),
-    Column("Submitted", right=True),
-    Column("Took", right=True),
+    Column("Model", folds=True),
+    Column("Age", right=True),
+    Column("Took", right=True, spare=True),
+    Column("Kind", spare=True),
+    Column("Host", spare=True),
+    Column("Attempt", right=True, spare=True),
+    Column("Error", spare=True),
 )
 
 
@@ -66,7 +67,8 @@ Examples:
 def models(session: Session, *, as_json: bool, watch: bool) -> None:
     """List what the fleet offers: each model on each host, as the workers last reported it.
 
-    Slots are used/served. In a pipe the columns are separated by tabs, with a line of titles first.
+    Slots are used/served. A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a
+    line of titles first.
     """
     if watch:
         if as_json or not session.screen.terminal:
@@ -91,7 +93,7 @@ def _watch(session: Session) -> None:
                 live.update(tables.table(models_sheet(session.queue.models())), refresh=True)
                 SYSTEM.sleep(_WATCH_SECONDS)
         except KeyboardInterrupt:
-            return
+            deafen()
 
 
 def models_sheet(offered: Sequence[ModelStatus]) -> Sheet:
@@ -134,7 +136,7 @@ Examples:
 def jobs(session: Session, limit: int, state: str | None, *, as_json: bool) -> None:
     """List the jobs that are kept, the newest first.
 
-    In a pipe the columns are separated by tabs, with a line of titles first.
+    A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
     """
     found = _newest(session, limit, state)
     if as_json:
@@ -164,20 +166,15 @@ def _job_row(job: JobStatus) -> list[str]:
     took = "" if job.started_at is None else seconds(max(0.0, _ago(job.finished_at or now, job.started_at)))
     return [
         job.id,
-        _state(job),
-        job.kind,
+        job.state if job.position is None else f"queued #{job.position + 1}",
         job.model,
+        seconds(max(0.0, _ago(now, job.submitted_at))),
+        took,
+        job.kind,
         job.host or "",
         str(job.attempt),
-        f"{seconds(max(0.0, _ago(now, job.submitted_at)))} ago",
-        took,
+        "" if job.error is None else job.error.code,
     ]
-
-
-def _state(job: JobStatus) -> str:
-    if job.error is not None:
-        return f"{job.state} {job.error.code}"
-    return f"queued #{job.position + 1}" if job.position is not None else job.state
 
 
 def _ago(later: datetime, earlier: datetime) -> float:

@@ -1,23 +1,148 @@
 """generate, from a producer to its streamed result, through a real worker."""
 
-from llamaq import JobQueue, TextResult
+from typing import Any
+
+import pytest
+
+from llamaq import JobFailed, TextResult
 from llamaq.events import Completed, Delta, Queued, Started
 from tests.conftest import MODEL
-from tests.scripted.launcher import ScriptedOllama
-from tests.worker_process import WorkerProcess
+from tests.integration.house import House, kinds, last_text
 
 
-def test_a_job_streams_its_text_and_ends_with_its_result(
-    queue: JobQueue, ollama: ScriptedOllama, worker: WorkerProcess
-) -> None:
-    """A producer sees queued, started, the text as it is generated, and the typed result; joined, the text is the result's."""
-    ollama.script(tokens=["The", " sky", " is", " blue."], rate=50)
+def test_a_job_streams_its_text_and_ends_with_its_result(house: House) -> None:
+    """A producer sees queued, started, the text in pieces, and the typed result; joined, the pieces are its text."""
+    house.ollama.script(tokens=["The", " sky", " is", " blue."], rate=50)
 
-    events = list(queue.generate(MODEL, "Why?").events())
+    events = list(house.queue.generate(MODEL, "Why?").events())
 
     assert isinstance(events[0], Queued)
     assert isinstance(events[1], Started)
     assert isinstance(events[-1], Completed)
     assert isinstance(events[-1].result, TextResult)
-    assert "".join(event.text or "" for event in events if isinstance(event, Delta)) == "The sky is blue."
+    assert last_text(events) == "The sky is blue."
     assert events[-1].result.text == "The sky is blue."
+
+
+def test_the_text_comes_while_the_model_still_speaks(house: House) -> None:
+    """A reader has the first tokens while the host is still held in the middle of its answer."""
+    gate = house.hold(tokens=["one", " two", " three"], hold_after=2)
+    job = house.queue.generate(MODEL, "Count.")
+    pieces = job.text()
+
+    heard = next(pieces)
+    while heard != "one two":
+        heard += next(pieces)
+    assert job.status().state == "running"
+    house.ollama.release(gate)
+
+    assert list(pieces) == [" three"]
+
+
+def test_what_was_not_set_is_not_sent(house: House) -> None:
+    """A bare request reaches Ollama as model, prompt, stream, and `truncate: false`: nothing is cut silently."""
+    house.queue.generate(MODEL, "Why?").result(30)
+
+    assert house.asked("/api/generate") == [{"model": MODEL, "prompt": "Why?", "stream": True, "truncate": False}]
+
+
+def test_every_field_reaches_ollama_as_given(house: House) -> None:
+    """system, raw, template, format, options, keep_alive and think arrive unchanged, falsy values too."""
+    fields: dict[str, Any] = {
+        "system": "Be brief.",
+        "raw": False,
+        "template": "{{ .Prompt }}",
+        "format": {"type": "object", "properties": {"a": {"enum": ["x", None]}}},
+        "options": {"temperature": 0.0, "num_predict": 7, "stop": ["\n", "é"], "seed": 0},
+        "keep_alive": "5m",
+        "think": False,
+    }
+
+    house.queue.generate(MODEL, "Why is „it“ so? \U0001f999", **fields).result(30)
+
+    common = {"model": MODEL, "prompt": "Why is „it“ so? \U0001f999", "stream": True, "truncate": False}
+    assert house.asked() == [{**common, **fields}]
+
+
+def test_a_suffix_reaches_ollama(house: House) -> None:
+    """A suffix arrives, and the refusal of a model that cannot insert is typed."""
+    job = house.queue.generate(MODEL, "def f(", suffix="return 1")
+
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+
+    assert caught.value.code == "unsupported"
+    assert house.asked()[0]["suffix"] == "return 1"
+
+
+@pytest.mark.parametrize("keep_alive", [0, -1, "24h"])
+def test_keep_alive_goes_through_in_each_of_its_forms(house: House, keep_alive: str | int) -> None:
+    """A number and a duration arrive as they were written; 0 is not taken for unset."""
+    house.queue.generate(MODEL, "Why?", keep_alive=keep_alive).result(30)
+
+    assert house.asked()[0]["keep_alive"] == keep_alive
+
+
+def test_thinking_is_kept_apart_from_the_text(house: House) -> None:
+    """Thinking comes in deltas and in a field of its own, and never in the text."""
+    house.ollama.script(thinking=["Hm", "..."], tokens=["Be", "cause."])
+    job = house.queue.generate("smollm2-thinking:135m", "Why?", think=True)
+
+    events = list(job.events())
+    result = job.result(30)
+
+    assert (result.text, result.thinking) == ("Because.", "Hm...")
+    assert last_text(events) == "Because."
+    assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Hm..."
+    assert house.asked()[0]["think"] is True
+
+
+def test_without_streaming_there_are_no_deltas_and_the_result_is_whole(house: House) -> None:
+    """`stream: false` leaves queued, started and completed; the text is complete all the same."""
+    house.ollama.script(tokens=["a", "b", "c"], rate=100)
+
+    job = house.queue.generate(MODEL, "Why?", stream=False)
+
+    assert kinds(list(job.events())) == ["queued", "started", "completed"]
+    assert job.result().text == "abc"
+
+
+def test_the_result_tells_where_and_how_long(house: House) -> None:
+    """Every result has model, host, attempts, done_reason, usage and timings; the record has the same times."""
+    house.ollama.script(tokens=["a", "b"], done_reason="length", final={"prompt_eval_count": 11, "eval_count": 2})
+    job = house.queue.generate("SmolLM2:135M", "Why?")
+
+    result, status = job.result(30), job.status()
+
+    assert (result.model, result.attempts, result.done_reason) == (MODEL, 1, "length")
+    assert (result.usage.prompt_tokens, result.usage.output_tokens) == (11, 2)
+    timings = result.timings
+    assert None not in (timings.queued, timings.load, timings.prompt, timings.first_token, timings.total)
+    assert 0 <= (timings.queued or 0) <= (timings.first_token or 0) <= (timings.total or 0)
+    assert status.host == result.host
+    assert status.result == result
+    assert status.started_at is not None
+    assert status.finished_at is not None
+    assert status.submitted_at <= status.started_at <= status.finished_at
+
+
+def test_the_record_can_be_read_without_the_sdk(house: House) -> None:
+    """The record is a Redis hash with the contract's fields; `result` is JSON, times are Unix seconds."""
+    job = house.queue.generate(MODEL, "Why?")
+    result = job.result(30)
+
+    record = house.redis.hgetall(f"{house.prefix}:{{{job.id}}}")
+
+    assert (record["state"], record["kind"], record["model"]) == ("completed", "generate", MODEL)
+    assert (record["attempt"], record["host"]) == ("1", result.host)
+    assert float(record["submitted_at"]) <= float(record["started_at"]) <= float(record["finished_at"])
+    assert TextResult.model_validate_json(record["result"]) == result
+
+
+def test_an_ended_job_is_kept_for_its_time_and_no_longer(house: House) -> None:
+    """Record and log get the expiry of LLAMAQ_RESULT_TTL when the job ends."""
+    job = house.queue.generate(MODEL, "Why?")
+    job.result(30)
+
+    for key in (house.keys.record(job.id), house.keys.events(job.id)):
+        assert 86_300 < house.redis.ttl(key) <= 86_400
