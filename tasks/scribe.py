@@ -23,6 +23,7 @@ from tasks.transcript import Transcript
 LUA = Path(__file__).parent / "lua"
 GATHER_SECONDS = 0.002
 RETRY_SECONDS = 0.2
+RENEW_SECONDS = 1.0
 _STOPS: dict[object, StopReason] = {"CANCELLED": "cancelled", "FENCED": "fenced"}
 _log = logging.getLogger(__name__)
 
@@ -103,11 +104,10 @@ class Scribe:
                     # Once awake, take along what would be due at the next wake-up.
                     batch += [t for t in self._dirty if t not in batch and self._due_at(t) <= now + GATHER_SECONDS]
                     for transcript in batch:
-                        transcript.take()
-                        self._dirty.discard(transcript)
+                        self._take(transcript, now)
                     return batch
                 self._wakes_at = min(
-                    [self._due_at(t) for t in self._dirty] + [t.written_at + self._lease / 3 for t in self._open],
+                    [self._due_at(t) for t in self._dirty] + [t.renewed_at + self._lease / 3 for t in self._open],
                     default=now + 3600,
                 )
                 self.changed.wait(self._wakes_at - now)
@@ -116,10 +116,18 @@ class Scribe:
     def _due_at(self, transcript: Transcript) -> float:
         if transcript.urgent:
             return 0.0
-        return max(transcript.written_at + self._flush, self._wrote_at + GATHER_SECONDS)
+        # One window may be used ahead: tokens that come about as fast as the windows would else be joined two by two,
+        # each pair a whole window late.
+        return max(transcript.next_at - self._flush, self._wrote_at + GATHER_SECONDS)
+
+    def _take(self, transcript: Transcript, now: float) -> None:
+        transcript.take()
+        transcript.next_at = max(transcript.next_at, now) + self._flush
+        transcript.renewing = transcript.renewed_at + min(RENEW_SECONDS, self._lease / 3) <= now
+        self._dirty.discard(transcript)
 
     def _lapsing(self, now: float) -> list[Transcript]:
-        return [transcript for transcript in self._open if transcript.written_at + self._lease / 3 <= now]
+        return [transcript for transcript in self._open if transcript.renewed_at + self._lease / 3 <= now]
 
     def _write(self, batch: Sequence[Transcript]) -> None:
         """Send a batch, again and again while Redis is away: what is said meanwhile gathers behind it."""
@@ -142,7 +150,8 @@ class Scribe:
             job = transcript.job
             record, log, leases = self._keys.record(job.id), self._keys.events(job.id), self._keys.leases()
             for number, kind, words in transcript.sending:
-                args: list[str | float] = [transcript.lease, job.fence, number, self._lease, kind, job.attempt, words]
+                lease = self._lease if transcript.renewing else ""
+                args: list[str | float] = [transcript.lease, job.fence, number, lease, kind, job.attempt, words]
                 owners.append(transcript)
                 calls.append(Call(self._append, args, [record, log, leases]))
             if not transcript.sending:
@@ -155,7 +164,8 @@ class Scribe:
             self._wrote_at = self.now()
             for transcript in batch:
                 transcript.sending.clear()
-                transcript.written_at = self._wrote_at
+                if transcript.renewing:
+                    transcript.renewed_at = self._wrote_at
             for transcript, answer in zip(owners, answers, strict=True):
                 if answer != "OK" and not transcript.revoked:
                     transcript.drop()

@@ -39,7 +39,9 @@ class Transcript:
     Attributes:
         first_at: monotonic time of the first piece of the answer, once there was one.
         sending: events on their way: number, type and JSON members. The number makes one that is sent twice count once.
-        written_at: monotonic time at which Redis last confirmed; the lease runs from there.
+        renewed_at: monotonic time at which Redis last confirmed the lease.
+        renewing: whether what is on its way renews it.
+        next_at: monotonic time up to which the flush windows are used up; see `Scribe`.
         urgent: whether what is pending should not wait for the flush window.
         revoked: whether Redis said that nobody wants more.
     """
@@ -50,7 +52,9 @@ class Transcript:
         self.lease = f"{job.id} {job.host}"
         self.first_at: float | None = None
         self.sending: list[tuple[int, str, str]] = []
-        self.written_at = now
+        self.renewed_at = now
+        self.renewing = False
+        self.next_at = now
         self.urgent = False
         self.revoked = False
         self._scribe = scribe

@@ -13,7 +13,7 @@ local job = redis.call('HMGET', record(id), 'state', 'lease', 'host', 'start_by'
 if not job[1] then return {'GONE'} end
 if TERMINAL[job[1]] then return {'DONE'} end
 local function claimed(fence, attempt, tries)
-  return {'CLAIMED', fence, attempt, tries, tonumber(job[6]), tostring(NOW - tonumber(job[7])), job[8], job[9], job[10],
+  return {'CLAIMED', fence, attempt, tries, tonumber(job[6]), tostring(math.max(NOW - tonumber(job[7]), 0)), job[8], job[9], job[10],
     job[11], job[12], job[13]}
 end
 if job[2] == 'claimed' and job[14] == ARGV[7] then

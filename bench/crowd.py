@@ -1,0 +1,11 @@
+"""Many threads that do the same."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+
+def crowd(count: int, work: Callable[[], None]) -> None:
+    """Do the work in so many threads at once; raises what one of them raised."""
+    with ThreadPoolExecutor(count) as pool:
+        for done in [pool.submit(work) for _ in range(count)]:
+            done.result()

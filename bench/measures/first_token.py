@@ -1,0 +1,51 @@
+"""One answer at a time, on a worker that has nothing else to do: the time to the first token."""
+
+import time
+
+from bench.arrivals import First
+from bench.book import Book
+from bench.machine import note_quiet
+from bench.paths import PATHS, Addresses
+from bench.plan import Plan
+from bench.spread import percentile
+from bench.stage import MODEL, stage
+
+PAUSE_SECONDS = 0.01
+"""Between two requests, so that everyone is idle again."""
+SLOTS = 4
+MILLISECOND = 1e6
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """The paths take turns request by request."""
+    with stage(SLOTS) as on:
+        on.host.script(stamp=True, count=3, rate=500, times=None)
+        paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in PATHS.items()}
+        for path in paths.values():
+            path.first()  # connections are made, and scripts loaded, by the first
+        for _ in range(plan.rounds):
+            note_quiet(book)
+            taken: dict[str, list[First]] = {name: [] for name in paths}
+            for _ in range(plan.firsts):
+                for name, path in paths.items():
+                    time.sleep(PAUSE_SECONDS)
+                    taken[name].append(path.first())
+            _note(taken, book)
+        for path in paths.values():
+            path.close()
+
+
+def _note(taken: dict[str, list[First]], book: Book) -> None:
+    limit = percentile(_milliseconds(taken["direct"]), 50)
+    for name, firsts in taken.items():
+        took = _milliseconds(firsts)
+        book.add("first_p50_ms", name, percentile(took, 50) - limit)
+        book.add("first_p99_ms", name, percentile(took, 99) - limit)
+        book.add("first_whole_ms", name, percentile(took, 50))
+        book.add("first_submit_ms", name, percentile([(f.submitted - f.asked) / MILLISECOND for f in firsts], 50))
+        book.add("first_to_host_ms", name, percentile([(f.sent - f.asked) / MILLISECOND for f in firsts], 50))
+        book.add("first_back_ms", name, percentile([(f.received - f.sent) / MILLISECOND for f in firsts], 50))
+
+
+def _milliseconds(firsts: list[First]) -> list[float]:
+    return [(first.received - first.asked) / MILLISECOND for first in firsts]

@@ -1,0 +1,57 @@
+"""Whether a host's few slots are kept busy while many jobs wait."""
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import requests
+
+from bench.book import Book
+from bench.plan import RATE, Plan
+from bench.stage import MODEL, Stage, producer, stage
+from llamaq import GenerateRequest, JobQueue
+
+PATIENCE_SECONDS = 120.0
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """Every path in turn, in every round."""
+    ways: dict[str, Callable[[Stage, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
+    with stage(plan.slots) as on:
+        on.host.script(count=plan.slot_tokens, rate=RATE, times=None)
+        for _ in range(plan.slot_rounds):
+            for name, way in ways.items():
+                before = on.host.stats(bodies=False)["arrived"]
+                way(on, plan)
+                book.add("slots_used", name, _busy(on.host.stats()["requests"], before, plan.slots))
+
+
+def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
+    """The share of slot seconds that were used, by the host's own ledger, between the first job and the last."""
+    ran = [(r["started_at"], r["ended_at"]) for r in requests_seen if r["number"] > before and r["started_at"]]
+    first, last = min(start for start, _ in ran), max(end for _, end in ran)
+    return float(sum(end - start for start, end in ran) / (slots * (last - first)))
+
+
+def _direct(on: Stage, plan: Plan) -> None:
+    url, body = f"{on.host.url}/api/generate", {"model": MODEL, "prompt": "go", "stream": True}
+    with ThreadPoolExecutor(plan.slots) as pool:
+        for _ in pool.map(lambda _: requests.post(url, json=body, timeout=PATIENCE_SECONDS), range(plan.slot_jobs)):
+            pass
+
+
+def _naive(on: Stage, plan: Plan) -> None:
+    app = producer(on.redis.url)
+    tasks = [
+        app.send_task("naive.generate", args=[MODEL, "go"], task_id=str(uuid.uuid4())) for _ in range(plan.slot_jobs)
+    ]
+    for task in tasks:
+        task.get(timeout=PATIENCE_SECONDS)
+    app.close()
+
+
+def _llamaq(on: Stage, plan: Plan) -> None:
+    with JobQueue(on.redis.url) as queue:
+        for job in queue.submit_many([GenerateRequest(model=MODEL, prompt="go")] * plan.slot_jobs):
+            job.result(PATIENCE_SECONDS)

@@ -1,0 +1,11 @@
+"""The ways from a producer to the tokens, all with the same two verbs: `first` and `stream`."""
+
+from bench.paths.direct import Direct
+from bench.paths.naive import Naive
+from bench.paths.plain import Plain
+from bench.paths.route import Addresses, Path
+from bench.paths.sdk import Sdk
+
+PATHS: dict[str, type[Path]] = {"direct": Direct, "naive": Naive, "llamaq": Plain, "llamaq-sdk": Sdk}
+
+__all__ = ["PATHS", "Addresses", "Path"]

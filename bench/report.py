@@ -1,0 +1,90 @@
+"""Turns a book into text: the tables, and the whole of docs/performance.md."""
+
+from pathlib import Path
+from string import Template
+
+from bench.book import Book
+from bench.rows import ROWS
+
+TEMPLATE = Path(__file__).parent / "performance.md"
+PATHS = {"direct": "direct", "naive": "naive Celery", "llamaq": "llamaq", "llamaq-sdk": "llamaq, SDK's reader"}
+SESSIONS = {"unpooled": "`requests.post`", "pooled": "one `requests.Session`", "client": "`api_client`"}
+STEPS = {
+    "first_whole_ms": "from the call to the first token",
+    "first_submit_ms": "until the call of submit has come back",
+    "first_to_host_ms": "until the host sends the first token",
+    "first_back_ms": "from there to the consumer",
+}
+
+
+def table(book: Book) -> str:
+    """What was measured, beside the aims."""
+    head = ["", *PATHS.values(), "aim", "LiteLLM proxy \\*", "taskiq \\*"]
+    rows = [[row.title, *(row.cell(book, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
+    return _markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
+
+
+def spreads(book: Book) -> str:
+    """Of each number the median, and the extremes of the rounds."""
+    metrics = [figure for row in ROWS for figure in row.figures if figure.metric in book.values]
+    rows = []
+    for figure in metrics:
+        cells = []
+        for path in PATHS:
+            found = book.get(figure.metric, path)
+            cells.append("-" if found is None else " … ".join(figure.shown(v * figure.scale) for v in found[1:]))
+        rows.append([f"`{figure.metric}`", *cells])
+    return _markdown(["least … most of the rounds", *PATHS.values()], rows)
+
+
+def steps(book: Book) -> str:
+    """Where the time to the first token goes."""
+    rows = [[title, *(_median(book, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
+    return _markdown(["p50, ms", *PATHS.values()], rows)
+
+
+def sessions(book: Book) -> str:
+    """What a kept connection saves."""
+    schemes = {"plain HTTP": "session_http_ms", "TLS": "session_https_ms"}
+    rows = [[title, *(_median(book, m, kind, 2) for m in schemes.values())] for kind, title in SESSIONS.items()]
+    return _markdown(["ms per request", *schemes], rows)
+
+
+def misses(book: Book) -> str:
+    """What does not reach its aim, as a list."""
+    found = [sentence for row in ROWS for sentence in row.misses(book, "llamaq")]
+    return "\n".join(f"* {sentence}" for sentence in found) or "Every aim was reached."
+
+
+def quiet(book: Book) -> str:
+    """How much the machine's own speed varied."""
+    spin = book.get("spin_ms", "machine")
+    if spin is None:
+        return "was not measured"
+    return f"took {spin.least:.1f} to {spin.most:.1f} ms, in the middle {spin.median:.1f}"
+
+
+def document(book: Book) -> str:
+    """The text of docs/performance.md."""
+    about = book.about
+    facts = {
+        **{name: str(value) for name, value in about.items()},
+        "packages": ", ".join(f"{name} {number}" for name, number in about["packages"].items()),
+        "quiet": quiet(book),
+        "table": table(book),
+        "spreads": spreads(book),
+        "steps": steps(book),
+        "sessions": sessions(book),
+        "misses": misses(book),
+    }
+    return Template(TEMPLATE.read_text()).substitute(facts)
+
+
+def _median(book: Book, metric: str, path: str, digits: int) -> str:
+    found = book.get(metric, path)
+    return "-" if found is None else f"{found.median:.{digits}f}"
+
+
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

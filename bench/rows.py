@@ -1,0 +1,103 @@
+"""The table: what each row shows, what is aimed at, and what others reach."""
+
+from dataclasses import dataclass
+
+from bench.book import Book
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of a row.
+
+    Attributes:
+        metric: as the book has it.
+        aim: the limit; None where nothing is aimed at.
+        most: whether the aim is an upper limit.
+        scale: the book's value is multiplied by it.
+        digits: behind the point.
+    """
+
+    metric: str
+    aim: float | None = None
+    most: bool = True
+    scale: float = 1
+    digits: int = 1
+
+    def value(self, book: Book, path: str) -> float | None:
+        """The median, as it is shown."""
+        found = book.get(self.metric, path)
+        return None if found is None else found.median * self.scale
+
+    def missed(self, value: float) -> bool:
+        """Whether a value does not reach the aim."""
+        return self.aim is not None and (value > self.aim if self.most else value < self.aim)
+
+    def shown(self, value: float) -> str:
+        """The value with its digits."""
+        return f"{value:,.{self.digits}f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: a thing, of one or two numbers.
+
+    Attributes:
+        aim: in words.
+        elsewhere: what the LiteLLM proxy and taskiq reach in a run of the same shape.
+    """
+
+    title: str
+    figures: tuple[Figure, ...]
+    aim: str = ""
+    elsewhere: tuple[str, str] = ("", "")
+
+    def cell(self, book: Book, path: str) -> str:
+        """The row's numbers for one path."""
+        values = [figure.value(book, path) for figure in self.figures]
+        known = [(figure, value) for figure, value in zip(self.figures, values, strict=True) if value is not None]
+        return " / ".join(figure.shown(value) for figure, value in known) or "-"
+
+    def misses(self, book: Book, path: str) -> list[str]:
+        """A sentence for each number that misses its aim."""
+        names = ("p50 ", "p99 ") if len(self.figures) == 2 else ("",)
+        said = []
+        for name, figure in zip(names, self.figures, strict=True):
+            value = figure.value(book, path)
+            if value is not None and figure.missed(value):
+                sign = "≤" if figure.most else "≥"
+                said.append(f"{self.title}: {name}{figure.shown(value)}, aim {sign} {figure.aim:,g}")
+        return said
+
+
+ROWS = (
+    Row(
+        "first token, idle worker: added p50 / p99, ms",
+        (Figure("first_p50_ms", 5), Figure("first_p99_ms", 12)),
+        "≤ 5 / 12",
+        ("29.6 / 39", "1.4 / 14"),
+    ),
+    Row(
+        "latency per token, 64 streams of 50 tokens/s: p50 / p99, ms",
+        (Figure("token_p50_ms", 2), Figure("token_p99_ms", 11)),
+        "≤ 2 / 11",
+        ("246 / 3,718", "0.7 / 11"),
+    ),
+    Row(
+        "tokens/s at 64 streams (3,200 sent)",
+        (Figure("tokens_per_second", 3080, most=False, digits=0),),
+        "≥ 3,080",
+        ("930", "3,080"),
+    ),
+    Row("worker CPU per token at 64 streams, µs", (Figure("worker_us", 150, digits=0),), "≤ 150", ("869", "183")),
+    Row("Redis CPU per token at 64 streams, µs", (Figure("redis_us", 25, digits=0),), "≤ 25", ("-", "37")),
+    Row("consumer CPU per token at 64 streams, µs", (Figure("consumer_us", digits=0),)),
+    Row("worker PSS at 64 streams, MB", (Figure("pss_mb", 90, digits=0),), "≤ 90", ("375", "78")),
+    Row(
+        "slots used, 64 one-second jobs on 4 slots, %",
+        (Figure("slots_used", 99, most=False, scale=100),),
+        "≥ 99 %",
+        ("98.5 %", "99.6 %"),
+    ),
+    Row("submit, ms per job", (Figure("submit_ms", 1.2, digits=2),), "≤ 1.2", ("-", "0.46")),
+    Row("submit_many, jobs/s", (Figure("many_per_second", 3000, most=False, digits=0),), "≥ 3,000"),
+)

@@ -1,0 +1,56 @@
+"""The two workers that are compared, each in a process of its own."""
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from worker.embedded.tether import spawn
+
+STOP_SECONDS = 20.0
+
+
+class WorkerProcess:
+    """A worker, from `__enter__` to `__exit__`; its output is kept, for when it does not start."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, object]) -> None:
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        self._command = ["env", *variables, sys.executable, "-m", *command]
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+
+    def __enter__(self) -> Self:
+        output = self._log.fileno()
+        self._process = spawn(self._command, output=output, errors=output)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Killed, since a drain would only be waited for: nothing of what it holds is of interest any more.
+        self._process.kill()
+        self._process.wait(STOP_SECONDS)
+        self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raises RuntimeError, with what it has printed, if it has ended."""
+        if self._process.poll() is not None:
+            self._log.seek(0)
+            raise RuntimeError(f"the worker has ended:\n{self._log.read().decode(errors='replace')}")
+
+
+def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+    """`python -m worker`, as it is run in service."""
+    settings = {"LLAMAQ_REDIS_URL": redis_url, "LLAMAQ_OLLAMA_URL": ollama_url, "LLAMAQ_SLOTS": slots}
+    return WorkerProcess(["worker"], settings)
+
+
+def naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+    """The tutorial's worker, with as many threads as there are slots."""
+    command = ["celery", "-A", "bench.naive", "worker", "-P", "threads", "-c", str(slots), "--loglevel", "INFO"]
+    return WorkerProcess(command, {"NAIVE_REDIS_URL": redis_url, "NAIVE_OLLAMA_URL": ollama_url})
