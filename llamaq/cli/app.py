@@ -1,0 +1,67 @@
+"""The group of all commands, and the entry point."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from llamaq.cli import ask, attach, chat, exits, listing
+from llamaq.cli.verb import Verbs
+
+
+def _version() -> str:
+    try:
+        return version("llamaq")
+    except PackageNotFoundError:  # run out of a checkout that was never installed
+        return "(a checkout)"
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"""\b
+Examples:
+  llamaq generate llama3.2 "Explain entanglement"
+  llamaq chat llama3.2
+  llamaq describe llava:7b photo.jpg "What is it?"
+  llamaq extract llama3.2 "Dune, 1965" --schema book.json
+  llamaq models
+
+{exits.HELP}
+The answer goes to stdout, everything else to stderr.""",
+)
+@click.version_option(_version(), prog_name="llamaq", message="%(prog)s %(version)s")
+def app() -> None:
+    """A job queue in front of Ollama: enqueue, watch the tokens arrive, cancel, never lose one."""
+
+
+for command in (
+    ask.generate,
+    chat.chat,
+    ask.describe,
+    ask.extract,
+    ask.embed,
+    attach.follow,
+    attach.result,
+    attach.status,
+    attach.cancel,
+    listing.models,
+    listing.jobs,
+):
+    app.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit code.
+
+    Args:
+        args: the words behind `llamaq`; those of the process by default.
+    """
+    try:
+        # A command that ends well returns None; ctx.exit() comes back as its code.
+        return int(app.main(args, prog_name="llamaq", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return exits.DETACHED

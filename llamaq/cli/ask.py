@@ -1,0 +1,146 @@
+"""The commands that submit one job: generate, describe, extract, embed. A chat has a module of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from llamaq.cli import schema_source
+from llamaq.cli.follow import follow
+from llamaq.cli.pictures import DEFAULT_PROMPT, Subject, split
+from llamaq.cli.request import fields, request_options, text_of
+from llamaq.cli.session import Session
+from llamaq.cli.verb import Verb
+from llamaq.job import Job
+
+_FORMAT = click.option("--format", type=click.Choice(["json"]), help="Make the model answer with JSON.")
+_SYSTEM = click.option("--system", metavar="TEXT", help="What the model is told beforehand.")
+
+
+def submitted(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
+    """Go on with a job that was just submitted: print its id, or follow it."""
+    if detach:
+        session.screen.line(job.id)
+    else:
+        follow(session, job, kind, as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq generate llama3.2 "Explain entanglement"
+  git diff | llamaq generate llama3.2 - --system "Write a commit message"
+  llamaq generate llama3.2 "Say hi" --option temperature=0 --option num_predict=20
+  id=$(llamaq generate llama3.2 "A long story" --detach); llamaq follow $id""",
+)
+@click.argument("model")
+@click.argument("prompt")
+@_SYSTEM
+@_FORMAT
+@request_options
+@click.pass_obj
+def generate(session: Session, /, model: str, prompt: str, *, detach: bool, as_json: bool, **given: Any) -> None:
+    """Complete PROMPT with MODEL. PROMPT - reads stdin."""
+    job = session.queue.generate(model, text_of(prompt), **fields(given))
+    submitted(session, job, "generate", detach=detach, as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq describe llava:7b photo.jpg "What is it?"
+  llamaq describe llava:7b before.png after.png "What has changed?"
+  llamaq describe llava:7b scan.jpg --prompt Transcribe""",
+)
+@click.argument("model")
+@click.argument("words", nargs=-1, required=True, metavar="IMAGE... [PROMPT]")
+@click.option("--prompt", metavar="TEXT", help="The prompt, where it could be taken for a file's name; - reads stdin.")
+@_SYSTEM
+@_FORMAT
+@request_options
+@click.pass_obj
+def describe(
+    session: Session,
+    /,
+    model: str,
+    words: tuple[str, ...],
+    prompt: str | None,
+    *,
+    detach: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Answer PROMPT about one or more images, all in one request.
+
+    The last argument is the prompt, unless it is a file or looks like a file's name; without one the model is asked
+    to describe what it sees.
+    """
+    subject = Subject(words, prompt) if prompt is not None else split(words)
+    question = text_of(subject.prompt or DEFAULT_PROMPT)
+    job = session.queue.multimodal(model, question, images=subject.paths(), **fields(given))
+    submitted(session, job, "multimodal", detach=detach, as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq extract llama3.2 "Dune, by Frank Herbert, 1965" --schema book.json
+  llamaq extract llama3.2 - --schema shop.models:Invoice < mail.txt | jq .total
+  llamaq extract llava:7b "Read the receipt" --schema receipt.json --image receipt.jpg""",
+)
+@click.argument("model")
+@click.argument("prompt")
+@click.option(
+    "--schema",
+    required=True,
+    metavar="FILE|MODULE:CLASS",
+    callback=schema_source.load,
+    help="A file with a JSON Schema, or a pydantic model to import.",
+)
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="An image to draw the value out of; repeatable.",
+)
+@_SYSTEM
+@request_options
+@click.pass_obj
+def extract(
+    session: Session,
+    /,
+    model: str,
+    prompt: str,
+    schema: Any,
+    images: tuple[Path, ...],
+    *,
+    detach: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Draw a value out of PROMPT that is valid against a schema, and print it as JSON. PROMPT - reads stdin."""
+    job = session.queue.extract(model, text_of(prompt), schema=schema, images=images or None, **fields(given))
+    submitted(session, job, "extraction", detach=detach, as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq embed nomic-embed-text "a text" "another text" > vectors.jsonl
+  llamaq embed nomic-embed-text - < document.txt""",
+)
+@click.argument("model")
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@request_options
+@click.pass_obj
+def embed(
+    session: Session, /, model: str, texts: tuple[str, ...], *, detach: bool, as_json: bool, **given: Any
+) -> None:
+    """Print one vector for each TEXT, as a JSON array on a line of its own. TEXT - reads stdin, as one text."""
+    job = session.queue.embed(model, [text_of(text) for text in texts], **fields(given))
+    submitted(session, job, "embedding", detach=detach, as_json=as_json)

@@ -1,0 +1,22 @@
+"""Text of others on its way to a terminal: what would steer the terminal is shown, never obeyed."""
+
+_PICTURES = 0x2400  # Unicode's pictures of the C0 controls, in their order
+
+
+def _shown_as() -> dict[int, str]:
+    table = {code: chr(_PICTURES + code) for code in range(0x20) if chr(code) not in "\t\n"}
+    table[0x7F] = "\u2421"
+    return table | dict.fromkeys(range(0x80, 0xA0), "\ufffd")
+
+
+_TABLE = _shown_as()
+
+
+def neutral(text: str) -> str:
+    """The text with its control characters replaced by visible ones; tabs and line ends stay."""
+    return text.replace("\r\n", "\n").translate(_TABLE)
+
+
+def neutral_json(text: str) -> str:
+    """JSON with the same meaning and no control character: JSON escapes C0 itself, but neither DEL nor C1."""
+    return "".join(f"\\u{ord(char):04x}" if 0x7F <= ord(char) < 0xA0 else char for char in text)

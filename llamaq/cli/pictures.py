@@ -1,0 +1,57 @@
+"""Which arguments of `describe` are images, and which is the question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+DEFAULT_PROMPT = "Describe what you see."
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".svg"})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The arguments, told apart."""
+
+    images: Sequence[str]
+    prompt: str | None = None
+
+    def paths(self) -> list[Path]:
+        """The images.
+
+        Raises:
+            click.BadParameter: one is not there.
+        """
+        for image in self.images:
+            if not is_file(image):
+                raise click.BadParameter(f"no image {image!r}: there is no such file (a prompt? use --prompt)")
+        return [Path(image) for image in self.images]
+
+
+def split(words: Sequence[str]) -> Subject:
+    """Take the last argument for the prompt, unless it is, or was meant as, a file.
+
+    Raises:
+        click.UsageError: no image is left.
+    """
+    if _is_file(words[-1]):
+        return Subject(words)
+    if len(words) == 1:
+        raise click.UsageError(f"no image given: {words[-1]!r} is not a file")
+    return Subject(words[:-1], words[-1])
+
+
+def _is_file(word: str) -> bool:
+    # A mistyped name must not turn into a question about the other images.
+    suffix = Path(word).suffix.lower()
+    looks_so = suffix in _SUFFIXES or (" " not in word and ("/" in word or len(suffix) > 1))
+    return looks_so or is_file(word)
+
+
+def is_file(word: str) -> bool:
+    """Whether there is such a file; a long text is no name of one."""
+    try:
+        return Path(word).is_file()
+    except OSError:
+        return False

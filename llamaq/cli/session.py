@@ -1,0 +1,87 @@
+"""What one run of the command line shares: the queue it speaks to, and the screen."""
+
+import shlex
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from llamaq import environment
+from llamaq.cli.screen import Screen
+from llamaq.job import Job
+from llamaq.keys import Keys
+from llamaq.queue import JobQueue
+
+
+class Session:
+    """Options may override the environment until the queue is first used.
+
+    Attributes:
+        url: of `--redis-url`, if given.
+        prefix: of `--prefix`, if given.
+    """
+
+    def __init__(self) -> None:
+        self.url: str | None = None
+        self.prefix: str | None = None
+
+    @cached_property
+    def screen(self) -> Screen:
+        """Stdout and stderr."""
+        return Screen()
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        """The queue; nothing connects before its first verb.
+
+        Raises:
+            InvalidRequest: a variable of the environment is not what it should be.
+            click.UsageError: the URL is none that Redis has.
+        """
+        url, settings = environment.read()
+        if self.prefix is not None:
+            settings = replace(settings, keys=Keys(self.prefix))
+        try:
+            return JobQueue(self.url or url, settings=settings)
+        except ValueError as error:
+            raise click.UsageError(f"--redis-url (or LLAMAQ_REDIS_URL): {error}") from error
+
+    def job(self, job_id: str) -> Job[Any]:
+        """A job of the queue."""
+        return self.queue.job(job_id)
+
+    def follow_command(self, job_id: str, cursor: str | None) -> str:
+        """The command that reads on behind the cursor, with the options that led here; never with a password."""
+        words = ["llamaq", "follow", job_id]
+        words += ["--after", cursor] if cursor else []
+        words += ["--redis-url", self.url] if self.url and not urlsplit(self.url).password else []
+        words += ["--prefix", self.prefix] if self.prefix else []
+        return shlex.join(words)
+
+    def close(self) -> None:
+        """Close the connections, if there are any."""
+        if "queue" in self.__dict__:
+            self.queue.close()
+
+
+def url_option() -> click.Option:
+    """`--redis-url`, wherever it stands on the line."""
+    return _connection_option("url", "--redis-url", "URL", "Redis of the queue; overrides LLAMAQ_REDIS_URL.")
+
+
+def prefix_option() -> click.Option:
+    """`--prefix`, wherever it stands on the line."""
+    return _connection_option(
+        "prefix", "--prefix", "NAME", "First part of every key in Redis; overrides LLAMAQ_PREFIX."
+    )
+
+
+def _connection_option(name: str, flag: str, metavar: str, text: str) -> click.Option:
+    def keep(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        session = ctx.ensure_object(Session)
+        if value is not None:
+            setattr(session, name, value)
+
+    return click.Option([flag], metavar=metavar, help=text, expose_value=False, callback=keep)

@@ -1,0 +1,119 @@
+"""A real Redis, and the worker's half of a job played by the test itself through the worker's own job store."""
+
+import json
+import threading
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+
+from llamaq import JobQueue, scripts
+from llamaq.connection import Call, run
+from llamaq.keys import Keys
+from llamaq.submission import Settings
+from llamaq.wire import dumps, members
+from tasks.job import ClaimedJob
+from tasks.outcome import Completed, Error
+from tasks.store import LUA, JobStore
+
+HOST = "h1"
+MODEL = "m:latest"
+WAIT_SECONDS = 60
+REPORT_SECONDS = 3.0
+LEASE_SECONDS = 600
+RESULT = {"model": MODEL, "host": HOST, "done_reason": "stop"}
+
+
+class Stage:
+    """One prefix of a Redis, with a host that offers `MODEL` and stays reported until `close`."""
+
+    def __init__(self, url: str, *, slots: int = 9, **model: Any) -> None:
+        self.url = url
+        self.prefix = f"t{uuid4().hex[:12]}"
+        self.keys = Keys(self.prefix)
+        self.queue = JobQueue(url, settings=Settings(keys=self.keys))
+        # redis-py gives up on a blocking command after a few seconds, unless told otherwise.
+        self.redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=None)
+        self.store = JobStore(
+            self.redis,
+            self.keys,
+            self.queue._doorbell.ring,
+            host=HOST,
+            worker="w1",
+            lease_seconds=LEASE_SECONDS,
+            conversation_ttl=100,
+            result_ttl=100,
+        )
+        self._slots = slots
+        self._status = dumps({"version": "0.32.15", "models": [{"model": MODEL, **model}]})
+        self._closed = threading.Event()
+        self._report()
+        self._reporter = threading.Thread(target=self._keep_reporting, daemon=True)
+        self._reporter.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._reporter.join()
+        self.queue.close()
+        self.redis.close()
+
+    def take(self) -> "Attempt":
+        """Wait for a doorbell, and claim its job."""
+        message = self.redis.brpop([self.keys.host_queue(HOST)], timeout=WAIT_SECONDS)
+        assert message is not None, "no job was submitted"
+        return self.claim(json.loads(message[1])["headers"]["id"])
+
+    def claim(self, job_id: str) -> "Attempt":
+        job = self.store.claim(job_id)
+        assert job is not None, f"{job_id} cannot be claimed"
+        return Attempt(self, job)
+
+    def request(self, job_id: str) -> dict[str, Any]:
+        """The request as it is kept: only what was set."""
+        fields: dict[str, Any] = json.loads(self.redis.hget(self.keys.record(job_id), "request"))
+        return fields
+
+    def log(self, job_id: str) -> list[tuple[str, str]]:
+        """The job's log as it stands: (cursor, JSON)."""
+        return [(cursor, fields["event"]) for cursor, fields in self.redis.xrange(self.keys.events(job_id))]
+
+    def _keep_reporting(self) -> None:
+        while not self._closed.wait(REPORT_SECONDS):
+            self._report()
+
+    def _report(self) -> None:
+        self.store.report(self._slots, 1, self._status, [MODEL])
+
+
+class Attempt:
+    """A running attempt at a job."""
+
+    def __init__(self, stage: Stage, job: ClaimedJob) -> None:
+        self.job_id = job.id
+        self.job = job
+        self._stage = stage
+        self._flush = 0
+
+    def event(self, kind: str, **fields: Any) -> str:
+        """Append an event, as a flush of its own; the answer is the script's."""
+        self._flush += 1
+        keys = self._stage.keys
+        args = (f"{self.job_id} {HOST}", self.job.fence, self._flush, LEASE_SECONDS, kind, self.job.attempt)
+        places = (keys.record(self.job_id), keys.events(self.job_id), keys.leases())
+        call = Call(scripts.load("append", LUA), [*args, members(**fields)], places)
+        return str(run(self._stage.redis, call))
+
+    def say(self, *pieces: str) -> None:
+        for piece in pieces:
+            assert self.event("delta", text=piece) == "OK"
+
+    def complete(self, **result: Any) -> None:
+        self._stage.store.complete(self.job, Completed(RESULT | {"attempts": self.job.attempt} | result))
+
+    def fail(self, code: str, message: str, *, retryable: bool = False, **details: Any) -> None:
+        self._stage.store.fail(self.job, Error(code, message, retryable, details))
+
+    def give_back(self, code: str, message: str) -> "Attempt":
+        """Release it for another try, and claim that."""
+        self._stage.store.release(self.job, Error(code, message, retryable=True), 0, counts=True)
+        return self._stage.take()

@@ -1,0 +1,168 @@
+"""The commands that submit: what goes in, what comes out."""
+
+import json
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.stage import HOST, MODEL, Stage
+
+
+def test_generate_streams_its_text(stage: Stage, llamaq: Llamaq) -> None:
+    """Text is on stdout as soon as it is written, the whole answer ends with a line end, and the code is 0."""
+    shell = llamaq("generate", "M", "hello")
+    attempt = stage.take()
+    attempt.say("Hé")
+    shell.out.until("Hé")
+    attempt.say("llo ", "[bold]you[/bold]")
+    attempt.complete(text="Héllo [bold]you[/bold]")
+    assert shell.code() == 0
+    assert shell.out.all() == "Héllo [bold]you[/bold]\n"
+    assert shell.err.all() == ""
+
+
+def test_json_lines_are_the_log(stage: Stage, llamaq: Llamaq) -> None:
+    """`--json` gives each event as it stands in the log, with its cursor, up to the terminal one."""
+    shell = llamaq("generate", "m", "hello", "--json")
+    attempt = stage.take()
+    attempt.event("progress", stage="loading", numbers={"percent": 3})
+    attempt.say("a\nb\x1b")
+    attempt.complete(text="a\nb\x1b", added_by_a_newer_worker=1)
+    assert shell.code() == 0
+    lines = [json.loads(line) for line in shell.out.all().splitlines()]
+    assert lines == [{"cursor": cursor} | json.loads(event) for cursor, event in stage.log(attempt.job_id)]
+    assert [line["type"] for line in lines] == ["queued", "started", "progress", "delta", "completed"]
+
+
+def test_the_options_become_fields_of_the_request(stage: Stage, llamaq: Llamaq) -> None:
+    """Every shared option reaches the request with its type; `-` is stdin; `--detach` prints the id alone."""
+    shell = llamaq(
+        *("generate", "m", "-", "--detach", "--priority", "interactive", "--tenant", "t1", "--system", "be brief"),
+        *("--option", "num_ctx=4096", "--option", "temperature=0", "--option", "use_mmap=true"),
+        *("--option", "stop=5", "--option", "stop=\n", "--think", "--start-within", "30", "--deadline", "60.5"),
+        *("--metadata", "user=7=8", "--keep-alive", "10m", "--idempotency-key", "k", "--format", "json"),
+        stdin="Grüße\n".encode(),
+    )
+    assert shell.code() == 0, shell.err.all()
+    job_id = shell.out.all().removesuffix("\n")
+    assert stage.request(job_id) == {
+        "model": MODEL,
+        "prompt": "Grüße\n",
+        "system": "be brief",
+        "priority": "interactive",
+        "tenant": "t1",
+        "options": {"num_ctx": 4096, "temperature": 0.0, "use_mmap": True, "stop": ["5", "\n"]},
+        "think": True,
+        "start_within": 30.0,
+        "deadline": 60.5,
+        "metadata": {"user": "7=8"},
+        "keep_alive": "10m",
+        "idempotency_key": "k",
+        "format": "json",
+    }
+
+
+@pytest.mark.parametrize(("flag", "meaning"), [("--think=false", False), ("--think=high", "high"), ("--think", True)])
+def test_think_has_levels_and_takes_no_word(stage: Stage, llamaq: Llamaq, flag: str, meaning: object) -> None:
+    """`--think` before the arguments does not swallow one of them; a level follows an equals sign."""
+    shell = llamaq("generate", "--detach", flag, "m", "hello")
+    assert shell.code() == 0, shell.err.all()
+    assert stage.request(shell.out.all().strip())["think"] == meaning
+
+
+def test_chat_takes_one_turn(stage: Stage, llamaq: Llamaq) -> None:
+    """A message with `--system` goes as a whole history, and the answer streams."""
+    shell = llamaq("chat", "m", "Hi", "--system", "be kind")
+    attempt = stage.take()
+    assert stage.request(attempt.job_id)["messages"] == [
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "Hi"},
+    ]
+    attempt.say("Hello")
+    attempt.complete(message={"role": "assistant", "content": "Hello"})
+    assert shell.code() == 0
+    assert shell.out.all() == "Hello\n"
+
+
+def test_chat_continues_a_conversation_from_stdin(stage: Stage, llamaq: Llamaq) -> None:
+    """Without a terminal a missing MESSAGE is stdin; `--conversation` names the kept history."""
+    shell = llamaq("chat", "m", "--conversation", "user-17", "--detach", stdin=b"And now?")
+    assert shell.code() == 0, shell.err.all()
+    request = stage.request(shell.out.all().strip())
+    assert (request["conversation"], request["message"]) == ("user-17", "And now?")
+
+
+def test_tool_calls_are_lines_of_json(stage: Stage, llamaq: Llamaq) -> None:
+    """What a model wants called is part of the answer."""
+    shell = llamaq("chat", "m", "Weather?")
+    attempt = stage.take()
+    call = {"function": {"name": "weather", "arguments": {"city": "Köln"}}}
+    attempt.event("delta", text="Let me see")
+    attempt.event("delta", tool_calls=[call])
+    attempt.complete(message={"role": "assistant", "content": "Let me see", "tool_calls": [call]})
+    assert shell.code() == 0
+    first, second = shell.out.all().splitlines()
+    assert first == "Let me see"
+    assert json.loads(second) == call
+
+
+def test_describe_tells_images_from_the_prompt(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+    """All files are images of one request; the last argument is the prompt."""
+    for name, colour in (("a.png", "red"), ("b.png", "blue")):
+        PIL.Image.new("RGB", (2, 2), colour).save(tmp_path / name)
+    shell = llamaq("describe", "m", "a.png", "b.png", "What has changed?", cwd=tmp_path)
+    attempt = stage.take()
+    request = stage.request(attempt.job_id)
+    assert request["prompt"] == "What has changed?"
+    assert len(set(request["images"])) == 2
+    attempt.say("The colour")
+    attempt.complete(text="The colour")
+    assert shell.code() == 0
+    assert shell.out.all() == "The colour\n"
+
+
+def test_extract_prints_the_value_alone(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+    """Stdout is one JSON value, also after a repair whose first text was not valid."""
+    (tmp_path / "book.json").write_text('{"type": "object", "properties": {"title": {"type": "string"}}}')
+    shell = llamaq("extract", "m", "Dune", "--schema", "book.json", cwd=tmp_path)
+    attempt = stage.take()
+    attempt.say('{"title": 3}')
+    attempt.event("progress", stage="repairing")
+    attempt.say('{"title": "Dünengeschichte"}')
+    attempt.complete(value={"title": "Dünengeschichte"}, repairs=1)
+    assert shell.code() == 0
+    assert json.loads(shell.out.all()) == {"title": "Dünengeschichte"}
+    assert "Dünengeschichte" in shell.out.all()
+
+
+def test_extract_takes_a_class_from_the_working_directory(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+    """`module:Class` is imported from where one stands."""
+    (tmp_path / "shop.py").write_text(
+        "import pydantic\n\n\nclass Invoice(pydantic.BaseModel):\n    total: float\n", "utf-8"
+    )
+    shell = llamaq("extract", "m", "3 EUR", "--schema", "shop:Invoice", "--detach", cwd=tmp_path)
+    assert shell.code() == 0, shell.err.all()
+    schema = stage.request(shell.out.all().strip())["schema"]
+    assert schema["required"] == ["total"]
+
+
+def test_embed_prints_a_vector_for_each_text(stage: Stage, llamaq: Llamaq) -> None:
+    """One JSON array per line, in the order of the texts."""
+    shell = llamaq("embed", "m", "a", "b")
+    attempt = stage.take()
+    assert stage.request(attempt.job_id)["input"] == ["a", "b"]
+    attempt.complete(embeddings=[[0.25, 1.0], [0.5, 2.0]])
+    assert shell.code() == 0
+    assert [json.loads(line) for line in shell.out.all().splitlines()] == [[0.25, 1.0], [0.5, 2.0]]
+
+
+def test_connection_options_stand_at_either_place(stage: Stage, llamaq: Llamaq) -> None:
+    """`--redis-url` and `--prefix` override the environment, before the command or behind it."""
+    wrong = {"LLAMAQ_REDIS_URL": "redis://127.0.0.1:1/0", "LLAMAQ_PREFIX": "elsewhere"}
+    right = ("--redis-url", stage.url, "--prefix", stage.prefix)
+    for words in ((*right, "models"), ("models", *right)):
+        shell = llamaq(*words, **wrong)
+        assert shell.code() == 0, shell.err.all()
+        assert f"{MODEL}\t{HOST}" in shell.out.all()

@@ -1,0 +1,82 @@
+"""Lists for scripts: whole ids, tabs, no colours."""
+
+import json
+
+from click.testing import CliRunner
+
+from llamaq.cli.app import app
+from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.stage import HOST, MODEL, Stage
+
+
+def test_jobs_in_a_pipe(stage: Stage, llamaq: Llamaq) -> None:
+    """One line per job behind the titles, tab-separated, with the whole id, however narrow the terminal is."""
+    first, second = stage.queue.generate("m", "x"), stage.queue.generate("m", "x")
+    stage.take().fail("ollama_error", "boom\x1b[31m")
+    shell = llamaq("jobs", COLUMNS="20", FORCE_COLOR="1")
+    assert shell.code() == 0
+    titles, *rows = (line.split("\t") for line in shell.out.all().splitlines())
+    assert titles == ["id", "state", "model", "age", "took", "kind", "host", "attempt", "error"]
+    assert [row[:3] + row[5:] for row in rows] == [
+        [second.id, "queued", MODEL, "generate", HOST, "0", ""],
+        [first.id, "failed", MODEL, "generate", HOST, "1", "ollama_error"],
+    ]
+    assert "\x1b" not in shell.out.all() + shell.err.all()
+
+
+def test_jobs_as_json(stage: Stage, llamaq: Llamaq) -> None:
+    """`--json` has the contract's field names and Unix seconds; `--state` and `--limit` choose."""
+    jobs = [stage.queue.generate("m", "x") for _ in range(9)]
+    stage.take().complete(text="done")
+    shell = llamaq("jobs", "--json", "--state", "completed", "--limit", "1")
+    assert shell.code() == 0
+    (record,) = (json.loads(line) for line in shell.out.all().splitlines())
+    assert (record["id"], record["state"], record["attempt"]) == (jobs[0].id, "completed", 1)
+    assert isinstance(record["finished_at"], float)
+    limited = llamaq("jobs", "--limit", "3")
+    assert limited.code() == 0
+    assert len(limited.out.all().splitlines()) == 1 + 3
+
+
+def test_models(stage: Stage, llamaq: Llamaq) -> None:
+    """Models come as lines of tabs or of JSON, with the slots that are in use."""
+    stage.queue.generate("m", "x")
+    plain, lines = llamaq("models"), llamaq("models", "--json")
+    assert plain.code() == 0
+    assert plain.out.all().splitlines()[1].split("\t")[:4] == [MODEL, HOST, "1/9", "no"]
+    assert lines.code() == 0
+    assert json.loads(lines.out.all())["slots_used"] == 1
+
+
+def test_no_models(llamaq: Llamaq) -> None:
+    """An empty fleet is no error, but says why it may be empty."""
+    shell = llamaq("models", "--prefix", "nobody")
+    assert shell.code() == 0
+    assert "is a worker running" in shell.err.all()
+
+
+def test_status(stage: Stage, llamaq: Llamaq) -> None:
+    """`status` gives the record, for people and as JSON, and ends with 0 whatever the state."""
+    job = stage.queue.generate("m", "x")
+    stage.take().fail("ollama_error", "boom")
+    plain, lines = llamaq("status", job.id), llamaq("status", job.id, "--json")
+    assert plain.code() == 0
+    assert "state:     failed" in plain.out.all()
+    assert "error:     ollama_error: boom" in plain.out.all()
+    assert json.loads(lines.out.all())["error"]["code"] == "ollama_error"
+
+
+def test_help_documents_the_exit_codes() -> None:
+    """`--help` names every exit code, and each command has an example."""
+    text = CliRunner().invoke(app, ["--help"]).output
+    for code in ("0", "1", "2", "3", "4", "5", "6", "124", "130"):
+        assert f"\n    {code} " in text
+    for command in app.commands:
+        assert f"  llamaq {command} " in CliRunner().invoke(app, [command, "--help"]).output.replace("\n", " \n")
+
+
+def test_version(llamaq: Llamaq) -> None:
+    """`--version` names the program and its version."""
+    shell = llamaq("--version")
+    assert shell.code() == 0
+    assert shell.out.all().startswith("llamaq ")
