@@ -141,6 +141,12 @@ class AsyncJobQueue:
         with translated(self.url):
             return letters(await self._redis.xrevrange(self._keys.dead(), count=limit))
 
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """One of them; None when it is not there."""
+        with translated(self.url):
+            found = letters(await self._redis.xrange(self._keys.dead(), letter_id, letter_id))
+        return found[0] if found else None
+
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
         """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
         job = await self.submit(once_more(letter.kind, letter.message, changes))

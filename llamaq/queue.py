@@ -158,6 +158,12 @@ class JobQueue:
         with translated(self.url):
             return letters(self._redis.xrevrange(self._keys.dead(), count=limit))
 
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """One of them; None when it is not there."""
+        with translated(self.url):
+            found = letters(self._redis.xrange(self._keys.dead(), letter_id, letter_id))
+        return found[0] if found else None
+
     def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
         """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
         job = self.submit(once_more(letter.kind, letter.message, changes))

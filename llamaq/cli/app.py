@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from llamaq.cli import ask, attach, chat, exits, listing
+from llamaq.cli import again, ask, attach, chat, exits, listing
 from llamaq.cli.verb import Verbs
 
 
@@ -47,6 +47,8 @@ for command in (
     attach.cancel,
     listing.models,
     listing.jobs,
+    again.replay,
+    again.dead,
 ):
     app.add_command(command)
 

@@ -1,7 +1,7 @@
 """The commands that list: models and jobs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import get_args
@@ -126,39 +126,46 @@ def _loaded(model: ModelStatus) -> str:
     epilog="""\b
 Examples:
   llamaq jobs --limit 10
+  llamaq jobs --dead
   llamaq jobs --state failed --json | jq -r .error.message
   llamaq jobs --state queued | tail -n +2 | cut -f1 | xargs -r llamaq cancel""",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
 @click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
+@click.option("--dead", is_flag=True, help="Only those that failed though another try might help: see `llamaq replay`.")
 @click.pass_obj
-def jobs(session: Session, limit: int, state: str | None, *, as_json: bool) -> None:
+def jobs(session: Session, limit: int, state: str | None, *, dead: bool, as_json: bool) -> None:
     """List the jobs that are kept, the newest first.
 
     A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
     """
-    found = _newest(session, limit, state)
+    if dead and state is not None:
+        raise click.UsageError("--dead goes without --state")
+    wanted = _given_up if dead else (lambda job: state in {None, job.state})
+    found = _newest(session, limit, wanted)
     if as_json:
         for job in found:
             session.screen.json_line(json.dumps(wire(job, without=frozenset({"result"})), ensure_ascii=False))
         return
     tables.write(session.screen, Sheet(_JOBS, [_job_row(job) for job in found]))
     if not found:
-        session.screen.note(f"no jobs are kept{f' in the state {state}' if state else ''}")
+        session.screen.note(f"no such jobs are kept{f' in the state {state}' if state else ''}")
 
 
-def _newest(session: Session, limit: int, state: str | None) -> list[JobStatus]:
-    if state is None:
-        return session.queue.jobs(limit)
+def _given_up(job: JobStatus) -> bool:
+    return job.error is not None and (job.error.retryable or job.error.code == "attempts_exhausted")
+
+
+def _newest(session: Session, limit: int, wanted: Callable[[JobStatus], bool]) -> list[JobStatus]:
     window = limit
     while True:
         # The list cannot be asked by state: look at more and more of it until enough are found, or it ends.
-        window *= 4
         seen = session.queue.jobs(window)
-        found = list(islice((job for job in seen if job.state == state), limit))
+        found = list(islice(filter(wanted, seen), limit))
         if len(found) == limit or len(seen) < window:
             return found
+        window *= 4
 
 
 def _job_row(job: JobStatus) -> list[str]:
