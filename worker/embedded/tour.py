@@ -12,14 +12,14 @@ from rich.table import Table
 from llamaq import JobFailed, JobQueue
 from llamaq.cli.listing import models_sheet
 from llamaq.cli.tables import table
-from llamaq.events import Delta, Event, Failed, Progress, Retrying
+from llamaq.events import Completed, Delta, Event, Failed, Progress, Retrying
 from llamaq.job import Job, outcome
 from llamaq.models import ModelStatus
-from llamaq.results import AnyResult
+from llamaq.results import Timings
 from worker.embedded.ground import NoGround
 
 # The same words at each run, and few of them: a demo is to be over soon.
-SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 60}
+SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 70}
 TEXT_CAPABILITIES = {"completion", "tools", "thinking"}
 
 
@@ -46,7 +46,7 @@ class Tour:
         self._offered = offered
         self.model = _first(offered, "completion")
         self._seen_by = _first(offered, "vision", self.model)
-        self._timings: list[tuple[str, AnyResult]] = []
+        self._timings: list[tuple[str, Timings, int | None]] = []
 
     def run(self) -> None:
         """Show everything."""
@@ -55,7 +55,7 @@ class Tour:
         self._extract()
         self._multimodal()
         self._heading("queue.models()")
-        self._console.print(table(models_sheet(self._queue.models())))
+        self._console.print(table(models_sheet(self._queue.models()).within(self._console.width)))
         self._heading("timings, in seconds")
         self._console.print(_timings(self._timings))
 
@@ -64,14 +64,14 @@ class Tour:
         self._follow("generate", self._queue.generate(self.model, "Why is the sky blue?", options=SETTLED))
 
     def _chat(self) -> None:
-        for message in ("My name is Ada. I live in London.", "What is my name?"):
+        for message in ("Name one animal that lives in the sea.", "What does it eat?"):
             self._heading(f'queue.chat("{self.model}", conversation="demo", message="{message}")')
             job = self._queue.chat(self.model, conversation="demo", message=message, options=SETTLED)
             self._follow("chat", job)
 
     def _extract(self) -> None:
-        self._heading(f'queue.extract("{self.model}", "Dune, by Frank Herbert, came out in 1965.", schema=Book)')
         prompt = "Describe this book: Dune, by Frank Herbert, came out in 1965."
+        self._heading(f'queue.extract("{self.model}", "{prompt}", schema=Book)')
         job = self._queue.extract(self.model, prompt, schema=Book, options=SETTLED)
         self._follow("extract", job)
         self._console.print(f"{job.result().parse(Book)!r}", style="green", markup=False)
@@ -99,7 +99,19 @@ class Tour:
             self._show(event)
             if event.terminal:
                 self._console.print()
-                self._timings.append((name, outcome(job.id, event)))
+                self._note(name, job, event)
+                outcome(job.id, event)
+
+    def _note(self, name: str, job: Job[Any], end: Event) -> None:
+        if isinstance(end, Completed):
+            self._timings.append((name, end.result.timings, end.result.usage.output_tokens))
+            return
+        status = job.status()
+        queued, total = (
+            None if moment is None else (moment - status.submitted_at).total_seconds()
+            for moment in (status.started_at, status.finished_at)
+        )
+        self._timings.append((f"{name} ({status.state})", Timings(queued=queued, total=total), None))
 
     def _show(self, event: Event) -> None:
         match event:
@@ -108,7 +120,9 @@ class Tour:
             case Progress(stage=stage):
                 self._console.print(f"[{stage}] ", end="", style="dim", markup=False)
             case Retrying(error=error) | Failed(error=error):
-                self._console.print(f"{event.type}: {error.message}", style="yellow", markup=False)
+                self._console.print(
+                    f"{event.type}: {error.message}", style="yellow", markup=False, soft_wrap=True, end=""
+                )
 
     def _heading(self, text: str) -> None:
         self._console.print(f"\n{text}", style="bold cyan", markup=False, soft_wrap=True)
@@ -133,16 +147,15 @@ def _picture() -> bytes:
     return out.getvalue()
 
 
-def _timings(rows: list[tuple[str, AnyResult]]) -> Table:
+def _timings(rows: list[tuple[str, Timings, int | None]]) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("job", "queued", "first token", "total", "tokens"):
         drawn.add_column(title, justify="left" if title == "job" else "right")
-    for name, result in rows:
-        times = result.timings
+    for name, times, tokens in rows:
         figures = [
             f"{value:.3f}" if value is not None else "" for value in (times.queued, times.first_token, times.total)
         ]
-        drawn.add_row(name, *figures, str(result.usage.output_tokens or ""))
+        drawn.add_row(name, *figures, str(tokens or ""))
     return drawn
 
 
