@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 
+from celery.bin.celery import celery as command
 from pydantic import ValidationError
 
 from llamaq.clock import SYSTEM
@@ -36,8 +37,10 @@ def main(arguments: list[str]) -> int:
         return preflight.main(app.conf.llamaq)
     if arguments[:1] == ["alive"]:
         return 0 if pulse.is_alive(app.conf.llamaq.liveness_file, SYSTEM) else 1
-    app.worker_main(["worker", "-n", f"llamaq-{os.getpid()}@{socket.gethostname()}", "--loglevel", "INFO", *arguments])
-    return 0
+    command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
+    name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
+    code = command.main(["worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
+    return int(code or 0)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import structlog
 from celery import Celery
-from celery.exceptions import CeleryError
 from celery.worker import state
-from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
 
 from llamaq.clock import Clock
 from llamaq.connection import Client
+from llamaq.doorbell import UNSENT
 
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 5.0
@@ -76,7 +74,7 @@ class Pulse:
         try:
             self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=LEFT_BEHIND_SECONDS)
             self._client.expire(self._queue, LEFT_BEHIND_SECONDS)  # a dead worker's list must not stay
-        except (CeleryError, KombuError, RedisError, OSError):
+        except UNSENT:
             return False
         return True
 

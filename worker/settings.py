@@ -6,7 +6,7 @@ from functools import cache
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llamaq.keys import Keys
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     max_attempts: Whole = 3
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 15
     flush_ms: Annotated[float, Field(ge=0, le=10_000)] = 20
-    drain_seconds: Annotated[float, Field(ge=0)] = 30
+    drain_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30
     result_ttl: Whole = 86_400
     conversation_ttl: Whole = 2_592_000
     max_queued: Whole = 10_000
@@ -50,6 +50,13 @@ class Settings(BaseSettings):
     max_image_pixels: Whole = 40_000_000
     liveness_file: str = ""
     probe_seconds: Annotated[float, Field(gt=0, le=5)] = 5
+
+    @field_validator("slots", "max_models", mode="before")
+    @classmethod
+    def _zero_of_ollama(cls, given: object, about: ValidationInfo) -> object:
+        # Ollama's own variables take 0 for "decide by yourself": that must not keep a worker beside it from starting.
+        ours = os.environ.get(f"LLAMAQ_{about.field_name or ''}".upper())
+        return 1 if given == "0" and not ours else given
 
     @field_validator("redis_url")
     @classmethod

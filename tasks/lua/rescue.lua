@@ -9,13 +9,15 @@
 -- include: keys events waiting slots endings returning hosts
 local rings, most = {}, tonumber(ARGV[4])
 local leader = P .. ':rescue'
+-- After a silence of all workers (Redis was down, or there was none) the living get one lease time to renew before
+-- anything is taken. Those who follow are heard too: else the death of the leader alone would look like one.
+local last = tonumber(redis.call('HGET', leader, 'last') or 0)
+redis.call('HSET', leader, 'last', NOW)
+if NOW - last > 2 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
 local holder = redis.call('HGET', leader, 'worker')
 if holder and holder ~= ARGV[2] and tonumber(redis.call('HGET', leader, 'until')) > NOW then return {'FOLLOWED'} end
 
--- After a silence (Redis was down, or nobody rescued) the living get one lease time to renew before anything is taken.
-local last = tonumber(redis.call('HGET', leader, 'last') or 0)
-if NOW - last > 5 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
-redis.call('HSET', leader, 'worker', ARGV[2], 'until', NOW + tonumber(ARGV[3]), 'last', NOW)
+redis.call('HSET', leader, 'worker', ARGV[2], 'until', NOW + tonumber(ARGV[3]))
 local grace = tonumber(redis.call('HGET', leader, 'grace')) > NOW
 
 local lost, unclaimed, due, expired = 0, 0, 0, 0

@@ -1,0 +1,159 @@
+"""extraction: a value that is valid against the schema, or a typed failure that shows what came instead."""
+
+import base64
+import io
+from typing import Any, Literal
+
+import PIL.Image
+import pytest
+from pydantic import BaseModel
+
+from llamaq import InvalidRequest, JobFailed
+from llamaq.events import Progress
+from tests.conftest import MODEL
+from tests.integration.house import House, kinds
+
+DUNE = '{"title": "Dune", "year": 1965, "level": "advanced"}'
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}, "year": {"type": "integer"}},
+    "required": ["title", "year"],
+}
+
+
+class Book(BaseModel):
+    """What is drawn out."""
+
+    title: str
+    year: int
+    level: Literal["beginner", "advanced"]
+
+
+def test_a_valid_answer_becomes_a_typed_value(house: House) -> None:
+    """A pydantic model goes along as `format`; the value comes back parsed, with no repair."""
+    house.ollama.script(tokens=[DUNE[:20], DUNE[20:]])
+
+    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book, system="Answer in JSON.")
+    result = job.result(30)
+
+    assert (result.value, result.repairs) == ({"title": "Dune", "year": 1965, "level": "advanced"}, 0)
+    assert result.parse(Book) == Book(title="Dune", year=1965, level="advanced")
+    assert house.asked("/api/chat") == [
+        {
+            "model": MODEL,
+            "messages": [
+                {"role": "system", "content": "Answer in JSON."},
+                {"role": "user", "content": "Describe Dune."},
+            ],
+            "format": Book.model_json_schema(),
+            "stream": True,
+            "truncate": False,
+        }
+    ]
+
+
+def test_a_schema_as_a_dict_is_sent_as_it_is(house: House) -> None:
+    """A JSON Schema needs no pydantic model on either side."""
+    house.ollama.script(tokens=['{"title": "Emma", "year": 1815}'])
+
+    result = house.queue.extract(MODEL, "Describe Emma.", schema=SCHEMA).result(30)
+
+    assert result.value == {"title": "Emma", "year": 1815}
+    assert house.asked()[0]["format"] == SCHEMA
+
+
+def test_an_invalid_answer_is_asked_for_again_with_its_errors(house: House) -> None:
+    """The second question shows the model its answer and what is wrong with it; the job counts one repair."""
+    house.ollama.script(tokens=['{"title": "Dune", "year": "1965"}'])
+    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
+
+    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
+    events, result = list(job.events()), job.result(30)
+
+    assert (result.value, result.repairs, result.attempts) == ({"title": "Dune", "year": 1965}, 1, 1)
+    question, answer, complaint = house.asked()[1]["messages"]
+    assert question == {"role": "user", "content": "Describe Dune."}
+    assert answer == {"role": "assistant", "content": '{"title": "Dune", "year": "1965"}'}
+    assert complaint["role"] == "user"
+    assert "$.year" in complaint["content"]
+    assert '"1965" is not of type "integer"' in complaint["content"]
+    assert kinds(events) == ["queued", "started", "delta", "progress", "delta", "completed"]
+    assert [event.stage for event in events if isinstance(event, Progress)] == ["repairing"]
+
+
+def test_the_usage_counts_every_question(house: House) -> None:
+    """Tokens of the answer that was refused are in the bill."""
+    house.ollama.script(tokens=["no JSON"], final={"prompt_eval_count": 5, "eval_count": 3})
+    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'], final={"prompt_eval_count": 9, "eval_count": 4})
+
+    usage = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30).usage
+
+    assert (usage.prompt_tokens, usage.output_tokens) == (14, 7)
+
+
+def test_an_answer_that_was_cut_gets_more_room(house: House) -> None:
+    """Cut by `num_predict`, the same question is asked again with a higher limit, without the stump."""
+    house.ollama.script(tokens=['{"title": "Du'], done_reason="length")
+    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
+
+    result = house.queue.extract(
+        MODEL, "Describe Dune.", schema=SCHEMA, options={"num_predict": 8, "temperature": 0.0}
+    ).result(30)
+
+    first, second = house.asked()
+    assert result.value == {"title": "Dune", "year": 1965}
+    assert first["messages"] == second["messages"]
+    assert first["options"] == {"num_predict": 8, "temperature": 0.0}
+    assert second["options"]["num_predict"] > 8
+    assert second["options"]["temperature"] == 0.0
+
+
+def test_what_never_becomes_valid_fails_with_the_text_and_its_errors(house: House) -> None:
+    """After two repairs the job fails with `invalid_output`: the last text, and one line for each thing wrong."""
+    house.ollama.script(tokens=['{"year": "soon"}'], times=3)
+
+    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+
+    error = caught.value.error
+    assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
+    assert error.errors is not None
+    assert sorted(line.split(":")[0] for line in error.errors) == ["$", "$.year"]
+    assert len(house.asked()) == 3
+    assert job.status().error == error
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '{"title": "Dune", "year": NaN}', '{"title": "Dune"', "[" * 100_000])
+def test_what_is_no_json_is_invalid_output_too(house: House, text: str) -> None:
+    """Empty, prose, NaN, half an object and a bottomless list end typed, and harm no worker."""
+    house.ollama.script(tokens=[text], times=3)
+
+    with pytest.raises(JobFailed) as caught:
+        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
+
+    assert caught.value.code == "invalid_output"
+
+
+def test_images_can_be_extracted_from(house: House) -> None:
+    """An extraction takes images as multimodal does; they stay with the question in a repair."""
+    data = io.BytesIO()
+    PIL.Image.new("RGB", (4, 4), "red").save(data, "PNG")
+    house.ollama.script(tokens=["{}"])
+    house.ollama.script(tokens=['{"title": "Red", "year": 1}'])
+
+    job = house.queue.extract("smollm2-vision:135m", "Read it.", schema=SCHEMA, images=[data.getvalue()])
+
+    assert job.result(30).repairs == 1
+    images = [body["messages"][0]["images"] for body in house.asked()]
+    assert images == [[base64.b64encode(data.getvalue()).decode()]] * 2
+
+
+@pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"$ref": "http://127.0.0.1:1/schema.json"}])
+def test_a_schema_that_is_none_is_refused_before_anything_is_queued(house: House, schema: dict[str, Any]) -> None:
+    """A wrong schema, and one that refers elsewhere, name the field `schema`; nothing is fetched."""
+    with pytest.raises(InvalidRequest) as caught:
+        house.queue.extract(MODEL, "Describe Dune.", schema=schema)
+
+    assert [problem.field for problem in caught.value.problems] == ["schema"]
+    assert house.asked() == []

@@ -1,0 +1,111 @@
+"""Failures that no second try can mend: each typed, told once, and before anything is queued where that is possible."""
+
+from typing import Any
+
+import pytest
+
+from llamaq import InvalidRequest, Job, JobFailed, UnknownModel
+from tests.conftest import MODEL
+from tests.integration.house import House, kinds
+
+
+def assert_failed(house: House, job: Job[Any], code: str, status: int | None) -> JobFailed:
+    """It failed at its first attempt, after one request; record, event and exception tell the same."""
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+    error = caught.value.error
+    assert (error.code, error.status, error.retryable) == (code, status, False)
+    assert error.message
+    assert kinds(list(job.events())) == ["queued", "started", "failed"]
+    assert (job.status().state, job.status().error) == ("failed", error)
+    assert len(house.asked()) == 1
+    return caught.value
+
+
+def test_an_unknown_model_is_refused_with_what_is_near(house: House) -> None:
+    """No host has it: nothing is queued, and the error names models that look like it."""
+    before = len(house.queue.jobs(1000))
+
+    with pytest.raises(UnknownModel) as caught:
+        house.queue.generate("SmolLM2", "Why?")
+
+    assert caught.value.model == "smollm2:latest"
+    assert caught.value.near[0] == MODEL
+    assert len(house.queue.jobs(1000)) == before
+
+
+def test_a_model_deleted_after_the_submit(house: House) -> None:
+    """The host no longer has it when the job comes: `model_not_found`, with Ollama's own words."""
+    house.ollama.script(status=404, body={"error": f"model '{MODEL}' not found"})
+
+    failed = assert_failed(house, house.queue.generate(MODEL, "Why?"), "model_not_found", 404)
+
+    assert f"model '{MODEL}' not found" in failed.error.message
+
+
+def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(house: House) -> None:
+    """Ollama answers it with a 500 or bends it; the producer names the field, and one that is misspelt."""
+    with pytest.raises(InvalidRequest) as caught:
+        house.queue.generate(MODEL, "Why?", options={"num_ctx": "4096", "top_k": 5.5, "temprature": 1.0})
+
+    fields = sorted(problem.field for problem in caught.value.problems)
+    assert fields == ["options.num_ctx", "options.temprature", "options.top_k"]
+    assert house.asked() == []
+
+
+def test_a_value_that_ollama_refuses(house: House) -> None:
+    """What only the host can judge fails there: `invalid_request`, not tried again."""
+    assert_failed(house, house.queue.generate(MODEL, "Why?", keep_alive="banana"), "invalid_request", 400)
+
+
+def test_a_500_that_is_the_clients_mistake(house: House) -> None:
+    """Ollama answers a wrong option with a 500: it is told from a server's fault, and not tried again."""
+    house.ollama.script(status=500, body={"error": 'option "num_ctx" must be of type integer'})
+
+    assert_failed(house, house.queue.generate(MODEL, "Why?"), "invalid_request", 500)
+
+
+def test_a_prompt_beyond_the_context(house: House) -> None:
+    """It is not cut silently: `context_overflow`, with the number of tokens and the room there is."""
+    job = house.queue.generate(MODEL, "word " * 100, options={"num_ctx": 16})
+
+    failed = assert_failed(house, job, "context_overflow", 400)
+
+    assert failed.error.model_extra == {"n_prompt_tokens": 100, "n_ctx": 16}
+
+
+@pytest.mark.parametrize(
+    ("capability", "fields"),
+    [
+        ("tools", {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}),
+        ("thinking", {"think": True}),
+    ],
+)
+def test_what_the_model_lacks_is_unsupported(house: House, capability: str, fields: dict[str, Any]) -> None:
+    """Tools and thinking: the error names the capability."""
+    job = house.queue.chat(MODEL, messages=[{"role": "user", "content": "Why?"}], **fields)
+
+    failed = assert_failed(house, job, "unsupported", 400)
+
+    assert (failed.error.model_extra or {})["capability"] == capability
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "ollama_error"), (403, "ollama_error"), (400, "invalid_request")])
+def test_a_refusal_at_the_door_is_not_tried_again(house: House, status: int, code: str) -> None:
+    """A proxy or Ollama itself says no: the job fails at once."""
+    house.ollama.script(status=status, body="")
+
+    assert_failed(house, house.queue.generate(MODEL, "Why?"), code, status)
+
+
+def test_a_failed_job_harms_no_other(house: House) -> None:
+    """Behind a failure the slot takes the next job."""
+    house.ollama.script(status=400, body={"error": "no"}, contains="bad", times=None)
+
+    jobs = [house.queue.generate(MODEL, text) for text in ["bad", "good"] * 4]
+
+    for job in jobs[::2]:
+        with pytest.raises(JobFailed):
+            job.result(30)
+    for job in jobs[1::2]:
+        assert job.result(30).attempts == 1

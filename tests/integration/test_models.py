@@ -1,0 +1,77 @@
+"""queue.models(): what the fleet offers, as its hosts have it now."""
+
+import asyncio
+
+from llamaq import AsyncJobQueue, ModelStatus
+from tests.conftest import MODEL
+from tests.integration.house import House, fresh_name, until
+from tests.scripted.script import MODELS, ScriptedModel
+
+
+def offered(house: House, name: str) -> ModelStatus:
+    """One model as the fleet has it now."""
+    return next(model for model in house.queue.models() if model.model == name)
+
+
+def test_every_model_of_the_host_is_listed(house: House) -> None:
+    """Name, host, abilities, size, context and slots, from `/api/tags`; the server's version too."""
+    listed = {model.model: model for model in house.queue.models()}
+
+    assert {model.name for model in MODELS} <= set(listed)
+    assert listed["smollm2-tools:135m"].capabilities == ("completion", "tools")
+    one = listed[MODEL]
+    assert (one.slots, one.version, one.context_length is not None) == (2, "0.32.15", True)
+    assert one.size
+    assert one.seen_at is not None
+    assert len({model.host for model in listed.values()}) == 1
+
+
+def test_a_model_is_shown_as_loaded_while_it_is(house: House) -> None:
+    """Unloaded at first, loaded once it has run, with the time at which it will leave; and unloaded again."""
+    name = f"{fresh_name()}:latest"
+    house.ollama.set_model(ScriptedModel(name))
+    until(lambda: any(model.model == name for model in house.queue.models()))
+    assert (offered(house, name).loaded, offered(house, name).expires_at) == (False, None)
+
+    house.queue.generate(name, "Why?", keep_alive="1h").result(30)
+
+    until(lambda: offered(house, name).loaded)
+    assert offered(house, name).expires_at is not None
+    house.queue.generate(name, "Why?", keep_alive=0).result(30)
+    until(lambda: not offered(house, name).loaded)
+
+
+def test_slots_in_use_are_counted_as_they_are(house: House) -> None:
+    """While a job runs its model has a slot in use; afterwards none."""
+    gate = house.hold()
+    job = house.queue.generate(MODEL, "Why?")
+    house.wait_held(gate)
+
+    assert offered(house, MODEL).slots_used == 1
+    assert offered(house, "smollm2-b:135m").slots_used == 0
+    house.ollama.release(gate)
+    job.result(30)
+
+    assert offered(house, MODEL).slots_used == 0
+
+
+def test_a_new_model_can_be_waited_for(house: House) -> None:
+    """With `wait_for_model` a job for a model that nobody has yet waits until a host gets it."""
+    name = f"{fresh_name()}:latest"
+    job = house.queue.generate(name, "Why?", wait_for_model=True)
+    assert job.status().state == "queued"
+
+    house.ollama.set_model(ScriptedModel(name))
+
+    assert job.result(30).model == name
+
+
+def test_the_async_client_sees_the_same(house: House) -> None:
+    """The two clients read one report."""
+
+    async def models() -> list[ModelStatus]:
+        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+            return await queue.models()
+
+    names = {(model.model, model.host) for model in house.queue.models()}
+    assert {(model.model, model.host) for model in asyncio.run(models())} == names

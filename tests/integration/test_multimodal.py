@@ -1,0 +1,190 @@
+"""multimodal: images from a path, bytes or base64 to the host, stored once, and kept as long as they are needed."""
+
+import base64
+import hashlib
+import io
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from llamaq import ChatResult, InvalidRequest, JobFailed, JobQueue, Limits, TextResult
+from tests.integration.house import House, fresh_name, kinds
+
+VISION = "smollm2-vision:135m"
+
+
+def picture(form: str = "PNG") -> bytes:
+    """An image that no other test has: its pixels are random enough to have a SHA-256 of its own."""
+    seed = hashlib.sha256(fresh_name().encode()).digest()
+    data = io.BytesIO()
+    PIL.Image.frombytes("RGB", (8, 8), seed * 6).save(data, form)
+    return data.getvalue()
+
+
+def blob(house: House, data: bytes) -> str:
+    """The key an image is stored under."""
+    return house.keys.blob(hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
+def test_an_image_arrives_byte_for_byte(house: House, form: str, tmp_path: Path) -> None:
+    """From a path, from bytes and from base64 alike, the host sees the file's own bytes, in their order."""
+    data, second, third = picture(form), picture(), picture()
+    path = tmp_path / f"scan.{form.lower()}"
+    path.write_bytes(data)
+
+    job = house.queue.multimodal(
+        VISION, "What is it?", images=[path, second, base64.b64encode(third).decode()], system="Look."
+    )
+    result = job.result(30)
+
+    assert isinstance(result, TextResult)
+    assert house.asked() == [
+        {
+            "model": VISION,
+            "prompt": "What is it?",
+            "system": "Look.",
+            "images": [base64.b64encode(image).decode() for image in (data, second, third)],
+            "stream": True,
+            "truncate": False,
+        }
+    ]
+
+
+def test_with_messages_the_images_belong_to_the_last_question(house: House) -> None:
+    """A chat about images goes to `/api/chat`; they hang on the last user message, and the result is a message."""
+    data = picture()
+    house.ollama.script(tokens=["A", " cat"])
+
+    result = house.queue.multimodal(
+        VISION,
+        images=[data],
+        messages=[
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Hello", "thinking": "Long."},
+            {"role": "user", "content": "And this?"},
+        ],
+    ).result(30)
+
+    assert isinstance(result, ChatResult)
+    assert result.text == "A cat"
+    assert house.asked("/api/chat")[0]["messages"] == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "And this?", "images": [base64.b64encode(data).decode()]},
+    ]
+
+
+def test_an_image_is_stored_once_and_outside_the_message(house: House) -> None:
+    """Two jobs with one image share what is stored under its SHA-256; records hold a reference only."""
+    data = picture()
+    gate = house.hold(times=2)
+
+    jobs = [house.queue.multimodal(VISION, "What?", images=[data]) for _ in range(2)]
+    house.wait_held(gate, 2)
+
+    reference = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    for job in jobs:
+        request = house.redis.hget(house.keys.record(job.id), "request")
+        assert reference in request
+        assert base64.b64encode(data).decode() not in request
+    assert sum(hashlib.sha256(data).hexdigest() in key for key in house.redis.keys(f"{house.prefix}:blob:*")) == 1
+    house.ollama.release(gate)
+    assert [job.result(30).attempts for job in jobs] == [1, 1]
+
+
+def test_an_image_is_kept_until_the_last_job_that_shows_it_has_ended(house: House) -> None:
+    """Its time to live begins when no job needs it any more: neither the first end nor a cancel is enough."""
+    data = picture()
+    gate = house.hold()
+    held = house.queue.multimodal(VISION, "Held?", images=[data])
+    house.wait_held(gate)
+
+    house.queue.multimodal(VISION, "Quick?", images=[data]).result(30)
+    cancelled = house.queue.multimodal(VISION, "Never?", images=[data])
+    cancelled.cancel()
+
+    assert house.redis.ttl(blob(house, data)) == -1
+    house.ollama.release(gate)
+    held.result(30)
+    assert 86_300 < house.redis.ttl(blob(house, data)) <= 86_400
+
+
+def test_an_image_shown_again_is_kept_again(house: House) -> None:
+    """A new job for an image whose time was running takes it out of expiry."""
+    data = picture()
+    house.queue.multimodal(VISION, "First?", images=[data]).result(30)
+    gate = house.hold()
+
+    job = house.queue.multimodal(VISION, "Again?", images=[data])
+    house.wait_held(gate)
+
+    assert house.redis.ttl(blob(house, data)) == -1
+    house.ollama.release(gate)
+    job.result(30)
+
+
+def test_an_image_that_is_gone_fails_the_job_with_a_typed_error(house: House) -> None:
+    """Lost between submit and run, it is not left out silently: the job fails and nothing is asked."""
+    data = picture()
+    gate = house.hold(times=2)
+    blocking = [house.queue.generate(VISION, "Take the slots") for _ in range(2)]
+    house.wait_held(gate, 2)
+    job = house.queue.multimodal(VISION, "What?", images=[data])
+
+    house.redis.delete(blob(house, data))
+    house.ollama.release(gate)
+
+    with pytest.raises(JobFailed, match="no longer stored") as caught:
+        job.result(30)
+    assert caught.value.code == "invalid_request"
+    for one in blocking:
+        one.result(30)
+    assert len(house.asked()) == 2
+
+
+def test_a_reference_to_an_image_that_is_not_stored_is_refused(house: House) -> None:
+    """`sha256:` of an unknown image queues nothing; of a stored one it stands for its bytes."""
+    data = picture()
+    with pytest.raises(InvalidRequest, match="send its bytes again"):
+        house.queue.multimodal(VISION, "What?", images=[f"sha256:{'0' * 64}"])
+
+    house.queue.multimodal(VISION, "First?", images=[data]).result(30)
+    house.queue.multimodal(VISION, "By name?", images=[f"sha256:{hashlib.sha256(data).hexdigest()}"]).result(30)
+
+    assert house.asked()[1]["images"] == [base64.b64encode(data).decode()]
+
+
+def test_what_is_no_image_is_refused_before_anything_is_queued(house: House, tmp_path: Path) -> None:
+    """Text, a truncated file, a missing path, bad base64, and an image over a limit: refused with the field named."""
+    whole = picture("JPEG")
+    (tmp_path / "notes.png").write_text("no image")
+    wrong: list[Path | bytes | str] = [
+        b"no image",
+        whole[: len(whole) // 2],
+        "no base64!",
+        tmp_path / "missing.png",
+        tmp_path / "notes.png",
+    ]
+    for image in wrong:
+        with pytest.raises(InvalidRequest) as caught:
+            house.queue.multimodal(VISION, "What?", images=[whole, image])
+        assert [problem.field for problem in caught.value.problems] == ["images.1"]
+
+    strict = JobQueue(house.url, prefix=house.prefix, limits=Limits(image_pixels=63))
+    with strict, pytest.raises(InvalidRequest, match="LLAMAQ_MAX_IMAGE_PIXELS"):
+        strict.multimodal(VISION, "What?", images=[whole])
+    assert house.asked() == []
+
+
+def test_a_model_without_vision_is_unsupported(house: House) -> None:
+    """The blind model's refusal comes out typed, naming the capability, and is not tried again."""
+    job = house.queue.multimodal("smollm2:135m", "What?", images=[picture()])
+
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+
+    assert (caught.value.code, caught.value.error.retryable) == ("unsupported", False)
+    assert kinds(list(job.events())) == ["queued", "started", "failed"]
+    assert len(house.asked()) == 1

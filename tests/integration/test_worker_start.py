@@ -1,0 +1,131 @@
+"""However a worker is started it is the same worker; what keeps it from working is named, with its variable."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from tests.conftest import MODEL
+from tests.integration.house import House, fresh_name
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import CHECKOUT, WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+COMMANDS = {"module": [sys.executable, "-m", "worker"], "celery": [sys.executable, "-m", "celery", "-A", "worker.app"]}
+
+
+def run(*arguments: str, **settings: object) -> tuple[int, str]:
+    """`python -m worker` to its end: exit code and output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+    environment |= {name: str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "worker", *arguments]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def inspector(redis_server: EmbeddedRedis) -> Iterator[Celery]:
+    """Asks workers what they are."""
+    app = Celery("inspector", broker=redis_server.url, set_as_current=False)
+    yield app
+    app.close()
+
+
+def described(inspector: Celery, house: House, command: list[str]) -> dict[str, Any]:
+    """Start a worker by a command, run a job on it, and tell what it is made of."""
+    name = f"{fresh_name()}@here"
+    settings = {"prefix": house.prefix, "slots": 3, "max_models": 2, "host": "the-host"}
+    with WorkerProcess(house.url, house.ollama.url, [*command, "-n", name], **settings) as worker:
+        worker.start().ready(house.queue)
+        assert house.queue.generate(MODEL, "Why?").result(30).host == "the-host"
+        asked = inspector.control.inspect([name], timeout=5, limit=1)
+        stats, queues, tasks = asked.stats()[name], asked.active_queues()[name], sorted(asked.registered()[name])
+    return {
+        "pool": stats["pool"]["implementation"],
+        "concurrency": stats["pool"]["max-concurrency"],
+        "prefetch": stats["prefetch_count"],
+        # A worker's own queue has its process id in its name.
+        "queues": sorted(queue["name"] for queue in queues if not queue["name"].startswith(f"{house.prefix}.worker.")),
+        "tasks": tasks,
+    }
+
+
+def test_celerys_own_command_gives_the_same_worker(own_house: House, inspector: Celery) -> None:
+    """`celery -A worker.app worker` is `python -m worker`: same pool, concurrency, queues and tasks; both run jobs."""
+    module = described(inspector, own_house, COMMANDS["module"])
+    celery = described(inspector, own_house, [*COMMANDS["celery"], "worker"])
+
+    assert module == celery
+    assert module["pool"].endswith("thread:TaskPool")
+    assert module["concurrency"] == 3 * 2 + 2
+    assert module["queues"] == sorted([own_house.prefix, f"{own_house.prefix}.host.the-host"])
+
+
+@pytest.fixture
+def host() -> Iterator[ScriptedOllama]:
+    """Only to be looked at."""
+    with ScriptedOllama.start() as host:
+        yield host
+
+
+def test_check_finds_everything_well(redis_server: EmbeddedRedis, host: ScriptedOllama) -> None:
+    """With Redis and Ollama there it exits with 0, and tells version, models and slots."""
+    code, said = run("check", LLAMAQ_REDIS_URL=redis_server.url, OLLAMA_HOST=host.url, OLLAMA_NUM_PARALLEL=4)
+
+    assert code == 0, said
+    assert "WRONG" not in said
+    assert "ok    redis:" in said
+    assert "0.32.15" in said
+    assert MODEL in said
+    assert "4 for each of 1 model" in said
+
+
+def test_check_names_what_does_not_answer() -> None:
+    """Without Redis and Ollama it exits with 1, and names address and variable of both."""
+    code, said = run(
+        "check", LLAMAQ_REDIS_URL="redis://user:secret@127.0.0.1:1/0", LLAMAQ_OLLAMA_URL="http://127.0.0.1:1"
+    )
+
+    redis_line, ollama_line = (line for line in said.splitlines() if line.startswith("WRONG"))
+    assert code == 1
+    assert "127.0.0.1:1" in redis_line
+    assert "LLAMAQ_REDIS_URL" in redis_line
+    assert "http://127.0.0.1:1" in ollama_line
+    assert "LLAMAQ_OLLAMA_URL" in ollama_line
+    assert "secret" not in said
+
+
+def test_check_finds_a_redis_that_would_throw_jobs_away(host: ScriptedOllama) -> None:
+    """Another eviction policy than noeviction is wrong; no append-only file is to be minded."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+        code, said = run("check", LLAMAQ_REDIS_URL=server.url, LLAMAQ_OLLAMA_URL=host.url)
+
+    assert code == 1
+    assert "WRONG redis eviction: allkeys-lru" in said
+    assert "maxmemory-policy noeviction" in said
+    assert "mind  redis persistence" in said
+
+
+def test_a_bad_setting_is_named() -> None:
+    """A worker with settings that do not fit does not start; each variable is named once, with what it should be."""
+    wrong = {
+        "LLAMAQ_SLOTS": 0,
+        "LLAMAQ_FLUSH_MS": "fast",
+        "LLAMAQ_LEASE_SECONDS": 0.1,
+        "LLAMAQ_OLLAMA_URL": "ftp://host",
+        "LLAMAQ_REDIS_URL": "localhost:6379",
+    }
+
+    code, said = run(**wrong)
+
+    assert code == 2
+    assert sorted(line.split(":")[0] for line in said.splitlines()) == sorted(wrong)
