@@ -1,7 +1,7 @@
 """One job seen from asyncio, and the awaiting driver of `following`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -37,13 +37,13 @@ class AsyncJob(Generic[R]):
     def __repr__(self) -> str:
         return f"AsyncJob({self.id!r})"
 
-    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+    async def events(self, after: str | None = None) -> AsyncGenerator[Event, None]:
         """The job's events from the start, or behind a cursor; then live ones, up to the terminal one."""
         async with aclosing(self._queue._reader.events(self.id, after)) as stream:  # noqa: SLF001 - one component
             async for event in stream:
                 yield event
 
-    async def text(self, after: str | None = None) -> AsyncIterator[str]:
+    async def text(self, after: str | None = None) -> AsyncGenerator[str, None]:
         """The answer's text, piece by piece as it is generated."""
         pieces = Pieces()
         async with aclosing(self._queue._reader.events(self.id, after)) as stream:  # noqa: SLF001 - one component

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from celery import Celery
 from celery.exceptions import CeleryError
 from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from llamaq.keys import Keys
 from llamaq.rings import Ring
 
+UNSENT = (CeleryError, KombuError, RedisError, OSError, AttributeError)
+"""What sending may raise. An AttributeError is kombu's own, where a connection is cut while it opens a channel."""
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +37,7 @@ class Doorbell:
                     queue=self._keys.host_queue(job.host),
                     ignore_result=True,
                 )
-            except (CeleryError, KombuError, OSError) as error:
+            except UNSENT as error:
                 _log.warning("the doorbell for job %s was not heard (%s); rescue will ring again", job.job_id, error)
 
     def close(self) -> None:

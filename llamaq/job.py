@@ -1,6 +1,6 @@
 """One job, seen from a producer."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from llamaq.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
@@ -28,7 +28,7 @@ class Job(Generic[R]):
     def __repr__(self) -> str:
         return f"Job({self.id!r})"
 
-    def events(self, after: str | None = None) -> Iterator[Event]:
+    def events(self, after: str | None = None) -> Generator[Event, None, None]:
         """The job's events from the start, or behind a cursor; then live ones, up to the terminal one.
 
         Lost connections are made again without a gap or a duplicate. Ending the iteration does not cancel the job.
@@ -40,7 +40,7 @@ class Job(Generic[R]):
         """
         return self._queue._reader.events(self.id, after)  # noqa: SLF001 - the two are one component
 
-    def text(self, after: str | None = None) -> Iterator[str]:
+    def text(self, after: str | None = None) -> Generator[str, None, None]:
         """The answer's text, piece by piece as it is generated.
 
         Raises:

@@ -23,7 +23,7 @@ class Reader:
         self._keys = keys
         self._clock = clock
 
-    def events(self, job_id: str, after: str | None) -> Iterator[Event]:
+    def events(self, job_id: str, after: str | None) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
         following = Following(job_id, after)
         return self._run(job_id, following, following.events, None)
@@ -38,7 +38,9 @@ class Reader:
         limit = None if timeout is None else self._clock.monotonic() + timeout
         return next(self._run(job_id, following, following.end, limit))
 
-    def _run(self, job_id: str, following: Following, machine: Any, limit: float | None) -> Iterator[Event]:
+    def _run(
+        self, job_id: str, following: Following, machine: Any, limit: float | None
+    ) -> Generator[Event, None, None]:
         silent_since: float | None = None
         with translated(self._url):
             while not following.ended:

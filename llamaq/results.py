@@ -43,7 +43,12 @@ class Timings(Frozen):
 
 
 class Result(Frozen):
-    """What every result has. `done_reason` is Ollama's: `stop`, or `length` when the token limit cut the answer."""
+    """What every result has.
+
+    Attributes:
+        done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer.
+        metadata: the request's, as it came.
+    """
 
     model: str
     host: str
@@ -51,6 +56,7 @@ class Result(Frozen):
     done_reason: str | None = None
     usage: Usage = Usage()
     timings: Timings = Timings()
+    metadata: dict[str, str] = Field(default_factory=dict)
 
 
 class TextResult(Result):

@@ -4,12 +4,14 @@ import json
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from llamaq.results import AnyResult, ErrorInfo, Frozen, TaggedResult
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
 TIMES = ("submitted_at", "started_at", "finished_at")
-FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason")
+FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata")
 
 
 class JobStatus(Frozen):
@@ -20,6 +22,7 @@ class JobStatus(Frozen):
         position: jobs ahead, while queued; None once it has a slot.
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
+        metadata: the request's, as it came.
     """
 
     id: str
@@ -34,6 +37,7 @@ class JobStatus(Frozen):
     result: TaggedResult | None = None
     error: ErrorInfo | None = None
     reason: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
     position: int | None = None
     eta_seconds: float | None = None
 
@@ -46,7 +50,7 @@ class JobStatus(Frozen):
 def read(job_id: str, values: list[str | None], position: int | None, eta_seconds: float | None) -> JobStatus:
     """The status out of the record's `FIELDS`, in their order."""
     fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
-    for name in ("result", "error"):
+    for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
     return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})

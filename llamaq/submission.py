@@ -15,6 +15,7 @@ from llamaq.limits import Limits, check_text
 from llamaq.requests import AnyRequest, dump_json
 from llamaq.rings import Ring, rings
 from llamaq.schema import check_schema
+from llamaq.wire import dumps
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _REFERENCE = re.compile(images.REFERENCE + r"[0-9a-f]{64}")
@@ -114,6 +115,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         settings.result_ttl,
         settings.max_queued,
         1 if submission.wait_for_model else 0,
+        dumps(request.metadata),
     ]
     return Call(scripts.load("submit"), args)
 

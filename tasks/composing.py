@@ -28,7 +28,8 @@ def completed(
         },
         "timings": _timings(job, services, replies),
     }
-    return Completed({**found, **common}, tuple(turn))
+    echoed = {"metadata": job.request.metadata} if job.request.metadata else {}
+    return Completed({**found, **common, **echoed}, tuple(turn))
 
 
 def _timings(job: ClaimedJob, services: Services, replies: Sequence[Reply]) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """One worker's parts, put together, and their phases: start, quiet, drain, close."""
 
 import threading
+from collections import deque
 
 import structlog
 from celery import Celery
@@ -26,6 +27,8 @@ from worker.pulse import Pulse
 from worker.rescue import Rescue
 from worker.settings import Settings
 
+MOST_CANCELLED = 256
+"""Ids remembered that were cancelled on this host and did not run here: one may be about to start."""
 RELEASE_SECONDS = 10.0
 """For cutting what still runs at the end of a drain, and giving it back."""
 _log = structlog.get_logger(__name__)
@@ -84,6 +87,7 @@ class Service:
             loaded=self._probe.loaded,
         )
         self._running: dict[str, Attempt] = {}
+        self._cancelled: deque[str] = deque(maxlen=MOST_CANCELLED)
         self._changed = threading.Condition()
         self._hurried = False
         self._closing = threading.Event()
@@ -122,7 +126,10 @@ class Service:
 
     def cancel(self, job_id: str) -> None:
         """Cut a job that was cancelled, if it runs here."""
-        attempt = self._running.get(job_id)
+        with self._changed:
+            attempt = self._running.get(job_id)
+            if attempt is None:  # between its claim and its start, perhaps
+                self._cancelled.append(job_id)
         if attempt is not None:
             attempt.stop("cancelled")
 
@@ -168,6 +175,8 @@ class Service:
         attempt = Attempt(job.id)
         with self._changed:
             self._running[job.id] = attempt
+            if job.id in self._cancelled:
+                attempt.stop("cancelled")
         try:
             outcome = execute.run(job, attempt, self._provision.services)
             execute.settle(job, outcome, self.store, self._clock.random())

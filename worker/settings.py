@@ -58,6 +58,15 @@ class Settings(BaseSettings):
         ours = os.environ.get(f"LLAMAQ_{about.field_name or ''}".upper())
         return 1 if given == "0" and not ours else given
 
+    @field_validator("ollama_token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not (
+            token.get_secret_value().isascii() and token.get_secret_value().strip().isprintable()
+        ):
+            raise ValueError("must be printable ASCII: it travels in a header")
+        return token
+
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:

@@ -2,7 +2,8 @@
 --
 -- ARGV  1 prefix, 2 id, 3 kind, 4 model, 5 lane, 6 tenant, 7 request JSON, 8 start_within seconds or '',
 --       9 conversation or '', 10 idempotency key's key or '', 11 image sha256s joined by blanks, 12 max attempts,
---       13 result ttl seconds, 14 most jobs waiting per model, 15 '1' to wait for a model nobody has
+--       13 result ttl seconds, 14 most jobs waiting per model, 15 '1' to wait for a model nobody has,
+--       16 metadata JSON
 -- Returns  {'OK', rings} | {'SAME', id of the job that the idempotency key stands for} | {'EXISTS'} (this id is known)
 --          {'FULL', retry_after} | {'UNKNOWN_MODEL'} | {'BLOB_MISSING', sha256}
 -- Invariant: every answer but OK changes nothing.
@@ -27,7 +28,7 @@ local score = redis.call('INCR', P .. ':ticket')
 redis.call('HSET', record(id), 'state', 'queued', 'kind', kind, 'model', model, 'lane', lane, 'tenant', tenant,
   'request', request, 'score', score, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0,
   'lease', '', 'running', 0, 'max_attempts', ARGV[12], 'ttl', ARGV[13], 'conversation', conversation, 'idem', idem,
-  'blobs', blobs, 'start_by', start_within ~= '' and NOW + tonumber(start_within) or '')
+  'blobs', blobs, 'metadata', ARGV[16], 'start_by', start_within ~= '' and NOW + tonumber(start_within) or '')
 redis.call('ZADD', JOBS, NOW, id)
 if idem ~= '' then redis.call('SET', idem, id) end
 if start_within ~= '' then redis.call('ZADD', STARTS, NOW + tonumber(start_within), id) end

@@ -146,3 +146,11 @@ def test_an_ended_job_is_kept_for_its_time_and_no_longer(house: House) -> None:
 
     for key in (house.keys.record(job.id), house.keys.events(job.id)):
         assert 86_300 < house.redis.ttl(key) <= 86_400
+
+
+def test_metadata_comes_back(house: House) -> None:
+    """What a producer notes on a job stands in its status and in its result."""
+    job = house.queue.generate(MODEL, "Why?", metadata={"user": "17"})
+
+    assert job.result(timeout=30).metadata == {"user": "17"}
+    assert job.status().metadata == {"user": "17"}

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -71,10 +72,13 @@ class ScriptedOllama(ServerProcess):
         """Wait until what it saw satisfies `until`; each change is looked at, without polling.
 
         Raises:
-            TimeoutError: Nothing new came for so many seconds.
+            TimeoutError: It was not so within the time.
         """
+        limit = time.monotonic() + seconds
         stats = self.stats()
         while not until(stats):
+            if time.monotonic() > limit:  # a worker's probes are changes too, so silence alone tells nothing
+                raise TimeoutError(f"not within {seconds:g} s; it saw {stats}")
             path = f"/_stats?bodies=1&after={stats['version']}"
             stats = self._control("GET", path, None, seconds)
         return stats

@@ -1,0 +1,127 @@
+"""A user's program, to be type-checked against the installed wheel: every verb, sync and async, and what it gives."""
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import Any, assert_type
+
+from pydantic import BaseModel
+
+from llamaq import (
+    AsyncJob,
+    AsyncJobQueue,
+    ChatResult,
+    EmbeddingResult,
+    ErrorInfo,
+    Event,
+    ExtractionResult,
+    GenerateRequest,
+    InvalidRequest,
+    Job,
+    JobFailed,
+    JobQueue,
+    JobStatus,
+    Limits,
+    Message,
+    ModelStatus,
+    Options,
+    QueueFull,
+    StreamRestarted,
+    TextResult,
+    UnknownModel,
+)
+
+
+class Book(BaseModel):
+    title: str
+
+
+def verbs(queue: JobQueue) -> None:
+    generated = queue.generate("m", "x", system="s", priority="interactive", start_within=30, options=Options(seed=1))
+    assert_type(generated, Job[TextResult])
+    assert_type(generated.id, str)
+    assert_type(generated.result(timeout=60).text, str)
+    assert_type(generated.result().usage.output_tokens, int | None)
+    assert_type(generated.text(), Generator[str, None, None])
+    assert_type(generated.events(after="1-1"), Generator[Event, None, None])
+    assert_type(generated.status(), JobStatus)
+    assert_type(generated.cancel("enough"), bool)
+
+    chat = queue.chat("m", messages=[{"role": "user", "content": "x"}, Message(role="user", content="y")], tools=[{}])
+    assert_type(chat, Job[ChatResult])
+    assert_type(chat.result().message.content, str)
+    assert_type(queue.chat("m", conversation="c", message="x", think="low"), Job[ChatResult])
+    assert_type(queue.multimodal("m", "x", images=[Path("a.png"), b"", "aGk="], metadata={"a": "b"}), Job[Any])
+
+    extracted = queue.extract("m", "x", schema=Book)
+    assert_type(extracted, Job[ExtractionResult])
+    assert_type(extracted.result().parse(Book), Book)
+    assert_type(queue.embed("m", ["a", "b"], tenant="t"), Job[EmbeddingResult])
+
+    assert_type(queue.submit({"kind": "generate", "model": "m", "prompt": "x"}, job_id="id"), Job[Any])
+    assert_type(queue.submit_many([GenerateRequest(model="m", prompt="x"), {"kind": "chat"}]), list[Job[Any]])
+    assert_type(queue.job("id"), Job[Any])
+    assert_type(queue.jobs(limit=5), list[JobStatus])
+    assert_type(queue.models(), list[ModelStatus])
+
+
+def making() -> JobQueue:
+    with JobQueue("redis://127.0.0.1:6379/0", prefix="p", limits=Limits(prompt_chars=5)) as queue:
+        assert_type(queue, JobQueue)
+    return JobQueue.from_env({"LLAMAQ_PREFIX": "p"})
+
+
+def errors(queue: JobQueue) -> None:
+    try:
+        queue.generate("m", "x").result()
+    except QueueFull as full:
+        assert_type(full.retry_after, float)
+    except InvalidRequest as invalid:
+        assert_type([problem.field for problem in invalid.problems], list[str])
+    except UnknownModel as unknown:
+        assert_type(unknown.near, tuple[str, ...])
+    except JobFailed as failed:
+        assert_type(failed.error, ErrorInfo)
+        assert_type(failed.code, str)
+    except StreamRestarted as restarted:
+        assert_type(restarted.cursor, str)
+
+
+def reading(events: Generator[Event, None, None]) -> None:
+    for event in events:
+        assert_type(event.cursor, str)
+        match event.type:
+            case "queued":
+                assert_type(event.position, int)
+            case "started":
+                assert_type(event.host, str)
+            case "delta":
+                assert_type(event.text, str | None)
+            case "retrying" | "failed":
+                assert_type(event.error, ErrorInfo)
+            case "completed":
+                assert_type(event.result, TextResult | ChatResult | ExtractionResult | EmbeddingResult)
+            case "cancelled" | "expired":
+                assert_type(event.reason, str)
+            case "progress":
+                assert_type(event.stage, str)
+
+
+async def awaited() -> None:
+    async with AsyncJobQueue.from_env() as queue:
+        assert_type(queue, AsyncJobQueue)
+        generated = await queue.generate("m", "x", deadline=5)
+        assert_type(generated, AsyncJob[TextResult])
+        assert_type((await generated.result(timeout=60)).text, str)
+        assert_type(generated.text(), AsyncGenerator[str, None])
+        assert_type(generated.events(), AsyncGenerator[Event, None])
+        assert_type(await generated.status(), JobStatus)
+        assert_type(await generated.cancel(), bool)
+        assert_type(await queue.chat("m", conversation="c", message="x"), AsyncJob[ChatResult])
+        assert_type(await queue.multimodal("m", "x", images=[b""]), AsyncJob[Any])
+        assert_type((await (await queue.extract("m", "x", schema=Book)).result()).parse(Book), Book)
+        assert_type(await queue.embed("m", "a"), AsyncJob[EmbeddingResult])
+        assert_type(await queue.submit(GenerateRequest(model="m", prompt="x")), AsyncJob[Any])
+        assert_type(await queue.submit_many([]), list[AsyncJob[Any]])
+        assert_type(queue.job("id"), AsyncJob[Any])
+        assert_type(await queue.jobs(), list[JobStatus])
+        assert_type(await queue.models(), list[ModelStatus])

@@ -1,0 +1,75 @@
+"""The rules of the house that a machine can hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.built import CHECKOUT
+
+PACKAGES = ("llamaq", "api_client", "tasks", "worker")
+MOST_LINES = 300
+VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "types", "misc"}
+
+
+def _sources() -> list[Path]:
+    return [
+        path for package in PACKAGES for suffix in ("py", "lua") for path in (CHECKOUT / package).rglob(f"*.{suffix}")
+    ]
+
+
+def test_imports_point_one_way() -> None:
+    """import-linter's contracts: the layers, Celery in its two places, HTTP in the API client."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_no_file_is_too_long() -> None:
+    """Below 300 lines, most of them far below."""
+    long = {
+        str(path.relative_to(CHECKOUT)): lines
+        for path in _sources()
+        if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES
+    }
+
+    assert long == {}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    """A module is named for what it is."""
+    assert [path for path in _sources() if path.stem in VAGUE] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "only_in"),
+    [
+        (("os.environ", "os.getenv"), {"worker/settings.py", "llamaq/environment.py"}),
+        (("time.time(", "time.monotonic(", "time.sleep(", "uuid.uuid4(", "random.random("), {"llamaq/clock.py"}),
+    ],
+)
+def test_the_environment_and_time_come_in_at_one_place(words: tuple[str, ...], only_in: set[str]) -> None:
+    """Where else they are used, a test has no hold on them; the embedded parts and the command line stand apart."""
+    apart = ("worker/embedded/", "llamaq/cli/", "api_client/clock.py")
+    found = {
+        name
+        for path in _sources()
+        if not (name := str(path.relative_to(CHECKOUT))).startswith(apart)
+        and any(word in path.read_text("utf-8") for word in words)
+    }
+
+    assert found <= only_in

@@ -1,0 +1,85 @@
+"""The wheel: the SDK alone, whole, and usable where nothing of the service is installed."""
+
+import os
+import subprocess
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+from llamaq import scripts
+from tests.contract.built import CHECKOUT
+
+SERVICE = ("requests", "flower", "structlog", "prometheus_client", "pydantic_settings", "tasks", "worker", "api_client")
+PROGRAM = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {SERVICE!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+import llamaq
+assert "installed" in llamaq.__file__, llamaq.__file__
+with llamaq.JobQueue("redis://127.0.0.1:1/0") as queue:
+    try:
+        queue.generate("m", "x")
+    except llamaq.BrokerUnavailable as error:
+        print(error)
+import asyncio, llamaq.cli
+asyncio.run(llamaq.AsyncJobQueue("redis://127.0.0.1:1/0").aclose())
+found = [name for name in sys.modules if name.partition(".")[0] in {SERVICE!r}]
+assert not found, found
+"""
+
+
+def _names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def test_it_holds_the_sdk_and_nothing_else(wheel: Path) -> None:
+    """`tasks` and `worker` as top-level names would collide with another backend's own."""
+    tops = {name.partition("/")[0] for name in _names(wheel)}
+
+    assert {top.partition("-")[0] for top in tops} == {"llamaq"}
+    assert len(tops) == 2
+    assert not [name for name in _names(wheel) if "__pycache__" in name or "test" in name.lower()]
+
+
+def test_it_holds_all_of_the_sdk(wheel: Path) -> None:
+    """Every module, every Lua script, and the mark that its types are to be believed."""
+    wanted = {
+        str(path.relative_to(CHECKOUT))
+        for path in (CHECKOUT / "llamaq").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+    assert {name for name in _names(wheel) if name.startswith("llamaq/")} == wanted
+    assert "llamaq/py.typed" in wanted
+    assert {f"llamaq/lua/{path.name}" for path in scripts.LUA.glob("*.lua")} <= wanted
+
+
+def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
+    """Whoever installs it gets no requests, no Flower, no web server."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = Parser().parsestr(archive.read(name).decode())
+        (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
+        assert "llamaq = llamaq.cli:main" in archive.read(entry_points).decode()
+
+    needed = {line.partition(">")[0].partition("<")[0].strip() for line in metadata.get_all("Requires-Dist") or ()}
+    assert needed == {"celery", "click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich"}
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == ">=3.11"
+
+
+def test_it_works_where_the_service_is_not_installed(outside: Path, tmp_path: Path) -> None:
+    """Both clients and the command line import, and a submit gets as far as Redis."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LLAMAQ_"))}
+    done = subprocess.run(
+        [outside, "-c", PROGRAM], cwd=tmp_path, env=bare, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Redis at 127.0.0.1:1/0: no answer")

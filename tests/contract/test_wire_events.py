@@ -1,0 +1,120 @@
+"""Events and results on the wire: one golden file for each type, as the scripts really write them."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from llamaq import events
+from llamaq.clock import SYSTEM
+from llamaq.requests import dump_json, parse
+from llamaq.results import RESULT
+from tasks.attempt import Attempt
+from tasks.kinds import KINDS
+from tasks.outcome import Completed, Error
+from tasks.scribe import Scribe
+from tests.contract import golden
+from tests.unit.tasks.fleet import Fleet
+from tests.unit.tasks.ollama import Ollama, claimed, services
+from worker.embedded.redis import EmbeddedRedis
+
+TYPES = ("queued", "started", "delta", "progress", "retrying", "completed", "failed", "cancelled", "expired")
+CALL = {"function": {"name": "weather", "arguments": {"city": "Zürich"}}}
+LAST = {"done": True, "done_reason": "stop", "prompt_eval_count": 26, "eval_count": 290, "load_duration": 1_500_000_000}
+ERROR = Error("ollama_unavailable", "connection refused", retryable=True, details={"status": 503})
+FAILURE = Error("context_overflow", "too long", details={"status": 400, "n_prompt_tokens": 9000, "n_ctx": 4096})
+RESULTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "generate": (
+        {"kind": "generate", "prompt": "x"},
+        [{"thinking": "Hm."}, {"response": "The sky"}, {"response": " is blue."}, LAST],
+    ),
+    "chat": (
+        {"kind": "chat", "messages": [{"role": "user", "content": "x"}]},
+        [{"message": {"content": "Let me see.", "tool_calls": [CALL]}}, LAST],
+    ),
+    "multimodal": (
+        {"kind": "multimodal", "prompt": "x", "images": ["sha256:" + "0" * 64]},
+        [{"response": "A cat."}, LAST],
+    ),
+    "extraction": (
+        {"kind": "extraction", "prompt": "x", "schema": {"type": "object"}},
+        [{"message": {"content": '{"title": "Dune", "isbn": null}'}}, LAST],
+    ),
+    "embedding": ({"kind": "embedding", "input": ["a"]}, [{"embeddings": [[0.5, -0.25]], **LAST}]),
+}
+
+
+def _result(kind: str, attempt: int = 1) -> Completed:
+    fields, answer = RESULTS[kind]
+    request = parse({"model": "smollm2:135m", **fields})
+    outcome = KINDS[kind](replace(claimed(kind, dump_json(request)), attempt=attempt), services(Ollama(answer)))
+    assert isinstance(outcome, Completed)
+    return outcome
+
+
+@pytest.fixture
+def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
+    """One event of each type, out of the log."""
+    fleet = Fleet(redis_server.url, prefix)
+    store = fleet.host()
+    scribe = Scribe(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
+    job, first = fleet.running(store)
+    store.release(first, ERROR, 1.5, counts=True)
+    fleet.due(job.id)
+    fleet.patient()
+    store.rescue()
+    second = fleet.claim(store, job)
+    transcript = scribe.open(second, Attempt(job.id), silent=False)
+    transcript.progress("loading")
+    with scribe.changed:
+        transcript.delta("The sky", "Hm.")
+        transcript.delta(" is blue.", tool_calls=[CALL])
+    transcript.close()
+    store.complete(second, _result("generate", 2))
+    failed, third = fleet.running(store)
+    store.fail(third, FAILURE)
+    cancelled, expired = fleet.submit(), fleet.submit(start_within=30)
+    cancelled.cancel("not needed any more")
+    fleet.overdue(expired.id)
+    store.claim(expired.id)
+    found: dict[str, str] = {}
+    for one in (job, failed, cancelled, expired):
+        for _, entry in fleet.redis.xrange(fleet.keys.events(one.id)):
+            found.setdefault(json.loads(entry["event"])["type"], entry["event"])
+    scribe.close()
+    fleet.close()
+    return found
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_event_in_the_log_is_the_golden_one(kind: str, payloads: dict[str, str]) -> None:
+    """Every byte of it but the time."""
+    golden.check(f"events/{kind}.json", golden.timeless(payloads[kind]))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_golden_event_is_read(kind: str) -> None:
+    """By this version's reader, with every field that stands there."""
+    payload = (golden.HERE / f"events/{kind}.json").read_text("utf-8").strip()
+
+    event = events.parse("1-1", payload)
+
+    assert event.type == kind
+    assert event.at.timestamp() == 1700000000.125
+    assert set(json.loads(payload)) <= set(event.model_dump())
+
+
+def test_there_is_a_golden_file_for_each_type() -> None:
+    """And no other."""
+    assert {path.stem for path in (golden.HERE / "events").glob("*.json")} == set(TYPES)
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_the_result_of_each_kind_is_the_golden_one(kind: str) -> None:
+    """As it goes into the record and the terminal event; and it reads back with nothing left out."""
+    outcome = _result(kind)
+
+    golden.check(f"results/{kind}.json", golden.shown(outcome.result))
+    read = RESULT.validate_python(outcome.result)
+    assert set(outcome.result) <= set(read.model_dump())

@@ -1,0 +1,106 @@
+"""Requests on the wire: what the SDK writes into the record, and what any producer may send."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from llamaq import Job, JobQueue, Message
+from llamaq.requests import parse, parse_json
+from tests.contract import golden
+from tests.unit.tasks.fleet import Fleet
+from worker.embedded.redis import EmbeddedRedis
+
+COMMON: dict[str, Any] = {
+    "options": {"num_ctx": 4096, "temperature": 0.5, "stop": ["END"]},
+    "keep_alive": "10m",
+    "think": False,
+    "stream": False,
+    "priority": "interactive",
+    "tenant": "shop-7",
+    "idempotency_key": "order 17",
+    "metadata": {"trace": "a1b2"},
+    "start_within": 30,
+    "first_token_within": 60.5,
+    "stall_after": 10,
+    "deadline": 120,
+}
+SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "isbn": {"const": None}}, "required": ["title"]}
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+CALL = {"function": {"name": "weather", "arguments": {"city": "Zürich", "day": None}}}
+
+
+@pytest.fixture
+def queue(redis_server: EmbeddedRedis, prefix: str) -> Iterator[JobQueue]:
+    fleet = Fleet(redis_server.url, prefix)
+    yield fleet.queue
+    fleet.close()
+
+
+def _generate(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.generate("Llama3.2", "Explain «entanglement»", system="Be brief.", format="json", **COMMON)
+
+
+def _generate_least(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.generate("llama3.2", "Hi")
+
+
+def _chat(queue: JobQueue, _: Path) -> Job[Any]:
+    messages: list[Message | dict[str, Any]] = [
+        {"role": "user", "content": "And tomorrow?"},
+        {"role": "assistant", "tool_calls": [CALL]},
+        {"role": "tool", "content": "sunny", "tool_name": "weather"},
+    ]
+    return queue.chat("llama3.2", messages=messages, tools=[TOOL], **COMMON)
+
+
+def _conversation(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.chat("llama3.2", conversation="user-17", message="And which is the easiest?")
+
+
+def _multimodal(queue: JobQueue, folder: Path) -> Job[Any]:
+    path = folder / "scan.bmp"
+    PIL.Image.new("L", (2, 2)).save(path)  # BMP, since no library decides on its bytes
+    return queue.multimodal("llava:7b", "What is unusual here?", images=[path], **COMMON)
+
+
+def _extraction(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.extract("llama3.2", "Dune, by Frank Herbert", schema=SCHEMA, system="Extract.", **COMMON)
+
+
+def _embedding(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.embed("nomic-embed-text", ["a", "b"], **COMMON)
+
+
+WAYS = {
+    "generate": _generate,
+    "generate-least": _generate_least,
+    "chat": _chat,
+    "chat-conversation": _conversation,
+    "multimodal": _multimodal,
+    "extraction": _extraction,
+    "embedding": _embedding,
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_the_request_in_the_record_is_the_golden_one(name: str, queue: JobQueue, tmp_path: Path) -> None:
+    """Field names, order and values, as every worker of this version reads them."""
+    job = WAYS[name](queue, tmp_path)
+
+    record = queue._redis.hgetall(queue.settings.keys.record(job.id))
+
+    golden.check(f"requests/{name}.json", golden.shown(json.loads(record["request"])))
+    assert record["kind"] == name.partition("-")[0]
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_golden_request_is_a_request(name: str) -> None:
+    """A producer in any language may send exactly this, with the kind beside it or in it."""
+    text = (golden.HERE / f"requests/{name}.json").read_text("utf-8")
+    kind = name.partition("-")[0]
+
+    assert parse_json(text, kind) == parse({**json.loads(text), "kind": kind})

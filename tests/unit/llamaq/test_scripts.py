@@ -1,0 +1,66 @@
+"""The Lua scripts: each loads, with its fragments, and opens with what it takes and answers."""
+
+from pathlib import Path
+
+import pytest
+
+import tasks.store
+from llamaq import scripts
+from llamaq.connection import Call, connect, run, run_many
+from worker.embedded.redis import EmbeddedRedis
+
+FILES = [*scripts.LUA.glob("*.lua"), *tasks.store.LUA.glob("*.lua")]
+VERBS = [path for path in FILES if not path.read_text().startswith("-- Fragment")]
+
+
+@pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)
+def test_each_verb_compiles_and_has_its_sha(redis_server: EmbeddedRedis, path: Path) -> None:
+    """Redis takes the script, under the very SHA-1 by which it is called."""
+    script = scripts.load(path.stem, path.parent)
+    with connect(redis_server.url) as client:
+        assert client.script_load(script.text) == script.sha
+
+
+@pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)
+def test_each_verb_says_what_it_takes_and_answers(path: Path) -> None:
+    """Its head is the documentation of the store."""
+    head = path.read_text()
+    assert head.startswith("-- ")
+    for word in ("ARGV  1", "Returns  "):
+        assert word in head
+
+
+def test_fragments_come_from_the_own_folder_first(tmp_path: Path) -> None:
+    """And from llamaq's where there is none; where the line stood, in its order, each once."""
+    (tmp_path / "keys.lua").write_text("-- mine")
+    (tmp_path / "verb.lua").write_text("-- head\n-- include: keys events\nreturn 1\n")
+
+    text = scripts.load("verb", tmp_path).text
+
+    assert text.startswith("-- head\n-- mine\n" + (scripts.LUA / "events.lua").read_text())
+    assert text.endswith("return 1\n")
+    assert "include:" not in text
+
+
+def test_a_script_that_redis_forgot_is_sent_again(redis_server: EmbeddedRedis, tmp_path: Path) -> None:
+    """A restart of Redis empties its scripts: alone or among many, a call still has its answer."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.lua").write_text(f"return '{name}' .. ARGV[1]")
+    calls = [Call(scripts.load(name, tmp_path), [index]) for index, name in enumerate("abab")]
+    with EmbeddedRedis.start(appendonly=False) as server, connect(server.url) as client:
+        client.script_flush()
+        assert run(client, calls[0]) == "a0"
+        client.script_flush()
+        assert run_many(client, calls) == ["a0", "b1", "a2", "b3"]
+
+
+def test_an_error_in_one_of_many_stands_in_its_place(redis_server: EmbeddedRedis, tmp_path: Path) -> None:
+    """The others have their answers."""
+    (tmp_path / "good.lua").write_text("return 'good'")
+    (tmp_path / "bad.lua").write_text("return redis.error_reply('BAD')")
+    good, bad = (Call(scripts.load(name, tmp_path), []) for name in ("good", "bad"))
+    with connect(redis_server.url) as client:
+        first, second, third = run_many(client, [good, bad, good])
+
+    assert (first, third) == ("good", "good")
+    assert isinstance(second, Exception)

@@ -1,0 +1,113 @@
+"""Services of one attempt without a worker: an Ollama that answers from a list, and remembers what it was asked."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from tasks.attempt import Attempt
+from tasks.job import ClaimedJob
+from tasks.services import Services
+from tests.unit.tasks.fleet import MODEL
+
+
+class Said:
+    """One answer: the chunks of a stream, or a whole object."""
+
+    def __init__(self, chunks: list[dict[str, Any]]) -> None:
+        self._chunks = chunks
+        self.cut = threading.Event()
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self._chunks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.cut.set()
+
+    def result(self) -> dict[str, Any]:
+        return self._chunks[0]
+
+
+class Ollama:
+    """Answers each question with the next of its answers.
+
+    Attributes:
+        asked: the bodies that came, in order.
+    """
+
+    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+        self._answers = iter(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def _ask(self, body: dict[str, Any], **_: Any) -> Said:
+        self.asked.append(dict(body))
+        return Said(next(self._answers))
+
+    generate = chat = embed = _ask
+
+
+class Transcript:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def delta(self, *words: Any) -> None:
+        self.said.append(words)
+
+    def progress(self, stage: str, **numbers: Any) -> None:
+        self.said.append((stage, numbers))
+
+
+@contextmanager
+def _patience() -> Iterator[Callable[[], None]]:
+    yield lambda: None
+
+
+def services(ollama: Ollama, transcript: Transcript | None = None) -> Services:
+    """What a kind's function works with."""
+    return Services(
+        ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
+        attempt=Attempt("job"),
+        transcript=transcript or Transcript(),  # type: ignore[arg-type]  # as above
+        image=lambda reference: f"base64 of {reference}",
+        history=list,
+        patience=_patience,
+        elapsed=lambda: 2.0,
+        first_token_after=lambda: 1.0,
+    )
+
+
+def claimed(kind: str, request_json: str) -> ClaimedJob:
+    """A job that was just claimed."""
+    return ClaimedJob(
+        id="job",
+        fence=1,
+        attempt=1,
+        tries=1,
+        max_attempts=3,
+        waited_seconds=0.5,
+        ran_seconds=0.0,
+        kind=kind,
+        model=MODEL,
+        tenant="default",
+        conversation="",
+        host="alpha",
+        request_json=request_json,
+    )
+
+
+def chat_answer(text: str, done_reason: str = "stop") -> list[dict[str, Any]]:
+    """A chat's chunks, in two pieces."""
+    half = len(text) // 2
+    return [
+        {"message": {"role": "assistant", "content": text[:half]}},
+        {"message": {"role": "assistant", "content": text[half:]}},
+        {"done": True, "done_reason": done_reason, "prompt_eval_count": 3, "eval_count": 5},
+    ]

@@ -1,0 +1,100 @@
+"""The one table: what each failure of Ollama means for the job."""
+
+from typing import Any
+
+import pytest
+
+import api_client
+from api_client import (
+    BadRequest,
+    ContextOverflow,
+    Forbidden,
+    GatewayError,
+    ModelNotFound,
+    OllamaConnectionError,
+    OllamaError,
+    OllamaTimeout,
+    RunnerDied,
+    ServerBusy,
+    ServerFault,
+    StreamCut,
+    StreamError,
+    Unsupported,
+    UntrustedCertificate,
+)
+from tasks.failures import LONGEST_PAUSE_SECONDS, of_ollama, pause_seconds, timed_out
+from tasks.outcome import Failed, Retry
+from tests.unit.tasks.fleet import request_json
+from tests.unit.tasks.ollama import claimed
+
+JOB = claimed("generate", request_json(stall_after=7.0, first_token_within=8.0))
+TABLE: list[tuple[OllamaError, str, type, dict[str, Any]]] = [
+    (OllamaConnectionError("m"), "ollama_unavailable", Retry, {}),
+    (UntrustedCertificate("m"), "ollama_unavailable", Failed, {}),
+    (ServerBusy("m", status=503), "ollama_unavailable", Retry, {"status": 503}),
+    (GatewayError("m", status=502), "ollama_unavailable", Retry, {"status": 502}),
+    (RunnerDied("m", status=500), "ollama_error", Retry, {"status": 500}),
+    (ServerFault("m", status=500), "ollama_error", Retry, {"status": 500}),
+    (StreamCut("m"), "ollama_error", Retry, {}),
+    (StreamError("m"), "ollama_error", Failed, {}),
+    (Forbidden("m", status=403), "ollama_error", Failed, {"status": 403}),
+    (BadRequest("m", status=400), "invalid_request", Failed, {"status": 400}),
+    (BadRequest("m", status=500), "invalid_request", Failed, {"status": 500}),
+    (
+        ContextOverflow("m", status=400, n_prompt_tokens=9, n_ctx=5),
+        "context_overflow",
+        Failed,
+        {"status": 400, "n_ctx": 5},
+    ),
+    (ModelNotFound("m", status=404), "model_not_found", Failed, {"status": 404}),
+    (Unsupported("m", status=400, capability="vision"), "unsupported", Failed, {"capability": "vision"}),
+    (OllamaTimeout("m", phase="connect"), "ollama_unavailable", Retry, {}),
+    (OllamaTimeout("m", phase="first_byte"), "timed_out", Failed, {"clock": "first_token_within"}),
+    (OllamaTimeout("m", phase="stall"), "timed_out", Failed, {"clock": "stall_after"}),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "then", "details"), TABLE, ids=lambda value: type(value).__name__)
+def test_each_error_has_its_code_and_its_decision(
+    error: OllamaError, code: str, then: type, details: dict[str, Any]
+) -> None:
+    """Tried again where another attempt can help, and nowhere else; the details are on the error."""
+    outcome = of_ollama(error, JOB)
+
+    assert type(outcome) is then
+    assert isinstance(outcome, Failed | Retry)
+    wire = outcome.error.as_json()
+    assert wire["code"] == code
+    assert details.items() <= wire.items()
+    assert None not in wire.values()
+    assert isinstance(outcome, Failed) or wire["retryable"] is True
+
+
+def test_the_table_has_a_row_for_each_error() -> None:
+    """An error that the API client gains needs a decision here; `Aborted` is our own doing."""
+    abstract = {"OllamaError", "OllamaStatusError", "Aborted"}
+    known = {
+        name
+        for name, thing in vars(api_client).items()
+        if isinstance(thing, type) and issubclass(thing, OllamaError) and name not in abstract
+    }
+
+    assert known == {type(error).__name__ for error, *_ in TABLE}
+
+
+def test_a_clock_that_ran_out_says_which_and_how_long() -> None:
+    """The producer's own figure, in seconds."""
+    assert timed_out("deadline", 0.5).error.message == "deadline ran out after 0.5 s"
+    outcome = of_ollama(OllamaTimeout("m", phase="stall"), JOB)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.message == "stall_after ran out after 7 s"
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3, 10, 100, 1000])
+def test_pauses_grow_and_are_capped_and_spread(tries: int) -> None:
+    """Doubling from one second, at most thirty; the jitter takes off up to half."""
+    low, high = pause_seconds(tries, 0.0), pause_seconds(tries, 1.0)
+
+    assert 0.5 <= low <= high <= LONGEST_PAUSE_SECONDS
+    assert low == high / 2
+    assert high == min(2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,206 @@
+"""The service's settings: each variable of the contract's table, with its default."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from worker.settings import Settings
+
+CHECKOUT = Path(__file__).parents[3]
+HERE = socket.gethostname()
+# variable, default, a text for it, what that means
+TABLE: list[tuple[str, Any, str, Any]] = [
+    ("LLAMAQ_REDIS_URL", "redis://127.0.0.1:6379/0", "rediss://r:1/2", "rediss://r:1/2"),
+    ("LLAMAQ_PREFIX", "llamaq", "team", "team"),
+    ("LLAMAQ_OLLAMA_URL", "http://127.0.0.1:11434", "http://gpu:1", "http://gpu:1"),
+    ("LLAMAQ_OLLAMA_TOKEN", None, "secret", SecretStr("secret")),
+    ("LLAMAQ_OLLAMA_CA_FILE", None, "ca.pem", "ca.pem"),
+    ("LLAMAQ_HOST", f"{HERE}:11434", "gpu-1", "gpu-1"),
+    ("LLAMAQ_SLOTS", 1, "4", 4),
+    ("LLAMAQ_MAX_MODELS", 1, "2", 2),
+    ("LLAMAQ_MAX_ATTEMPTS", 3, "5", 5),
+    ("LLAMAQ_LEASE_SECONDS", 15, "2.5", 2.5),
+    ("LLAMAQ_FLUSH_MS", 20, "0", 0),
+    ("LLAMAQ_DRAIN_SECONDS", 30, "0", 0),
+    ("LLAMAQ_RESULT_TTL", 86_400, "60", 60),
+    ("LLAMAQ_CONVERSATION_TTL", 2_592_000, "60", 60),
+    ("LLAMAQ_MAX_QUEUED", 10_000, "1", 1),
+    ("LLAMAQ_MAX_PROMPT_CHARS", 200_000, "1", 1),
+    ("LLAMAQ_MAX_IMAGE_BYTES", 20 * 1024 * 1024, "1", 1),
+    ("LLAMAQ_MAX_IMAGE_PIXELS", 40_000_000, "1", 1),
+    ("LLAMAQ_PROBE_SECONDS", 5, "0.5", 0.5),
+    ("LLAMAQ_LIVENESS_FILE", "", "alive", "alive"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("LLAMAQ_", "OLLAMA_")):
+            monkeypatch.delenv(name)
+
+
+def _attribute(variable: str, settings: Settings) -> Any:
+    return getattr(settings, variable.removeprefix("LLAMAQ_").lower())
+
+
+def test_the_table_has_every_setting() -> None:
+    """A setting that is added belongs here, and into the README."""
+    assert {f"LLAMAQ_{name.upper()}" for name in Settings.model_fields} == {variable for variable, *_ in TABLE}
+
+
+@pytest.mark.parametrize(("variable", "default", "text", "value"), TABLE, ids=[row[0] for row in TABLE])
+def test_each_variable_has_its_default_and_is_read(
+    variable: str, default: Any, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not set, or set to nothing, it is the default; set, it is that."""
+    assert _attribute(variable, Settings()) == default
+    monkeypatch.setenv(variable, "")
+    assert _attribute(variable, Settings()) == default
+    monkeypatch.setenv(variable, text)
+    assert _attribute(variable, Settings()) == value
+
+
+@pytest.mark.parametrize(
+    ("ours", "ollamas"),
+    [("LLAMAQ_SLOTS", "OLLAMA_NUM_PARALLEL"), ("LLAMAQ_MAX_MODELS", "OLLAMA_MAX_LOADED_MODELS")],
+)
+def test_ollamas_own_variables_serve_where_ours_say_nothing(
+    ours: str, ollamas: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the machine that runs Ollama, one variable is enough."""
+    monkeypatch.setenv(ollamas, "3")
+    assert _attribute(ours, Settings()) == 3
+    monkeypatch.setenv(ours, "")
+    assert _attribute(ours, Settings()) == 3
+    monkeypatch.setenv(ours, "2")
+    assert _attribute(ours, Settings()) == 2
+
+
+@pytest.mark.parametrize("name", ["OLLAMA_NUM_PARALLEL", "OLLAMA_MAX_LOADED_MODELS"])
+def test_ollamas_zero_means_that_it_decides_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`OLLAMA_NUM_PARALLEL=0` is well with Ollama; a worker beside it starts, with the default."""
+    monkeypatch.setenv(name, "0")
+
+    settings = Settings()
+
+    assert (settings.slots, settings.max_models) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "host"),
+    [
+        ("", "http://127.0.0.1:11434", f"{HERE}:11434"),
+        ("gpu", "http://gpu:11434", "gpu:11434"),
+        ("gpu:1", "http://gpu:1", "gpu:1"),
+        (":1", "http://127.0.0.1:1", f"{HERE}:1"),
+        ("0.0.0.0", "http://127.0.0.1:11434", f"{HERE}:11434"),
+        ("0.0.0.0:1", "http://127.0.0.1:1", f"{HERE}:1"),
+        ("localhost:1", "http://localhost:1", f"{HERE}:1"),
+        ("[::1]:1", "http://[::1]:1", f"{HERE}:1"),
+        ("[::]:1", "http://127.0.0.1:1", f"{HERE}:1"),
+        ("http://gpu", "http://gpu:80", "gpu:80"),
+        ("https://gpu", "https://gpu:443", "gpu:443"),
+        ("https://gpu:8/ollama/", "https://gpu:8/ollama", "gpu:8"),
+        ("https://u:p@gpu", "https://u:p@gpu:443", "gpu:443"),
+        ("GPU:1", "http://gpu:1", "gpu:1"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["OLLAMA_HOST", "LLAMAQ_OLLAMA_URL"])
+def test_a_host_may_be_written_as_ollama_takes_it(
+    variable: str, given: str, url: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL gets its port; the identity is this machine's name on a loopback address, and holds no password."""
+    monkeypatch.setenv(variable, given)
+
+    settings = Settings()
+
+    assert (settings.ollama_url, settings.host) == (url, host)
+
+
+def test_our_url_goes_before_ollamas_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more exact one wins."""
+    monkeypatch.setenv("OLLAMA_HOST", "other:1")
+    monkeypatch.setenv("LLAMAQ_OLLAMA_URL", "http://mine:2")
+
+    assert Settings().ollama_url == "http://mine:2"
+
+
+BAD = [
+    ("LLAMAQ_REDIS_URL", "http://r:1"),
+    ("LLAMAQ_REDIS_URL", "redis://r:port"),
+    ("LLAMAQ_OLLAMA_URL", "http://gpu:99999"),
+    ("LLAMAQ_OLLAMA_URL", "ftp://gpu"),
+    ("LLAMAQ_SLOTS", "0"),
+    ("LLAMAQ_SLOTS", "many"),
+    ("LLAMAQ_MAX_MODELS", "-1"),
+    ("LLAMAQ_MAX_ATTEMPTS", "0"),
+    ("LLAMAQ_LEASE_SECONDS", "0.5"),
+    ("LLAMAQ_LEASE_SECONDS", "nan"),
+    ("LLAMAQ_FLUSH_MS", "-1"),
+    ("LLAMAQ_DRAIN_SECONDS", "inf"),
+    ("LLAMAQ_RESULT_TTL", "1.5"),
+    ("LLAMAQ_MAX_IMAGE_BYTES", "20MiB"),
+    ("LLAMAQ_PROBE_SECONDS", "0"),
+]
+
+
+@pytest.mark.parametrize(("variable", "text"), BAD)
+def test_a_bad_value_is_refused(variable: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the error knows which it was."""
+    monkeypatch.setenv(variable, text)
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    named = {"_".join(str(part) for part in problem["loc"]).upper() for problem in refused.value.errors()}
+    assert {name.removeprefix("LLAMAQ_") for name in named} == {variable.removeprefix("LLAMAQ_")}
+
+
+def test_the_command_names_each_bad_variable() -> None:
+    """All of them at once, in a line each, without a traceback."""
+    bad = {"LLAMAQ_SLOTS": "x", "LLAMAQ_LEASE_SECONDS": "0", "LLAMAQ_OLLAMA_URL": "ftp://x", "LLAMAQ_REDIS_URL": "x"}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "check"],
+        cwd=CHECKOUT,
+        env={**os.environ, **bad},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(bad)
+
+
+def test_the_pool_has_a_thread_for_each_slot_and_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intake and status work while all slots are busy."""
+    monkeypatch.setenv("LLAMAQ_SLOTS", "4")
+    monkeypatch.setenv("LLAMAQ_MAX_MODELS", "2")
+
+    assert Settings().concurrency == 10
+
+
+def test_a_worker_submits_under_the_producers_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes by Celery's own way meets the same limits."""
+    monkeypatch.setenv("LLAMAQ_PREFIX", "team")
+    monkeypatch.setenv("LLAMAQ_MAX_PROMPT_CHARS", "5")
+    monkeypatch.setenv("LLAMAQ_MAX_QUEUED", "6")
+
+    producer = Settings().producer
+
+    assert (producer.keys.prefix, producer.limits.prompt_chars, producer.max_queued) == ("team", 5, 6)
+
+
+def test_the_token_is_not_shown() -> None:
+    """Neither in a log nor in a traceback."""
+    settings = Settings(ollama_token=SecretStr("hunter2"))
+
+    assert "hunter2" not in f"{settings!r} {settings}"
