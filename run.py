@@ -48,7 +48,7 @@ SERVICE, DEMO, EVERYTHING = ("service",), ("service", "demo"), ("service", "demo
 # Of pytest's repeated options the last one counts: the user's `-n 0` wins.
 PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup"]
 # -P, so that a redis.py in the user's directory is not taken for the library.
-CLI = ["-P", "-c", "import sys; from llamaq.cli import main; sys.argv[0] = 'llamaq'; main()"]
+CLI = ["-P", "-c", "import sys; from llamaq.cli import main; sys.argv[0] = 'llamaq'; sys.exit(main())"]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
     "demo": (DEMO, ["-m", "worker.embedded.demo"], "try it: brings a Redis and a language model where there are none"),
     "test": (EVERYTHING, PYTEST, "the tests; arguments go to pytest: run.py test tests/unit -k cancel"),

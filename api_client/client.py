@@ -20,7 +20,7 @@ from api_client.retry import RetryPolicy
 from api_client.stream import DONE, PULLED, LastLine, Stream
 from api_client.transport import new_session
 
-# The contract's `first_token_within` and `stall_after`.
+# The defaults of a job's `first_token_within` and `stall_after`.
 FIRST_BYTE_TIMEOUT_SECONDS = 600.0
 STALL_TIMEOUT_SECONDS = 60.0
 # What the server knows without asking a model, it says at once.
@@ -130,14 +130,18 @@ class OllamaClient:
         return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, last))
 
     def embed(
-        self, payload: Mapping[str, Any], *, first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS
+        self,
+        payload: Mapping[str, Any],
+        *,
+        first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
+        stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Answer:
         """/api/embed. Not sent before `result()`, which has `embeddings`: one list of numbers per input.
 
         Raises:
             BadRequest: The payload cannot be written as JSON.
         """
-        limits = Limits(self._connect_timeout, first_byte_timeout_seconds, STALL_TIMEOUT_SECONDS)
+        limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
         return self._registered(Answer(self._route, self._prepared("POST", "/api/embed", payload), limits))
 
     def tags(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> tuple[InstalledModel, ...]:

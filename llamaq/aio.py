@@ -120,7 +120,7 @@ class AsyncJobQueue:
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first."""
         with translated(self.url):
-            ids = await self._redis.zrevrange(self._keys.jobs(), 0, limit - 1)
+            ids = await self._redis.zrevrange(self._keys.jobs(), 0, max(limit, 1) - 1)
             answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
         return [read_status(job_id, raised(answer)) for job_id, answer in zip(ids, answers, strict=True) if answer]
 

@@ -45,7 +45,7 @@ class AsyncJob(Generic[R]):
 
     async def text(self, after: str | None = None) -> AsyncGenerator[str, None]:
         """The answer's text, piece by piece as it is generated."""
-        pieces = Pieces()
+        pieces = Pieces(given=after is not None)
         async with aclosing(self._queue._reader.events(self.id, after)) as stream:  # noqa: SLF001 - one component
             async for event in stream:
                 piece = pieces.take(self.id, event)

@@ -1,7 +1,8 @@
 """Redis: how it is reached, how a script is run, and what its errors mean to a producer."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,12 +14,13 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
-from llamaq.errors import BrokerUnavailable
+from llamaq.errors import BrokerUnavailable, InvalidRequest
 from llamaq.scripts import Script
 
 CONNECT_TIMEOUT_SECONDS = 5
 ANSWER_TIMEOUT_SECONDS = 15
 _RETRIES = 3
+USABLE_URL = "must look like redis://host:port/0, or rediss:// for TLS; percent-encode odd characters of a password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,16 @@ class Call:
 Client = Any
 
 
-def connect(url: str, *, binary: bool = False) -> Client:
+def connect(
+    url: str, *, binary: bool = False, retries: int = _RETRIES, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS
+) -> Client:
     """A pooled client. It connects on first use; a lost connection is made again: every script may be sent twice."""
-    retry = Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
+    retry = Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), retries)
     return redis.Redis.from_url(
-        url,
+        checked_url(url),
         decode_responses=not binary,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        socket_timeout=timeout_seconds,
         health_check_interval=30,
         retry=retry,
     )
@@ -57,10 +61,12 @@ def connect_async(url: str) -> Client:
     """The same for asyncio."""
     retry = AsyncRetry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
     return redis.asyncio.Redis.from_url(
-        url,
+        checked_url(url),
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=ANSWER_TIMEOUT_SECONDS,
+        # With a timeout of its own redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
+        socket_timeout=None,
+        socket_keepalive=True,
         health_check_interval=30,
         retry=retry,
     )
@@ -77,11 +83,21 @@ def run(client: Client, call: Call) -> Any:
 
 async def run_async(client: Client, call: Call) -> Any:
     """The same for asyncio."""
+    async with _patience():
+        try:
+            return await client.evalsha(*call.command)
+        except NoScriptError:
+            await client.script_load(call.script.text)
+            return await client.evalsha(*call.command)
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
     try:
-        return await client.evalsha(*call.command)
-    except NoScriptError:
-        await client.script_load(call.script.text)
-        return await client.evalsha(*call.command)
+        async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise redis.TimeoutError(f"no answer within {ANSWER_TIMEOUT_SECONDS} s") from error
 
 
 def run_many(client: Client, calls: Sequence[Call]) -> list[Any]:
@@ -98,7 +114,8 @@ def run_many(client: Client, calls: Sequence[Call]) -> list[Any]:
 
 async def run_many_async(client: Client, calls: Sequence[Call]) -> list[Any]:
     """The same for asyncio."""
-    answers = await _pipelined_async(client, calls)
+    async with _patience():
+        answers = await _pipelined_async(client, calls)
     unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
         for script in {calls[index].script for index in unknown}:
@@ -123,6 +140,23 @@ def _pipelined(client: Client, calls: Sequence[Call]) -> list[Any]:
             pipe.evalsha(*call.command)
         answers: list[Any] = pipe.execute(raise_on_error=False)
         return answers
+
+
+def checked_url(url: str) -> str:
+    """The URL, where it can be one of a Redis.
+
+    Raises:
+        InvalidRequest: it cannot. The message does not quote it: it may hold a password, split in an odd place.
+    """
+    try:
+        parts = urlsplit(url)
+        database = parts.path.strip("/") or "0"
+        usable = parts.scheme in {"redis", "rediss"} and parts.port != 0 and database.isdecimal()
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidRequest.of("url", USABLE_URL)
+    return url
 
 
 def address(url: str) -> str:

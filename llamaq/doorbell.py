@@ -4,7 +4,9 @@ A message carries nothing but the job id. It may be lost or doubled without harm
 """
 
 import logging
+import ssl
 from collections.abc import Iterable
+from typing import Any
 
 from celery import Celery
 from celery.exceptions import CeleryError
@@ -25,6 +27,7 @@ class Doorbell:
     def __init__(self, redis_url: str, keys: Keys, app: Celery | None = None) -> None:
         self._keys = keys
         self._app = app or _producer(redis_url)
+        self._own = app is None
 
     def ring(self, placed: Iterable[Ring]) -> None:
         """Tell the workers. A ring that fails is only logged: the job is stored, and rescue rings again soon."""
@@ -41,8 +44,14 @@ class Doorbell:
                 _log.warning("the doorbell for job %s was not heard (%s); rescue will ring again", job.job_id, error)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._app.close()
+        """Give the connections back, unless the application is somebody else's."""
+        if self._own:
+            self._app.close()
+
+
+def verified(redis_url: str) -> dict[str, Any]:
+    """What makes Celery verify the server's certificate, as redis-py does by itself: kombu's default is not to look."""
+    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}} if redis_url.startswith("rediss://") else {}
 
 
 def _producer(redis_url: str) -> Celery:
@@ -51,6 +60,7 @@ def _producer(redis_url: str) -> Celery:
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
+        **verified(redis_url),
         # Unset, a publish can hang for ever on a connection that was cut silently.
         broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 5},
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},

@@ -123,7 +123,7 @@ class JobFailed(JobError):
 
     @property
     def code(self) -> str:
-        """The error's code, one of the contract's."""
+        """The error's code: see `ErrorInfo`."""
         return self.error.code
 
 

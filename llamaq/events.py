@@ -1,4 +1,4 @@
-"""The entries of a job's log, typed. `docs/wire.md` gives their JSON."""
+"""The entries of a job's log, typed."""
 
 from datetime import datetime
 from typing import Annotated, Literal

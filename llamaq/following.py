@@ -18,7 +18,7 @@ PAGE = 500
 CHECK_SECONDS = 15.0
 OUTAGE_SECONDS = 120.0
 """How long a reader goes on trying while Redis does not answer."""
-_CURSOR = re.compile(r"\d+(-\d+)?")
+_CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 _TYPE_AT = len('{"v":1,"type":"')
 
 
@@ -55,7 +55,7 @@ class Following:
     """A place in one job's log, kept over lost connections."""
 
     def __init__(self, job_id: str, after: str | None = None) -> None:
-        if after is not None and not _CURSOR.fullmatch(after):
+        if after is not None and not (isinstance(after, str) and _CURSOR.fullmatch(after)):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
         self._job_id = job_id
         self._attached_at = after

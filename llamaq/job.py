@@ -4,7 +4,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from llamaq.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
-from llamaq.events import Completed, Delta, Event, Expired, Failed, Started
+from llamaq.events import Completed, Delta, Event, Expired, Failed, Progress, Started
 from llamaq.results import AnyResult
 from llamaq.status import JobStatus
 
@@ -44,10 +44,11 @@ class Job(Generic[R]):
         """The answer's text, piece by piece as it is generated.
 
         Raises:
-            StreamRestarted: a new attempt voids what was given; read on with `text(after=error.cursor)`.
+            StreamRestarted: a new attempt, or an extraction's repair, voids what was given; read on with
+                `text(after=error.cursor)`.
             JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
         """
-        pieces = Pieces()
+        pieces = Pieces(given=after is not None)
         for event in self.events(after):
             piece = pieces.take(self.id, event)
             if piece:
@@ -85,12 +86,13 @@ class Job(Generic[R]):
 class Pieces:
     """Turns events into pieces of text, and watches for a restart."""
 
-    def __init__(self) -> None:
-        self._given = False
+    def __init__(self, *, given: bool) -> None:
+        self._given = given  # whoever reads on from a cursor holds text from before it
 
     def take(self, job_id: str, event: Event) -> str | None:
         """The event's text, if it has one. Raises as `Job.text`."""
-        if isinstance(event, Started) and event.attempt > 1 and self._given:
+        anew = isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing")
+        if anew and self._given and (event.attempt > 1 or isinstance(event, Progress)):
             raise StreamRestarted(event.attempt, event.cursor)
         if isinstance(event, Delta) and event.text:
             self._given = True

@@ -1,4 +1,4 @@
-"""Every key and channel in Redis, each made by one function. `lua/keys.lua` makes the same ones on the other side."""
+"""The keys and channels that Python touches, each made by one function; `lua/keys.lua` makes all for the scripts."""
 
 from dataclasses import dataclass
 

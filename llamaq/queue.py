@@ -137,7 +137,7 @@ class JobQueue:
     def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first."""
         with translated(self.url):
-            ids = self._redis.zrevrange(self._keys.jobs(), 0, limit - 1)
+            ids = self._redis.zrevrange(self._keys.jobs(), 0, max(limit, 1) - 1)
             answers = run_many(self._redis, [self._status_call(job_id) for job_id in ids])
         return [read_status(job_id, raised(answer)) for job_id, answer in zip(ids, answers, strict=True) if answer]
 

@@ -23,7 +23,7 @@ _REFERENCE = re.compile(images.REFERENCE + r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a producer decides for its jobs; the defaults are the contract's.
+    """What a producer decides for its jobs; the defaults are the README's.
 
     Attributes:
         max_queued: jobs waiting per model before `QueueFull`.

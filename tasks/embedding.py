@@ -15,7 +15,9 @@ def embedding(job: ClaimedJob, services: Services) -> Outcome:
     assert isinstance(request, EmbeddingRequest)  # noqa: S101 - the job's kind chose this function
     body = asking.payload(request, input=request.input)
     del body["stream"]  # /api/embed has one answer
-    call = services.ollama.embed(body, first_byte_timeout_seconds=request.first_token_within)
+    call = services.ollama.embed(
+        body, first_byte_timeout_seconds=request.first_token_within, stall_timeout_seconds=request.stall_after
+    )
     with services.attempt.during(call), call:
         answer = call.result()
     vectors = answer.get("embeddings")

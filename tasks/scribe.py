@@ -77,8 +77,9 @@ class Scribe:
         """Write what is left of a transcript, and keep its lease no longer."""
         with self.changed:
             while not transcript.idle and not transcript.revoked and not self._closed:
-                transcript.urgent = True
-                self.due(transcript)
+                if not transcript.sending:  # else the scribe would find it due, with nothing left to say
+                    transcript.urgent = True
+                    self.due(transcript)
                 self.changed.wait()
             self._open.discard(transcript)
             self._dirty.discard(transcript)

@@ -78,8 +78,8 @@ class Transcript:
             # Refused here it ends this attempt; what is not JSON (1e999) would end the scribe, and with it every job.
             dumps(tool_calls)
         with self._scribe.changed:
-            while self._pending_chars > MOST_PENDING_CHARS and not self.revoked:
-                self._scribe.changed.wait()
+            while self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped):
+                self._scribe.changed.wait(1)  # a stop does not notify
             entry = self._growing()
             if text:
                 entry.text.append(text)

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 
+import click
 from celery.bin.celery import celery as command
 from pydantic import ValidationError
 
@@ -39,7 +40,11 @@ def main(arguments: list[str]) -> int:
         return 0 if pulse.is_alive(app.conf.llamaq.liveness_file, SYSTEM) else 1
     command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
-    code = command.main(["worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
+    try:
+        code = command.main(["worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
+    except click.ClickException as error:
+        sys.stderr.write(f"{error.format_message()}\n{USAGE}")
+        return 2
     return int(code or 0)
 
 

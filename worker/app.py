@@ -10,6 +10,7 @@ from celery.signals import setup_logging
 from kombu.entity import Queue
 
 from llamaq.clock import SYSTEM
+from llamaq.doorbell import verified
 from llamaq.requests import KINDS
 from worker import intake, pulse, telemetry, transport
 from worker.lifecycle import ServiceStep, service_of
@@ -64,6 +65,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         ],
         "task_default_queue": keys.intake_queue(),
         # Jobs wait for Ollama: threads cost 69 MB where processes cost 500, and placement never sends more than fit.
+        **verified(config.redis_url),
         "worker_pool": "threads",
         "worker_concurrency": config.concurrency,
         "worker_prefetch_multiplier": 1,
@@ -87,6 +89,7 @@ def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
     telemetry.configure(loglevel or logging.INFO)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry of a probe; the probe itself says it once
 
 
 app = create(settings())

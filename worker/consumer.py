@@ -31,9 +31,16 @@ class Consumer(CeleryConsumer):
             try:
                 guard.check(message, self.strategies)
             except BadMessage as error:
-                service_of(self.app).set_aside(error.job_id, str(message.headers.get("task", "")), message.body, error)
-                message.ack_log_error(guard.log, self.connection_errors)
+                self._set_aside(message, error.job_id, error)
             else:
                 handle(message)
 
         return take
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Of a message that kombu could not decode; Celery would log its body, which may be somebody's prompt."""
+        self._set_aside(message, "", BadMessage(f"the message cannot be decoded: {type(exc).__name__}"))
+
+    def _set_aside(self, message: Any, job_id: str, error: BadMessage) -> None:
+        service_of(self.app).set_aside(job_id, str((message.headers or {}).get("task", "")), message.body, error)
+        message.ack_log_error(guard.log, self.connection_errors)

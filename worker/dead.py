@@ -21,7 +21,7 @@ class DeadLetters:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
-        self._waiting: queue.Queue[tuple[str, str, str, Error] | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[tuple[str, str, str, Error]] = queue.Queue(MOST_WAITING)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-dead", daemon=True)
 
@@ -32,22 +32,34 @@ class DeadLetters:
     def stop(self) -> None:
         """End, once what waits is written, or at once while Redis is away."""
         self._stopping.set()
-        self._waiting.put(None)
         self._thread.join()
 
     def add(self, job_id: str, kind: str, message: object, reason: Exception) -> None:
         """Set one message aside. Its content is not logged: it may be somebody's prompt."""
         text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
         _log.warning("a message was set aside", job_id=job_id, reason=str(reason))
-        self._waiting.put((job_id, kind, text[:MOST_CHARS], Error("invalid_request", str(reason))))
+        try:
+            self._waiting.put_nowait((job_id, kind, text[:MOST_CHARS], Error("invalid_request", str(reason))))
+        except queue.Full:  # the caller is Celery's consumer, which must not wait
+            _log.error("a bad message is dropped: Redis has not taken those before it", job_id=job_id)
 
     def _run(self) -> None:
-        while (letter := self._waiting.get()) is not None:
-            job_id, kind, text, error = letter
-            while not self._written(job_id, kind, text, error):
-                if self._stopping.wait(_PAUSE_SECONDS):
-                    _log.error("a bad message could not be set aside: Redis is away", job_id=job_id)
+        while True:
+            try:
+                letter = self._waiting.get(timeout=_PAUSE_SECONDS)
+            except queue.Empty:
+                if self._stopping.is_set():
                     return
+            else:
+                if not self._delivered(*letter):
+                    return
+
+    def _delivered(self, job_id: str, kind: str, text: str, error: Error) -> bool:
+        while not self._written(job_id, kind, text, error):
+            if self._stopping.wait(_PAUSE_SECONDS):
+                _log.error("a bad message could not be set aside: Redis is away", job_id=job_id)
+                return False
+        return True
 
     def _written(self, job_id: str, kind: str, text: str, error: Error) -> bool:
         try:

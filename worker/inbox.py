@@ -4,8 +4,10 @@ A consumer group shares the stream among all workers. An entry is taken off only
 one that a dead worker had read is read again by another. Submitting twice is harmless: the id is known then.
 """
 
+import json
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError, ResponseError
@@ -14,7 +16,6 @@ from llamaq.connection import Client
 from llamaq.errors import BrokerUnavailable, InvalidRequest, QueueFull, UnknownModel
 from llamaq.keys import Keys
 from llamaq.queue import JobQueue
-from llamaq.requests import parse_json
 from llamaq.submission import checked_id
 from tasks.outcome import Error
 from tasks.store import JobStore
@@ -86,7 +87,10 @@ class Inbox:
     def _take(self, entries: Sequence[Entry]) -> None:
         for entry_id, fields in entries:
             if fields:  # an entry that was deleted while it was pending has none
-                self._submit({name.decode(errors="replace"): value for name, value in fields.items()})
+                try:
+                    self._submit({name.decode(errors="replace"): value for name, value in fields.items()})
+                except QueueFull:  # it stays pending, and is read again; one model's queue must not hold up the others'
+                    continue
             self._client.xack(self._keys.inbox(), GROUP, entry_id)
             self._client.xdel(self._keys.inbox(), entry_id)
 
@@ -94,11 +98,21 @@ class Inbox:
         job_id, kind = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind"))
         request = fields.get("request", b"")
         try:
-            self._queue.submit(parse_json(request, kind), job_id=checked_id(job_id))
+            self._queue.submit({**_object(request), "kind": kind}, job_id=checked_id(job_id))
         except (InvalidRequest, UnknownModel) as error:
             code = "invalid_request" if isinstance(error, InvalidRequest) else "model_not_found"
             _log.warning("a request in the inbox was refused", job_id=job_id, code=code)
             self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), Error(code, str(error)))
+
+
+def _object(request: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(request)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest.of("request", f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest.of("request", "not a JSON object")
+    return fields
 
 
 def _entries(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -12,6 +13,7 @@ from llamaq.errors import BrokerUnavailable
 from worker.settings import Settings
 
 OLDEST_REDIS = (6, 2)
+LOOK_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +27,27 @@ class Finding:
 
 def main(config: Settings) -> int:
     """Print every finding; 1 when one of them would keep the worker from working."""
-    findings = list(check(config))
-    for finding in findings:
+    code = 0
+    for finding in check(config):
         mark = {True: "ok   ", None: "mind ", False: "WRONG"}[finding.well]
         sys.stdout.write(f"{mark} {finding.name}: {finding.message}\n")
-    return 1 if any(finding.well is False for finding in findings) else 0
+        sys.stdout.flush()
+        code = 1 if finding.well is False else code
+    return code
 
 
 def check(config: Settings) -> Iterator[Finding]:
-    """Look at Redis, then at Ollama."""
+    """Look at files, at Redis, then at Ollama."""
+    if config.ollama_ca_file and not Path(config.ollama_ca_file).is_file():
+        yield Finding("ollama certificate", False, f"no such file: LLAMAQ_OLLAMA_CA_FILE={config.ollama_ca_file}")
+    if config.liveness_file and not Path(config.liveness_file).parent.is_dir():
+        yield Finding("liveness file", False, f"no such directory: LLAMAQ_LIVENESS_FILE={config.liveness_file}")
     yield from _redis(config)
     yield from _ollama(config)
 
 
 def _redis(config: Settings) -> Iterator[Finding]:
-    client = connect(config.redis_url)
+    client = connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS)
     try:
         with translated(config.redis_url):
             info = client.info()

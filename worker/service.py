@@ -1,7 +1,6 @@
 """One worker's parts, put together, and their phases: start, quiet, drain, close."""
 
 import threading
-from collections import deque
 
 import structlog
 from celery import Celery
@@ -27,8 +26,6 @@ from worker.pulse import Pulse
 from worker.rescue import Rescue
 from worker.settings import Settings
 
-MOST_CANCELLED = 256
-"""Ids remembered that were cancelled on this host and did not run here: one may be about to start."""
 RELEASE_SECONDS = 10.0
 """For cutting what still runs at the end of a drain, and giving it back."""
 _log = structlog.get_logger(__name__)
@@ -86,8 +83,8 @@ class Service:
             clock=clock,
             loaded=self._probe.loaded,
         )
-        self._running: dict[str, Attempt] = {}
-        self._cancelled: deque[str] = deque(maxlen=MOST_CANCELLED)
+        # Not by job id: a worker that was frozen may begin a job's next attempt while the last one still winds down.
+        self._running: set[Attempt] = set()
         self._changed = threading.Condition()
         self._hurried = False
         self._closing = threading.Event()
@@ -103,9 +100,18 @@ class Service:
 
     def execute(self, job_id: str) -> None:
         """Run a job that was placed here; a doorbell that is stale has no effect."""
-        job = self.store.claim(job_id)
-        if job is not None:
-            self._run(job)
+        # Known before the claim, so that neither a cancel nor a drain overlooks it in between.
+        attempt = Attempt(job_id)
+        with self._changed:
+            self._running.add(attempt)
+        try:
+            job = self.store.claim(job_id)
+            if job is not None:
+                self._run(job, attempt)
+        finally:
+            with self._changed:
+                self._running.remove(attempt)
+                self._changed.notify_all()
 
     def refuse(self, job_id: str, kind: str, message: str, error: Error) -> None:
         """Set a request aside that came by name and cannot be queued.
@@ -127,10 +133,8 @@ class Service:
     def cancel(self, job_id: str) -> None:
         """Cut a job that was cancelled, if it runs here."""
         with self._changed:
-            attempt = self._running.get(job_id)
-            if attempt is None:  # between its claim and its start, perhaps
-                self._cancelled.append(job_id)
-        if attempt is not None:
+            found = [attempt for attempt in self._running if attempt.job_id == job_id]
+        for attempt in found:
             attempt.stop("cancelled")
 
     def quiet(self) -> None:
@@ -144,7 +148,7 @@ class Service:
         """Let running jobs end; after so many seconds, give back those that have not."""
         with self._changed:
             self._changed.wait_for(lambda: not self._running or self._hurried, seconds)
-            left = list(self._running.values())
+            left = list(self._running)
         for attempt in left:
             attempt.stop("draining")
         with self._changed:
@@ -171,30 +175,14 @@ class Service:
         self._blobs.close()
         self._client.close()
 
-    def _run(self, job: ClaimedJob) -> None:
-        attempt = Attempt(job.id)
-        with self._changed:
-            self._running[job.id] = attempt
-            if job.id in self._cancelled:
-                attempt.stop("cancelled")
-        try:
-            outcome = execute.run(job, attempt, self._provision.services)
-            execute.settle(job, outcome, self.store, self._clock.random())
-            _log.info(
-                "attempt ended",
-                job_id=job.id,
-                kind=job.kind,
-                model=job.model,
-                attempt=job.attempt,
-                **_in_short(outcome),
-            )
-            gone = isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable"
-            if gone or not self._probe.loaded(job.model):
-                self._probe.soon()  # the host has changed: tell the fleet now, not seconds later
-        finally:
-            with self._changed:
-                del self._running[job.id]
-                self._changed.notify_all()
+    def _run(self, job: ClaimedJob, attempt: Attempt) -> None:
+        outcome = execute.run(job, attempt, self._provision.services)
+        execute.settle(job, outcome, self.store, self._clock.random())
+        which = {"job_id": job.id, "kind": job.kind, "model": job.model, "attempt": job.attempt}
+        _log.info("attempt ended", **which, **_in_short(outcome))
+        gone = isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable"
+        if gone or not self._probe.loaded(job.model):
+            self._probe.soon()  # the host has changed: tell the fleet now, not seconds later
 
 
 def _in_short(outcome: Outcome) -> dict[str, str]:

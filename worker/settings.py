@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from llamaq.connection import USABLE_URL, checked_url
+from llamaq.errors import InvalidRequest
 from llamaq.keys import Keys
 from llamaq.limits import Limits
 from llamaq.submission import Settings as ProducerSettings
@@ -31,7 +33,7 @@ class Settings(BaseSettings):
     )
 
     redis_url: str = "redis://127.0.0.1:6379/0"
-    prefix: str = "llamaq"
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "llamaq"
     ollama_url: str = Field("", validate_default=True)
     ollama_token: SecretStr | None = None
     ollama_ca_file: str | None = None
@@ -70,11 +72,10 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
-        parts = urlsplit(url)
-        # Reading the port raises where it is no number: here that names the variable.
-        if parts.scheme not in {"redis", "rediss", "unix"} or parts.port == 0:
-            raise ValueError("must look like redis://host:port/0, or rediss:// for TLS")
-        return url
+        try:
+            return checked_url(url)
+        except InvalidRequest:
+            raise ValueError(USABLE_URL) from None
 
     @field_validator("ollama_url")
     @classmethod
@@ -83,6 +84,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.ollama_token is not None and "@" in urlsplit(self.ollama_url).netloc:
+            raise ValueError("give either LLAMAQ_OLLAMA_TOKEN or a user name in LLAMAQ_OLLAMA_URL, not both")
         stated = frozenset(self.model_fields_set)
         self.host = self.host or _identity(self.ollama_url)
         self.model_fields_set.intersection_update(stated)
@@ -124,7 +127,11 @@ def _url(given: str) -> str:
         host = "127.0.0.1"
     if parts.scheme not in {"http", "https"}:
         raise ValueError("must look like http://host:port, here or in OLLAMA_HOST")
-    port = parts.port or (443 if parts.scheme == "https" else 80 if "://" in given else OLLAMA_PORT)
+    try:
+        port = parts.port
+    except ValueError:  # its own words would quote what may be a part of a password
+        raise ValueError("its port is no number; percent-encode odd characters of a password") from None
+    port = port or (443 if parts.scheme == "https" else 80 if "://" in given else OLLAMA_PORT)
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{user}{shown}:{port}{parts.path.rstrip('/')}"

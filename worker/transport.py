@@ -59,6 +59,10 @@ def _require_readable(message: Any) -> None:
     properties = message["properties"]
     if not isinstance(properties.get("delivery_tag"), str) or not isinstance(properties.get("delivery_info"), dict):
         raise TypeError("the message's properties have no delivery_tag, or no delivery_info")
+    if not isinstance(message.get("headers"), dict | None):
+        raise TypeError("the message's headers are no object")
+    if not all(isinstance(message.get(name), str | None) for name in ("content-type", "content-encoding")):
+        raise TypeError("the message's content-type or content-encoding is no text")
     body, encoding = message.get("body"), properties.get("body_encoding")
     if encoding not in (None, "base64"):
         raise ValueError(f"the message's body has the unknown encoding {encoding!r}")

@@ -74,7 +74,7 @@ def explain(error: LlamaqError) -> Iterator[str]:
             yield "  `llamaq models` lists what there is; --wait-for-model queues the job until a host has it"
         case BrokerUnavailable():
             yield f"Error: {error}"
-            yield "  (or --redis-url)"
+            yield "  --redis-url names another for this command"
         case JobFailed():
             yield from _failure(error)
         case JobCancelled():

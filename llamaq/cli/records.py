@@ -1,4 +1,4 @@
-"""Records as JSON for scripts: the contract's field names, and Unix seconds for moments."""
+"""Records as JSON for scripts: the wire's field names, and Unix seconds for moments."""
 
 from datetime import datetime
 from typing import Any

@@ -66,12 +66,15 @@ local function place(host, rings)
     local id, model, lane = next_job(host, slots, max_models, running, models)
     if not id then return end
     leave(id, model, lane)
-    hold(host, id, model)
-    if not running[model] then models = models + 1 end
-    running[model] = (running[model] or 0) + 1
-    rings[#rings + 1] = id
-    rings[#rings + 1] = redis.call('HGET', record(id), 'kind')
-    rings[#rings + 1] = host
+    local kind = redis.call('HGET', record(id), 'kind')
+    if kind then  -- else somebody deleted the record: to place it would make a new one of two fields
+      hold(host, id, model)
+      if not running[model] then models = models + 1 end
+      running[model] = (running[model] or 0) + 1
+      rings[#rings + 1] = id
+      rings[#rings + 1] = kind
+      rings[#rings + 1] = host
+    end
   end
 end
 

@@ -16,8 +16,11 @@ if idem ~= '' then
   local known = redis.call('GET', idem)
   if known and redis.call('EXISTS', record(known)) == 1 then return {'SAME', known} end
 end
-if depth(model) >= tonumber(ARGV[14]) then return {'FULL', retry_after(model)} end
-if ARGV[15] ~= '1' and #hosts_of(model) == 0 then
+local waiting = depth(model)
+if conversation ~= '' then waiting = waiting + redis.call('LLEN', turns(tenant, conversation)) end
+if waiting >= tonumber(ARGV[14]) then return {'FULL', retry_after(model)} end
+if ARGV[15] ~= '1' and redis.call('SCARD', model_hosts(model)) == 0 then
+  -- A host that is known and silent just now may come back: only where nobody has the model, waiting is in vain.
   if redis.call('ZCOUNT', HOSTS, NOW - HOST_SECONDS, '+inf') > 0 then return {'UNKNOWN_MODEL'} end
 end
 for sha in string.gmatch(blobs, '[^ ]+') do

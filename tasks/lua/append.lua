@@ -10,7 +10,9 @@ if job[1] ~= ARGV[2] then return 'FENCED' end
 if job[2] ~= 'running' then return job[2] == 'retrying' and 'FENCED' or 'CANCELLED' end
 local time = redis.call('TIME')
 if ARGV[4] ~= '' then redis.call('ZADD', KEYS[3], 'XX', time[1] + time[2] / 1e6 + ARGV[4], ARGV[1]) end
-if tonumber(job[3]) >= tonumber(ARGV[3]) then return 'OK' end
+local written, number = tonumber(job[3]), tonumber(ARGV[3])
+if written >= number then return 'OK' end
+if written + 1 < number then return redis.error_reply('GAP: the flush before was not written; send it again first') end
 redis.call('HSET', KEYS[1], 'flush', ARGV[3])
 local body = string.format('{"v":1,"type":"%s","attempt":%s,"at":%s.%03d,', ARGV[5], ARGV[6], time[1],
   math.floor(time[2] / 1000)) .. ARGV[7] .. '}'

@@ -13,7 +13,11 @@ local leader = P .. ':rescue'
 -- anything is taken. Those who follow are heard too: else the death of the leader alone would look like one.
 local last = tonumber(redis.call('HGET', leader, 'last') or 0)
 redis.call('HSET', leader, 'last', NOW)
-if NOW - last > 2 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
+local before = tonumber(redis.call('HGET', leader, 'grace') or 0)
+-- Not again within a lease time of the last grace: where rounds are slow, nothing would ever be taken.
+if NOW - last > 2 and (NOW < before or NOW > before + tonumber(ARGV[5])) then
+  redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5]))
+end
 local holder = redis.call('HGET', leader, 'worker')
 if holder and holder ~= ARGV[2] and tonumber(redis.call('HGET', leader, 'until')) > NOW then return {'FOLLOWED'} end
 
@@ -62,8 +66,11 @@ end
 for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do place(host, rings) end
 for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget(host) end
 
--- Records end by expiry; the list of jobs is swept behind them, oldest first.
-for _, id in ipairs(redis.call('ZRANGE', JOBS, 0, most - 1)) do
-  if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) end
+-- Records end by expiry; the list of jobs is swept behind them, a page a round.
+local from = tonumber(redis.call('HGET', leader, 'sweep') or 0)
+local page = redis.call('ZRANGE', JOBS, from, from + most - 1)
+for _, id in ipairs(page) do
+  if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) else from = from + 1 end
 end
+redis.call('HSET', leader, 'sweep', #page < most and 0 or from)
 return {'LED', rings, lost, unclaimed, due, expired}

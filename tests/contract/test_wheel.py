@@ -1,6 +1,7 @@
 """The wheel: the SDK alone, whole, and usable where nothing of the service is installed."""
 
 import os
+import re
 import subprocess
 import zipfile
 from email.parser import Parser
@@ -68,8 +69,8 @@ def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
         (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
         assert "llamaq = llamaq.cli:main" in archive.read(entry_points).decode()
 
-    needed = {line.partition(">")[0].partition("<")[0].strip() for line in metadata.get_all("Requires-Dist") or ()}
-    assert needed == {"celery", "click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich"}
+    needed = {re.split(r"[\[<>=; ]", line)[0] for line in metadata.get_all("Requires-Dist") or ()}
+    assert needed == {"celery[redis]", "click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich"}
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
 

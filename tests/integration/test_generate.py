@@ -127,7 +127,7 @@ def test_the_result_tells_where_and_how_long(house: House) -> None:
 
 
 def test_the_record_can_be_read_without_the_sdk(house: House) -> None:
-    """The record is a Redis hash with the contract's fields; `result` is JSON, times are Unix seconds."""
+    """The record is a Redis hash with the documented fields; `result` is JSON, times are Unix seconds."""
     job = house.queue.generate(MODEL, "Why?")
     result = job.result(30)
 

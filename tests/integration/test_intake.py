@@ -23,12 +23,12 @@ def celery(house: House) -> Iterator[Celery]:
 
 
 def send(celery: Celery, house: House, kind: str, job_id: str, **message: Any) -> None:
-    """As the contract's section 5 has it."""
+    """As the README has it."""
     celery.send_task(f"llamaq.{kind}", queue=house.prefix, task_id=job_id, **message)
 
 
 def add(house: House, job_id: str, kind: str, text: str) -> None:
-    """As the contract's section 5 has it, by plain Redis."""
+    """As the README has it, by plain Redis."""
     house.redis.xadd(f"{house.prefix}:inbox", {"id": job_id, "kind": kind, "request": text})
 
 

@@ -49,10 +49,10 @@ def _run(console: Console, keep: bool) -> None:
         ollama = stack.enter_context(ground.ollama(config))
         prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
         exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
-        log = stack.enter_context(ground.worker(config, exports))
+        process, log = stack.enter_context(ground.worker(config, exports))
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
-        tour = Tour(queue, console, ground.await_models(queue, log))
+        tour = Tour(queue, console, ground.await_models(queue, process, log))
         tour.run()
         if keep:
             _keep(console, exports, tour.model)
@@ -69,6 +69,7 @@ def _keep(console: Console, exports: dict[str, str], model: str) -> None:
     for name, value in exports.items():
         console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
     console.print(f'  python3 run.py llamaq generate {model} "Why is the sky blue?"', markup=False, soft_wrap=True)
+    console.print("  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`")
     signal.pause()
 
 

@@ -63,7 +63,7 @@ def ollama(config: Settings) -> Iterator[Part]:
 
 
 @contextmanager
-def worker(config: Settings, settings: dict[str, str]) -> Iterator[IO[str]]:
+def worker(config: Settings, settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
     """A real worker in a process of its own; what it says goes to the file."""
     own = settings if config.states("slots") else {**settings, "LLAMAQ_SLOTS": str(SLOTS)}
     with tempfile.TemporaryFile("w+") as log:
@@ -76,7 +76,7 @@ def worker(config: Settings, settings: dict[str, str]) -> Iterator[IO[str]]:
             start_new_session=True,  # Ctrl-C is for the demo, which then ends the worker in order
         )
         try:
-            yield log
+            yield process, log
         finally:
             process.terminate()
             try:
@@ -86,7 +86,7 @@ def worker(config: Settings, settings: dict[str, str]) -> Iterator[IO[str]]:
                 process.wait()
 
 
-def await_models(queue: JobQueue, log: IO[str]) -> list[ModelStatus]:
+def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[str]) -> list[ModelStatus]:
     """What the worker's host offers, as soon as it is reported.
 
     Raises:
@@ -94,9 +94,11 @@ def await_models(queue: JobQueue, log: IO[str]) -> list[ModelStatus]:
     """
     limit = time.monotonic() + READY_SECONDS
     while not (models := queue.models()):
-        if time.monotonic() > limit:
+        code = process.poll()
+        if code is not None or time.monotonic() > limit:
             log.seek(0)
-            raise NoGround(f"the worker did not report its host; it said:\n{log.read()[-2000:]}")
+            what = "did not report its host" if code is None else f"ended with code {code}"
+            raise NoGround(f"the worker {what}; it said:\n{log.read()[-2000:]}")
         time.sleep(0.05)
     return models
 

@@ -25,7 +25,7 @@ def test_jobs_in_a_pipe(stage: Stage, llamaq: Llamaq) -> None:
 
 
 def test_jobs_as_json(stage: Stage, llamaq: Llamaq) -> None:
-    """`--json` has the contract's field names and Unix seconds; `--state` and `--limit` choose."""
+    """`--json` has the wire's field names and Unix seconds; `--state` and `--limit` choose."""
     jobs = [stage.queue.generate("m", "x") for _ in range(9)]
     stage.take().complete(text="done")
     shell = llamaq("jobs", "--json", "--state", "completed", "--limit", "1")

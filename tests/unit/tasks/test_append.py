@@ -1,5 +1,8 @@
 """append.lua and renew.lua: the hot path, and everything that must not get through it."""
 
+import pytest
+import redis
+
 from tests.unit.tasks.fleet import LEASE_SECONDS, Fleet, answer, error
 
 
@@ -34,6 +37,18 @@ def test_a_flush_sent_twice_is_written_once(fleet: Fleet) -> None:
 
     assert answers == ["OK"] * 6
     assert [event["text"] for event in fleet.log(job.id) if event["type"] == "delta"] == ["1", "2", "3"]
+
+
+def test_a_flush_never_overtakes_the_one_before(fleet: Fleet) -> None:
+    """Of a batch that Redis refused in part, the later flush is refused as well, until the missing one is there."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    with pytest.raises(redis.ResponseError, match="GAP"):
+        fleet.append(claimed, 2, text="2")
+
+    assert [fleet.append(claimed, number, text=str(number)) for number in (1, 2)] == ["OK", "OK"]
+    assert [event.get("text") for event in fleet.log(job.id)[2:]] == ["1", "2"]
 
 
 def test_a_new_attempt_counts_its_flushes_from_the_start(fleet: Fleet) -> None:

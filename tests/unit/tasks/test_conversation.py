@@ -1,13 +1,17 @@
 """Conversations: turns run one after the other, and each is kept exactly once."""
 
 import json
+from functools import partial
 from typing import Any
 
-from llamaq import Job
+import pytest
+
+from llamaq import Job, QueueFull
 from tasks.job import ClaimedJob
 from tasks.outcome import Completed
 from tasks.store import JobStore
 from tests.unit.tasks.fleet import MODEL, Fleet, error
+from worker.embedded.redis import EmbeddedRedis
 
 
 def _turn(fleet: Fleet, said: str, conversation: str = "c", **fields: Any) -> Job[Any]:
@@ -39,6 +43,16 @@ def test_turns_run_in_the_order_of_their_submits(fleet: Fleet) -> None:
     assert _kept(fleet) == ["a", "re: a", "b", "re: b", "c", "re: c"]
     assert fleet.redis.ttl(fleet.keys.conversation("default", "c")) > 900
     assert not [name for name in fleet.names() if name.startswith(":turns")]
+
+
+def test_turns_that_wait_for_their_turn_count_as_waiting(redis_server: EmbeddedRedis, prefix: str) -> None:
+    """LLAMAQ_MAX_QUEUED bounds a conversation too: it is no way around the limit."""
+    fleet = Fleet(redis_server.url, prefix, max_queued=3)
+    with pytest.raises(QueueFull):
+        list(map(partial(_turn, fleet), "abcd"))
+
+    assert len(fleet.queue.jobs()) <= 3
+    fleet.close()
 
 
 def test_other_conversations_and_tenants_do_not_wait(fleet: Fleet) -> None:

@@ -76,4 +76,20 @@ def test_leaving_twice_or_without_a_report_does_no_harm(fleet: Fleet) -> None:
 
     store.leave()
 
-    assert fleet.names() == set()
+    assert fleet.queue.models() == []
+    fleet.silence_host("alpha")
+    store.rescue()
+    assert fleet.names() == {":rescue"}
+
+
+def test_a_model_whose_host_is_away_is_waited_for(fleet: Fleet) -> None:
+    """A host that has just left may come back: beside other hosts that live, its model is not unknown yet."""
+    store = fleet.host("alpha", models=["a:latest"])
+    fleet.host("beta", models=["b:latest"])
+    store.leave()
+
+    job = fleet.queue.generate("a", "x")
+
+    assert job.status().state == "queued"
+    fleet.host("alpha", models=["a:latest"])
+    assert list(fleet.slots("alpha")) == [job.id]

@@ -68,8 +68,9 @@ def test_after_the_times_to_live_only_the_fleet_is_left(fleet: Fleet) -> None:
     for name in fleet.names() - OF_THE_HOST - OF_THE_FLEET:
         fleet.redis.delete(fleet.keys.prefix + name)
 
-    fleet.worker().rescue()
     fleet.worker().leave()
+    fleet.silence_host("alpha")
+    fleet.worker().rescue()
 
     assert ids
     assert fleet.names() == {":ticket", ":service", ":rescue"}

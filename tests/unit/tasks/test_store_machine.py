@@ -3,6 +3,7 @@
 import itertools
 import json
 import uuid
+from collections import Counter
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -32,7 +33,7 @@ class Store(RuleBasedStateMachine):
         super().__init__()
         self.fleet = Fleet(url, f"machine-{uuid.uuid4().hex}", max_attempts=2)
         self.stores = {(host, name): self.fleet.worker(host, name) for host in HOSTS for name in ("w1", "w2")}
-        self.numbers = itertools.count(1)
+        self.flushes: Counter[tuple[str, int]] = Counter()
         for (host, _), store in self.stores.items():
             store.report(SLOTS, MAX_MODELS, "{}", MODELS if host == "alpha" else MODELS[:1])
         self.submitted: list[Job[Any]] = []
@@ -58,7 +59,8 @@ class Store(RuleBasedStateMachine):
 
     @rule(claim=claims, again=st.booleans())
     def append(self, claim: ClaimedJob, again: bool) -> None:
-        number = next(self.numbers)
+        self.flushes[claim.id, claim.attempt] += 1
+        number = self.flushes[claim.id, claim.attempt]
         for _ in range(1 + again):
             self.fleet.append(claim, number, text=f"{claim.attempt}:{number}")
 

@@ -1,4 +1,4 @@
-"""The service's settings: each variable of the contract's table, with its default."""
+"""The service's settings: each variable of the README's table, with its default."""
 
 import os
 import socket
