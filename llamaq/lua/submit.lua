@@ -17,7 +17,8 @@ if idem ~= '' then
   if known and redis.call('EXISTS', record(known)) == 1 then return {'SAME', known} end
 end
 local waiting = depth(model)
-if conversation ~= '' then waiting = waiting + redis.call('LLEN', turns(tenant, conversation)) end
+-- The head of a conversation's turns runs, or waits in the room like any other job; those behind it wait in neither.
+if conversation ~= '' then waiting = waiting + math.max(redis.call('LLEN', turns(tenant, conversation)) - 1, 0) end
 if waiting >= tonumber(ARGV[14]) then return {'FULL', retry_after(model)} end
 if ARGV[15] ~= '1' and redis.call('SCARD', model_hosts(model)) == 0 then
   -- A host that is known and silent just now may come back: only where nobody has the model, waiting is in vain.
