@@ -184,7 +184,7 @@ def _remedy(error: Exception) -> str:
     text = str(error)
     if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
         return f"{text}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL"
-    if "OOM" in text:
+    if "OOM" in text or "used memory" in text:  # hiredis leaves the code out of the text
         return f"it is out of memory ({text}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)"
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
         return f"no answer ({text or type(error).__name__}); is it running there? The address is LLAMAQ_REDIS_URL"

@@ -10,6 +10,7 @@ import click
 
 from llamaq import environment
 from llamaq.cli.screen import Screen
+from llamaq.errors import InvalidRequest
 from llamaq.job import Job
 from llamaq.keys import Keys
 from llamaq.queue import JobQueue
@@ -45,8 +46,8 @@ class Session:
             settings = replace(settings, keys=Keys(self.prefix))
         try:
             return JobQueue(self.url or url, settings=settings)
-        except ValueError as error:
-            raise click.UsageError(f"--redis-url (or LLAMAQ_REDIS_URL): {error}") from error
+        except InvalidRequest as error:
+            raise click.UsageError(f"--redis-url (or LLAMAQ_REDIS_URL): {error.problems[0].message}") from error
 
     def job(self, job_id: str) -> Job[Any]:
         """A job of the queue."""

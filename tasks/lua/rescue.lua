@@ -11,18 +11,16 @@ local rings, most = {}, tonumber(ARGV[4])
 local leader = P .. ':rescue'
 -- After a silence of all workers (Redis was down, or there was none) the living get one lease time to renew before
 -- anything is taken. Those who follow are heard too: else the death of the leader alone would look like one.
-local last = tonumber(redis.call('HGET', leader, 'last') or 0)
-redis.call('HSET', leader, 'last', NOW)
-local before = tonumber(redis.call('HGET', leader, 'grace') or 0)
--- Not again within a lease time of the last grace: where rounds are slow, nothing would ever be taken.
-if NOW - last > 2 and (NOW < before or NOW > before + tonumber(ARGV[5])) then
-  redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5]))
-end
+local state = redis.call('HMGET', leader, 'last', 'slow')
+local slow = NOW - tonumber(state[1] or 0) > 2 and tonumber(state[2] or 0) + 1 or 0
+redis.call('HSET', leader, 'last', NOW, 'slow', slow)
+-- Not for ever: where every round comes late, nothing would be taken. One that comes in time allows it again.
+if slow > 0 and slow <= 3 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
 local holder = redis.call('HGET', leader, 'worker')
 if holder and holder ~= ARGV[2] and tonumber(redis.call('HGET', leader, 'until')) > NOW then return {'FOLLOWED'} end
 
 redis.call('HSET', leader, 'worker', ARGV[2], 'until', NOW + tonumber(ARGV[3]))
-local grace = tonumber(redis.call('HGET', leader, 'grace')) > NOW
+local grace = tonumber(redis.call('HGET', leader, 'grace') or 0) > NOW
 
 local lost, unclaimed, due, expired = 0, 0, 0, 0
 for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, most)) do

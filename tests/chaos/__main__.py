@@ -1,0 +1,41 @@
+"""`python -m tests.chaos --seconds N --seed S`: 0 when every promise was kept, 1 when one was broken."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from llamaq.clock import SYSTEM
+from tests.chaos import report
+from tests.chaos.run import run
+
+
+def main() -> int:
+    """Run, and print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, help="repeats a run's traffic and faults; the timing stays its own")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
+    parser.add_argument("--logs", type=Path, help="a folder to keep the logs of the workers in")
+    arguments = parser.parse_args()
+    seed = int(SYSTEM.random() * 1_000_000) if arguments.seed is None else arguments.seed
+    again = f"python -m tests.chaos --seconds {arguments.seconds:g} --seed {seed}"
+    _say(again)
+    done = run(arguments.seconds, seed, arguments.logs)
+    _say(done.table())
+    for breach in done.verdict.breaches:
+        _say(f"BROKEN: {breach}")
+    if done.verdict.breaches:
+        _say(f"again: {again}")
+        return 1
+    if arguments.write:
+        report.write(done.table(), again)
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

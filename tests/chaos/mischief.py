@@ -1,0 +1,103 @@
+"""Carries the plan out: each fault at its time, and its end when it is over."""
+
+import heapq
+import itertools
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from celery import Celery
+from redis.exceptions import RedisError
+
+from tests.chaos.fleet import HOST_OF_WORKER, HOSTS, Fleet
+from tests.chaos.plan import Step
+
+DOUBLES = 3
+GARBAGE = ["not json", "{}", "[1]", json.dumps({"body": "!!!", "properties": {}})]
+
+
+class Mischief:
+    """One run's faults. What is down already is not hurt again before it is back."""
+
+    def __init__(self, fleet: Fleet, seed: int) -> None:
+        self._fleet = fleet
+        self._chance = random.Random(f"mischief {seed}")
+        self._celery = Celery("somebody", broker=fleet.server.url, set_as_current=False)
+        self._celery.conf.update(task_ignore_result=True, broker_transport_options={"socket_timeout": 5})
+        self._ends: list[tuple[float, int, str, Callable[[], None]]] = []
+        self._number = itertools.count()
+        self._down: set[str] = set()
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Do all of it, and mend what is still broken at the end."""
+        began = time.monotonic()
+        for step in steps:
+            self._wait(began + step.at)
+            self._take(step)
+        while self._ends:
+            self._wait(self._ends[0][0])
+            self._mend()
+        self._celery.close()
+
+    def _wait(self, until: float) -> None:
+        while (left := until - time.monotonic()) > 0:
+            self._mend()
+            due = self._ends[0][0] - time.monotonic() if self._ends else left
+            time.sleep(max(0.0, min(left, due)))
+        self._mend()
+
+    def _mend(self) -> None:
+        while self._ends and self._ends[0][0] <= time.monotonic():
+            _, _, name, end = heapq.heappop(self._ends)
+            end()
+            self._down.discard(name)
+
+    def _until(self, seconds: float, name: str, end: Callable[[], None]) -> None:
+        self._down.add(name)
+        heapq.heappush(self._ends, (time.monotonic() + seconds, next(self._number), name, end))
+
+    def _take(self, step: Step) -> None:
+        worker, host = step.target % len(HOST_OF_WORKER), step.target % len(HOSTS)
+        name = {"kill": f"worker {worker}", "stop": f"worker {worker}", "freeze": f"worker {worker}"}.get(
+            step.what, f"host {host}" if step.what == "host_kill" else "redis"
+        )
+        if name in self._down:
+            return
+        match step.what:
+            case "kill":
+                self._fleet.kill_worker(worker)
+            case "stop":
+                self._fleet.stop_worker(worker)
+            case "freeze":
+                self._until(step.seconds, name, self._fleet.freeze(worker))
+            case "host_kill":
+                self._until(step.seconds, name, self._fleet.kill_host(host))
+            case "redis_kill" | "redis_shut_down":
+                self._until(step.seconds, name, self._fleet.end_redis(step.what.removeprefix("redis_")))
+            case "cut":
+                self._fleet.cut_connections()
+            case "double":
+                self._double()
+            case "garbage":
+                self._garbage()
+        self._fleet.toll.count(step.what)
+
+    def _double(self) -> None:
+        """Ring again for a few jobs, at either host."""
+        try:
+            jobs = self._fleet.redis.zrevrange(self._fleet.keys.jobs(), 0, 20)
+        except RedisError:
+            return  # cut in the very moment; a doorbell less
+        for job_id in self._chance.sample(jobs, min(DOUBLES, len(jobs))):
+            for host in HOSTS:
+                queue = self._fleet.keys.host_queue(host)
+                self._celery.send_task("llamaq.generate", args=[job_id], task_id=job_id, queue=queue)
+
+    def _garbage(self) -> None:
+        """Something bad for a host, for the intake and for the inbox."""
+        bad = self._chance.choice(GARBAGE)
+        for queue in (self._fleet.keys.intake_queue(), self._fleet.keys.host_queue(self._chance.choice(HOSTS))):
+            self._fleet.redis.lpush(queue, bad)
+        self._fleet.redis.xadd(self._fleet.keys.inbox(), {"id": str(uuid.uuid4()), "kind": "generate", "request": bad})

@@ -1,0 +1,108 @@
+"""The figures of a run, as a table; and their place in docs/reliability.md."""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.fleet import LEASE_SECONDS, Toll
+from tests.chaos.traffic import Sent
+from tests.chaos.verdict import Told, Verdict
+
+BOOK = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run."""
+
+    seed: int
+    seconds: float
+    sent: Sent
+    toll: Toll
+    verdict: Verdict
+
+    def table(self) -> str:
+        """All figures, in Markdown."""
+        rows = [f"| {name} | {figure} |" for name, figure in self._figures()]
+        return "\n".join(["| | |", "|---|---|", *rows])
+
+    def _figures(self) -> list[tuple[str, str]]:
+        endings = Counter(job.record.get("state", "") for job in self.verdict.told)
+        counts = self.toll.counts
+        breaches = self.verdict.breaches
+        frozen = sum(window.end - window.begin for window in self.verdict.overlaps)
+        return [
+            ("length, seed", f"{self.seconds:.0f} s, {self.seed}"),
+            ("jobs accepted; submits refused while Redis was away", f"{len(self.sent.accepted)}; {self.sent.refused}"),
+            ("endings", ", ".join(f"{count} {name}" for name, count in sorted(endings.items()))),
+            ("attempts", str(sum(int(job.record.get("attempt", 0)) for job in self.verdict.told))),
+            ("workers killed, frozen, stopped", _counts(counts, "kill", "freeze", "stop")),
+            ("Redis killed, shut down; all connections cut", _counts(counts, "redis_kill", "redis_shut_down", "cut")),
+            ("hosts killed", _counts(counts, "host_kill")),
+            ("rounds of doubled doorbells, of bad messages", _counts(counts, "double", "garbage")),
+            ("readers that followed live", str(len(self.sent.read))),
+            ("jobs lost", str(sum("lost:" in breach for breach in breaches))),
+            ("duplicates seen", str(sum("duplicate:" in breach for breach in breaches))),
+            ("promises broken", str(len(breaches))),
+            (
+                "a host over its slots beside a frozen worker",
+                f"{len(self.verdict.overlaps)} times, {frozen:.1f} s in all",
+            ),
+            (
+                f"kill -9 of a worker until its job goes back, lease {LEASE_SECONDS} s",
+                _spread(self._recovered("retrying")),
+            ),
+            ("the same until its next attempt, with all that wait for a slot", _spread(self._recovered("started"))),
+            ("Redis back to the first word written", _spread(self._resumed())),
+        ]
+
+    def _recovered(self, by: str) -> list[float]:
+        return [seconds for job in self.verdict.told for seconds in _recovered(job, self.toll, by)]
+
+    def _resumed(self) -> list[float]:
+        written = sorted(event["at"] for job in self.verdict.told for event in job.events)
+        firsts = [(moment, next((at for at in written if at >= moment), None)) for _, moment in self.toll.away]
+        return [at - moment for moment, at in firsts if at is not None]
+
+
+def _recovered(job: Told, toll: Toll, by: str) -> list[float]:
+    """Seconds from the death of a worker until a job that it was running was given back, or begun again.
+
+    Those with an outage of Redis in between say nothing about rescue.
+    """
+    found: list[float] = []
+    begun = [event for event in job.events if event["type"] == "started"]
+    for event, following in itertools.pairwise(begun):
+        died = toll.killed.get(int(event["worker"].rsplit(":", 2)[1]))
+        back = [e for e in job.events if e["type"] == "retrying" and e["attempt"] == event["attempt"]]
+        if (
+            died is not None
+            and back
+            and event["at"] <= died <= back[0]["at"]
+            and not toll.was_away(died, back[0]["at"])
+        ):
+            found.append((back[0] if by == "retrying" else following)["at"] - died)
+    return found
+
+
+def _counts(counts: dict[str, int], *names: str) -> str:
+    return ", ".join(str(counts.get(name, 0)) for name in names)
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return "none"
+    ordered = sorted(seconds)
+    p50, p99 = (ordered[math.ceil(len(ordered) * share) - 1] for share in (0.5, 0.99))
+    return f"p50 {p50:.1f} s, p99 {p99:.1f} s, of {len(ordered)}"
+
+
+def write(table: str, command: str) -> None:
+    """Replace the figures in docs/reliability.md."""
+    before, _, rest = BOOK.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    BOOK.write_text(f"{before}{BEGIN}\n`{command}`:\n\n{table}\n{END}{after}")

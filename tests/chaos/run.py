@@ -1,0 +1,50 @@
+"""One run from beginning to end: traffic, faults, quiet, judgement."""
+
+import threading
+import time
+from pathlib import Path
+
+from tests.chaos.fleet import HOSTS, LEASE_SECONDS, Fleet
+from tests.chaos.mischief import Mischief
+from tests.chaos.plan import draw
+from tests.chaos.report import Report
+from tests.chaos.traffic import Producer, Sent, scripts
+from tests.chaos.verdict import TERMINAL, judge, leftovers
+
+PRODUCERS = 4
+QUIET_SECONDS = 180.0
+"""Within which every job must have ended once nothing goes wrong any more."""
+
+
+def run(seconds: float, seed: int, logs: Path | None = None) -> Report:
+    """Let traffic and faults loose for so many seconds, then wait for all jobs to end, and check the promises."""
+    sent, stopping = Sent(), threading.Event()
+    with Fleet(scripts, logs) as fleet:
+        fleet.ready()
+        queues = [fleet.producer() for _ in range(PRODUCERS)]
+        producers = [
+            Producer(queue, f"producer {number} {seed}", sent, stopping) for number, queue in enumerate(queues)
+        ]
+        Mischief(fleet, seed).run(draw(seed, seconds))
+        stopping.set()
+        await_quiet(fleet)
+        for producer in producers:
+            producer.join()
+        for name, host in zip(HOSTS, fleet.hosts, strict=True):
+            fleet.witness.take(name, host, time.monotonic())
+        verdict = judge(fleet, sent)
+        for queue in queues:
+            queue.close()
+        return Report(seed, seconds, sent, fleet.toll, verdict)
+
+
+def await_quiet(fleet: Fleet) -> None:
+    """Wait until all jobs have ended and nothing is left behind; what never comes about, the judgement tells."""
+    limit = time.monotonic() + QUIET_SECONDS
+    settled = 0.0
+    while time.monotonic() < limit and settled < LEASE_SECONDS:
+        ids = fleet.redis.zrange(fleet.keys.jobs(), 0, -1)
+        states = [fleet.redis.hget(fleet.keys.record(job_id), "state") for job_id in ids]
+        quiet = all(state in TERMINAL for state in states) and not leftovers(fleet)
+        settled = settled + 0.5 if quiet else 0.0
+        time.sleep(0.5)

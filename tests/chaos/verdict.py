@@ -1,0 +1,142 @@
+"""The promises, checked when all is quiet: from Redis, from the hosts' own logs, and from what readers got."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.fleet import SLOTS, Fleet
+from tests.chaos.traffic import Sent
+from tests.chaos.witness import Window, crowded
+
+TERMINAL = ("completed", "failed", "cancelled", "expired")
+Log = list[tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A job as Redis keeps it."""
+
+    job_id: str
+    record: dict[str, str]
+    log: Log
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events alone."""
+        return [event for _, event in self.log]
+
+    def breaches(self) -> Iterator[str]:
+        """What is wrong with it."""
+        endings = [event["type"] for event in self.events if event["type"] in TERMINAL]
+        if not endings:
+            yield "lost: it has no terminal event"
+            return
+        if len(endings) > 1:
+            yield f"duplicate: it ended {endings}"
+        if self.events[-1]["type"] != self.record.get("state"):
+            yield f"its last event is {self.events[-1]['type']}, its state {self.record.get('state')}"
+        yield from self._mixed()
+        if self.record.get("state") == "completed":
+            yield from self._untrue()
+
+    def _mixed(self) -> Iterator[str]:
+        running = given_back = 0
+        for event in self.events:
+            if event["type"] == "started":
+                if event["attempt"] <= running or given_back != running:
+                    yield f"duplicate: attempt {event['attempt']} began in attempt {running}"
+                running = event["attempt"]
+            elif event["type"] in ("delta", "progress", "retrying") and event["attempt"] != running:
+                yield f"{event['type']} of attempt {event['attempt']} stands in attempt {running}"
+            given_back = running if event["type"] == "retrying" else given_back
+
+    def _untrue(self) -> Iterator[str]:
+        result = json.loads(self.record["result"])
+        text = "".join(event.get("text", "") for event in self.events if event["attempt"] == result["attempts"])
+        if "value" in result and json.loads(text) != result["value"]:
+            yield f"its events say {text!r}, its value is {result['value']!r}"
+        said = result.get("text", result.get("message", {}).get("content"))
+        if said is not None and said != text:
+            yield f"its events say {text!r}, its result {said!r}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        breaches: promises that were broken; empty is good.
+        told: every job.
+        overlaps: seconds in which a host had more requests than slots because a frozen worker's was still open.
+    """
+
+    breaches: list[str]
+    told: list[Told]
+    overlaps: list[Window]
+
+
+def judge(fleet: Fleet, sent: Sent) -> Verdict:
+    """Check everything."""
+    told = read_all(fleet)
+    breaches = [f"job {job.job_id}: {breach}" for job in told for breach in job.breaches()]
+    known = {job.job_id for job in told}
+    breaches += [f"job {job_id}: lost: there is no record" for job_id in sent.accepted if job_id not in known]
+    breaches += _misread(told, sent)
+    breaches += [f"left behind: {name}" for name in leftovers(fleet)]
+    breaches += [f"in a worker's log: {line}" for line in fleet.broken()]
+    breaches += _conversations(fleet, told)
+    crowds = crowded(fleet.witness.requests, SLOTS)
+    overlaps = [crowd for crowd in crowds if any(crowd.meets(frozen) for frozen in fleet.toll.frozen)]
+    breaches += [f"more than {SLOTS} requests at {crowd}" for crowd in crowds if crowd not in overlaps]
+    return Verdict(breaches, told, overlaps)
+
+
+def read_all(fleet: Fleet) -> list[Told]:
+    """Every job that Redis knows, but for the messages that were set aside."""
+    ids = fleet.redis.zrange(fleet.keys.jobs(), 0, -1)
+    told = [Told(job_id, fleet.redis.hgetall(fleet.keys.record(job_id)), _log(fleet, job_id)) for job_id in ids]
+    return [job for job in told if job.record.get("request")]
+
+
+def leftovers(fleet: Fleet) -> list[str]:
+    """What only running or waiting jobs may have: keys under which something still stands.
+
+    Not `unacked`: there kombu keeps for an hour what a killed worker had just taken from a list.
+    """
+    found = [name for name in ("leases", "delayed", "starts", "blobs") if fleet.redis.exists(f"chaos:{name}")]
+    for pattern in ("chaos:host:*:slots", "chaos:waiting:*", "chaos:turns:*", "chaos.*"):
+        found += fleet.redis.scan_iter(pattern, count=1_000)
+    found += ["chaos"] if fleet.redis.exists("chaos") else []
+    return [name for name in found if not _worker_queue(name)]
+
+
+def _worker_queue(name: str) -> bool:
+    """A worker's own list holds its pulse, and lapses by itself when the worker is dead."""
+    return name.startswith("chaos.worker.")
+
+
+def _log(fleet: Fleet, job_id: str) -> Log:
+    return [(cursor, json.loads(entry["event"])) for cursor, entry in fleet.redis.xrange(fleet.keys.events(job_id))]
+
+
+def _misread(told: Sequence[Told], sent: Sent) -> list[str]:
+    logs = {job.job_id: job.log for job in told}
+    wrong = list(sent.troubled)
+    for job_id, got in sent.read.items():
+        if [(cursor, json.loads(payload)) for cursor, payload in got] != logs.get(job_id):
+            wrong.append(f"job {job_id}: its reader got {len(got)} events, its log has {len(logs.get(job_id, []))}")
+    return wrong
+
+
+def _conversations(fleet: Fleet, told: Sequence[Told]) -> list[str]:
+    """A conversation holds the two messages of each of its completed turns, each once."""
+    turns: dict[str, int] = {}
+    for job in told:
+        if job.record.get("conversation"):
+            name = fleet.keys.conversation(job.record["tenant"], job.record["conversation"])
+            turns[name] = turns.get(name, 0) + (job.record["state"] == "completed")
+    held = {name: fleet.redis.llen(name) for name in turns}
+    return [
+        f"{name} has {held[name]} messages after {turns[name]} turns" for name in turns if held[name] != 2 * turns[name]
+    ]

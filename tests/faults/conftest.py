@@ -1,0 +1,46 @@
+"""A site of a test's own, which it may break, and a calm one that the tests of a process share."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults.site import Site
+from tests.scripted.launcher import ScriptedOllama
+from worker.embedded.redis import EmbeddedRedis
+
+Measure = Callable[[str, float], None]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A Redis, a scripted host with two slots, and a producer of this test's own; no worker yet."""
+    with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def calm_site() -> Iterator[Site]:
+    """Use `calm`, which keeps tests apart."""
+    with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
+        site.start_worker(probe_seconds=0.5)
+        yield site
+
+
+@pytest.fixture
+def calm(calm_site: Site) -> Iterator[Site]:
+    """A site with a worker of two slots, for tests that leave Redis and the worker alive; idle, and left idle."""
+    calm_site.begin()
+    yield calm_site
+    calm_site.tidy()
+    assert calm_site.workers[0].process.poll() is None, calm_site.workers[0].log()
+
+
+@pytest.fixture
+def measure(record_property: Callable[[str, object], None]) -> Measure:
+    """Keeps a figure (seconds) for docs/reliability.md: it stands in the report of `--junitxml`, and is not judged."""
+
+    def keep(name: str, seconds: float) -> None:
+        record_property(name, round(seconds, 3))
+        print(f"measured: {name} {seconds:.3f} s")  # noqa: T201 - as above
+
+    return keep

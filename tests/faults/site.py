@@ -1,0 +1,104 @@
+"""Everything that one test may break: a Redis, a host, workers and a producer, each of its own."""
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from llamaq import Job, JobQueue
+from llamaq.events import Started
+from tests.integration.house import House, fresh_name, until
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+LEASE_SECONDS = 3
+HOST = "the-host"
+LOG_CHARS = 6_000
+"""Of each worker's log, told when a test fails."""
+
+
+class Site(House):
+    """A house whose Redis and workers may be hurt.
+
+    Attributes:
+        server: the Redis.
+        workers: all that were started, dead ones too.
+    """
+
+    def __init__(self, server: EmbeddedRedis, ollama: ScriptedOllama) -> None:
+        self._stack = ExitStack()
+        prefix = f"test-{fresh_name()[:12]}"
+        queue = self._stack.enter_context(JobQueue(server.url, prefix=prefix))
+        super().__init__(server.url, prefix, queue, ollama)
+        self.server = server
+        self.workers: list[WorkerProcess] = []
+
+    def start_workers(self, number: int, command: list[str] | None = None, **settings: object) -> list[WorkerProcess]:
+        """Start so many workers on the host, quick to see a lost lease, and wait until the fleet knows them."""
+        given = {"prefix": self.prefix, "slots": 2, "host": HOST, "lease_seconds": LEASE_SECONDS, **settings}
+        address = {"redis_url": self.url, "ollama_url": self.ollama.url, "command": command, **given}
+        started = [self._stack.enter_context(WorkerProcess(**address)).start() for _ in range(number)]  # type: ignore[arg-type]  # settings are of any type
+        self.workers += started
+        for worker in started:
+            self._ready(worker, str(given["host"]))
+        return started
+
+    def start_worker(self, command: list[str] | None = None, **settings: object) -> WorkerProcess:
+        """Start one."""
+        (worker,) = self.start_workers(1, command, **settings)
+        return worker
+
+    def listens(self, worker: WorkerProcess) -> bool:
+        """Whether a worker waits for a message of the broker right now, over a connection of its own."""
+        ports = {connection.laddr.port for connection in psutil.Process(worker.process.pid).net_connections("tcp")}
+        clients = self.redis.client_list()
+        return any(client["cmd"] == "brpop" and int(client["addr"].rpartition(":")[2]) in ports for client in clients)
+
+    def worker_of(self, started: Started) -> WorkerProcess:
+        """The worker that began an attempt."""
+        return next(worker for worker in self.workers if _pid(started.worker) == worker.process.pid)
+
+    def withdrawn(self, worker: WorkerProcess, host: str = HOST) -> bool:
+        """Whether the fleet no longer counts on a worker."""
+        return not self._reported(worker, host)
+
+    def close(self) -> None:
+        """End all that was started; pytest shows the workers' words where a test failed."""
+        for worker in self.workers:
+            print(f"--- worker {worker.process.pid}\n{worker.log()[-LOG_CHARS:]}")  # noqa: T201 - as above
+        self._stack.close()
+        super().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ready(self, worker: WorkerProcess, host: str) -> None:
+        def ready() -> bool:
+            assert worker.process.poll() is None, f"the worker ended:\n{worker.log()}"
+            return self._reported(worker, host)
+
+        until(ready)
+
+    def _reported(self, worker: WorkerProcess, host: str) -> bool:
+        names = self.redis.zrange(f"{self.prefix}:host:{host}:workers", 0, -1)
+        return any(_pid(name) == worker.process.pid for name in names)
+
+
+def _pid(worker: str) -> int:
+    """The process id in a worker's name, `<machine>:<pid>:<random>`."""
+    return int(worker.rsplit(":", 2)[1])
+
+
+def started_by(job: Job[Any], attempt: int = 1) -> Started:
+    """Wait for the beginning of an attempt."""
+    for event in job.events():
+        if isinstance(event, Started) and event.attempt == attempt:
+            return event
+    raise AssertionError(f"the job ended before attempt {attempt}")

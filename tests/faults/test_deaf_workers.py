@@ -1,0 +1,60 @@
+"""A worker that is there and no longer consumes: it says so, and ends so that another can begin."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.conftest import MODEL
+from tests.faults.conftest import Measure
+from tests.faults.proxy import DeafeningProxy
+from tests.faults.site import Site
+from tests.faults.whole import assert_completed
+from tests.integration.house import until
+from tests.worker_process import CHECKOUT
+from worker import pulse
+
+QUICK = """
+import sys
+from worker import pulse
+pulse.BEAT_SECONDS, pulse.DEAF_SECONDS = 0.5, 4.0
+from worker.__main__ import main
+sys.exit(main([]))
+"""
+"""The worker, with a patience that fits a test."""
+
+
+def alive(file: Path) -> int:
+    """The exit code of the command that a supervisor asks."""
+    environment = {**os.environ, "LLAMAQ_LIVENESS_FILE": str(file)}
+    return subprocess.run(
+        [sys.executable, "-m", "worker", "alive"], cwd=CHECKOUT, env=environment, check=False
+    ).returncode
+
+
+def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure) -> None:
+    """Redis answers, its messages do not come: its liveness file ages, it exits with 1, its successor runs the job."""
+    file = tmp_path / "alive"
+    with DeafeningProxy(site.server.port) as proxy:
+        deaf = site.start_worker(
+            [sys.executable, "-c", QUICK], redis_url=proxy.url, liveness_file=str(file), drain_seconds=1
+        )
+        until(file.exists)
+        assert alive(file) == 0
+        assert_completed(site.queue.generate(MODEL, "before"), attempt=1)
+
+        proxy.deafen()
+        began = time.monotonic()
+        job = site.queue.generate(MODEL, "unheard")
+        last = file.stat().st_mtime
+        assert deaf.wait() == 1
+        measure("a deaf worker ends, patience 4 s", time.monotonic() - began)
+
+    assert "no longer hears its messages" in deaf.log()
+    assert file.stat().st_mtime - last < pulse.BEAT_SECONDS
+    old = file.stat().st_mtime - pulse.STALE_SECONDS
+    os.utime(file, (old, old))
+    assert alive(file) == 1
+    site.start_worker()
+    assert_completed(job, attempt=1)

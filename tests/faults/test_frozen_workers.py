@@ -1,0 +1,72 @@
+"""A worker is frozen, not dead: what it says when it goes on comes too late."""
+
+import signal
+import time
+
+from llamaq.events import Cancelled, Delta
+from tests.conftest import MODEL
+from tests.faults.conftest import Measure
+from tests.faults.site import Site, started_by
+from tests.faults.whole import assert_completed, assert_ended_once
+from tests.integration.house import read_until, until
+
+
+def test_a_worker_frozen_past_its_lease(site: Site) -> None:
+    """Its job runs elsewhere; when it goes on, it is refused, and none of its words stand behind the new beginning."""
+    site.start_workers(2)
+    early = site.hold(tokens=["one ", "two ", "three ", "four"], hold_after=2)
+    late = site.hold(tokens=["the ", "whole"], hold_after=1)
+    job = site.queue.generate(MODEL, "Why?")
+    read_until(job, Delta)
+    frozen = site.worker_of(started_by(job))
+    frozen.signal(signal.SIGSTOP)
+    site.ollama.release(early)
+
+    started_by(job, 2)
+    site.wait_held(late)
+    frozen.signal(signal.SIGCONT)
+    until(lambda: "attempt ended" in frozen.log())
+    site.ollama.release(late)
+
+    assert_completed(job, attempt=2, text="the whole")
+    until(lambda: site.slots_held() == 0)
+
+
+def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> None:
+    """It is `cancelled` when the call returns; its slot comes back with its lease, and late words are refused."""
+    frozen, _ = site.start_workers(2, slots=1)
+    gate = site.hold(tokens=["one ", "two"], hold_after=1)
+    job = site.queue.generate(MODEL, "Why?")
+    read_until(job, Delta)
+    frozen = site.worker_of(started_by(job))
+    frozen.signal(signal.SIGSTOP)
+
+    began = time.monotonic()
+    assert job.cancel()
+    measure("cancelling a job of a frozen worker", time.monotonic() - began)
+    assert job.status().state == "cancelled"
+    assert isinstance(list(job.events())[-1], Cancelled)
+
+    assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
+    frozen.signal(signal.SIGCONT)
+    site.ollama.release(gate)
+    until(lambda: "attempt ended" in frozen.log())
+    assert_ended_once(list(job.events()))
+
+
+def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
+    """It ends at once too, and is not run again by anybody."""
+    worker = site.start_worker(slots=1)
+    site.hold(tokens=["one ", "two"], hold_after=1)
+    job = site.queue.generate(MODEL, "Why?")
+    read_until(job, Delta)
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+
+    assert job.cancel()
+
+    assert isinstance(list(job.events())[-1], Cancelled)
+    site.start_worker(slots=1)
+    assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
+    assert_ended_once(list(job.events()))
+    assert len(site.asked()) == 2

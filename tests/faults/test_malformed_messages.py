@@ -1,0 +1,55 @@
+"""Messages that nobody can run are set aside; the worker that meets them goes on."""
+
+import pytest
+
+from llamaq import JobFailed
+from tests.conftest import MODEL
+from tests.faults.malformed import in_the_broker, in_the_inbox
+from tests.faults.site import HOST, Site
+from tests.faults.whole import assert_completed
+from tests.integration.house import until
+
+
+def set_aside(site: Site) -> int:
+    """Messages in the dead-letter stream."""
+    return int(site.redis.xlen(site.keys.dead()))
+
+
+def assert_others_run(site: Site) -> None:
+    """A job behind the bad message completes."""
+    assert_completed(site.queue.generate(MODEL, "behind it"), attempt=1)
+
+
+@pytest.mark.parametrize("where", ["intake", "host"])
+@pytest.mark.parametrize("fault", in_the_broker())
+def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
+    """Whatever is wrong with it: it is in the dead-letter stream, with the reason, and nothing of it stays behind."""
+    queue = calm.keys.intake_queue() if where == "intake" else calm.keys.host_queue(HOST)
+    before = set_aside(calm)
+
+    calm.redis.lpush(queue, in_the_broker()[fault])
+
+    until(lambda: set_aside(calm) == before + 1)
+    ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
+    assert letter["source"] == "celery"
+    assert letter["reason"]
+    assert_others_run(calm)
+    until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen("unacked"))
+
+
+@pytest.mark.parametrize("fault", in_the_inbox())
+def test_in_the_inbox(calm: Site, fault: str) -> None:
+    """The same, and where the id can be read a reader of the job learns that it failed."""
+    before = set_aside(calm)
+
+    calm.redis.xadd(calm.keys.inbox(), in_the_inbox()[fault])
+
+    until(lambda: set_aside(calm) == before + 1)
+    ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
+    assert letter["source"] == "inbox"
+    assert_others_run(calm)
+    until(lambda: calm.redis.xlen(calm.keys.inbox()) == 0)
+    if letter["id"]:
+        with pytest.raises(JobFailed) as caught:
+            calm.queue.job(letter["id"]).result(60)
+        assert caught.value.code == ("model_not_found" if "nobody has" in fault else "invalid_request")

@@ -1,0 +1,79 @@
+"""Ollama answers badly: the class of the failure is the table's, and a second try follows where it can help."""
+
+from typing import Any
+
+import pytest
+
+from llamaq import JobFailed
+from tests.conftest import MODEL
+from tests.faults.site import Site
+from tests.faults.whole import assert_completed
+from tests.integration.house import last_text, retried
+
+BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}
+REQUESTS_PER_ATTEMPT = 3
+"""The API client asks twice again by itself where nothing had come yet."""
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "error line": ({"tokens": ["a", "b"], "fault": "error"}, "ollama_error"),
+    "end without done": ({"tokens": ["a", "b"], "fault": "end"}, "ollama_error"),
+    "cut inside a character": ({"tokens": ["a", "b"], "fault": "utf8"}, "ollama_error"),
+    "cut": ({"tokens": ["a", "b"], "fault": "cut"}, "ollama_error"),
+    "reset": ({"tokens": ["a", "b"], "fault": "reset", "rate": 50}, "ollama_error"),
+    "the runner died before the first token": ({"fault": "error", "fault_after": 0}, "ollama_error"),
+    "gateway timeout": ({"status": 504, "times": REQUESTS_PER_ATTEMPT}, "ollama_unavailable"),
+    "busy": ({**BUSY, "times": REQUESTS_PER_ATTEMPT}, "ollama_unavailable"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_fault_that_passes_is_recovered_from(calm: Site, fault: str) -> None:
+    """`retrying` with the table's code, then attempt 2 completes; of the broken answer nothing is left in the text."""
+    script, code = BROKEN[fault]
+    calm.ollama.script(**script)
+    calm.ollama.script(tokens=["the ", "whole"])
+
+    events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=2, text="the whole")
+
+    assert retried(events) == [code]
+
+
+def test_busy_for_two_attempts_and_more(calm: Site) -> None:
+    """503 goes on through two attempts and into the third, which is then served."""
+    calm.ollama.script(**BUSY, times=2 * REQUESTS_PER_ATTEMPT + 1)
+    calm.ollama.script(tokens=["at ", "last"])
+
+    events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=3, text="at last")
+
+    assert retried(events) == ["ollama_unavailable"] * 2
+
+
+def test_a_garbage_line(calm: Site) -> None:
+    """What answers is no Ollama, or its proxy speaks: the job fails with `ollama_error`, and is not tried again."""
+    calm.ollama.script(tokens=["a", "b"], fault="garbage")
+
+    job = calm.queue.generate(MODEL, "Why?")
+
+    with pytest.raises(JobFailed) as caught:
+        job.result(60)
+    assert (caught.value.code, caught.value.error.retryable) == ("ollama_error", False)
+    assert last_text(list(job.events())) == "ab"
+    assert len(calm.asked()) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "clock"),
+    [({}, "first_token_within"), ({"tokens": ["a", "b"], "hold_after": 1}, "stall_after")],
+    ids=["before the headers", "in the middle"],
+)
+def test_hanging(calm: Site, script: dict[str, Any], clock: str) -> None:
+    """Silence ends by its clock; to begin again would throw a load away, so there is no second try."""
+    calm.hold(**script)
+
+    job = calm.queue.generate(MODEL, "Why?", first_token_within=0.5, stall_after=0.5)
+
+    with pytest.raises(JobFailed) as caught:
+        job.result(60)
+    assert (caught.value.code, caught.value.error.clock) == ("timed_out", clock)
+    assert job.status().attempt == 1
+    calm.wait_hung_up()

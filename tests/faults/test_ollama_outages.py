@@ -1,0 +1,43 @@
+"""Ollama goes away and comes back."""
+
+from llamaq.events import Delta, Retrying
+from tests.conftest import MODEL
+from tests.faults.site import Site
+from tests.faults.whole import assert_completed
+from tests.integration.house import read_until, retried, until
+
+
+def test_killed_in_the_middle_and_started_again(site: Site) -> None:
+    """What it was saying is begun again once it is back; what waited for it runs."""
+    site.start_worker(probe_seconds=0.5)
+    site.hold(tokens=["half ", "an ", "answer"], hold_after=2, times=2)
+    jobs = [site.queue.generate(MODEL, f"job {number}") for number in range(4)]
+    for job in jobs[:2]:
+        read_until(job, Delta)
+
+    site.ollama.kill()
+    for job in jobs[:2]:
+        read_until(job, Retrying)
+    site.ollama.restart()
+
+    for job in jobs[:2]:
+        events = assert_completed(job, attempt=job.result(60).attempts, text="Hello from the script.")
+        assert retried(events)[0] == "ollama_error"
+    for job in jobs[2:]:
+        job.result(60)
+
+
+def test_refusing_connections(site: Site) -> None:
+    """A job that was given to a host just gone is `retrying` with `ollama_unavailable`, and waits for its return."""
+    site.start_worker()
+    site.ollama.kill()
+    job = site.queue.generate(MODEL, "Why?")
+    read_until(job, Retrying)
+    until(lambda: not site.queue.models())
+    late = site.queue.generate(MODEL, "late", wait_for_model=True)
+
+    site.ollama.restart()
+
+    events = assert_completed(job, attempt=2)
+    assert retried(events) == ["ollama_unavailable"]
+    assert_completed(late, attempt=1)

@@ -1,0 +1,63 @@
+"""Every connection to Redis is cut, again and again: nobody runs anything twice."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from llamaq import Event
+from llamaq.doorbell import Doorbell
+from llamaq.events import Delta
+from llamaq.rings import Ring
+from tests.conftest import MODEL
+from tests.faults.site import Site
+from tests.faults.whole import assert_completed
+from tests.integration.house import read_until
+
+CUTS = 4
+RINGERS = 4
+
+
+def cut_all_connections(site: Site) -> None:
+    """As `CLIENT KILL` does: clients, and those that listen to channels."""
+    for kind in ("normal", "pubsub"):
+        site.redis.client_kill_filter(_type=kind, skipme=True)
+
+
+def test_all_connections_cut_in_the_middle(site: Site) -> None:
+    """Two jobs stream meanwhile: each was asked of Ollama once, ends in attempt 1, and its reader missed nothing."""
+    site.start_worker()
+    site.ollama.script(count=60, rate=20, times=2)
+    jobs = [site.queue.generate(MODEL, f"long {number}") for number in range(2)]
+    with ThreadPoolExecutor(2) as readers:
+        read = [readers.submit(list[Event], job.events()) for job in jobs]
+        for job in jobs:
+            read_until(job, Delta)
+        for _ in range(CUTS):
+            cut_all_connections(site)
+            time.sleep(0.5)  # into the stream, and into the connecting again
+
+        for job, reading in zip(jobs, read, strict=True):
+            assert reading.result(60) == assert_completed(job, attempt=1, text=" token" * 60)
+    assert sorted(body["prompt"] for body in site.asked()) == ["long 0", "long 1"]
+    assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
+
+
+def test_ringing_while_connections_are_cut(site: Site) -> None:
+    """A doorbell that cannot be sent raises nothing, whatever kombu stumbles over: rescue rings again."""
+    bell, over = Doorbell(site.url, site.keys), threading.Event()
+
+    def ring() -> int:
+        rung = 0
+        while not over.is_set():
+            bell.ring([Ring("nobody", "generate", "nowhere")])
+            rung += 1
+        return rung
+
+    with ThreadPoolExecutor(RINGERS) as ringers:
+        ringing = [ringers.submit(ring) for _ in range(RINGERS)]
+        for _ in range(40):
+            time.sleep(0.05)
+            cut_all_connections(site)
+        over.set()
+        assert all(rung.result(60) for rung in ringing)
+    bell.close()

@@ -1,0 +1,95 @@
+"""Redis goes away and comes back: nothing accepted is lost, and what was running goes on in the same attempt.
+
+The lengths of the outages come from LLAMAQ_TEST_OUTAGES (seconds, with commas): `LLAMAQ_TEST_OUTAGES=70 pytest
+tests/faults/test_redis_outages.py` tries one that is too long for every run.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from llamaq import BrokerUnavailable, Event
+from llamaq.events import Completed, Delta
+from tests.conftest import MODEL
+from tests.faults.conftest import Measure
+from tests.faults.site import LEASE_SECONDS, Site, started_by
+from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
+from tests.integration.house import read_until, until
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import ScriptedModel
+
+OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,10").split(",")]
+SURE_SECONDS = 30
+"""Up to here, jobs that were running complete in their first attempt."""
+TOKENS_PER_SECOND = 20
+OTHER = "idle:latest"
+
+
+@pytest.fixture
+def idle_host() -> Iterator[ScriptedOllama]:
+    """A host with a model that no other has."""
+    with ScriptedOllama.start(models=[ScriptedModel(OTHER)]) as host:
+        yield host
+
+
+@pytest.mark.timeout(120 + int(2 * max(OUTAGES)))
+@pytest.mark.parametrize("how", ["shut_down", "kill"])
+@pytest.mark.parametrize("seconds", OUTAGES)
+def test_an_outage(site: Site, idle_host: ScriptedOllama, how: str, seconds: float, measure: Measure) -> None:
+    """Jobs that speak through it, jobs that wait, an idle worker: every job completes, and a reader sees all of it."""
+    site.start_worker()
+    site.start_worker(host="idle-host", ollama_url=idle_host.url)
+    count = int(TOKENS_PER_SECOND * (seconds + 4))
+    site.ollama.script(count=count, rate=TOKENS_PER_SECOND, times=2)
+    running = [site.queue.generate(MODEL, "running") for _ in range(2)]
+    for job in running:
+        read_until(job, Delta, 3)
+    waiting = site.queue.submit_many({"kind": "generate", "model": MODEL, "prompt": "waiting"} for _ in range(5))
+
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(lambda: list(running[0].events()))
+        getattr(site.server, how)()
+        with pytest.raises(BrokerUnavailable):
+            site.queue.generate(MODEL, "refused")
+        time.sleep(seconds)
+        site.server.restart()
+        back = time.time()
+        fresh = site.queue.generate(OTHER, "for the idle one", wait_for_model=True)
+
+        measure(f"{how}, {seconds:g} s: an idle worker starts a job", started_by(fresh).at.timestamp() - back)
+        for job in running:
+            events = assert_completed(job, attempt=1 if seconds <= SURE_SECONDS else job.status().attempt)
+            measure(f"{how}, {seconds:g} s: a running job is written again", _written_after(events, back) - back)
+        assert read.result(60) == list(running[0].events())
+    assert_completed(fresh, attempt=1)
+    for job in waiting:
+        events = list(job.events())
+        assert_ended_once(events)
+        assert_not_mixed(events)
+        assert isinstance(events[-1], Completed)
+    until(lambda: site.slots_held() == 0)
+
+
+def test_one_outage_after_another(site: Site) -> None:
+    """Each is longer than a lease has left, and the second begins while the living still renew: attempt 1 goes on."""
+    site.start_worker()
+    site.ollama.script(count=17 * TOKENS_PER_SECOND, rate=TOKENS_PER_SECOND)
+    job = site.queue.generate(MODEL, "running")
+    read_until(job, Delta, 3)
+
+    for seconds in (LEASE_SECONDS, LEASE_SECONDS + 0.5, LEASE_SECONDS + 0.5):
+        site.server.kill()
+        time.sleep(seconds)
+        site.server.restart()
+        last = site.log(job.id)[-1][0]
+        until(lambda last=last: site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
+        time.sleep(1)  # a round of rescue
+
+    assert_completed(job, attempt=1, text=" token" * 17 * TOKENS_PER_SECOND)
+
+
+def _written_after(events: list[Event], moment: float) -> float:
+    return next(event.at.timestamp() for event in events if event.at.timestamp() >= moment - 0.001)
