@@ -74,15 +74,6 @@ def test_a_seed_repeats_itself(ollama: EmbeddedOllama) -> None:
     assert len(texts) == 1
 
 
-def test_a_model_nobody_waits_for_is_not_kept(ollama: EmbeddedOllama, wire: type[Any]) -> None:
-    """A client that leaves while the model loads leaves nothing in memory, and the next one loads it again."""
-    _ask(ollama.url, "/api/generate", prompt="", keep_alive=0)
-    with wire(ollama.url, prompt="x"):
-        pass
-    assert _ask(ollama.url, "/api/ps") == {"models": []}
-    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 1})["load_duration"] > 0
-
-
 def test_two_slots_decode_together(wire: type[Any]) -> None:
     """With two slots a second request gets tokens while the first is still being answered."""
     with (
