@@ -18,7 +18,7 @@ from llamaq.results import AnyResult
 from llamaq.status import JobStatus
 
 if TYPE_CHECKING:
-    from llamaq.aio import AsyncJobQueue
+    from llamaq.aio_producer import AsyncProducer
 
 R = TypeVar("R", bound=AnyResult)
 
@@ -30,7 +30,7 @@ class AsyncJob(Generic[R]):
         id: the job's id, which is Celery's task id too.
     """
 
-    def __init__(self, queue: "AsyncJobQueue", job_id: str) -> None:
+    def __init__(self, queue: "AsyncProducer", job_id: str) -> None:
         self._queue = queue
         self.id = job_id
 

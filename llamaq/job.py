@@ -9,7 +9,7 @@ from llamaq.results import AnyResult
 from llamaq.status import JobStatus
 
 if TYPE_CHECKING:
-    from llamaq.queue import JobQueue
+    from llamaq.producer import Producer
 
 R = TypeVar("R", bound=AnyResult)
 
@@ -21,7 +21,7 @@ class Job(Generic[R]):
         id: the job's id, which is Celery's task id too.
     """
 
-    def __init__(self, queue: "JobQueue", job_id: str) -> None:
+    def __init__(self, queue: "Producer", job_id: str) -> None:
         self._queue = queue
         self.id = job_id
 

@@ -1,77 +1,27 @@
 """The producer's client, blocking. `llamaq.aio` has the same verbs, awaited."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any, Self, TypeVar, Unpack
+from collections.abc import Sequence
+from typing import Any, TypeVar, Unpack
 
-from llamaq import environment, fleet, scripts, status, submission
-from llamaq.clock import SYSTEM, Clock
-from llamaq.connection import Call, connect, run, run_many, translated
+from llamaq.connection import run_many, translated
 from llamaq.dead import DeadLetter, letters, once_more
-from llamaq.doorbell import Doorbell
-from llamaq.errors import JobNotFound, LlamaqError, UnknownModel
+from llamaq.errors import JobNotFound
 from llamaq.fields import ChatFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
-from llamaq.images import Image, ImageSource
+from llamaq.images import ImageSource
 from llamaq.job import Job
-from llamaq.keys import Keys
-from llamaq.limits import Limits
-from llamaq.models import ModelStatus, near_matches
-from llamaq.reader import Reader
-from llamaq.requests import AnyRequest
+from llamaq.producer import Producer, raised, read_status
 from llamaq.results import AnyResult, ChatResult, EmbeddingResult, ExtractionResult, TextResult
-from llamaq.rings import Ring, rings
 from llamaq.status import JobStatus
-from llamaq.submission import ImageGone, Settings, Submission
-from llamaq.verbs import Verbs
-from llamaq.wire import members
 
 R = TypeVar("R", bound=AnyResult)
-UPLOAD_SECONDS = 3600
-"""How long a stored image waits for its job."""
-BATCH = 200
-"""Jobs in one round trip of `submit_many`."""
 
 
-class JobQueue:
+class JobQueue(Producer):
     """Enqueues jobs, and attaches to them. Thread-safe; make one for a process and keep it.
 
     Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
     `InvalidRequest`, `UnknownModel`) when the job was not queued; once it returns, the job is.
     """
-
-    def __init__(
-        self,
-        url: str = environment.DEFAULT_URL,
-        *,
-        prefix: str = "llamaq",
-        limits: Limits | None = None,
-        settings: Settings | None = None,
-        clock: Clock = SYSTEM,
-        doorbell: Doorbell | None = None,
-    ) -> None:
-        """Make a client.
-
-        Args:
-            url: of Redis; `rediss://` for TLS.
-            prefix: first part of every key, as the workers have it (`LLAMAQ_PREFIX`).
-            limits: what one request may bring.
-            settings: all of a producer's settings, in place of `prefix` and `limits`.
-            clock: where time and ids come from.
-            doorbell: how workers are told of a placed job, where a Celery application is at hand already.
-        """
-        self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
-        self.url = url
-        self._keys = self.settings.keys
-        self._redis = connect(url)
-        self._doorbell = doorbell or Doorbell(url, self._keys)
-        self._verbs = Verbs(self.settings.limits, clock.uuid)
-        self._reader = Reader(self._redis, url, self._keys, clock)
-
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """A client with the settings of the environment (`LLAMAQ_REDIS_URL` and the others)."""
-        url, settings = environment.read(environ)
-        return cls(url, settings=settings)
 
     def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> Job[TextResult]:
         """Complete a prompt."""
@@ -107,32 +57,6 @@ class JobQueue:
     def embed(self, model: str, input: str | list[str], **fields: Unpack[CommonFields]) -> Job[EmbeddingResult]:  # noqa: A002 - Ollama's name
         """Vectors for one text or a list of them."""
         return self._submit(self._verbs.ask("embedding", {"model": model, "input": input, **fields}))
-
-    def submit(self, request: AnyRequest | Mapping[str, Any], *, job_id: str | None = None) -> Job[Any]:
-        """Enqueue a request model, or a dict that names its `kind`.
-
-        Args:
-            request: what to do.
-            job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
-        """
-        return self._submit(self._verbs.item(request, job_id))
-
-    def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
-        """Enqueue many in few round trips; the jobs come in the order of the requests.
-
-        All are checked first: when one is invalid, none is queued. When the queue is full, or Redis fails, on the way,
-        the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
-        `idempotency_key` to send them all again.
-        """
-        pending = iter([self._verbs.item(request) for request in requests])
-        jobs: list[Job[Any]] = []
-        while batch := list(islice(pending, BATCH)):
-            jobs += self._submit_batch(batch)
-        return jobs
-
-    def job(self, job_id: str) -> Job[Any]:
-        """Attach to a job that this or another process enqueued."""
-        return Job(self, job_id)
 
     def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first."""
@@ -174,112 +98,3 @@ class JobQueue:
         """Delete what was set aside; False when it was gone already."""
         with translated(self.url):
             return bool(self._redis.xdel(self._keys.dead(), letter.id))
-
-    def models(self) -> list[ModelStatus]:
-        """What the fleet offers: one entry for each model and host, as the workers last reported."""
-        with translated(self.url):
-            hosts = fleet.live_hosts(self._redis.time(), self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True))
-            return [model for host in hosts for model in self._models_of(host)]
-
-    def close(self) -> None:
-        """Close the connections. Jobs go on."""
-        self._redis.close()
-        self._doorbell.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # --- from a submission to a job
-
-    def _submit(self, one: Submission) -> Job[Any]:
-        with translated(self.url):
-            self._upload(one.images)
-            try:
-                job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
-            except ImageGone:
-                self._upload(one.images)
-                job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
-        self._doorbell.ring(placed)
-        return Job(self, job_id)
-
-    def _submit_batch(self, batch: Sequence[Submission]) -> list[Job[Any]]:
-        with translated(self.url):
-            self._upload([image for one in batch for image in one.images])
-            answers = run_many(self._redis, [submission.call(one, self.settings) for one in batch])
-        jobs: list[Job[Any]] = []
-        placed: list[Ring] = []
-        failure: Exception | None = None
-        for one, answer in zip(batch, answers, strict=True):
-            try:
-                job_id, more = self._read_of_many(one, answer)
-            except LlamaqError as error:
-                failure = failure or error
-            else:
-                jobs.append(Job(self, job_id))
-                placed += more
-        self._doorbell.ring(placed)
-        if failure is not None:
-            raise failure
-        return jobs
-
-    def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
-        try:
-            with translated(self.url):
-                return self._read(one, raised(answer))
-        except ImageGone:
-            return self._submit(one).id, []
-
-    def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
-        try:
-            return submission.read(one, answer)
-        except UnknownModel as error:
-            raise UnknownModel(error.model, near_matches(error.model, [m.model for m in self.models()])) from None
-
-    def _upload(self, images: Sequence[Image]) -> None:
-        for image in images:
-            key = self._keys.blob(image.sha256)
-            if not self._redis.exists(key):
-                self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
-
-    # --- one job
-
-    def _cancel(self, job_id: str, reason: str) -> bool:
-        with translated(self.url):
-            call = Call(scripts.load("cancel"), [self._keys.prefix, job_id, members(reason=reason), reason])
-            answer = run(self._redis, call)
-        if answer[0] == "MISSING":
-            raise JobNotFound(job_id)
-        if answer[0] == "OK":
-            self._doorbell.ring(rings(answer[1]))
-        return bool(answer[0] == "OK" or answer[1] == "cancelled")
-
-    def _status(self, job_id: str) -> JobStatus:
-        with translated(self.url):
-            answer = run(self._redis, self._status_call(job_id))
-        if not answer:
-            raise JobNotFound(job_id)
-        return read_status(job_id, answer)
-
-    def _status_call(self, job_id: str) -> Call:
-        return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])
-
-    def _models_of(self, host: str) -> list[ModelStatus]:
-        fields = self._redis.hmget(self._keys.host(host), fleet.HOST_FIELDS)
-        return fleet.models(host, fields, self._redis.hvals(self._keys.slots(host)))
-
-
-def read_status(job_id: str, answer: list[Any]) -> JobStatus:
-    """The typed status out of the answer of `status.lua`."""
-    position, eta, values = answer
-    ahead = None if position == "" else int(position)
-    return status.read(job_id, values, ahead, float(eta) if eta else None)
-
-
-def raised(answer: Any) -> Any:
-    """The answer of one script of many, unless it is an error."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
