@@ -1,5 +1,6 @@
 """rescue.lua: whatever lost its owner goes back or ends; one worker leads."""
 
+from tasks.store import Rescued
 from tests.unit.tasks.fleet import Fleet, answer, error
 
 
@@ -109,6 +110,29 @@ def test_the_time_of_grace_ends(fleet: Fleet) -> None:
     fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "grace", 1)
 
     assert store.rescue() == (1, 0, 0, 0)
+
+
+def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> None:
+    """Rounds that are always too far apart extend the grace three times; the fourth takes what lapsed.
+
+    A round in time allows it again.
+    """
+    store, leader = fleet.host(), f"{fleet.keys.prefix}:rescue"
+    job, _ = fleet.running(store)
+    fleet.lapse(job.id)
+
+    def late() -> Rescued | None:
+        """A round long after the one before, when the grace that it gave is over."""
+        fleet.redis.hset(leader, mapping={"last": 1, "grace": 1})
+        return store.rescue()
+
+    assert [late(), late(), late(), late()] == [(0, 0, 0, 0)] * 3 + [(1, 0, 0, 0)]
+
+    store.rescue()
+    again = fleet.claim(store, job)
+    fleet.lapse(job.id)
+    assert late() == (0, 0, 0, 0)
+    assert fleet.renew(again) == "OK"
 
 
 def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
