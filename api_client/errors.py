@@ -47,9 +47,17 @@ class OllamaError(Exception):
 
 
 class OllamaConnectionError(OllamaError):
-    """The host could not be reached, or closed the connection before it answered."""
+    """The host could not be reached, or closed the connection before it answered.
+
+    Attributes:
+        reached: Whether there was a connection: then the request itself may be what ended it.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, retryable: bool | None = None, reached: bool = False) -> None:
+        super().__init__(message, retryable=retryable)
+        self.reached = reached
 
 
 class UntrustedCertificate(OllamaConnectionError):

@@ -71,7 +71,9 @@ def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
         return UntrustedCertificate(f"the certificate of {where} is not trusted: {_reason(inner)}; set the CA file")
     if _is_connect_timeout(inner):
         return OllamaTimeout(f"no connection to Ollama at {where} within the connect timeout", phase="connect")
-    return OllamaConnectionError(f"cannot reach Ollama at {where}: {_reason(inner)}", retryable=can_help(inner))
+    reached = not isinstance(inner, NewConnectionError)
+    message = f"cannot reach Ollama at {where}: {_reason(inner)}"
+    return OllamaConnectionError(message, retryable=can_help(inner), reached=reached)
 
 
 def _unwrapped(error: Exception) -> Exception:

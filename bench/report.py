@@ -21,7 +21,7 @@ def table(book: Book) -> str:
     """What was measured, beside the aims."""
     head = ["", *PATHS.values(), "aim", "LiteLLM proxy \\*", "taskiq \\*"]
     rows = [[row.title, *(row.cell(book, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
-    return _markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
+    return markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
 
 
 def spreads(book: Book) -> str:
@@ -34,20 +34,20 @@ def spreads(book: Book) -> str:
             found = book.get(figure.metric, path)
             cells.append("-" if found is None else " … ".join(figure.shown(v * figure.scale) for v in found[1:]))
         rows.append([f"`{figure.metric}`", *cells])
-    return _markdown(["least … most of the rounds", *PATHS.values()], rows)
+    return markdown(["least … most of the rounds", *PATHS.values()], rows)
 
 
 def steps(book: Book) -> str:
     """Where the time to the first token goes."""
     rows = [[title, *(_median(book, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
-    return _markdown(["p50, ms", *PATHS.values()], rows)
+    return markdown(["p50, ms", *PATHS.values()], rows)
 
 
 def sessions(book: Book) -> str:
     """What a kept connection saves."""
     schemes = {"plain HTTP": "session_http_ms", "TLS": "session_https_ms"}
     rows = [[title, *(_median(book, m, kind, 2) for m in schemes.values())] for kind, title in SESSIONS.items()]
-    return _markdown(["ms per request", *schemes], rows)
+    return markdown(["ms per request", *schemes], rows)
 
 
 def misses(book: Book) -> str:
@@ -85,6 +85,7 @@ def _median(book: Book, metric: str, path: str, digits: int) -> str:
     return "-" if found is None else f"{found.median:.{digits}f}"
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table; all but its first column is set to the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -9,10 +9,16 @@ for text in job.text():
 """
 
 from llamaq.aio import AsyncJobQueue
+from llamaq.aio_conversation import AsyncConversation
 from llamaq.aio_job import AsyncJob
+from llamaq.conversation import Conversation
 from llamaq.dead import DeadLetter
 from llamaq.errors import (
     BrokerUnavailable,
+    ConversationBusy,
+    ConversationError,
+    ConversationExists,
+    ConversationNotFound,
     CursorExpired,
     InvalidRequest,
     JobCancelled,
@@ -30,7 +36,9 @@ from llamaq.errors import (
 from llamaq.events import Event
 from llamaq.job import Job
 from llamaq.limits import Limits
-from llamaq.models import ModelStatus
+from llamaq.many import BatchResult
+from llamaq.models import HostStatus, ModelStatus
+from llamaq.notify import Notify
 from llamaq.options import Options
 from llamaq.queue import JobQueue
 from llamaq.requests import (
@@ -40,16 +48,36 @@ from llamaq.requests import (
     GenerateRequest,
     Message,
     MultimodalRequest,
+    PullRequest,
+    UnloadRequest,
 )
-from llamaq.results import ChatResult, EmbeddingResult, ErrorInfo, ExtractionResult, TextResult
+from llamaq.results import (
+    ChatResult,
+    EmbeddingResult,
+    ErrorInfo,
+    ExtractionResult,
+    PullResult,
+    TextResult,
+    UnloadResult,
+)
 from llamaq.status import JobStatus
+from llamaq.turns import ConversationInfo, ConversationSettings, KeptMessage
 
 __all__ = [
+    "AsyncConversation",
     "AsyncJob",
     "AsyncJobQueue",
+    "BatchResult",
     "BrokerUnavailable",
     "ChatRequest",
     "ChatResult",
+    "Conversation",
+    "ConversationBusy",
+    "ConversationError",
+    "ConversationExists",
+    "ConversationInfo",
+    "ConversationNotFound",
+    "ConversationSettings",
     "CursorExpired",
     "DeadLetter",
     "EmbeddingRequest",
@@ -59,6 +87,7 @@ __all__ = [
     "ExtractionRequest",
     "ExtractionResult",
     "GenerateRequest",
+    "HostStatus",
     "InvalidRequest",
     "Job",
     "JobCancelled",
@@ -68,16 +97,22 @@ __all__ = [
     "JobNotFound",
     "JobQueue",
     "JobStatus",
+    "KeptMessage",
     "Limits",
     "LlamaqError",
     "Message",
     "ModelStatus",
     "MultimodalRequest",
+    "Notify",
     "Options",
+    "PullRequest",
+    "PullResult",
     "QueueFull",
     "StreamError",
     "StreamRestarted",
     "SubmitError",
     "TextResult",
     "UnknownModel",
+    "UnloadRequest",
+    "UnloadResult",
 ]

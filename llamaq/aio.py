@@ -1,32 +1,53 @@
 """The producer's client for asyncio: the verbs of `llamaq.queue`, awaited."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
+from llamaq import aio_many, many
+from llamaq.aio_conversation import AsyncConversation, answering
 from llamaq.aio_job import AsyncJob
 from llamaq.aio_producer import AsyncProducer
-from llamaq.connection import run_many_async, translated
+from llamaq.chores import hosts_with
+from llamaq.connection import run_async, run_many_async, translated
+from llamaq.conversing import listed, listing
 from llamaq.dead import DeadLetter, letters, once_more
 from llamaq.errors import JobNotFound
-from llamaq.fields import ChatFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
+from llamaq.fields import ChatFields, ChoreFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
 from llamaq.images import ImageSource
-from llamaq.producer import raised, read_status
-from llamaq.requests import Kind
-from llamaq.results import ChatResult, EmbeddingResult, ExtractionResult, TextResult
+from llamaq.many import BatchResult, Window
+from llamaq.producer import read_kept
+from llamaq.requests import AnyRequest, Kind
+from llamaq.results import ChatResult, EmbeddingResult, ExtractionResult, PullResult, TextResult, UnloadResult
 from llamaq.status import JobStatus
+from llamaq.turns import ConversationInfo
 
 
 class AsyncJobQueue(AsyncProducer):
-    """Enqueues jobs, and attaches to them, from one event loop. See `JobQueue` for what each verb takes and raises."""
+    """Enqueues jobs, and attaches to them, from any event loop. See `JobQueue` for what each verb takes and raises."""
 
     async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
         """Complete a prompt."""
         return await self._ask("generate", {"model": model, "prompt": prompt, **fields})
 
-    async def chat(self, model: str, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
-        """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new."""
+    async def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
+        """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
+
+        A conversation that is set to a model needs no other here.
+        """
+        model = await answering(self, model, {**fields})
         return await self._ask("chat", {"model": model, **fields})
+
+    def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
+        """A conversation that is kept, or that begins with its first turn or setting."""
+        return AsyncConversation(self, name, tenant)
+
+    async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
+        """A tenant's conversations, the one that was touched last first."""
+        with translated(self.url):
+            rows = await run_async(self._redis, listing(self.settings, tenant, limit))
+            seconds, _ = await self._redis.time()
+        return listed(tenant, rows, seconds)
 
     async def multimodal(
         self,
@@ -48,9 +69,57 @@ class AsyncJobQueue(AsyncProducer):
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[ExtractFields],
     ) -> AsyncJob[ExtractionResult]:
-        """Draw a typed value out of a text: `schema` is a pydantic model, or a JSON Schema."""
+        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
         asked = {"model": model, "prompt": prompt, **fields}
         return await self._submit(await asyncio.to_thread(self._verbs.extract, schema, asked, images))
+
+    def extract_many(
+        self,
+        schema: Any,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = many.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncGenerator[BatchResult, None]:
+        """Draw a value out of each of many texts: at most `in_flight` at a time, their results in order.
+
+        Args:
+            schema: as of `extract`.
+            items: texts; or dicts with `prompt` and whatever else differs, and perhaps a `custom_id`. Read as needed.
+            model: of all of them, where an item names no other.
+            in_flight: jobs on their way at a time, those included whose turn to be told has not come.
+            run: a name for the whole. The same items under the same name, while their jobs are kept, are the same jobs:
+                after an interruption nothing is done twice.
+            **fields: as of `extract`, for all of them.
+
+        Raises:
+            InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
+        """
+        drawn = many.extractions(model, self._verbs.checked(schema), items, run, fields)
+        return aio_many.run(self, Window(drawn, in_flight, ordered=True))
+
+    def batch(
+        self,
+        items: Iterable[AnyRequest | Mapping[str, Any]],
+        *,
+        in_flight: int = many.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult, None]:
+        """Run many requests of any kind, at most `in_flight` at a time, in the lane `batch`; results as they end.
+
+        Args:
+            items: `{"custom_id": ..., "kind": ..., "request": {...}}`, or what `submit` takes. Read as needed.
+            in_flight: jobs on their way at a time.
+            ordered: give the results in the order of the items instead.
+            run: as of `extract_many`; it needs a `custom_id` in each item, or the same order.
+
+        Raises:
+            InvalidRequest: an item is no request at all. What is wrong within one is in its result instead.
+        """
+        return aio_many.run(self, Window(many.items_of(items, run), in_flight, ordered=ordered))
 
     async def embed(
         self,
@@ -61,15 +130,28 @@ class AsyncJobQueue(AsyncProducer):
         """Vectors for one text or a list of them."""
         return await self._ask("embedding", {"model": model, "input": input, **fields})
 
+    async def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> AsyncJob[PullResult]:
+        """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`."""
+        return await self._ask("pull", {"model": model, "host": host, **fields})
+
+    async def unload(
+        self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]
+    ) -> list[AsyncJob[UnloadResult]]:
+        """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
+        hosts = [host] if host is not None else hosts_with(model, await self.models())
+        return await self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])
+
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
-        """The jobs that are kept, the newest first."""
+        """The jobs that are kept, the newest first; without those whose record something else has damaged."""
         with translated(self.url):
             ids = await self._redis.zrevrange(self._keys.jobs(), 0, max(limit, 1) - 1)
             answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
-        return [read_status(job_id, raised(answer)) for job_id, answer in zip(ids, answers, strict=True) if answer]
+        return read_kept(ids, answers)
 
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
+
+        None takes a field out; a dotted name goes into one: `replay(job_id, **{"options.num_ctx": 8192})`.
 
         Raises:
             JobNotFound: it is no longer kept.

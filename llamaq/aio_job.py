@@ -6,14 +6,16 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import redis
+from pydantic import TypeAdapter
 
 from llamaq.clock import Clock
-from llamaq.connection import Client, translated
+from llamaq.connection import Client, run_async, translated
 from llamaq.events import Event
-from llamaq.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Read, ReadLast, Want
-from llamaq.job import Pieces, outcome
+from llamaq.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Look, Read, ReadLast, Want
+from llamaq.job import Pieces, T, outcome
 from llamaq.keys import Keys
-from llamaq.reader import PAUSE_SECONDS, entries, heard
+from llamaq.partials import Partials
+from llamaq.reader import PAUSE_SECONDS, entries, heard, look, standing
 from llamaq.results import AnyResult
 from llamaq.status import JobStatus
 
@@ -37,20 +39,30 @@ class AsyncJob(Generic[R]):
     def __repr__(self) -> str:
         return f"AsyncJob({self.id!r})"
 
-    async def events(self, after: str | None = None) -> AsyncGenerator[Event, None]:
+    async def events(self, after: str | None = None, *, fresh: bool = True) -> AsyncGenerator[Event, None]:
         """The job's events from the start, or behind a cursor; then live ones, up to the terminal one."""
-        async with aclosing(self._queue._reader.events(self.id, after)) as stream:  # noqa: SLF001 - one component
+        async with aclosing(self._queue._reader.events(self.id, after, fresh=fresh)) as stream:  # noqa: SLF001 - one component
             async for event in stream:
                 yield event
 
     async def text(self, after: str | None = None) -> AsyncGenerator[str, None]:
         """The answer's text, piece by piece as it is generated."""
         pieces = Pieces(given=after is not None)
-        async with aclosing(self._queue._reader.events(self.id, after)) as stream:  # noqa: SLF001 - one component
+        async with aclosing(self._queue._reader.events(self.id, after, fresh=False)) as stream:  # noqa: SLF001 - one component
             async for event in stream:
                 piece = pieces.take(self.id, event)
                 if piece:
                     yield piece
+
+    async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
+        """The object that an extraction draws out, each time it has grown; the last one is whole and validated."""
+        partials = Partials(target)
+        async with aclosing(self._queue._reader.events(self.id, None, fresh=False)) as stream:  # noqa: SLF001 - one component
+            async for event in stream:
+                for one in partials.take(event):
+                    yield one
+                if event.terminal:
+                    outcome(self.id, event)
 
     async def result(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the sync verb has it too
         """Wait for the end, at most `timeout` seconds."""
@@ -74,9 +86,9 @@ class AsyncReader:
         self._keys = keys
         self._clock = clock
 
-    def events(self, job_id: str, after: str | None) -> AsyncGenerator[Event, None]:
+    def events(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[Event, None]:
         """Every event behind the cursor, up to the terminal one."""
-        following = Following(job_id, after)
+        following = Following(job_id, after, fresh=fresh)
         return self._run(job_id, following, following.events)
 
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - as above
@@ -123,6 +135,8 @@ class AsyncReader:
                     answer = await self._client.exists(self._keys.record(job_id))
                 case Listen(seconds):
                     answer = heard(await pubsub.get_message(timeout=seconds))
+                case Look():
+                    answer = standing(await run_async(self._client, look(self._keys, job_id)), self._clock.time())
                 case event:
                     answer = None
                     yield event

@@ -5,27 +5,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
-from llamaq import environment, fleet, scripts, status, submission
+from llamaq import cancelling, environment, fleet, scripts, status, submission
 from llamaq.aio_job import AsyncJob, AsyncReader
 from llamaq.clock import SYSTEM, Clock
-from llamaq.connection import Call, connect_async, run_async, run_many_async, translated
+from llamaq.connection import Call, run_async, run_many_async, translated
 from llamaq.doorbell import Doorbell
 from llamaq.errors import JobNotFound, LlamaqError, UnknownModel
 from llamaq.images import Image
 from llamaq.keys import Keys
 from llamaq.limits import Limits
-from llamaq.models import ModelStatus, near_matches
+from llamaq.loops import ClientPerLoop
+from llamaq.models import HostStatus, ModelStatus, near_matches
 from llamaq.producer import BATCH, UPLOAD_SECONDS, raised, read_status
 from llamaq.requests import AnyRequest
-from llamaq.rings import Ring, rings
+from llamaq.rings import Ring
 from llamaq.status import JobStatus
-from llamaq.submission import ImageGone, Settings, Submission
+from llamaq.submission import Settings, Submission, UploadLapsed
 from llamaq.verbs import Verbs
-from llamaq.wire import members
 
 
 class AsyncProducer:
-    """Enqueues requests, and attaches to jobs, from one event loop."""
+    """Enqueues requests, and attaches to jobs, from any event loop."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class AsyncProducer:
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
         self.url = url
         self._keys = self.settings.keys
-        self._redis = connect_async(url)
+        self._redis = ClientPerLoop(url)
         self._doorbell = doorbell or Doorbell(url, self._keys)
         self._verbs = Verbs(self.settings.limits, clock.uuid)
         self._reader = AsyncReader(self._redis, url, self._keys, clock)
@@ -75,10 +75,18 @@ class AsyncProducer:
 
     async def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
+        return [model for host in await self.hosts() for model in host.models]
+
+    async def hosts(self) -> list[HostStatus]:
+        """The hosts for which a worker speaks, also those that fail just now."""
         with translated(self.url):
-            seen = await self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            hosts = fleet.live_hosts(await self._redis.time(), seen)
-            return [model for host in hosts for model in await self._models_of(host)]
+            time, seen = await self._redis.time(), await self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            names = fleet.live_hosts(time, seen)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
+                    pipe.hvals(self._keys.slots(name))
+                return fleet.hosts(time, names, await pipe.execute())
 
     async def aclose(self) -> None:
         """Close the connections. Jobs go on."""
@@ -99,7 +107,7 @@ class AsyncProducer:
             call = submission.call(one, self.settings)
             try:
                 job_id, placed = await self._read(one, await run_async(self._redis, call))
-            except ImageGone:
+            except UploadLapsed:
                 await self._upload(one.images)
                 job_id, placed = await self._read(one, await run_async(self._redis, call))
         await self._ring(placed)
@@ -129,7 +137,7 @@ class AsyncProducer:
         try:
             with translated(self.url):
                 return await self._read(one, raised(answer))
-        except ImageGone:
+        except UploadLapsed:
             return (await self._submit(one)).id, []
 
     async def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
@@ -152,14 +160,11 @@ class AsyncProducer:
     # --- one job
 
     async def _cancel(self, job_id: str, reason: str) -> bool:
+        call = cancelling.call(self._keys, job_id, reason)
         with translated(self.url):
-            call = Call(scripts.load("cancel"), [self._keys.prefix, job_id, members(reason=reason), reason])
-            answer = await run_async(self._redis, call)
-        if answer[0] == "MISSING":
-            raise JobNotFound(job_id)
-        if answer[0] == "OK":
-            await self._ring(rings(answer[1]))
-        return bool(answer[0] == "OK" or answer[1] == "cancelled")
+            cancelled, freed = cancelling.read(job_id, await run_async(self._redis, call))
+        await self._ring(freed)
+        return cancelled
 
     async def _status(self, job_id: str) -> JobStatus:
         with translated(self.url):
@@ -170,7 +175,3 @@ class AsyncProducer:
 
     def _status_call(self, job_id: str) -> Call:
         return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])
-
-    async def _models_of(self, host: str) -> list[ModelStatus]:
-        fields = await self._redis.hmget(self._keys.host(host), fleet.HOST_FIELDS)
-        return fleet.models(host, fields, await self._redis.hvals(self._keys.slots(host)))

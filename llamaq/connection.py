@@ -14,6 +14,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
+from llamaq import script_loading
 from llamaq.errors import BrokerUnavailable, InvalidRequest
 from llamaq.scripts import Script
 
@@ -77,7 +78,7 @@ def run(client: Client, call: Call) -> Any:
     try:
         return client.evalsha(*call.command)
     except NoScriptError:
-        client.script_load(call.script.text)
+        script_loading.load(client, call.script)
         return client.evalsha(*call.command)
 
 
@@ -87,7 +88,7 @@ async def run_async(client: Client, call: Call) -> Any:
         try:
             return await client.evalsha(*call.command)
         except NoScriptError:
-            await client.script_load(call.script.text)
+            await script_loading.load_async(client, call.script)
             return await client.evalsha(*call.command)
 
 
@@ -106,7 +107,7 @@ def run_many(client: Client, calls: Sequence[Call]) -> list[Any]:
     unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
         for script in {calls[index].script for index in unknown}:
-            client.script_load(script.text)
+            script_loading.load(client, script)
         for index, answer in zip(unknown, _pipelined(client, [calls[index] for index in unknown]), strict=True):
             answers[index] = answer
     return answers
@@ -119,7 +120,7 @@ async def run_many_async(client: Client, calls: Sequence[Call]) -> list[Any]:
     unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
         for script in {calls[index].script for index in unknown}:
-            await client.script_load(script.text)
+            await script_loading.load_async(client, script)
         again = await _pipelined_async(client, [calls[index] for index in unknown])
         for index, answer in zip(unknown, again, strict=True):
             answers[index] = answer

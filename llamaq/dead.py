@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from llamaq.changing import changed
 from llamaq.errors import InvalidRequest
 from llamaq.requests import AnyRequest, parse
 from llamaq.results import Frozen
@@ -17,8 +18,8 @@ class DeadLetter(Frozen):
         id: its place in the dead-letter stream.
         job_id: the id that its job should have had; empty where it was not readable.
         kind: of the job it should have become; empty where it was not readable.
-        source: `celery` or `inbox`.
-        message: as it came.
+        source: `celery` or `inbox`; or `webhook`, for one that nobody received.
+        message: as it came, or as it was to be sent.
         reason: what is wrong with it.
         at: when it was set aside.
     """
@@ -60,5 +61,5 @@ def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest
         raise InvalidRequest.of("request", f"the message is not JSON, so nothing can be changed: {error}") from error
     if not isinstance(fields, dict):
         raise InvalidRequest.of("request", "the message is no object, so nothing can be changed")
-    merged = {**fields, "idempotency_key": None, "kind": kind, **changes}
+    merged = changed({**fields, "idempotency_key": None, "kind": kind}, changes)
     return parse({name: value for name, value in merged.items() if value is not None})

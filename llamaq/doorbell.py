@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from celery.exceptions import CeleryError
@@ -51,7 +52,12 @@ class Doorbell:
 
 def verified(redis_url: str) -> dict[str, Any]:
     """What makes Celery verify the server's certificate, as redis-py does by itself: kombu's default is not to look."""
-    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}} if redis_url.startswith("rediss://") else {}
+    parts = urlsplit(redis_url)
+    if parts.scheme != "rediss":
+        return {}
+    # The authority again, out of the URL: Flower, for one, looks here alone.
+    authority = {name: values[-1] for name, values in parse_qs(parts.query).items() if name == "ssl_ca_certs"}
+    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, **authority}}
 
 
 def _producer(redis_url: str) -> Celery:

@@ -5,7 +5,11 @@ LlamaqError
 │   ├── BrokerUnavailable   Redis: start it, or look at the URL
 │   ├── QueueFull           wait `retry_after` seconds
 │   ├── InvalidRequest      mend the request: `problems` names each field
-│   └── UnknownModel        pull it, or take one of `near`
+│   ├── UnknownModel        pull it, or take one of `near`
+│   └── ConversationBusy    wait for `job_id`, the turn that runs or waits there
+├── ConversationError       about one conversation
+│   ├── ConversationNotFound
+│   └── ConversationExists  take another name
 ├── JobError                about one job
 │   ├── JobNotFound
 │   ├── JobFailed           `error` says why
@@ -64,16 +68,18 @@ class InvalidRequest(SubmitError):
 
     Attributes:
         problems: one `Problem` for each field that is wrong.
+        code: `invalid_request`, or `unsupported` where the model cannot do what the request asks for.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], code: str = "invalid_request") -> None:
         self.problems = tuple(problems)
+        self.code = code
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
     @classmethod
-    def of(cls, field: str, message: str) -> "InvalidRequest":
+    def of(cls, field: str, message: str, code: str = "invalid_request") -> "InvalidRequest":
         """The error with one problem."""
-        return cls([Problem(field, message)])
+        return cls([Problem(field, message)], code)
 
 
 class UnknownModel(SubmitError):
@@ -89,6 +95,47 @@ class UnknownModel(SubmitError):
         self.near = tuple(near)
         hint = f"did you mean {', '.join(self.near)}?" if self.near else f"pull it there first: ollama pull {model}"
         super().__init__(f"no host offers the model {model!r}; {hint}")
+
+
+class ConversationBusy(SubmitError):
+    """A turn of the conversation runs or waits: nothing was queued, and nothing was changed.
+
+    Attributes:
+        name: the conversation's.
+        job_id: the turn that runs, or will run next; None when it was other producers' changes that never ceased.
+    """
+
+    def __init__(self, name: str, job_id: str | None = None) -> None:
+        what = f"the turn {job_id}; wait for its end, or cancel it" if job_id else "others' changes; try again"
+        super().__init__(f"the conversation {name!r} is busy with {what}")
+        self.name = name
+        self.job_id = job_id
+
+
+class ConversationError(LlamaqError):
+    """Something about one conversation.
+
+    Attributes:
+        name: the conversation's.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class ConversationNotFound(ConversationError):
+    """There is no such conversation, or it was touched longer ago than it is kept."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"no conversation {name!r}: the name or the tenant is wrong, or it is no longer kept")
+
+
+class ConversationExists(ConversationError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"there is a conversation {name!r} already; take another name, or delete it first")
 
 
 class JobError(LlamaqError):

@@ -8,9 +8,9 @@ from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationErro
 from llamaq.errors import StreamError
 from llamaq.requests import JsonObject
 from llamaq.results import ErrorInfo, Frozen, TaggedResult
+from llamaq.wire import members
 
 WIRE_VERSION = 1
-TERMINAL = frozenset({"completed", "failed", "cancelled", "expired"})
 
 
 class BaseEvent(Frozen):
@@ -21,6 +21,7 @@ class BaseEvent(Frozen):
     at: datetime
     _cursor: str = PrivateAttr(default="")
     _payload: str = PrivateAttr(default="")
+    _fresh: bool = PrivateAttr(default=False)
 
     @property
     def cursor(self) -> str:
@@ -33,13 +34,24 @@ class BaseEvent(Frozen):
         return self._payload
 
     @property
+    def fresh(self) -> bool:
+        """Whether the reader made this event (a `queued` with the present place), so that it is in no log.
+
+        Its `cursor` is the one of the last event that came from the log, so reading on behind it loses nothing.
+        """
+        return self._fresh
+
+    @property
     def terminal(self) -> bool:
         """Whether this is the last event of the job."""
         return False
 
 
 class Queued(BaseEvent):
-    """Accepted. `position` counts the jobs ahead at the submit; `eta_seconds` is None while nothing was measured."""
+    """Accepted. `position` counts the jobs ahead, `eta_seconds` is None while nothing was measured.
+
+    In the log both are as of the submit; a reader gets a `fresh` one whenever they change while the job is queued.
+    """
 
     type: Literal["queued"] = "queued"
     position: int
@@ -132,10 +144,23 @@ def parse(cursor: str, payload: str | bytes) -> Event:
     """
     try:
         event = _ADAPTER.validate_json(payload)
+        if event.v > WIRE_VERSION:
+            raise StreamError(
+                f"event {cursor} is of wire version {event.v}, this llamaq knows {WIRE_VERSION}: update it"
+            )
     except ValidationError as error:
         raise StreamError(
             f"event {cursor} is not one of wire version {WIRE_VERSION}: is the worker newer than this llamaq? {error}"
         ) from error
     event._cursor = cursor  # noqa: SLF001 - set here alone, where the two halves of an entry meet
     event._payload = payload if isinstance(payload, str) else payload.decode()  # noqa: SLF001 - as above
+    return event
+
+
+def place(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
+    """A `queued` event that a reader makes: the present place of a job that waits; `at` in Unix seconds."""
+    eta = "null" if eta_seconds is None else repr(eta_seconds)
+    words = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
+    event = parse(cursor, f'{{{words},"eta_seconds":{eta}}}')
+    event._fresh = True  # noqa: SLF001 - set here alone
     return event

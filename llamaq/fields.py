@@ -2,8 +2,9 @@
 
 from typing import Any, Literal, TypedDict
 
+from llamaq.notify import Notify
 from llamaq.options import Options
-from llamaq.requests import JsonObject, Lane, Message
+from llamaq.requests import JsonObject, Lane, Message, WhenBusy
 
 
 class CommonFields(TypedDict, total=False):
@@ -17,6 +18,7 @@ class CommonFields(TypedDict, total=False):
     tenant: str
     idempotency_key: str
     metadata: dict[str, str]
+    notify: Notify | dict[str, Any]
     start_within: float
     first_token_within: float
     stall_after: float
@@ -39,9 +41,29 @@ class ChatFields(CommonFields, total=False):
 
     messages: list[Message | dict[str, Any]]
     conversation: str
-    message: str | Message | dict[str, Any]
+    message: str | Message | dict[str, Any] | list[Message | dict[str, Any]]
+    when_busy: WhenBusy
     tools: list[JsonObject]
     format: Literal["json"] | JsonObject
+
+
+class SendFields(CommonFields, total=False):
+    """What a turn of a conversation takes beside its message; what is not given is the conversation's own."""
+
+    model: str
+    when_busy: WhenBusy
+    tools: list[JsonObject]
+    format: Literal["json"] | JsonObject
+
+
+class SettingsFields(TypedDict, total=False):
+    """What a conversation can be set to; None clears a setting. See `llamaq.ConversationSettings`."""
+
+    model: str | None
+    system: str | None
+    options: Options | dict[str, Any] | None
+    tools: list[JsonObject] | None
+    ttl: int | None
 
 
 class MultimodalFields(CommonFields, total=False):
@@ -49,10 +71,28 @@ class MultimodalFields(CommonFields, total=False):
 
     system: str
     messages: list[Message | dict[str, Any]]
+    max_edge: int
     format: Literal["json"] | JsonObject
+
+
+class ChoreFields(TypedDict, total=False):
+    """What `pull` and `unload` take beside the model and the host."""
+
+    stream: bool
+    priority: Lane
+    tenant: str
+    idempotency_key: str
+    metadata: dict[str, str]
+    notify: Notify | dict[str, Any]
+    start_within: float
+    stall_after: float
+    deadline: float
+    wait_for_model: bool
 
 
 class ExtractFields(CommonFields, total=False):
     """What `extract` takes beside the model, the prompt and the schema."""
 
     system: str
+    repairs: int
+    max_edge: int

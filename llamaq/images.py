@@ -1,22 +1,31 @@
-"""Images on their way in: told by their content, checked before anything is queued, and named by their SHA-256."""
+"""Images on their way in: told by their content, checked before anything is queued, and stripped of all but pixels.
 
-import base64
-import binascii
+What reaches the host is PNG or JPEG, the two formats that every engine behind Ollama reads. A PNG and a JPEG keep their
+pixels as they are encoded, without a generation loss; WebP, GIF (its first frame) and BMP are encoded anew, as is what
+has to be turned upright or scaled.
+"""
+
 import hashlib
 import io
+import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import PIL.Image
+import PIL.ImageOps
 
+from llamaq import containers, exif, intruders, pictures, sources
+from llamaq.containers import FORMATS, Anatomy
 from llamaq.errors import InvalidRequest
 from llamaq.limits import Limits
+from llamaq.sources import ImageSource
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+__all__ = ["FORMATS", "REFERENCE", "Image", "ImageSource", "load"]
+
 REFERENCE = "sha256:"
-
-ImageSource = Path | bytes | str
+_LOSSY = ("JPEG", "MPO", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Image:
 
     Attributes:
         sha256: of `data`, in hex.
-        data: the file's bytes.
+        data: a PNG or a JPEG, without metadata.
     """
 
     sha256: str
@@ -37,57 +46,77 @@ class Image:
         return f"{REFERENCE}{self.sha256}"
 
 
-def load(source: ImageSource, limits: Limits, field: str = "images") -> Image:
-    """Read and check one image: a path, the file's bytes, or base64 (a `str`).
+def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: int | None = None) -> Image:
+    """Read, check and clean one image.
+
+    Args:
+        source: a path, the file's bytes, base64 or a `data:` URL (a `str`), a file object, or a picture of Pillow's.
+        limits: in bytes as given, and in pixels; both are checked before anything is decoded.
+        field: the request's, for the message.
+        max_edge: pixels that its longer edge may have; a larger one is scaled down.
 
     Raises:
-        InvalidRequest: it cannot be read, is none of `FORMATS`, is damaged, or is over a limit.
+        InvalidRequest: it cannot be read, is none of `FORMATS`, is damaged or cut, is more than one file, or is over a
+            limit.
     """
-    data = _bytes(source, limits, field)
-    if len(data) > limits.image_bytes:
-        raise _refused(field, f"{len(data)} bytes are over the limit of {limits.image_bytes} (LLAMAQ_MAX_IMAGE_BYTES)")
-    _check(data, limits, field)
+    with _refusing(field):
+        if isinstance(source, PIL.Image.Image):
+            data = _of_picture(source, limits, field, max_edge)
+        else:
+            data = _of_file(sources.read(source, limits, field), limits, field, max_edge)
     return Image(hashlib.sha256(data).hexdigest(), data)
 
 
-def _bytes(source: ImageSource, limits: Limits, field: str) -> bytes:
-    if isinstance(source, bytes):
-        return source
-    if isinstance(source, Path):
-        try:
-            if source.stat().st_size > limits.image_bytes:
-                limit = f"the limit of {limits.image_bytes} bytes (LLAMAQ_MAX_IMAGE_BYTES)"
-                raise _refused(field, f"{source} is over {limit}")
-            return source.read_bytes()
-        except OSError as error:
-            raise _refused(field, f"cannot read {source}: {error.strerror}") from error
-    if not isinstance(source, str):
-        raise _refused(field, f"give a Path, bytes or a base64 str, not {type(source).__name__}")
-    try:
-        return base64.b64decode(source, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise _refused(field, f"a str must be base64 ({error}); hand in a Path for a file's name") from error
+def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> bytes:
+    anatomy = containers.dissect(data)
+    if anatomy is None:
+        raise InvalidRequest.of(field, f"not an image in one of the formats {', '.join(FORMATS)}")
+    _check_alone(data, anatomy, field)
+    turn = exif.orientation(anatomy.exif)
+    # Decoded without its extras: what is not the picture, Pillow's readers never see.
+    with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:
+        _check_size(image, limits, field)
+        anatomy.verify()
+        image.load()
+        upright = turn == exif.UPRIGHT and pictures.fits(image, max_edge) and pictures.plain(image)
+        if anatomy.bare is not None and upright:
+            return anatomy.bare
+        picture = pictures.scaled(pictures.turned(image, turn), max_edge)
+        return pictures.encoded(picture, lossy=anatomy.lossy)
 
 
-def _check(data: bytes, limits: Limits, field: str) -> None:
+def _of_picture(image: PIL.Image.Image, limits: Limits, field: str, max_edge: int | None) -> bytes:
+    _check_size(image, limits, field)
+    lossy = image.format in _LOSSY
+    return pictures.encoded(pictures.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
+
+
+def _check_alone(data: bytes, anatomy: Anatomy, field: str) -> None:
+    found = intruders.behind(data[anatomy.end :])
+    if found:
+        raise InvalidRequest.of(
+            field, f"more than an image: behind its end there are {found}; save it anew as an image"
+        )
+    hidden = intruders.within(anatomy.extras)
+    if hidden:
+        raise InvalidRequest.of(field, f"more than an image: {hidden} hides in its metadata; save it anew as an image")
+
+
+def _check_size(image: PIL.Image.Image, limits: Limits, field: str) -> None:
+    width, height = image.size
+    if width * height > limits.image_pixels:
+        limit = f"the limit of {limits.image_pixels} pixels (LLAMAQ_MAX_IMAGE_PIXELS)"
+        raise InvalidRequest.of(field, f"{width} x {height} is over {limit}")
+
+
+@contextmanager
+def _refusing(field: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
-            # The pixel limit is ours, below: Pillow would only warn up to twice its own.
+            # The pixel limit is ours: Pillow would only warn up to twice its own.
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > limits.image_pixels:
-                    limit = f"the limit of {limits.image_pixels} pixels (LLAMAQ_MAX_IMAGE_PIXELS)"
-                    raise _refused(field, f"{width} x {height} is over {limit}")
-                image.verify()
-            # verify() passes a truncated JPEG; only decoding tells.
-            with PIL.Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                image.load()
-    except PIL.UnidentifiedImageError as error:
-        raise _refused(field, f"not an image in one of the formats {', '.join(FORMATS)}") from error
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise _refused(field, f"a damaged image: {error}") from error
-
-
-def _refused(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest.of(field, message)
+            yield
+    except PIL.Image.DecompressionBombError as error:
+        raise InvalidRequest.of(field, f"over the limit of pixels: {error}") from error
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise InvalidRequest.of(field, f"a damaged image: {error}") from error

@@ -3,8 +3,11 @@
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from pydantic import TypeAdapter
+
 from llamaq.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
 from llamaq.events import Completed, Delta, Event, Expired, Failed, Progress, Started
+from llamaq.partials import Partials
 from llamaq.results import AnyResult
 from llamaq.status import JobStatus
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from llamaq.producer import Producer
 
 R = TypeVar("R", bound=AnyResult)
+T = TypeVar("T")
 
 
 class Job(Generic[R]):
@@ -28,17 +32,23 @@ class Job(Generic[R]):
     def __repr__(self) -> str:
         return f"Job({self.id!r})"
 
-    def events(self, after: str | None = None) -> Generator[Event, None, None]:
+    def events(self, after: str | None = None, *, fresh: bool = True) -> Generator[Event, None, None]:
         """The job's events from the start, or behind a cursor; then live ones, up to the terminal one.
 
         Lost connections are made again without a gap or a duplicate. Ending the iteration does not cancel the job.
+
+        Args:
+            after: the `cursor` of the last event that was seen.
+            fresh: while the job is queued, look at its place once a second, and give another `queued` event when it
+                has changed. Such events say so (`event.fresh`); they are in no log, and have the cursor of the event
+                before them. Without, what comes is the log and nothing else.
 
         Raises:
             JobNotFound: there is no such job.
             CursorExpired: the log that the cursor belongs to is no longer kept.
             BrokerUnavailable: Redis did not answer for two minutes.
         """
-        return self._queue._reader.events(self.id, after)  # noqa: SLF001 - the two are one component
+        return self._queue._reader.events(self.id, after, fresh=fresh)  # noqa: SLF001 - the two are one component
 
     def text(self, after: str | None = None) -> Generator[str, None, None]:
         """The answer's text, piece by piece as it is generated.
@@ -49,10 +59,29 @@ class Job(Generic[R]):
             JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
         """
         pieces = Pieces(given=after is not None)
-        for event in self.events(after):
+        for event in self.events(after, fresh=False):
             piece = pieces.take(self.id, event)
             if piece:
                 yield piece
+
+    def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
+        """The object that an extraction draws out, each time it has grown; the last one is whole and validated.
+
+        Before that, what has not come yet is None (or the field's default), and a text may still grow; validators of
+        the whole object have not run. When a new attempt or a repair begins, the object starts anew.
+
+        Args:
+            target: what `schema=` was: a pydantic model, a dataclass, a TypedDict or a TypeAdapter.
+
+        Raises:
+            JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
+            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
+        """
+        partials = Partials(target)
+        for event in self.events(fresh=False):
+            yield from partials.take(event)
+            if event.terminal:
+                outcome(self.id, event)
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the end, at most `timeout` seconds.

@@ -29,6 +29,10 @@ class Keys:
         """List: the messages of a conversation, oldest first, one JSON object each."""
         return f"{self.prefix}:conversation:{tenant}:{name}"
 
+    def about(self, tenant: str, name: str) -> str:
+        """Hash: what a conversation is set to."""
+        return f"{self.prefix}:about:{tenant}:{name}"
+
     def leases(self) -> str:
         """Sorted set: `<job id> <host>` of every slot that is held, by when its lease lapses."""
         return f"{self.prefix}:leases"
@@ -60,6 +64,10 @@ class Keys:
     def dead(self) -> str:
         """Stream: messages that were set aside, with the reason."""
         return f"{self.prefix}:dead"
+
+    def scripts(self) -> str:
+        """Hash: the SDK's scripts by their SHA-1. A dot, not a colon: no producer's ACL pattern covers it."""
+        return f"{self.prefix}.scripts"
 
     def intake_queue(self) -> str:
         """Celery queue: jobs sent by task name."""

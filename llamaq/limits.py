@@ -1,10 +1,16 @@
 """Input limits: a request beyond one is refused with the field, the limit and the size; nothing is cut."""
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from llamaq.errors import InvalidRequest
-from llamaq.requests import AnyRequest, Message
+from llamaq.requests import AnyRequest
+from llamaq.texts import counted, rewritten, seen
+
+ControlCharacters = Literal["refuse", "remove"]
+# Tab and newline may come in, and the carriage return of a Windows newline: it is no control of anything there.
+_CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,21 +21,23 @@ class Limits:
         prompt_chars: characters of all its texts together.
         image_bytes: of one image, as given.
         image_pixels: width times height of one image.
+        control_characters: what becomes of those other than tab and newline.
     """
 
     prompt_chars: int = 200_000
     image_bytes: int = 20 * 1024 * 1024
     image_pixels: int = 40_000_000
+    control_characters: ControlCharacters = "refuse"
 
 
 def check_text(request: AnyRequest, limits: Limits) -> None:
-    """Refuse a request whose texts are too long.
+    """Refuse a request whose texts are too long: prompts, messages, tools, schema and metadata together.
 
     Raises:
         InvalidRequest: naming the field that took the sum over the limit.
     """
     total = 0
-    for field, text in _texts(request):
+    for field, text in counted(request):
         total += len(text)
         if total > limits.prompt_chars:
             raise InvalidRequest.of(
@@ -39,15 +47,20 @@ def check_text(request: AnyRequest, limits: Limits) -> None:
             )
 
 
-def _texts(request: AnyRequest) -> Iterator[tuple[str, str]]:
-    for field in ("prompt", "system", "suffix", "template", "input"):
-        value = getattr(request, field, None)
-        if isinstance(value, str):
-            yield field, value
-        elif isinstance(value, list):
-            yield from ((f"{field}.{index}", text) for index, text in enumerate(value))
-    for index, message in enumerate(getattr(request, "messages", None) or ()):
-        yield f"messages.{index}.content", message.content
-    message = getattr(request, "message", None)
-    if message is not None:
-        yield "message", message.content if isinstance(message, Message) else message
+def without_controls(request: AnyRequest, limits: Limits) -> AnyRequest:
+    """The request without control characters in what a model gets to see.
+
+    Raises:
+        InvalidRequest: it has some and they are to be refused, or nothing is left without them.
+    """
+    if limits.control_characters == "remove":
+        return rewritten(request, lambda text: _CONTROL.sub("", text))
+    for field, text in seen(request):
+        found = _CONTROL.search(text)
+        if found:
+            raise InvalidRequest.of(
+                field,
+                f"the control character U+{ord(found[0]):04X} at character {found.start() + 1}: beside tab and newline "
+                "none may come in (LLAMAQ_CONTROL_CHARACTERS=remove takes them out)",
+            )
+    return request

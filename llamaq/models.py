@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,22 +23,30 @@ def near_matches(name: str, offered: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(relatives + alike))[:3]
 
 
+Circuit = Literal["closed", "open", "half_open"]
+
+
 class ModelStatus(BaseModel):
-    """One model on one host, as its workers last reported it (from `/api/tags` and `/api/ps`).
+    """One model on one host, as its workers last reported it (from `/api/tags`, `/api/ps` and `/api/show`).
 
     Attributes:
         model: the name, with its tag.
         host: the identity of the host (`LLAMAQ_HOST`).
         size: bytes on disk.
+        quantization: such as `Q4_K_M`.
         loaded: whether it is in memory.
-        vram: bytes of it on a GPU, while loaded.
+        memory: bytes of it in memory, while loaded.
+        vram: bytes of these on a GPU.
+        gpu_share: the part of it that is on a GPU, 0 to 1, while loaded.
         expires_at: when Ollama will unload it, while loaded.
         context_length: tokens of context: of the runner while loaded, else of the model where known.
-        capabilities: such as `completion`, `vision`, `tools`, `thinking`, `embedding`.
+        capabilities: such as `completion`, `vision`, `tools`, `thinking`, `embedding`; empty where nobody tells.
         slots_used: requests running on it there.
         slots: requests it serves at a time there.
         version: of the Ollama server.
-        seen_at: when the host was last reported.
+        circuit: of the host: `closed` (well), `open` (it failed: nothing is given to it), `half_open` (one job tries).
+        last_error: why the host last failed; None when it never did.
+        seen_at: when the host last answered its workers.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
@@ -51,9 +60,43 @@ class ModelStatus(BaseModel):
     context_length: int | None = None
     capabilities: tuple[str, ...] = ()
     loaded: bool = False
+    memory: int | None = None
     vram: int | None = None
+    gpu_share: float | None = None
     expires_at: datetime | None = None
     slots_used: int = 0
     slots: int = 0
     version: str | None = None
+    circuit: Circuit = "closed"
+    last_error: str | None = None
     seen_at: datetime | None = None
+
+
+class HostStatus(BaseModel):
+    """One host for which a worker speaks, also while it does not answer or has no model.
+
+    Attributes:
+        host: its identity (`LLAMAQ_HOST`).
+        circuit: `closed` (well), `open` (it failed: nothing is given to it), `half_open` (one job tries).
+        last_error: why it last failed; None when it never did.
+        last_error_at: when that was.
+        slots_used: requests running there.
+        slots: requests at a time for each model.
+        max_models: models running at a time.
+        version: of the Ollama server.
+        seen_at: when it last answered its workers; None when it never did.
+        models: what it offers; nothing, once it has been silent for three probes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    host: str
+    circuit: Circuit = "closed"
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    slots_used: int = 0
+    slots: int = 0
+    max_models: int = 0
+    version: str | None = None
+    seen_at: datetime | None = None
+    models: tuple[ModelStatus, ...] = ()

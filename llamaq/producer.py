@@ -1,10 +1,13 @@
 """The half of the blocking client that works on any request: from a submission to a job, and one job's state."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
-from llamaq import environment, fleet, scripts, status, submission
+from redis.exceptions import ResponseError
+
+from llamaq import cancelling, environment, fleet, scripts, status, submission
 from llamaq.clock import SYSTEM, Clock
 from llamaq.connection import Call, connect, run, run_many, translated
 from llamaq.doorbell import Doorbell
@@ -13,19 +16,19 @@ from llamaq.images import Image
 from llamaq.job import Job
 from llamaq.keys import Keys
 from llamaq.limits import Limits
-from llamaq.models import ModelStatus, near_matches
+from llamaq.models import HostStatus, ModelStatus, near_matches
 from llamaq.reader import Reader
 from llamaq.requests import AnyRequest
-from llamaq.rings import Ring, rings
+from llamaq.rings import Ring
 from llamaq.status import JobStatus
-from llamaq.submission import ImageGone, Settings, Submission
+from llamaq.submission import Settings, Submission, UploadLapsed
 from llamaq.verbs import Verbs
-from llamaq.wire import members
 
 UPLOAD_SECONDS = 3600
 """How long a stored image waits for its job."""
 BATCH = 200
 """Jobs in one round trip of `submit_many`."""
+_log = logging.getLogger(__name__)
 
 
 class Producer:
@@ -93,9 +96,18 @@ class Producer:
 
     def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
+        return [model for host in self.hosts() for model in host.models]
+
+    def hosts(self) -> list[HostStatus]:
+        """The hosts for which a worker speaks, also those that fail just now."""
         with translated(self.url):
-            hosts = fleet.live_hosts(self._redis.time(), self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True))
-            return [model for host in hosts for model in self._models_of(host)]
+            time, seen = self._redis.time(), self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            names = fleet.live_hosts(time, seen)
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
+                    pipe.hvals(self._keys.slots(name))
+                return fleet.hosts(time, names, pipe.execute())
 
     def close(self) -> None:
         """Close the connections. Jobs go on."""
@@ -115,7 +127,7 @@ class Producer:
             self._upload(one.images)
             try:
                 job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
-            except ImageGone:
+            except UploadLapsed:
                 self._upload(one.images)
                 job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
         self._doorbell.ring(placed)
@@ -145,7 +157,7 @@ class Producer:
         try:
             with translated(self.url):
                 return self._read(one, raised(answer))
-        except ImageGone:
+        except UploadLapsed:
             return self._submit(one).id, []
 
     def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
@@ -163,14 +175,11 @@ class Producer:
     # --- one job
 
     def _cancel(self, job_id: str, reason: str) -> bool:
+        call = cancelling.call(self._keys, job_id, reason)
         with translated(self.url):
-            call = Call(scripts.load("cancel"), [self._keys.prefix, job_id, members(reason=reason), reason])
-            answer = run(self._redis, call)
-        if answer[0] == "MISSING":
-            raise JobNotFound(job_id)
-        if answer[0] == "OK":
-            self._doorbell.ring(rings(answer[1]))
-        return bool(answer[0] == "OK" or answer[1] == "cancelled")
+            cancelled, freed = cancelling.read(job_id, run(self._redis, call))
+        self._doorbell.ring(freed)
+        return cancelled
 
     def _status(self, job_id: str) -> JobStatus:
         with translated(self.url):
@@ -182,16 +191,26 @@ class Producer:
     def _status_call(self, job_id: str) -> Call:
         return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])
 
-    def _models_of(self, host: str) -> list[ModelStatus]:
-        fields = self._redis.hmget(self._keys.host(host), fleet.HOST_FIELDS)
-        return fleet.models(host, fields, self._redis.hvals(self._keys.slots(host)))
-
 
 def read_status(job_id: str, answer: list[Any]) -> JobStatus:
     """The typed status out of the answer of `status.lua`."""
     position, eta, values = answer
     ahead = None if position == "" else int(position)
     return status.read(job_id, values, ahead, float(eta) if eta else None)
+
+
+def read_kept(ids: Sequence[str], answers: Sequence[Any]) -> list[JobStatus]:
+    """The typed statuses out of the answers of `status.lua`; a record that something else has damaged is left out."""
+    found = []
+    for job_id, answer in zip(ids, answers, strict=True):
+        # An error of the class itself comes from the script: of its subclasses most are about Redis, not about the job.
+        if type(answer) is ResponseError or not raised(answer):
+            continue
+        try:
+            found.append(read_status(job_id, answer))
+        except ValueError:  # pydantic's, json's and our own
+            _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
+    return found
 
 
 def raised(answer: Any) -> Any:

@@ -5,10 +5,23 @@ from typing import Any
 
 import redis
 
+from llamaq import scripts
 from llamaq.clock import Clock
-from llamaq.connection import Client, translated
+from llamaq.connection import Call, Client, run, translated
 from llamaq.events import Event
-from llamaq.following import OUTAGE_SECONDS, PAGE, RESUBSCRIBED, Exists, Following, Listen, Read, ReadLast, Want
+from llamaq.following import (
+    OUTAGE_SECONDS,
+    PAGE,
+    RESUBSCRIBED,
+    Exists,
+    Following,
+    Listen,
+    Look,
+    Read,
+    ReadLast,
+    Standing,
+    Want,
+)
 from llamaq.keys import Keys
 
 PAUSE_SECONDS = 0.25
@@ -23,9 +36,9 @@ class Reader:
         self._keys = keys
         self._clock = clock
 
-    def events(self, job_id: str, after: str | None) -> Generator[Event, None, None]:
+    def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
-        following = Following(job_id, after)
+        following = Following(job_id, after, fresh=fresh)
         return self._run(job_id, following, following.events, None)
 
     def end(self, job_id: str, timeout: float | None) -> Event:
@@ -77,6 +90,8 @@ class Reader:
                     answer = self._client.exists(self._keys.record(job_id))
                 case Listen(seconds):
                     answer = self._listen(pubsub, seconds, limit)
+                case Look():
+                    answer = standing(run(self._client, look(self._keys, job_id)), self._clock.time())
                 case event:
                     answer = None
                     yield event
@@ -104,3 +119,16 @@ def heard(message: dict[str, Any] | None) -> tuple[str, str] | None:
 def entries(answer: Any) -> list[tuple[str, str]]:
     """The answer of XRANGE as entries."""
     return [(cursor, fields["event"]) for cursor, fields in answer]
+
+
+def look(keys: Keys, job_id: str) -> Call:
+    """The question where a job stands."""
+    return Call(scripts.load("status"), [keys.prefix, job_id, "state"])
+
+
+def standing(answer: list[Any], now: float) -> Standing | None:
+    """Its answer; None when there is no such job."""
+    if not answer:
+        return None
+    position, eta, (state,) = answer
+    return Standing(state, None if position == "" else int(position), float(eta) if eta else None, now)

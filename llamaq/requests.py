@@ -1,6 +1,6 @@
-"""The five kinds of request, as producers write them: validated before anything is queued."""
+"""The kinds of request, as producers write them: validated before anything is queued."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -12,16 +12,22 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic_core import from_json, to_json
 
-from llamaq.errors import InvalidRequest, Problem
+from llamaq import keep_alive
+from llamaq.errors import InvalidRequest
 from llamaq.models import normalise
+from llamaq.notify import Notify
 from llamaq.options import Options
+from llamaq.problems import problems
 
-Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding"]
+Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding", "pull", "unload"]
 Lane = Literal["interactive", "normal", "batch"]
+WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Text = Annotated[str, Field(min_length=1)]
+KeepAlive = Annotated[str | int | float, AfterValidator(keep_alive.checked)]
+Pixels = Annotated[int, Field(ge=1, le=100_000)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,128}$")]  # it becomes a part of keys, between colons
 
@@ -37,8 +43,8 @@ def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 
-KINDS: tuple[Kind, ...] = ("generate", "chat", "multimodal", "extraction", "embedding")
-LANES: tuple[Lane, ...] = ("interactive", "normal", "batch")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LANES: tuple[Lane, ...] = get_args(Lane)
 
 
 class Strict(BaseModel):
@@ -99,13 +105,14 @@ class Request(Strict):
 
     model: Name
     options: Options = Options()
-    keep_alive: str | int | float | None = None
+    keep_alive: KeepAlive | None = None
     think: bool | Literal["low", "medium", "high"] | None = None
     stream: bool = True
     priority: Lane = "normal"
     tenant: Tenant = "default"
     idempotency_key: Name | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    notify: Notify | None = None
     start_within: Seconds | None = None
     first_token_within: Seconds = 600.0
     stall_after: Seconds = 60.0
@@ -132,12 +139,16 @@ class GenerateRequest(Request):
 
 
 class ChatRequest(Request):
-    """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new."""
+    """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
+
+    `message` may be several (the answers of tools). `when_busy` says what becomes of a turn before it that runs.
+    """
 
     kind: Literal["chat"] = "chat"
     messages: Annotated[list[Message], Field(min_length=1)] | None = None
     conversation: Name | None = None
-    message: Text | Message | None = None
+    message: Text | Message | Annotated[list[Message], Field(min_length=1)] | None = None
+    when_busy: WhenBusy = "enqueue"
     tools: list[JsonObject] | None = None
     format: Literal["json"] | JsonObject | None = None
 
@@ -147,17 +158,23 @@ class ChatRequest(Request):
             raise ValueError("conversation and message belong together")
         if (self.messages is None) == (self.conversation is None):
             raise ValueError("give either messages, or conversation and message")
+        if self.conversation is None and self.when_busy != "enqueue":
+            raise ValueError("when_busy is about the turns of a conversation")
         return self
 
 
 class MultimodalRequest(Request):
-    """A prompt or a chat about images. An image is base64, or `sha256:<hex>` of one that the SDK has stored."""
+    """A prompt or a chat about images. An image is base64, or `sha256:<hex>` of one that the SDK has stored.
+
+    `max_edge` (pixels) scales larger images down before they are stored; one that is stored already stays as it is.
+    """
 
     kind: Literal["multimodal"] = "multimodal"
     prompt: Text | None = None
     system: str | None = None
     messages: Annotated[list[Message], Field(min_length=1)] | None = None
     images: Annotated[list[Text], Field(min_length=1)]
+    max_edge: Pixels | None = None
     format: Literal["json"] | JsonObject | None = None
 
     @model_validator(mode="after")
@@ -170,14 +187,25 @@ class MultimodalRequest(Request):
 
 
 class ExtractionRequest(Request):
-    """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails."""
+    """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails.
+
+    An answer that is not valid is asked for again, with what is wrong with it, at most `repairs` times.
+    """
 
     kind: Literal["extraction"] = "extraction"
     prompt: Text
     system: str | None = None
     images: list[Text] | None = None
+    max_edge: Pixels | None = None
     # `schema` would hide a method of pydantic's own, so the attribute has another name than the field on the wire.
     json_schema: JsonObject = Field(alias="schema")
+    repairs: Annotated[int, Field(ge=0, le=5)] = 2
+
+    @model_validator(mode="after")
+    def _scales_something(self) -> "ExtractionRequest":
+        if self.max_edge is not None and not self.images:
+            raise ValueError("max_edge is about images, and there are none")
+        return self
 
 
 class EmbeddingRequest(Request):
@@ -187,14 +215,44 @@ class EmbeddingRequest(Request):
     input: Text | Annotated[list[Text], Field(min_length=1)]
 
 
-AnyRequest = GenerateRequest | ChatRequest | MultimodalRequest | ExtractionRequest | EmbeddingRequest
+class ChoreRequest(Request):
+    """Work on a host and its models, not with one: it holds no model's slot."""
+
+    @model_validator(mode="after")
+    def _asks_no_model(self) -> "ChoreRequest":
+        for field in sorted({"options", "keep_alive", "think"} & self.model_fields_set):
+            raise ValueError(f"{field} is for requests to a model")
+        return self
+
+
+class PullRequest(ChoreRequest):
+    """Pull a model that is on the workers' list (`LLAMAQ_PULL_ALLOWED`), on one host: `host`, or any."""
+
+    kind: Literal["pull"] = "pull"
+    host: Name | None = None
+    stall_after: Seconds = 600.0  # a large file is checked in silence
+    deadline: Seconds = 86_400.0
+
+
+class UnloadRequest(ChoreRequest):
+    """Take a model out of a host's memory, once it is idle."""
+
+    kind: Literal["unload"] = "unload"
+    host: Name
+
+
+AnyRequest = (
+    GenerateRequest
+    | ChatRequest
+    | MultimodalRequest
+    | ExtractionRequest
+    | EmbeddingRequest
+    | PullRequest
+    | UnloadRequest
+)
 _ADAPTER: TypeAdapter[AnyRequest] = TypeAdapter(Annotated[AnyRequest, Field(discriminator="kind")])
 REQUEST_TYPES: dict[Kind, type[AnyRequest]] = {
-    "generate": GenerateRequest,
-    "chat": ChatRequest,
-    "multimodal": MultimodalRequest,
-    "extraction": ExtractionRequest,
-    "embedding": EmbeddingRequest,
+    shape.model_fields["kind"].default: shape for shape in get_args(AnyRequest)
 }
 
 
@@ -207,7 +265,7 @@ def parse(fields: object) -> AnyRequest:
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:
-        raise InvalidRequest(_problems(error)) from error
+        raise InvalidRequest(problems(error, fields)) from error
 
 
 def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
@@ -223,7 +281,7 @@ def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
             raise InvalidRequest.of("kind", f"{kind!r} is none of {', '.join(KINDS)}")
         return REQUEST_TYPES[kind].model_validate_json(text)
     except ValidationError as error:
-        raise InvalidRequest(_problems(error)) from error
+        raise InvalidRequest(problems(error, _read(text))) from error
 
 
 def dump_json(request: AnyRequest) -> str:
@@ -231,14 +289,8 @@ def dump_json(request: AnyRequest) -> str:
     return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
 
 
-def _problems(error: ValidationError) -> list[Problem]:
-    return [
-        Problem(_field(entry), entry["msg"].removeprefix("Value error, "))
-        for entry in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-
-
-def _field(entry: ErrorDetails) -> str:
-    if entry["type"].startswith("union_tag_"):
-        return "kind"
-    return ".".join(str(part) for part in entry["loc"] if part not in KINDS)
+def _read(text: str | bytes) -> object:
+    try:
+        return from_json(text)
+    except ValueError:
+        return None

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-import pydantic
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from llamaq.requests import JsonObject
+from llamaq.schema import adapter_of
+from llamaq.wire import dumps
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Result(Frozen):
     Attributes:
         done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer.
         metadata: the request's, as it came.
+        filtered: by field of the request, how many characters the worker's filter took out; empty where it took none.
     """
 
     model: str
@@ -57,6 +59,7 @@ class Result(Frozen):
     usage: Usage = Usage()
     timings: Timings = Timings()
     metadata: dict[str, str] = Field(default_factory=dict)
+    filtered: dict[str, int] = Field(default_factory=dict)
 
 
 class TextResult(Result):
@@ -76,9 +79,14 @@ class ReplyMessage(Frozen):
 
 
 class ChatResult(Result):
-    """Of `chat`, and of `multimodal` with messages."""
+    """Of `chat`, and of `multimodal` with messages.
+
+    Attributes:
+        history_dropped: the oldest messages of a kept conversation, left out for the rest to fit the model.
+    """
 
     message: ReplyMessage
+    history_dropped: int = 0
 
     @property
     def text(self) -> str:
@@ -92,19 +100,33 @@ class ExtractionResult(Result):
     value: Any
     repairs: int = 0
 
-    def parse(self, target: type[T]) -> T:
-        """The value as the pydantic model (or any type that pydantic validates) it was asked for with.
+    def parse(self, target: type[T] | TypeAdapter[T]) -> T:
+        """The value as the type that was asked for: a pydantic model, a dataclass, a TypedDict, a TypeAdapter.
 
         Raises:
             pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
         """
-        return pydantic.TypeAdapter(target).validate_python(self.value)
+        # As JSON, which it came as: a strict model takes a date's text from there alone.
+        return adapter_of(target).validate_json(dumps(self.value))
 
 
 class EmbeddingResult(Result):
     """Of `embedding`: one vector for each input, in their order."""
 
     embeddings: Sequence[Sequence[float]]
+
+
+class PullResult(Result):
+    """Of `pull`: the model that is on the host's disk now, and its bytes where the registry told them."""
+
+    pulled: str
+    size: int | None = None
+
+
+class UnloadResult(Result):
+    """Of `unload`: the model that is no longer in the host's memory."""
+
+    unloaded: str
 
 
 class ErrorInfo(Frozen):
@@ -132,7 +154,13 @@ class ErrorInfo(Frozen):
     errors: list[str] | None = None
 
 
-_SHAPES = {"message": ChatResult, "value": ExtractionResult, "embeddings": EmbeddingResult}
+_SHAPES = {
+    "message": ChatResult,
+    "value": ExtractionResult,
+    "embeddings": EmbeddingResult,
+    "pulled": PullResult,
+    "unloaded": UnloadResult,
+}
 
 
 def _shape(fields: Any) -> str:
@@ -141,12 +169,14 @@ def _shape(fields: Any) -> str:
     return next((name for name in _SHAPES if name in fields), "text")
 
 
-AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult
+AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult
 TaggedResult = Annotated[
     Annotated[TextResult, Tag("text")]
     | Annotated[ChatResult, Tag("message")]
     | Annotated[ExtractionResult, Tag("value")]
-    | Annotated[EmbeddingResult, Tag("embeddings")],
+    | Annotated[EmbeddingResult, Tag("embeddings")]
+    | Annotated[PullResult, Tag("pulled")]
+    | Annotated[UnloadResult, Tag("unloaded")],
     Field(discriminator=Discriminator(_shape)),
 ]
 RESULT: TypeAdapter[AnyResult] = TypeAdapter(TaggedResult)

@@ -1,22 +1,49 @@
 """Schemas of an extraction: out of the type that a producer asks for, and checked before anything is queued."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote
 
 import jsonschema_rs
 import pydantic
+from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
+from llamaq import grammar
 from llamaq.errors import InvalidRequest
 from llamaq.requests import JsonObject
+from llamaq.wire import dumps
 
+T = TypeVar("T")
+
+MOST_BYTES = 65_536
+"""Of a schema, as JSON: it goes with every question, and is compiled for each."""
+DEEPEST = 64
+"""Levels of objects and lists in a schema; a property takes two."""
 MOST_EXPANDED = 10_000
 """Parts of a schema with its `$ref`s put in: branches that refer on to branches double at each step, and a validator
 that collects errors walks them all."""
+_DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+
+
+class _ForEngine(GenerateJsonSchema):
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        """Pydantic gives its text no pattern, or one that looks ahead, which the engine cannot."""
+        found = super().decimal_schema(schema)
+        for choice in found.get("anyOf", [found]):
+            if choice.get("type") == "string":
+                choice["pattern"] = _DECIMAL
+        return found
+
+
+def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
+    """What validates to the type: a pydantic model, a dataclass, a TypedDict or whatever else pydantic knows."""
+    return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(target)
 
 
 def schema_of(target: Any) -> JsonObject:
-    """The JSON Schema of a pydantic model (or another type that pydantic knows); a dict is one already.
+    """The JSON Schema of a type (or TypeAdapter) that pydantic knows; a dict is one already.
 
     Raises:
         InvalidRequest: the type has no JSON Schema.
@@ -24,24 +51,56 @@ def schema_of(target: Any) -> JsonObject:
     if isinstance(target, dict):
         return target
     try:
-        return pydantic.TypeAdapter(target).json_schema()
+        return adapter_of(target).json_schema(schema_generator=_ForEngine)
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise InvalidRequest.of("schema", f"{target!r} has no JSON Schema: {error}") from error
 
 
 def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
-    """The schema's validator, which never fetches anything, whatever a `$ref` names.
+    """The schema's validator, where it is one of bounded cost that the engine can follow; nothing is ever fetched.
+
+    Raises:
+        InvalidRequest: it is no schema, is too large, refers to somewhere else, or has what the engine cannot take.
+    """
+    _check_bounds(schema, field)
+    validator = validator_of(schema, field)
+    if found := grammar.problems(schema, field):
+        raise InvalidRequest(found)
+    return validator
+
+
+def validator_of(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
+    """The validator of a schema, formats such as `date` included; it never fetches anything, whatever a `$ref` names.
 
     Raises:
         InvalidRequest: it is no schema, or refers to somewhere else.
     """
+    try:
+        return jsonschema_rs.validator_for(schema, retriever=_refuse, validate_formats=True)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
+        raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
+
+
+def _check_bounds(schema: JsonObject, field: str) -> None:
+    # The depth first: what follows walks down by recursion.
+    if _deeper_than(schema, DEEPEST):
+        raise InvalidRequest.of(field, f"it is nested deeper than {DEEPEST} levels")
+    try:
+        size = len(dumps(schema).encode())
+    except (ValueError, TypeError) as error:
+        raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
+    if size > MOST_BYTES:
+        raise InvalidRequest.of(field, f"its JSON has {size} bytes, more than {MOST_BYTES}")
     if _expanded(schema, schema, {}) > MOST_EXPANDED:
         message = f"its $refs unfold to more than {MOST_EXPANDED} parts: an answer could not be checked in bounded time"
         raise InvalidRequest.of(field, message)
-    try:
-        return jsonschema_rs.validator_for(schema, retriever=_refuse)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
-        raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
+
+
+def _deeper_than(part: Any, levels: int) -> bool:
+    if not isinstance(part, dict | list):
+        return False
+    below = part.values() if isinstance(part, dict) else part
+    return levels == 0 or any(_deeper_than(each, levels - 1) for each in below)
 
 
 def _expanded(part: Any, root: JsonObject, known: dict[str, int]) -> int:

@@ -1,4 +1,7 @@
-"""The Lua scripts: one file for each verb, put together from the fragments that its `-- include:` line names."""
+"""The Lua scripts: one file for each verb, put together from the fragments that its `-- include:` line names.
+
+A fragment may name others that it stands on; each comes once, where it is first named.
+"""
 
 import hashlib
 import re
@@ -22,10 +25,20 @@ class Script:
 @cache
 def load(name: str, folder: Path = LUA) -> Script:
     """The script `<folder>/<name>.lua`; its fragments come from the same folder, else from llamaq's own."""
-    text = _INCLUDE.sub(lambda match: _fragments(match[1].split(), folder), (folder / f"{name}.lua").read_text("utf-8"))
+    text = _with_fragments((folder / f"{name}.lua").read_text("utf-8"), folder, set())
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-def _fragments(names: list[str], folder: Path) -> str:
-    paths = ((folder / f"{name}.lua", LUA / f"{name}.lua") for name in names)
-    return "\n".join((own if own.exists() else shared).read_text("utf-8") for own, shared in paths)
+def _with_fragments(text: str, folder: Path, known: set[str]) -> str:
+    return _INCLUDE.sub(lambda match: _fragments(match[1].split(), folder, known), text)
+
+
+def _fragments(names: list[str], folder: Path, known: set[str]) -> str:
+    texts = []
+    for name in names:
+        if name in known:
+            continue
+        known.add(name)
+        own, shared = folder / f"{name}.lua", LUA / f"{name}.lua"
+        texts.append(_with_fragments((own if own.exists() else shared).read_text("utf-8"), folder, known))
+    return "\n".join(texts)

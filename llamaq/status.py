@@ -10,8 +10,9 @@ from llamaq.results import AnyResult, ErrorInfo, Frozen, TaggedResult
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
+"""They are the types of the terminal events, too."""
 TIMES = ("submitted_at", "started_at", "finished_at")
-FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata")
+FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata", "target")
 
 
 class JobStatus(Frozen):
@@ -53,6 +54,7 @@ def read(job_id: str, values: list[str | None], position: int | None, eta_second
     for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
+    fields["model"] = fields.pop("target", fields["model"])  # a chore waits under another name
     return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
 
 

@@ -1,20 +1,24 @@
 """A job on its way in, without any I/O: from what a producer gave to the call of `submit.lua`, and from its answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from llamaq import images, scripts
+from llamaq import images, needs, scripts, tracing
+from llamaq.chores import nobody_for, room_of, target_of
 from llamaq.connection import Call
-from llamaq.errors import InvalidRequest, QueueFull, UnknownModel
+from llamaq.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.images import Image, ImageSource
 from llamaq.keys import Keys
-from llamaq.limits import Limits, check_text
-from llamaq.requests import AnyRequest, dump_json
+from llamaq.limits import Limits, check_text, without_controls
+from llamaq.notify import owed
+from llamaq.requests import AnyRequest, ChatRequest, dump_json
 from llamaq.rings import Ring, rings
+from llamaq.runner import runner_key
 from llamaq.schema import check_schema
+from llamaq.turns import to_be_kept
 from llamaq.wire import dumps
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -29,6 +33,9 @@ class Settings:
         max_queued: jobs waiting per model before `QueueFull`.
         result_ttl: seconds for which an ended job and its log are kept.
         max_attempts: tries before a job fails for good.
+        conversation_ttl: seconds for which a conversation is kept after it was last touched.
+        max_queued_per_tenant: jobs of one tenant that wait before `QueueFull`, over all models; 0 for no limit.
+        tenant_weights: shares of the slots, within a lane; a tenant that is not named has 1.
     """
 
     keys: Keys = field(default_factory=Keys)
@@ -36,6 +43,9 @@ class Settings:
     max_queued: int = 10_000
     result_ttl: int = 86_400
     max_attempts: int = 3
+    conversation_ttl: int = 2_592_000
+    max_queued_per_tenant: int = 0
+    tenant_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +89,22 @@ def prepare(
     """
     checked_id(job_id)
     check_text(request, limits)
+    request = without_controls(request, limits)
     if request.kind == "extraction":
         check_schema(request.json_schema, "schema")
     given: Sequence[ImageSource] = sources if sources is not None else (getattr(request, "images", None) or ())
-    loaded = [_load(source, limits, f"images.{index}") for index, source in enumerate(given)]
+    max_edge: int | None = getattr(request, "max_edge", None)
+    loaded = [_load(source, limits, f"images.{index}", max_edge) for index, source in enumerate(given)]
     if loaded:
         references = [image.reference if isinstance(image, Image) else image for image in loaded]
         request = request.model_copy(update={"images": references})
     return Submission(job_id, request, tuple(image for image in loaded if isinstance(image, Image)), wait_for_model)
 
 
-def _load(source: ImageSource, limits: Limits, name: str) -> Image | str:
+def _load(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
     if isinstance(source, str) and _REFERENCE.fullmatch(source):
         return source
-    return images.load(source, limits, name)
+    return images.load(source, limits, name, max_edge)
 
 
 def call(submission: Submission, settings: Settings) -> Call:
@@ -103,7 +115,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         keys.prefix,
         submission.job_id,
         request.kind,
-        request.model,
+        room_of(request),
         request.priority,
         request.tenant,
         dump_json(request),
@@ -116,11 +128,27 @@ def call(submission: Submission, settings: Settings) -> Call:
         settings.max_queued,
         1 if submission.wait_for_model else 0,
         dumps(request.metadata),
+        *_of_the_turn(submission, settings),
+        runner_key(request.options),
+        settings.tenant_weights.get(request.tenant, 1),
+        settings.max_queued_per_tenant,
+        " ".join(needs.of(request)),
+        target_of(request),
+        owed(request.notify),
+        tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
     ]
     return Call(scripts.load("submit"), args)
 
 
-class ImageGone(Exception):
+def _of_the_turn(submission: Submission, settings: Settings) -> list[str | int]:
+    request = submission.request
+    if not isinstance(request, ChatRequest) or request.conversation is None:
+        return ["", "", settings.conversation_ttl]
+    said = "\n".join(to_be_kept(request, submission.job_id))
+    return [request.when_busy, said, settings.conversation_ttl]
+
+
+class UploadLapsed(Exception):
     """An image lapsed between its upload and the submit: store it again."""
 
 
@@ -130,8 +158,9 @@ def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
     Raises:
         QueueFull: too many jobs wait for the model.
         UnknownModel: no known host has it (`near` is empty: the caller knows the fleet).
-        InvalidRequest: it refers to an image that is not stored.
-        ImageGone: one of the submission's own images is not.
+        ConversationBusy: a turn before it has not ended, and `when_busy` is `reject`.
+        InvalidRequest: it refers to an image that is not stored, or the model cannot do what it asks for.
+        UploadLapsed: one of the submission's own images is not.
     """
     match answer[0]:
         case "OK":
@@ -141,12 +170,23 @@ def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
         case "SAME":
             return answer[1], []
         case "FULL":
-            model, seconds = submission.request.model, float(answer[1])
-            raise QueueFull(f"too many jobs wait for {model} (LLAMAQ_MAX_QUEUED); try again in {seconds:g} s", seconds)
+            raise _full(submission.request, float(answer[1]), answer[2])
         case "UNKNOWN_MODEL":
-            raise UnknownModel(submission.request.model)
+            raise nobody_for(submission.request)
+        case "UNSUPPORTED":
+            raise needs.refusal(submission.request, answer[1], answer[2])
+        case "BUSY":
+            raise ConversationBusy(getattr(submission.request, "conversation", ""), answer[1])
         case "BLOB_MISSING":
             if answer[1] in {image.sha256 for image in submission.images}:
-                raise ImageGone
+                raise UploadLapsed
             raise InvalidRequest.of("images", f"no image sha256:{answer[1]} is stored: send its bytes again")
     raise AssertionError(f"submit.lua answered {answer!r}")
+
+
+def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
+    if whose == "tenant":
+        what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT)"
+    else:
+        what = f"too many jobs wait for {request.model} (LLAMAQ_MAX_QUEUED)"
+    return QueueFull(f"{what}; try again in {seconds:g} s", seconds)

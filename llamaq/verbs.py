@@ -7,8 +7,8 @@ from llamaq import submission
 from llamaq.errors import InvalidRequest
 from llamaq.images import ImageSource
 from llamaq.limits import Limits
-from llamaq.requests import AnyRequest, Kind, Request, parse
-from llamaq.schema import schema_of
+from llamaq.requests import AnyRequest, JsonObject, Kind, Request, parse
+from llamaq.schema import check_schema, schema_of
 from llamaq.submission import Submission
 
 _TO_BE_LOADED = "images are checked after the request"
@@ -19,7 +19,7 @@ class Verbs:
 
     def __init__(self, limits: Limits, new_id: Any) -> None:
         self._limits = limits
-        self._new_id = new_id
+        self.new_id = new_id
 
     def ask(
         self,
@@ -45,6 +45,12 @@ class Verbs:
         """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
         return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
 
+    def checked(self, target: Any) -> JsonObject:
+        """The schema of a type, checked once for many."""
+        schema = schema_of(target)
+        check_schema(schema)
+        return schema
+
     def item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
         """A submission of a request model, or of a dict that names its `kind`."""
         if not isinstance(item, Mapping):
@@ -58,5 +64,5 @@ class Verbs:
     def _prepare(
         self, request: AnyRequest, images: Sequence[ImageSource] | None, wait: bool, job_id: str | None
     ) -> Submission:
-        job_id = job_id or self._new_id()
+        job_id = job_id or self.new_id()
         return submission.prepare(request, job_id, self._limits, sources=images, wait_for_model=wait)

@@ -50,12 +50,14 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
 
 def generate(services: Services, request: Request, body: dict[str, Any]) -> Reply:
     """Ask `/api/generate`. Raises as `api_client.Stream`, and `AttemptStopped`."""
-    return _read(services, _limited(services.ollama.generate, request, body), _from_generate)
+    return _read(
+        services, _limited(services.ollama.generate, request, services.screening.neutral(body)), _from_generate
+    )
 
 
 def chat(services: Services, request: Request, body: dict[str, Any]) -> Reply:
     """Ask `/api/chat`. Raises as `api_client.Stream`, and `AttemptStopped`."""
-    return _read(services, _limited(services.ollama.chat, request, body), _from_chat)
+    return _read(services, _limited(services.ollama.chat, request, services.screening.neutral(body)), _from_chat)
 
 
 def _limited(ask: Any, request: Request, body: dict[str, Any]) -> Stream:

@@ -2,36 +2,27 @@
 
 from typing import Any
 
-from llamaq.requests import ChatRequest, Message
-from tasks import asking
+from llamaq.requests import ChatRequest
+from llamaq.turns import SENT, as_json, new_messages
+from tasks import asking, turn
 from tasks.composing import completed
 from tasks.job import ClaimedJob
 from tasks.outcome import Outcome
 from tasks.services import Services
 
+__all__ = ["as_json", "chat"]
+
 
 def chat(job: ClaimedJob, services: Services) -> Outcome:
-    """Run a chat job. With a conversation, the turn is appended to it in the same step as the terminal event."""
+    """Run a chat job."""
     request = job.request
     assert isinstance(request, ChatRequest)  # noqa: S101 - the job's kind chose this function
-    new = _new(request)
-    history = services.history() if request.conversation else []
-    # Thinking is not a part of what was said: sent back, it fills the context and confuses the model.
-    messages = [{name: value for name, value in said.items() if name != "thinking"} for said in history + new]
+    if request.conversation is not None:
+        return turn.take(job, services, request)
+    # What the producer sends whole is asked whole, or refused as too long: only a kept history is trimmed.
+    messages: list[dict[str, Any]] = [
+        {name: value for name, value in said.items() if name in SENT} for said in new_messages(request)
+    ]
     body = asking.payload(request, messages=messages, tools=request.tools, format=request.format)
     reply = asking.chat(services, request, body)
-    message = reply.message()
-    turn = [*new, message] if request.conversation else []
-    return completed(job, services, [reply], {"message": message}, turn)
-
-
-def _new(request: ChatRequest) -> list[dict[str, Any]]:
-    if request.messages is not None:
-        return [as_json(message) for message in request.messages]
-    message = request.message
-    return [as_json(message) if isinstance(message, Message) else {"role": "user", "content": message}]
-
-
-def as_json(message: Message) -> dict[str, Any]:
-    """A message as Ollama takes it, without what was thought."""
-    return message.model_dump(exclude_none=True, exclude={"thinking"})
+    return completed(job, services, [reply], {"message": reply.message()})

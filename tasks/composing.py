@@ -18,7 +18,7 @@ def completed(
 ) -> Completed:
     """The outcome of an attempt that took these answers of Ollama; `found` holds the kind's own fields."""
     common = {
-        "model": job.model,
+        "model": job.request.model,
         "host": job.host,
         "attempts": job.attempt,
         "done_reason": replies[-1].done_reason,
@@ -29,7 +29,9 @@ def completed(
         "timings": _timings(job, services, replies),
     }
     echoed = {"metadata": job.request.metadata} if job.request.metadata else {}
-    return Completed({**found, **common, **echoed}, tuple(turn))
+    removed = services.screening.removed
+    filtered = {"filtered": removed} if removed else {}
+    return Completed({**found, **common, **echoed, **filtered}, tuple(turn))
 
 
 def _timings(job: ClaimedJob, services: Services, replies: Sequence[Reply]) -> dict[str, float | None]:

@@ -6,40 +6,48 @@ from typing import Any
 import jsonschema_rs
 from pydantic_core import from_json
 
+from api_client import Aborted, ContextOverflow, OllamaError
+from llamaq.grammar import countable
 from llamaq.requests import ExtractionRequest
-from llamaq.schema import check_schema
+from llamaq.schema import validator_of
 from llamaq.wire import dumps
 from tasks import asking
 from tasks.asking import Reply
+from tasks.attempt import AttemptStopped
 from tasks.composing import completed
 from tasks.job import ClaimedJob
-from tasks.outcome import Error, Failed, Outcome
+from tasks.outcome import Failed, Outcome
+from tasks.repairing import Repairing, Try
 from tasks.services import Services
 
-REPAIRS = 2
-MORE_ROOM = 2
-"""The factor by which a token limit that cut an answer is raised."""
 MOST_ERRORS = 10
 """Reported of one answer, to the model and to the producer."""
 
 
 def extraction(job: ClaimedJob, services: Services) -> Outcome:
-    """Run an extraction job: ask, validate, and ask again at most `REPAIRS` times."""
+    """Run an extraction job: ask, validate, and ask again at most `repairs` times and within the deadline."""
     request = job.request
     assert isinstance(request, ExtractionRequest)  # noqa: S101 - the job's kind chose this function
-    validator = check_schema(request.json_schema)
-    body = _first_question(request, services)
-    replies: list[Reply] = []
+    validator = validator_of(request.json_schema)
+    repairing = Repairing(_first_question(request, services), request.repairs)
     while True:
-        reply = asking.chat(services, request, body)
-        replies.append(reply)
+        try:
+            reply = _ask(services, request, repairing)
+        except (Aborted, AttemptStopped, OllamaError):
+            # A socket that the deadline shut down may look cut before it looks aborted.
+            if repairing.tries and services.attempt.stopped == "deadline":
+                return Failed(repairing.invalid())
+            raise
         value, errors = _read(reply, validator)
         if not errors:
-            return completed(job, services, replies, {"value": value, "repairs": len(replies) - 1})
-        if len(replies) > REPAIRS:
-            return Failed(_invalid(reply, errors))
-        services.transcript.progress("repairing", repair=len(replies), of=REPAIRS)
-        _ask_again(body, reply, errors)
+            found = {"value": value, "repairs": len(repairing.tries)}
+            return completed(job, services, [*repairing.replies, reply], found)
+        repairing.took(Try(reply, value, errors))
+        if repairing.no_room:
+            return Failed(repairing.overflow())
+        if repairing.exhausted:
+            return Failed(repairing.invalid())
+        services.transcript.progress("repairing", repair=len(repairing.tries), of=request.repairs)
 
 
 def _first_question(request: ExtractionRequest, services: Services) -> dict[str, Any]:
@@ -48,7 +56,18 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
-    return asking.payload(request, messages=[*system, question], format=request.json_schema)
+    return asking.payload(request, messages=[*system, question], format=countable(request.json_schema))
+
+
+def _ask(services: Services, request: ExtractionRequest, repairing: Repairing) -> Reply:
+    body, alone = repairing.next(), repairing.alone()
+    try:
+        return asking.chat(services, request, body)
+    except ContextOverflow:
+        if len(body["messages"]) == len(alone["messages"]):
+            raise
+        # The question fits, but not with a wrong answer and its errors behind it: by itself it is worth another try.
+        return asking.chat(services, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
@@ -66,22 +85,3 @@ def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[s
 
 def _path(problem: jsonschema_rs.ValidationError) -> str:
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.instance_path)
-
-
-def _ask_again(body: dict[str, Any], reply: Reply, errors: list[str]) -> None:
-    limit = body.get("options", {}).get("num_predict")
-    if reply.done_reason == "length" and limit is not None and limit > 0:
-        # The answer was cut, not wrong: the same question with more room. Showing the stump would invite another.
-        body["options"] = {**body["options"], "num_predict": limit * MORE_ROOM}
-        return
-    complaint = "\n".join(errors)
-    body["messages"] = [
-        *body["messages"],
-        {"role": "assistant", "content": reply.text},
-        {"role": "user", "content": f"That is not valid:\n{complaint}\nAnswer again with the corrected JSON alone."},
-    ]
-
-
-def _invalid(reply: Reply, errors: list[str]) -> Error:
-    message = f"no valid answer after {REPAIRS} repairs: {errors[0]}"
-    return Error("invalid_output", message, retryable=True, details={"text": reply.text, "errors": errors})

@@ -9,7 +9,9 @@ from tasks.generate import generate
 from tasks.job import ClaimedJob
 from tasks.multimodal import multimodal
 from tasks.outcome import Outcome
+from tasks.pulling import pull
 from tasks.services import Services
+from tasks.unloading import unload
 
 KINDS: dict[str, Callable[[ClaimedJob, Services], Outcome]] = {
     "generate": generate,
@@ -17,4 +19,6 @@ KINDS: dict[str, Callable[[ClaimedJob, Services], Outcome]] = {
     "multimodal": multimodal,
     "extraction": extraction,
     "embedding": embedding,
+    "pull": pull,
+    "unload": unload,
 }

@@ -1,7 +1,10 @@
 """What an attempt came to, as values; `worker.execute` turns each into one call of the store."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Blame = Literal["host", "doubt", ""]
+"""Whether a failure speaks against the host: surely; perhaps, as a job may bring down what runs it; or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Retry:
     """Another try may help, after a pause."""
 
     error: Error
+    blame: Blame = ""
 
 
 @dataclass(frozen=True, slots=True)

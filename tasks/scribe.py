@@ -8,9 +8,10 @@ answer is written at once; later ones of the same attempt wait until its flush w
 import logging
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from llamaq import scripts
 from llamaq.clock import Clock
@@ -108,13 +109,15 @@ class Scribe:
                         self._take(transcript, now)
                     return batch
                 self._wakes_at = min(
-                    [self._due_at(t) for t in self._dirty] + [t.renewed_at + self._lease / 3 for t in self._open],
+                    [self._due_at(t) for t in self._dirty] + [self._lapses_at(t) for t in self._open],
                     default=now + 3600,
                 )
                 self.changed.wait(self._wakes_at - now)
         return []
 
     def _due_at(self, transcript: Transcript) -> float:
+        if transcript.retry_at:
+            return transcript.retry_at
         if transcript.urgent:
             return 0.0
         # One window may be used ahead: tokens that come about as fast as the windows would else be joined two by two,
@@ -122,53 +125,74 @@ class Scribe:
         return max(transcript.next_at - self._flush, self._wrote_at + GATHER_SECONDS)
 
     def _take(self, transcript: Transcript, now: float) -> None:
-        transcript.take()
+        if not transcript.sending:  # else it goes out again: what was said meanwhile stays pending, where it is counted
+            transcript.take()
         transcript.next_at = max(transcript.next_at, now) + self._flush
         transcript.renewing = transcript.renewed_at + min(RENEW_SECONDS, self._lease / 3) <= now
         self._dirty.discard(transcript)
 
     def _lapsing(self, now: float) -> list[Transcript]:
-        return [transcript for transcript in self._open if transcript.renewed_at + self._lease / 3 <= now]
+        return [transcript for transcript in self._open if self._lapses_at(transcript) <= now]
+
+    def _lapses_at(self, transcript: Transcript) -> float:
+        return max(transcript.renewed_at + self._lease / 3, transcript.retry_at)
 
     def _write(self, batch: Sequence[Transcript]) -> None:
-        """Send a batch, again and again while Redis is away: what is said meanwhile gathers behind it."""
-        while not self._closed:
-            owners, calls = self._calls(batch)
-            try:
-                answers = run_many(self._client, calls)
-            except (RedisError, OSError) as error:
-                answers = [error]
-            failure = next((answer for answer in answers if isinstance(answer, Exception)), None)
-            if failure is None:
-                self._confirm(batch, owners, answers)
-                return
-            _log.warning("Redis does not take the events of %d running jobs (%s); they are held", len(batch), failure)
-            self._clock.sleep(RETRY_SECONDS)
-
-    def _calls(self, batch: Sequence[Transcript]) -> tuple[list[Transcript], list[Call]]:
-        owners, calls = [], []
-        for transcript in batch:
-            job = transcript.job
-            record, log, leases = self._keys.record(job.id), self._keys.events(job.id), self._keys.leases()
-            for number, kind, words in transcript.sending:
-                lease = self._lease if transcript.renewing else ""
-                args: list[str | float] = [transcript.lease, job.fence, number, lease, kind, job.attempt, words]
-                owners.append(transcript)
-                calls.append(Call(self._append, args, [record, log, leases]))
-            if not transcript.sending:
-                owners.append(transcript)
-                calls.append(Call(self._renew, [transcript.lease, job.fence, self._lease], [record, leases]))
-        return owners, calls
-
-    def _confirm(self, batch: Sequence[Transcript], owners: Sequence[Transcript], answers: Sequence[object]) -> None:
+        """Send a batch once. What Redis did not take goes out again later, and keeps nobody else waiting."""
+        calls = {transcript: self._calls(transcript) for transcript in batch}
+        try:
+            answers = run_many(self._client, [call for each in calls.values() for call in each])
+        except (RedisError, OSError) as error:
+            answers = [error] * sum(map(len, calls.values()))
         with self.changed:
             self._wrote_at = self.now()
-            for transcript in batch:
-                transcript.sending.clear()
-                if transcript.renewing:
-                    transcript.renewed_at = self._wrote_at
-            for transcript, answer in zip(owners, answers, strict=True):
-                if answer != "OK" and not transcript.revoked:
-                    transcript.drop()
-                    transcript.attempt.stop(_STOPS[answer])
+            following = iter(answers)
+            held = [self._settle(each, list(islice(following, len(calls[each])))) for each in batch]
             self.changed.notify_all()
+        failures = [error for error in held if error is not None]
+        if failures:
+            what = "Redis does not take the events of %d running jobs (%s); they are held"
+            _log.warning(what, len(failures), failures[0])
+
+    def _calls(self, transcript: Transcript) -> list[Call]:
+        job = transcript.job
+        record, log, leases = self._keys.record(job.id), self._keys.events(job.id), self._keys.leases()
+        if not transcript.sending:
+            return [Call(self._renew, [transcript.lease, job.fence, self._lease], [record, leases])]
+        lease = self._lease if transcript.renewing else ""
+        around = (transcript.lease, job.fence)
+        return [
+            Call(self._append, [*around, number, lease, kind, job.attempt, words], [record, log, leases])
+            for number, kind, words in transcript.sending
+        ]
+
+    def _settle(self, transcript: Transcript, answers: Sequence[object]) -> Exception | None:
+        """Take the answers of one transcript to heart; the error for which it is held. With the lock held."""
+        # The first that counts: behind an event that was not written come others that could not be.
+        answer = next((answer for answer in answers if answer != "OK"), "OK")
+        if isinstance(answer, Exception) and not _forgotten(answers[0]):
+            transcript.retry_at = self._wrote_at + RETRY_SECONDS
+            self._keep(transcript)
+            return answer
+        transcript.retry_at = 0.0
+        transcript.sending.clear()
+        if answer == "OK":
+            transcript.renewed_at = self._wrote_at if transcript.renewing else transcript.renewed_at
+            if not transcript.idle:
+                self._keep(transcript)
+        elif not transcript.revoked:
+            transcript.drop()
+            transcript.attempt.stop(_STOPS.get(answer, "fenced"))
+        return None
+
+    def _keep(self, transcript: Transcript) -> None:
+        if transcript in self._open:  # one that was closed on the way keeps no lease any more
+            self._dirty.add(transcript)
+
+
+def _forgotten(answer: object) -> bool:
+    """Whether Redis says that it does not have what it has confirmed: a restart lost its last second.
+
+    No reader could get the whole text of this attempt any more, so it ends like a fenced one, and its lease with it.
+    """
+    return isinstance(answer, ResponseError) and "GAP" in str(answer)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api_client import OllamaClient
+from llamaq.turns import ConversationSettings
 from tasks.attempt import Attempt
+from tasks.contexts import Contexts
+from tasks.screening import Screening
 from tasks.transcript import Transcript
 
 
@@ -20,8 +23,11 @@ class Services:
         transcript: where the events go.
         image: base64 of a stored image by its reference; raises `ImageGone`.
         history: the conversation's messages so far, oldest first.
+        settings: what the conversation is set to.
+        contexts: how many tokens a model's context holds here.
         patience: a block in which nothing has come from Ollama yet; what it yields is called at the first sign.
         elapsed: seconds since the attempt began.
+        screening: what becomes of a request before a model sees it.
         first_token_after: seconds from its beginning to the first piece of the answer; None before there is one.
     """
 
@@ -30,9 +36,12 @@ class Services:
     transcript: Transcript
     image: Callable[[str], str]
     history: Callable[[], list[dict[str, Any]]]
+    settings: Callable[[], ConversationSettings]
+    contexts: Contexts
     patience: Callable[[], AbstractContextManager[Callable[[], None]]]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]
+    screening: Screening = field(default_factory=Screening)
 
 
 class ImageGone(Exception):

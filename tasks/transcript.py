@@ -42,6 +42,7 @@ class Transcript:
         renewed_at: monotonic time at which Redis last confirmed the lease.
         renewing: whether what is on its way renews it.
         next_at: monotonic time up to which the flush windows are used up; see `Scribe`.
+        retry_at: monotonic time before which what Redis did not take is not sent again; 0 where it took all.
         urgent: whether what is pending should not wait for the flush window.
         revoked: whether Redis said that nobody wants more.
     """
@@ -55,6 +56,7 @@ class Transcript:
         self.renewed_at = now
         self.renewing = False
         self.next_at = now
+        self.retry_at = 0.0
         self.urgent = False
         self.revoked = False
         self._scribe = scribe

@@ -19,9 +19,11 @@ READY_SECONDS = 60.0
 class WorkerProcess:
     """`python -m worker` with settings of its own. Its output is kept, and told when it does not start."""
 
+    COMMAND = (sys.executable, "-m", "worker")
+
     def __init__(self, redis_url: str, ollama_url: str, command: list[str] | None = None, **settings: object) -> None:
         self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
-        self._command = command or [sys.executable, "-m", "worker"]
+        self._command = command or [*self.COMMAND]
         self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
         self._process: subprocess.Popen[str] | None = None
 

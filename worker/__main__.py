@@ -26,22 +26,24 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         # Imported late: the application reads the settings as it is imported, and they may be wrong.
-        from worker import preflight, pulse  # noqa: PLC0415 - as above
+        from worker import liveness, preflight, telemetry  # noqa: PLC0415 - as above
         from worker.app import app  # noqa: PLC0415 - as above
     except ValidationError as error:
         for problem in error.errors():
-            # A setting with two names is reported by the first of them, which has the prefix already.
-            name = "_".join(map(str, problem["loc"])).upper().removeprefix("LLAMAQ_")
-            sys.stderr.write(f"LLAMAQ_{name}: {problem['msg'].removeprefix('Value error, ')}\n")
+            name = "".join(f"{part}: " for part in problem["loc"])
+            sys.stderr.write(f"{name}{problem['msg']}\n")
         return 2
     if arguments[:1] == ["check"]:
         return preflight.main(app.conf.llamaq)
     if arguments[:1] == ["alive"]:
-        return 0 if pulse.is_alive(app.conf.llamaq.liveness_file, SYSTEM) else 1
+        return 0 if liveness.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
     command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
+    # Now, for what Celery says before it sets up its logging; its banner would be the one thing that is not JSON.
+    telemetry.configure(wanted=app.conf.llamaq.log_format)
+    quiet = ["--quiet"] if telemetry.chosen(app.conf.llamaq.log_format) == "json" else []
     try:
-        code = command.main(["worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
+        code = command.main([*quiet, "worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
     except click.ClickException as error:
         sys.stderr.write(f"{error.format_message()}\n{USAGE}")
         return 2

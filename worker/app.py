@@ -12,7 +12,7 @@ from kombu.entity import Queue
 from llamaq.clock import SYSTEM
 from llamaq.doorbell import verified
 from llamaq.requests import KINDS
-from worker import intake, pulse, telemetry, transport
+from worker import intake, job_request, pulse, roster, telemetry, transport
 from worker.lifecycle import ServiceStep, service_of
 from worker.settings import Settings, settings
 
@@ -29,18 +29,20 @@ def create(config: Settings) -> Celery:
     for kind in KINDS:
         _register(app, kind)
     _register_pulse(app)
+    roster.register(app, config)
     return app
 
 
 def _register(app: Celery, kind: str) -> None:
-    @app.task(name=f"llamaq.{kind}", bind=True, typing=False)  # type: ignore[untyped-decorator]  # Celery has no types
-    def run(task: Any, job_id: str | None = None, request: Any = None) -> None:
+    shown = "worker.job_request:JobRequest"
+
+    @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
+    def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
         """Run a placed job (a doorbell brings its id), or take in a request that was sent by name."""
         service = service_of(app)
         if job_id is not None:
-            service.execute(job_id)
-        else:
-            intake.take(service, kind, task.request.id, request)
+            return service.execute(job_id, job_request.began)
+        return intake.take(service, kind, task.request.id, request)
 
 
 def _register_pulse(app: Celery) -> None:
@@ -75,6 +77,10 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # the default gives up after 100 tries, and with it the worker
         "broker_transport_options": {
+            # By themselves these three are shared by all that use the database, whatever their prefix.
+            "unacked_key": f"{config.prefix}.unacked",
+            "unacked_index_key": f"{config.prefix}.unacked_index",
+            "unacked_mutex_key": f"{config.prefix}.unacked_mutex",
             "socket_timeout": 15,  # unset, a publish on a connection that was cut silently hangs for ever
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
@@ -86,10 +92,11 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
 def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
     # However the worker is started, its log is the same. Celery's own two lines for each message say less than ours.
-    telemetry.configure(loglevel or logging.INFO)
+    telemetry.configure(loglevel or logging.INFO, settings().log_format)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry of a probe; the probe itself says it once
+    logging.getLogger("celery.pool").setLevel(logging.INFO)  # at DEBUG it quotes arguments: requests sent by name
 
 
 app = create(settings())

@@ -24,7 +24,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
     """Run the attempt to an outcome, whatever happens: the only place that catches everything."""
     try:
         with provide(job, attempt) as services:
-            return KINDS[job.kind](job, services)
+            return KINDS[job.kind](services.screening.admitted(job), services)
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:
@@ -39,23 +39,30 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         return Retry(Error("internal", f"{type(error).__name__} in the worker; see its log", retryable=True))
 
 
-def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> None:
-    """Tell the store what the attempt came to."""
+def final(job: ClaimedJob, outcome: Outcome) -> Outcome:
+    """What the attempt came to for the job: when it has no try left, what another might mend is a failure."""
+    if isinstance(outcome, Retry) and not failures.no_fault_of_the_job(outcome, job.attempt):
+        return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
+    return outcome
+
+
+def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> str:  # noqa: PLR0911 - one for a case
+    """Tell the store what the attempt came to; what it made of that, in the words of `JobStore`."""
     match outcome:
         case Completed():
-            store.complete(job, outcome)
+            return store.complete(job, outcome)
         case Failed(error):
-            store.fail(job, error)
-        case Retry(error) if job.tries >= job.max_attempts:
-            store.fail(job, error)
-        case Retry(error):
-            store.release(job, error, failures.pause_seconds(job.tries, jitter), counts=True)
+            return store.fail(job, error)
+        case Retry(error, blame) if failures.no_fault_of_the_job(outcome, job.attempt):
+            return store.release(job, error, failures.detour_seconds(job.attempt, jitter), counts=False, blame=blame)
+        case Retry(error, blame):
+            return store.release(job, error, failures.pause_seconds(job.tries, jitter), counts=True, blame=blame)
         case Stopped("draining"):
-            store.release(job, DRAINED, 0, counts=False)
+            return store.release(job, DRAINED, 0, counts=False)
         case Stopped("cancelled"):
-            store.let_go(job)
+            return store.let_go(job)
         case Stopped():
-            pass  # fenced: a newer attempt has the job and the slot
+            return "fenced"  # a newer attempt has the job and the slot
 
 
 def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:

@@ -9,12 +9,12 @@ from kombu.exceptions import KombuError
 
 from llamaq.errors import InvalidRequest
 from llamaq.submission import checked_id
-from worker import pulse
+from worker import pulse, roster
 
 log = structlog.get_logger(__name__)
 
 
-OWN = frozenset({pulse.TASK})
+OWN = frozenset({pulse.TASK, roster.TASK})
 
 
 class BadMessage(Exception):

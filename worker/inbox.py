@@ -1,5 +1,7 @@
 """Jobs that come by plain Redis: `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`.
 
+And a cancel: `XADD <prefix>:inbox * cancel <id>`, with a `reason` where there is one.
+
 A consumer group shares the stream among all workers. An entry is taken off only once its job is queued or set aside;
 one that a dead worker had read is read again by another. Submitting twice is harmless: the id is known then.
 """
@@ -13,7 +15,7 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from llamaq.connection import Client
-from llamaq.errors import BrokerUnavailable, InvalidRequest, QueueFull, UnknownModel
+from llamaq.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
 from llamaq.keys import Keys
 from llamaq.queue import JobQueue
 from llamaq.submission import checked_id
@@ -88,11 +90,17 @@ class Inbox:
         for entry_id, fields in entries:
             if fields:  # an entry that was deleted while it was pending has none
                 try:
-                    self._submit({name.decode(errors="replace"): value for name, value in fields.items()})
+                    self._act({name.decode(errors="replace"): value for name, value in fields.items()})
                 except QueueFull:  # it stays pending, and is read again; one model's queue must not hold up the others'
                     continue
             self._client.xack(self._keys.inbox(), GROUP, entry_id)
             self._client.xdel(self._keys.inbox(), entry_id)
+
+    def _act(self, fields: dict[str, bytes]) -> None:
+        if "cancel" in fields:
+            self._cancel(fields["cancel"], fields.get("reason", b"cancelled by the producer"))
+        else:
+            self._submit(fields)
 
     def _submit(self, fields: dict[str, bytes]) -> None:
         job_id, kind = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind"))
@@ -100,9 +108,20 @@ class Inbox:
         try:
             self._queue.submit({**_object(request), "kind": kind}, job_id=checked_id(job_id))
         except (InvalidRequest, UnknownModel) as error:
-            code = "invalid_request" if isinstance(error, InvalidRequest) else "model_not_found"
+            code = error.code if isinstance(error, InvalidRequest) else "model_not_found"
             _log.warning("a request in the inbox was refused", job_id=job_id, code=code)
             self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), Error(code, str(error)))
+        except ConversationBusy as error:
+            busy = Error("internal", str(error), retryable=True)
+            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), busy)
+
+    def _cancel(self, given: bytes, reason: bytes) -> None:
+        job_id = given.decode(errors="replace")
+        try:
+            self._store.call_off(checked_id(job_id), reason.decode(errors="replace"))
+        except InvalidRequest as error:
+            _log.warning("a cancel in the inbox was refused", reason=str(error))
+            self._store.refuse("", "", "inbox", f"cancel {job_id}", Error(error.code, str(error)))
 
 
 def _object(request: bytes) -> dict[str, Any]:

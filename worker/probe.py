@@ -1,32 +1,59 @@
-"""Looks at the host every few seconds and reports what it offers; placement goes by that."""
+"""Looks at the host every few seconds and reports what it offers; placement goes by that.
 
+1. A host that answers is reported; one whose circuit is not closed, or that loads a model, every second.
+2. A host that does not is told of, so that its circuit opens, and knocked at: with growing pauses while nobody wants
+   it, every second while jobs wait for it.
+3. The first words of a trial's answer close the circuit: the answer may be long, and others wait.
+"""
+
+import json
 import threading
 from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
 
-from api_client import InstalledModel, OllamaClient, OllamaError, RunningModel
-from llamaq.models import normalise
-from llamaq.wire import dumps
+from api_client import OllamaClient, OllamaError
+from llamaq.clock import Clock
 from tasks.store import JobStore
+from worker.inventory import Inventory, Report
 from worker.settings import Settings
 
 AGAIN_SECONDS = 1.0
-"""Between two looks while the host, or Redis, does not answer."""
+"""Between two looks while something is about to change, or Redis does not answer."""
+LONGEST_REST_SECONDS = 15.0
+"""Between two knocks at a host that nobody wants."""
+CONNECT_SECONDS = 2.0
 JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class Probe:
-    """The thread that reports one host. A host that does not answer is withdrawn, so that jobs wait or go elsewhere."""
+def prober(config: Settings) -> OllamaClient:
+    """A client that gives up sooner than one for jobs: a host that is back must be seen within a second or two."""
+    return OllamaClient(
+        config.ollama_url,
+        token=config.ollama_token.get_secret_value() if config.ollama_token else None,
+        ca_file=config.ollama_ca_file,
+        connect_timeout_seconds=CONNECT_SECONDS,
+        retries=1,
+    )
 
-    def __init__(self, ollama: OllamaClient, store: JobStore, config: Settings) -> None:
-        self._ollama = ollama
+
+class Probe:
+    """The thread that reports one host."""
+
+    def __init__(self, ollama: OllamaClient, store: JobStore, config: Settings, clock: Clock) -> None:
+        self._address = ollama.address
+        self._inventory = Inventory(ollama)
         self._store = store
         self._config = config
-        self._loaded: frozenset[str] = frozenset()
-        self._well = True
+        self._clock = clock
+        self._report = Report('{"models":[]}', [], frozenset(), whole=True, templates={})
+        self._error: OllamaError | None = None
+        self._busy = False
+        self._wanted = True
+        self._misses = 0
+        self._speaking: set[str] = set()
         self._wake = threading.Event()
         self._reporting = threading.Lock()
         self._stopped = False
@@ -47,12 +74,32 @@ class Probe:
                 _log.warning("could not say good-bye; the host lapses by itself", error=str(error))
 
     def soon(self) -> None:
-        """Look again now: a job has just found the host gone."""
+        """Look again now: a job has just found the host changed."""
         self._wake.set()
+
+    def heard(self, job_id: str) -> None:
+        """A job's answer comes, piece by piece: where the host is on trial, that proves that it is well."""
+        if job_id not in self._speaking:
+            self._speaking.add(job_id)
+            if self._store.circuit != "closed":
+                self._wake.set()
+
+    def over(self, job_id: str) -> None:
+        """A job's answer has ended."""
+        self._speaking.discard(job_id)
 
     def loaded(self, model: str) -> bool:
         """Whether the model was in memory at the last look."""
-        return model in self._loaded
+        return model in self._report.loaded
+
+    def template(self, model: str) -> str:
+        """A model's prompt template, as last seen; empty where it is not known."""
+        return self._report.templates.get(model, "")
+
+    def seen(self) -> dict[str, Any]:
+        """What the last look saw: the status that was reported, the circuit, and what went wrong."""
+        error = None if self._error is None else self._error.message
+        return {"circuit": self._store.circuit, "error": error, **json.loads(self._report.status)}
 
     def join(self) -> None:
         """Wait for the thread's end, before its connections are closed under it."""
@@ -61,73 +108,72 @@ class Probe:
     def _run(self) -> None:
         while not self._stopped:
             self._wake.clear()
-            well = self._look()
-            self._wake.wait(self._config.probe_seconds if well else AGAIN_SECONDS)
+            if self._look():
+                self._wake.wait(AGAIN_SECONDS if self._busy else self._config.probe_seconds)
+            elif self._error is None:
+                self._wake.wait(AGAIN_SECONDS)  # Redis is away
+            else:
+                self._rest()
 
     def _look(self) -> bool:
+        """Look and tell; whether the host answers, and Redis took it."""
+        error = None
         try:
-            installed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
-        except OllamaError as error:
-            return self._tell(None, error)
-        self._loaded = frozenset(loaded_names(installed, running))
-        return self._tell((status(installed, running, version), [normalise(model.name) for model in installed]), None)
+            if self._error is not None:
+                self._inventory.knock()
+            self._report = self._inventory.take()
+        except OllamaError as trouble:
+            error = trouble
+        self._note(error)
+        return self._tell() and error is None
 
-    def _tell(self, report: tuple[str, list[str]] | None, error: OllamaError | None) -> bool:
+    def _rest(self) -> None:
+        """Leave the host alone for a while, unless jobs wait for it; each second the fleet is told that it is down."""
+        self._misses += 1
+        pause = min(AGAIN_SECONDS * 2.0 ** (self._misses - 1), LONGEST_REST_SECONDS)
+        until = self._clock.monotonic() + pause * (0.5 + self._clock.random() / 2)
+        while not self._stopped:
+            self._wake.wait(AGAIN_SECONDS)
+            self._wake.clear()
+            if self._wanted or self._clock.monotonic() > until:
+                return
+            self._tell()
+
+    def _tell(self) -> bool:
         with self._reporting:
             if self._stopped:
                 return True
             try:
-                if report is None:
-                    self._store.leave()
+                if self._error is None:
+                    self._tell_report()
                 else:
-                    self._store.report(self._config.slots, self._config.max_models, *report)
+                    self._wanted = self._store.down(self._config.slots, self._config.max_models, self._error.message)
             except (RedisError, OSError) as trouble:
                 _log.warning("the host could not be reported: Redis does not answer", error=str(trouble))
                 return False
-        self._note(error)
-        return error is None
+        return True
+
+    def _tell_report(self) -> None:
+        was = self._store.circuit
+        loading = self._store.report(
+            self._config.slots,
+            self._config.max_models,
+            self._report.status,
+            self._report.models,
+            loaded=sorted(self._report.loaded),
+            affinity_patience=self._config.affinity_patience,
+            lane_patience=self._config.lane_patience,
+        )
+        if self._store.trial in self._speaking:
+            self._store.proven()
+        if was != self._store.circuit:
+            _log.info("the circuit changed", circuit=self._store.circuit, before=was)
+        self._busy = loading or not self._report.whole or self._store.circuit != "closed"
 
     def _note(self, error: OllamaError | None) -> None:
-        if self._well and error is not None:
-            _log.warning("Ollama does not answer; its jobs wait", url=self._ollama.address, error=error.message)
-        elif not self._well and error is None:
-            _log.info("Ollama answers again", url=self._ollama.address)
-        self._well = error is None
-
-
-def loaded_names(installed: tuple[InstalledModel, ...], running: tuple[RunningModel, ...]) -> list[str]:
-    """Names of the models in memory. Names that share one file share one runner, and `/api/ps` tells only the first."""
-    digests = {model.digest for model in running}
-    named = {normalise(model.name) for model in running}
-    return [name for model in installed if (name := normalise(model.name)) in named or model.digest in digests]
-
-
-def status(installed: tuple[InstalledModel, ...], running: tuple[RunningModel, ...], version: str) -> str:
-    """The host's status as JSON: its version, and of each model what `llamaq.models.ModelStatus` holds."""
-    by_name = {normalise(model.name): model for model in running}
-    by_digest = {model.digest: model for model in running if model.digest}
-    models = [
-        _model(model, by_name.get(normalise(model.name)) or by_digest.get(model.digest or "")) for model in installed
-    ]
-    return dumps({"version": version, "models": models})
-
-
-def _model(model: InstalledModel, running: RunningModel | None) -> dict[str, Any]:
-    details = model.details
-    known = {
-        "model": normalise(model.name),
-        "size": model.size,
-        "family": details.family or None,
-        "parameter_size": details.parameter_size or None,
-        "quantization": details.quantization_level or None,
-        "context_length": details.context_length,
-        "capabilities": sorted(model.capabilities or ()),
-        "loaded": running is not None,
-    }
-    if running is None:
-        return known
-    return known | {
-        "vram": running.size_vram,
-        "expires_at": running.expires_at.timestamp() if running.expires_at else None,
-        "context_length": running.context_length or known["context_length"],
-    }
+        if self._error is None and error is not None:
+            _log.warning("Ollama does not answer; its jobs wait", url=self._address, error=error.message)
+        elif self._error is not None and error is None:
+            _log.info("Ollama answers again", url=self._address)
+            self._misses, self._wanted = 0, True
+        self._error = error

@@ -13,8 +13,11 @@ from llamaq import images
 from llamaq.clock import Clock
 from llamaq.connection import Client
 from llamaq.keys import Keys
+from llamaq.turns import read_settings
 from tasks.attempt import Attempt
+from tasks.contexts import Contexts
 from tasks.job import ClaimedJob
+from tasks.screening import Screening
 from tasks.scribe import Scribe
 from tasks.services import ImageGone, Services
 from tasks.store import JobStore
@@ -27,7 +30,14 @@ PATIENCE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """A worker's parts, as attempts need them. `loaded` tells whether a model was in memory when last looked."""
+    """A worker's parts, as attempts need them.
+
+    Attributes:
+        loaded: whether a model was in memory when last looked.
+        heard: called with the job's id for each piece of its answer.
+        over: called when there will be no more.
+        screening: makes what looks at an attempt's request before a model does.
+    """
 
     ollama: OllamaClient
     store: JobStore
@@ -37,6 +47,10 @@ class Provision:
     watch: Watch
     clock: Clock
     loaded: Callable[[str], bool]
+    heard: Callable[[str], None]
+    over: Callable[[str], None]
+    contexts: Contexts
+    screening: Callable[[], Screening] = Screening
 
     @contextmanager
     def services(self, job: ClaimedJob, attempt: Attempt) -> Iterator[Services]:
@@ -60,9 +74,12 @@ class Provision:
                 transcript=transcript,
                 image=self._image,
                 history=partial(self._history, job),
+                settings=lambda: read_settings(self.store.settings(job)),
+                contexts=self.contexts,
                 patience=partial(self._patience, job, transcript),
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
+                screening=self.screening(),
             )
         finally:
             deadline.cancel()
@@ -72,10 +89,16 @@ class Provision:
     def _patience(self, job: ClaimedJob, transcript: Transcript) -> Iterator[Callable[[], None]]:
         stage = "prompt" if self.loaded(job.model) else "loading"
         alarm = self.watch.after(PATIENCE_SECONDS, partial(transcript.progress, stage))
+
+        def heard() -> None:
+            alarm.cancel()
+            self.heard(job.id)
+
         try:
-            yield alarm.cancel
+            yield heard
         finally:
             alarm.cancel()
+            self.over(job.id)
 
     def _history(self, job: ClaimedJob) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self.store.history(job)]

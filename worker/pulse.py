@@ -21,8 +21,6 @@ TASK = "llamaq.pulse"
 BEAT_SECONDS = 5.0
 DEAF_SECONDS = 30.0
 """Without an answer, while Redis is well, before the worker ends itself."""
-STALE_SECONDS = 60.0
-"""Age at which the liveness file tells a supervisor that nobody is home."""
 LEFT_BEHIND_SECONDS = 120
 EXIT_CODE = 1
 JOIN_SECONDS = 5.0
@@ -56,6 +54,10 @@ class Pulse:
         self._heard_at = self._clock.monotonic()
         self._touch()
 
+    def age_seconds(self) -> float:
+        """Since a pulse last came through; the time in which Redis was away does not count."""
+        return self._clock.monotonic() - self._heard_at
+
     def join(self) -> None:
         """Wait for the thread's end, before its connections are closed under it."""
         self._thread.join(JOIN_SECONDS)
@@ -88,11 +90,3 @@ class Pulse:
         # A consumer that hangs does not look at the flag: then the process is ended as it is; its jobs' leases lapse.
         if not self._stopping.wait(self._grace):
             os._exit(EXIT_CODE)
-
-
-def is_alive(file: str, clock: Clock) -> bool:
-    """Whether the liveness file was touched lately."""
-    try:
-        return clock.time() - Path(file).stat().st_mtime < STALE_SECONDS
-    except OSError:
-        return False

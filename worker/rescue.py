@@ -1,11 +1,12 @@
 """Runs a round of rescue every second; of all workers, one leads."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from redis.exceptions import RedisError
 
-from tasks.store import JobStore
+from tasks.store import JobStore, Rescued
 
 ROUND_SECONDS = 1.0
 JOIN_SECONDS = 5.0
@@ -13,10 +14,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Rescue:
-    """The thread that takes part in rescue."""
+    """The thread that takes part in rescue; `tell` is called with what each round did that this worker led."""
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, tell: Callable[[Rescued], None]) -> None:
         self._store = store
+        self._tell = tell
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-rescue", daemon=True)
 
@@ -40,4 +42,5 @@ class Rescue:
                 _log.warning("no rescue this time: Redis does not answer", error=str(error))
                 continue
             if done is not None and any(done):
+                self._tell(done)
                 _log.info("rescued", **done._asdict())

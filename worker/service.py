@@ -1,6 +1,9 @@
 """One worker's parts, put together, and their phases: start, quiet, drain, close."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import structlog
 from celery import Celery
@@ -11,20 +14,27 @@ from llamaq.connection import connect, translated
 from llamaq.doorbell import Doorbell
 from llamaq.queue import JobQueue
 from tasks.attempt import Attempt
+from tasks.contexts import Contexts
+from tasks.deliveries import Deliveries
 from tasks.job import ClaimedJob
 from tasks.outcome import Error, Failed, Outcome, Retry, Stopped
 from tasks.scribe import Scribe
 from tasks.store import JobStore
 from tasks.watch import Watch
-from worker import execute
+from worker import execute, tracing
 from worker.control import Control
 from worker.dead import DeadLetters
 from worker.inbox import Inbox
-from worker.probe import Probe
+from worker.library import Library
+from worker.metrics import Metrics, result
+from worker.probe import Probe, prober
 from worker.provision import Provision
 from worker.pulse import Pulse
 from worker.rescue import Rescue
+from worker.screens import screening
 from worker.settings import Settings
+from worker.telemetry import about
+from worker.webhooks import Webhooks, poster
 
 RELEASE_SECONDS = 10.0
 """For cutting what still runs at the end of a drain, and giving it back."""
@@ -40,7 +50,7 @@ class Service:
         pulse: whether this worker still consumes.
     """
 
-    def __init__(self, config: Settings, app: Celery, worker: str, clock: Clock = SYSTEM) -> None:
+    def __init__(self, config: Settings, app: Celery, worker: str, metrics: Metrics, clock: Clock = SYSTEM) -> None:
         keys = config.producer.keys
         doorbell = Doorbell(config.redis_url, keys, app)
         client = connect(config.redis_url)
@@ -56,6 +66,7 @@ class Service:
             result_ttl=config.result_ttl,
             clock=clock,
         )
+        self._config = config
         self._clock = clock
         self._client = client
         self._ollama = OllamaClient(
@@ -66,15 +77,22 @@ class Service:
         )
         self._scribe = Scribe(client, keys, clock, config.flush_ms / 1000, config.lease_seconds)
         self._watch = Watch(clock)
-        self._probe = Probe(self._ollama, self.store, config)
-        self._rescue = Rescue(self.store)
+        self._prober = prober(config)
+        self._probe = Probe(self._prober, self.store, config, clock)
+        self._tracing = tracing.chosen(config.otel, client, keys, content=bool(config.otel_content))
+        self._metrics = metrics
+        self._rescue = Rescue(self.store, metrics.rescued)
+        self._library = Library(client, keys.scripts())
+        secret = config.webhook_secret.get_secret_value() if config.webhook_secret else ""
+        post = poster(private=bool(config.webhook_private))
+        self._webhooks = Webhooks(Deliveries(client, keys), secret, clock, post)
         self._dead = DeadLetters(self.store)
         self._blobs = connect(config.redis_url, binary=True)
         self._inbox = Inbox(self._blobs, keys, self.queue, self.store, worker)
         self._control = Control(client, keys.control(config.host), self.cancel)
         self.pulse = Pulse(app, client, keys.worker_queue(worker), config.liveness_file, clock, config.drain_seconds)
         self._provision = Provision(
-            ollama=self._ollama,
+            ollama=self._tracing.ollama(self._ollama),
             store=self.store,
             blobs=self._blobs,
             keys=keys,
@@ -82,12 +100,17 @@ class Service:
             watch=self._watch,
             clock=clock,
             loaded=self._probe.loaded,
+            heard=self._probe.heard,
+            over=self._probe.over,
+            contexts=Contexts(self._ollama, clock),
+            screening=partial(screening, config, self._probe.template),
         )
         # Not by job id: a worker that was frozen may begin a job's next attempt while the last one still winds down.
         self._running: set[Attempt] = set()
         self._changed = threading.Condition()
         self._hurried = False
         self._closing = threading.Event()
+        metrics.watch(running=lambda: len(self._running), pulse_age=self.pulse.age_seconds)
 
     def start(self) -> None:
         """Report the host, listen for cancels, take part in rescue, and take in what comes by plain Redis."""
@@ -95,19 +118,28 @@ class Service:
         self._control.start()
         self._probe.start()
         self._rescue.start()
+        self._library.start()
+        self._webhooks.start()
         self._inbox.start()
         self.pulse.start()
 
-    def execute(self, job_id: str) -> None:
-        """Run a job that was placed here; a doorbell that is stale has no effect."""
+    def execute(self, job_id: str, began: Callable[[ClaimedJob], None]) -> str:
+        """Run a job that was placed here; a doorbell that is stale has no effect.
+
+        Returns:
+            What the attempt came to, in the words of `llamaq_attempts_total`, with an error's code; "" of a stale one.
+        """
         # Known before the claim, so that neither a cancel nor a drain overlooks it in between.
         attempt = Attempt(job_id)
         with self._changed:
             self._running.add(attempt)
         try:
             job = self.store.claim(job_id)
-            if job is not None:
-                self._run(job, attempt)
+            if job is None:
+                return ""
+            with about(job):
+                began(job)
+                return self._run(job, attempt)
         finally:
             with self._changed:
                 self._running.remove(attempt)
@@ -137,12 +169,21 @@ class Service:
         for attempt in found:
             attempt.stop("cancelled")
 
+    def status(self) -> dict[str, Any]:
+        """This worker's view of its host, without asking anybody."""
+        with self._changed:
+            running = sorted(attempt.job_id for attempt in self._running)
+        slots = {"slots": self._config.slots, "max_models": self._config.max_models}
+        return {"host": self._config.host, **slots, "running": running, **self._probe.seen()}
+
     def quiet(self) -> None:
         """Take nothing more: placement passes this worker by from here on."""
         self.pulse.stop()
         self._inbox.stop()
         self._probe.stop()
         self._rescue.stop()
+        self._library.stop()
+        self._webhooks.stop()
 
     def drain(self, seconds: float) -> None:
         """Let running jobs end; after so many seconds, give back those that have not."""
@@ -163,11 +204,13 @@ class Service:
     def close(self) -> None:
         """End the threads and the connections."""
         self._closing.set()
+        self._tracing.close()
         self.store.close()
         self._dead.stop()
         self._control.stop()
         self._ollama.close()
-        for part in (self._inbox, self._probe, self._rescue, self.pulse):
+        self._prober.close()
+        for part in (self._inbox, self._probe, self._rescue, self._library, self._webhooks, self.pulse):
             part.join()
         self._scribe.close()
         self._watch.close()
@@ -175,18 +218,22 @@ class Service:
         self._blobs.close()
         self._client.close()
 
-    def _run(self, job: ClaimedJob, attempt: Attempt) -> None:
-        outcome = execute.run(job, attempt, self._provision.services)
-        execute.settle(job, outcome, self.store, self._clock.random())
-        which = {"job_id": job.id, "kind": job.kind, "model": job.model, "attempt": job.attempt}
-        _log.info("attempt ended", **which, **_in_short(outcome))
-        gone = isinstance(outcome, Retry) and outcome.error.code == "ollama_unavailable"
+    def _run(self, job: ClaimedJob, attempt: Attempt) -> str:
+        self._metrics.began(job)
+        began = self._clock.monotonic()
+        with self._tracing.attempt(job) as ended:
+            outcome = execute.final(job, execute.run(job, attempt, self._provision.services))
+            stored = execute.settle(job, outcome, self.store, self._clock.random())
+            ended(result(outcome, stored), outcome)
+            self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began)
+            _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_in_short(outcome))
+        gone = isinstance(outcome, Retry) and bool(outcome.blame)
         if gone or not self._probe.loaded(job.model):
             self._probe.soon()  # the host has changed: tell the fleet now, not seconds later
+        return " ".join([result(outcome, stored), *_in_short(outcome).values()])
 
 
 def _in_short(outcome: Outcome) -> dict[str, str]:
-    short = {"outcome": type(outcome).__name__.lower()}
     if isinstance(outcome, Failed | Retry):
-        return short | {"code": outcome.error.code}
-    return short | {"reason": outcome.reason} if isinstance(outcome, Stopped) else short
+        return {"code": outcome.error.code}
+    return {"reason": outcome.reason} if isinstance(outcome, Stopped) else {}

@@ -8,8 +8,8 @@ from bench.arrivals import Arrivals, First
 from bench.paths.listening import ENDED, Listener
 from bench.paths.route import Addresses
 from llamaq import GenerateRequest, JobQueue
-from llamaq.events import TERMINAL
 from llamaq.keys import Keys
+from llamaq.status import TERMINAL_STATES
 
 
 class Plain:
@@ -50,7 +50,7 @@ class Plain:
 
 def _text(message: str) -> str | None:
     event = json.loads(message.partition(" ")[2])
-    if event["type"] in TERMINAL:
+    if event["type"] in TERMINAL_STATES:
         if event["type"] != "completed":
             raise RuntimeError(f"a job did not complete: {event}")
         return ENDED

@@ -36,7 +36,7 @@ change_option = click.option(
     multiple=True,
     metavar="FIELD=VALUE",
     callback=_changes,
-    help="Replace a field of the request: JSON, or else a text; null takes it out.",
+    help="Replace a field of the request, or one within (options.seed): JSON, or else a text; null takes it out.",
 )
 
 
@@ -45,7 +45,7 @@ change_option = click.option(
     epilog="""\b
 Examples:
   llamaq replay 5f0c...
-  llamaq replay 5f0c... --set model=llama3.2:3b --set 'options={"num_ctx": 8192}'""",
+  llamaq replay 5f0c... --set model=llama3.2:3b --set options.num_ctx=8192""",
 )
 @click.argument("job")
 @change_option

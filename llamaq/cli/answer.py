@@ -4,9 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from llamaq.cli.duration import seconds
+from llamaq.cli.duration import seconds, size
 from llamaq.cli.screen import Screen
-from llamaq.results import AnyResult, ChatResult, EmbeddingResult, ExtractionResult, TextResult
+from llamaq.results import (
+    AnyResult,
+    ChatResult,
+    EmbeddingResult,
+    ExtractionResult,
+    PullResult,
+    TextResult,
+    UnloadResult,
+)
 
 _FIRST_NUMBERS = 4
 
@@ -25,6 +33,15 @@ def write(screen: Screen, result: AnyResult) -> None:
         case EmbeddingResult(embeddings=embeddings):
             for vector in embeddings:
                 screen.line(_abridged(vector) if screen.terminal else json.dumps(list(vector)))
+        case PullResult() | UnloadResult():
+            _write_chore(screen, result)
+
+
+def _write_chore(screen: Screen, result: PullResult | UnloadResult) -> None:
+    if isinstance(result, UnloadResult):
+        screen.line(f"unloaded {result.unloaded} on {result.host}")
+        return
+    screen.line(f"pulled {result.pulled} on {result.host}" + (f", {size(result.size)}" if result.size else ""))
 
 
 def write_tool_calls(screen: Screen, calls: Sequence[dict[str, Any]]) -> None:
@@ -53,6 +70,10 @@ def _figures(result: AnyResult) -> Iterator[str]:
         yield f"{result.attempts} attempts"
     if isinstance(result, ExtractionResult) and result.repairs:
         yield f"{result.repairs} repair{'s' * (result.repairs > 1)}"
+    if result.filtered:
+        yield f"{sum(result.filtered.values())} characters filtered out"
+    if isinstance(result, ChatResult) and result.history_dropped:
+        yield f"{result.history_dropped} earlier message{'s' * (result.history_dropped > 1)} left out"
     if result.done_reason == "length":
         yield "cut at the token limit"
 

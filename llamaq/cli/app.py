@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from llamaq.cli import again, ask, attach, chat, exits, listing
+from llamaq.cli import again, ask, attach, chat, chores, conversations, exits, listing, many
 from llamaq.cli.verb import Verbs
 
 
@@ -25,6 +25,7 @@ Examples:
   llamaq chat llama3.2
   llamaq describe llava:7b photo.jpg "What is it?"
   llamaq extract llama3.2 "Dune, 1965" --schema book.json
+  llamaq batch requests.jsonl results.jsonl
   llamaq models
 
 {exits.HELP}
@@ -38,9 +39,13 @@ def app() -> None:
 for command in (
     ask.generate,
     chat.chat,
+    conversations.conversation,
     ask.describe,
     ask.extract,
     ask.embed,
+    many.batch,
+    chores.pull,
+    chores.unload,
     attach.follow,
     attach.result,
     attach.status,

@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from llamaq.cli import schema_source
+from llamaq.cli import gallery, many, schema_source
 from llamaq.cli.follow import follow
-from llamaq.cli.pictures import DEFAULT_PROMPT, Subject, split
+from llamaq.cli.pictures import DEFAULT_PROMPT, Subject, is_file, split
 from llamaq.cli.request import fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.job import Job
 
 _FORMAT = click.option("--format", type=click.Choice(["json"]), help="Make the model answer with JSON.")
+_MAX_EDGE = click.option("--max-edge", type=int, metavar="PIXELS", help="Scale larger images down to that.")
 _SYSTEM = click.option("--system", metavar="TEXT", help="What the model is told beforehand.")
 
 
@@ -51,11 +52,15 @@ def generate(session: Session, /, model: str, prompt: str, *, detach: bool, as_j
     epilog="""\b
 Examples:
   llamaq describe llava:7b photo.jpg "What is it?"
-  llamaq describe llava:7b before.png after.png "What has changed?"
+  llamaq describe llava:7b *.jpg --max-edge 1024 > seen.txt
+  llamaq describe llava:7b before.png after.png "What has changed?" --together
   llamaq describe llava:7b scan.jpg --prompt Transcribe""",
 )
 @click.argument("model")
-@click.argument("words", nargs=-1, required=True, metavar="IMAGE... [PROMPT]")
+@click.argument("words", nargs=-1, metavar="IMAGE... [PROMPT]")
+@click.option("--together", is_flag=True, help="All images in one request, to be compared; else each in its own.")
+@_MAX_EDGE
+@many.in_flight_option
 @click.option("--prompt", metavar="TEXT", help="The prompt, where it could be taken for a file's name; - reads stdin.")
 @_SYSTEM
 @_FORMAT
@@ -68,18 +73,26 @@ def describe(
     words: tuple[str, ...],
     prompt: str | None,
     *,
+    together: bool,
+    in_flight: int,
     detach: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Answer PROMPT about one or more images, all in one request.
+    """Answer PROMPT about each of the images.
 
     The last argument is the prompt, unless it is a file or looks like a file's name; without one the model is asked
-    to describe what it sees.
+    to describe what it sees. MODEL may be left out where the fleet has only one that sees.
     """
+    if is_file(model):
+        model, words = gallery.seeing_model(session), (model, *words)
     subject = Subject(words, prompt) if prompt is not None else split(words)
-    question = text_of(subject.prompt or DEFAULT_PROMPT)
-    job = session.queue.multimodal(model, question, images=subject.paths(), **fields(given))
+    question, paths = text_of(subject.prompt or DEFAULT_PROMPT), subject.paths()
+    if len(paths) > 1 and not together:
+        request = {"model": model, "prompt": question, **fields(given)}
+        gallery.Gallery(paths, request, in_flight).go(session, detach=detach, as_json=as_json)
+        return
+    job = session.queue.multimodal(model, question, images=paths, **fields(given))
     submitted(session, job, "multimodal", detach=detach, as_json=as_json)
 
 
@@ -89,10 +102,11 @@ def describe(
 Examples:
   llamaq extract llama3.2 "Dune, by Frank Herbert, 1965" --schema book.json
   llamaq extract llama3.2 - --schema shop.models:Invoice < mail.txt | jq .total
-  llamaq extract llava:7b "Read the receipt" --schema receipt.json --image receipt.jpg""",
+  llamaq extract llava:7b "Read the receipt" --schema receipt.json --image receipt.jpg
+  llamaq extract llama3.2 --schema book.json --file reviews.jsonl --out books.jsonl""",
 )
 @click.argument("model")
-@click.argument("prompt")
+@click.argument("prompt", required=False)
 @click.option(
     "--schema",
     required=True,
@@ -107,22 +121,37 @@ Examples:
     type=click.Path(path_type=Path),
     help="An image to draw the value out of; repeatable.",
 )
+@_MAX_EDGE
 @_SYSTEM
+@click.option("--repairs", type=click.IntRange(0, 5), metavar="N", help="Ask again at most N times (2).")
+@many.file_options
 @request_options
 @click.pass_obj
 def extract(
     session: Session,
     /,
     model: str,
-    prompt: str,
+    prompt: str | None,
     schema: Any,
     images: tuple[Path, ...],
     *,
+    of_file: many.OfFile,
     detach: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Draw a value out of PROMPT that is valid against a schema, and print it as JSON. PROMPT - reads stdin."""
+    """Draw a value out of PROMPT that is valid against a schema, and print it as JSON. PROMPT - reads stdin.
+
+    With --file in PROMPT's place, a value out of each line of a file: a JSON string, or an object with a "prompt". The
+    results come in the order of the file, one JSON object per line. After an interruption the same command goes on
+    where it was, and does nothing twice.
+    """
+    if of_file.source is not None:
+        of_file.check(alone=prompt is None and not images and not detach)
+        many.extract_file(model, schema, fields(given), of_file).go(session)
+        return
+    if prompt is None:
+        raise click.UsageError("give a PROMPT, or a --file of them")
     job = session.queue.extract(model, text_of(prompt), schema=schema, images=images or None, **fields(given))
     submitted(session, job, "extraction", detach=detach, as_json=as_json)
 

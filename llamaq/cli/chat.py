@@ -7,7 +7,7 @@ import click
 
 from llamaq.cli.ask import submitted
 from llamaq.cli.conversation import Conversation, Held, History, Kept
-from llamaq.cli.request import fields, request_options, text_of
+from llamaq.cli.request import WHEN_BUSY, fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.clock import SYSTEM
@@ -29,6 +29,7 @@ Examples:
 @click.option(
     "--conversation", metavar="NAME", help="Continue a conversation that the queue keeps, or begin one of that name."
 )
+@WHEN_BUSY
 @click.option("--system", metavar="TEXT", help="What the model is told beforehand; nothing is kept in the queue.")
 @click.option("--format", type=click.Choice(["json"]), help="Make the model answer with JSON.")
 @request_options

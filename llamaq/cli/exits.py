@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from llamaq.errors import (
     BrokerUnavailable,
+    ConversationBusy,
+    ConversationNotFound,
     CursorExpired,
     InvalidRequest,
     JobCancelled,
@@ -44,6 +46,7 @@ _CODES: tuple[tuple[type[LlamaqError], int], ...] = (
     (InvalidRequest, USAGE),
     (SubmitError, UNAVAILABLE),
     (JobNotFound, NOT_FOUND),
+    (ConversationNotFound, NOT_FOUND),
     (CursorExpired, NOT_FOUND),
     (JobCancelled, CANCELLED),
     (JobExpired, EXPIRED),
@@ -72,6 +75,9 @@ def explain(error: LlamaqError) -> Iterator[str]:
         case UnknownModel():
             yield f"Error: {error}"
             yield "  `llamaq models` lists what there is; --wait-for-model queues the job until a host has it"
+        case ConversationBusy(job_id=str(job_id)):
+            yield f"Error: {error}"
+            yield f"  llamaq follow {job_id}   or   llamaq cancel {job_id}"
         case BrokerUnavailable():
             yield f"Error: {error}"
             yield "  --redis-url names another for this command"

@@ -59,7 +59,8 @@ class Reading:
             self._view.close()
 
     def _last(self, interrupts: Interrupts) -> Event | None:
-        for event in self._job.events(self.cursor):
+        # The log alone: `--json` gives it as it stands, and on a terminal the waiting line looks at the place itself.
+        for event in self._job.events(self.cursor, fresh=False):
             with interrupts.whole():
                 self._view.show(event)
                 self.cursor = event.cursor

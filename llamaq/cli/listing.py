@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import get_args
+from typing import Any, get_args
 
 import click
 from rich.live import Live
@@ -17,7 +17,7 @@ from llamaq.cli.session import Session
 from llamaq.cli.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.clock import SYSTEM
-from llamaq.models import ModelStatus
+from llamaq.models import HostStatus, ModelStatus
 from llamaq.status import JobStatus, State
 
 _WATCH_SECONDS = 2.0
@@ -30,15 +30,32 @@ _STATES = (
     ("cancelled", "dim"),
     ("expired", "dim"),
 )
+_CIRCUITS = (("closed", "green"), ("open", "red"), ("half", "yellow"))
 _MODELS = (
     Column("Model", folds=True),
     Column("Host", folds=True),
     Column("Slots", right=True),
     Column("Loaded", styles=(("yes", "green"), ("no", "dim"))),
+    Column("Circuit", styles=_CIRCUITS),
     Column("Size", right=True, spare=True),
     Column("Parameters", spare=True),
     Column("Context", right=True, spare=True),
     Column("Capabilities", spare=True),
+    Column("GPU", right=True, spare=True),
+    Column("Version", spare=True),
+    Column("Last error", spare=True),
+)
+_HOSTS = (
+    Column("Host", folds=True),
+    Column("Circuit", styles=_CIRCUITS),
+    Column("Slots used", right=True),
+    Column("Slots", right=True),
+    Column("Models at a time", right=True, spare=True),
+    Column("Models", right=True),
+    Column("Loaded", spare=True),
+    Column("Version", spare=True),
+    Column("Seen", right=True),
+    Column("Last error", folds=True),
 )
 _JOBS = (
     Column("Id"),
@@ -59,41 +76,83 @@ _JOBS = (
 Examples:
   llamaq models
   llamaq models --watch
+  llamaq models --hosts
   llamaq models --json | jq -r 'select(.loaded).model'""",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
 @click.option("--watch", is_flag=True, help="Keep it fresh on the terminal, until Ctrl-C.")
+@click.option("--hosts", is_flag=True, help="One line for each host instead, failing and empty ones too.")
 @click.pass_obj
-def models(session: Session, *, as_json: bool, watch: bool) -> None:
+def models(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None:
     """List what the fleet offers: each model on each host, as the workers last reported it.
 
-    Slots are used/served. A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a
-    line of titles first.
+    Slots are used/served. A circuit that is open means that the host failed, and gets nothing until it answers. A
+    terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
     """
     if watch:
         if as_json or not session.screen.terminal:
             raise click.UsageError("--watch needs a terminal, and goes without --json")
-        _watch(session)
+        _watch(session, hosts=hosts)
         return
-    offered = session.queue.models()
+    known = session.queue.hosts()
     if as_json:
-        for model in offered:
-            session.screen.json_line(json.dumps(wire(model), ensure_ascii=False))
+        for record in _records(known, hosts=hosts):
+            session.screen.json_line(json.dumps(record, ensure_ascii=False))
         return
-    tables.write(session.screen, models_sheet(offered))
-    if not offered:
+    tables.write(session.screen, _sheet(known, hosts=hosts))
+    _remark(session, known)
+
+
+def _remark(session: Session, known: Sequence[HostStatus]) -> None:
+    """Say what the list of models cannot show."""
+    if not known:
         session.screen.note("no host has reported in the last 15 s: is a worker running, with the same --prefix?")
+    for host in known:
+        if not host.models:
+            reason = host.last_error if host.circuit != "closed" and host.last_error else "it has none: pull one first"
+            session.screen.note(f"{host.host} offers no model: {reason}")
 
 
-def _watch(session: Session) -> None:
+def _records(known: Sequence[HostStatus], *, hosts: bool) -> list[dict[str, Any]]:
+    if not hosts:
+        return [wire(model) for host in known for model in host.models]
+    return [wire(host) | {"models": [model.model for model in host.models]} for host in known]
+
+
+def _sheet(known: Sequence[HostStatus], *, hosts: bool) -> Sheet:
+    return hosts_sheet(known) if hosts else models_sheet([model for host in known for model in host.models])
+
+
+def _watch(session: Session, *, hosts: bool) -> None:
     console = session.screen.stdout_console()
     with Interrupts(), Live(console=console, auto_refresh=False, screen=True) as live:
         try:
             while True:
-                live.update(tables.table(models_sheet(session.queue.models())), refresh=True)
+                sheet = _sheet(session.queue.hosts(), hosts=hosts)
+                live.update(tables.table(sheet.within(console.width)), refresh=True)
                 SYSTEM.sleep(_WATCH_SECONDS)
         except KeyboardInterrupt:
             deafen()
+
+
+def hosts_sheet(known: Sequence[HostStatus]) -> Sheet:
+    """The hosts as rows, by name."""
+    return Sheet(_HOSTS, [_host_row(host) for host in sorted(known, key=lambda each: each.host)])
+
+
+def _host_row(host: HostStatus) -> list[str]:
+    return [
+        host.host,
+        host.circuit.replace("_", " "),
+        str(host.slots_used),
+        str(host.slots),
+        str(host.max_models),
+        str(len(host.models)),
+        " ".join(model.model for model in host.models if model.loaded),
+        host.version or "",
+        "never" if host.seen_at is None else seconds(max(0.0, _ago(_now(), host.seen_at))),
+        host.last_error or "",
+    ]
 
 
 def models_sheet(offered: Sequence[ModelStatus]) -> Sheet:
@@ -107,10 +166,14 @@ def _model_row(model: ModelStatus) -> list[str]:
         model.host,
         f"{model.slots_used}/{model.slots}",
         _loaded(model),
+        model.circuit.replace("_", " "),
         "" if model.size is None else size(model.size),
         " ".join(filter(None, (model.parameter_size, model.quantization))),
         "" if model.context_length is None else str(model.context_length),
         " ".join(model.capabilities),
+        "" if model.gpu_share is None else f"{model.gpu_share:.0%}",
+        model.version or "",
+        model.last_error or "",
     ]
 
 

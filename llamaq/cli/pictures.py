@@ -35,6 +35,8 @@ def split(words: Sequence[str]) -> Subject:
     Raises:
         click.UsageError: no image is left.
     """
+    if not words:
+        raise click.UsageError("no image given")
     if _is_file(words[-1]):
         return Subject(words)
     if len(words) == 1:

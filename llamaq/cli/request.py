@@ -4,12 +4,12 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
 from llamaq.options import Options
-from llamaq.requests import LANES
+from llamaq.requests import LANES, WhenBusy
 
 F = TypeVar("F", bound=Callable[..., Any])
 _THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}
@@ -60,17 +60,23 @@ def _keep_alive(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return None if value is None else _typed(value)
 
 
+options_option = click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_options,
+    help="One of Ollama's options, such as num_ctx=4096; repeatable.",
+)
+WHEN_BUSY = click.option(
+    "--when-busy",
+    type=click.Choice(get_args(WhenBusy)),
+    help="What becomes of a turn that runs: wait for it, refuse this one, keep what it said, or drop it.",
+)
 _SHARED: tuple[Callable[[Any], Any], ...] = (
     click.option("--priority", type=click.Choice(LANES), help="The lane it waits in; the default is normal."),
     click.option("--tenant", metavar="NAME", help="On whose behalf; tenants share the hosts fairly."),
-    click.option(
-        "--option",
-        "options",
-        metavar="NAME=VALUE",
-        multiple=True,
-        callback=_options,
-        help="One of Ollama's options, such as num_ctx=4096; repeatable.",
-    ),
+    options_option,
     click.option(
         "--think",
         type=click.Choice([*_THINK]),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import TypeAdapter
 
 from llamaq.cli.pictures import is_file
 
@@ -46,6 +47,6 @@ def _class(module: str, name: str) -> Any:
         found = importlib.import_module(module)
     except Exception as error:
         raise ValueError(f"cannot import {module}: {type(error).__name__}: {error}") from error
-    if not isinstance(target := getattr(found, name, None), type):
+    if not isinstance(target := getattr(found, name, None), type | TypeAdapter):
         raise ValueError(f"{module} has no class {name!r}")  # noqa: TRY004 - a name on the command line, as above
     return target

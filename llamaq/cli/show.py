@@ -4,6 +4,7 @@ from typing import Protocol
 
 from llamaq.cli import answer
 from llamaq.cli.duration import seconds
+from llamaq.cli.pulling import pulling
 from llamaq.cli.screen import Screen
 from llamaq.cli.waiting import Waiting
 from llamaq.events import Completed, Delta, Event, Progress, Queued, Retrying, Started
@@ -13,7 +14,6 @@ _STAGES = {
     "loading": "loading the model",
     "prompt": "reading the prompt",
     "repairing": "the answer was not valid; asking again",
-    "pulling": "pulling the model",
 }
 
 
@@ -112,5 +112,7 @@ class Prose:
 
 def _words(event: Progress) -> str:
     """The stage in words, with the numbers that came along: `loading the model (percent 40)`."""
+    if event.stage == "pulling":
+        return pulling(event.model_extra or {})
     numbers = ", ".join(f"{name} {value}" for name, value in (event.model_extra or {}).items())
     return _STAGES.get(event.stage, event.stage) + (f" ({numbers})" if numbers else "")

@@ -2,18 +2,10 @@
 --
 -- ARGV  1 prefix, 2 id, 3 JSON members of the event ("reason":...), 4 the reason
 -- Returns  {'OK', rings} | {'TOO_LATE', state} (it had ended) | {'MISSING'}
--- Invariant: a running job keeps its slot until its worker has closed the connection and says so (or its lease lapses).
--- include: keys events waiting slots endings
+-- include: keys events waiting slots endings cancelling
 local id, rings = ARGV[2], {}
-local job = redis.call('HMGET', record(id), 'state', 'host', 'lease')
-if not job[1] then return {'MISSING'} end
-if TERMINAL[job[1]] then return {'TOO_LATE', job[1]} end
-
-conclude(id, 'cancelled', ARGV[3], rings, 'reason', ARGV[4])
-if job[3] == 'placed' then
-  drop(job[2], id)
-  place(job[2], rings)
-elseif job[3] == 'claimed' then
-  redis.call('PUBLISH', P .. ':control:' .. job[2], id)
-end
+local state = redis.call('HGET', record(id), 'state')
+if not state then return {'MISSING'} end
+if TERMINAL[state] then return {'TOO_LATE', state} end
+cancel(id, ARGV[3], ARGV[4], rings)
 return {'OK', rings}

@@ -1,34 +1,54 @@
--- Fragment: how long a wait will be, from the service time measured per model (a moving average, kept by the last word of
--- every completed job).
+-- Fragment: how long a wait will be, from the service time measured per model of its slots (a moving average, kept by the
+-- last word of every completed job).
+-- include: slots
 local function service_seconds(model) return tonumber(redis.call('HGET', SERVICE, model)) end
 
-local function measure(model, seconds)
+-- A job that waited for a load says little of the next one: it counts only where nothing better is known.
+local function measure(model, seconds, loading)
   local before = service_seconds(model)
+  if before and loading then return end
   redis.call('HSET', SERVICE, model, string.format('%.4f', before and before * 0.8 + seconds * 0.2 or seconds))
 end
 
-local function capacity(model)
-  local slots = 0
-  for _, host in ipairs(hosts_of(model)) do slots = slots + tonumber(redis.call('HGET', host_key(host), 'slots') or 0) end
-  return slots
+-- Adds to `free` the seconds until each of the host's slots for the model is free: what is left of the service time of the job in
+-- it; where other models take the host, until the last of theirs ends; else 0. Returns how many are free now.
+local function releases(host, model, free)
+  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models')
+  local flat, running, models = redis.call('HGETALL', slots_key(host)), usage(host)
+  local busy, last, idle, known = running[model] or 0, 0, 0, {}
+  for index = 1, #flat, 2 do
+    local other = flat[index + 1]
+    local began = tonumber(redis.call('HGET', record(flat[index]), 'placed_at') or NOW)
+    known[other] = known[other] or service_seconds(other) or 0
+    local left = math.max(known[other] - (NOW - began), 0)
+    if other == model then free[#free + 1] = left else last = math.max(last, left) end
+  end
+  local taken = busy == 0 and models >= tonumber(spec[2] or 0)
+  for _ = busy + 1, tonumber(spec[1] or 0) do
+    free[#free + 1] = taken and last or 0
+    if not taken then idle = idle + 1 end
+  end
+  return idle
+end
+
+-- The slots for a model over all live hosts: when each is free, and how many are now. Costs a look at each job that runs there.
+local function outlook(model)
+  local free, idle = {}, 0
+  for _, host in ipairs(hosts_of(model)) do idle = idle + releases(host, model, free) end
+  table.sort(free)
+  return {free = free, idle = idle}
 end
 
 -- Seconds until a job with so many ahead starts, as JSON; nil while nothing was measured. With a free slot it is 0.
-local function eta(model, ahead)
-  local seconds, slots = service_seconds(model), capacity(model)
-  if slots == 0 then return nil end
-  local running = 0
-  for _, host in ipairs(hosts_of(model)) do
-    for _, other in ipairs(redis.call('HVALS', slots_key(host))) do
-      if other == model then running = running + 1 end
-    end
-  end
-  if running + ahead < slots then return '0' end
-  if not seconds then return nil end
-  return string.format('%.1f', (ahead + 1) * seconds / slots)
+local function eta(model, ahead, slots)
+  slots = slots or outlook(model)
+  local seconds = service_seconds(model)
+  if ahead < slots.idle then return '0' end
+  if #slots.free == 0 or not seconds then return nil end
+  return string.format('%.3f', slots.free[ahead % #slots.free + 1] + math.floor(ahead / #slots.free) * seconds)
 end
 
+-- Seconds until the first of those who wait gets a slot: then there is room for one more.
 local function retry_after(model)
-  local seconds, slots = service_seconds(model) or 1, math.max(capacity(model), 1)
-  return string.format('%.1f', math.max(seconds / slots, 0.1))
+  return string.format('%.1f', math.max(tonumber(eta(model, 0) or 1), 0.1))
 end

@@ -2,6 +2,7 @@
 local TIME = redis.call('TIME')
 local NOW = tonumber(TIME[1]) + tonumber(TIME[2]) / 1e6
 local STAMP = string.format('%.3f', NOW)
+local WIRE = 1  -- as `llamaq.events.WIRE_VERSION`
 local TERMINAL = {completed = true, failed = true, cancelled = true, expired = true}
 
 -- Appends and publishes one event. `fields` are the JSON members beside the common ones, without braces: JSON comes in

@@ -1,12 +1,13 @@
 -- Fragment: hosts, their slots, and placement, the only code that gives a slot.
 -- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by when it lapses).
 -- While the record's `lease` is 'placed' the job has a slot and has not begun; `claim` makes it 'claimed'.
+-- include: keys events waiting circuit fairness residence choosing chores
 local HOST_SECONDS = 15      -- three probes: a host not reported for longer gets nothing
 local PLACED_SECONDS = 5     -- a placed job whose doorbell nobody answered goes back after this long
 
 local function live(host)
   local seen = redis.call('ZSCORE', HOSTS, host)
-  return seen and tonumber(seen) > NOW - HOST_SECONDS
+  return seen and tonumber(seen) > NOW - HOST_SECONDS and not shut(host)
 end
 
 -- Live hosts that have the model.
@@ -21,63 +22,85 @@ end
 local function hold(host, id, model)
   redis.call('HSET', slots_key(host), id, model)
   redis.call('ZADD', LEASES, NOW + PLACED_SECONDS, id .. ' ' .. host)
-  redis.call('HSET', record(id), 'host', host, 'lease', 'placed')
+  redis.call('HSET', record(id), 'host', host, 'lease', 'placed', 'placed_at', NOW)
 end
 
 local function drop(host, id)
+  local model = redis.call('HGET', slots_key(host), id)
   redis.call('HDEL', slots_key(host), id)
+  redis.call('HDEL', chores_key(host), id)
   redis.call('ZREM', LEASES, id .. ' ' .. host)
+  if model then unused(host, model) end
   -- A cancelled job may outlive its record while a frozen worker holds its slot: do not make a new record of one field.
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
 end
 
--- Requests running on the host: per model, and the number of models.
-local function usage(host)
-  local running, models = {}, 0
-  for _, model in ipairs(redis.call('HVALS', slots_key(host))) do
-    if not running[model] then models = models + 1 end
-    running[model] = (running[model] or 0) + 1
-  end
-  return running, models
+-- The host as placement sees it; nil where nothing is free.
+local function state_of(host)
+  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
+  local at = {slots = tonumber(spec[1] or 0), max_models = tonumber(spec[2] or 0), patience = tonumber(spec[3] or 15),
+    lane_patience = tonumber(spec[4] or 60)}
+  if redis.call('HLEN', slots_key(host)) >= at.slots * at.max_models then return nil end
+  at.running, at.models = usage(host)
+  at.resident = in_memory(host, at.running)
+  return at
 end
 
--- The next job for the host: the highest lane first, within it the lowest score over the models that fit.
-local function next_job(host, slots, max_models, running, models)
-  for _, lane in ipairs(LANES) do
-    local best, best_model
-    for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models(host))) do
-      local taken = running[model]
-      if (taken and taken < slots) or (not taken and models < max_models) then
-        local head = redis.call('ZRANGE', room(model, lane), 0, 0, 'WITHSCORES')
-        if head[1] and (not best or tonumber(head[2]) < tonumber(best[2])) then best, best_model = head, model end
-      end
-    end
-    if best then return best[1], best_model, lane end
-  end
+-- Gives the job the slot, and adds it to `rings` as id, kind, host.
+local function give(host, job, kind, score, runner, at, rings)
+  served(job.model, job.lane, score)
+  hold(host, job.id, job.model)
+  redis.call('HSET', host_key(host), 'given_at', NOW)
+  if not job.runner then bring(host, job.model, runner, at.resident, at.running, at.max_models) end
+  if not at.running[job.model] then at.models = at.models + 1 end
+  at.running[job.model] = (at.running[job.model] or 0) + 1
+  rings[#rings + 1] = job.id
+  rings[#rings + 1] = kind
+  rings[#rings + 1] = host
 end
 
--- Fills the host's free slots. Each job placed is added to `rings` as id, kind, host: the caller rings Celery's doorbell.
+local expire  -- of endings.lua, where a script has it
+
+-- Fills the host's free slots. Each job placed is added to `rings`: the caller rings Celery's doorbell.
 local function place(host, rings)
   if not live(host) then return end
-  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models')
-  local slots, max_models = tonumber(spec[1] or 0), tonumber(spec[2] or 0)
-  local running, models = usage(host)
-  while true do
-    local id, model, lane = next_job(host, slots, max_models, running, models)
-    if not id then return end
-    leave(id, model, lane)
-    local kind = redis.call('HGET', record(id), 'kind')
-    if kind then  -- else somebody deleted the record: to place it would make a new one of two fields
-      hold(host, id, model)
-      if not running[model] then models = models + 1 end
-      running[model] = (running[model] or 0) + 1
-      rings[#rings + 1] = id
-      rings[#rings + 1] = kind
-      rings[#rings + 1] = host
+  place_chores(host, rings)
+  local admitted = admission(host)
+  local at = admitted ~= 'none' and state_of(host)
+  while at do
+    local job = choose(host, at)
+    if not job then return end
+    leave(job.id, job.model, job.lane, job.runner)
+    local known = redis.call('HMGET', record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
+    if not known[1] then  -- somebody deleted the record: to place it would make a new one of two fields
+      if job.runner then redis.call('ZREM', runner_room(job.model, job.lane, job.runner), job.id) end
+    elseif expire and known[4] ~= '' and known[5] == '0' and tonumber(known[4]) < NOW then
+      expire(job.id, rings)
+      at = state_of(host)  -- the next turn of its conversation may have been placed here meanwhile
+    else
+      give(host, job, known[1], known[2], known[3], at, rings)
+      if admitted == 'one' then return on_trial(host, job.id) end
     end
   end
 end
 
+-- Places a model's jobs: first where it is in memory, then where most is free, and among equals where a job was placed
+-- longest ago.
 local function place_model(model, rings)
-  for _, host in ipairs(hosts_of(model)) do place(host, rings) end
+  if is_chore(model) then
+    for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do place(host, rings) end
+    return
+  end
+  local found = {}
+  for index, host in ipairs(hosts_of(model)) do
+    local spec = redis.call('HMGET', host_key(host), 'slots', 'given_at')
+    found[index] = {host = host, cold = 1 - redis.call('HEXISTS', resident_key(host), model),
+      used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec[1] or 1), 1), given = tonumber(spec[2] or 0)}
+  end
+  table.sort(found, function(a, b)
+    if a.cold ~= b.cold then return a.cold < b.cold end
+    if a.used ~= b.used then return a.used < b.used end
+    return a.given < b.given
+  end)
+  for _, entry in ipairs(found) do place(entry.host, rings) end
 end

@@ -5,13 +5,15 @@
 -- Returns  {'CLAIMED', fence, attempt, tries, max attempts, seconds since the submit, seconds run before, kind, model,
 --           tenant, conversation, request} | {'GONE'} | {'DONE'} (it has ended) | {'EXPIRED', rings}
 --          | {'LEASED_ELSEWHERE'} (another worker has it, or it waits again: this doorbell is stale)
+--          | {'NEWER', wire version} (of a newer producer: left as it is; its placement lapses, until a newer worker gets it)
 -- Invariant: of all doorbells for one placement, exactly one claims; its claim may be sent again when the answer got lost.
 -- include: keys events waiting slots endings
 local id, host = ARGV[2], ARGV[3]
 local job = redis.call('HMGET', record(id), 'state', 'lease', 'host', 'start_by', 'attempt', 'max_attempts',
-  'submitted_at', 'running', 'kind', 'model', 'tenant', 'conversation', 'request', 'claim', 'fence', 'tries')
+  'submitted_at', 'running', 'kind', 'model', 'tenant', 'conversation', 'request', 'claim', 'fence', 'tries', 'v')
 if not job[1] then return {'GONE'} end
 if TERMINAL[job[1]] then return {'DONE'} end
+if tonumber(job[17] or 1) > WIRE then return {'NEWER', job[17]} end
 local function claimed(fence, attempt, tries)
   return {'CLAIMED', fence, attempt, tries, tonumber(job[6]), tostring(math.max(NOW - tonumber(job[7]), 0)), job[8], job[9], job[10],
     job[11], job[12], job[13]}

@@ -3,18 +3,11 @@
 --
 -- ARGV  1 prefix, 2 host, 3 worker
 -- Returns  {'OK', rings}
--- include: keys events waiting slots
+-- include: keys events waiting slots endings withdraw
 local host, rings = ARGV[2], {}
 redis.call('ZREM', host_workers(host), ARGV[3])
 redis.call('ZREMRANGEBYSCORE', host_workers(host), '-inf', NOW - HOST_SECONDS)
 if redis.call('ZCARD', host_workers(host)) > 0 then return {'OK', rings} end
 redis.call('ZADD', HOSTS, 'XX', NOW - HOST_SECONDS, host)  -- known for a while yet, with its models: jobs for them wait
-for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
-  local job = redis.call('HMGET', record(id), 'lease', 'model', 'lane', 'score')
-  if job[1] == 'placed' then
-    drop(host, id)
-    enter(id, job[2], job[3], job[4])
-    place_model(job[2], rings)
-  end
-end
+take_back(host, rings)
 return {'OK', rings}

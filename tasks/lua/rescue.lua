@@ -25,17 +25,17 @@ local grace = tonumber(redis.call('HGET', leader, 'grace') or 0) > NOW
 local lost, unclaimed, due, expired = 0, 0, 0, 0
 for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, most)) do
   local id, host = string.match(lease, '^(%S+) (.+)$')
-  local job = redis.call('HMGET', record(id), 'state', 'lease', 'model', 'lane', 'score', 'tries', 'max_attempts')
+  local job = redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts')
   if job[2] == 'placed' then
     drop(host, id)
-    enter(id, job[3], job[4], job[5])
+    enter(id)
     unclaimed = unclaimed + 1
   elseif not grace then
     drop(host, id)
     if job[1] and not TERMINAL[job[1]] then
       lost = lost + 1
       redis.call('HINCRBY', record(id), 'fence', 1)
-      if tonumber(job[6]) >= tonumber(job[7]) then
+      if tonumber(job[3]) >= tonumber(job[4]) then
         conclude(id, 'failed', ARGV[7], rings, 'error', ARGV[8])
       else
         give_back(id, ARGV[6], 0, rings)
@@ -46,8 +46,7 @@ end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', NOW, 'LIMIT', 0, most)) do
   redis.call('ZREM', DELAYED, id)
-  local job = redis.call('HMGET', record(id), 'model', 'lane', 'score')
-  if job[1] then enter(id, job[1], job[2], job[3]) end
+  if redis.call('EXISTS', record(id)) == 1 then enter(id) end
   due = due + 1
 end
 

@@ -124,7 +124,7 @@ class Producer:
     def _follow(self, job: Job[Any]) -> None:
         got = self._sent.read.setdefault(job.id, [])
         try:
-            got.extend((event.cursor, event.payload) for event in job.events())
+            got.extend((event.cursor, event.payload) for event in job.events(fresh=False))
         except Exception as error:  # noqa: BLE001 - as above
             self._sent.troubled.append(f"reader of {job.id}: {error!r}")
 

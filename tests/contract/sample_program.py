@@ -4,30 +4,40 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any, assert_type
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from llamaq import (
+    AsyncConversation,
     AsyncJob,
     AsyncJobQueue,
+    BatchResult,
     ChatResult,
+    Conversation,
+    ConversationBusy,
+    ConversationInfo,
+    ConversationSettings,
     EmbeddingResult,
     ErrorInfo,
     Event,
     ExtractionResult,
     GenerateRequest,
+    HostStatus,
     InvalidRequest,
     Job,
     JobFailed,
     JobQueue,
     JobStatus,
+    KeptMessage,
     Limits,
     Message,
     ModelStatus,
     Options,
+    PullResult,
     QueueFull,
     StreamRestarted,
     TextResult,
     UnknownModel,
+    UnloadResult,
 )
 
 
@@ -50,11 +60,28 @@ def verbs(queue: JobQueue) -> None:
     assert_type(chat, Job[ChatResult])
     assert_type(chat.result().message.content, str)
     assert_type(queue.chat("m", conversation="c", message="x", think="low"), Job[ChatResult])
+    talk = queue.conversation("user-17", tenant="t")
+    assert_type(talk, Conversation)
+    assert_type(talk.send([{"role": "tool", "content": "x"}], when_busy="interrupt"), Job[ChatResult])
+    talk.set(model="m", system=None, ttl=60)
+    assert_type(talk.settings(), ConversationSettings)
+    assert_type(talk.history(), list[KeptMessage])
+    assert_type(talk.fork("other", at=1), Conversation)
+    talk.edit(1, "x", role="assistant")
+    talk.delete(after=1)
+    assert_type(queue.conversations(limit=5), list[ConversationInfo])
+    assert_type(queue.chat(conversation="c", message="x").result().history_dropped, int)
     assert_type(queue.multimodal("m", "x", images=[Path("a.png"), b"", "aGk="], metadata={"a": "b"}), Job[Any])
 
     extracted = queue.extract("m", "x", schema=Book)
     assert_type(extracted, Job[ExtractionResult])
     assert_type(extracted.result().parse(Book), Book)
+    assert_type(extracted.result().parse(TypeAdapter(list[Book])), list[Book])
+    assert_type(extracted.partials(Book), Generator[Book, None, None])
+    many = queue.extract_many(Book, ["x", {"prompt": "y"}], model="m", in_flight=2, run="r", repairs=1)
+    assert_type(many, Generator[BatchResult, None, None])
+    assert_type(next(many).parse(Book), Book)
+    assert_type(queue.batch([{"kind": "generate"}], ordered=True), Generator[BatchResult, None, None])
     assert_type(queue.embed("m", ["a", "b"], tenant="t"), Job[EmbeddingResult])
 
     assert_type(queue.submit({"kind": "generate", "model": "m", "prompt": "x"}, job_id="id"), Job[Any])
@@ -62,6 +89,7 @@ def verbs(queue: JobQueue) -> None:
     assert_type(queue.job("id"), Job[Any])
     assert_type(queue.jobs(limit=5), list[JobStatus])
     assert_type(queue.models(), list[ModelStatus])
+    assert_type(queue.hosts(), list[HostStatus])
 
 
 def making() -> JobQueue:
@@ -77,6 +105,8 @@ def errors(queue: JobQueue) -> None:
         assert_type(full.retry_after, float)
     except InvalidRequest as invalid:
         assert_type([problem.field for problem in invalid.problems], list[str])
+    except ConversationBusy as busy:
+        assert_type(busy.job_id, str | None)
     except UnknownModel as unknown:
         assert_type(unknown.near, tuple[str, ...])
     except JobFailed as failed:
@@ -99,7 +129,10 @@ def reading(events: Generator[Event, None, None]) -> None:
             case "retrying" | "failed":
                 assert_type(event.error, ErrorInfo)
             case "completed":
-                assert_type(event.result, TextResult | ChatResult | ExtractionResult | EmbeddingResult)
+                assert_type(
+                    event.result,
+                    TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult,
+                )
             case "cancelled" | "expired":
                 assert_type(event.reason, str)
             case "progress":
@@ -117,11 +150,21 @@ async def awaited() -> None:
         assert_type(await generated.status(), JobStatus)
         assert_type(await generated.cancel(), bool)
         assert_type(await queue.chat("m", conversation="c", message="x"), AsyncJob[ChatResult])
+        talk = queue.conversation("user-17")
+        assert_type(talk, AsyncConversation)
+        assert_type(await talk.send("x", model="m"), AsyncJob[ChatResult])
+        assert_type(await talk.fork("other"), AsyncConversation)
+        assert_type(await talk.history(), list[KeptMessage])
+        assert_type(await queue.conversations(), list[ConversationInfo])
         assert_type(await queue.multimodal("m", "x", images=[b""]), AsyncJob[Any])
         assert_type((await (await queue.extract("m", "x", schema=Book)).result()).parse(Book), Book)
+        assert_type((await queue.extract("m", "x", schema=Book)).partials(Book), AsyncGenerator[Book, None])
+        assert_type(queue.extract_many(Book, ["x"], model="m"), AsyncGenerator[BatchResult, None])
+        assert_type(queue.batch([]), AsyncGenerator[BatchResult, None])
         assert_type(await queue.embed("m", "a"), AsyncJob[EmbeddingResult])
         assert_type(await queue.submit(GenerateRequest(model="m", prompt="x")), AsyncJob[Any])
         assert_type(await queue.submit_many([]), list[AsyncJob[Any]])
         assert_type(queue.job("id"), AsyncJob[Any])
         assert_type(await queue.jobs(), list[JobStatus])
         assert_type(await queue.models(), list[ModelStatus])
+        assert_type(await queue.hosts(), list[HostStatus])

@@ -33,6 +33,10 @@ RESULTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"kind": "chat", "messages": [{"role": "user", "content": "x"}]},
         [{"message": {"content": "Let me see.", "tool_calls": [CALL]}}, LAST],
     ),
+    "chat-conversation": (
+        {"kind": "chat", "conversation": "user-17", "message": "x"},
+        [{"message": {"content": "The easiest is this."}}, LAST],
+    ),
     "multimodal": (
         {"kind": "multimodal", "prompt": "x", "images": ["sha256:" + "0" * 64]},
         [{"response": "A cat."}, LAST],
@@ -42,11 +46,14 @@ RESULTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         [{"message": {"content": '{"title": "Dune", "isbn": null}'}}, LAST],
     ),
     "embedding": ({"kind": "embedding", "input": ["a"]}, [{"embeddings": [[0.5, -0.25]], **LAST}]),
+    "pull": ({"kind": "pull"}, [{"status": "pulling 1a", "digest": "1a", "total": 300}, {"status": "success"}]),
+    "unload": ({"kind": "unload", "host": "alpha"}, [{"done": True, "done_reason": "unload"}]),
 }
 
 
 def _result(kind: str, attempt: int = 1) -> Completed:
     fields, answer = RESULTS[kind]
+    kind = fields["kind"]
     request = parse({"model": "smollm2:135m", **fields})
     outcome = KINDS[kind](replace(claimed(kind, dump_json(request)), attempt=attempt), services(Ollama(answer)))
     assert isinstance(outcome, Completed)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
 
 from llamaq import Job, JobQueue, Message
@@ -23,11 +22,19 @@ COMMON: dict[str, Any] = {
     "tenant": "shop-7",
     "idempotency_key": "order 17",
     "metadata": {"trace": "a1b2"},
+    "notify": {"url": "https://shop.example/hooks/llamaq", "events": ["completed", "failed"]},
     "start_within": 30,
     "first_token_within": 60.5,
     "stall_after": 10,
     "deadline": 120,
 }
+CHORE = {name: value for name, value in COMMON.items() if name not in {"options", "keep_alive", "think"}}
+CHORE.pop("first_token_within")
+# Written out, since a library that compresses may do it another way tomorrow.
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f8"
+    "00000011494441547801010600f9ff00000000000000060001acd455fa0000000049454e44ae426082"
+)
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "isbn": {"const": None}}, "required": ["title"]}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 CALL = {"function": {"name": "weather", "arguments": {"city": "Zürich", "day": None}}}
@@ -61,18 +68,31 @@ def _conversation(queue: JobQueue, _: Path) -> Job[Any]:
     return queue.chat("llama3.2", conversation="user-17", message="And which is the easiest?")
 
 
+def _turn(queue: JobQueue, _: Path) -> Job[Any]:
+    answers: list[Message | dict[str, Any]] = [{"role": "tool", "content": "sunny", "tool_name": "weather"}]
+    return queue.chat("llama3.2", conversation="user-17", message=answers, when_busy="interrupt")
+
+
 def _multimodal(queue: JobQueue, folder: Path) -> Job[Any]:
-    path = folder / "scan.bmp"
-    PIL.Image.new("L", (2, 2)).save(path)  # BMP, since no library decides on its bytes
-    return queue.multimodal("llava:7b", "What is unusual here?", images=[path], **COMMON)
+    path = folder / "scan.png"
+    path.write_bytes(PICTURE)
+    return queue.multimodal("llava:7b", "What is unusual here?", images=[path], max_edge=1024, **COMMON)
 
 
 def _extraction(queue: JobQueue, _: Path) -> Job[Any]:
-    return queue.extract("llama3.2", "Dune, by Frank Herbert", schema=SCHEMA, system="Extract.", **COMMON)
+    return queue.extract("llama3.2", "Dune, by Frank Herbert", schema=SCHEMA, system="Extract.", repairs=3, **COMMON)
 
 
 def _embedding(queue: JobQueue, _: Path) -> Job[Any]:
     return queue.embed("nomic-embed-text", ["a", "b"], **COMMON)
+
+
+def _pull(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.pull("Qwen3:8b", host="gpu-1", wait_for_model=True, **CHORE)
+
+
+def _unload(queue: JobQueue, _: Path) -> Job[Any]:
+    return queue.unload("llama3.2", host="gpu-1", wait_for_model=True)[0]
 
 
 WAYS = {
@@ -80,9 +100,12 @@ WAYS = {
     "generate-least": _generate_least,
     "chat": _chat,
     "chat-conversation": _conversation,
+    "chat-turn": _turn,
     "multimodal": _multimodal,
     "extraction": _extraction,
     "embedding": _embedding,
+    "pull": _pull,
+    "unload": _unload,
 }
 
 

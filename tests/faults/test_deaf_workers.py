@@ -13,7 +13,7 @@ from tests.faults.site import Site
 from tests.faults.whole import assert_completed
 from tests.integration.house import until
 from tests.worker_process import CHECKOUT
-from worker import pulse
+from worker import liveness, pulse
 
 QUICK = """
 import sys
@@ -53,7 +53,7 @@ def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure)
 
     assert "no longer hears its messages" in deaf.log()
     assert file.stat().st_mtime - last < pulse.BEAT_SECONDS
-    old = file.stat().st_mtime - pulse.STALE_SECONDS
+    old = file.stat().st_mtime - liveness.STALE_SECONDS
     os.utime(file, (old, old))
     assert alive(file) == 1
     site.start_worker()

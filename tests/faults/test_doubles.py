@@ -32,7 +32,7 @@ def ring(celery: Celery, site: Site, job: Job[Any]) -> None:
     queue = site.keys.host_queue(HOST)
     for _ in range(TIMES):
         celery.send_task("llamaq.generate", args=[job.id], task_id=job.id, queue=queue)
-    until(lambda: site.redis.llen(queue) == 0 and not site.redis.hlen("unacked"))
+    until(lambda: site.redis.llen(queue) == 0 and not site.redis.hlen(f"{site.prefix}.unacked"))
 
 
 def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:

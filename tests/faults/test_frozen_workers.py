@@ -26,6 +26,7 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     site.wait_held(late)
     frozen.signal(signal.SIGCONT)
     until(lambda: "attempt ended" in frozen.log())
+    assert '"stored": "fenced"' in frozen.log()
     site.ollama.release(late)
 
     assert_completed(job, attempt=2, text="the whole")

@@ -34,7 +34,7 @@ def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
     assert letter["source"] == "celery"
     assert letter["reason"]
     assert_others_run(calm)
-    until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen("unacked"))
+    until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen(f"{calm.prefix}.unacked"))
 
 
 @pytest.mark.parametrize("fault", in_the_inbox())

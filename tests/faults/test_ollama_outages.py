@@ -1,10 +1,14 @@
 """Ollama goes away and comes back."""
 
+import time
+
 from llamaq.events import Delta, Retrying
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
 from tests.integration.house import read_until, retried, until
+
+BUSY_SECONDS = 20
 
 
 def test_killed_in_the_middle_and_started_again(site: Site) -> None:
@@ -33,7 +37,7 @@ def test_refusing_connections(site: Site) -> None:
     site.ollama.kill()
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Retrying)
-    until(lambda: not site.queue.models())
+    until(lambda: [host.circuit for host in site.queue.hosts()] == ["open"])
     late = site.queue.generate(MODEL, "late", wait_for_model=True)
 
     site.ollama.restart()
@@ -41,3 +45,19 @@ def test_refusing_connections(site: Site) -> None:
     events = assert_completed(job, attempt=2)
     assert retried(events) == ["ollama_unavailable"]
     assert_completed(late, attempt=1)
+
+
+def test_busy_for_longer_than_any_number_of_tries(site: Site) -> None:
+    """Twenty seconds of 503 with the default settings: its jobs wait and complete, as such attempts are no tries."""
+    site.start_worker()
+    site.ollama.script(status=503, body={"error": "server busy, please try again"}, times=None)
+    jobs = [site.queue.generate(MODEL, f"job {number}") for number in range(4)]
+    time.sleep(BUSY_SECONDS)
+    assert {job.status().state for job in jobs} <= {"queued", "retrying", "running"}
+
+    site.ollama.clear()
+
+    for job in jobs:
+        events = assert_completed(job, attempt=job.result(60).attempts, text="Hello from the script.")
+        assert set(retried(events)) <= {"ollama_unavailable"}
+    assert jobs[0].result().attempts > 3, "more than the default number of tries"

@@ -26,7 +26,7 @@ async def read(queue: AsyncJobQueue, job_id: str, chance: random.Random) -> Tran
     ended = False
     while not ended:
         patience = chance.choice([1, 3, 10, 1_000])
-        stream: Any = queue.job(job_id).events(after=got[-1][0] if got else None)
+        stream: Any = queue.job(job_id).events(after=got[-1][0] if got else None, fresh=False)
         async with aclosing(stream):
             async for event in stream:
                 got.append((event.cursor, event.payload))

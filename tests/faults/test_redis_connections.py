@@ -29,7 +29,7 @@ def test_all_connections_cut_in_the_middle(site: Site) -> None:
     site.ollama.script(count=60, rate=20, times=2)
     jobs = [site.queue.generate(MODEL, f"long {number}") for number in range(2)]
     with ThreadPoolExecutor(2) as readers:
-        read = [readers.submit(list[Event], job.events()) for job in jobs]
+        read = [readers.submit(list[Event], job.events(fresh=False)) for job in jobs]
         for job in jobs:
             read_until(job, Delta)
         for _ in range(CUTS):

@@ -123,8 +123,8 @@ def last_text(events: list[Event]) -> str:
 
 
 def kinds(events: list[Event]) -> list[str]:
-    """The types of events, one for each run of deltas."""
-    names = [event.type for event in events]
+    """The types of a log's events, one for each run of deltas."""
+    names = [event.type for event in events if not event.fresh]
     return [name for index, name in enumerate(names) if name != "delta" or names[index - 1] != "delta"]
 
 

@@ -48,7 +48,7 @@ class Reading:
         cuts = list(self._plan.cuts)
         with JobQueue(self._url, prefix=self._house.prefix) as queue:
             while not ended(got):
-                stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None)
+                stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None, fresh=False)
                 patience, how = cuts.pop(0) if cuts else (0, "leave")
                 for event in stream:
                     got.append((event.cursor, event.payload))
@@ -65,7 +65,7 @@ class Reading:
         cuts = list(self._plan.cuts)
         async with AsyncJobQueue(self._url, prefix=self._house.prefix) as queue:
             while not ended(got):
-                stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None)
+                stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None, fresh=False)
                 patience, how = cuts.pop(0) if cuts else (0, "leave")
                 async for event in stream:
                     got.append((event.cursor, event.payload))

@@ -140,8 +140,11 @@ async def test_errors_are_those_of_the_sync_client(house: House, queue: AsyncJob
     for lost in (queue.job("nobody").status(), queue.job("nobody").cancel()):
         with pytest.raises(JobNotFound):
             await lost
+    with pytest.raises(InvalidRequest, match="embedding"):
+        await queue.embed(MODEL, "a")
+    await asyncio.to_thread(house.ollama.script, status=400, body={"error": "no"})
     with pytest.raises(JobFailed):
-        await (await queue.embed(MODEL, "a")).result(30)
+        await (await queue.generate(MODEL, "Why?")).result(30)
 
     await asyncio.to_thread(house.ollama.script, tokens=["a"], fault="end")
     job = await queue.generate(MODEL, "Why?")

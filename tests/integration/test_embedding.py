@@ -2,7 +2,7 @@
 
 import pytest
 
-from llamaq import EmbeddingResult, JobFailed
+from llamaq import EmbeddingResult, InvalidRequest, JobFailed
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds
 
@@ -43,8 +43,12 @@ def test_a_long_vector_keeps_its_digits(house: House) -> None:
 
 
 def test_a_model_without_embeddings_is_unsupported(house: House) -> None:
-    """Its refusal is typed and not tried again."""
-    job = house.queue.embed(MODEL, "a")
+    """Its refusal is typed and not tried again; a fleet that knows of it does not even queue."""
+    with pytest.raises(InvalidRequest, match="no embedding"):
+        house.queue.embed(MODEL, "a")
+    refusal = "This server does not support embeddings. Start it with `--embeddings`"
+    house.ollama.script(status=501, body={"error": refusal})
+    job = house.queue.embed(EMBED, "a")
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)

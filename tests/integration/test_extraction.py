@@ -1,12 +1,15 @@
 """extraction: a value that is valid against the schema, or a typed failure that shows what came instead."""
 
 import base64
+import datetime as dt
 import io
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import PIL.Image
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import TypedDict
 
 from llamaq import InvalidRequest, JobFailed
 from llamaq.events import Progress
@@ -149,11 +152,91 @@ def test_images_can_be_extracted_from(house: House) -> None:
     assert images == [[base64.b64encode(data.getvalue()).decode()]] * 2
 
 
-@pytest.mark.parametrize("schema", [{"type": "nonsense"}, {"$ref": "http://127.0.0.1:1/schema.json"}])
-def test_a_schema_that_is_none_is_refused_before_anything_is_queued(house: House, schema: dict[str, Any]) -> None:
-    """A wrong schema, and one that refers elsewhere, name the field `schema`; nothing is fetched."""
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        ({"type": "nonsense"}, "schema"),
+        ({"$ref": "http://127.0.0.1:1/schema.json"}, "schema"),
+        ({"properties": {"a": {"pattern": "^(?=x)x$"}}}, "schema.properties.a.pattern"),
+        ({"description": "x" * 70_000}, "schema"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"items": True}}}, "schema.$defs.a.items"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused_before_anything_is_queued(
+    house: House, schema: dict[str, Any], field: str
+) -> None:
+    """A wrong schema, a remote reference, a pattern for no grammar, a huge one: named, never fetched, never queued."""
     with pytest.raises(InvalidRequest) as caught:
         house.queue.extract(MODEL, "Describe Dune.", schema=schema)
 
-    assert [problem.field for problem in caught.value.problems] == ["schema"]
+    assert [problem.field for problem in caught.value.problems] == [field]
     assert house.asked() == []
+
+
+@dataclass
+class Volume:
+    """What is drawn out, as a dataclass."""
+
+    title: str
+    bought: dt.date
+
+
+class Shelf(TypedDict):
+    """As a TypedDict."""
+
+    books: list[Volume]
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "value"),
+    [
+        (Volume, '{"title": "A", "bought": "2026-01-02"}', Volume("A", dt.date(2026, 1, 2))),
+        (Shelf, '{"books": [{"title": "A", "bought": "2026-01-02"}]}', {"books": [Volume("A", dt.date(2026, 1, 2))]}),
+        (TypeAdapter(list[Volume]), "[]", []),
+        (TypeAdapter(set[int]), "[1, 2]", {1, 2}),
+    ],
+)
+def test_what_pydantic_knows_can_be_drawn_out(house: House, target: Any, text: str, value: Any) -> None:
+    """A dataclass, a TypedDict, a TypeAdapter: `parse` gives what was asked for."""
+    house.ollama.script(tokens=[text])
+
+    assert house.queue.extract(MODEL, "Draw.", schema=target).result(30).parse(target) == value
+
+
+def test_the_request_says_how_often_to_ask_again(house: House) -> None:
+    """With `repairs=0` the first answer decides."""
+    house.ollama.script(tokens=['{"year": "soon"}'], times=2)
+
+    with pytest.raises(JobFailed) as caught:
+        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=0).result(30)
+
+    assert caught.value.code == "invalid_output"
+    assert len(house.asked()) == 1
+    with pytest.raises(InvalidRequest, match="repairs"):
+        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=6)
+
+
+def test_a_repair_ends_with_the_deadline(house: House) -> None:
+    """Time ran out while it was asked again: the job fails with what was invalid, not with the clock alone."""
+    house.ollama.script(tokens=['{"year": "soon"}'])
+    house.hold(tokens=["{}"])
+
+    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, deadline=3)
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+
+    error = caught.value.error
+    assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
+    assert "deadline" in error.message
+    assert len(house.asked()) == 2
+
+
+def test_a_context_that_is_full_is_called_so(house: House) -> None:
+    """Cut again at as many tokens, with more room: `context_overflow`, with the text that there was."""
+    house.ollama.script(tokens=['{"title": "Du'], done_reason="length", times=3)
+
+    with pytest.raises(JobFailed) as caught:
+        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
+
+    assert (caught.value.code, caught.value.error.text) == ("context_overflow", '{"title": "Du')
+    assert len(house.asked()) == 2

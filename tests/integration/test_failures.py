@@ -55,7 +55,9 @@ def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(house: Hous
 
 def test_a_value_that_ollama_refuses(house: House) -> None:
     """What only the host can judge fails there: `invalid_request`, not tried again."""
-    assert_failed(house, house.queue.generate(MODEL, "Why?", keep_alive="banana"), "invalid_request", 400)
+    house.ollama.script(status=400, body={"error": "invalid template"})
+
+    assert_failed(house, house.queue.generate(MODEL, "Why?"), "invalid_request", 400)
 
 
 def test_a_500_that_is_the_clients_mistake(house: House) -> None:
@@ -81,9 +83,11 @@ def test_a_prompt_beyond_the_context(house: House) -> None:
         ("thinking", {"think": True}),
     ],
 )
-def test_what_the_model_lacks_is_unsupported(house: House, capability: str, fields: dict[str, Any]) -> None:
-    """Tools and thinking: the error names the capability."""
-    job = house.queue.chat(MODEL, messages=[{"role": "user", "content": "Why?"}], **fields)
+def test_what_the_model_lacks_after_all_is_unsupported(house: House, capability: str, fields: dict[str, Any]) -> None:
+    """A host that told otherwise refuses tools or thinking: the error names the capability."""
+    model = f"smollm2-{capability}:135m"
+    house.ollama.script(status=400, body={"error": f'"{model}" does not support {capability}'})
+    job = house.queue.chat(model, messages=[{"role": "user", "content": "Why?"}], **fields)
 
     failed = assert_failed(house, job, "unsupported", 400)
 

@@ -47,11 +47,10 @@ def test_what_was_not_set_is_not_sent(house: House) -> None:
 
 
 def test_every_field_reaches_ollama_as_given(house: House) -> None:
-    """system, raw, template, format, options, keep_alive and think arrive unchanged, falsy values too."""
+    """system, raw, format, options, keep_alive and think arrive unchanged, falsy values too."""
     fields: dict[str, Any] = {
         "system": "Be brief.",
         "raw": False,
-        "template": "{{ .Prompt }}",
         "format": {"type": "object", "properties": {"a": {"enum": ["x", None]}}},
         "options": {"temperature": 0.0, "num_predict": 7, "stop": ["\n", "é"], "seed": 0},
         "keep_alive": "5m",

@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import PIL.Image
 import pytest
+import redis
 
-from llamaq import ChatResult, InvalidRequest, JobFailed, JobQueue, Limits, TextResult
+from llamaq import ChatResult, InvalidRequest, JobFailed, JobQueue, Limits, TextResult, images
 from tests.integration.house import House, fresh_name, kinds
 
 VISION = "smollm2-vision:135m"
@@ -22,14 +24,19 @@ def picture(form: str = "PNG") -> bytes:
     return data.getvalue()
 
 
+def stored(data: bytes) -> bytes:
+    """What becomes of a file on its way in."""
+    return images.load(data, Limits()).data
+
+
 def blob(house: House, data: bytes) -> str:
     """The key an image is stored under."""
     return house.keys.blob(hashlib.sha256(data).hexdigest())
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
-def test_an_image_arrives_byte_for_byte(house: House, form: str, tmp_path: Path) -> None:
-    """From a path, from bytes and from base64 alike, the host sees the file's own bytes, in their order."""
+def test_an_image_arrives_as_png_or_jpeg(house: House, form: str, tmp_path: Path) -> None:
+    """From a path, from bytes and from base64 alike, in their order; a plain PNG or JPEG byte for byte."""
     data, second, third = picture(form), picture(), picture()
     path = tmp_path / f"scan.{form.lower()}"
     path.write_bytes(data)
@@ -45,11 +52,32 @@ def test_an_image_arrives_byte_for_byte(house: House, form: str, tmp_path: Path)
             "model": VISION,
             "prompt": "What is it?",
             "system": "Look.",
-            "images": [base64.b64encode(image).decode() for image in (data, second, third)],
+            "images": [base64.b64encode(image).decode() for image in (stored(data), second, third)],
             "stream": True,
             "truncate": False,
         }
     ]
+    assert stored(data) == data or form in ("WEBP", "GIF", "BMP")
+
+
+def test_what_a_camera_adds_stays_at_home(house: House) -> None:
+    """Neither Redis nor the host sees the place; the host sees the picture upright and no larger than asked for."""
+    block = PIL.Image.Exif()
+    block[0x0112], block[0x010E] = 6, "52.5163N 13.3777E"
+    photo = io.BytesIO()
+    PIL.Image.new("RGB", (64, 32), "red").save(photo, "JPEG", exif=block.tobytes())
+    assert b"52.5163N" in photo.getvalue()
+
+    job = house.queue.multimodal(VISION, "What?", images=[photo.getvalue()], max_edge=16)
+    job.result(30)
+
+    seen = base64.b64decode(house.asked()[0]["images"][0])
+    assert PIL.Image.open(io.BytesIO(seen)).size == (8, 16)
+    assert b"52.5163N" not in seen
+    reference = json.loads(house.redis.hget(house.keys.record(job.id), "request"))["images"][0]
+    kept = redis.Redis.from_url(house.url)
+    assert kept.get(house.keys.blob(reference.removeprefix("sha256:"))) == seen
+    kept.close()
 
 
 def test_with_messages_the_images_belong_to_the_last_question(house: House) -> None:
@@ -179,8 +207,12 @@ def test_what_is_no_image_is_refused_before_anything_is_queued(house: House, tmp
 
 
 def test_a_model_without_vision_is_unsupported(house: House) -> None:
-    """The blind model's refusal comes out typed, naming the capability, and is not tried again."""
-    job = house.queue.multimodal("smollm2:135m", "What?", images=[picture()])
+    """Its refusal comes out typed and is not tried again; a fleet that knows of it does not even queue."""
+    with pytest.raises(InvalidRequest, match="no vision"):
+        house.queue.multimodal("smollm2:135m", "What?", images=[picture()])
+    refusal = {"code": 400, "message": "Multimodal data provided, but model does not support multimodal requests."}
+    house.ollama.script(status=400, body={"error": json.dumps({"error": refusal})})
+    job = house.queue.multimodal(VISION, "What?", images=[picture()])
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)

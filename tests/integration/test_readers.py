@@ -164,7 +164,7 @@ def test_many_readers_follow_one_job_at_once(house: House) -> None:
     job = house.queue.generate(MODEL, "Why?")
 
     async def read(queue: AsyncJobQueue) -> list[tuple[str, str]]:
-        stream: Any = queue.job(job.id).events()
+        stream: Any = queue.job(job.id).events(fresh=False)
         async with aclosing(stream):
             return [(event.cursor, event.payload) async for event in stream]
 

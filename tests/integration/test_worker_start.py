@@ -10,6 +10,7 @@ import pytest
 import redis
 from celery import Celery
 
+from llamaq.chores import CHORES
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name
 from tests.scripted.launcher import ScriptedOllama
@@ -64,7 +65,7 @@ def test_celerys_own_command_gives_the_same_worker(own_house: House, inspector: 
 
     assert module == celery
     assert module["pool"].endswith("thread:TaskPool")
-    assert module["concurrency"] == 3 * 2 + 2
+    assert module["concurrency"] == 3 * 2 + len(CHORES) + 2
     assert module["queues"] == sorted([own_house.prefix, f"{own_house.prefix}.host.the-host"])
 
 

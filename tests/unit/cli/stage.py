@@ -34,22 +34,26 @@ class Stage:
         self.queue = JobQueue(url, settings=Settings(keys=self.keys))
         # redis-py gives up on a blocking command after a few seconds, unless told otherwise.
         self.redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=None)
-        self.store = JobStore(
-            self.redis,
-            self.keys,
-            self.queue._doorbell.ring,
-            host=HOST,
-            worker="w1",
-            lease_seconds=LEASE_SECONDS,
-            conversation_ttl=100,
-            result_ttl=100,
-        )
+        self.store = self.another(HOST)
         self._slots = slots
         self._status = dumps({"version": "0.32.15", "models": [{"model": MODEL, **model}]})
         self._closed = threading.Event()
         self._report()
         self._reporter = threading.Thread(target=self._keep_reporting, daemon=True)
         self._reporter.start()
+
+    def another(self, host: str) -> JobStore:
+        """The job store of a worker on that host."""
+        return JobStore(
+            self.redis,
+            self.keys,
+            self.queue._doorbell.ring,
+            host=host,
+            worker="w1",
+            lease_seconds=LEASE_SECONDS,
+            conversation_ttl=100,
+            result_ttl=100,
+        )
 
     def close(self) -> None:
         self._closed.set()
@@ -109,6 +113,10 @@ class Attempt:
 
     def complete(self, **result: Any) -> None:
         self._stage.store.complete(self.job, Completed(RESULT | {"attempts": self.job.attempt} | result))
+
+    def complete_turn(self, message: dict[str, Any], turn: list[dict[str, Any]]) -> None:
+        result = RESULT | {"attempts": self.job.attempt, "message": message}
+        self._stage.store.complete(self.job, Completed(result, tuple(turn)))
 
     def fail(self, code: str, message: str, *, retryable: bool = False, **details: Any) -> None:
         self._stage.store.fail(self.job, Error(code, message, retryable, details))

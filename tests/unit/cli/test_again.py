@@ -24,6 +24,21 @@ def test_replay_enqueues_the_request_again(stage: Stage, llamaq: Llamaq) -> None
     assert first.status().state == "failed"
 
 
+def test_replay_changes_a_field_within_another(stage: Stage, llamaq: Llamaq) -> None:
+    """A dotted name goes into a field; the rest of it stays, and null takes it out."""
+    first = stage.queue.generate("m", "x", options={"seed": 1, "top_k": 5})
+    changes = ("--set", "options.num_predict=4", "--set", "options.seed=2", "--set", "options.top_k=null")
+    shell = llamaq("replay", first.id, "--detach", *changes)
+    assert shell.code() == 0
+    assert stage.request(shell.out.all().strip())["options"] == {"seed": 2, "num_predict": 4}
+    wrong = llamaq("replay", first.id, "--set", "options.num_predikt=4")
+    assert wrong.code() == 2
+    assert "options.num_predikt" in wrong.err.all()
+    deeper = llamaq("replay", first.id, "--set", "prompt.x=4")
+    assert deeper.code() == 2
+    assert "prompt.x" in deeper.err.all()
+
+
 def test_replay_refuses_what_is_wrong(stage: Stage, llamaq: Llamaq) -> None:
     """A change that makes the request invalid names its field; an unknown job is not found."""
     first = stage.queue.generate("m", "x")

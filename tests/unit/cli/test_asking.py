@@ -109,10 +109,10 @@ def test_tool_calls_are_lines_of_json(stage: Stage, llamaq: Llamaq) -> None:
 
 
 def test_describe_tells_images_from_the_prompt(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
-    """All files are images of one request; the last argument is the prompt."""
+    """All files are images, here of one request; the last argument is the prompt."""
     for name, colour in (("a.png", "red"), ("b.png", "blue")):
         PIL.Image.new("RGB", (2, 2), colour).save(tmp_path / name)
-    shell = llamaq("describe", "m", "a.png", "b.png", "What has changed?", cwd=tmp_path)
+    shell = llamaq("describe", "m", "--together", "a.png", "b.png", "What has changed?", cwd=tmp_path)
     attempt = stage.take()
     request = stage.request(attempt.job_id)
     assert request["prompt"] == "What has changed?"

@@ -44,8 +44,28 @@ def test_models(stage: Stage, llamaq: Llamaq) -> None:
     plain, lines = llamaq("models"), llamaq("models", "--json")
     assert plain.code() == 0
     assert plain.out.all().splitlines()[1].split("\t")[:4] == [MODEL, HOST, "1/9", "no"]
+    assert plain.out.all().splitlines()[1].split("\t")[4] == "closed"
     assert lines.code() == 0
     assert json.loads(lines.out.all())["slots_used"] == 1
+
+
+def test_hosts(stage: Stage, llamaq: Llamaq) -> None:
+    """`--hosts` has a line for each host, with its circuit and why it last failed; JSON names its models."""
+    stage.another("h2").down(2, 1, "nobody\tthere")
+    plain, lines, models = llamaq("models", "--hosts"), llamaq("models", "--hosts", "--json"), llamaq("models")
+    assert plain.code() == 0
+    titles, first, second = (line.split("\t") for line in plain.out.all().splitlines())
+    assert titles[:3] == ["host", "circuit", "slots used"]
+    assert first[:6] == [HOST, "closed", "0", "9", "1", "1"]
+    assert (second[:2], second[-2:]) == (["h2", "open"], ["never", "nobody there"])
+    assert lines.code() == 0
+    records = [json.loads(line) for line in lines.out.all().splitlines()]
+    assert [(record["host"], record["circuit"], record["models"]) for record in records] == [
+        (HOST, "closed", [MODEL]),
+        ("h2", "open", []),
+    ]
+    assert models.code() == 0
+    assert "h2 offers no model: nobody" in models.err.all()
 
 
 def test_no_models(llamaq: Llamaq) -> None:

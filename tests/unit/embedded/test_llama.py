@@ -74,6 +74,27 @@ def test_a_seed_repeats_itself(ollama: EmbeddedOllama) -> None:
     assert len(texts) == 1
 
 
+@pytest.mark.timeout(300)  # on a starved machine each load takes tens of seconds
+def test_a_model_nobody_waits_for_is_not_kept(ollama: EmbeddedOllama, wire: type[Any]) -> None:
+    """A client that leaves while the model loads leaves nothing in memory, and the next one loads it again."""
+    _ask(ollama.url, "/api/generate", prompt="", keep_alive=0)
+    # Stopped, so that on a busy machine too the client has left before the load is over.
+    os.kill(ollama.pid, signal.SIGSTOP)
+    with wire(ollama.url, prompt="x"):
+        pass
+    os.kill(ollama.pid, signal.SIGCONT)
+    assert _ask(ollama.url, "/api/ps") == {"models": []}
+    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 1})["done"]
+
+
+@pytest.mark.timeout(300)  # as above
+def test_a_model_that_leaves_as_soon_as_it_has_come(ollama: EmbeddedOllama) -> None:
+    """It never answered anything: it leaves all the same, and nobody waits for ever."""
+    _ask(ollama.url, "/api/generate", prompt="", keep_alive=0)
+    assert _ask(ollama.url, "/api/generate", prompt="", keep_alive="1ns")["done"]
+    assert _ask(ollama.url, "/api/generate", prompt="hi", options={"num_predict": 1})["done"]
+
+
 def test_two_slots_decode_together(wire: type[Any]) -> None:
     """With two slots a second request gets tokens while the first is still being answered."""
     with (

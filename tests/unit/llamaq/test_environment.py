@@ -42,6 +42,13 @@ def test_a_bad_number_names_its_variable(name: str, value: str) -> None:
         read({name: value})
 
 
+def test_control_characters_are_refused_unless_the_variable_says_otherwise() -> None:
+    """And what it says must be one of the two."""
+    assert read({"LLAMAQ_CONTROL_CHARACTERS": "remove"})[1].limits == Limits(control_characters="remove")
+    with pytest.raises(InvalidRequest, match=r"^LLAMAQ_CONTROL_CHARACTERS: must be refuse or remove, not 'keep'"):
+        read({"LLAMAQ_CONTROL_CHARACTERS": "keep"})
+
+
 def test_a_queue_from_the_environment_has_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """`JobQueue.from_env()` reads the process' own variables; nothing connects."""
     monkeypatch.setenv("LLAMAQ_REDIS_URL", "redis://example.invalid:1/2")

@@ -1,5 +1,6 @@
 """Reading a log without a gap or a duplicate: the machine, with hypothesis as the network."""
 
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -8,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaq import CursorExpired, Event, JobNotFound, StreamError
-from llamaq.following import PAGE, RESUBSCRIBED, Exists, Following, Listen, Read, ReadLast
+from llamaq.events import Queued
+from llamaq.following import LOOK_SECONDS, PAGE, RESUBSCRIBED, Exists, Following, Listen, Look, Read, ReadLast, Standing
 
 Entry = tuple[str, str]
+WANTS = Read | ReadLast | Exists | Listen | Look
 
 
 def _delta(number: int) -> str:
@@ -54,8 +57,15 @@ class World:
                 return there[-1:]
             case Exists():
                 return True
+            case Look():
+                return self.standing()
         assert isinstance(want, Listen)
         return self.published.pop(0) if self.published else self.chance.choice((None, RESUBSCRIBED))
+
+    def standing(self) -> Standing:
+        """The state is the last one written; the place moves as it likes, and is none once a slot is given."""
+        state = "queued" if '"queued"' in self.log[self.written - 1][1] else "running"
+        return Standing(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
 
 
 def _run(machine: Any, world: World) -> list[Event]:
@@ -66,7 +76,7 @@ def _run(machine: Any, world: World) -> list[Event]:
             want = machine.send(answer)
         except StopIteration:
             return found
-        if isinstance(want, Read | ReadLast | Exists | Listen):
+        if isinstance(want, WANTS):
             answer = world.answer(want)
         else:
             found.append(want)
@@ -103,7 +113,7 @@ def test_the_machine_may_be_started_anew_at_any_moment(deltas: int, seed: int) -
                 want = machine.send(answer)
             except StopIteration:
                 break
-            if isinstance(want, Read | ReadLast | Exists | Listen):
+            if isinstance(want, WANTS):
                 answer = world.answer(want)
             else:
                 found.append(want)
@@ -166,3 +176,103 @@ def test_what_is_no_cursor_is_refused_at_once(after: str) -> None:
     """Redis would answer with an error of its own, or with something else than was meant."""
     with pytest.raises(StreamError, match="cursor"):
         Following("job", after)
+
+
+QUEUED = ("5-0", '{"v":1,"type":"queued","attempt":0,"at":1.0,"position":1,"eta_seconds":null}')
+
+
+class Slow(World):
+    """A job that waits: nothing is written before the test says so, and the place is as the test says."""
+
+    def __init__(self, *places: tuple[int | None, float | None]) -> None:
+        super().__init__([QUEUED, *_log(0)], Random(1), 1)
+        self.places = list(places)
+        self.wants: list[Any] = []
+
+    def answer(self, want: Any) -> Any:
+        self.wants.append(want)
+        return None if isinstance(want, Listen) else super().answer(want)
+
+    def _grow(self) -> None:
+        """Once there is no other place to tell, the job ends, and the channel loses it."""
+        if not self.places:
+            self.written = len(self.log)
+
+    def standing(self) -> Standing:
+        state = "queued" if self.places else "cancelled"
+        return Standing(state, *(self.places.pop(0) if self.places else (None, None)), 9.5)
+
+
+@given(st.integers(0, 40), st.integers())
+def test_places_come_between_the_events_of_the_log(deltas: int, seed: int) -> None:
+    """The log comes whole, whatever the network does; what the reader made says so, and stands behind `queued`."""
+    log = [QUEUED, *_log(deltas)]
+    chance = Random(seed)
+
+    found = _run(Following("job").events(), World(log, chance, chance.randint(1, len(log))))
+
+    assert [(event.cursor, event.payload) for event in found if not event.fresh] == log
+    made = [event for event in found if event.fresh]
+    assert found[1 : 1 + len(made)] == made
+    assert {(event.type, event.cursor) for event in made} <= {("queued", QUEUED[0])}
+    places = [(event.position, event.eta_seconds) for event in found if isinstance(event, Queued)]
+    assert all(place != following for place, following in pairwise(places))
+
+
+def test_a_place_is_told_when_it_has_changed() -> None:
+    """Also when only the estimate has; not while it is the same; not once a slot is given."""
+    places = [(1, None), (1, None), (1, 4.0), (0, 4.0), (0, 4.0), (0, 0.25), (None, None)]
+
+    told = _run(Following("job").events(), Slow(*places))
+
+    assert [(event.position, event.eta_seconds) for event in told if isinstance(event, Queued)] == [
+        (1, None),
+        (1, 4.0),
+        (0, 4.0),
+        (0, 0.25),
+    ]
+    assert [event.fresh for event in told] == [False, True, True, True, False]
+    assert told[1].payload == (
+        '{"v":1,"type":"queued","attempt":0,"at":9.5,"fresh":true,"position":1,"eta_seconds":4.0}'
+    )
+
+
+def test_a_reader_that_waits_costs_one_command_a_second() -> None:
+    """While the job is queued: a second of silence, one look, and nothing else."""
+    world = Slow(*((0, float(number)) for number in range(40)))
+    _run(Following("job").events(), world)
+
+    first = world.wants.index(Listen(LOOK_SECONDS))
+    assert world.wants[first : first + 80] == [Listen(LOOK_SECONDS), Look()] * 40
+    assert LOOK_SECONDS >= 1
+
+
+def test_who_comes_back_to_a_job_that_waits_learns_its_place() -> None:
+    """Attached behind the `queued` event, the first look is told, with the same cursor."""
+    told = _run(Following("job", QUEUED[0]).events(), Slow((1, None)))
+
+    assert [(event.type, event.fresh, event.cursor) for event in told] == [
+        ("queued", True, QUEUED[0]),
+        ("cancelled", False, "9-0"),
+    ]
+
+
+def test_the_log_alone_is_read_on_demand() -> None:
+    """With `fresh=False` nobody looks, and what comes is the log."""
+    world = Slow()
+
+    told = _run(Following("job", fresh=False).events(), world)
+
+    assert [(event.cursor, event.payload) for event in told] == world.log
+    assert Look() not in world.wants
+
+
+def test_a_look_at_a_job_that_is_gone_ends_the_reading() -> None:
+    """The record has expired while the reader waited."""
+
+    class Gone(Slow):
+        def answer(self, want: Any) -> Any:
+            return None if isinstance(want, Look) else False if isinstance(want, Exists) else super().answer(want)
+
+    with pytest.raises(CursorExpired):
+        _run(Following("job").events(), Gone((1, None)))

@@ -1,6 +1,7 @@
 """Requests: what is taken, what is refused, and that the refusal names the field."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,6 +57,9 @@ REFUSED = [
     ({**GENERATE, "first_token_within": 700_000}, "first_token_within"),
     ({**GENERATE, "keep_alive": []}, "keep_alive"),
     ({**GENERATE, "keep_alive": float("inf")}, "keep_alive"),
+    ({**GENERATE, "keep_alive": True}, "keep_alive"),
+    *(({**GENERATE, "keep_alive": text}, "keep_alive") for text in ("", "soon", "5 m", "5x", "m", "1h-5m", "9" * 4999)),
+    ({**GENERATE, "keep_alive": 10**10}, "keep_alive"),
     ({**GENERATE, "think": "much"}, "think"),
     ({**GENERATE, "format": "yaml"}, "format"),
     ({**GENERATE, "format": {"const": float("nan")}}, "format"),
@@ -123,6 +127,67 @@ def test_every_wrong_field_is_named_at_once() -> None:
         parse({**GENERATE, "prompt": "", "typo": 1, "options": {"seed": "x", "top_k": 1.5}})
 
     assert {problem.field for problem in refused.value.problems} == {"prompt", "typo", "options.seed", "options.top_k"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (
+            {**GENERATE, "keep_alive": "soon"},
+            'keep_alive: must be a number of seconds (-1 for ever) or a duration such as "5m" or "1h30m", not \'soon\'',
+        ),
+        (
+            {**GENERATE, "keep_alive": []},
+            "keep_alive: Input should be a valid string or a valid integer or a valid number",
+        ),
+        ({**GENERATE, "think": "much"}, "think: Input should be a valid boolean or 'low', 'medium' or 'high'"),
+        ({**TURN, "message": {"role": "user"}}, "message: a message needs content or tool_calls"),
+        (
+            {**TURN, "message": {"role": "robot", "content": "x"}},
+            "message.role: Input should be 'system', 'user', 'assistant' or 'tool'",
+        ),
+        ({**TURN, "message": [{"role": "user"}]}, "message.0: a message needs content or tool_calls"),
+        ({**EMBEDDING, "input": ["a", ""]}, "input.1: String should have at least 1 character"),
+        ({**EMBEDDING, "input": ""}, "input: String should have at least 1 character"),
+        ({**GENERATE, "generate": 1}, "generate: Extra inputs are not permitted"),
+        ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string"),
+        ({"kind": "embedding", "model": "m"}, "input: Field required"),
+    ],
+)
+def test_a_problem_has_the_path_that_the_producer_wrote(fields: dict[str, Any], problem: str) -> None:
+    """No name of a branch of a union or of a validator is in it; one line says it all, from Python and off the wire."""
+    readers: list[Callable[[], Any]] = [lambda: parse(fields), lambda: parse_json(json.dumps(fields))]
+    for read in readers:
+        with pytest.raises(InvalidRequest) as refused:
+            read()
+        assert [str(each) for each in refused.value.problems] == [problem]
+
+
+def test_a_problem_is_one_line() -> None:
+    """Whatever a checker within says, over however many lines."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({**GENERATE, "format": {"const": object()}})
+
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (-1, -1),
+        (0, 0),
+        (2.5, 2.5),
+        ("5m", "5m"),
+        ("1h30m", "1h30m"),
+        ("-1s", "-1s"),
+        (".5s", ".5s"),
+        ("-1", -1),
+        ("60", 60),
+    ],
+)
+def test_keep_alive_takes_ollamas_forms(given: Any, kept: Any) -> None:
+    """Seconds, or a duration as Go writes it; a text that is only a number, which Ollama refuses, is that number."""
+    assert parse({**GENERATE, "keep_alive": given}).keep_alive == kept
 
 
 def test_none_in_a_schema_or_in_arguments_is_kept() -> None:

@@ -1,14 +1,20 @@
 """Schemas: out of a type, checked before anything is queued, and never fetched from anywhere."""
 
-import socket
+import datetime as dt
+import decimal
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pydantic
 import pytest
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from llamaq import InvalidRequest
-from llamaq.schema import check_schema, schema_of
+from llamaq.schema import DEEPEST, MOST_BYTES, check_schema, schema_of
 
 
 class Author(pydantic.BaseModel):
@@ -18,6 +24,16 @@ class Author(pydantic.BaseModel):
 class Book(pydantic.BaseModel):
     title: str
     authors: list[Author]
+
+
+@dataclass
+class Chapter:
+    title: str
+    pages: int = 1
+
+
+class Shelf(TypedDict):
+    books: list[Book]
 
 
 class Unfinished(pydantic.BaseModel):
@@ -63,23 +79,96 @@ def test_what_is_no_schema_is_refused(schema: Any) -> None:
         check_schema(schema)
 
 
-@pytest.mark.parametrize("where", ["$ref", "$id", "$schema", "$dynamicRef"])
-def test_no_schema_makes_us_call_anybody(where: str) -> None:
-    """A producer must not make a worker connect: the address named in the schema hears of nobody."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"
-        schemas: dict[str, dict[str, Any]] = {
-            "$ref": {"properties": {"a": {"$ref": url}}},
-            "$id": {"$id": url, "$ref": "other.json"},
-            "$schema": {"$schema": url},
-            "$dynamicRef": {"$dynamicRef": url},
-        }
-        with pytest.raises(InvalidRequest):
-            check_schema(schemas[where])
+@pytest.mark.parametrize("target", [Chapter, Shelf, TypeAdapter(list[Book]), TypeAdapter(Chapter), dict[str, int]])
+def test_other_types_that_pydantic_knows_give_theirs(target: Any) -> None:
+    """A dataclass, a TypedDict, a TypeAdapter: each a schema that passes the check."""
+    assert schema_of(target) == TypeAdapter(target).json_schema() if not isinstance(target, TypeAdapter) else True
+    check_schema(schema_of(target))
 
-        listener.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            listener.accept()
+
+def test_a_decimal_has_a_pattern_that_the_engine_can_take() -> None:
+    """Pydantic's own looks ahead; with it no model that holds money could be extracted."""
+    validator = check_schema(schema_of(decimal.Decimal))
+
+    assert validator.is_valid("-12.50")
+    assert validator.is_valid(3)
+    assert not validator.is_valid("12,50")
+
+
+def test_formats_are_validated() -> None:
+    """What the engine's grammar may ignore: a date that is none, an address without @."""
+    validator = check_schema(schema_of(dt.date))
+
+    assert validator.is_valid("2026-02-28")
+    assert not validator.is_valid("2026-02-30")
+    assert not check_schema({"type": "string", "format": "email"}).is_valid("nobody")
+
+
+class Listener(ThreadingHTTPServer):
+    """Serves a schema to whoever asks, and remembers that somebody did."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/schema.json"
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Listener)
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("where", ["$ref", "$id", "$schema", "$dynamicRef"])
+def test_no_schema_makes_us_call_anybody(where: str, listener: Listener) -> None:
+    """A producer must not make a worker connect: the server named in the schema, which would answer, is never asked."""
+    url = listener.url
+    schemas: dict[str, dict[str, Any]] = {
+        "$ref": {"properties": {"a": {"$ref": url}}},
+        "$id": {"$id": url, "$ref": "other.json"},
+        "$schema": {"$schema": url},
+        "$dynamicRef": {"$dynamicRef": url},
+    }
+    with pytest.raises(InvalidRequest):
+        check_schema(schemas[where])
+
+    assert listener.asked == []
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        schema = {"items": schema}
+    return schema
+
+
+def test_a_schema_is_bounded_in_depth_and_size() -> None:
+    """Up to the limit it is taken; beyond, refused with the limit, and the size where there is one."""
+    check_schema(_nested(DEEPEST))
+    with pytest.raises(InvalidRequest, match=f"deeper than {DEEPEST} levels"):
+        check_schema(_nested(DEEPEST + 1))
+    check_schema({"description": "x" * (MOST_BYTES - 100)})
+    with pytest.raises(InvalidRequest, match=f"{MOST_BYTES + 18} bytes, more than {MOST_BYTES}"):
+        check_schema({"description": "x" * MOST_BYTES})
 
 
 def test_a_ref_within_the_schema_is_followed() -> None:

@@ -30,6 +30,15 @@ def test_each_verb_says_what_it_takes_and_answers(path: Path) -> None:
         assert word in head
 
 
+def test_a_fragment_brings_what_it_stands_on_once(tmp_path: Path) -> None:
+    """Fragments name others; whoever is named twice comes where it is first needed."""
+    (tmp_path / "low.lua").write_text("-- low")
+    (tmp_path / "high.lua").write_text("-- high\n-- include: low\n-- end of high")
+    (tmp_path / "verb.lua").write_text("-- head\n-- include: high low\nreturn 1\n")
+
+    assert scripts.load("verb", tmp_path).text == "-- head\n-- high\n-- low\n-- end of high\nreturn 1\n"
+
+
 def test_fragments_come_from_the_own_folder_first(tmp_path: Path) -> None:
     """And from llamaq's where there is none; where the line stood, in its order, each once."""
     (tmp_path / "keys.lua").write_text("-- mine")

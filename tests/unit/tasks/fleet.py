@@ -1,7 +1,7 @@
 """The job store seen whole: a producer, and workers that are nothing but calls of the store. No Celery, no Ollama."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from llamaq import Job, JobQueue, scripts
@@ -74,11 +74,28 @@ class Fleet:
         )
 
     def host(
-        self, name: str = "alpha", *, slots: int = 1, max_models: int = 1, models: Iterable[str] = (MODEL,)
+        self,
+        name: str = "alpha",
+        *,
+        slots: int = 1,
+        max_models: int = 1,
+        models: Iterable[str] = (MODEL,),
+        loaded: Sequence[str] = (),
+        patience: float = 15,
+        lane_patience: float = 60,
     ) -> JobStore:
         """A worker that has reported its host."""
         store = self.worker(name)
-        store.report(slots, max_models, json.dumps({"version": "0", "models": []}), list(models))
+        status = json.dumps({"version": "0", "models": []})
+        store.report(
+            slots,
+            max_models,
+            status,
+            list(models),
+            loaded=loaded,
+            affinity_patience=patience,
+            lane_patience=lane_patience,
+        )
         return store
 
     def submit(self, model: str = MODEL, prompt: str = "x", **fields: Any) -> Job[Any]:

@@ -5,8 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from api_client import ModelCard
+from llamaq import ConversationSettings
+from llamaq.clock import SYSTEM
 from tasks.attempt import Attempt
+from tasks.contexts import Contexts
 from tasks.job import ClaimedJob
+from tasks.screening import Screening
 from tasks.services import Services
 from tests.unit.tasks.fleet import MODEL
 
@@ -51,6 +56,12 @@ class Ollama:
 
     generate = chat = embed = _ask
 
+    def pull(self, model: str, **how: Any) -> Said:
+        return self._ask({"model": model}, **how)
+
+    def show(self, model: str) -> ModelCard:
+        return ModelCard(template=model)
+
 
 class Transcript:
     """Remembers what was said."""
@@ -70,7 +81,7 @@ def _patience() -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def services(ollama: Ollama, transcript: Transcript | None = None) -> Services:
+def services(ollama: Ollama, transcript: Transcript | None = None, screening: Screening | None = None) -> Services:
     """What a kind's function works with."""
     return Services(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
@@ -78,9 +89,12 @@ def services(ollama: Ollama, transcript: Transcript | None = None) -> Services:
         transcript=transcript or Transcript(),  # type: ignore[arg-type]  # as above
         image=lambda reference: f"base64 of {reference}",
         history=list,
+        settings=ConversationSettings,
+        contexts=Contexts(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
         patience=_patience,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,
+        screening=screening or Screening(),
     )
 
 

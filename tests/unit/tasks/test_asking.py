@@ -8,7 +8,7 @@ from llamaq.requests import dump_json, parse
 from tasks.asking import Reply, payload, total
 from tasks.attempt import AttemptStopped
 from tasks.chat import chat
-from tasks.embedding import embedding
+from tasks.embedding import BATCH, embedding
 from tasks.generate import generate
 from tasks.multimodal import multimodal
 from tasks.outcome import Completed, Retry
@@ -98,8 +98,14 @@ def test_a_turn_is_what_was_said_on_both_sides() -> None:
     outcome = _run(ollama, kind="chat", conversation="c", message="2+2?")
 
     assert outcome.turn == (
-        {"role": "user", "content": "2+2?"},
-        {"role": "assistant", "content": "4", "thinking": "2+2"},
+        {"role": "user", "content": "2+2?", "job": "job"},
+        {
+            "role": "assistant",
+            "content": "4",
+            "thinking": "2+2",
+            "usage": {"prompt_tokens": None, "output_tokens": None},
+            "job": "job",
+        },
     )
     thought = [{"role": "assistant", "content": "4", "thinking": "2+2"}, {"role": "user", "content": "x"}]
     ollama = Ollama(chat_answer("ok"))
@@ -158,3 +164,27 @@ def test_figures_are_summed_where_there_are_any() -> None:
     """None means that no answer had one."""
     assert total([Reply(stats={"a": 1}), Reply(), Reply(stats={"a": 2})], "a") == 3
     assert total([Reply()], "a") is None
+
+
+def test_many_inputs_are_embedded_in_batches_in_their_order() -> None:
+    """Each call is of bounded size; the vectors come together in the order of the texts, and the tokens are summed."""
+    texts = [str(number) for number in range(2 * BATCH + 3)]
+    sizes = (BATCH, BATCH, 3)
+    vectors = iter(range(len(texts)))
+    ollama = Ollama(
+        *([{"embeddings": [[next(vectors)] for _ in range(size)], "prompt_eval_count": size}] for size in sizes)
+    )
+
+    outcome = _run(ollama, kind="embedding", input=texts)
+
+    assert [asked["input"] for asked in ollama.asked] == [texts[:BATCH], texts[BATCH : 2 * BATCH], texts[2 * BATCH :]]
+    assert isinstance(outcome, Completed)
+    assert outcome.result["embeddings"] == [[number] for number in range(len(texts))]
+    assert outcome.result["usage"]["prompt_tokens"] == len(texts)
+
+
+def test_a_batch_with_a_vector_missing_is_tried_again_whole() -> None:
+    """Nothing is put together out of an answer that does not fit its question."""
+    ollama = Ollama([{"embeddings": [[0.0]] * BATCH}], [{"embeddings": [[0.0]]}])
+
+    assert isinstance(_run(ollama, kind="embedding", input=["x"] * (BATCH + 2)), Retry)

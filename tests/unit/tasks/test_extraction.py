@@ -1,15 +1,18 @@
 """extraction: a valid value, or asking again with the errors; whatever the model says, nothing else is raised."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_client import Aborted, ContextOverflow, OllamaConnectionError
 from llamaq.requests import dump_json, parse
 from llamaq.schema import check_schema
 from tasks.asking import Reply
+from tasks.attempt import Attempt
 from tasks.extraction import _read, extraction
 from tasks.outcome import Completed, Failed
 from tests.unit.tasks.ollama import Ollama, Transcript, chat_answer, claimed, services
@@ -74,6 +77,127 @@ def test_an_answer_that_was_cut_is_asked_for_again_with_more_room() -> None:
     assert isinstance(outcome, Completed)
     assert [asked["options"]["num_predict"] for asked in ollama.asked] == [10, 20]
     assert ollama.asked[0]["messages"] == ollama.asked[1]["messages"]
+
+
+@pytest.mark.parametrize("repairs", [0, 1, 5])
+def test_it_is_asked_again_at_most_as_often_as_the_request_says(repairs: int) -> None:
+    """None at all with 0; each time with the last answer alone, so that the questions do not grow."""
+    ollama = Ollama(*(chat_answer(f'{{"year": "{number}"}}') for number in range(6)))
+
+    outcome = _extract(ollama, repairs=repairs)
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "invalid_output"
+    assert outcome.error.details["text"] == f'{{"year": "{repairs}"}}'
+    assert [len(asked["messages"]) for asked in ollama.asked] == [1] + [3] * repairs
+
+
+def test_room_is_given_where_the_request_sets_no_limit() -> None:
+    """The model's own limit shows in the count of the answer it cut: twice that is asked for."""
+    ollama = Ollama(chat_answer('{"ye', "length"), chat_answer('{"year": 1}'))
+
+    assert isinstance(_extract(ollama), Completed)
+    assert "options" not in ollama.asked[0]
+    assert ollama.asked[1]["options"] == {"num_predict": 10}
+
+
+def test_the_room_is_kept_for_what_follows() -> None:
+    """Cut, then wrong: the correction has the room that was found to be needed."""
+    ollama = Ollama(chat_answer('{"ye', "length"), chat_answer('{"year": "1"}'), chat_answer('{"year": 1}'))
+
+    assert isinstance(_extract(ollama, options={"num_predict": 8, "seed": 1}), Completed)
+    assert [asked["options"]["num_predict"] for asked in ollama.asked] == [8, 16, 16]
+    assert len(ollama.asked[2]["messages"]) == 3
+
+
+def test_a_full_context_is_called_so() -> None:
+    """Cut again at as many tokens though it had more room: no further try, and the code says what to raise."""
+    ollama = Ollama(*[chat_answer('{"ye', "length")] * 3)
+
+    outcome = _extract(ollama, repairs=5)
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "context_overflow"
+    assert "num_ctx" in outcome.error.message
+    assert outcome.error.details["n_prompt_tokens"] == 3
+    assert outcome.error.details["text"] == '{"ye'
+    assert len(ollama.asked) == 2
+
+
+class Narrow(Ollama):
+    """Has no room for a correction."""
+
+    def chat(self, body: dict[str, Any], **how: Any) -> Any:
+        if len(body["messages"]) > 1:
+            self.asked.append(dict(body))
+            raise ContextOverflow("too long", n_prompt_tokens=500, n_ctx=400)
+        return self._ask(body, **how)
+
+
+def test_where_a_correction_does_not_fit_the_question_is_asked_by_itself() -> None:
+    """It fitted before: better another try than a failure that the question is not to blame for."""
+    ollama = Narrow(chat_answer('{"year": "1"}'), chat_answer('{"year": 1}'))
+
+    outcome = _extract(ollama)
+
+    assert isinstance(outcome, Completed)
+    assert [len(asked["messages"]) for asked in ollama.asked] == [1, 3, 1]
+
+
+def test_a_question_that_does_not_fit_is_an_overflow() -> None:
+    """As of any other kind."""
+    with pytest.raises(ContextOverflow):
+        _extract(Narrow(), system="Be exact.")
+
+
+class Late(Ollama):
+    """The deadline comes while it answers for the second time."""
+
+    def __init__(self, attempt: Attempt, failure: Exception, *answers: list[dict[str, Any]]) -> None:
+        super().__init__(*answers)
+        self._attempt = attempt
+        self._failure = failure
+
+    def chat(self, body: dict[str, Any], **how: Any) -> Any:
+        if self.asked:
+            self._attempt.stop("deadline")
+            raise self._failure
+        return self._ask(body, **how)
+
+
+@pytest.mark.parametrize("failure", [Aborted("aborted"), OllamaConnectionError("cut")])
+def test_a_repair_that_the_deadline_cuts_off_leaves_what_was_invalid(failure: Exception) -> None:
+    """The producer gets the last text and its errors, not only that time ran out."""
+    around = services(Ollama())
+    around = replace(around, ollama=Late(around.attempt, failure, chat_answer('{"year": "1"}')))  # type: ignore[arg-type]  # as in `services`
+    request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA})
+
+    outcome = extraction(claimed("extraction", dump_json(request)), around)
+
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "invalid_output"
+    assert "deadline" in outcome.error.message
+    assert outcome.error.details["text"] == '{"year": "1"}'
+    assert outcome.error.details["errors"][0].startswith("$.year: ")
+
+
+def test_what_the_grammar_ignores_is_validated() -> None:
+    """A bound, a format, and a length that no grammar holds: the engine gets the schema without the last."""
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "year": {"type": "integer", "minimum": 1900},
+            "day": {"type": "string", "format": "date"},
+            "text": {"type": "string", "minLength": 3000},
+        },
+    }
+    bad = '{"year": 1899, "day": "2026-02-30", "text": "x"}'
+    ollama = Ollama(chat_answer(bad), chat_answer("{}"))
+
+    assert isinstance(_extract(ollama, schema=schema), Completed)
+    complaint = ollama.asked[1]["messages"][-1]["content"]
+    assert all(f"$.{name}: " in complaint for name in ("year", "day", "text"))
+    assert ollama.asked[0]["format"]["properties"] == schema["properties"] | {"text": {"type": "string"}}
 
 
 def test_images_go_with_the_question() -> None:

@@ -22,7 +22,16 @@ from api_client import (
     Unsupported,
     UntrustedCertificate,
 )
-from tasks.failures import LONGEST_PAUSE_SECONDS, of_ollama, pause_seconds, timed_out
+from tasks.failures import (
+    FREE_ATTEMPTS,
+    LONGEST_DETOUR_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    detour_seconds,
+    no_fault_of_the_job,
+    of_ollama,
+    pause_seconds,
+    timed_out,
+)
 from tasks.outcome import Failed, Retry
 from tests.unit.tasks.fleet import request_json
 from tests.unit.tasks.ollama import claimed
@@ -80,6 +89,46 @@ def test_the_table_has_a_row_for_each_error() -> None:
     }
 
     assert known == {type(error).__name__ for error, *_ in TABLE}
+
+
+@pytest.mark.parametrize(
+    ("error", "blame"),
+    [
+        (OllamaConnectionError("m"), "host"),
+        (OllamaConnectionError("m", reached=True), "doubt"),
+        (OllamaTimeout("m", phase="connect"), "host"),
+        (ServerBusy("m", status=503), "host"),
+        (GatewayError("m", status=504), "doubt"),
+        (RunnerDied("m", status=500), "doubt"),
+        (StreamCut("m"), "doubt"),
+        (ServerFault("m", status=500), ""),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_failure_speaks_against_the_host_or_not(error: OllamaError, blame: str) -> None:
+    """Surely where no job can have caused it; perhaps where one can; else not at all."""
+    outcome = of_ollama(error, JOB)
+
+    assert isinstance(outcome, Retry)
+    assert outcome.blame == blame
+
+
+def test_what_the_host_alone_did_is_never_a_try() -> None:
+    """Refused and busy are free without end; a cut that the job may have caused is so a few times."""
+    refused, cut = of_ollama(OllamaConnectionError("m"), JOB), of_ollama(OllamaConnectionError("m", reached=True), JOB)
+    died = of_ollama(RunnerDied("m", status=500), JOB)
+    assert isinstance(refused, Retry)
+    assert isinstance(cut, Retry)
+    assert isinstance(died, Retry)
+
+    assert no_fault_of_the_job(refused, 1000)
+    assert [no_fault_of_the_job(cut, attempt) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not no_fault_of_the_job(died, 1)
+    assert detour_seconds(1000, 1.0) == LONGEST_DETOUR_SECONDS
 
 
 def test_a_clock_that_ran_out_says_which_and_how_long() -> None:

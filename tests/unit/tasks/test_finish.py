@@ -176,3 +176,17 @@ def test_letting_go_of_a_cancelled_job_frees_its_slot_once(fleet: Fleet) -> None
     assert list(fleet.slots()) == [following.id]
     assert fleet.leases() == [f"{following.id} alpha"]
     assert fleet.types(job.id) == ["queued", "started", "cancelled"]
+
+
+def test_the_word_of_an_attempt_is_told_what_became_of_it(fleet: Fleet) -> None:
+    """`ok`, `cancelled` for a job that had ended, `fenced` for one that another has by now; also of a release."""
+    store = fleet.host(slots=3)
+    done, (cancelled, late), (lost, stale) = fleet.running(store), fleet.running(store), fleet.running(store)
+    cancelled.cancel()
+    fleet.lapse(lost.id)
+    fleet.patient()
+    assert store.rescue() is not None
+
+    assert store.complete(done[1], answer()) == "ok"
+    assert store.complete(late, answer()) == "cancelled"
+    assert store.complete(stale, answer()) == store.release(stale, error(), 0, counts=True) == "fenced"

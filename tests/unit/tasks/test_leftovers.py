@@ -9,8 +9,15 @@ from llamaq.connection import connect
 from tasks.outcome import Completed
 from tests.unit.tasks.fleet import MODEL, Fleet, answer, error
 
-OF_THE_HOST = {":hosts", ":host:alpha", ":host:alpha:models", ":host:alpha:workers", f":model:{MODEL}:hosts"}
-OF_THE_FLEET = {":ticket", ":service", ":rescue", ":jobs"}
+OF_THE_HOST = {
+    ":hosts",
+    ":host:alpha",
+    ":host:alpha:models",
+    ":host:alpha:workers",
+    ":host:alpha:resident",
+    f":model:{MODEL}:hosts",
+}
+OF_THE_FLEET = {":service", ":rescue", ":jobs", ":ended"}
 
 
 def _picture() -> bytes:
@@ -56,7 +63,8 @@ def test_nothing_but_what_is_kept_on_purpose_stays(fleet: Fleet) -> None:
 
     kept = {f":{{{job_id}}}" for job_id in ids} | {f":{{{job_id}}}:events" for job_id in ids}
     blobs = {name for name in fleet.names() if name.startswith(":blob:")}
-    lapsing = kept | blobs | {":idem:default:k", ":conversation:default:c"}
+    conversation = {":conversation:default:c", ":about:default:c", ":conversations:default", ":lapses"}
+    lapsing = kept | blobs | conversation | {":idem:default:k"}
     assert len(blobs) == 1
     assert fleet.names() == lapsing | OF_THE_HOST | OF_THE_FLEET
     assert all(fleet.redis.ttl(fleet.keys.prefix + name) > 0 for name in lapsing)
@@ -73,7 +81,7 @@ def test_after_the_times_to_live_only_the_fleet_is_left(fleet: Fleet) -> None:
     fleet.worker().rescue()
 
     assert ids
-    assert fleet.names() == {":ticket", ":service", ":rescue"}
+    assert fleet.names() == {":service", ":rescue", ":ended"}
 
 
 def test_short_results_really_lapse(redis_server: object, fleet: Fleet, prefix: str) -> None:

@@ -184,3 +184,46 @@ def test_closing_the_scribe_lets_everyone_go(prefix: str) -> None:
         waiting.join(60)
         assert not waiting.is_alive()
         fleet.close()
+
+
+def test_what_one_job_cannot_write_keeps_no_other_waiting(fleet: Fleet, writing: Writing) -> None:
+    """The script fails for one job, whose record is damaged: others' words are written, each once; its own later."""
+    scribe = writing()
+    bad_job, _, bad = begin(fleet, scribe)
+    good_job, _, good = begin(fleet, scribe)
+    fleet.redis.hset(fleet.keys.record(bad_job.id), "flush", "damaged")
+
+    with scribe.changed:  # both go out in one batch
+        bad.delta("x")
+        good.delta("a")
+    until(lambda: deltas(fleet, good_job) == ["a"])
+    until(lambda: bad.retry_at)
+    bad.delta("y")
+    good.delta("b")
+    good.close()
+
+    assert deltas(fleet, good_job) == ["a", "b"]
+    assert deltas(fleet, bad_job) == []
+    fleet.redis.hset(fleet.keys.record(bad_job.id), "flush", "0")
+    bad.close()
+    assert "".join(deltas(fleet, bad_job)) == "xy"
+
+
+def test_a_redis_that_forgot_a_flush_ends_the_attempt(fleet: Fleet, writing: Writing) -> None:
+    """A restart lost the last second: no reader could get the whole text, so the attempt ends, and nobody waits."""
+    scribe = writing(flush_seconds=0.001)
+    job, claimed = fleet.running(fleet.host())
+    attempt = Attempt(job.id)
+    transcript = scribe.open(claimed, attempt, silent=False)
+    call = Call()
+    transcript.delta("confirmed")
+    until(lambda: transcript.idle)
+    fleet.redis.hset(fleet.keys.record(job.id), "flush", "0")
+
+    with attempt.during(call):
+        transcript.delta("more")
+        assert call.cut.wait(60)
+    transcript.close()
+
+    assert attempt.stopped == "fenced"
+    assert deltas(fleet, job) == ["confirmed"]

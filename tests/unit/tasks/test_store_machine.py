@@ -20,6 +20,7 @@ SLOTS, MAX_MODELS = 2, 1
 MODELS = ("a:latest", "b:latest")
 HOSTS = ("alpha", "beta")
 LANES = ("interactive", "normal", "batch")
+RUNNERS = ("", "num_ctx=2048")
 RESULT = {"message": {"role": "assistant", "content": "x"}, "model": "a", "host": "alpha", "attempts": 1}
 
 
@@ -34,18 +35,28 @@ class Store(RuleBasedStateMachine):
         self.fleet = Fleet(url, f"machine-{uuid.uuid4().hex}", max_attempts=2)
         self.stores = {(host, name): self.fleet.worker(host, name) for host in HOSTS for name in ("w1", "w2")}
         self.flushes: Counter[tuple[str, int]] = Counter()
-        for (host, _), store in self.stores.items():
-            store.report(SLOTS, MAX_MODELS, "{}", MODELS if host == "alpha" else MODELS[:1])
+        for host in HOSTS:
+            self.come_back(host)
         self.submitted: list[Job[Any]] = []
 
-    @rule(target=jobs, model=st.sampled_from(MODELS), lane=st.sampled_from(LANES), late=st.booleans())
-    def submit(self, model: str, lane: Any, late: bool) -> Job[Any]:
-        job = self.fleet.submit(model, priority=lane, start_within=600 if late else None)
+    @rule(
+        target=jobs,
+        model=st.sampled_from(MODELS),
+        lane=st.sampled_from(LANES),
+        late=st.booleans(),
+        options=st.sampled_from(({}, {"num_ctx": 2048})),
+        tenant=st.sampled_from("xyz"),
+    )
+    def submit(self, model: str, lane: Any, late: bool, options: Any, tenant: str) -> Job[Any]:
+        within = 600 if late else None
+        job = self.fleet.submit(model, priority=lane, start_within=within, options=options, tenant=tenant)
         return self._noted(job)
 
-    @rule(target=jobs, conversation=st.sampled_from("cd"))
-    def say(self, conversation: str) -> Job[Any]:
-        turn = self.fleet.queue.chat(MODELS[0], conversation=conversation, message="x", wait_for_model=True)
+    @rule(target=jobs, conversation=st.sampled_from("cd"), how=st.sampled_from(("enqueue", "interrupt", "rollback")))
+    def say(self, conversation: str, how: Any) -> Job[Any]:
+        turn = self.fleet.queue.chat(
+            MODELS[0], conversation=conversation, message="x", wait_for_model=True, when_busy=how
+        )
         return self._noted(turn)
 
     def _noted(self, job: Job[Any]) -> Job[Any]:
@@ -114,15 +125,22 @@ class Store(RuleBasedStateMachine):
         for name in ("w1", "w2"):
             self.stores[host, name].leave()
 
-    @rule(host=st.sampled_from(HOSTS))
-    def come_back(self, host: str) -> None:
-        self.stores[host, "w1"].report(SLOTS, MAX_MODELS, "{}", MODELS if host == "alpha" else MODELS[:1])
+    @rule(host=st.sampled_from(HOSTS), loaded=st.sampled_from(((), MODELS[:1], MODELS[1:], MODELS)))
+    def look(self, host: str, loaded: tuple[str, ...]) -> None:
+        """A report, true or not, of what is in memory."""
+        self.come_back(host, loaded)
+
+    def come_back(self, host: str, loaded: tuple[str, ...] = ()) -> None:
+        """A host has Ollama's word on what it has, and little patience."""
+        models = MODELS if host == "alpha" else MODELS[:1]
+        self.stores[host, "w1"].report(SLOTS, MAX_MODELS, "{}", models, loaded=loaded, affinity_patience=0.02)
 
     @invariant()
     def promises_hold(self) -> None:
         seen = Seen(self.fleet, self.submitted)
         seen.check_slots()
         seen.check_places()
+        seen.check_counts()
         for job in self.submitted:
             check_log(seen.logs[job.id], seen.records[job.id]["state"])
 
@@ -142,7 +160,8 @@ class Store(RuleBasedStateMachine):
             self.rescue("alpha", "w1")
         self.promises_hold()
         assert (unended, seen.pairs) == ([], set())
-        gone = (":delayed", ":starts", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
+        places = (":delayed", ":starts", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
+        gone = (*places, ":runner", ":queued", ":line", ":tags")
         names = self.fleet.names()
         assert not [name for name in names if name.startswith(gone)]
         for name in "cd":
@@ -169,6 +188,11 @@ class Seen:
                 pipe.lrange(f"{prefix}:turns:default:{name}", 1, -1)
             for model, lane in itertools.product(MODELS, LANES):
                 pipe.zrange(f"{prefix}:waiting:{lane}:{model}", 0, -1)
+            for model, lane, runner in itertools.product(MODELS, LANES, RUNNERS):
+                pipe.zrange(f"{prefix}:runner:{lane}:{model} {runner}", 0, -1)
+            pipe.hgetall(f"{prefix}:queued")
+            for host in HOSTS:
+                pipe.hgetall(f"{keys.host(host)}:resident")
             answers = pipe.execute()
         of_jobs, rest = answers[: 2 * len(jobs)], answers[2 * len(jobs) :]
         self.records = {job.id: record for job, record in zip(jobs, of_jobs[::2], strict=True)}
@@ -178,7 +202,12 @@ class Seen:
         }
         self.held = dict(zip(HOSTS, rest[:2], strict=True))
         self.leases = set(rest[2])
-        self.places = list(itertools.chain(*rest[3:]))
+        rooms, runners = 6 + len(MODELS) * len(LANES), len(MODELS) * len(LANES) * len(RUNNERS)
+        self.places = list(itertools.chain(*rest[3:rooms]))
+        self.waiting = list(itertools.chain(*rest[6:rooms]))
+        self.by_runner = list(itertools.chain(*rest[rooms : rooms + runners]))
+        self.queued, *resident = rest[rooms + runners :]
+        self.resident = dict(zip(HOSTS, resident, strict=True))
         self.pairs = {f"{job_id} {host}" for host, slots in self.held.items() for job_id in slots}
 
     def check_slots(self) -> None:
@@ -190,6 +219,16 @@ class Seen:
         assert self.pairs == self.leases
         by_record = {f"{job_id} {record['host']}" for job_id, record in self.records.items() if record["lease"]}
         assert self.pairs == by_record
+
+    def check_counts(self) -> None:
+        """Who waits stands with its runner too, and counts for its tenant; what runs is in memory, with one runner."""
+        assert sorted(self.waiting) == sorted(self.by_runner)
+        tenants = Counter(self.records[job_id]["tenant"] for job_id in self.waiting)
+        assert {name: int(number) for name, number in self.queued.items()} == tenants
+        for host, slots in self.held.items():
+            for model in set(slots.values()):
+                runners = {self.records[job_id]["runner"] for job_id, other in slots.items() if other == model}
+                assert runners == {self.resident[host][model].split(" ", 1)[1]}
 
     def check_places(self) -> None:
         """A job that has not ended is in exactly one place: a slot, a line, a delay, or behind another turn."""

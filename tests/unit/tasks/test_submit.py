@@ -11,7 +11,7 @@ from llamaq.connection import run
 from llamaq.images import Image
 from llamaq.limits import Limits
 from llamaq.rings import Ring
-from llamaq.submission import ImageGone, Settings
+from llamaq.submission import Settings, UploadLapsed
 from tests.unit.tasks.fleet import MODEL, Fleet, error
 
 
@@ -215,7 +215,7 @@ def test_an_own_image_that_is_missing_is_told_from_a_foreign_one(fleet: Fleet) -
     own = submission.Submission("id", request, (image,))
     answer = run(fleet.redis, submission.call(own, Settings(keys=fleet.keys)))
 
-    with pytest.raises(ImageGone):
+    with pytest.raises(UploadLapsed):
         submission.read(own, answer)
     with pytest.raises(InvalidRequest):
         submission.read(submission.Submission("id", request), answer)

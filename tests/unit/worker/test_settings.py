@@ -15,11 +15,17 @@ from worker.settings import Settings
 CHECKOUT = Path(__file__).parents[3]
 HERE = socket.gethostname()
 # variable, default, a text for it, what that means
+ONE_LINE = str(CHECKOUT / "worker" / "__init__.py")
+"""A file that could hold a secret."""
+SIGNING_FILE = str(Path(__file__).parent / "webhook_secret.txt")
+SIGNING = Path(SIGNING_FILE).read_text().strip()
 TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_REDIS_URL", "redis://127.0.0.1:6379/0", "rediss://r:1/2", "rediss://r:1/2"),
+    ("LLAMAQ_REDIS_PASSWORD_FILE", "", ONE_LINE, ONE_LINE),
     ("LLAMAQ_PREFIX", "llamaq", "team", "team"),
     ("LLAMAQ_OLLAMA_URL", "http://127.0.0.1:11434", "http://gpu:1", "http://gpu:1"),
     ("LLAMAQ_OLLAMA_TOKEN", None, "secret", SecretStr("secret")),
+    ("LLAMAQ_OLLAMA_TOKEN_FILE", "", ONE_LINE, ONE_LINE),
     ("LLAMAQ_OLLAMA_CA_FILE", None, "ca.pem", "ca.pem"),
     ("LLAMAQ_HOST", f"{HERE}:11434", "gpu-1", "gpu-1"),
     ("LLAMAQ_SLOTS", 1, "4", 4),
@@ -31,11 +37,28 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_RESULT_TTL", 86_400, "60", 60),
     ("LLAMAQ_CONVERSATION_TTL", 2_592_000, "60", 60),
     ("LLAMAQ_MAX_QUEUED", 10_000, "1", 1),
+    ("LLAMAQ_MAX_QUEUED_PER_TENANT", 0, "1", 1),
+    ("LLAMAQ_TENANT_WEIGHTS", "", "acme=3,free=1", "acme=3,free=1"),
+    ("LLAMAQ_AFFINITY_PATIENCE", 15, "0.5", 0.5),
+    ("LLAMAQ_LANE_PATIENCE", 60, "0", 0),
     ("LLAMAQ_MAX_PROMPT_CHARS", 200_000, "1", 1),
     ("LLAMAQ_MAX_IMAGE_BYTES", 20 * 1024 * 1024, "1", 1),
     ("LLAMAQ_MAX_IMAGE_PIXELS", 40_000_000, "1", 1),
+    ("LLAMAQ_CONTROL_CHARACTERS", "refuse", "remove", "remove"),
+    ("LLAMAQ_ALLOW_RAW", 0, "1", 1),
+    ("LLAMAQ_FILTER_PATTERN", "", "[<>]", "[<>]"),
+    ("LLAMAQ_FILTER_LENGTH", 0, "1000", 1000),
+    ("LLAMAQ_PULL_ALLOWED", "", "llama3.2,qwen3:*", "llama3.2,qwen3:*"),
     ("LLAMAQ_PROBE_SECONDS", 5, "0.5", 0.5),
     ("LLAMAQ_LIVENESS_FILE", "", "alive", "alive"),
+    ("LLAMAQ_LOG_FORMAT", None, "console", "console"),
+    ("LLAMAQ_METRICS_PORT", None, "9100", 9100),
+    ("LLAMAQ_METRICS_HOST", "127.0.0.1", "0.0.0.0", "0.0.0.0"),
+    ("LLAMAQ_WEBHOOK_SECRET", None, SIGNING, SecretStr(SIGNING)),
+    ("LLAMAQ_WEBHOOK_SECRET_FILE", "", SIGNING_FILE, SIGNING_FILE),
+    ("LLAMAQ_WEBHOOK_PRIVATE", 0, "1", 1),
+    ("LLAMAQ_OTEL", None, "otlp", "otlp"),
+    ("LLAMAQ_OTEL_CONTENT", 0, "1", 1),
 ]
 
 
@@ -180,12 +203,12 @@ def test_the_command_names_each_bad_variable() -> None:
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(bad)
 
 
-def test_the_pool_has_a_thread_for_each_slot_and_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_has_a_thread_for_each_slot_and_chore_and_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Intake and status work while all slots are busy."""
     monkeypatch.setenv("LLAMAQ_SLOTS", "4")
     monkeypatch.setenv("LLAMAQ_MAX_MODELS", "2")
 
-    assert Settings().concurrency == 10
+    assert Settings().concurrency == 12  # a pull and an unload among them
 
 
 def test_a_worker_submits_under_the_producers_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +59,9 @@ class LlamaEngine:
         self._model_file = model_file
         self._model = model
         self._slots = slots
+        # One thread starts and ends every server, in the order asked for: llama.cpp keeps global state (a backend, a
+        # log, a shutdown handler), which a server that still ends would take from one that just starts.
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
 
     @property
     def models(self) -> Sequence[Model]:
@@ -71,17 +75,19 @@ class LlamaEngine:
             EngineError: 500: the file is no model.
         """
         key = secrets.token_urlsafe(16)
+        server: list[Any] = []
         params = self._params(context_length, key)
-        loading = asyncio.get_running_loop().run_in_executor(None, _serve, params)
         try:
-            server = await asyncio.shield(loading)
+            await asyncio.get_running_loop().run_in_executor(self._threads, _serve, params, server)
             # While the lock was held no hang-up could be read: a client that left during the load is seen now.
             await asyncio.sleep(_AFTER_LOAD_SECONDS)
         except asyncio.CancelledError:
-            # llama.cpp cannot be stopped while it loads; nobody wants the model any more, so it goes at once.
-            del (await loading)[:]
+            # llama.cpp cannot be stopped while it loads. Nobody wants the model any more, so it goes right after; the
+            # next load waits behind that on the same thread, and this request waits for nothing.
+            self._threads.submit(server.clear)
             raise
-        return LlamaRunner(server, key, context_length, model.size + _BYTES_PER_TOKEN * context_length * self._slots)
+        size = model.size + _BYTES_PER_TOKEN * context_length * self._slots
+        return LlamaRunner(server, self._threads, key, context_length, size)
 
     def _params(self, context_length: int, key: str) -> Any:
         params = xllamacpp.CommonParams()
@@ -95,18 +101,24 @@ class LlamaEngine:
         params.warmup = False
         params.ui = False
         params.endpoint_slots = False
+        params.endpoint_metrics = True  # for `_serve`; like every other path it wants the key
         # The default keeps up to 8 GB of old prompts in memory.
         params.cache_ram_mib = 0
         params.verbosity = 1
         return params
 
 
-def _serve(params: Any) -> list[Any]:
-    """The running server, in a list: dropping its only item ends it."""
+def _serve(params: Any, home: list[Any]) -> None:
+    """Put the running server into the list: dropping its only item ends it."""
     try:
-        return [xllamacpp.Server(params)]
+        server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise EngineError(500, f"unable to load model: {error}") from error
+    # Its constructor returns before its main loop has begun, and a loop that begins forgets that it was told to end: a
+    # server dropped in between is waited for until the end of time, with Python's lock held. The metrics are made by
+    # that loop, so that an answer shows it has begun.
+    server.handle_metrics()
+    home.append(server)
 
 
 def _processors() -> int:
@@ -121,10 +133,13 @@ class LlamaRunner:
         size: Bytes, estimated.
     """
 
-    def __init__(self, server: list[Any], key: str, context_length: int, size: int) -> None:
+    def __init__(
+        self, server: list[Any], threads: ThreadPoolExecutor, key: str, context_length: int, size: int
+    ) -> None:
         self.context_length = context_length
         self.size = size
         self._server = server
+        self._threads = threads
         self._address = Address(urlsplit(server[0].listening_address).port or 0, key)
 
     async def generate(self, call: Call, answer: Answer) -> None:
@@ -145,7 +160,7 @@ class LlamaRunner:
 
     async def close(self) -> None:
         """End llama.cpp's threads and free the memory."""
-        await asyncio.get_running_loop().run_in_executor(None, self._server.clear)
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._server.clear)
 
     async def _decode(self, call: Call, prompt: list[int], answer: Answer) -> None:
         tokens = list(prompt)

@@ -1,0 +1,53 @@
+"""Many jobs, a few at a time, for asyncio: a task for each job on its way."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from llamaq.errors import InvalidRequest, JobError, QueueFull, UnknownModel
+from llamaq.many import BatchResult, Item, Window, ended, refused
+
+if TYPE_CHECKING:
+    from llamaq.aio_job import AsyncJob
+    from llamaq.aio_producer import AsyncProducer
+
+
+async def run(producer: "AsyncProducer", window: Window) -> AsyncGenerator[BatchResult, None]:
+    """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer.
+    """
+    running: dict[asyncio.Task[BatchResult], Item] = {}
+    try:
+        while True:
+            running |= {asyncio.create_task(_end(producer, item)): item for item in window.start()}
+            if not running:
+                return
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                for result in window.end(running.pop(task), await task):
+                    yield result
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _end(producer: "AsyncProducer", item: Item) -> BatchResult:
+    try:
+        job = await _submitted(producer, item)
+    except (InvalidRequest, UnknownModel) as error:
+        return refused(item, error)
+    try:
+        return ended(item, job.id, await job.result())
+    except JobError as error:
+        return ended(item, job.id, error)
+
+
+async def _submitted(producer: "AsyncProducer", item: Item) -> "AsyncJob[Any]":
+    while True:
+        try:
+            return await producer.submit(item.request)
+        except QueueFull as full:
+            await asyncio.sleep(full.retry_after)

@@ -1,0 +1,76 @@
+"""Whom to tell of a job's end: a webhook, called by a worker and signed after Standard Webhooks."""
+
+import re
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Ending = Literal["completed", "failed", "cancelled", "expired"]
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+
+
+def checked_url(url: str) -> str:
+    """The URL, where a worker can call it.
+
+    Raises:
+        ValueError: it cannot; the message says how it has to look.
+    """
+    if not _PLAIN.fullmatch(url):
+        raise ValueError("must be printable ASCII without blanks: write other names as xn--, other characters as %XX")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must look like https://name/path")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password: the signature tells who calls")
+    if parts.fragment:
+        raise ValueError("must not have a fragment: it is not sent")
+    if parts.port == 0:  # one that is no number raises a ValueError of its own
+        raise ValueError("its port must be from 1 to 65535")
+    return url
+
+
+class Notify(BaseModel):
+    """A webhook for a job's end.
+
+    `events` are the ends to tell of, by default all. The call tells the job's id, kind, model, state, metadata and an
+    error's code; with `include_result` also the result, or the whole error.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=2**31)
+
+    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url)]
+    events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = list(ENDINGS)
+    include_result: bool = False
+
+
+def owed(notify: Notify | None) -> str:
+    """What the scripts keep of it: `<url> <1 or 0> <end>,<end>`; nothing where nobody is to be told."""
+    return f"{notify.url} {notify.include_result:d} {','.join(notify.events)}" if notify else ""
+
+
+class EndedJob(BaseModel):
+    """The end that a webhook tells of; what was asked and answered only where the request says `include_result`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    state: Ending
+    kind: str
+    model: str
+    metadata: dict[str, str] = Field(default_factory=dict)
+    code: str | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+class Notice(BaseModel):
+    """The body of a webhook, after Standard Webhooks: what happened, when (ISO 8601), and to which job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["job.completed", "job.failed", "job.cancelled", "job.expired"]
+    timestamp: str
+    data: EndedJob

@@ -1,0 +1,56 @@
+"""docs/asyncapi.yaml: valid by the official parser, and complete."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from docs.schemas import HERE
+from llamaq.events import Event
+from llamaq.requests import KINDS
+from tests.contract.built import CHECKOUT
+
+FILE = CHECKOUT / "docs" / "asyncapi.yaml"
+PARSER = "@asyncapi/parser@3.6.3"
+CHECK = Path(__file__).parent / "check_asyncapi.mjs"
+EVENTS = [event.model_fields["type"].default for event in get_args(Event)]
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return yaml.safe_load(FILE.read_text("utf-8"))
+
+
+@pytest.mark.timeout(300)
+def test_the_official_parser_finds_nothing(tmp_path: Path) -> None:
+    """No error, no warning, no hint; with all schemas that the document refers to."""
+    npm = shutil.which("npm")
+    assert npm, "npm is not installed: apt-get install npm"
+    command = [npm, "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline", PARSER]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copy(CHECK, tmp_path)
+
+    done = subprocess.run(
+        ["node", CHECK.name, str(FILE)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_each_kind_and_each_event_is_in_it(document: Any) -> None:
+    """And each schema is the payload of a message of its name."""
+    messages = document["components"]["messages"]
+    channels = document["channels"]
+
+    assert list(channels["inbox"]["messages"]) == [*KINDS, "cancel"]
+    assert list(channels["log"]["messages"]) == EVENTS
+    for name in (*KINDS, *EVENTS):
+        folder = "requests" if name in KINDS else "events"
+        assert messages[name]["payload"]["$ref"] == f"./schemas/{folder}/{name}.json"
+        assert (HERE / folder / f"{name}.json").is_file()
+    sent = [message["$ref"].rpartition("/")[2] for message in document["operations"]["submit"]["messages"]]
+    assert sent == list(KINDS)

@@ -1,0 +1,125 @@
+"""Slots of a host that six workers share, while those who hold them are killed again and again.
+
+`LLAMAQ_TEST_KILLING_SECONDS` (20) is how long the killing goes on.
+"""
+
+import os
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from llamaq import JobQueue
+from llamaq.keys import Keys
+from llamaq.submission import Settings
+from tests.conftest import MODEL
+from tests.faults.conftest import Measure
+from tests.faults.site import HOST, LEASE_SECONDS, Site
+from tests.integration.house import until
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "20"))
+KILL_EACH_SECONDS = 2.0
+WORKERS, SLOTS, JOBS = 6, 4, 300
+LEADER_SECONDS, SLACK_SECONDS = 3, 20
+
+
+@pytest.fixture
+def wide_site() -> Iterator[Site]:
+    """A host that would take any number of requests at once: what limits them is the service."""
+    with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=64) as ollama, Site(server, ollama) as site:
+        yield site
+
+
+@pytest.mark.timeout(300)
+def test_killed_holders_never_cost_a_slot_nor_give_one_too_many(wide_site: Site, measure: Measure) -> None:
+    """6 workers, 4 slots, 300 jobs, a holder killed every 2 s: at most 4 requests; slots come back; all jobs end."""
+    site = wide_site
+    site.start_workers(WORKERS, slots=SLOTS)
+    site.ollama.script(tokens=["x"] * 4, rate=4 * JOBS / (SECONDS * SLOTS), times=None)
+    with (
+        JobQueue(site.url, settings=Settings(keys=Keys(site.prefix), max_attempts=100)) as producer,
+        ExitStack() as stack,
+    ):
+        jobs = producer.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * JOBS)
+        killing = Killing(site, stack)
+        killing.run()
+        killing.settle()
+        states = {job.result(120).done_reason for job in jobs}
+        until(lambda: site.slots_held() == 0)
+
+    what = f"slots of {len(killing.freed)} killed holders were free again, lease {LEASE_SECONDS} s"
+    measure(f"{what}, median", statistics.median(killing.freed))
+    measure(f"{what}, at most", max(killing.freed))
+    assert site.ollama.stats(bodies=False)["max_running"] == SLOTS
+    assert statistics.median(killing.freed) <= LEASE_SECONDS + LEADER_SECONDS
+    # A machine too busy to look after leases each second gives its workers a lease time more to renew them.
+    assert max(killing.freed) <= 2 * LEASE_SECONDS + LEADER_SECONDS + SLACK_SECONDS
+    assert states == {"stop"}
+
+
+class Killing:
+    """Kills a worker that holds a slot every 2 s, starts another instead, and looks when its slots are free again.
+
+    Attributes:
+        freed: of each kill, the seconds until none of the worker's attempts held its slot.
+    """
+
+    def __init__(self, site: Site, stack: ExitStack) -> None:
+        self.freed: list[float] = []
+        self._site = site
+        self._workers = list(site.workers)
+        self._stack = stack
+        self._lost: list[tuple[float, dict[str, str]]] = []
+
+    def run(self) -> None:
+        """Go on for the time, or until nobody waits any more."""
+        start = time.monotonic()
+        kills = 0
+        line = f"{self._site.prefix}:waiting:normal:{MODEL}"
+        while time.monotonic() < start + SECONDS and self._site.redis.zcard(line):
+            if time.monotonic() >= start + kills * KILL_EACH_SECONDS and (running := self._running()):
+                self._kill(random.choice(sorted(running)))
+                kills += 1
+            self._look()
+            time.sleep(0.02)
+
+    def settle(self) -> None:
+        """Wait for the slots of the last."""
+        until(lambda: not self._look())
+
+    def _kill(self, job: str) -> None:
+        name = self._site.redis.hget(self._site.keys.record(job), "worker")
+        worker = next(own for own in self._workers if own.process.pid == int(name.rsplit(":", 2)[1]))
+        worker.process.kill()
+        worker.process.wait()
+        self._lost.append((time.monotonic(), self._running(name)))
+        settings = {"prefix": self._site.prefix, "slots": SLOTS, "host": HOST, "lease_seconds": LEASE_SECONDS}
+        another = WorkerProcess(self._site.url, self._site.ollama.url, None, **settings)
+        self._workers.append(self._stack.enter_context(another).start())
+
+    def _look(self) -> bool:
+        """Take down whose slots are free now; whether some are not."""
+        left = []
+        for killed_at, its in self._lost:
+            now = self._running()
+            if all(now.get(job) != fence for job, fence in its.items()):
+                self.freed.append(time.monotonic() - killed_at)
+            else:
+                left.append((killed_at, its))
+        self._lost = left
+        return bool(left)
+
+    def _running(self, worker: str | None = None) -> dict[str, str]:
+        """Jobs that run on the host (by that worker), and the fences of their attempts."""
+        found = {}
+        for job in self._site.redis.hkeys(self._site.keys.slots(HOST)):
+            lease, by, fence = self._site.redis.hmget(self._site.keys.record(job), "lease", "worker", "fence")
+            if lease == "claimed" and worker in (None, by):
+                found[job] = fence
+        return found

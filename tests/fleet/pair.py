@@ -1,0 +1,87 @@
+"""Two scripted hosts and a worker for each, over one Redis."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from llamaq import HostStatus, Job, JobQueue
+from llamaq.events import Started
+from tests.integration.house import fresh_name, until
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import GENERATING, ScriptedModel
+from tests.worker_process import WorkerProcess
+
+PROBE_SECONDS = 0.5
+LOG_CHARS = 6_000
+A, B, C = (ScriptedModel(f"{letter}:latest") for letter in "abc")
+
+
+class Pair:
+    """Host `x` with the models a and b, host `y` with b and c.
+
+    Attributes:
+        queue: a producer.
+        hosts: the scripted servers by the names of their hosts.
+    """
+
+    def __init__(self, queue: JobQueue, hosts: dict[str, ScriptedOllama]) -> None:
+        self.queue = queue
+        self.hosts = hosts
+
+    @property
+    def x(self) -> ScriptedOllama:
+        """The host with a and b."""
+        return self.hosts["x"]
+
+    @property
+    def y(self) -> ScriptedOllama:
+        """The host with b and c."""
+        return self.hosts["y"]
+
+    def status(self, host: str) -> HostStatus:
+        """What the fleet knows of a host."""
+        return next(status for status in self.queue.hosts() if status.host == host)
+
+    def offers(self, host: str) -> set[str]:
+        """The models that the fleet takes a host to have."""
+        return {model.model for status in self.queue.hosts() if status.host == host for model in status.models}
+
+    def wait_circuit(self, host: str, circuit: str) -> None:
+        """Wait until a host's circuit is as it should be."""
+        until(lambda: self.status(host).circuit == circuit)
+
+    def rests(self, host: str) -> None:
+        """Wait until jobs have opened a host's circuit, and none of them runs there any longer."""
+        until(lambda: (self.status(host).circuit, self.status(host).slots_used) == ("open", 0))
+
+    def asked(self, host: str) -> int:
+        """How many requests to models a host has got."""
+        return sum(entry["path"] in GENERATING for entry in self.hosts[host].stats()["requests"])
+
+
+@contextmanager
+def pair(redis_url: str, hosts: str = "xy", **settings: object) -> Iterator[Pair]:
+    """Start the hosts that are named, and a worker for each."""
+    prefix = f"test-{fresh_name()[:12]}"
+    models = {"x": (A, B), "y": (B, C)}
+    with ExitStack() as stack:
+        queue = stack.enter_context(JobQueue(redis_url, prefix=prefix))
+        servers = {name: stack.enter_context(ScriptedOllama.start(slots=2, models=models[name])) for name in hosts}
+        given = {"prefix": prefix, "slots": 2, "max_models": 3, "probe_seconds": PROBE_SECONDS, **settings}
+        for name, server in servers.items():
+            worker = stack.enter_context(WorkerProcess(redis_url, server.url, host=name, **given))  # type: ignore[arg-type]  # settings are of any type
+            stack.callback(_tell, name, worker)
+            worker.start()
+        found = Pair(queue, servers)
+        until(lambda: all(found.offers(name) for name in hosts))
+        yield found
+
+
+def _tell(name: str, worker: WorkerProcess) -> None:
+    """Pytest shows a worker's words where a test failed."""
+    print(f"--- worker of {name}\n{worker.log()[-LOG_CHARS:]}")  # noqa: T201 - as above
+
+
+def starts(job: Job[Any]) -> list[Started]:
+    """The beginnings of a job that has ended."""
+    return [event for event in job.events() if isinstance(event, Started)]

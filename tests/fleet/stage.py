@@ -1,0 +1,36 @@
+"""One host with one model at a time and a worker on it, for tests of whose turn it is."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from llamaq import Job, JobQueue
+from tests.integration.house import House, fresh_name
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import ScriptedModel
+from tests.worker_process import WorkerProcess
+
+
+@contextmanager
+def open_stage(
+    redis_url: str, *, slots: int = 1, models: Sequence[ScriptedModel] = (), **settings: object
+) -> Iterator[House]:
+    """A house whose worker has these settings; the host would take any number of requests at once."""
+    prefix = f"test-{fresh_name()[:12]}"
+    given = {"prefix": prefix, "slots": slots, "probe_seconds": 0.5, **settings}
+    with (
+        JobQueue(redis_url, prefix=prefix) as queue,
+        ScriptedOllama.start(slots=64, max_models=1, models=models) as ollama,
+        WorkerProcess(redis_url, ollama.url, None, **given) as worker,
+    ):
+        worker.start().ready(queue)
+        house = House(redis_url, prefix, queue, ollama)
+        yield house
+        house.close()
+
+
+def waited_seconds(job: Job[Any]) -> float:
+    """From the submit to the first start of a job that has started."""
+    record = job.status()
+    assert record.started_at is not None, record
+    return (record.started_at - record.submitted_at).total_seconds()

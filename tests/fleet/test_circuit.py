@@ -1,0 +1,159 @@
+"""A host that fails is left alone, its jobs go elsewhere or wait, and none fails for it."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from llamaq import JobFailed
+from llamaq.events import Started
+from tests.fleet.pair import Pair, pair, starts
+from tests.integration.house import fresh_name, read_until, retried, until
+from worker.embedded.redis import EmbeddedRedis
+
+ELSEWHERE_SECONDS = 5.0
+BACK_SECONDS = 2.0
+FEW = 3
+NOISE_SECONDS = 1.5
+"""What a busy machine may add to a promise."""
+
+
+@pytest.fixture
+def both(redis_server: EmbeddedRedis) -> Iterator[Pair]:
+    """Hosts x (a, b) and y (b, c)."""
+    with pair(redis_server.url) as found:
+        yield found
+
+
+@pytest.fixture
+def alone(redis_server: EmbeddedRedis) -> Iterator[Pair]:
+    """Host x (a, b) alone."""
+    with pair(redis_server.url, "x") as found:
+        yield found
+
+
+def test_the_jobs_of_a_dead_host_run_elsewhere(both: Pair, record_property: Callable[[str, object], None]) -> None:
+    """What ran on x, and what comes for it, starts on y within 5 s; x's circuit is open, and says why."""
+    gate = fresh_name()
+    both.x.script(hold=gate, hold_after=1, model="b:latest", times=None)
+    both.y.script(hold=gate, hold_after=1, model="b:latest", times=2)
+    jobs = [both.queue.generate("b", f"job {number}") for number in range(4)]
+    for job in jobs:
+        read_until(job, Started)
+
+    both.x.kill()
+    died_at = time.time()
+    both.y.release(gate)
+    jobs += [both.queue.generate("b", "late") for _ in range(4)]
+
+    results = [job.result(30) for job in jobs]
+    last = max(starts(job)[-1].at.timestamp() for job in jobs)
+    record_property("from the death of a host to the last start elsewhere", round(last - died_at, 2))
+    assert last - died_at < ELSEWHERE_SECONDS + NOISE_SECONDS
+    assert {result.host for result in results} == {"y"}
+    both.wait_circuit("x", "open")
+    assert "x" not in {model.host for model in both.queue.models() if model.circuit == "closed"}
+    assert "cannot reach" in (both.status("x").last_error or "")
+    assert both.status("y").circuit == "closed"
+
+
+def test_the_jobs_of_the_only_host_wait_for_it(alone: Pair, record_property: Callable[[str, object], None]) -> None:
+    """They start within 2 s of its return, however often it was knocked at in vain, and however few tries they have."""
+    alone.x.kill()
+    jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
+    alone.wait_circuit("x", "open")
+    late = alone.queue.generate("a", "late")
+    time.sleep(3)  # long enough for pauses that grow to have grown
+
+    alone.x.restart()
+    back_at = time.time()
+
+    waited = []
+    for job in [*jobs, late]:
+        job.result(30)
+        waited.append(starts(job)[-1].at.timestamp() - back_at)
+        assert {*retried(list(job.events()))} <= {"ollama_unavailable"}
+    record_property("from the return of a host to the last start of its waiting jobs", round(max(waited), 2))
+    assert max(waited) < BACK_SECONDS + NOISE_SECONDS
+    alone.wait_circuit("x", "closed")
+
+
+def test_a_host_that_nobody_wanted_is_found_when_it_is(alone: Pair) -> None:
+    """While no job waits the knocks grow rare; the first job that comes makes the worker knock at once."""
+    alone.x.kill()
+    alone.wait_circuit("x", "open")
+    time.sleep(4)
+    alone.x.restart()
+
+    job = alone.queue.generate("a", "Why?")
+
+    job.result(30)
+    status = job.status()
+    assert status.started_at is not None
+    assert (status.started_at - status.submitted_at).total_seconds() < BACK_SECONDS + NOISE_SECONDS
+
+
+def test_a_host_that_refuses_jobs_is_opened_by_them(both: Pair) -> None:
+    """Host x answers its probes, and 503 to jobs: after a few nothing more is placed there; each goes to y."""
+    both.x.script(status=503, body={"error": "server busy"}, times=None)
+    both.y.script(first_token_seconds=0.3, times=None)
+
+    jobs = [both.queue.generate("b", f"job {number}") for number in range(12)]
+
+    both.wait_circuit("x", "open")
+    assert {job.result(30).host for job in jobs} == {"y"}
+    assert both.status("x").last_error
+    assert max(len(starts(job)) for job in jobs) <= FEW, "a job must not come back to x again and again"
+
+
+def test_one_job_tries_then_all_run(alone: Pair) -> None:
+    """A half-open circuit lets one job through, however long that takes; when it is well, all that fits."""
+    gate = fresh_name()
+    alone.x.script(status=503, body={"error": "server busy"}, times=None)
+    jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
+    alone.rests("x")
+    alone.x.script(hold=gate, hold_after=0, tokens=["one", "two"], times=1)
+    alone.x.wait(lambda stats: stats["held"].get(gate, 0) == 1)
+    alone.x.clear()
+    trial = alone.asked("x")
+    time.sleep(2)
+
+    assert alone.status("x").circuit == "half_open"
+    assert (alone.asked("x"), alone.status("x").slots_used) == (trial, 1)
+    alone.x.release(gate)
+    for job in jobs:
+        job.result(30)
+    alone.wait_circuit("x", "closed")
+
+
+def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
+    """While the trial's answer goes on, the others run already."""
+    words = fresh_name()
+    alone.x.script(status=503, body={"error": "server busy"}, times=None)
+    jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
+    alone.rests("x")
+    alone.x.script(hold=words, hold_after=1, tokens=["one", "two"], times=1)
+    alone.x.wait(lambda stats: stats["held"].get(words, 0) == 1)
+    alone.x.clear()
+
+    until(lambda: sum(job.status().state == "completed" for job in jobs) == 3)
+    alone.x.release(words)
+    for job in jobs:
+        job.result(30)
+
+
+def test_a_jobs_own_fault_opens_nothing(alone: Pair) -> None:
+    """Requests that are wrong, and one job that cuts its connection each time, leave the host in use for the others."""
+    alone.x.script(status=400, body={"error": "no"}, contains="wrong", times=None)
+    alone.x.script(fault="cut", fault_after=0, contains="poison", times=None)
+
+    poison = alone.queue.generate("a", "poison")
+    wrong = [alone.queue.generate("a", "wrong") for _ in range(8)]
+    good = [alone.queue.generate("a", "good") for _ in range(8)]
+
+    for job in good:
+        assert job.result(30).attempts == 1
+    for job in [poison, *wrong]:
+        with pytest.raises(JobFailed):
+            job.result(30)
+    assert alone.status("x").circuit == "closed"

@@ -1,0 +1,31 @@
+"""The estimate on a real worker with jobs of a known length."""
+
+import statistics
+
+from llamaq.events import Queued
+from tests.conftest import MODEL
+from tests.fleet.stage import open_stage, waited_seconds
+from worker.embedded.redis import EmbeddedRedis
+
+JOB_SECONDS = 0.5
+
+
+def test_in_a_steady_queue_the_estimate_is_about_right(redis_server: EmbeddedRedis) -> None:
+    """Half of the estimates given at submit are within 25 % of what the wait turned out to be."""
+    with open_stage(redis_server.url, slots=2) as house:
+        house.ollama.script(tokens=["x"] * 10, rate=10 / JOB_SECONDS, times=None)
+        for job in [house.queue.generate(MODEL, "to be measured") for _ in range(6)]:
+            job.result(60)
+
+        jobs = [house.queue.generate(MODEL, f"job {number}") for number in range(20)]
+        said = []
+        for job in jobs:
+            queued = next(iter(job.events()))
+            assert isinstance(queued, Queued)
+            said.append(queued.eta_seconds)
+        for job in jobs:
+            job.result(60)
+
+        waits = [(estimate, waited_seconds(job)) for estimate, job in zip(said, jobs, strict=True) if estimate]
+        assert len(waits) >= 17
+        assert statistics.median(abs(estimate - wait) / wait for estimate, wait in waits) <= 0.25, waits

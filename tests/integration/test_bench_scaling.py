@@ -1,0 +1,33 @@
+"""The bench of scaling runs, and its page can be written from what it saves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.book import Book
+from bench.scaling import report
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 280
+
+
+@pytest.mark.timeout(300)
+def test_a_quick_run_measures_all_that_the_page_shows(tmp_path: Path) -> None:
+    """`python -m bench.scaling --quick --save FILE`: real workers, every measure; the page lacks no figure."""
+    saved = tmp_path / "book.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.scaling", "--quick", "--save", str(saved)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| workers and hosts |" in done.stdout
+    page = report.document(Book.load(saved))
+    assert "What one Redis bears" in page
+    assert "$" not in page

@@ -1,0 +1,160 @@
+"""pull and unload, from a producer to the host and back, through a real worker."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, PullResult, UnloadResult
+from llamaq.events import Completed, Progress
+from tests.conftest import MODEL
+from tests.integration.house import House, fresh_name, kinds, read_until
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+LINES: list[dict[str, Any]] = [
+    {"status": "pulling manifest"},
+    {"status": "pulling 1a", "digest": "sha256:1a", "total": 300},
+    {"status": "pulling 1a", "digest": "sha256:1a", "total": 300, "completed": 300},
+    {"status": "pulling 2b", "digest": "sha256:2b", "total": 20, "completed": 20},
+    {"status": "verifying sha256 digest"},
+    {"status": "success"},
+]
+
+
+@pytest.fixture(scope="module")
+def allowing(redis_server: EmbeddedRedis) -> Iterator[House]:
+    """A service with one slot, whose worker may pull what is on its list."""
+    prefix = f"test-{fresh_name()[:12]}"
+    settings: dict[str, Any] = {"slots": 1, "probe_seconds": 0.5, "pull_allowed": "acme/*, smollm2"}
+    with (
+        JobQueue(redis_server.url, prefix=prefix) as queue,
+        ScriptedOllama.start(slots=1) as ollama,
+        WorkerProcess(redis_server.url, ollama.url, prefix=prefix, **settings) as worker,
+    ):
+        worker.start().ready(queue)
+        house = House(redis_server.url, prefix, queue, ollama)
+        yield house
+        house.close()
+
+
+@pytest.fixture
+def house(allowing: House) -> Iterator[House]:
+    """The same, idle, and left idle."""
+    allowing.begin()
+    yield allowing
+    allowing.tidy()
+
+
+def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(house: House) -> None:
+    """`progress` events of the stage `pulling` with bytes over all layers, growing; then the result."""
+    house.ollama.script(path="/api/pull", status=200, body="".join(json.dumps(line) + "\n" for line in LINES))
+
+    job = house.queue.pull("Acme/Big:7b")
+    events = list(job.events())
+
+    told = [event for event in events if isinstance(event, Progress)]
+    assert {event.stage for event in told} == {"pulling"}
+    numbers = [event.model_extra or {} for event in told]
+    assert [n["status"] for n in numbers] == [line["status"] for line in LINES if line != LINES[2]]
+    assert (numbers[0].get("total"), numbers[1]["completed"]) == (None, 0)
+    assert [(n["completed"], n["total"]) for n in numbers[2:]] == [(320, 320)] * 3
+    assert isinstance(events[-1], Completed)
+    result = job.result(30)
+    assert isinstance(result, PullResult)
+    assert (result.pulled, result.size, result.model) == ("acme/big:7b", 320, "acme/big:7b")
+    assert house.asked("/api/pull") == [{"model": "acme/big:7b"}]
+    assert job.status().model == "acme/big:7b"
+
+
+def test_a_pull_keeps_no_model_waiting(house: House) -> None:
+    """While it runs, on the one slot of the host, a job is answered."""
+    house.ollama.script(path="/api/pull", delay_seconds=60)
+    pull = house.queue.pull("acme/big")
+    house.wait(lambda stats: any(entry["path"] == "/api/pull" for entry in house._entries(stats, "/api/pull")))
+
+    assert house.queue.generate(MODEL, "Hi").result(30).text
+
+    assert pull.status().state == "running"
+    pull.cancel()
+
+
+def test_a_cancelled_pull_closes_the_connection(house: House) -> None:
+    """Which is how Ollama learns to stop; what has come it keeps, for the next pull."""
+    house.ollama.script(path="/api/pull", delay_seconds=60)
+    job = house.queue.pull("acme/big")
+    house.wait(lambda stats: bool(house._entries(stats, "/api/pull")))
+
+    assert job.cancel("changed my mind")
+
+    house.wait(lambda stats: house._entries(stats, "/api/pull")[0]["hung_up_at"] is not None)
+    with pytest.raises(JobCancelled, match="changed my mind"):
+        job.result(30)
+
+
+def test_a_model_that_is_not_on_the_list_is_not_pulled(house: House) -> None:
+    """The job fails, typed, and names the setting; the host is not asked."""
+    with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED") as caught:
+        house.queue.pull("evil/miner").result(30)
+
+    assert (caught.value.code, caught.value.error.retryable) == ("invalid_request", False)
+    assert house.asked("/api/pull") == []
+
+
+def test_by_default_no_model_is_pulled(open_to_all: House) -> None:
+    """The list is empty until somebody writes one; by the inbox it is the same."""
+    job_id = fresh_name()
+    open_to_all.redis.xadd(
+        open_to_all.keys.inbox(), {"id": job_id, "kind": "pull", "request": json.dumps({"model": MODEL})}
+    )
+
+    with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
+        open_to_all.queue.pull(MODEL).result(30)
+    read_until(open_to_all.queue.job(job_id), Completed, 0)
+    with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
+        open_to_all.queue.job(job_id).result(30)
+
+
+def test_a_registry_that_does_not_have_it_fails_the_job(house: House) -> None:
+    """In Ollama's own words, and not tried again."""
+    job = house.queue.pull("acme/absent")
+
+    with pytest.raises(JobFailed, match="file does not exist") as caught:
+        job.result(30)
+
+    assert caught.value.code == "ollama_error"
+    assert kinds(list(job.events()))[-1] == "failed"
+    assert len(house.asked("/api/pull")) == 1
+
+
+def test_unload_takes_a_model_out_of_memory(house: House) -> None:
+    """At once where it is idle; the fleet learns of it without waiting for the next look."""
+    house.queue.generate(MODEL, "Hi").result(30)
+
+    (job,) = house.queue.unload(MODEL)
+    result = job.result(30)
+
+    assert isinstance(result, UnloadResult)
+    assert (result.unloaded, result.model) == (MODEL, MODEL)
+    assert house.asked("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
+    house.wait(lambda stats: stats["unloads"].get(MODEL, 0) >= 1)
+
+
+def test_the_async_client_pulls_and_unloads(house: House) -> None:
+    """The same verbs, awaited."""
+
+    async def both() -> tuple[PullResult, list[UnloadResult]]:
+        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+            pulled = await (await queue.pull("smollm2")).result(30)
+            jobs = await queue.unload(MODEL)
+            return pulled, [await job.result(30) for job in jobs]
+
+    house.ollama.script(path="/api/pull", status=200, body='{"status":"success"}\n')
+
+    pulled, unloaded = asyncio.run(both())
+
+    assert (pulled.pulled, pulled.size) == ("smollm2:latest", None)
+    assert [result.unloaded for result in unloaded] == [MODEL]

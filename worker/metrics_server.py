@@ -1,0 +1,36 @@
+"""Serves the metrics over HTTP, on a port of this worker's own."""
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+
+class PortTaken(Exception):
+    """The metrics cannot be served; the message says what to do."""
+
+
+class MetricsServer:
+    """The HTTP server and its thread.
+
+    Attributes:
+        port: what it listens on; with 0 asked for, a free one.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+        """Listen from here on.
+
+        Raises:
+            PortTaken: another process listens there, or the address is not of this machine.
+        """
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise PortTaken(
+                f"metrics cannot be served on {host}:{port} ({error.strerror or error}): each worker of a machine "
+                "needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an address of this machine"
+            ) from error
+        self.port: int = self._server.server_port
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
