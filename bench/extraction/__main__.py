@@ -1,0 +1,28 @@
+"""`python -m bench.extraction`: draw values out of all pairs; with --write renew the table in docs/extraction.md."""
+
+import argparse
+from pathlib import Path
+
+from bench import machine
+from bench.extraction import report
+from bench.extraction.runs import run_model, run_scripted
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
+
+
+def main() -> None:
+    """Run both, and print what came out."""
+    parser = argparse.ArgumentParser(prog="python -m bench.extraction", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="renew the table in docs/extraction.md")
+    given = parser.parse_args()
+    print("scripted answers ...", flush=True)
+    scripted = run_scripted()
+    print("the embedded model, some minutes ...", flush=True)
+    text = report.table(run_model(), scripted, machine.about())
+    print(text)
+    if given.write:
+        DOCUMENT.write_text(report.put_in(DOCUMENT.read_text("utf-8"), text), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The table, and its place in the document."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bench.extraction.pairs import PAIRS
+from bench.extraction.runs import REPAIRS, TOKENS, Row
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
+    """The table in Markdown, with what it was measured on."""
+    head = [
+        f"{len(PAIRS)} pairs of schema and text, answers of at most {TOKENS} tokens at first, {REPAIRS} repairs,",
+        f"temperature 0. Measured on {about['day']} with {about['cores']} of the cores of an {about['processor']}.",
+        "",
+        "| answers of | pairs | valid at once | valid after repairs | questions asked | failed |",
+        "|---|---|---|---|---|---|",
+    ]
+    total = Row(
+        "scripted: all",
+        sum(row.pairs for row in scripted),
+        sum(row.at_once for row in scripted),
+        sum(row.repaired for row in scripted),
+        sum(row.asked for row in scripted),
+        dict(sum((Counter(row.failed) for row in scripted), Counter())),
+    )
+    return "\n".join([*head, *(_line(row) for row in (*model, *scripted, total))])
+
+
+def put_in(document: str, text: str) -> str:
+    """The document with the table in its place."""
+    before, _, rest = document.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{text}\n{END}{after}"
+
+
+def _line(row: Row) -> str:
+    failed = ", ".join(f"{count} `{code}`" for code, count in row.failed.items())
+    shares = f"{_share(row.at_once, row)} | {_share(row.repaired, row)}"
+    return f"| {row.what} | {row.pairs} | {shares} | {row.asked} | {failed} |"
+
+
+def _share(valid: int, row: Row) -> str:
+    return f"{valid} ({100 * valid / row.pairs:.0f} %)"

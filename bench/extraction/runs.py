@@ -1,0 +1,141 @@
+"""The runs: a real worker, and behind it the small model, or a host that answers badly on purpose."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+
+from bench.extraction.bad import KINDS
+from bench.extraction.pairs import PAIRS, Pair
+from bench.workers import llamaq_worker
+from llamaq import BatchResult, JobQueue
+from llamaq.events import Progress
+from llamaq.schema import validator_of
+from tests.scripted.launcher import ScriptedOllama
+from worker.embedded.process import ServerProcess
+from worker.embedded.redis import EmbeddedRedis
+from worker.embedded.weights import weights
+
+MODEL = "smollm2:135m"
+SLOTS = 2
+TOKENS = 96
+REPAIRS = 2
+READY_SECONDS = 60.0
+_OPTIONS = {"temperature": 0.0, "seed": 1, "num_predict": TOKENS}
+_SYSTEM = "Draw the facts out of the text. Answer with JSON alone."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        pairs: how many were tried.
+        at_once: valid first answers.
+        repaired: valid ones after repairs, those included.
+        asked: questions to the model, over all.
+        failed: how many did not end with a value, by the code.
+    """
+
+    what: str
+    pairs: int
+    at_once: int
+    repaired: int
+    asked: int
+    failed: dict[str, int] = field(default_factory=dict)
+
+
+def run_model() -> list[Row]:
+    """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
+    arguments = ["--model-file", str(weights()), "--slots", str(SLOTS)]
+    with ServerProcess("worker.embedded.ollama", arguments) as host, _queue(host.url) as queue:
+        return [_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extracted(queue, PAIRS))]
+
+
+def run_scripted() -> list[Row]:
+    """A host that answers badly: the pairs in turn get one kind of bad answer each."""
+    share = {kind.what: [pair for pair, each in zip(PAIRS, cycle(KINDS)) if each is kind] for kind in KINDS}
+    with ScriptedOllama.start(slots=SLOTS) as host, _queue(host.url) as queue:
+        for kind in KINDS:
+            for pair in share[kind.what]:
+                host.script(*kind.scripts(pair))
+        return [_row(queue, f"scripted: {what}", _extracted(queue, pairs)) for what, pairs in share.items()]
+
+
+def _extracted(queue: JobQueue, pairs: list[Pair]) -> list[BatchResult]:
+    requests = (
+        {
+            "custom_id": pair.name,
+            "kind": "extraction",
+            "request": {
+                "model": MODEL, "system": _SYSTEM, "prompt": pair.text, "schema": pair.schema, "options": _OPTIONS,
+                "repairs": REPAIRS,
+            },
+        }
+        for pair in pairs
+    )  # fmt: skip
+    return list(queue.batch(requests, in_flight=SLOTS, ordered=True))
+
+
+def _row(queue: JobQueue, what: str, results: list[BatchResult]) -> Row:
+    repairs = [getattr(one.result, "repairs", None) for one in results]
+    asked = sum(_questions(queue, one) for one in results)
+    failed = Counter(one.error.code for one in results if one.error is not None)
+    return Row(what, len(results), repairs.count(0), len(results) - failed.total(), asked, dict(failed))
+
+
+def _questions(queue: JobQueue, one: BatchResult) -> int:
+    """Counted in the job's log, where each repair has an event: also where the job failed."""
+    if one.job_id is None:
+        return 0
+    events = queue.job(one.job_id).events()
+    return 1 + sum(isinstance(event, Progress) and event.stage == "repairing" for event in events)
+
+
+def _unguided(queue: JobQueue) -> Row:
+    requests = (
+        {
+            "custom_id": pair.name,
+            "kind": "generate",
+            "request": {
+                "model": MODEL, "system": _SYSTEM, "options": _OPTIONS,
+                "prompt": f"{pair.text}\nThe JSON must be valid against this schema: {json.dumps(pair.schema)}",
+            },
+        }
+        for pair in PAIRS
+    )  # fmt: skip
+    results = queue.batch(requests, in_flight=SLOTS, ordered=True)
+    texts = [getattr(one.result, "text", "") for one in results]
+    valid = sum(_is_valid(text, pair) for text, pair in zip(texts, PAIRS, strict=True))
+    what = "SmolLM2-135M, `generate` with the schema in the prompt"
+    return Row(what, len(PAIRS), valid, valid, len(PAIRS))
+
+
+def _is_valid(text: str, pair: Pair) -> bool:
+    try:
+        return validator_of(pair.schema).is_valid(json.loads(text))
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _queue(host_url: str) -> Iterator[JobQueue]:
+    with (
+        EmbeddedRedis.start() as redis,
+        llamaq_worker(redis.url, host_url, SLOTS) as worker,
+        JobQueue(redis.url) as queue,
+    ):
+        _until(lambda: bool(queue.models()), worker.check)
+        yield queue
+
+
+def _until(ready: Callable[[], bool], check: Callable[[], None]) -> None:
+    limit = time.monotonic() + READY_SECONDS
+    while not ready():
+        check()
+        if time.monotonic() > limit:
+            raise TimeoutError(f"the worker was not ready after {READY_SECONDS:.0f} s")
+        time.sleep(0.05)

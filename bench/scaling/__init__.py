@@ -1,0 +1,1 @@
+"""Measures how far the service scales, and what one Redis bears: `python -m bench.scaling`."""

@@ -1,0 +1,99 @@
+"""What a submit, a claim and an end cost where few or many jobs wait, of one tenant or of many.
+
+The workers are calls of the store: nothing but Redis is measured. Every backlog has a prefix of its own in one
+Redis, and they have their turns round by round, so that what else the machine does hits all of them alike.
+"""
+
+import itertools
+import time
+import uuid
+from dataclasses import dataclass
+
+from bench.book import Book
+from bench.machine import note_quiet
+from bench.scaling.plan import Plan
+from bench.scaling.redis_use import Cost, cost
+from bench.spread import percentile
+from llamaq import GenerateRequest
+from llamaq.rings import Ring
+from tests.unit.tasks.fleet import MODEL, Fleet, answer
+from worker.embedded.redis import EmbeddedRedis
+
+MOST_QUEUED = 10_000_000
+PAGE = 5_000
+PROMPT = "Explain entanglement to a child of ten, in three sentences."
+
+
+@dataclass
+class Backlog:
+    """One of them: always as many jobs, since as many end as are submitted."""
+
+    fleet: Fleet
+    size: int
+    tenants: int
+    placed: list[Ring]
+
+    @property
+    def name(self) -> str:
+        """As the book has it."""
+        return f"{self.tenants}/{self.size}"
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """Fill all, then measure in turn."""
+    with EmbeddedRedis.start() as redis:
+        backlogs = [_filled(redis.url, size, tenants) for size in plan.backlogs for tenants in plan.tenants]
+        for _ in range(plan.rounds):
+            note_quiet(book)
+            for backlog in backlogs:
+                _turn(backlog, plan, book)
+        for backlog in backlogs:
+            backlog.fleet.close()
+
+
+def _filled(url: str, size: int, tenants: int) -> Backlog:
+    fleet = Fleet(url, uuid.uuid4().hex, max_queued=MOST_QUEUED)
+    names = itertools.cycle(_names(tenants))
+    for at in range(0, size, PAGE):
+        fleet.queue.submit_many([_request(next(names)) for _ in range(min(PAGE, size - at))])
+    return Backlog(fleet, size, tenants, [])
+
+
+def _turn(backlog: Backlog, plan: Plan, book: Book) -> None:
+    fleet = backlog.fleet
+    store = fleet.host()  # a host that was silent for 15 s would get nothing
+    backlog.placed += fleet.bell.taken()
+    names, ids = itertools.cycle(_names(backlog.tenants)), []
+    claims, ends = [], []
+
+    def submit() -> None:
+        ids.append(fleet.queue.generate(MODEL, PROMPT, tenant=next(names)).id)
+
+    def turn() -> None:
+        began = time.perf_counter()
+        claimed = store.claim(backlog.placed.pop(0).job_id)
+        claims.append((time.perf_counter() - began) * 1000)
+        assert claimed is not None, "the job was placed, and nobody else is there"
+        began = time.perf_counter()
+        store.complete(claimed, answer())
+        ends.append((time.perf_counter() - began) * 1000)
+        backlog.placed += fleet.bell.taken()
+
+    _note(book, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
+    _note(book, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))
+    _note(book, "turn", backlog.name, cost(fleet.redis, plan.cycles, turn))
+    book.add("claim_ms", backlog.name, percentile(claims, 50))
+    book.add("finish_ms", backlog.name, percentile(ends, 50))
+
+
+def _note(book: Book, name: str, backlog: str, found: Cost) -> None:
+    book.add(f"{name}_ms", backlog, found.milliseconds)
+    book.add(f"{name}_us", backlog, found.redis_us)
+
+
+def _request(tenant: str) -> GenerateRequest:
+    return GenerateRequest(model=MODEL, prompt=PROMPT, tenant=tenant)
+
+
+def _names(tenants: int) -> list[str]:
+    return [f"tenant-{number}" for number in range(tenants)]

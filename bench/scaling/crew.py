@@ -1,0 +1,115 @@
+"""A fleet of real workers that grows: each with a scripted host of its own, over one Redis."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from bench.scaling.processes import Watch
+from bench.stage import MODEL, READY_SECONDS
+from bench.workers import WorkerProcess
+from llamaq import GenerateRequest, JobQueue
+from llamaq.connection import connect
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import GENERATING, ScriptedModel
+from worker.embedded.redis import EmbeddedRedis
+
+PATIENCE_SECONDS = 300.0
+SETTLE_SECONDS = 0.5
+LOOK_SECONDS = 0.05
+WARM_SECONDS = 0.3
+REQUEST = GenerateRequest(model=MODEL, prompt="go")
+
+
+class Crew:
+    """Hosts and their workers.
+
+    Attributes:
+        queue: a producer.
+        redis: a client that reads text.
+    """
+
+    def __init__(self, redis: EmbeddedRedis, slots: int, stack: ExitStack, settings: dict[str, object]) -> None:
+        self.queue = stack.enter_context(JobQueue(redis.url))
+        self.redis = connect(redis.url)
+        stack.callback(self.redis.close)
+        self._server = redis
+        self._slots = slots
+        self._stack = stack
+        self._settings = settings
+        self._hosts: list[ScriptedOllama] = []
+        self._workers: list[WorkerProcess] = []
+
+    @property
+    def slots(self) -> int:
+        """Of all hosts together."""
+        return self._slots * len(self._hosts)
+
+    def grow(self, size: int) -> None:
+        """Add hosts and workers up to that many, and let each host load its model."""
+        while len(self._hosts) < size:
+            self._add()
+        self._until(lambda: sum(bool(host.models) for host in self.queue.hosts()) == size)
+        self.script(first_token_seconds=WARM_SECONDS, count=1)
+        self.play(self.slots)
+
+    def watch(self) -> Watch:
+        """Watch the processor time of the processes."""
+        hosts, workers = [host.pid for host in self._hosts], [worker.pid for worker in self._workers]
+        return Watch({"hosts": hosts, "workers": workers, "redis": [self._server.pid]})
+
+    def script(self, **fields: Any) -> None:
+        """What every host answers from now on."""
+        for host in self._hosts:
+            host.clear()
+            host.script(**fields, times=None)
+
+    def play(self, count: int) -> list[str]:
+        """So many jobs from their submit to their ends; their ids. Nobody reads them, and Redis is not asked."""
+        served = self._served()
+        jobs = self.queue.submit_many([REQUEST] * count)
+        self._until(lambda: self._served() - served == count)
+        time.sleep(SETTLE_SECONDS)  # the last word of a job follows its last token
+        return [job.id for job in jobs]
+
+    def arrived(self) -> list[int]:
+        """How many requests each host has seen."""
+        return [int(host.stats(bodies=False)["arrived"]) for host in self._hosts]
+
+    def seconds_of(self, before: list[int]) -> float:
+        """From the first start to the last end of what the hosts have answered since they had seen so many."""
+        ran = [
+            (entry["started_at"], entry["ended_at"])
+            for host, seen in zip(self._hosts, before, strict=True)
+            for entry in host.stats()["requests"]
+            if entry["number"] > seen and entry["path"] in GENERATING
+        ]
+        return float(max(end for _, end in ran) - min(start for start, _ in ran))
+
+    def _add(self) -> None:
+        # One model: a report names each model that a host has.
+        host = self._stack.enter_context(ScriptedOllama.start(slots=self._slots, models=[ScriptedModel(MODEL)]))
+        settings = {"REDIS_URL": self._server.url, "OLLAMA_URL": host.url, "SLOTS": self._slots, **self._settings}
+        environment = {f"LLAMAQ_{name}": value for name, value in settings.items()}
+        self._hosts.append(host)
+        self._workers.append(self._stack.enter_context(WorkerProcess(["worker"], environment)))
+
+    def _served(self) -> int:
+        return sum(sum(host.stats(bodies=False)["served_by_model"].values()) for host in self._hosts)
+
+    def _until(self, reached: Callable[[], bool]) -> None:
+        limit = time.monotonic() + max(READY_SECONDS, PATIENCE_SECONDS)
+        while not reached():
+            for worker in self._workers:
+                worker.check()
+            if time.monotonic() > limit:
+                raise TimeoutError("the fleet was not ready, or its jobs did not end in time")
+            time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def crew(slots: int, **settings: object) -> Iterator[Crew]:
+    """A Redis, and nobody yet. Settings are those of every worker: `FLUSH_MS=200`."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(EmbeddedRedis.start())
+        yield Crew(redis, slots, stack, settings)

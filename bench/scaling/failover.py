@@ -1,0 +1,100 @@
+"""The loss of the master while answers are streamed: how long nobody gets in, and what becomes of the answers."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from bench.book import Book
+from bench.scaling.plan import RATE, Plan
+from bench.scaling.sentinel import watched_pair
+from bench.stage import MODEL
+from bench.workers import llamaq_worker
+from llamaq import BrokerUnavailable, Job, JobQueue
+from llamaq.events import Completed, Delta, Started
+from llamaq.results import TextResult
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import ScriptedModel
+
+PATH = "sentinel"
+PATIENCE_SECONDS = 60.0
+BETWEEN_SECONDS = 0.02
+
+
+class Answer(NamedTuple):
+    """What a reader saw.
+
+    Attributes:
+        silence: the longest, seconds.
+        whole: whether the result has every token.
+        more: tokens that the reader was given beyond those of the result; below 0, what it missed.
+        attempts: that it took.
+    """
+
+    silence: float
+    whole: bool
+    more: int
+    attempts: int
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """Once for each round: each needs a pair of its own."""
+    for _ in range(plan.failovers):
+        with (
+            watched_pair() as pair,
+            ScriptedOllama.start(slots=plan.streams, models=[ScriptedModel(MODEL)]) as host,
+            llamaq_worker(pair.url, host.url, plan.streams) as worker,
+            JobQueue(pair.url) as queue,
+        ):
+            host.script(count=plan.failover_tokens, rate=RATE, times=None)
+            jobs = _started(queue, plan.streams)
+            with ThreadPoolExecutor(plan.streams) as readers:
+                answers = [readers.submit(_follow, job, plan.failover_tokens) for job in jobs]
+                time.sleep(plan.failover_tokens / RATE / 4)
+                pair.master.kill()
+                _note(book, _shut_out(queue), [answer.result(PATIENCE_SECONDS) for answer in answers])
+            worker.check()
+
+
+def _started(queue: JobQueue, count: int) -> list[Job[TextResult]]:
+    jobs = [queue.generate(MODEL, "go", wait_for_model=True) for _ in range(count)]
+    for job in jobs:
+        next(event for event in job.events() if isinstance(event, Started))
+    return jobs
+
+
+def _follow(job: Job[TextResult], tokens: int) -> Answer:
+    last, silence, text, result, attempts = time.monotonic(), 0.0, "", "", 0
+    for event in job.events():
+        if isinstance(event, Started):
+            text, attempts = "", event.attempt
+        elif isinstance(event, Delta):
+            now = time.monotonic()
+            text, silence, last = text + (event.text or ""), max(silence, now - last), now
+        elif isinstance(event, Completed) and isinstance(event.result, TextResult):
+            result = event.result.text
+    told = len(result.split())
+    return Answer(silence, told == tokens, len(text.split()) - told, attempts)
+
+
+def _shut_out(queue: JobQueue) -> float:
+    """Seconds until a submit is taken again."""
+    began = time.monotonic()
+    while True:
+        try:
+            queue.generate(MODEL, "again", wait_for_model=True)
+        except BrokerUnavailable:
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                raise
+            time.sleep(BETWEEN_SECONDS)
+        else:
+            return time.monotonic() - began
+
+
+def _note(book: Book, shut_out: float, answers: list[Answer]) -> None:
+    book.add("failover_submit_seconds", PATH, shut_out)
+    book.add("failover_silence_seconds", PATH, max(answer.silence for answer in answers))
+    book.add("failover_answers", PATH, len(answers))
+    book.add("failover_whole", PATH, sum(answer.whole for answer in answers))
+    book.add("failover_doubled", PATH, sum(answer.more > 0 for answer in answers))
+    book.add("failover_missed", PATH, sum(answer.more < 0 for answer in answers))
+    book.add("failover_again", PATH, sum(answer.attempts > 1 for answer in answers))

@@ -1,0 +1,65 @@
+"""What calls cost where Redis knows few or many hosts, all busy with one model: the worst case for placement."""
+
+import time
+import uuid
+
+from bench.book import Book
+from bench.machine import note_quiet
+from bench.scaling.plan import Plan
+from bench.scaling.redis_use import Cost, cost
+from llamaq import GenerateRequest
+from tests.unit.tasks.fleet import MODEL, Fleet, answer
+from worker.embedded.redis import EmbeddedRedis
+
+SLOTS = 4
+CALLS = 20
+AHEAD_SECONDS = 3600
+MOST_QUEUED = 10_000_000
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """One number of hosts after the other, round by round."""
+    with EmbeddedRedis.start() as redis:
+        for _ in range(plan.host_rounds):
+            note_quiet(book)
+            for count in plan.hosts:
+                fleet = Fleet(redis.url, uuid.uuid4().hex, max_queued=MOST_QUEUED)
+                _turn(fleet, count, book)
+                fleet.redis.flushdb()
+                fleet.close()
+
+
+def _turn(fleet: Fleet, count: int, book: Book) -> None:
+    names = [f"host-{number}" for number in range(count)]
+    # The jobs first: as long as no host is known, a submit does not look at any.
+    fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
+    stores = {name: fleet.host(name, slots=SLOTS) for name in names}
+    _keep(fleet, names)
+    placed = fleet.bell.taken()
+
+    def turn() -> None:
+        ring = placed.pop()
+        store = stores[ring.host]
+        claimed = store.claim(ring.job_id)
+        assert claimed is not None, f"{ring} cannot be claimed"
+        store.complete(claimed, answer())
+        placed.extend(fleet.bell.taken())
+
+    _note(book, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
+    _note(book, "turn", count, cost(fleet.redis, CALLS, turn))
+    _note(book, "report", count, cost(fleet.redis, CALLS, lambda: fleet.host(names[0], slots=SLOTS)))
+    _keep(fleet, names)
+    _note(book, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].rescue))
+
+
+def _keep(fleet: Fleet, names: list[str]) -> None:
+    """Let no report and no lease lapse meanwhile: on a slow machine it takes longer than they last."""
+    later = time.time() + AHEAD_SECONDS
+    fleet.redis.zadd(fleet.keys.hosts(), dict.fromkeys(names, later))
+    leases = fleet.leases()
+    fleet.redis.zadd(fleet.keys.leases(), dict.fromkeys(leases, later))
+
+
+def _note(book: Book, name: str, count: int, found: Cost) -> None:
+    book.add(f"hosts_{name}_ms", str(count), found.milliseconds)
+    book.add(f"hosts_{name}_us", str(count), found.redis_us)

@@ -1,0 +1,47 @@
+"""What Redis keeps in memory: for a job that waits, and for the log of an answer; as it comes, and with smaller nodes.
+
+Redis sets 4,096 bytes aside for the first node of each stream, at most `stream-node-max-bytes`; a waiting job's log
+has one event of 150 bytes in it.
+"""
+
+import uuid
+
+from bench.book import Book
+from bench.scaling.plan import Plan
+from bench.scaling.redis_use import look
+from llamaq import GenerateRequest
+from tests.unit.tasks.fleet import MODEL, Fleet
+from worker.embedded.redis import EmbeddedRedis
+
+NODE_BYTES = (4096, 512)
+"""Of `stream-node-max-bytes`; the first is Redis' own."""
+DELTAS = 1_000
+PROMPT = "Explain entanglement to a child of ten, in three sentences."
+
+
+def measure(plan: Plan, book: Book) -> None:
+    """Each setting in a Redis of its own."""
+    for node_bytes in NODE_BYTES:
+        with EmbeddedRedis.start() as redis:
+            fleet = Fleet(redis.url, uuid.uuid4().hex, max_queued=plan.kept + 1)
+            fleet.redis.config_set("stream-node-max-bytes", node_bytes)
+            fleet.submit()  # the first makes what all share: scripts, indexes
+            before = look(fleet.redis)
+            fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt=PROMPT)] * plan.kept)
+            used = look(fleet.redis).since(before)
+            book.add("queued_bytes", str(node_bytes), used.memory / plan.kept)
+            book.add("queued_file_bytes", str(node_bytes), used.file_bytes / plan.kept)
+            book.add("log_bytes", str(node_bytes), _answer_bytes(fleet))
+            fleet.close()
+
+
+def _answer_bytes(fleet: Fleet) -> float:
+    """Of a thousand tokens with a delta each: what the log grows by."""
+    store = fleet.host()
+    claimed = store.claim(fleet.bell.taken()[0].job_id)
+    assert claimed is not None, "the job was placed, and nobody else is there"
+    log = fleet.keys.events(claimed.id)
+    before = fleet.redis.memory_usage(log, samples=0)
+    for number in range(1, DELTAS + 1):
+        fleet.append(claimed, number, text=" token")
+    return float(fleet.redis.memory_usage(log, samples=0) - before)

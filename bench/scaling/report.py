@@ -1,0 +1,241 @@
+"""Turns a book into text: the tables, and the whole of docs/scaling.md."""
+
+from pathlib import Path
+from statistics import median
+from string import Template
+
+from bench.book import Book
+from bench.report import markdown, quiet
+from bench.scaling.failover import PATH as FAILOVER
+from bench.scaling.figures import Figures
+from bench.scaling.sizing import numbers
+from bench.scaling.streams import DEFAULT, JOINED, READ
+
+TEMPLATE = Path(__file__).parent / "scaling.md"
+FLOOD = "flood_per_second"
+AIM = 0.95
+MOST_NOISE = 1.5
+FULL_PERCENT = 90
+"""Of the machine in use, from where on it is the machine that limits."""
+CALLS = {"submit": "submit", "turn": "claim, end and the next placement", "status": "status"}
+HOST_CALLS = {
+    "submit": "submit",
+    "turn": CALLS["turn"],
+    "report": "report of a host",
+    "rescue": "round of rescue (one a second)",
+}
+
+
+def throughput(book: Book) -> str:
+    """Long cheap jobs, by the size of the fleet."""
+    of = Figures(book)
+    rows = [
+        [
+            size,
+            f"{of('long_per_second', size):.2f}",
+            f"{_linear(of, size):.2f}",
+            f"{of('long_cores', size):.2f}",
+            f"{of('long_machine', size):.0f}",
+        ]
+        for size in of.paths("long_per_second")
+    ]
+    return markdown(["workers and hosts", "jobs/s", "of linear", "cores used", "machine in use, %"], rows)
+
+
+def flood(book: Book) -> str:
+    """Jobs without length, by the size of the fleet."""
+    of = Figures(book)
+    names = {FLOOD: 0, "flood_cores": 2, "flood_machine": 0, "flood_worker_us": 0, "flood_redis_us": 0}
+    rows = [
+        [size, *(f"{of(name, size):,.{digits}f}" for name, digits in names.items())] for size in of.paths("flood_cores")
+    ]
+    head = ["workers and hosts", "jobs/s", "cores used", "machine in use, %", "workers, µs a job", "Redis, µs a job"]
+    return markdown(head, rows)
+
+
+def linear(book: Book) -> str:
+    """Whether throughput grew as it should."""
+    of = Figures(book)
+    short = [size for size in of.paths("long_per_second") if _linear(of, size) < AIM]
+    idle = [size for size in short if of("long_machine", size) < FULL_PERCENT]
+    if not short:
+        return f"The aim, {AIM} of linear, is reached at every size."
+    full = [size for size in short if size not in idle]
+    said = [f"below {AIM} at {', '.join(idle)} workers"] if idle else []
+    said += [f"below {AIM} at {', '.join(full)} workers, where the machine was full"] if full else []
+    return f"The aim, {AIM} of linear, is missed: {'; '.join(said)}."
+
+
+def backlog(book: Book) -> str:
+    """What a call costs, by what waits."""
+    rows = []
+    for tenants in _tenants(book):
+        for call, title in CALLS.items():
+            cells = [_both(book, f"{call}_ms", f"{call}_us", f"{tenants}/{size}") for size in _sizes(book)]
+            rows.append([f"{title}, {int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}", *cells])
+    return markdown(["ms for the caller / µs of Redis", *(f"{int(size):,} queued" for size in _sizes(book))], rows)
+
+
+def flat(book: Book) -> str:
+    """Whether the cost stays the same, however much waits: a sentence for each call."""
+    return "\n".join(f"* {_growth(book, call, tenants)}" for tenants in _tenants(book) for call in CALLS)
+
+
+def hosts(book: Book) -> str:
+    """What a call costs, by the hosts that have the job's model."""
+    counts = Figures(book).paths("hosts_submit_us")
+    rows = [
+        [title, *(_both(book, f"hosts_{call}_ms", f"hosts_{call}_us", count) for count in counts)]
+        for call, title in HOST_CALLS.items()
+    ]
+    return markdown(["ms for the caller / µs of Redis", *(f"{int(count):,} hosts" for count in counts)], rows)
+
+
+def costs(book: Book) -> str:
+    """What a job and a token cost Redis."""
+    of = Figures(book)
+    rows: list[tuple[str, str, list[str]]] = [
+        ("commands, those in scripts too", _one(of, "job_commands", 0), _row(of, "token_commands", 2)),
+        ("round trips", _one(of, "job_reads", 1), _row(of, "token_reads", 2)),
+        ("processor of Redis, µs", _one(of, "job_redis_us", 0), _row(of, "token_redis_us", 1)),
+        ("append-only file, bytes", _one(of, "job_file_bytes", 0), _row(of, "token_file_bytes", 0)),
+        ("deltas", "", _row(of, "token_deltas", 2)),
+    ]
+    head = ["", "a job of one token", "a token", "a token, `LLAMAQ_FLUSH_MS=200`", "a token with a reader"]
+    return markdown(head, [[title, job, *tokens] for title, job, tokens in rows])
+
+
+def memory(book: Book) -> str:
+    """What Redis keeps."""
+    of = Figures(book)
+    rows = [
+        ["a job that waits", *(f"{of('queued_bytes', size):,.0f}" for size in of.paths("queued_bytes"))],
+        ["1,000 streamed tokens, a delta each", *(f"{of('log_bytes', size):,.0f}" for size in of.paths("log_bytes"))],
+        ["a job of one token that has ended", f"{of('job_bytes', DEFAULT):,.0f}", ""],
+    ]
+    return markdown(["bytes", *(f"`stream-node-max-bytes` {size}" for size in of.paths("queued_bytes"))], rows)
+
+
+def idle(book: Book) -> str:
+    """What a fleet without work costs."""
+    of = Figures(book)
+    names = {"idle_commands": 1, "idle_reads": 1, "idle_redis_us": 0, "idle_clients": 0}
+    rows = [
+        [f"{size} in all", *(f"{of(name, size):,.{digits}f}" for name, digits in names.items()), _percent(of, size)]
+        for size in of.paths("idle_commands")
+    ]
+    rows.append(["each more", *(f"{of.each(name):,.{digits}f}" for name, digits in names.items()), ""])
+    head = [
+        "idle workers",
+        "commands/s",
+        "round trips/s",
+        "Redis, µs a second",
+        "connections",
+        "each worker, % of a core",
+    ]
+    return markdown(head, rows)
+
+
+def failover(book: Book) -> str:
+    """What the loss of a master does."""
+    of = Figures(book)
+    rows = [
+        ["until a submit is taken again, s", *_failures(book, "failover_submit_seconds", 1)],
+        ["longest silence of a reader, s", *_failures(book, "failover_silence_seconds", 1)],
+        [
+            f"of {of('failover_answers', FAILOVER):.0f} answers: results that are whole",
+            *_failures(book, "failover_whole", 0),
+        ],
+        ["readers that were told something twice", *_failures(book, "failover_doubled", 0)],
+        ["readers that missed something", *_failures(book, "failover_missed", 0)],
+        ["begun again in another attempt", *_failures(book, "failover_again", 0)],
+    ]
+    return markdown(["the master is killed (SIGKILL)", "least", "in the middle", "most"], rows)
+
+
+def tables(book: Book) -> list[str]:
+    """Those of which something was measured."""
+    made = {
+        "long_cores": throughput, "flood_cores": flood, "submit_us": backlog, "hosts_submit_us": hosts,
+        "token_redis_us": costs, "log_bytes": memory, "idle_commands": idle,
+        "failover_whole": failover,
+    }  # fmt: skip
+    needs = {"log_bytes": "job_bytes"}
+    return [table(book) for name, table in made.items() if name in book.values and needs.get(name, name) in book.values]
+
+
+def document(book: Book) -> str:
+    """The text of docs/scaling.md."""
+    made = {
+        "quiet": quiet, "throughput": throughput, "linear": linear, "flood": flood, "backlog": backlog, "flat": flat,
+        "hosts": hosts, "costs": costs, "memory": memory, "idle": idle,
+        "failover": failover,
+    }  # fmt: skip
+    facts = {
+        **{name: str(value) for name, value in book.about.items()},
+        "packages": ", ".join(f"{name} {number}" for name, number in book.about["packages"].items()),
+        **{name: text(book) for name, text in made.items()},
+        **{name: shown(value) for name, value in numbers(Figures(book)).items()},
+    }
+    return Template(TEMPLATE.read_text()).substitute(facts)
+
+
+def shown(value: float) -> str:
+    """A number with as many digits as say something."""
+    if value == int(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def _linear(of: Figures, size: str) -> float:
+    first = of.least("long_per_second")
+    return of("long_per_second", size) / of("long_per_second", first) / int(size) * int(first)
+
+
+def _tenants(book: Book) -> list[str]:
+    return list(dict.fromkeys(path.split("/")[0] for path in Figures(book).paths("submit_us")))
+
+
+def _sizes(book: Book) -> list[str]:
+    return list(dict.fromkeys(path.split("/")[1] for path in Figures(book).paths("submit_us")))
+
+
+def _growth(book: Book, call: str, tenants: str) -> str:
+    paths = [f"{tenants}/{size}" for size in _sizes(book)]
+    spreads = [book.values[f"{call}_us"][path] for path in paths]
+    noise = max(_noise(rounds) for rounds in spreads)
+    of = Figures(book)
+    ratio = of(f"{call}_us", paths[-1]) / of(f"{call}_us", paths[0])
+    word = "too noisy to tell" if noise > MOST_NOISE else "flat within noise" if ratio <= noise else "it grows"
+    who = f"{int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}"
+    said = f"{ratio:.2f} times Redis' time, and up to {noise:.2f} times is noise of the rounds"
+    return f"{CALLS[call]}, {who}: {said}: {word}."
+
+
+def _noise(rounds: list[float]) -> float:
+    """How many times as much a cost may be without saying anything: twice the median distance from the median."""
+    middle = median(rounds)
+    return 1 + 2 * median(abs(value - middle) for value in rounds) / middle
+
+
+def _both(book: Book, first: str, second: str, path: str) -> str:
+    of = Figures(book)
+    return f"{of(first, path):.2f} / {of(second, path):,.0f}"
+
+
+def _failures(book: Book, metric: str, digits: int) -> list[str]:
+    found = book.get(metric, FAILOVER)
+    return [] if found is None else [f"{value:.{digits}f}" for value in (found.least, found.median, found.most)]
+
+
+def _one(of: Figures, metric: str, digits: int) -> str:
+    return f"{of(metric, DEFAULT):,.{digits}f}"
+
+
+def _row(of: Figures, metric: str, digits: int) -> list[str]:
+    known = of.paths(metric)
+    return [f"{of(metric, path):,.{digits}f}" if path in known else "" for path in (DEFAULT, JOINED, READ)]
+
+
+def _percent(of: Figures, size: str) -> str:
+    return f"{of('idle_worker_percent', size):.1f}"

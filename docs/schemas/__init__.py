@@ -1,0 +1,75 @@
+"""The shapes on the wire as JSON Schemas, made from the models: `python -m docs.schemas` writes them anew."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import DatetimeSchema, StringSchema
+
+from llamaq.events import BaseEvent, Event
+from llamaq.notify import Notice
+from llamaq.requests import REQUEST_TYPES
+from llamaq.results import AnyResult, ErrorInfo
+
+HERE = Path(__file__).parent
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+RESULT_FILES = {shape.__name__: shape.__name__.removesuffix("Result").lower() for shape in get_args(AnyResult)}
+_ALWAYS = tuple(BaseEvent.model_fields)
+"""Fields of every event that have a default in Python, and none on the wire."""
+
+
+class WireSchema(GenerateJsonSchema):
+    """As pydantic has it, but for what is different on the wire."""
+
+    def datetime_schema(self, schema: DatetimeSchema) -> JsonSchemaValue:  # noqa: ARG002 - the signature is pydantic's
+        """Dates are numbers there."""
+        return {"type": "number", "description": "Unix seconds"}
+
+    def str_schema(self, schema: StringSchema) -> JsonSchemaValue:
+        """The bound that only makes pydantic look at the characters is no limit."""
+        made = super().str_schema(schema)
+        return {name: value for name, value in made.items() if (name, value) != ("maxLength", 2**31)}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as above
+        """Never: a title would say the field's name once more."""
+        return False
+
+
+def all_of_them() -> dict[str, str]:
+    """The text of each file, by its name."""
+    return {f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in _schemas()}
+
+
+def _schemas() -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind, shape in REQUEST_TYPES.items():
+        yield f"requests/{kind}", _request(shape)
+    for event in get_args(Event):
+        yield f"events/{event.model_fields['type'].default}", _event(event)
+    for result in get_args(AnyResult):
+        yield f"results/{RESULT_FILES[result.__name__]}", _schema(result)
+    yield "error", _schema(ErrorInfo)
+    yield "webhook", _schema(Notice)
+
+
+def _schema(shape: type[BaseModel]) -> dict[str, Any]:
+    return {"$schema": DIALECT, **shape.model_json_schema(by_alias=True, schema_generator=WireSchema)}
+
+
+def _request(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = _schema(shape)
+    # The queue takes it off before it looks at the rest, so no model has it.
+    schema["properties"]["wait_for_model"] = {
+        "type": "boolean",
+        "default": False,
+        "description": "Queue it although no host has the model yet.",
+    }
+    return schema
+
+
+def _event(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = _schema(shape)
+    fixed = [name for name in (*_ALWAYS, "type") if name not in schema.get("required", [])]
+    return schema | {"required": sorted([*schema.get("required", []), *fixed])}
