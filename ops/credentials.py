@@ -1,0 +1,118 @@
+"""Makes the passwords, tokens and certificates of a deployment: `python3 -m ops.credentials`.
+
+Standard library and openssl. What is there already is kept, so that a second run adds what is missing; delete a file to
+have it made anew. All of `ops/secrets/` is ignored by git. The certificates are of an authority made here: replace
+`server.pem`, `server.key` and `ca.pem` by your own where you have some.
+"""
+
+import argparse
+import hashlib
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+OPS = Path(__file__).resolve().parent
+USERS = ("worker", "producer", "flower", "metrics")
+NAMES = ("localhost", "redis", "nginx", "ollama")
+DAYS = 825
+"""Of the certificates: the most that clients of Apple's take."""
+_READABLE = 0o644
+_UNSET = "#" + "0" * 64
+
+
+class OpensslFailed(Exception):
+    """openssl is not there, or did not do what it was asked; the message is its own."""
+
+
+def make(folder: Path, names: Sequence[str] = NAMES) -> None:
+    """Fill the folder.
+
+    Raises:
+        OpensslFailed: the certificates could not be made.
+    """
+    # The folder is closed to others. The files are not: a container's user without rights has to read its own few.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for user in USERS:
+        _once(folder / f"redis_{user}", secrets.token_urlsafe(32))
+    _once(folder / "ollama_token", secrets.token_urlsafe(32))
+    _once(folder / "flower_password", secrets.token_urlsafe(16))
+    _once(folder / "grafana_password", secrets.token_urlsafe(16))
+    _write(folder / "users.acl", users_acl(folder))
+    # As a pattern: nginx compares plain strings of a map without regard to case.
+    _write(folder / "ollama_tokens.conf", f'"~^Bearer {re.escape((folder / "ollama_token").read_text())}$" 1;\n')
+    certificates(folder, names)
+
+
+def users_acl(folder: Path) -> str:
+    """`ops/redis/users.acl` with the hash of each user's password in its line."""
+    text = (OPS / "redis" / "users.acl").read_text()
+    for user in USERS:
+        digest = hashlib.sha256((folder / f"redis_{user}").read_bytes()).hexdigest()
+        text = re.sub(rf"^(user llamaq-{user} on) {_UNSET} ", rf"\1 #{digest} ", text, flags=re.MULTILINE)
+    return text
+
+
+def certificates(folder: Path, names: Sequence[str]) -> None:
+    """An authority, and a certificate of it for these names and for 127.0.0.1."""
+    if (folder / "server.pem").exists():
+        return
+    ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    authority = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    itself = ["req", "-x509", *ec, "-keyout", "ca.key", "-out", "ca.pem", "-days", str(DAYS), "-subj", "/CN=llamaq"]
+    _openssl([*itself, *authority], folder)
+    _openssl(["req", "-new", *ec, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={names[0]}"], folder)
+    alternatives = ",".join([*(f"DNS:{name}" for name in names), "IP:127.0.0.1"])
+    (folder / "server.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
+    signing = ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
+    _openssl([*signing, "-out", "server.pem", "-days", str(DAYS), "-extfile", "server.ext"], folder)
+    (folder / "ca.key").chmod(0o600)  # no service reads it: it could make a certificate for anybody
+    for read in ("ca.pem", "server.pem", "server.key"):
+        (folder / read).chmod(_READABLE)
+    for made in ("server.csr", "server.ext", "ca.srl"):
+        (folder / made).unlink(missing_ok=True)
+
+
+def _once(path: Path, text: str) -> None:
+    if not path.exists():
+        _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(_READABLE)
+
+
+def _openssl(arguments: Sequence[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603,S607 - the machine's own openssl, with arguments made here
+    except FileNotFoundError:
+        raise OpensslFailed("there is no openssl: install it, or put ca.pem, server.pem and server.key there") from None
+    if done.returncode:
+        raise OpensslFailed(done.stderr.strip())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the folder of a deployment and, where there is none, its `.env`; say where they are."""
+    parser = argparse.ArgumentParser(prog="python3 -m ops.credentials", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=OPS / "secrets")
+    parser.add_argument("names", nargs="*", help="further host names by which clients reach Redis and nginx")
+    given = parser.parse_args(arguments)
+    try:
+        make(given.folder, [*NAMES, *given.names])
+    except OpensslFailed as error:
+        sys.stderr.write(f"openssl: {error}\n")
+        return 1
+    settings = OPS.parent / ".env"
+    if not settings.exists():
+        settings.write_text((OPS.parent / ".env.example").read_text())
+    sys.stdout.write(
+        f"{given.folder}: passwords, tokens, users.acl and certificates are there\n{settings}: the settings\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

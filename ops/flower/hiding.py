@@ -1,0 +1,79 @@
+"""Keeps what Flower holds free of prompts, results and passwords, whoever sent it.
+
+Our workers send none (`worker.job_request`). But events may also come from a producer that sends its own
+(`task_send_sent_event`), or from a worker of an older version; and `inspect` may be answered by either. Flower keeps
+all of it, and shows it in its pages and its API: so it is taken out where it comes in.
+"""
+
+import re
+from typing import Any
+
+import flower.app
+import flower.events
+from celery.events.state import Task
+from flower.events import EventsState
+from flower.inspector import Inspector
+from flower.views.monitor import Healthcheck, Metrics
+from tornado.web import authenticated
+
+HIDDEN = "(hidden)"
+_NAME = re.compile(r"[\w.-]{1,128}")
+# As worker.job_request writes it; names of models and hosts hold neither blanks nor quotes.
+_ABOUT = re.compile(r"\{'model': '[^'\s]{1,256}', 'attempt': \d{1,6}, 'host': '[^'\s]{1,256}'\}")
+_WORD = re.compile(r"[a-z_]{1,64}")
+_LOOKS = {"name": _NAME, "kwargs": _ABOUT, "result": _WORD, "exception": _WORD}
+_PLAIN = {"type", "uuid", "hostname", "timestamp", "local_received", "clock", "utcoffset", "pid", "runtime", "retries"}
+_PLAIN |= {"eta", "expires", "queue", "exchange", "routing_key", "terminated", "signum", "expired", "requeue"}
+_PRIVATE = re.compile("llamaq|url|broker|backend", re.IGNORECASE)
+
+
+def hide(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of a task with what is known to be harmless in it, and no more."""
+    return {name: value for name, value in event.items() if name in _PLAIN or _is_harmless(name, value)}
+
+
+def _is_harmless(name: str, value: object) -> bool:
+    return name in _LOOKS and _LOOKS[name].fullmatch(str(value).strip("'")) is not None
+
+
+def format_task(task: Task) -> Task:
+    """For the pages, what was kept in a file by a Flower without all this (`--persistent`)."""
+    task.args = task.traceback = ""
+    for name in ("kwargs", "result", "exception"):
+        if getattr(task, name) and not _is_harmless(name, getattr(task, name)):
+            setattr(task, name, HIDDEN)
+    return task
+
+
+class HidingState(EventsState):
+    """What Flower knows of tasks and workers."""
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Take an event in."""
+        super().event(hide(event) if event["type"].startswith("task-") else event)
+
+
+class HidingInspector(Inspector):
+    """What Flower asks the workers."""
+
+    def _on_update(self, workername: str, method: str, response: Any) -> None:
+        if method == "conf":
+            response = {name: value for name, value in response.items() if not _PRIVATE.search(name)}
+        elif method in {"active", "reserved", "scheduled"}:
+            response = [_without_arguments(task) for task in response]
+        super()._on_update(workername, method, response)
+
+
+def _without_arguments(task: dict[str, Any]) -> dict[str, Any]:
+    if "request" in task:  # of `scheduled`
+        return {**task, "request": _without_arguments(task["request"])}
+    about = task.get("kwargs")
+    return {**task, "args": "", "kwargs": about if _is_harmless("kwargs", about) else HIDDEN}
+
+
+def install() -> None:
+    """Put these in the place of Flower's own, and the two pages behind the login that Flower leaves open."""
+    flower.events.EventsState = HidingState
+    flower.app.Inspector = HidingInspector
+    for page in (Metrics, Healthcheck):
+        page.get = authenticated(page.get)

@@ -1,0 +1,33 @@
+"""docker-compose.yml as the engine reads it: variables filled in, one service at a time."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
+# A dollar that is doubled is one for the container's own shell.
+_VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+Service = dict[str, Any]
+
+
+def services(given: Mapping[str, str] | None = None) -> dict[str, Service]:
+    """The services by name, merged and with variables from `given` or their defaults."""
+    values = given or {}
+
+    def fill(found: re.Match[str]) -> str:
+        return values.get(found["name"]) or found["default"] or ""
+
+    text = _VARIABLE.sub(fill, FILE.read_text()).replace("$$", "$")
+    found: dict[str, Service] = yaml.safe_load(text)["services"]
+    return found
+
+
+def environment(service: Service, changes: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a service, with parts of their values replaced: addresses and paths of containers."""
+    given = {name: str(value) for name, value in service.get("environment", {}).items()}
+    for old, new in changes.items():
+        given = {name: value.replace(old, new) for name, value in given.items()}
+    return given

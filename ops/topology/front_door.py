@@ -1,0 +1,48 @@
+"""nginx from ops/nginx, before an Ollama and, where there is one, a Flower."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ops.topology.rendering import render
+from ops.topology.running import Running, free_port, program
+
+NGINX = Path(__file__).resolve().parents[1] / "nginx"
+LISTEN = "listen 8443 ssl;"
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """A running nginx.
+
+    Attributes:
+        url: Where it listens, with TLS.
+    """
+
+    nginx: Running
+    url: str
+
+
+def open_door(folder: Path, secrets: Path, ollama_url: str, flower_url: str | None = None) -> FrontDoor:
+    """Start nginx with the files of ops/nginx.
+
+    Raises:
+        NotRunning: it did not start, or is not installed.
+    """
+    configured, port = folder / "nginx", free_port()
+    configured.mkdir()
+    ollama = urlsplit(ollama_url).netloc
+    render(NGINX / "ollama.conf", configured / "ollama.conf", {"ollama:11434": ollama})
+    render(NGINX / "allowed_addresses.conf", configured / "allowed_addresses.conf", {})
+    flower = {} if flower_url is None else {"flower:5555": urlsplit(flower_url).netloc}
+    render(NGINX / "flower.conf", configured / "flower.conf", flower)
+    changes = {
+        LISTEN: f"listen 127.0.0.1:{port} ssl;",
+        "/run/secrets": str(secrets),
+        "/etc/nginx": str(configured),
+        "/run/nginx": str(configured),
+    }
+    file = render(NGINX / "nginx.conf", configured / "nginx.conf", changes)
+    command = [program("nginx", "nginx-light"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
+    nginx = Running("nginx", command, folder, {})
+    return FrontDoor(nginx.listening(port), f"https://127.0.0.1:{port}")

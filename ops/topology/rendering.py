@@ -1,0 +1,23 @@
+"""A configuration file with other addresses and paths in it, and nothing else changed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class NothingToChange(Exception):
+    """The file does not hold what was to be replaced: it and the topology no longer agree."""
+
+
+def render(source: Path, target: Path, changes: Mapping[str, str]) -> Path:
+    """Write `source` to `target` with every key of `changes` replaced by its value.
+
+    Raises:
+        NothingToChange: a key is not in the file.
+    """
+    text = source.read_text()
+    for old, new in changes.items():
+        if old not in text:
+            raise NothingToChange(f"{source.name} holds no {old!r}")
+        text = text.replace(old, new)
+    target.write_text(text)
+    return target

@@ -1,0 +1,123 @@
+"""One process of the topology: started, waited for, ended."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from llamaq.clock import SYSTEM, Clock
+from worker.embedded.tether import spawn
+
+START_SECONDS = 60.0
+STOP_SECONDS = 45.0
+POLL_SECONDS = 0.02
+
+
+class NotRunning(Exception):
+    """A process did not come up, or its program is missing; the message says which, with the end of its log."""
+
+
+class Running:
+    """A program with its log in a file. It dies with this process, however that ends.
+
+    Attributes:
+        log_file: What it has printed.
+        pid: Of the program itself.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str], clock: Clock = SYSTEM
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self.log_file = folder / f"{name}.log"
+        # Of the caller's own settings nothing gets through: a container would not see them either.
+        without = [f"--unset={variable}" for variable in os.environ if variable.startswith(("LLAMAQ_", "OLLAMA_"))]
+        given = [f"{variable}={value}" for variable, value in environment.items()]
+        with self.log_file.open("ab") as log:
+            self._process = spawn(["env", *without, *given, *command], output=log.fileno(), errors=log.fileno())
+        self.pid = self._process.pid
+
+    def listening(self, port: int) -> Self:
+        """Wait until it takes connections.
+
+        Raises:
+            NotRunning: it ended, or took none for a minute.
+        """
+        limit = self._clock.monotonic() + START_SECONDS
+        while True:
+            self.check(limit)
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return self
+            self._clock.sleep(POLL_SECONDS)
+
+    def until(self, true: Callable[[], bool]) -> Self:
+        """Wait until something that it does has come about.
+
+        Raises:
+            NotRunning: it ended, or nothing came about for a minute.
+        """
+        limit = self._clock.monotonic() + START_SECONDS
+        while not true():
+            self.check(limit)
+            self._clock.sleep(POLL_SECONDS)
+        return self
+
+    def check(self, limit: float) -> None:
+        """See that it runs, and that it is not `limit` yet.
+
+        Raises:
+            NotRunning: one of the two.
+        """
+        if self._process.poll() is not None:
+            raise NotRunning(f"{self._name} ended with {self._process.returncode}:\n{self.log()[-2000:]}")
+        if self._clock.monotonic() > limit:
+            raise NotRunning(f"{self._name} did not come up:\n{self.log()[-2000:]}")
+
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self.log_file.read_text(errors="replace")
+
+    def stop(self) -> int:
+        """End it in order, or by force where that takes too long; its exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program.
+
+    Raises:
+        NotRunning: it is not installed; the message names Debian's package.
+    """
+    # Debian keeps daemons where only root looks.
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if found is None:
+        raise NotRunning(f"{name} is not installed: apt-get install {package}")
+    return found
+
+
+def free_port() -> int:
+    """A port on which nothing listens just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,125 @@
+"""The whole of docker-compose.yml as plain processes: Redis, nginx, a worker, Flower and Prometheus, before an Ollama.
+
+Programs and settings are those of the compose file; addresses, ports and paths are this machine's.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from llamaq import JobQueue
+from llamaq.environment import read
+from ops import credentials
+from ops.topology import compose
+from ops.topology.front_door import FrontDoor, open_door
+from ops.topology.redis_server import LockedRedis, start_redis
+from ops.topology.rendering import render
+from ops.topology.running import Running, free_port, program
+
+PROMETHEUS = Path(__file__).resolve().parents[1] / "prometheus"
+BY_NAME = "dns_sd_configs: [{names: [worker], type: A, port: 9100, refresh_interval: 15s}]"
+"""How it finds all replicas, where there is a DNS that knows them."""
+
+
+class Site:
+    """Redis, nginx and a worker at once; those who only watch by their own methods.
+
+    Attributes:
+        redis: With TLS and its users.
+        door: nginx, before Ollama and Flower.
+        worker: One replica.
+        flower_url: Where Flower listens; browsers take the way through the door.
+        prometheus_url: Where Prometheus does.
+    """
+
+    def __init__(self, folder: Path, ollama_url: str, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.secrets = folder / "secrets"
+        self.services = compose.services(settings)
+        self.flower_url = f"http://127.0.0.1:{free_port()}"
+        self.prometheus_url = f"http://127.0.0.1:{free_port()}"
+        self.liveness_file = folder / "alive"
+        self._metrics_port = free_port()
+        self._stack = ExitStack()
+        try:
+            self._start(ollama_url)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    redis: LockedRedis
+    door: FrontDoor
+    worker: Running
+
+    def producer(self) -> JobQueue:
+        """A producer as a backend would make it: from the environment, its password in a file."""
+        password = str(self.secrets / "redis_producer")
+        url, settings = read(
+            {"LLAMAQ_REDIS_URL": self.redis.bare_url("producer"), "LLAMAQ_REDIS_PASSWORD_FILE": password}
+        )
+        return JobQueue(url, settings=settings)
+
+    def start_worker(self, name: str = "worker") -> Running:
+        """One more replica, with an own liveness file and its metrics on any port where it is not the first."""
+        first = name == "worker"
+        alive = self.liveness_file if first else self.folder / f"{name}.alive"
+        own = {
+            "LLAMAQ_LIVENESS_FILE": str(alive),
+            "LLAMAQ_METRICS_PORT": str(self._metrics_port if first else free_port()),
+            "LLAMAQ_METRICS_HOST": "127.0.0.1",
+        }
+        worker = self._run(name, "worker", [], {"nginx:8443": urlsplit(self.door.url).netloc}, own)
+        return worker.until(alive.exists)
+
+    def _start(self, ollama_url: str) -> None:
+        credentials.make(self.secrets)
+        data = self.folder / "redis"
+        data.mkdir()
+        self.redis = start_redis(data, self.secrets, tls=True)
+        self._stack.enter_context(self.redis.redis)
+        self.door = open_door(self.folder, self.secrets, ollama_url, self.flower_url)
+        self._stack.enter_context(self.door.nginx)
+        self.worker = self.start_worker()
+
+    def start_flower(self) -> Running:
+        """Flower, behind the door."""
+        port = urlsplit(self.flower_url).port or 0
+        return self._run("flower", "flower", [f"--port={port}", "--address=127.0.0.1"], {}, {}).listening(port)
+
+    def start_prometheus(self) -> Running:
+        """Prometheus, which scrapes the worker and keeps its data here."""
+        configured = self.folder / "prometheus"
+        configured.mkdir()
+        static = f'static_configs: [{{targets: ["127.0.0.1:{self._metrics_port}"]}}]'
+        port = urlsplit(self.prometheus_url).port or 0
+        target = {BY_NAME: static, "127.0.0.1:9090": f"127.0.0.1:{port}", "/etc/prometheus": str(configured)}
+        render(PROMETHEUS / "prometheus.yml", configured / "prometheus.yml", target)
+        render(PROMETHEUS / "alerts.yml", configured / "alerts.yml", {})
+        given = [word.replace("/etc/prometheus", str(configured)) for word in self.services["prometheus"]["command"]]
+        given = [word.replace("=/prometheus", f"={configured}/data") for word in given]
+        command = [program("prometheus", "prometheus"), *given, f"--web.listen-address=127.0.0.1:{port}"]
+        prometheus = Running("prometheus", command, self.folder, {})
+        self._stack.enter_context(prometheus)
+        return prometheus.listening(port)
+
+    def _run(
+        self, name: str, service: str, more: Sequence[str], changes: Mapping[str, str], own: Mapping[str, str]
+    ) -> Running:
+        described = self.services[service]
+        common = {"redis:6379": f"127.0.0.1:{self.redis.port}", "/run/secrets": str(self.secrets)}
+        environment = {**compose.environment(described, {**common, **changes}), **own}
+        words = [sys.executable if word == "python" else word for word in described["command"]]
+        running = Running(name, [*words, *more], self.folder, environment)
+        return self._stack.enter_context(running)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

@@ -1,0 +1,1 @@
+"""The files of ops/, each run by its own program."""

@@ -1,0 +1,153 @@
+"""Debian's Chromium, without a window, driven over its own DevTools protocol."""
+
+import asyncio
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from tests.integration.house import until
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# The tests' authority is not the machine's.
+FLAGS += ["--ignore-certificate-errors", "--hide-scrollbars", "--window-size=1750,640", "--remote-debugging-port=0"]
+STEP_SECONDS = 40.0
+
+
+class Browser:
+    """One tab. `login` is what the user would type when the page asks; without one the question is refused.
+
+    Attributes:
+        statuses: of every answer so far, by URL.
+    """
+
+    def __init__(self, profile: Path, login: tuple[str, str] | None = None) -> None:
+        found = shutil.which("chromium")
+        assert found, "chromium is not installed: apt-get install chromium"
+        self.statuses: dict[str, int] = {}
+        self._login = login
+        self._loop = asyncio.new_event_loop()
+        self._number = 0
+        self._log = (profile.parent / f"{profile.name}.log").open("wb")
+        self._process = subprocess.Popen(
+            [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=self._log, stderr=self._log
+        )
+        self._socket = self._connect(profile / "DevToolsActivePort")
+
+    def open(self, url: str) -> None:
+        """Go to a page, and wait until all of it is there."""
+        self._call("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def wait(self, expression: str) -> None:
+        """Wait until the page finds an expression true."""
+        self._run(lambda: bool(self.value(expression)), expression)
+
+    def value(self, expression: str) -> Any:
+        """What the page makes of an expression."""
+        answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def enter(self, selector: str, text: str) -> None:
+        """Click into a field, and type."""
+        self.value(f"document.querySelector({json.dumps(selector)}).focus()")
+        self._call("Input.insertText", text=text)
+        # Some pages listen to keys alone.
+        self._call("Input.dispatchKeyEvent", type="keyUp", key=text[-1])
+
+    def text(self) -> str:
+        """What can be read on the page."""
+        return str(self.value("document.body.innerText"))
+
+    def source(self) -> str:
+        """The page's whole markup, as it stands."""
+        return str(self.value("document.documentElement.outerHTML"))
+
+    def screenshot(self, path: Path) -> None:
+        """A picture of the window."""
+        path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait(30)
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+        self._log.close()
+
+    def _connect(self, address: Path) -> WebSocketClientConnection:
+        until(lambda: address.exists() and len(address.read_text().split()) == 2)
+        port, path = address.read_text().split()
+        self._socket = self._await(partial(websocket_connect, f"ws://127.0.0.1:{port}{path}", max_message_size=1 << 28))
+        self._session = ""
+        (tab,) = (one for one in self._call("Target.getTargets")["targetInfos"] if one["type"] == "page")
+        attached = self._call("Target.attachToTarget", targetId=tab["targetId"], flatten=True)
+        self._session = attached["sessionId"]
+        self._call("Page.enable")
+        self._call("Network.enable")
+        self._call("Fetch.enable", handleAuthRequests=True)
+        return self._socket
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = self._send(method, parameters)
+        while True:
+            message = self._await(self._socket.read_message)
+            assert message is not None, "chromium ended"
+            answer = json.loads(message)
+            if answer.get("id") == number:
+                assert "error" not in answer, (method, answer["error"])
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._told(answer.get("method", ""), answer.get("params", {}))
+
+    def _send(self, method: str, parameters: dict[str, Any]) -> int:
+        self._number += 1
+        session = {"sessionId": self._session} if self._session else {}
+        text = json.dumps({"id": self._number, "method": method, "params": parameters, **session})
+        self._await(partial(self._socket.write_message, text))
+        return self._number
+
+    def _told(self, event: str, about: dict[str, Any]) -> None:
+        if event == "Fetch.requestPaused":
+            self._send("Fetch.continueRequest", {"requestId": about["requestId"]})
+        elif event == "Fetch.authRequired":
+            answer: dict[str, str] = {"response": "CancelAuth"}
+            if self._login:
+                answer = {"response": "ProvideCredentials", "username": self._login[0], "password": self._login[1]}
+            self._send("Fetch.continueWithAuth", {"requestId": about["requestId"], "authChallengeResponse": answer})
+        elif event == "Network.responseReceived":
+            self.statuses[about["response"]["url"]] = about["response"]["status"]
+
+    def _run(self, true: Callable[[], bool], what: str) -> None:
+        async def tick() -> None:
+            await asyncio.sleep(0.05)
+
+        for _ in range(int(STEP_SECONDS / 0.05)):
+            if true():
+                return
+            self._loop.run_until_complete(tick())
+        raise AssertionError(f"the page never came to {what}:\n{self.text()}")
+
+    def _await(self, begin: Callable[[], Any]) -> Any:
+        async def within() -> Any:
+            return await asyncio.wait_for(begin(), STEP_SECONDS)
+
+        return self._loop.run_until_complete(within())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

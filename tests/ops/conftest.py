@@ -1,0 +1,44 @@
+"""The credentials of one deployment, made once, and a Redis that takes them.
+
+Everything here runs the programs that an operator runs. One that is not installed fails the tests, and is named
+together with its package: `.ci/run` installs them all.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from ops import credentials
+from ops.topology.redis_server import LockedRedis, start_redis
+
+AUDITOR = "for-the-tests-alone"
+
+
+@pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Passwords, tokens and certificates, as `python -m ops.credentials` makes them."""
+    folder = tmp_path_factory.mktemp("deployment") / "secrets"
+    credentials.make(folder)
+    acl = folder / "users.acl"
+    # One more, for the tests alone: it reads what the ACL refused.
+    acl.write_text(f"{acl.read_text()}user llamaq-auditor on >{AUDITOR} ~* &* +@all\n")
+    (folder / "redis_auditor").write_text(AUDITOR)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def locked_redis(secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LockedRedis]:
+    """A Redis with the ACL of ops/redis, over TLS alone."""
+    server = start_redis(tmp_path_factory.mktemp("redis"), secrets, tls=True)
+    with server.redis:
+        yield server
+
+
+@pytest.fixture
+def auditor(locked_redis: LockedRedis) -> Iterator["redis.Redis"]:
+    """May do everything. What the ACL refused before the test is forgotten."""
+    with redis.Redis.from_url(locked_redis.url("auditor"), decode_responses=True) as client:
+        client.acl_log_reset()
+        yield client

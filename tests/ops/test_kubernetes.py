@@ -1,0 +1,111 @@
+"""ops/kubernetes, checked by the schema of Kubernetes itself, and KEDA's kind by what KEDA's documentation asks for."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.worker_process import CHECKOUT
+
+FOLDER = CHECKOUT / "ops" / "kubernetes"
+KEDA = FOLDER / "scaling.yaml"
+"""Kubernetes' own schema does not know it."""
+# Of kedacore's ScaledObject, v1alpha1: name -> whether it has to be there.
+SPEC = {"scaleTargetRef": True, "triggers": True, "pollingInterval": False, "cooldownPeriod": False}
+SPEC |= {"initialCooldownPeriod": False, "idleReplicaCount": False, "minReplicaCount": False, "maxReplicaCount": False}
+SPEC |= {"fallback": False, "advanced": False}
+TRIGGER = {"serverAddress": True, "query": True, "threshold": True, "activationThreshold": False, "namespace": False}
+TRIGGER |= {"ignoreNullValues": False, "unsafeSsl": False, "authModes": False, "timeout": False}
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    """What a file holds."""
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def one(kind: str) -> dict[str, Any]:
+    """The one object of a kind."""
+    (found,) = (each for path in FOLDER.glob("*.yaml") for each in documents(path) if each["kind"] == kind)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(set(FOLDER.glob("*.yaml")) - {KEDA}), ids=lambda path: path.name)
+def test_kubernetes_takes_it(path: Path) -> None:
+    """Every field is one that Kubernetes knows, of the right type."""
+    command = [str(Path(sys.executable).parent / "kubernetes-validate"), "--strict", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(re.findall("passed", done.stdout + done.stderr)) == len(documents(path))
+
+
+def fits(given: dict[str, Any], known: dict[str, bool]) -> bool:
+    """Whether it has what it must have, and nothing unknown."""
+    return {name for name, needed in known.items() if needed} <= given.keys() <= known.keys()
+
+
+def test_keda_takes_it() -> None:
+    """A ScaledObject with the fields of its reference; all of a trigger's metadata are strings, as KEDA reads them."""
+    (scaled,) = documents(KEDA)
+    (trigger,) = scaled["spec"]["triggers"]
+
+    assert (scaled["apiVersion"], scaled["kind"]) == ("keda.sh/v1alpha1", "ScaledObject")
+    assert fits(scaled["spec"], SPEC)
+    assert fits(trigger["metadata"], TRIGGER)
+    assert trigger["type"] == "prometheus"
+    assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    assert float(trigger["metadata"]["threshold"]) > 0
+    assert 1 <= scaled["spec"]["minReplicaCount"] <= scaled["spec"]["maxReplicaCount"]
+
+
+def test_keda_scales_the_deployment_by_a_metric_that_exists() -> None:
+    """The query's metric is one that the workers export, joined by max: each of them tells the whole fleet's."""
+    (scaled,) = documents(KEDA)
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    (metric,) = set(re.findall(r"llamaq_\w+", query))
+
+    assert scaled["spec"]["scaleTargetRef"]["name"] == one("Deployment")["metadata"]["name"]
+    assert f"`{metric}`" in (CHECKOUT / "docs" / "metrics.md").read_text()
+    assert "max by (model, lane)" in query
+
+
+def test_all_speak_of_the_same_pods() -> None:
+    """The budget, the policy and the Deployment select what the Deployment makes."""
+    labels = one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    for selector in (
+        one("Deployment")["spec"]["selector"],
+        one("PodDisruptionBudget")["spec"]["selector"],
+        one("NetworkPolicy")["spec"]["podSelector"],
+    ):
+        assert selector["matchLabels"].items() <= labels.items()
+
+
+def test_the_pods_are_locked_in_and_have_time_to_drain() -> None:
+    """Not root, nothing writable but its volumes; the grace is above the drain; Ollama ends after the worker."""
+    pod = one("Deployment")["spec"]["template"]["spec"]
+    drain = float(one("ConfigMap")["data"]["LLAMAQ_DRAIN_SECONDS"])
+    ollama = pod["initContainers"][0]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["terminationGracePeriodSeconds"] > drain + 10
+    assert (ollama["name"], ollama["restartPolicy"]) == ("ollama", "Always")
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        locked = container["securityContext"]
+        assert locked["readOnlyRootFilesystem"] is True
+        assert locked["allowPrivilegeEscalation"] is False
+        assert locked["capabilities"] == {"drop": ["ALL"]}
+        assert not container["image"].endswith("latest")
+        assert ":" in container["image"]
+
+
+def test_probes_ask_the_worker_itself() -> None:
+    """Start, readiness and liveness: the file that the worker touches when it hears its own message."""
+    (worker,) = one("Deployment")["spec"]["template"]["spec"]["containers"]
+    file = one("ConfigMap")["data"]["LLAMAQ_LIVENESS_FILE"]
+
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert worker[probe]["exec"]["command"] == ["python", "-m", "worker.liveness", file]

@@ -1,0 +1,225 @@
+"""nginx from ops/nginx before a scripted Ollama: what comes through, how fast, and what does not."""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from api_client import Forbidden, OllamaClient, UntrustedCertificate
+from llamaq import JobQueue
+from ops.topology import front_door
+from ops.topology.front_door import FrontDoor, open_door
+from ops.topology.rendering import render
+from tests.conftest import MODEL
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.embedded.redis import EmbeddedRedis
+
+ALLOWED = ["POST /api/generate", "POST /api/chat", "POST /api/embed", "POST /api/show"]
+ALLOWED += ["GET /api/tags", "GET /api/ps", "GET /api/version"]
+HARMFUL = ("pull", "push", "create", "copy", "delete", "blobs/sha256:00", "embeddings")
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[ScriptedOllama]:
+    """The host behind the door."""
+    with ScriptedOllama.start(slots=2) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def door(behind: ScriptedOllama, secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
+    """The door."""
+    opened = open_door(tmp_path_factory.mktemp("door"), secrets, behind.url)
+    with opened.nginx:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def token(secrets: Path) -> str:
+    """What opens it."""
+    return (secrets / "ollama_token").read_text()
+
+
+def raw(door: FrontDoor, secrets: Path, line: str, *headers: str, body: str = "{}") -> tuple[int, str]:
+    """Send a request line as it stands, which no HTTP library would; status and whole answer."""
+    context = ssl.create_default_context(cafile=str(secrets / "ca.pem"))
+    port = urlsplit(door.url).port
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        lines = [f"{line} HTTP/1.1", "Host: gpu.example", "Connection: close", f"Content-Length: {len(body)}", *headers]
+        connection.sendall("\r\n".join([*lines, "", body]).encode())
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    return int(answer.split(b" ", 2)[1]), answer.decode(errors="replace")
+
+
+@pytest.mark.parametrize("asked", ALLOWED)
+def test_what_the_workers_ask_goes_through(asked: str, door: FrontDoor, secrets: Path, token: str) -> None:
+    """With the token, and whatever Host the client names: Ollama gets one that it accepts."""
+    model = "smollm2-embed:135m" if asked.endswith("embed") else MODEL
+    body = f'{{"model":"{model}","prompt":"x","input":"x","messages":[{{"role":"user","content":"x"}}]}}'
+    status, answer = raw(door, secrets, asked, f"Authorization: Bearer {token}", body=body)
+
+    assert status == 200, answer
+
+
+WAYS: tuple[str, ...] = (
+    "/api/{0}",
+    "//api/{0}",
+    "/api//{0}",
+    "/api/generate/../{0}",
+    "/api/%2e%2e/api/{0}",
+    "/api/generate/%2e%2e/{0}",
+)
+WAYS += ("/api%2f{0}", "/%61pi/{0}", "/api/./{0}", "/api/generate%2f..%2f{0}", "/api/{0}?x=1", "/api/{0}/", "/API/{0}")
+WAYS += ("/api/generate;/../{0}", "/api\\{0}", "http://localhost/api/{0}", "/api/generate%00/../{0}")
+
+
+@pytest.mark.parametrize("harmful", HARMFUL)
+def test_what_could_change_or_read_the_host_is_refused(
+    harmful: str, door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama
+) -> None:
+    """Pull, push, create, copy, delete and blobs, by any method and in any spelling; nothing reaches Ollama."""
+    before = behind.stats(bodies=False)["arrived"]
+    for way in WAYS:
+        for method in ("POST", "GET", "DELETE", "HEAD", "PUT"):
+            line = f"{method} {way.format(harmful)}"
+            status, _ = raw(door, secrets, line, f"Authorization: Bearer {token}")
+            assert status in (400, 403, 404, 405), line
+
+    assert behind.stats(bodies=False)["arrived"] == before
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("GET /", "POST /v1/chat/completions", "POST //api/generate", "POST /api/generate/", "DELETE /api/generate"),
+        *("POST /api/generate?x", "GET /api/generate", "OPTIONS /api/generate", "POST /api/pull/../generate"),
+        "POST /api",
+    ],
+)
+def test_nothing_else_is_served(asked: str, door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama) -> None:
+    """Only what is on the list, letter by letter."""
+    before = behind.stats(bodies=False)["arrived"]
+
+    status, _ = raw(door, secrets, asked, f"Authorization: Bearer {token}")
+
+    assert status in (403, 404)
+    assert behind.stats(bodies=False)["arrived"] == before
+
+
+def test_without_the_token_nothing_comes_in(door: FrontDoor, secrets: Path, token: str) -> None:
+    """401 for none, for another, for one in other letters and other schemes; also for what would be refused anyway."""
+    wrong = ["", "Bearer", "Bearer x", f"Bearer {token}x", f"Bearer x{token}", f"Bearer {token.swapcase()}"]
+    wrong += [f"Basic {token}", token, f"Bearer {token} {token}"]
+    for header in wrong:
+        for asked in ("POST /api/generate", "POST /api/pull", "GET /api/tags"):
+            status, answer = raw(door, secrets, asked, *([f"Authorization: {header}"] if header else []))
+            assert status == 401, header
+            assert "WWW-Authenticate: Bearer" in answer
+
+
+def test_ollama_learns_neither_token_nor_origin(
+    door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama
+) -> None:
+    """The token is the door's."""
+    raw(door, secrets, "GET /api/version", f"Authorization: Bearer {token}", "Origin: https://evil.example")
+
+    seen = str(behind.stats())
+    assert token not in seen
+    assert "evil.example" not in seen
+    assert "gpu.example" not in seen
+
+
+def test_addresses_off_the_list_are_refused(
+    behind: ScriptedOllama, secrets: Path, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list is looked at before the token."""
+    others = tmp_path / "nginx-files"
+    others.mkdir()
+    for file in front_door.NGINX.glob("*.conf"):
+        changes = {"allow 127.0.0.0/8;": ""} if file.name == "allowed_addresses.conf" else {}
+        render(file, others / file.name, changes)
+    monkeypatch.setattr(front_door, "NGINX", others)
+    with (opened := open_door(tmp_path, secrets, behind.url)).nginx:
+        status, _ = raw(opened, secrets, "GET /api/tags", f"Authorization: Bearer {token}")
+
+    assert status == 403
+
+
+def test_tokens_arrive_as_they_are_made(door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama) -> None:
+    """The first one is there while the host has not made the second: it is held until the first has been seen."""
+    behind.script(tokens=["first", " second"], hold="door", hold_after=1)
+    with OllamaClient(door.url, token=token, ca_file=str(secrets / "ca.pem")) as client:
+        chunks = iter(client.generate({"model": MODEL, "prompt": "x"}))
+        first = next(chunks)
+        behind.release("door")
+        rest = list(chunks)
+
+    assert first["response"] == "first"
+    assert rest[-1]["done"]
+
+
+def test_a_client_without_the_authority_sends_no_token(door: FrontDoor, token: str) -> None:
+    """And is told which file is missing."""
+    with OllamaClient(door.url, token=token, retries=0) as client, pytest.raises(UntrustedCertificate, match="CA file"):
+        client.version()
+
+
+def test_a_wrong_token_is_named_as_such(door: FrontDoor, secrets: Path) -> None:
+    """What the worker's preflight shows for it."""
+    with (
+        OllamaClient(door.url, token="wrong", ca_file=str(secrets / "ca.pem"), retries=0) as client,
+        pytest.raises(Forbidden),
+    ):
+        client.version()
+
+
+def test_a_worker_runs_jobs_through_the_door(
+    door: FrontDoor, secrets: Path, redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, behind: ScriptedOllama
+) -> None:
+    """`https://` with a private authority and a token from a file: jobs run and stream; a cancel reaches Ollama."""
+    settings = {
+        "prefix": prefix,
+        "slots": 2,
+        "host": "behind-the-door",
+        "ollama_token_file": secrets / "ollama_token",
+        "ollama_ca_file": secrets / "ca.pem",
+    }
+    with WorkerProcess(redis_server.url, door.url, None, **settings) as worker:
+        worker.start().ready(queue)
+        job = queue.generate(MODEL, "planted-prompt")
+        assert "".join(job.text()) == job.result(30).text
+        assert job.result(30).host == "behind-the-door"
+
+        behind.script(tokens=["a"] * 5000, rate=50)
+        slow = queue.generate(MODEL, "slow")
+        next(iter(slow.text()))
+        slow.cancel()
+        behind.wait(lambda stats: any(entry["hung_up_at"] is not None for entry in stats["requests"]))
+        said = worker.log()
+    token = (secrets / "ollama_token").read_text()
+
+    assert "planted-prompt" not in door.nginx.log() + said
+    assert token not in door.nginx.log() + said
+
+
+def test_the_door_stays_while_ollama_restarts(secrets: Path, token: str, tmp_path: Path) -> None:
+    """Ollama away is a 502 at once, which workers take for what it is; back, it is served again without a reload."""
+    with ScriptedOllama.start() as host, (opened := open_door(tmp_path, secrets, host.url)).nginx:
+        host.kill()
+        started = time.monotonic()
+        status, _ = raw(opened, secrets, "GET /api/version", f"Authorization: Bearer {token}")
+        assert status == 502
+        assert time.monotonic() - started < 30
+        host.restart()
+        status, _ = raw(opened, secrets, "GET /api/version", f"Authorization: Bearer {token}")
+        assert status == 200

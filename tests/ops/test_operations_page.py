@@ -1,0 +1,63 @@
+"""docs/operations.md: what it tells an operator to do works, and each alert has its entry."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from llamaq import JobQueue
+from ops.topology.redis_server import start_redis
+from tests.integration.house import until
+from tests.worker_process import CHECKOUT
+
+PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
+ALERTS = CHECKOUT / "ops" / "prometheus" / "alerts.yml"
+
+
+def test_each_alert_has_its_entry_in_the_runbook() -> None:
+    """And no entry is of an alert that is no more."""
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    entries = set(re.findall(r"^### (Llamaq\w+)$", PAGE, re.MULTILINE))
+
+    assert entries == alerts
+
+
+def test_what_the_page_names_is_there() -> None:
+    """Files of the repository and pages that it links to."""
+    linked = [CHECKOUT / "docs" / link for link in re.findall(r"\]\(([^)#:]+)\)", PAGE)]
+    named = [CHECKOUT / path for path in re.findall(r"(?<![/\w])ops/[\w./@-]+\w", PAGE) if "secrets" not in path]
+
+    assert linked
+    assert named
+    assert [str(path) for path in [*linked, *named] if not path.exists()] == []
+
+
+def test_a_backup_taken_while_it_runs_can_be_restored(secrets: Path, tmp_path: Path) -> None:
+    """The append-only directory, copied as the page says; what was queued then is queued in the restored one."""
+    running, restored = tmp_path / "running", tmp_path / "restored"
+    running.mkdir()
+    restored.mkdir()
+    server = start_redis(running, secrets, tls=False)
+    with server.redis, JobQueue(server.url("auditor")) as queue, redis.Redis.from_url(server.url("auditor")) as admin:
+        job = queue.generate("llama3.2", "kept")
+        assert re.search("config set auto-aof-rewrite-percentage 0", PAGE)
+        admin.config_set("auto-aof-rewrite-percentage", 0)
+        assert admin.info("persistence")["aof_rewrite_in_progress"] == 0
+        # What came in the last second may not be in the file yet.
+        until(lambda: any(job.id in path.read_text(errors="replace") for path in running.glob("appendonlydir/*.aof")))
+        shutil.copytree(running / "appendonlydir", restored / "appendonlydir")
+        later = queue.generate("llama3.2", "after the copy")
+    server = start_redis(restored, secrets, tls=False)
+    with server.redis, JobQueue(server.url("auditor")) as queue:
+        assert queue.job(job.id).status().state == "queued"
+        assert later.id not in {status.id for status in queue.jobs()}
+
+
+@pytest.mark.parametrize("word", ["appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"])
+def test_the_redis_of_ops_keeps_what_it_took(word: str) -> None:
+    """What the page builds on stands in the file."""
+    assert f"\n{word}\n" in (CHECKOUT / "ops" / "redis" / "redis.conf").read_text()

@@ -1,0 +1,196 @@
+"""`python -m worker check`: each thing that the runbook starts with is looked at, and has its remedy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from llamaq.clock import Clock
+from ops.topology.redis_server import LockedRedis
+from tests.scripted.launcher import ScriptedOllama
+from tests.scripted.script import MODELS
+from worker import preflight_ollama, preflight_redis
+from worker.embedded.redis import EmbeddedRedis
+from worker.finding import Finding
+from worker.preflight import check
+from worker.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ScriptedOllama]:
+    """Only to be looked at."""
+    with ScriptedOllama.start() as host:
+        yield host
+
+
+@pytest.fixture
+def plain() -> Iterator[EmbeddedRedis]:
+    """A Redis to be set wrong."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        yield server
+
+
+def found(findings: Iterator[Finding], name: str) -> Finding:
+    """The one finding of a name."""
+    (finding,) = (finding for finding in findings if finding.name == name)
+    return finding
+
+
+def in_redis(url: str, name: str, **settings: Any) -> Finding:
+    """One finding about a Redis."""
+    return found(preflight_redis.look(Settings(redis_url=url, **settings)), name)
+
+
+def test_the_deployment_of_ops_has_nothing_wrong(
+    locked_redis: LockedRedis, secrets: Path, host: ScriptedOllama
+) -> None:
+    """With the files of ops/redis and the worker's user every finding is well, and no secret is shown."""
+    config = Settings(
+        redis_url=locked_redis.bare_url("worker"),
+        redis_password_file=str(secrets / "redis_worker"),
+        ollama_url=host.url,
+    )
+
+    findings = list(check(config))
+
+    assert [finding for finding in findings if finding.well is not True] == []
+    assert {finding.name for finding in findings} >= {
+        *("redis", "redis persistence", "redis eviction", "redis memory", "redis rights", "clock"),
+        *("ollama", "models", "slots"),
+    }
+    assert (secrets / "redis_worker").read_text() not in str(findings)
+
+
+@pytest.mark.parametrize("user", ["producer", "flower"])
+def test_a_user_with_too_few_rights_is_told_which(user: str, locked_redis: LockedRedis) -> None:
+    """What it may not do, and the file to compare with. A user that may not even look is told to look at the ACL."""
+    config = Settings(redis_url=locked_redis.url(user))
+    findings = list(preflight_redis.look(config))
+    wrong = [finding for finding in findings if finding.well is False]
+
+    assert len(wrong) == 1
+    assert "ACL" in wrong[0].message or "users.acl" in wrong[0].message
+    if wrong[0].name == "redis rights":
+        assert "llamaq:{<id>}" in wrong[0].message
+
+
+def test_the_default_user_is_to_be_minded(plain: EmbeddedRedis) -> None:
+    """It works, and everybody may do everything."""
+    finding = in_redis(plain.url, "redis rights")
+
+    assert finding.well is None
+    assert "users.acl" in finding.message
+
+
+def test_a_wrong_password_is_named(locked_redis: LockedRedis) -> None:
+    """With the variable to look at, and without the password."""
+    url = locked_redis.url("worker").replace("llamaq-worker:", "llamaq-worker:nonsense")
+
+    finding = in_redis(url, "redis")
+
+    assert finding.well is False
+    assert "LLAMAQ_REDIS_URL" in finding.message
+    assert "nonsense" not in finding.message
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "name", "well", "remedy"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "redis eviction", False, "maxmemory-policy noeviction"),
+        ("maxmemory", "0", "redis memory", None, "set `maxmemory`"),
+        ("maxmemory", "1mb", "redis memory", None, "LLAMAQ_RESULT_TTL"),
+        ("appendonly", "no", "redis persistence", None, "appendonly yes"),
+    ],
+)
+def test_what_is_set_wrong_in_redis_has_its_remedy(
+    setting: str, value: str, name: str, well: bool | None, remedy: str, plain: EmbeddedRedis
+) -> None:
+    """Each setting by itself."""
+    with redis.Redis.from_url(plain.url) as client:
+        client.config_set(setting, value)
+
+    finding = in_redis(plain.url, name)
+
+    assert finding.well is well
+    assert remedy in finding.message
+
+
+@pytest.mark.parametrize(
+    ("version", "well"), [("6.0.9", False), ("6.2.14", None), ("7.0.15", True), ("7.4.6", True), ("10.0.1", True)]
+)
+def test_each_version_of_redis_has_its_verdict(version: str, well: bool | None) -> None:
+    """Below 6.2 it does not work; below 7.0 it does, and is not for production."""
+    assert preflight_redis._version({"redis_version": version}, "r:1").well is well
+
+
+def test_an_append_only_file_that_cannot_be_written_is_wrong() -> None:
+    """A full disk shows here first."""
+    broken = {"aof_enabled": 1, "aof_last_write_status": "err", "aof_last_bgrewrite_status": "ok"}
+
+    finding = preflight_redis._persistence(broken)
+
+    assert finding.well is False
+    assert "disk" in finding.message
+
+
+def test_clocks_that_are_apart_are_named(plain: EmbeddedRedis) -> None:
+    """By how much, and that jobs do not suffer from it."""
+
+    class Ahead(Clock):
+        def time(self) -> float:
+            return super().time() + 90
+
+    finding = found(preflight_redis.look(Settings(redis_url=plain.url), Ahead()), "clock")
+
+    assert finding.well is None
+    assert "90 s apart" in finding.message
+    assert "NTP" in finding.message
+
+
+def test_workers_of_one_host_that_disagree_are_named(plain: EmbeddedRedis) -> None:
+    """Who reports last would decide for all."""
+    with redis.Redis.from_url(plain.url) as client:
+        client.hset("llamaq:host:gpu", mapping={"slots": "4", "max_models": "1"})
+
+    finding = in_redis(plain.url, "slots", host="gpu", slots=2)
+
+    assert finding.well is None
+    assert "LLAMAQ_SLOTS=2 here, 4 there" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("ours", "ollamas", "well"), [(4, "4", True), (4, "2", None), (2, "4", None), (4, "0", True), (4, "", True)]
+)
+def test_slots_are_held_against_ollamas_own(
+    ours: int, ollamas: str, well: bool | None, monkeypatch: pytest.MonkeyPatch, host: ScriptedOllama
+) -> None:
+    """Where Ollama's variable is set beside the worker, the two have to agree."""
+    monkeypatch.setenv("OLLAMA_NUM_PARALLEL", ollamas)
+    monkeypatch.setenv("LLAMAQ_SLOTS", str(ours))
+
+    finding = found(preflight_ollama.look(Settings(ollama_url=host.url)), "slots")
+
+    assert finding.well is well
+    if well is None:
+        assert f"OLLAMA_NUM_PARALLEL={ollamas}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("version", "well"), [("0.17.0", None), ("0.20.2", None), ("0.20.3", True), ("0.32.15", True), ("0.0.0", True)]
+)
+def test_versions_of_ollama_with_known_holes_are_named(version: str, well: bool | None) -> None:
+    """With the version that mends them; a build of one's own has no number to go by."""
+    assert preflight_ollama._version(version, "http://gpu").well is well
+
+
+def test_a_host_without_models_is_to_be_minded() -> None:
+    """And is told how to get one."""
+    with ScriptedOllama.start() as host:
+        for model in MODELS:
+            host.remove_model(model.name)
+        finding = found(preflight_ollama.look(Settings(ollama_url=host.url)), "models")
+
+    assert finding.well is None
+    assert "ollama pull" in finding.message

@@ -1,0 +1,95 @@
+"""The scripts under the ACL: that each may do what it does, and that they are there when a producer needs them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+import tasks.store
+from llamaq import BrokerUnavailable, JobQueue, script_loading, scripts
+from llamaq.keys import Keys
+from ops.topology.redis_server import start_redis
+from tests.conftest import MODEL
+from tests.ops.test_redis_users import as_user
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import WorkerProcess
+from worker.library import Library, sdk_scripts
+
+
+@pytest.fixture
+def host() -> Iterator[ScriptedOllama]:
+    """A scripted host with two slots."""
+    with ScriptedOllama.start(slots=2) as host:
+        yield host
+
+
+def commands(*folders: Path) -> set[str]:
+    """Every command that the Lua in these folders calls."""
+    texts = [path.read_text() for folder in folders for path in folder.glob("*.lua")]
+    return {name.lower() for text in texts for name in re.findall(r"redis\.p?call\(\s*'(\w+)'", text)}
+
+
+def test_the_acl_grants_what_the_scripts_call(auditor: Any) -> None:
+    """A script that is refused half-way leaves its half behind: so each command in it is looked at here."""
+    known = auditor.command()
+
+    def missing(user: str, names: set[str]) -> list[str]:
+        return [name for name in sorted(names) if dry_run(user, name) != "OK"]
+
+    def dry_run(user: str, name: str) -> object:
+        arity = abs(int(known[name]["arity"]))
+        return auditor.execute_command("ACL DRYRUN", f"llamaq-{user}", name, *["llamaq:x"] * (arity - 1))
+
+    assert missing("producer", commands(scripts.LUA)) == []
+    assert missing("worker", commands(scripts.LUA, tasks.store.LUA)) == []
+
+
+def test_the_scripts_come_back_after_a_restart_of_redis(
+    secrets: Path, host: ScriptedOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis forgets its scripts when it restarts, and a producer may load none: the workers do, of any version."""
+    server = start_redis(tmp_path, secrets, tls=False)
+    try:
+        settings = {"redis_password_file": secrets / "redis_worker", "slots": 2}
+        with (
+            JobQueue(server.url("producer")) as queue,
+            WorkerProcess(server.bare_url("worker"), host.url, None, **settings) as worker,
+        ):
+            with monkeypatch.context() as hurried:
+                hurried.setattr(script_loading, "PAUSE_SECONDS", 0.01)
+                with pytest.raises(BrokerUnavailable, match="start a worker"):
+                    queue.generate(MODEL, "x")
+            worker.start().ready(queue)
+            older = "return 'an older version'"
+            with as_user(server, "worker") as client:
+                sha = client.script_load(older)
+                client.hset(Keys().scripts(), sha, older)
+                client.hset(Keys().scripts(), "0" * 40, "return 'under a false name'")
+            kept = queue.generate(MODEL, "before the restart")
+            text = kept.result(60).text
+            server.redis.stop()
+            server = start_redis(tmp_path, secrets, tls=False, port=server.port)
+            assert queue.generate(MODEL, "x").result(60).text
+            # Redis reads its file back under the ACL's default user: without rights, it would skip all of it.
+            assert kept.result(60).text == text
+            assert "NOPERM" not in server.redis.log()
+            with as_user(server, "producer") as client:
+                assert client.evalsha(sha, 0) == "an older version"
+                assert client.script_exists("0" * 40) == [False]
+    finally:
+        server.redis.stop()
+
+
+def test_the_library_asks_once_and_loads_only_what_is_missing(auditor: "redis.Redis") -> None:
+    """A round costs a question; what was deleted from the shelf is written again."""
+    library = Library(auditor, "test.scripts")
+    try:
+        assert library.keep() >= len(sdk_scripts())
+        assert library.keep() == 0
+        auditor.delete("test.scripts")
+        assert library.keep() >= len(sdk_scripts())
+    finally:
+        auditor.delete("test.scripts")

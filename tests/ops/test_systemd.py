@@ -1,0 +1,65 @@
+"""ops/systemd, checked by systemd's own tools."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.topology.rendering import render
+from tests.worker_process import CHECKOUT
+from worker.settings import Settings
+
+FOLDER = CHECKOUT / "ops" / "systemd"
+UNITS = sorted(FOLDER.glob("*.service"))
+MOST_EXPOSED = 15
+"""Of 100, where 100 is without any protection; systemd calls up to 20 "OK"."""
+
+
+def analyze(*arguments: str) -> str:
+    """`systemd-analyze`, content."""
+    program = shutil.which("systemd-analyze")
+    assert program, "systemd-analyze is not installed: apt-get install systemd"
+    # Without a bus it looks at files alone, which is all that is wanted.
+    environment = {**os.environ, "SYSTEMD_LOG_LEVEL": "warning"}
+    done = subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_takes_the_unit(unit: Path, tmp_path: Path) -> None:
+    """Every line is known to it; only the path of the program is changed to one that is there."""
+    target = tmp_path / unit.name
+    render(unit, target, {"/opt/llamaq/.venv/bin/python": sys.executable})
+
+    assert analyze("verify", "--man=no", str(target)) == ""
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_unit_is_locked_in(unit: Path) -> None:
+    """What systemd itself says of its exposure."""
+    analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(unit))
+
+
+def test_the_worker_has_time_to_drain() -> None:
+    """Systemd's patience is above the default drain and the ten seconds for giving back what is left."""
+    text = (FOLDER / "llamaq-worker@.service").read_text()
+    (patience,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+
+    assert int(patience) > Settings().drain_seconds + 10
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_no_secret_stands_in_the_unit(unit: Path) -> None:
+    """They come as credentials, which root alone can read on disk."""
+    text = unit.read_text()
+    for variable, value in re.findall(r"(LLAMAQ_\w*(?:PASSWORD|TOKEN)\w*)=(\S+)", text):
+        assert variable.endswith("_FILE")
+        assert value.startswith("%d/")
+        assert f"LoadCredential={value[3:]}:" in text

@@ -1,0 +1,148 @@
+"""What docker-compose.yml would start, really started: the same files and settings, as plain processes."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from llamaq import JobQueue
+from ops.topology import compose
+from ops.topology.rendering import NothingToChange, render
+from ops.topology.site import Site
+from tests.conftest import MODEL
+from tests.integration.house import until
+from tests.scripted.launcher import ScriptedOllama
+from tests.worker_process import CHECKOUT
+
+PROMPT = "planted-prompt-of-the-topology"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ScriptedOllama]:
+    """In the place of the container `ollama`."""
+    with ScriptedOllama.start(slots=2) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def site(host: ScriptedOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Everything that a job passes through."""
+    with Site(tmp_path_factory.mktemp("site"), host.url) as site:
+        yield site
+
+
+@pytest.fixture
+def queue(site: Site) -> Iterator[JobQueue]:
+    """A producer with its own user, over TLS."""
+    with site.producer() as queue:
+        yield queue
+
+
+def test_a_job_passes_through_the_whole_of_it(site: Site, queue: JobQueue, host: ScriptedOllama) -> None:
+    """Producer, Redis over TLS, worker, nginx with token and TLS, Ollama, and back; nothing of it in any log."""
+    host.script(tokens=["an", "swer"])
+    job = queue.generate(MODEL, PROMPT)
+
+    assert "".join(job.text()) == job.result(30).text == "answer"
+    assert job.result(30).host == site.services["worker"]["environment"]["LLAMAQ_HOST"]
+    logs = site.door.nginx.log() + site.worker.log() + site.redis.redis.log()
+    assert "/api/generate" in logs
+    assert PROMPT not in logs
+    secrets = [path.read_text() for path in site.secrets.iterdir() if path.name.startswith(("redis_", "ollama_token"))]
+    assert [secret for secret in secrets if secret.strip() in logs] == []
+
+
+def test_the_health_checks_of_compose_pass(site: Site) -> None:
+    """Each is the very command of the file, with the paths and ports of this machine; on a stopped one it fails."""
+    checks = {
+        "redis": site.services["redis"]["healthcheck"]["test"],
+        "nginx": site.services["nginx"]["healthcheck"]["test"],
+        "worker": ["CMD", *_image_check()],
+    }
+    port = urlsplit(site.door.url).port
+    changes = {
+        "/run/secrets": str(site.secrets),
+        "/run/llamaq/alive": str(site.liveness_file),
+        "redis-cli": f"redis-cli -p {site.redis.port}",
+        ":8443": f":{port}",
+    }
+    for name, (how, *words) in checks.items():
+        command = [sys.executable if word == "python" else word for word in words]
+        for old, new in changes.items():
+            command = [word.replace(old, new) for word in command]
+        command = ["sh", "-c", *command] if how == "CMD-SHELL" else command
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+
+
+def _image_check() -> list[str]:
+    (found,) = re.findall(r"^  CMD \[(.*)\]$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
+    return [word.strip().strip('"') for word in found.split(",")]
+
+
+def test_replicas_share_the_slots_of_the_host(site: Site, queue: JobQueue, host: ScriptedOllama) -> None:
+    """`--scale worker=2`: nothing clashes, the host has as many slots as before; one that is stopped drains."""
+    replica = site.start_worker("worker-2")
+    slots = int(site.services["worker"]["environment"]["LLAMAQ_SLOTS"])
+    jobs = queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(number)} for number in range(20)])
+    assert all(job.result(60).text for job in jobs)
+    assert max(model.slots for model in queue.models()) == slots
+
+    host.script(tokens=["a"] * 40, rate=20)
+    running = queue.generate(MODEL, "drained")
+    next(iter(running.text()))
+    code = replica.stop()
+
+    assert code == 0
+    assert running.result(60).text == "a" * 40
+    assert running.status().attempt == 1
+
+
+def test_flower_is_behind_the_door(site: Site) -> None:
+    """With its login, and with the two pages closed that Flower leaves open."""
+    flower = site.start_flower()
+    secret = (site.secrets / "flower_password").read_text()
+
+    def status(path: str, *more: str) -> str:
+        url = f"{site.door.url}/flower/{path}"
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(site.secrets / "ca.pem")]
+        return subprocess.run([*command, *more, url], capture_output=True, text=True, check=True, timeout=30).stdout
+
+    until(lambda: status("workers") == "401")
+    assert status("workers", "--user", f"llamaq:{secret}") == "200"
+    assert status("workers", "--user", "llamaq:wrong") == "401"
+    assert status("api/queues/length", "--user", f"llamaq:{secret}") == "200"
+    assert "permission" not in flower.log()
+    assert status("metrics") == status("healthcheck") == "403"
+    assert secret not in flower.log()
+
+
+def test_prometheus_finds_the_worker(site: Site) -> None:
+    """It scrapes what compose would let it scrape."""
+    site.start_prometheus()
+    url = f"{site.prometheus_url}/api/v1/query?query=llamaq_redis_up"
+
+    def answer() -> str:
+        return subprocess.run(["curl", "-s", url], capture_output=True, text=True, check=False, timeout=30).stdout
+
+    until(lambda: '"__name__":"llamaq_redis_up"' in answer())
+
+
+def test_variables_of_the_compose_file_are_filled_in() -> None:
+    """As the engine does: a default where nothing is given, and a doubled dollar for the container's shell."""
+    assert compose.services({"LLAMAQ_SLOTS": "7"})["worker"]["environment"]["LLAMAQ_SLOTS"] == 7
+    assert compose.services()["worker"]["environment"]["LLAMAQ_SLOTS"] == 2
+    assert "$(cat" in compose.services()["redis"]["healthcheck"]["test"][1]
+
+
+def test_a_file_that_no_longer_fits_is_noticed(tmp_path: Path) -> None:
+    """What is to be replaced has to be there: else the topology would run something else than compose."""
+    source = tmp_path / "source"
+    source.write_text("listen 1;")
+
+    with pytest.raises(NothingToChange, match="listen 2"):
+        render(source, tmp_path / "target", {"listen 2": "x"})
