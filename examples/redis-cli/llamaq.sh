@@ -1,0 +1,52 @@
+#!/bin/sh
+# A producer without the SDK, with nothing but redis-cli: see docs/wire.md.
+#
+#   llamaq.sh submit KIND REQUEST_JSON [ID]     prints the job's id
+#   llamaq.sh follow ID [CURSOR]                prints `<cursor> <event JSON>` lines up to the terminal event
+#   llamaq.sh state ID
+#   llamaq.sh cancel ID [REASON]
+#
+# LLAMAQ_REDIS_URL and LLAMAQ_PREFIX say where; a password goes into REDISCLI_AUTH.
+set -eu
+prefix=${LLAMAQ_PREFIX:-llamaq}
+
+ask() {
+  redis-cli -u "${LLAMAQ_REDIS_URL:-redis://127.0.0.1:6379/0}" --no-auth-warning -e "$@"
+}
+
+new_id() {
+  cat /proc/sys/kernel/random/uuid
+}
+
+follow() {
+  cursor=${2:-0}
+  while :; do
+    # Unquoted output is a line for each part: the stream, then for each entry its id, `event` and the JSON, which never
+    # holds a newline. The time-out is for a connection that broke without a word.
+    parts=$(ask --raw XREAD COUNT 1 BLOCK 20000 STREAMS "$prefix:{$1}:events" "$cursor")
+    [ -n "$parts" ] || continue
+    cursor=$(printf '%s\n' "$parts" | sed -n 2p)
+    event=$(printf '%s\n' "$parts" | sed -n 4p)
+    printf '%s %s\n' "$cursor" "$event"
+    case $event in
+      # `v` and `type` come first in every event, so no text or object that a model made can look like an end.
+      '{"v":1,"type":"completed",'* | '{"v":1,"type":"failed",'*) return ;;
+      '{"v":1,"type":"cancelled",'* | '{"v":1,"type":"expired",'*) return ;;
+    esac
+  done
+}
+
+case ${1-} in
+  submit)
+    id=${4:-$(new_id)}
+    ask XADD "$prefix:inbox" '*' id "$id" kind "$2" request "$3" >/dev/null
+    echo "$id"
+    ;;
+  follow) follow "$2" "${3:-0}" ;;
+  state) ask --raw HGET "$prefix:{$2}" state ;;
+  cancel) ask XADD "$prefix:inbox" '*' cancel "$2" reason "${3:-cancelled by the producer}" >/dev/null ;;
+  *)
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac

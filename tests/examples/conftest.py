@@ -1,0 +1,33 @@
+"""One worker in front of one scripted host for all examples of a process."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.conftest import open_house
+from tests.integration.house import House
+from tests.worker_process import CHECKOUT
+from worker.embedded.redis import EmbeddedRedis
+
+
+@pytest.fixture(scope="session")
+def shared(redis_server: EmbeddedRedis) -> Iterator[House]:
+    """Use `house`, which keeps tests apart."""
+    with open_house(redis_server.url, slots=2) as house:
+        yield house
+
+
+@pytest.fixture
+def house(shared: House) -> Iterator[House]:
+    """The service, idle, and left idle."""
+    shared.begin()
+    yield shared
+    shared.tidy()
+
+
+@pytest.fixture(scope="session")
+def environment(shared: House) -> dict[str, str]:
+    """What an example is told of where it runs."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+    return bare | {"LLAMAQ_REDIS_URL": shared.url, "LLAMAQ_PREFIX": shared.prefix, "PYTHONPATH": str(CHECKOUT)}

@@ -1,0 +1,135 @@
+"""Producers that have nothing of ours: Node.js with ioredis, and a shell with redis-cli."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llamaq import JobFailed
+from tests.conftest import MODEL
+from tests.examples.program import EXAMPLES, Program, output
+from tests.integration.house import House, until
+
+TOKENS = ["It", " is", " «blue»", "\nand so", " on."]
+Producer = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example beside its packages, fetched by whatever registry npm is set up for."""
+    npm = shutil.which("npm")
+    assert npm, "npm is not installed: apt-get install npm"
+    folder = tmp_path_factory.mktemp("node") / "example"
+    shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
+    command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(params=["node", "redis-cli"])
+def example(request: pytest.FixtureRequest) -> tuple[list[str], Path]:
+    """The command, and where it runs."""
+    if request.param == "node":
+        return ["node", "main.js"], request.getfixturevalue("node")
+    return ["./llamaq.sh"], EXAMPLES / "redis-cli"
+
+
+def submit(example: tuple[list[str], Path], environment: dict[str, str], model: str = MODEL) -> str:
+    """The id of a job that the example has submitted."""
+    command, folder = example
+    words = [model, "Why?"] if command[0] == "node" else ["generate", json.dumps({"model": model, "prompt": "Why?"})]
+    (job_id,) = output([*command, "submit", *words], environment, folder)
+    return job_id
+
+
+def told(house: House, job_id: str) -> list[tuple[str, str]]:
+    """Cursor and type of each event in the log."""
+    return [(cursor, json.loads(event)["type"]) for cursor, event in house.log(job_id)]
+
+
+def read(lines: list[str]) -> list[tuple[str, str]]:
+    """The same, out of what an example printed."""
+    pairs = []
+    for line in lines:
+        cursor, _, rest = line.partition(" ")
+        pairs.append((cursor, json.loads(rest)["type"] if rest.startswith("{") else rest.partition(" ")[0]))
+    return pairs
+
+
+def test_a_job_is_followed_to_its_end(
+    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+) -> None:
+    """Each event of the log once, in order, up to the result."""
+    command, folder = example
+    house.ollama.script(tokens=TOKENS, rate=50)
+    job_id = submit(example, environment)
+
+    lines = output([*command, "follow", job_id], environment, folder)
+
+    assert read(lines) == told(house, job_id)
+    assert read(lines)[-1][1] == "completed"
+    assert json.dumps("".join(TOKENS), ensure_ascii=False)[1:-1] in lines[-1]
+
+
+def test_a_reader_that_died_reads_on_behind_its_cursor(
+    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+) -> None:
+    """What it saw before it was killed and what it sees afterwards are the whole log, nothing twice."""
+    command, folder = example
+    gate = house.hold(tokens=TOKENS, hold_after=2)
+    job_id = submit(example, environment)
+    with Program([*command, "follow", job_id], environment, folder) as reader:
+        cursor = reader.line(r"^(\d+-\d+) .*delta")[1]
+        reader.kill()
+    house.ollama.release(gate)
+
+    lines = output([*command, "follow", job_id, cursor], environment, folder)
+
+    log = told(house, job_id)
+    assert read(lines) == log[[entry for entry, _ in log].index(cursor) + 1 :]
+    assert read(lines)[-1][1] == "completed"
+
+
+def test_a_running_job_is_cancelled(house: House, environment: dict[str, str], example: tuple[list[str], Path]) -> None:
+    """A reader sees it at once, and the connection to Ollama is closed."""
+    command, folder = example
+    house.hold(tokens=TOKENS, hold_after=1)
+    job_id = submit(example, environment)
+    with Program([*command, "follow", job_id], environment, folder) as reader:
+        reader.line("delta")
+
+        output([*command, "cancel", job_id, "no longer needed"], environment, folder)
+
+        assert "no longer needed" in reader.line("cancelled").string
+        assert reader.rest() == []
+    house.wait_hung_up()
+
+
+def test_a_refused_request_ends_failed(
+    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+) -> None:
+    """There is nobody to raise to: the reason comes as the job's one event."""
+    command, folder = example
+    job_id = submit(example, environment, "nobody-has-this")
+
+    lines = output([*command, "follow", job_id], environment, folder)
+
+    assert [kind for _, kind in read(lines)] == ["failed"]
+    assert "ollama pull nobody-has-this" in lines[0]
+    with pytest.raises(JobFailed):
+        house.queue.job(job_id).result(30)
+
+
+def test_the_shell_tells_where_a_job_stands(house: House, environment: dict[str, str]) -> None:
+    """By the field of the record that the contract names; an id of one's own is the job's."""
+    folder, request = EXAMPLES / "redis-cli", json.dumps({"model": MODEL, "prompt": "Why?"})
+    (job_id,) = output(["./llamaq.sh", "submit", "generate", request, f"{house.prefix}-7"], environment, folder)
+    assert job_id == f"{house.prefix}-7"
+    until(lambda: house.redis.exists(house.keys.record(job_id)) == 1)
+    house.queue.job(job_id).result(30)
+
+    assert output(["./llamaq.sh", "state", job_id], environment, folder) == ["completed"]

@@ -1,0 +1,150 @@
+"""Backends with the SDK: FastAPI with server-sent events, and Django's views, each served as in production."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+import requests
+
+from tests.conftest import MODEL
+from tests.examples.program import EXAMPLES, Program
+from tests.integration.house import House
+
+TOKENS = ["It", " is", " «blue»", "\nand so", " on."]
+WSGI = """
+import socketserver, wsgiref.simple_server as simple
+class Server(socketserver.ThreadingMixIn, simple.WSGIServer): daemon_threads = True
+from app import application
+with simple.make_server("127.0.0.1", 0, application, Server) as server:
+    print(f"running on http://127.0.0.1:{server.server_port}")
+    server.serve_forever()
+"""
+SECONDS = 30
+
+
+class Sent(NamedTuple):
+    """One server-sent event."""
+
+    id: str
+    event: str
+    data: str
+
+
+def serve(command: list[str], environment: dict[str, str], name: str) -> Iterator[str]:
+    """The address of an example's server."""
+    with Program(command, environment, EXAMPLES / name) as program:
+        yield program.line(r"running on (http://127\.0\.0\.1:\d+)")[1]
+
+
+@pytest.fixture(scope="module")
+def fastapi(environment: dict[str, str]) -> Iterator[str]:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app:create_app", "--port", "0"]
+    yield from serve(command, environment, "fastapi")
+
+
+@pytest.fixture(scope="module")
+def django(environment: dict[str, str]) -> Iterator[str]:
+    yield from serve([sys.executable, "-c", WSGI], environment, "django")
+
+
+def events(answer: requests.Response) -> Iterator[Sent]:
+    """The stream, as a browser's EventSource takes it apart."""
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    answer.encoding = "utf-8"
+    fields: dict[str, str] = {}
+    for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields.keys() >= {"id", "event", "data"}:
+            yield Sent(fields["id"], fields["event"], fields["data"])
+            fields = {}
+
+
+def logged(house: House, job_id: str) -> list[Sent]:
+    """What a reader of the whole log must have got."""
+    return [Sent(cursor, json.loads(event)["type"], event) for cursor, event in house.log(job_id)]
+
+
+def ask(address: str, model: str = MODEL, **query: str) -> requests.Response:
+    return requests.post(f"{address}/jobs", json={"model": model, "prompt": "Why?"}, params=query, timeout=SECONDS)
+
+
+def test_a_browser_that_was_cut_reads_on_behind_its_last_event(house: House, fastapi: str) -> None:
+    """`Last-Event-ID` is the cursor: the two halves are the log, and leaving did not cancel the job."""
+    gate = house.hold(tokens=TOKENS, hold_after=2)
+    job_id = ask(fastapi).json()["id"]
+    url = f"{fastapi}/jobs/{job_id}/events"
+    seen = []
+    with requests.get(url, stream=True, timeout=SECONDS) as answer:
+        for sent in events(answer):
+            seen.append(sent)
+            if sent.event == "delta":
+                break
+    house.ollama.release(gate)
+
+    with requests.get(url, stream=True, timeout=SECONDS, headers={"Last-Event-ID": seen[-1].id}) as answer:
+        seen += events(answer)
+
+    # A job that waits is told its place as it changes; such an event is in no log.
+    assert [sent for sent in seen if '"fresh":true' not in sent.data] == logged(house, job_id)
+    assert seen[-1].event == "completed"
+    again = requests.get(url, timeout=SECONDS, headers={"Last-Event-ID": seen[-1].id})
+    assert again.status_code == 204, "a browser would connect for ever"
+
+
+def test_what_cannot_be_streamed_is_a_status(house: House, fastapi: str) -> None:
+    """No such job, no such model, something that is no cursor: told before the stream begins."""
+    job_id = ask(fastapi).json()["id"]
+    house.queue.job(job_id).result(SECONDS)
+    url = f"{fastapi}/jobs/{job_id}/events"
+
+    assert requests.get(f"{fastapi}/jobs/nobody/events", timeout=SECONDS).status_code == 404
+    assert requests.get(url, timeout=SECONDS, headers={"Last-Event-ID": "x"}).status_code == 400
+    assert ask(fastapi, "nobody-has-this").status_code == 422
+
+
+def test_a_browser_may_cancel(house: House, fastapi: str) -> None:
+    """The stream ends with `cancelled`, and the host is free."""
+    house.hold(tokens=TOKENS, hold_after=1)
+    job_id = ask(fastapi).json()["id"]
+    with requests.get(f"{fastapi}/jobs/{job_id}/events", stream=True, timeout=SECONDS) as answer:
+        reading = events(answer)
+        assert any(sent.event == "delta" for sent in reading)
+
+        assert requests.delete(f"{fastapi}/jobs/{job_id}", timeout=SECONDS).json() == {"cancelled": True}
+
+        assert [sent.event for sent in reading][-1] == "cancelled"
+    house.wait_hung_up()
+
+
+def test_django_waits_for_an_answer_or_gives_the_id(house: House, django: str) -> None:
+    """With `wait`, the text; when it is not there in time, the id under which it will be."""
+    house.ollama.script(tokens=TOKENS)
+    assert ask(django, wait="30").json()["text"] == "".join(TOKENS)
+    house.hold(tokens=TOKENS, hold_after=1)
+
+    late = ask(django, wait="0.2")
+
+    assert late.status_code == 202
+    state = requests.get(f"{django}/jobs/{late.json()['id']}", timeout=SECONDS).json()["state"]
+    assert state in {"queued", "running"}
+    assert ask(django, "nobody-has-this").status_code == 422
+    assert requests.get(f"{django}/jobs/nobody", timeout=SECONDS).status_code == 404
+
+
+def test_django_streams_the_text_as_it_comes(house: House, django: str) -> None:
+    """The first pieces are there while the model still writes."""
+    gate = house.hold(tokens=TOKENS, hold_after=2)
+    job_id = ask(django).json()["id"]
+    with requests.get(f"{django}/jobs/{job_id}/text", stream=True, timeout=SECONDS) as answer:
+        pieces = answer.iter_content(chunk_size=1)
+        text = b""
+        while text.decode() != "It is":
+            text += next(pieces)
+        house.ollama.release(gate)
+        text += b"".join(pieces)
+
+    assert text.decode() == "".join(TOKENS)
