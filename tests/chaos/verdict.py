@@ -99,21 +99,19 @@ def read_all(fleet: Fleet) -> list[Told]:
     return [job for job in told if job.record.get("request")]
 
 
+# The scripts that workers keep loaded; a worker's pulse, which lapses by itself when it is dead; and what kombu keeps
+# for an hour, because a killed worker had just taken it from a list.
+_STAYS = ("chaos.scripts", "chaos.worker.", "chaos.unacked")
+
+
 def leftovers(fleet: Fleet) -> list[str]:
-    """What only running or waiting jobs may have: keys under which something still stands.
-
-    Not `unacked`: there kombu keeps for an hour what a killed worker had just taken from a list.
-    """
+    """What only running or waiting jobs may have: keys under which something still stands."""
     found = [name for name in ("leases", "delayed", "starts", "blobs") if fleet.redis.exists(f"chaos:{name}")]
-    for pattern in ("chaos:host:*:slots", "chaos:waiting:*", "chaos:turns:*", "chaos.*"):
-        found += fleet.redis.scan_iter(pattern, count=1_000)
+    for pattern in ("host:*:slots", "waiting:*", "runner:*", "turns:*", "line:*", "tags:*", "ages:*", "queued"):
+        found += fleet.redis.scan_iter(f"chaos:{pattern}", count=1_000)
+    found += fleet.redis.scan_iter("chaos.*", count=1_000)
     found += ["chaos"] if fleet.redis.exists("chaos") else []
-    return [name for name in found if not _worker_queue(name)]
-
-
-def _worker_queue(name: str) -> bool:
-    """A worker's own list holds its pulse, and lapses by itself when the worker is dead."""
-    return name.startswith("chaos.worker.")
+    return [name for name in found if not name.startswith(_STAYS)]
 
 
 def _log(fleet: Fleet, job_id: str) -> Log:
