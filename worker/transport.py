@@ -5,6 +5,7 @@ way is caught here and given to `set_aside`; what Celery itself would stumble ov
 """
 
 import base64
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,30 @@ from kombu.utils.json import loads
 
 SetAside = Callable[[str, object, Exception], None]
 _UNREADABLE = "llamaq: not JSON"
+_log = logging.getLogger(__name__)
+
+
+class QoS(kombu.transport.redis.QoS):
+    """kombu's account of the messages in hand, which a lost connection does not upset.
+
+    A message may be in hand for the moment between its receipt and its acknowledgement. When Redis goes away just then,
+    kombu tries to give it back over a connection that was taken apart already, and the AttributeError ends the worker.
+    """
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Give back what was not acknowledged; without a connection it stays noted in Redis, which delivers it later."""
+        transport = self.channel.connection
+        if client is None and (transport is None or transport.client is None):
+            _log.warning("the connection was lost with %d messages in hand; they come again", len(self._delivered))
+            self._delivered.clear()
+            return
+        super().restore_unacked(client)
+
+
+class Channel(kombu.transport.redis.Channel):
+    """The channel with that account."""
+
+    QoS = QoS
 
 
 class Transport(kombu.transport.redis.Transport):
@@ -24,6 +49,7 @@ class Transport(kombu.transport.redis.Transport):
     """
 
     set_aside: SetAside
+    Channel = Channel
 
     def _deliver(self, message: Any, queue: str) -> None:
         try:
