@@ -26,7 +26,7 @@ class QoS(kombu.transport.redis.QoS):
     """
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Give back what was not acknowledged; without a connection it stays noted in Redis, which delivers it later."""
+        """Give back what was not acknowledged. Without one it stays noted in Redis, which delivers it again."""
         transport = self.channel.connection
         if client is None and (transport is None or transport.client is None):
             _log.warning("the connection was lost with %d messages in hand; they come again", len(self._delivered))
