@@ -29,7 +29,8 @@ class Figure:
         return None if found is None else found.median * self.scale
 
     def missed(self, value: float) -> bool:
-        """Whether a value does not reach the aim."""
+        """Whether a value, as it is shown, does not reach the aim."""
+        value = round(value, self.digits)
         return self.aim is not None and (value > self.aim if self.most else value < self.aim)
 
     def shown(self, value: float) -> str:

@@ -57,7 +57,7 @@ class AsyncJobQueue(AsyncProducer):
         images: Sequence[ImageSource],
         **fields: Unpack[MultimodalFields],
     ) -> AsyncJob[Any]:
-        """Answer a prompt (or `messages`) about images: paths, bytes or base64 strings."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.ImageSource`."""
         return await self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     async def extract(
@@ -163,7 +163,7 @@ class AsyncJobQueue(AsyncProducer):
         return await self.submit(once_more(kind, request, changes))
 
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
-        """Messages that could not become jobs and were set aside, the newest first."""
+        """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
         with translated(self.url):
             return letters(await self._redis.xrevrange(self._keys.dead(), count=limit))
 

@@ -7,12 +7,9 @@ from llamaq.options import Options
 from llamaq.requests import JsonObject, Lane, Message, WhenBusy
 
 
-class CommonFields(TypedDict, total=False):
-    """What every verb takes. See `llamaq.requests.Request` for meanings, units and defaults."""
+class ChoreFields(TypedDict, total=False):
+    """What every verb takes, and `pull` and `unload` alone. See `llamaq.requests.Request` for meanings and units."""
 
-    options: Options | dict[str, Any]
-    keep_alive: str | float
-    think: bool | Literal["low", "medium", "high"]
     stream: bool
     priority: Lane
     tenant: str
@@ -20,10 +17,18 @@ class CommonFields(TypedDict, total=False):
     metadata: dict[str, str]
     notify: Notify | dict[str, Any]
     start_within: float
-    first_token_within: float
     stall_after: float
     deadline: float
     wait_for_model: bool
+
+
+class CommonFields(ChoreFields, total=False):
+    """What every verb that asks a model takes, besides."""
+
+    options: Options | dict[str, Any]
+    keep_alive: str | float
+    think: bool | Literal["low", "medium", "high"]
+    first_token_within: float
 
 
 class GenerateFields(CommonFields, total=False):
@@ -73,21 +78,6 @@ class MultimodalFields(CommonFields, total=False):
     messages: list[Message | dict[str, Any]]
     max_edge: int
     format: Literal["json"] | JsonObject
-
-
-class ChoreFields(TypedDict, total=False):
-    """What `pull` and `unload` take beside the model and the host."""
-
-    stream: bool
-    priority: Lane
-    tenant: str
-    idempotency_key: str
-    metadata: dict[str, str]
-    notify: Notify | dict[str, Any]
-    start_within: float
-    stall_after: float
-    deadline: float
-    wait_for_model: bool
 
 
 class ExtractFields(CommonFields, total=False):

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import PIL.Image
 import PIL.ImageOps
 
-from llamaq import containers, exif, intruders, pictures, sources
+from llamaq import containers, exif, image_pixels, image_sources, polyglots
 from llamaq.containers import FORMATS, Anatomy
 from llamaq.errors import InvalidRequest
+from llamaq.image_sources import ImageSource
 from llamaq.limits import Limits
-from llamaq.sources import ImageSource
 
 __all__ = ["FORMATS", "REFERENCE", "Image", "ImageSource", "load"]
 
@@ -63,7 +63,7 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
         if isinstance(source, PIL.Image.Image):
             data = _of_picture(source, limits, field, max_edge)
         else:
-            data = _of_file(sources.read(source, limits, field), limits, field, max_edge)
+            data = _of_file(image_sources.read(source, limits, field), limits, field, max_edge)
     return Image(hashlib.sha256(data).hexdigest(), data)
 
 
@@ -78,26 +78,26 @@ def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> b
         _check_size(image, limits, field)
         anatomy.verify()
         image.load()
-        upright = turn == exif.UPRIGHT and pictures.fits(image, max_edge) and pictures.plain(image)
+        upright = turn == exif.UPRIGHT and image_pixels.fits(image, max_edge) and image_pixels.plain(image)
         if anatomy.bare is not None and upright:
             return anatomy.bare
-        picture = pictures.scaled(pictures.turned(image, turn), max_edge)
-        return pictures.encoded(picture, lossy=anatomy.lossy)
+        picture = image_pixels.scaled(image_pixels.turned(image, turn), max_edge)
+        return image_pixels.encoded(picture, lossy=anatomy.lossy)
 
 
 def _of_picture(image: PIL.Image.Image, limits: Limits, field: str, max_edge: int | None) -> bytes:
     _check_size(image, limits, field)
     lossy = image.format in _LOSSY
-    return pictures.encoded(pictures.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
+    return image_pixels.encoded(image_pixels.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
 
 
 def _check_alone(data: bytes, anatomy: Anatomy, field: str) -> None:
-    found = intruders.behind(data[anatomy.end :])
+    found = polyglots.behind(data[anatomy.end :])
     if found:
         raise InvalidRequest.of(
             field, f"more than an image: behind its end there are {found}; save it anew as an image"
         )
-    hidden = intruders.within(anatomy.extras)
+    hidden = polyglots.within(anatomy.extras)
     if hidden:
         raise InvalidRequest.of(field, f"more than an image: {hidden} hides in its metadata; save it anew as an image")
 

@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from llamaq.events import Completed, Delta, Event, Progress, Started
-from llamaq.growing import grower
-from llamaq.partial import NOTHING, GrowingJson
+from llamaq.growing_json import NOTHING, GrowingJson
+from llamaq.growing_object import grower
 from llamaq.results import ExtractionResult
 from llamaq.schema import adapter_of
 

@@ -69,7 +69,7 @@ class JobQueue(Producer):
         images: Sequence[ImageSource],
         **fields: Unpack[MultimodalFields],
     ) -> Job[Any]:
-        """Answer a prompt (or `messages`) about images: paths, bytes or base64 strings."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.ImageSource`."""
         return self._submit(self._verbs.ask("multimodal", {"model": model, "prompt": prompt, **fields}, images))
 
     def extract(
@@ -171,7 +171,7 @@ class JobQueue(Producer):
         return self.submit(once_more(kind, request, changes))
 
     def dead(self, limit: int = 50) -> list[DeadLetter]:
-        """Messages that could not become jobs and were set aside, the newest first."""
+        """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
         with translated(self.url):
             return letters(self._redis.xrevrange(self._keys.dead(), count=limit))
 

@@ -37,7 +37,7 @@ class Verbs:
         wait = bool(fields.pop("wait_for_model", False))
         if images is not None:
             if isinstance(images, str | bytes) or not isinstance(images, Sequence):
-                raise InvalidRequest.of("images", "give a list of paths, bytes or base64 strings")
+                raise InvalidRequest.of("images", "give a list, also for a single image")
             fields["images"] = [_TO_BE_LOADED for _ in images]
         return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
 

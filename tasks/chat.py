@@ -3,14 +3,12 @@
 from typing import Any
 
 from llamaq.requests import ChatRequest
-from llamaq.turns import SENT, as_json, new_messages
+from llamaq.turns import SENT, new_messages
 from tasks import asking, turn
 from tasks.composing import completed
 from tasks.job import ClaimedJob
 from tasks.outcome import Outcome
 from tasks.services import Services
-
-__all__ = ["as_json", "chat"]
 
 
 def chat(job: ClaimedJob, services: Services) -> Outcome:

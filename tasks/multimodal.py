@@ -1,8 +1,8 @@
 """multimodal: a prompt, or a chat, about images."""
 
 from llamaq.requests import MultimodalRequest
+from llamaq.turns import as_json
 from tasks import asking
-from tasks.chat import as_json
 from tasks.composing import completed
 from tasks.generate import text_of
 from tasks.job import ClaimedJob

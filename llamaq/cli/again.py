@@ -85,7 +85,7 @@ def dead(
     *,
     as_json: bool,
 ) -> None:
-    """List the messages that could not become jobs and were set aside, the newest first; or put one back."""
+    """List what was set aside, the newest first: messages that could not become jobs, webhooks that nobody took."""
     if put_back is not None:
         session.screen.line(session.queue.put_back(_letter(session, put_back), **changes).id)
     for letter in discard:

@@ -37,11 +37,6 @@ class Screen:
         self._mid_line = False
         self._mid_aside = False
 
-    @property
-    def mid_line(self) -> bool:
-        """Whether the answer's last character was no line end."""
-        return self._mid_line
-
     def stdout_console(self) -> Console:
         """Stdout, for rich; only where it is a terminal."""
         return _console(self._out)

@@ -20,7 +20,6 @@ from worker.embedded.ground import NoGround
 
 # The same words at each run, and few of them: a demo is to be over soon.
 SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 70}
-TEXT_CAPABILITIES = {"completion", "tools", "thinking"}
 
 
 class Book(BaseModel):
@@ -160,7 +159,3 @@ def _timings(rows: list[tuple[str, Timings, int | None]]) -> Table:
         ]
         drawn.add_row(name, *figures, str(tokens or ""))
     return drawn
-
-
-def _figure(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.3f}"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from llamaq.growing import grower
-from llamaq.partial import NOTHING, GrowingJson
+from llamaq.growing_json import NOTHING, GrowingJson
+from llamaq.growing_object import grower
 
 unhurried = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -15,7 +15,7 @@ from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_json
 
-from llamaq.partial import Unfinished
+from llamaq.growing_json import Unfinished
 
 Grow = Callable[[Any, bool], Any]
 """Makes an object of a value, or raises ValueError. True as the second argument wants it to fit exactly so far: which

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llamaq.partial import NOTHING, GrowingJson, Unfinished
+from llamaq.growing_json import NOTHING, GrowingJson, Unfinished
 
 unhurried = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
