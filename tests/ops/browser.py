@@ -78,12 +78,16 @@ class Browser:
 
     def close(self) -> None:
         """End it."""
-        self._socket.close()
+        # Inside the loop: tornado asks for the current one when it writes its last word.
+        self._loop.run_until_complete(self._hang_up())
         self._process.terminate()
         self._process.wait(30)
-        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
         self._log.close()
+
+    async def _hang_up(self) -> None:
+        self._socket.close()
+        await asyncio.sleep(0)
 
     def _connect(self, address: Path) -> WebSocketClientConnection:
         until(lambda: address.exists() and len(address.read_text().split()) == 2)

@@ -4,6 +4,7 @@ import itertools
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -19,6 +20,14 @@ def text(layer: str) -> str:
 
 def pins(layer: str) -> list[tuple[str, str]]:
     return re.findall(r"^([\w.-]+)==([\w.+!]+)", text(layer), re.MULTILINE)
+
+
+def flat(groups: dict[str, list[Any]], name: str) -> list[str]:
+    """A group's requirements, and those of the groups that it includes."""
+    found: list[str] = []
+    for entry in groups[name]:
+        found += [entry] if isinstance(entry, str) else flat(groups, entry["include-group"])
+    return found
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -45,9 +54,8 @@ def test_no_two_files_disagree() -> None:
 def test_the_lock_satisfies_pyproject(layer: str) -> None:
     """A dependency that was added or raised in pyproject.toml is in the lock: `run.py lock` was run."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = project["dependency-groups"][LAYERS[layer]] + (
-        project["project"]["dependencies"] if layer == "service" else []
-    )
+    wanted = flat(project["dependency-groups"], LAYERS[layer])
+    wanted += project["project"]["dependencies"] if layer == "service" else []
     below = list(LAYERS)[: list(LAYERS).index(layer) + 1]
     locked = {canonicalize_name(name): version for each in below for name, version in pins(each)}
     for requirement in map(Requirement, wanted):
