@@ -101,7 +101,7 @@ class AsyncReader:
         silent_since: float | None = None
         with translated(self._url):
             while not following.ended:
-                cursor = following.cursor
+                answers = following.answers
                 try:
                     async with self._client.pubsub() as pubsub:
                         await pubsub.subscribe(self._keys.events(job_id))
@@ -111,7 +111,7 @@ class AsyncReader:
                                 yield event
                 except (redis.ConnectionError, redis.TimeoutError):
                     now = self._clock.monotonic()
-                    silent_since = now if silent_since is None or following.cursor != cursor else silent_since
+                    silent_since = now if silent_since is None or following.answers > answers else silent_since
                     if now - silent_since > OUTAGE_SECONDS:
                         raise
                     await asyncio.sleep(PAUSE_SECONDS)

@@ -73,7 +73,13 @@ Want = Read | ReadLast | Exists | Listen | Look
 
 
 class Following:
-    """A place in one job's log, kept over lost connections. With `fresh`, it looks at a queued job's place too."""
+    """A place in one job's log, kept over lost connections. With `fresh`, it looks at a queued job's place too.
+
+    Attributes:
+        cursor: the last event's.
+        ended: whether that was the terminal one.
+        answers: how often Redis has answered: an outage is over when it grows, though a queued job's log does not.
+    """
 
     def __init__(self, job_id: str, after: str | None = None, *, fresh: bool = True) -> None:
         if after is not None and not (isinstance(after, str) and _CURSOR.fullmatch(after)):
@@ -85,6 +91,7 @@ class Following:
         self._told: tuple[int, float | None] | None = None
         self.cursor = after or "0-0"
         self.ended = False
+        self.answers = 0
 
     def events(self) -> Generator[Want | Event, Any, None]:
         """Every event behind the cursor, up to the terminal one.
@@ -107,6 +114,7 @@ class Following:
     def end(self) -> Generator[Want | Event, Any, None]:
         """The terminal event alone, without reading the log: it is its last entry."""
         entries: list[Entry] = yield ReadLast()
+        self.answers += 1
         if not entries:
             yield from self._require()
         while not self.ended:
@@ -120,6 +128,7 @@ class Following:
 
     def _replay(self) -> Generator[Want | Event, Any, None]:
         entries: list[Entry] = yield Read(self.cursor)
+        self.answers += 1
         if not entries:
             yield from self._require()
             yield from self._notice_the_end()

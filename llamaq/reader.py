@@ -57,7 +57,7 @@ class Reader:
         silent_since: float | None = None
         with translated(self._url):
             while not following.ended:
-                cursor = following.cursor
+                answers = following.answers
                 try:
                     with self._client.pubsub() as pubsub:
                         pubsub.subscribe(self._keys.events(job_id))
@@ -67,7 +67,7 @@ class Reader:
                     now = self._clock.monotonic()
                     if limit is not None and now >= limit:
                         raise TimeoutError("the job has not ended yet, and Redis does not answer") from None
-                    silent_since = now if silent_since is None or following.cursor != cursor else silent_since
+                    silent_since = now if silent_since is None or following.answers > answers else silent_since
                     if now - silent_since > OUTAGE_SECONDS:
                         raise
                     self._clock.sleep(PAUSE_SECONDS)

@@ -18,7 +18,7 @@ PIXEL = base64.b64decode(
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 FAULTS: tuple[Fault, ...] = ("cut", "reset", "error", "end", "utf8")
 KINDS = ("generate", "chat", "conversation", "multimodal", "extraction", "embedding")
-PAUSE_SECONDS = 1.5
+PAUSE_SECONDS = 2.0
 """Between the jobs of one producer, on average: with four, about what the slots can take."""
 CANCELLED, FOLLOWED, BROKEN = 0.1, 0.3, 0.1
 """Shares of the jobs."""
