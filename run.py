@@ -48,9 +48,9 @@ SERVICE, DEMO, EVERYTHING = ("service",), ("service", "demo"), ("service", "demo
 # Of pytest's repeated options the last one counts: the user's `-n 0` wins.
 PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup"]
 # -P, so that a redis.py in the user's directory is not taken for the library.
-CLI = ["-P", "-c", "import sys; from llamaq.cli import main; sys.argv[0] = 'llamaq'; sys.exit(main())"]
+CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
-    "demo": (DEMO, ["-m", "worker.embedded.demo"], "try it: brings a Redis and a language model where there are none"),
+    "demo": (DEMO, ["-m", "worker.embedded"], "try it: brings a Redis and a language model where there are none"),
     "test": (EVERYTHING, PYTEST, "the tests; arguments go to pytest: run.py test tests/unit -k cancel"),
     "lint": (EVERYTHING, [], "ruff, mypy and import-linter"),
     "worker": (SERVICE, ["-m", "worker"], "a worker in front of an Ollama; `worker check` names what is missing"),

@@ -15,6 +15,7 @@ from llamaq.dead import DeadLetter, letters, once_more
 from llamaq.errors import JobNotFound
 from llamaq.fields import ChatFields, ChoreFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
 from llamaq.images import ImageSource
+from llamaq.limits import listed_limit
 from llamaq.many import BatchResult, Window
 from llamaq.producer import read_kept
 from llamaq.requests import AnyRequest, Kind
@@ -144,7 +145,7 @@ class AsyncJobQueue(AsyncProducer):
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first; without those whose record something else has damaged."""
         with translated(self.url):
-            ids = await self._redis.zrevrange(self._keys.jobs(), 0, max(limit, 1) - 1)
+            ids = await self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
             answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
         return read_kept(ids, answers)
 
@@ -165,7 +166,7 @@ class AsyncJobQueue(AsyncProducer):
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
         with translated(self.url):
-            return letters(await self._redis.xrevrange(self._keys.dead(), count=limit))
+            return letters(await self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """One of them; None when it is not there."""

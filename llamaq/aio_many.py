@@ -21,7 +21,8 @@ async def run(producer: "AsyncProducer", window: Window) -> AsyncGenerator[Batch
     running: dict[asyncio.Task[BatchResult], Item] = {}
     try:
         while True:
-            running |= {asyncio.create_task(_end(producer, item)): item for item in window.start()}
+            for item in window.start():  # one by one: where the source raises, those before it are known and ended
+                running[asyncio.create_task(_end(producer, item))] = item
             if not running:
                 return
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from llamaq import scripts
 from llamaq.connection import Call
 from llamaq.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
-from llamaq.limits import check_text, without_controls
+from llamaq.limits import check_text, listed_limit, without_controls
 from llamaq.options import Options
 from llamaq.problems import problems
 from llamaq.requests import ChatRequest, Message
@@ -127,7 +127,7 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
 def listing(settings: Settings, tenant: str, limit: int) -> Call:
     """The call of `conversation_list.lua`."""
     checked(Whose, {"name": "any", "tenant": tenant})
-    return Call(scripts.load("conversation_list"), [settings.keys.prefix, tenant, max(limit, 1)])
+    return Call(scripts.load("conversation_list"), [settings.keys.prefix, tenant, listed_limit(limit)])
 
 
 def listed(tenant: str, rows: Sequence[Sequence[Any]], now: float) -> list[ConversationInfo]:

@@ -45,9 +45,8 @@ class GrowingJson:
         text = self._text if self._in_string else _NUMBER_AT_END.sub("", self._text)
         value = _read(text, "trailing-strings")
         # Within a key nothing grows: with and without the unfinished string the value is the same.
-        if mark and self._in_string and value != _read(text, allow_partial=True):
-            return _marked(value)
-        return value
+        without = _read(text, allow_partial=True) if mark and self._in_string else value
+        return value if value == without else _marked(value, without)
 
 
 def _read(text: str, allow_partial: Any) -> Any:
@@ -57,13 +56,20 @@ def _read(text: str, allow_partial: Any) -> Any:
         return NOTHING
 
 
-def _marked(value: Any) -> Any:
-    """The value with its last text marked, which is the one that was cut."""
+def _marked(value: Any, without: Any) -> Any:
+    """The value with the text marked that was cut: it is not in `without`, or not the same there.
+
+    Mostly it is the last one; but a key that is given twice keeps its first place.
+    """
     match value:
         case str():
             return Unfinished(value)
-        case list():
-            return [*value[:-1], _marked(value[-1])]
+        case [*others, last]:
+            there = without[-1] if isinstance(without, list) and len(without) == len(value) else NOTHING
+            return [*others, _marked(last, there)]
+        case dict():
+            there = without if isinstance(without, dict) else {}
+            grown = [name for name in value if name not in there or there[name] != value[name]]
+            return value | {name: _marked(value[name], there.get(name, NOTHING)) for name in grown[-1:]}
         case _:
-            name = next(reversed(value))
-            return value | {name: _marked(value[name])}
+            return value

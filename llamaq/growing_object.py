@@ -58,9 +58,10 @@ def _of_composite(target: Any, known: dict[type, Grow]) -> Grow:
     if origin in (Union, types.UnionType):
         return _of_union([_grower(member, known) for member in inside if member is not types.NoneType], _leaf(target))
     if origin in (list, Sequence):
-        return _of_list(_grower(inside[0], known))
+        return _of_list(_grower(inside[0] if inside else Any, known))
     if origin is dict:
-        return _of_dict(_grower(inside[1], known))
+        key, member = inside or (str, Any)  # a bare `typing.Dict` has neither
+        return _of_dict(_key(key), _grower(member, known))
     return _leaf(target)
 
 
@@ -108,11 +109,16 @@ def _of_list(item: Grow) -> Grow:
     return grow
 
 
-def _of_dict(member: Grow) -> Grow:
-    def grow(value: Any, exact: bool) -> dict[str, Any]:
-        return _members(value, {name: (name, member) for name in _a(dict, value)}, exact)
+def _of_dict(key: Callable[[str], Any], member: Grow) -> Grow:
+    def grow(value: Any, exact: bool) -> dict[Any, Any]:
+        members = _members(value, {name: (name, member) for name in _a(dict, value)}, exact)
+        return {key(name): each for name, each in members.items()}
 
     return grow
+
+
+def _key(target: Any) -> Callable[[str], Any]:
+    return str if target in (str, Any) else TypeAdapter(target).validate_strings
 
 
 # --- types with fields
@@ -136,12 +142,12 @@ def _of_model(target: type[BaseModel], known: dict[type, Grow]) -> Grow:
 def _built(target: type[BaseModel], members: dict[str, Any]) -> BaseModel:
     # Not by `model_construct`: it would call `model_post_init`, which may rely on all fields.
     made = target.__new__(target)
-    missing = {name: _known(info.get_default(call_default_factory=True)) for name, info in target.model_fields.items()}
-    private = {name: attribute.get_default() for name, attribute in target.__private_attributes__.items()}
+    missing = {name: _default_of(info) for name, info in target.model_fields.items()}
+    private = {name: _known(attribute.get_default) for name, attribute in target.__private_attributes__.items()}
     object.__setattr__(made, "__dict__", missing | members)
     object.__setattr__(made, "__pydantic_fields_set__", set(members))
     object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", {name: _known(value) for name, value in private.items()} or None)
+    object.__setattr__(made, "__pydantic_private__", private or None)
     return made
 
 
@@ -169,14 +175,22 @@ def _of_dataclass(target: type[Any], known: dict[type, Grow]) -> Grow:
 
 def _default(field: "dataclasses.Field[Any]") -> Any:
     if isinstance(field.default, FieldInfo):  # pydantic's own `Field(...)`
-        return _known(field.default.get_default(call_default_factory=True))
+        return _default_of(field.default)
     if field.default is not dataclasses.MISSING:
         return field.default
-    return None if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return None if field.default_factory is dataclasses.MISSING else _known(field.default_factory)
 
 
-def _known(value: Any) -> Any:
+def _default_of(info: FieldInfo) -> Any:
+    return _known(lambda: info.get_default(call_default_factory=True))
+
+
+def _known(default: Callable[[], Any]) -> Any:
     """None for what has not come and has no default: an attribute that is not there would surprise more."""
+    try:
+        value = default()
+    except Exception:  # noqa: BLE001 - the application's own code: it may want fields that have not come yet
+        return None
     return None if value is PydanticUndefined else value
 
 

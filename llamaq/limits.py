@@ -30,6 +30,21 @@ class Limits:
     control_characters: ControlCharacters = "refuse"
 
 
+MOST_LISTED = 1_000_000
+"""Entries of one answer, of any list."""
+
+
+def listed_limit(limit: object) -> int:
+    """How many entries a caller wants.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to a million.
+    """
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
+        raise InvalidRequest.of("limit", f"give a whole number from 1 to {MOST_LISTED}")
+    return limit
+
+
 def check_text(request: AnyRequest, limits: Limits) -> None:
     """Refuse a request whose texts are too long: prompts, messages, tools, schema and metadata together.
 

@@ -121,11 +121,12 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
         run: a name for the whole; then each gets an idempotency key of it and its own name, unless it brings one.
 
     Raises:
-        InvalidRequest: one is none of these.
+        InvalidRequest: one is none of these, or with `run` has the name of one before it.
     """
+    keys = _Keys(run)
     for number, given in enumerate(requests, 1):
         item = _item(given, number)
-        yield _with(item, {"priority": "batch"} | _key(run, item.custom_id))
+        yield _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
 
 
 def extractions(
@@ -134,11 +135,12 @@ def extractions(
     """Items out of what `extract_many` takes: texts, or the fields that differ (`prompt`, `images`, `custom_id`...)."""
     if "idempotency_key" in fields:
         raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
+    keys = _Keys(run)
     for number, given in enumerate(items, 1):
         own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
         custom_id = str(own.pop("custom_id", number))
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
-        yield _with(Item(custom_id, request), _key(run, custom_id))
+        yield _with(Item(custom_id, request), keys.of(custom_id, number))
 
 
 def _item(given: Any, number: int) -> Item:
@@ -157,8 +159,23 @@ def _mapping(given: Any, number: int) -> Mapping[str, Any]:
     return given
 
 
-def _key(run: str | None, custom_id: str) -> dict[str, str]:
-    return {} if run is None else {"idempotency_key": f"{run}:{custom_id}"}
+class _Keys:
+    """The idempotency keys of a run; none without one."""
+
+    def __init__(self, run: str | None) -> None:
+        self._run = run
+        self._given: set[str] = set()
+
+    def of(self, custom_id: str, number: int) -> dict[str, str]:
+        """The field for an item. Raises InvalidRequest where another one has its name."""
+        if self._run is None:
+            return {}
+        if custom_id in self._given:  # its key would be the other's, and so would the answer
+            raise InvalidRequest.of(
+                f"items.{number}.custom_id", f"{custom_id[:80]!r} names an item before it in the run"
+            )
+        self._given.add(custom_id)
+        return {"idempotency_key": f"{self._run}:{custom_id}"}
 
 
 def _with(item: Item, defaults: dict[str, str]) -> Item:

@@ -1,11 +1,30 @@
 """What the fleet offers: names of models, and their state on each host."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+_NO_NAME = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+
+
+def checked(name: str) -> str:
+    """The name as Ollama takes it, of a model that may be asked for.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    name = name.strip()
+    if not name:
+        raise ValueError("a model needs a name")
+    if name.startswith(":"):  # such names are those of the rooms in which chores wait
+        raise ValueError("no model's name begins with a colon")
+    if _NO_NAME.search(name):
+        raise ValueError("no model's name has white space or control characters in it")
+    return normalise(name)
 
 
 def normalise(name: str) -> str:

@@ -13,6 +13,7 @@ from llamaq.errors import JobNotFound
 from llamaq.fields import ChatFields, ChoreFields, CommonFields, ExtractFields, GenerateFields, MultimodalFields
 from llamaq.images import ImageSource
 from llamaq.job import Job
+from llamaq.limits import listed_limit
 from llamaq.many import BatchResult, Window
 from llamaq.producer import Producer, read_kept
 from llamaq.requests import AnyRequest
@@ -152,7 +153,7 @@ class JobQueue(Producer):
     def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first; without those whose record something else has damaged."""
         with translated(self.url):
-            ids = self._redis.zrevrange(self._keys.jobs(), 0, max(limit, 1) - 1)
+            ids = self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
             answers = run_many(self._redis, [self._status_call(job_id) for job_id in ids])
         return read_kept(ids, answers)
 
@@ -173,7 +174,7 @@ class JobQueue(Producer):
     def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
         with translated(self.url):
-            return letters(self._redis.xrevrange(self._keys.dead(), count=limit))
+            return letters(self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """One of them; None when it is not there."""

@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 
 from llamaq import keep_alive
 from llamaq.errors import InvalidRequest
-from llamaq.models import normalise
+from llamaq.models import checked
 from llamaq.notify import Notify
 from llamaq.options import Options
 from llamaq.problems import problems
@@ -121,9 +121,7 @@ class Request(Strict):
     @field_validator("model")
     @classmethod
     def _as_ollama_does(cls, model: str) -> str:
-        if not model.strip():
-            raise ValueError("a model needs a name")
-        return normalise(model)
+        return checked(model)
 
 
 class GenerateRequest(Request):

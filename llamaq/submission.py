@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from llamaq import images, needs, scripts, tracing
+from llamaq import images, needs, scripts, tenants, tracing
 from llamaq.chores import nobody_for, room_of, target_of
 from llamaq.connection import Call
 from llamaq.errors import ConversationBusy, InvalidRequest, QueueFull
@@ -46,6 +46,10 @@ class Settings:
     conversation_ttl: int = 2_592_000
     max_queued_per_tenant: int = 0
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise InvalidRequest for a weight that is none."""
+        tenants.check(self.tenant_weights)
 
 
 @dataclass(frozen=True, slots=True)

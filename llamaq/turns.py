@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, field_validator
 from pydantic_core import from_json
 
-from llamaq.models import normalise
+from llamaq.models import checked
 from llamaq.options import Options
 from llamaq.requests import ChatRequest, JsonObject, Message, Name, Strict, Tenant
 from llamaq.results import Frozen, Usage
@@ -65,7 +65,7 @@ class ConversationSettings(Strict):
     @field_validator("model")
     @classmethod
     def _as_ollama_does(cls, model: str | None) -> str | None:
-        return None if model is None else normalise(model)
+        return None if model is None else checked(model)
 
 
 class ConversationInfo(Frozen):

@@ -46,14 +46,23 @@ class Deliveries:
         self._keys = keys
 
     def take(self) -> Delivery | None:
-        """One that is due, which nobody else gets for a while; None when none is."""
-        answer = self._run("webhook_take", TAKEN_SECONDS)
+        """One that is due, which nobody else gets for a while; None when none is.
+
+        Raises:
+            ValueError, KeyError, TypeError: it cannot be read; it was set aside.
+        """
+        answer = self._run("webhook_take", TAKEN_SECONDS, MOST_DEAD)
         if not answer:
             return None
         job_id, number, *rest = answer
         fields = dict(zip(rest[::2], rest[1::2], strict=True))
         name = hashlib.sha256(self._keys.record(job_id).encode()).hexdigest()[:32]
-        return Delivery(job_id, number, fields["url"], f"msg_{name}", _body(job_id, fields))
+        try:
+            return Delivery(job_id, number, fields["url"], f"msg_{name}", _body(job_id, fields))
+        except (ValueError, KeyError, TypeError) as error:
+            unreadable = Delivery(job_id, number, "", "", "")
+            self._settle(unreadable, "dead", reason=f"webhook: it cannot be read ({type(error).__name__})")
+            raise
 
     def done(self, delivery: Delivery) -> None:
         """It was received."""

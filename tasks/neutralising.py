@@ -7,7 +7,7 @@ protection; and it would end up unseen in what the model quotes.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +27,8 @@ _KNOWN = (
     r"<(?:image|__media__|__image__)>|\[img(?:-\d{1,6})?\]",
 )
 KNOWN = re.compile("|".join(_KNOWN))
-_ACTION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_ACTION = re.compile(r"\{[{%#]")
+_ACTION_ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 # What in a template's own text is a token by its looks: in brackets, but not the placeholder of an example
 # (`"name": <name>`), or the word for a speaker with a colon.
 _BRACKETED = re.compile(r"<<[^<>\s]{1,64}>>|(?<![:,] )<[^<>\s]{1,64}>(?![,}])|\[/?[A-Z][A-Z0-9_]{0,62}\]")
@@ -47,13 +48,29 @@ def tokens_of(template: str) -> re.Pattern[str]:
         template: as `/api/show` gives it, in Go's or Jinja's language; empty where it is not known.
     """
     own: set[str] = set()
-    for text in _ACTION.split(template):
+    for text in _texts(template):
         own.update(_BRACKETED.findall(text))
         own.update(_SPEAKER.findall(text))
     if not own:
         return KNOWN
     longest_first = sorted(own, key=lambda token: (-len(token), token))
     return re.compile("|".join([*map(_literally, longest_first), KNOWN.pattern]))
+
+
+def _texts(template: str) -> Iterator[str]:
+    """What stands between the actions. Each end that is missing is looked for once: the template is a stranger's."""
+    begin = at = 0
+    missing: set[str] = set()
+    while action := _ACTION.search(template, at):
+        end = _ACTION_ENDS[action[0]]
+        found = -1 if end in missing else template.find(end, action.end())
+        if found < 0:
+            missing.add(end)
+            at = action.start() + 1
+        else:
+            yield template[begin : action.start()]
+            begin = at = found + len(end)
+    yield template[begin:]
 
 
 def _literally(token: str) -> str:

@@ -3,12 +3,9 @@
 import os
 import socket
 import sys
+from typing import Any
 
-import click
-from celery.bin.celery import celery as command
-from pydantic import ValidationError
-
-from llamaq.clock import SYSTEM
+from worker.early import INTERRUPTED, interruptible
 
 USAGE = """\
 usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
@@ -17,6 +14,7 @@ usage: python -m worker [celery worker options]   run one worker, bound to one O
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see the README.
 """
+COMMANDS = ("check", "alive")
 
 
 def main(arguments: list[str]) -> int:
@@ -24,19 +22,42 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
         return 0
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
+        return 2
+    with interruptible():
+        # Imported late: it takes long enough for a Ctrl-C.
+        from pydantic import ValidationError  # noqa: PLC0415 - as above
     try:
-        # Imported late: the application reads the settings as it is imported, and they may be wrong.
-        from worker import liveness, preflight, telemetry  # noqa: PLC0415 - as above
-        from worker.app import app  # noqa: PLC0415 - as above
+        # As above; and the application reads the settings as it is imported, and they may be wrong.
+        with interruptible():
+            from worker.app import app  # noqa: PLC0415 - as above
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(f"{part}: " for part in problem["loc"])
             sys.stderr.write(f"{name}{problem['msg']}\n")
         return 2
-    if arguments[:1] == ["check"]:
-        return preflight.main(app.conf.llamaq)
-    if arguments[:1] == ["alive"]:
+    return _look(arguments[0], app) if arguments[:1] in (["check"], ["alive"]) else _work(arguments, app)
+
+
+def _look(command: str, app: Any) -> int:
+    with interruptible():
+        from llamaq.clock import SYSTEM  # noqa: PLC0415 - as above
+        from worker import liveness, preflight  # noqa: PLC0415 - as above
+    if command == "alive":
         return 0 if liveness.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
+    try:
+        return preflight.main(app.conf.llamaq)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _work(arguments: list[str], app: Any) -> int:
+    with interruptible():
+        import click  # noqa: PLC0415 - as above
+        from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
+
+        from worker import telemetry  # noqa: PLC0415 - as above
     command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
     # Now, for what Celery says before it sets up its logging; its banner would be the one thing that is not JSON.

@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable
 
-import structlog
 from redis.exceptions import RedisError
 
 from llamaq.connection import Client
+from worker.complaint import Complaint
 
 _PAUSE_SECONDS = 0.5
-_log = structlog.get_logger(__name__)
 
 
 class Control:
@@ -19,6 +18,7 @@ class Control:
         self._client = client
         self._channel = channel
         self._cancel = cancel
+        self._complaint = Complaint("the cancel channel is lost; connecting again")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-control", daemon=True)
 
@@ -37,12 +37,13 @@ class Control:
             try:
                 self._listen()
             except (RedisError, OSError) as error:
-                _log.warning("the cancel channel is lost; connecting again", error=str(error))
+                self._complaint.make(error)
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _listen(self) -> None:
         with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(self._channel)
+            self._complaint.settle()
             while not self._stopping.is_set():
                 message = pubsub.get_message(timeout=0.5)
                 if message is not None:

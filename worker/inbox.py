@@ -21,6 +21,7 @@ from llamaq.queue import JobQueue
 from llamaq.submission import checked_id
 from tasks.outcome import Error
 from tasks.store import JobStore
+from worker.complaint import Complaint
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
@@ -41,6 +42,7 @@ class Inbox:
         self._queue = queue
         self._store = store
         self._worker = worker
+        self._complaint = Complaint("the inbox waits: Redis does not answer")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-inbox", daemon=True)
 
@@ -60,9 +62,13 @@ class Inbox:
         while not self._stopping.is_set():
             try:
                 self._round()
+                self._complaint.settle()
             except (RedisError, OSError, BrokerUnavailable, QueueFull) as error:
                 # The entry stays in the group's pending list, and is read again.
-                _log.warning("the inbox waits", reason=type(error).__name__)
+                if isinstance(error, QueueFull):
+                    _log.warning("the inbox waits", reason=type(error).__name__)
+                else:
+                    self._complaint.make(error)
                 self._stopping.wait(_PAUSE_SECONDS)
 
     def _round(self) -> None:

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from llamaq import scripts
 from llamaq.connection import Client
 from llamaq.scripts import Script
+from worker.complaint import Complaint
 
 ROUND_SECONDS = 1.0
 JOIN_SECONDS = 5.0
@@ -34,6 +35,7 @@ class Library:
         self._client = client
         self._shelf = shelf
         self._own = sdk_scripts()
+        self._complaint = Complaint("the producers' scripts could not be looked after")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-library", daemon=True)
 
@@ -72,7 +74,9 @@ class Library:
                 if loaded := self.keep():
                     _log.info("scripts loaded for the producers", scripts=loaded)
             except (RedisError, OSError) as error:
-                _log.warning("the producers' scripts could not be looked after", error=str(error))
+                self._complaint.make(error)
+            else:
+                self._complaint.settle()
             self._stopping.wait(ROUND_SECONDS)
 
 

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from api_client import OllamaClient, OllamaError
 from llamaq.clock import Clock
 from tasks.store import JobStore
+from worker.complaint import Complaint
 from worker.inventory import Inventory, Report
 from worker.settings import Settings
 
@@ -48,6 +49,7 @@ class Probe:
         self._store = store
         self._config = config
         self._clock = clock
+        self._complaint = Complaint("the host could not be reported: Redis does not answer", clock)
         self._report = Report('{"models":[]}', [], frozenset(), whole=True, templates={})
         self._error: OllamaError | None = None
         self._busy = False
@@ -149,8 +151,9 @@ class Probe:
                 else:
                     self._wanted = self._store.down(self._config.slots, self._config.max_models, self._error.message)
             except (RedisError, OSError) as trouble:
-                _log.warning("the host could not be reported: Redis does not answer", error=str(trouble))
+                self._complaint.make(trouble)
                 return False
+            self._complaint.settle()
         return True
 
     def _tell_report(self) -> None:

@@ -7,6 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from tasks.store import JobStore, Rescued
+from worker.complaint import Complaint
 
 ROUND_SECONDS = 1.0
 JOIN_SECONDS = 5.0
@@ -19,6 +20,7 @@ class Rescue:
     def __init__(self, store: JobStore, tell: Callable[[Rescued], None]) -> None:
         self._store = store
         self._tell = tell
+        self._complaint = Complaint("no rescue this time: Redis does not answer")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="llamaq-rescue", daemon=True)
 
@@ -39,8 +41,9 @@ class Rescue:
             try:
                 done = self._store.rescue()
             except (RedisError, OSError) as error:
-                _log.warning("no rescue this time: Redis does not answer", error=str(error))
+                self._complaint.make(error)
                 continue
+            self._complaint.settle()
             if done is not None and any(done):
                 self._tell(done)
                 _log.info("rescued", **done._asdict())

@@ -16,6 +16,7 @@ from api_client import webhook
 from llamaq.clock import Clock
 from tasks.deliveries import Deliveries, Delivery
 from worker import signing
+from worker.complaint import Complaint
 
 LOOK_SECONDS = 1.0
 AT_A_TIME = 4
@@ -31,6 +32,7 @@ class Webhooks:
         self._deliveries = deliveries
         self._secrets = secrets
         self._clock = clock
+        self._complaint = Complaint("no webhooks this time: Redis does not answer", clock)
         self._post = post
         self._stopping = threading.Event()
         self._free = threading.Semaphore(AT_A_TIME)
@@ -67,11 +69,14 @@ class Webhooks:
 
     def _next(self) -> Delivery | None:
         try:
-            return self._deliveries.take()
+            delivery = self._deliveries.take()
         except (RedisError, OSError) as error:
-            _log.warning("no webhooks this time: Redis does not answer", error=str(error))
+            self._complaint.make(error)
         except (ValueError, KeyError, TypeError) as error:  # something else has damaged it
             _log.warning("a webhook cannot be read", error=type(error).__name__)
+        else:
+            self._complaint.settle()
+            return delivery
         return None
 
     def _tell(self, delivery: Delivery) -> None:

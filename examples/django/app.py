@@ -1,5 +1,6 @@
 """Django views over the queue: one that asks and waits, one that streams as text, one that tells where a job stands.
 
+    pip install django             # and llamaq, out of this checkout: pip install ../..
     python app.py runserver        # LLAMAQ_REDIS_URL says where Redis is
 
 The settings stand here only so that the example is one file; take the views into your own application.

@@ -1,5 +1,6 @@
 """A FastAPI backend that streams jobs to browsers as server-sent events, which take up where they were cut.
 
+    pip install fastapi uvicorn            # and llamaq, out of this checkout: pip install ../..
     uvicorn --factory app:create_app       # LLAMAQ_REDIS_URL says where Redis is
 
 In the browser `new EventSource("/jobs/" + id + "/events")` is all that it takes: after a lost connection it sends

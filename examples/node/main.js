@@ -1,3 +1,4 @@
+// npm install                           once
 // node main.js submit MODEL PROMPT       prints the job's id
 // node main.js follow ID [CURSOR]        prints `<cursor> <type> <text>` for each event behind the cursor
 // node main.js cancel ID [REASON]

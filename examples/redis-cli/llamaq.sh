@@ -36,6 +36,11 @@ follow() {
   done
 }
 
+# A command that lacks its words gets the usage too.
+case ${1-}:$# in
+  submit:[12] | follow:1 | state:1 | cancel:1) set -- ;;
+esac
+
 case ${1-} in
   submit)
     id=${4:-$(new_id)}

@@ -58,15 +58,16 @@ for command in (
     app.add_command(command)
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: Sequence[str] | None = None, program: str = "llamaq") -> int:
     """Run the command line, and return its exit code.
 
     Args:
         args: the words behind `llamaq`; those of the process by default.
+        program: what is typed to start it here, for what is printed to be copied.
     """
     try:
         # A command that ends well returns None; ctx.exit() comes back as its code.
-        return int(app.main(args, prog_name="llamaq", standalone_mode=False) or 0)
+        return int(app.main(args, prog_name=program, standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code

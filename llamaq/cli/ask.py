@@ -7,7 +7,7 @@ import click
 
 from llamaq.cli import gallery, many, schema_source
 from llamaq.cli.follow import follow
-from llamaq.cli.pictures import DEFAULT_PROMPT, Subject, is_file, split
+from llamaq.cli.pictures import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
 from llamaq.cli.request import fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
@@ -56,7 +56,7 @@ Examples:
   llamaq describe llava:7b before.png after.png "What has changed?" --together
   llamaq describe llava:7b scan.jpg --prompt Transcribe""",
 )
-@click.argument("model")
+@click.argument("model", metavar="[MODEL]")
 @click.argument("words", nargs=-1, metavar="IMAGE... [PROMPT]")
 @click.option("--together", is_flag=True, help="All images in one request, to be compared; else each in its own.")
 @_MAX_EDGE
@@ -86,6 +86,8 @@ def describe(
     """
     if is_file(model):
         model, words = gallery.seeing_model(session), (model, *words)
+    elif is_image_name(model):
+        raise missing(model)
     subject = Subject(words, prompt) if prompt is not None else split(words)
     question, paths = text_of(subject.prompt or DEFAULT_PROMPT), subject.paths()
     if len(paths) > 1 and not together:

@@ -65,6 +65,7 @@ class _Run:
         self._retried = self._to_retry()
         self._keys: dict[str, str] = {}
         self._tally = Tally(self._keep(output.done.values()))
+        self._standing = self._tally.failed
 
     def go(self) -> None:
         """Do what is left, and say how it went."""
@@ -78,6 +79,10 @@ class _Run:
                 bar.close()
                 self._interrupted()
         self._tally.tell(self._session.screen)
+        if self._standing:
+            self._session.screen.note(
+                f"{self._standing} failed in an earlier run, and stand; --retry-failed tries them again"
+            )
         if self._tally.failed:
             raise Ended(FAILED)
 

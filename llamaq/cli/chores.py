@@ -1,14 +1,17 @@
 """The commands about a host's models themselves: pull and unload."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from llamaq.cli.exits import Ended, code_of, explain
+from llamaq.cli.exits import UNAVAILABLE, Ended, code_of, explain
 from llamaq.cli.follow import follow
+from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
-from llamaq.errors import JobError
+from llamaq.errors import JobError, UnknownModel
+from llamaq.job import Job
 
 _HOST = click.option("--host", metavar="HOST", help="On which host; see `llamaq models`.")
 _DETACH = click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait.")
@@ -54,7 +57,7 @@ Examples:
 def unload(session: Session, /, model: str, host: str | None, *, detach: bool, as_json: bool) -> None:
     """Take MODEL out of memory: on the host named, or on every one that has it. What is being answered ends first."""
     failed: JobError | None = None
-    for job in session.queue.unload(model, host=host):
+    for job in _unloading(session, model, host):
         if detach:
             session.screen.line(job.id)
             continue
@@ -65,6 +68,16 @@ def unload(session: Session, /, model: str, host: str | None, *, detach: bool, a
             _tell(session, error)
     if failed is not None:
         raise Ended(code_of(failed))
+
+
+def _unloading(session: Session, model: str, host: str | None) -> Sequence[Job[Any]]:
+    try:
+        return session.queue.unload(model, host=host)
+    except UnknownModel as unknown:  # to pull it, or to wait for it, is no way to be rid of it
+        near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
+        session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
+        session.screen.note(f"  `{program()} models` lists what there is")
+        raise Ended(UNAVAILABLE) from unknown
 
 
 def _tell(session: Session, error: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from llamaq.cli.program import program
 from llamaq.errors import (
     BrokerUnavailable,
     ConversationBusy,
@@ -74,10 +75,10 @@ def explain(error: LlamaqError) -> Iterator[str]:
             yield from (f"  {problem}" for problem in problems)
         case UnknownModel():
             yield f"Error: {error}"
-            yield "  `llamaq models` lists what there is; --wait-for-model queues the job until a host has it"
+            yield f"  `{program()} models` lists what there is; --wait-for-model queues the job until a host has it"
         case ConversationBusy(job_id=str(job_id)):
             yield f"Error: {error}"
-            yield f"  llamaq follow {job_id}   or   llamaq cancel {job_id}"
+            yield f"  {program()} follow {job_id}   or   {program()} cancel {job_id}"
         case BrokerUnavailable():
             yield f"Error: {error}"
             yield "  --redis-url names another for this command"

@@ -6,10 +6,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
+
+from llamaq.errors import InvalidRequest
+from llamaq.requests import ExtractionRequest, parse
+from llamaq.schema import check_schema
+
+_MOST_NAMED = 10
+"""Faults of the input that are named at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Input:
     def __init__(self, path: Path, read: ReadEntry) -> None:
         self._path = path
         self._read = read
+        self._checked: Any = None
 
     def check(self) -> int:
         """Read all of it before anything is queued.
@@ -43,24 +52,48 @@ class Input:
             The number of entries.
 
         Raises:
-            click.UsageError: it cannot be read, or a line of it cannot; with its number.
+            click.UsageError: it cannot be read, or lines of it cannot, or their requests are not valid; the first ten
+                of them by their numbers.
         """
         seen: dict[str, int] = {}
-        for number, entry in self._entries():
-            if entry.custom_id in seen:
-                raise self._wrong(number, f"custom_id {entry.custom_id!r} was on line {seen[entry.custom_id]} already")
-            seen[entry.custom_id] = number
+        wrong: list[str] = []
+        for number, line in self._lines():
+            wrong += islice(self._faults(number, line, seen), _MOST_NAMED - len(wrong))
+            if len(wrong) == _MOST_NAMED:
+                break
+        if wrong:
+            raise click.UsageError("\n".join(wrong))
         return len(seen)
 
     def __iter__(self) -> Iterator[Entry]:
-        return (entry for _, entry in self._entries())
+        return (self._entry(number, line) for number, line in self._lines())
 
-    def _entries(self) -> Iterator[tuple[int, Entry]]:
+    def _faults(self, number: int, line: bytes, seen: dict[str, int]) -> Iterator[str]:
+        try:
+            entry = self._entry(number, line)
+            self._validate(entry.request)
+        except click.UsageError as error:
+            yield error.message
+            return
+        except InvalidRequest as error:
+            yield self._wrong(number, str(error)).message
+        if entry.custom_id in seen:
+            already = f"custom_id {entry.custom_id!r} was on line {seen[entry.custom_id]} already"
+            yield self._wrong(number, already).message
+        seen.setdefault(entry.custom_id, number)
+
+    def _validate(self, request: dict[str, Any]) -> None:
+        # `wait_for_model` is the queue's word, not the request's.
+        asked = parse({name: value for name, value in request.items() if name != "wait_for_model"})
+        # Of `extract --file` all lines share one schema, which is checked already.
+        if isinstance(asked, ExtractionRequest) and request["schema"] is not self._checked:
+            check_schema(asked.json_schema)
+            self._checked = request["schema"]
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
             with self._path.open("rb") as lines:
-                for number, line in enumerate(lines, 1):
-                    if line.strip():
-                        yield number, self._entry(number, line)
+                yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         except OSError as error:
             raise click.UsageError(f"cannot read {self._path}: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from llamaq.cli.session import Session
 from llamaq.cli.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.clock import SYSTEM
+from llamaq.limits import MOST_LISTED
 from llamaq.models import HostStatus, ModelStatus
 from llamaq.status import JobStatus, State
 
@@ -226,9 +227,9 @@ def _newest(session: Session, limit: int, wanted: Callable[[JobStatus], bool]) -
         # The list cannot be asked by state: look at more and more of it until enough are found, or it ends.
         seen = session.queue.jobs(window)
         found = list(islice(filter(wanted, seen), limit))
-        if len(found) == limit or len(seen) < window:
+        if len(found) == limit or len(seen) < window or window == MOST_LISTED:
             return found
-        window *= 4
+        window = min(window * 4, MOST_LISTED)
 
 
 def _job_row(job: JobStatus) -> list[str]:

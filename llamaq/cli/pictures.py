@@ -25,7 +25,7 @@ class Subject:
         """
         for image in self.images:
             if not is_file(image):
-                raise click.BadParameter(f"no image {image!r}: there is no such file (a prompt? use --prompt)")
+                raise missing(image)
         return [Path(image) for image in self.images]
 
 
@@ -46,9 +46,19 @@ def split(words: Sequence[str]) -> Subject:
 
 def _is_file(word: str) -> bool:
     # A mistyped name must not turn into a question about the other images.
-    suffix = Path(word).suffix.lower()
-    looks_so = suffix in _SUFFIXES or (" " not in word and ("/" in word or len(suffix) > 1))
+    suffix = Path(word).suffix
+    looks_so = is_image_name(word) or (" " not in word and ("/" in word or len(suffix) > 1))
     return looks_so or is_file(word)
+
+
+def is_image_name(word: str) -> bool:
+    """Whether it ends as images do; no model's name does."""
+    return Path(word).suffix.lower() in _SUFFIXES
+
+
+def missing(image: str) -> click.BadParameter:
+    """The error where there is no such file."""
+    return click.BadParameter(f"no image {image!r}: there is no such file (a prompt? use --prompt)")
 
 
 def is_file(word: str) -> bool:

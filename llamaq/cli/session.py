@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from llamaq import environment
+from llamaq.cli.program import program
 from llamaq.cli.screen import Screen
 from llamaq.errors import InvalidRequest
 from llamaq.job import Job
@@ -55,7 +56,7 @@ class Session:
 
     def follow_command(self, job_id: str, cursor: str | None) -> str:
         """The command that reads on behind the cursor, with the options that led here; never with a password."""
-        words = ["llamaq", "follow", job_id]
+        words = [*shlex.split(program()), "follow", job_id]
         words += ["--after", cursor] if cursor else []
         words += ["--redis-url", self.url] if self.url and not urlsplit(self.url).password else []
         words += ["--prefix", self.prefix] if self.prefix else []

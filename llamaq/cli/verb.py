@@ -9,6 +9,7 @@ import click
 from llamaq.cli import exits
 from llamaq.cli.exits import Ended
 from llamaq.cli.interrupts import deafen
+from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
 from llamaq.errors import LlamaqError
 
@@ -59,7 +60,7 @@ class Verbs(click.Group):
             ctx.exit(exits.FAILED)
         except KeyboardInterrupt:
             deafen()
-            session.screen.note("interrupted; `llamaq jobs` shows whether the job was queued already")
+            session.screen.note(f"interrupted; `{program()} jobs` shows whether the job was queued already")
             ctx.exit(exits.DETACHED)
         finally:
             session.close()

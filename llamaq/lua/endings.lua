@@ -1,5 +1,5 @@
 -- Fragment: the one way into a terminal state, whoever asks for it.
--- include: slots notifying
+-- include: slots notifying turns
 local function forget_blobs(list, ttl)
   for sha in string.gmatch(list, '[^ ]+') do
     if redis.call('HINCRBY', BLOBS, sha, -1) <= 0 then
@@ -13,7 +13,7 @@ end
 local function next_turn(id, tenant, name, rings)
   local key = turns(tenant, name)
   redis.call('LREM', key, 1, id)
-  local head = redis.call('LINDEX', key, 0)
+  local head = first_turn(key)
   if not head then return end
   local job = redis.call('HMGET', record(head), 'model', 'lane', 'score', 'attempt', 'lease', 'state')
   if job[6] ~= 'queued' or job[5] ~= '' or position(head, job[1], job[2]) then return end

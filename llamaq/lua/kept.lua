@@ -1,6 +1,7 @@
 -- Fragment: conversations that are kept. The messages are a list of JSON objects, the settings a hash beside it; both lapse
 -- together, a while after they were last touched. Two indexes find them: per tenant by when they were touched, and over
 -- all by when they lapse.
+-- include: turns
 local LAPSES = P .. ':lapses'
 local LAPSED_AT_A_TIME = 20
 local function messages_key(tenant, name) return P .. ':conversation:' .. tenant .. ':' .. name end
@@ -18,7 +19,7 @@ local function runner_of(given, tenant, name)
 end
 
 -- The turn that runs, or will run next; false while there is none.
-local function turn_of(tenant, name) return redis.call('LINDEX', turns(tenant, name), 0) end
+local function turn_of(tenant, name) return first_turn(turns(tenant, name)) end
 
 local function outlive(key, ttl)
   if redis.call('TTL', key) < ttl then redis.call('EXPIRE', key, ttl) end

@@ -12,7 +12,7 @@
 --          {'FULL', retry_after, 'model' | 'tenant'} | {'UNKNOWN_MODEL'} | {'BLOB_MISSING', sha256}
 --          {'UNSUPPORTED', the capability that the model lacks everywhere, those it has}
 --          {'BUSY', id of the turn that runs or waits} (only with `reject`)
--- Invariant: every answer but OK changes nothing.
+-- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turns.lua).
 -- include: keys events waiting slots endings estimate cancelling kept busy routing
 local id, kind, model, lane, tenant, request = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local start_within, conversation, idem, blobs = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
@@ -38,7 +38,8 @@ for sha in string.gmatch(blobs, '[^ ]+') do
   if redis.call('EXISTS', P .. ':blob:' .. sha) == 0 then return {'BLOB_MISSING', sha} end
 end
 
-local weight, slots = tonumber(ARGV[21]), outlook(model)
+-- Not what any producer says: 0 or NaN would spoil the line's virtual time for all.
+local weight, slots = math.max(0.001, math.min(1000, tonumber(ARGV[21]) or 1)), outlook(model)
 local score = ticket(model, lane, tenant, weight, math.max(#slots.free, 1))
 redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', kind, 'model', model, 'lane', lane, 'tenant', tenant,
   'request', request, 'score', score, 'runner', runner_of(ARGV[20], tenant, conversation), 'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0,
@@ -57,6 +58,7 @@ end
 
 local ahead, rings = 0, {}
 give_way(before, ARGV[17], tenant, conversation, ARGV[19], rings)
+if before then next_turn(id, tenant, conversation, rings) end  -- the turn before it may have been deleted
 if conversation ~= '' then ahead = redis.call('RPUSH', turns(tenant, conversation), id) - 1 end
 if ahead == 0 then
   enter(id)

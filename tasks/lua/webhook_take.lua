@@ -1,6 +1,6 @@
 -- Takes a delivery that is due. Whoever takes it has it alone for so long; then, unless it has told, it is due again.
 --
--- ARGV  1 prefix, 2 seconds
+-- ARGV  1 prefix, 2 seconds, 3 most entries of the dead-letter stream
 -- Returns  {id, tries with this one, names and values of the delivery...} | {} (none is due)
 -- include: keys events notifying
 local MOST_TAKEN = 50  -- far beyond the tries that there are: each time it was taken, nobody could settle it
@@ -11,6 +11,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 
       redis.call('ZADD', WEBHOOKS, NOW + tonumber(ARGV[2]), id)
       return {id, tries, unpack(redis.call('HGETALL', delivery(id)))}
     end
+    redis.call('XADD', P .. ':dead', 'MAXLEN', '~', ARGV[3], '*', 'id', id, 'kind', '', 'source', 'webhook', 'message', '',
+      'reason', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
     redis.call('DEL', delivery(id))
   end
   redis.call('ZREM', WEBHOOKS, id)

@@ -2,7 +2,6 @@
 
 import argparse
 import signal
-import sys
 from contextlib import ExitStack
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from worker.embedded.process import ServerFailed
 from worker.embedded.redis import RedisUnavailable
 from worker.embedded.tour import Tour
 from worker.embedded.weights import WeightsUnavailable
-from worker.settings import Settings
+from worker.settings import Settings, settings
 
 SHARED_PREFIX = "llamaq-demo"
 """In a Redis that is not ours the demo keeps to keys of its own: it must not serve what else runs there."""
@@ -33,29 +32,31 @@ def main(arguments: list[str]) -> int:
         console.print("\nstopped; nothing is left running", style="dim")
         return 130
     except (NoGround, WeightsUnavailable, RedisUnavailable, ServerFailed, LlamaqError) as error:
-        console.print(f"demo: {error}", style="red", markup=False)
+        console.print(f"demo: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except ValidationError as error:
         for problem in error.errors():
-            console.print(f"demo: LLAMAQ_{str(problem['loc'][0]).upper()}: {problem['msg']}", style="red", markup=False)
+            where = "".join(f"{part}: " for part in problem["loc"])
+            console.print(f"demo: {where}{problem['msg']}", style="red", markup=False, soft_wrap=True)
         return 2
     return 0
 
 
 def _run(console: Console, keep: bool) -> None:
-    config = Settings()
+    config = settings()
     with ExitStack() as stack:
         redis = stack.enter_context(ground.redis(config))
         ollama = stack.enter_context(ground.ollama(config))
         prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
         exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
-        process, log = stack.enter_context(ground.worker(config, exports))
+        exports["LLAMAQ_SLOTS"] = str(ground.slots(config))
+        process, log = stack.enter_context(ground.worker(exports))
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
         tour = Tour(queue, console, ground.await_models(queue, process, log))
         tour.run()
         if keep:
-            _keep(console, exports, tour.model)
+            _keep(console, exports, tour.model, config)
 
 
 def _introduce(console: Console, redis: Part, ollama: Part) -> None:
@@ -64,16 +65,17 @@ def _introduce(console: Console, redis: Part, ollama: Part) -> None:
     console.print("worker  one Celery process, threads pool", style="dim")
 
 
-def _keep(console: Console, exports: dict[str, str], model: str) -> None:
+def _keep(console: Console, exports: dict[str, str], model: str, config: Settings) -> None:
     console.print("\nThe services stay up until Ctrl-C. In another terminal, in this directory:\n", style="bold")
     for name, value in exports.items():
         console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
     console.print(f'  python3 run.py llamaq generate {model} "Why is the sky blue?"', markup=False, soft_wrap=True)
-    console.print("  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`")
-    signal.pause()
-
-
-if __name__ == "__main__":
-    # SIGTERM ends the demo as Ctrl-C does: with everything it started.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:]))
+    console.print(
+        "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
+    )
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        wait = f"stopping; waiting up to {config.drain_seconds:g} s for running jobs"
+        console.print(f"\n{wait}", style="dim", markup=False)
+        raise

@@ -12,6 +12,7 @@ from typing import IO
 
 from api_client import OllamaClient, OllamaError
 from llamaq import JobQueue
+from llamaq.connection import connect, translated
 from llamaq.models import ModelStatus
 from worker.embedded.process import ServerProcess
 from worker.embedded.redis import EmbeddedRedis
@@ -20,6 +21,7 @@ from worker.settings import Settings
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 45.0
+LOOK_SECONDS = 3
 SLOTS = 2
 
 
@@ -38,9 +40,15 @@ class Part:
 
 @contextmanager
 def redis(config: Settings) -> Iterator[Part]:
-    """The Redis of `LLAMAQ_REDIS_URL`, else one of our own."""
+    """The Redis of `LLAMAQ_REDIS_URL`, else one of our own.
+
+    Raises:
+        BrokerUnavailable: the one named does not answer.
+    """
     if config.states("redis_url"):
-        yield Part(config.redis_url, "yours (LLAMAQ_REDIS_URL)", ours=False)
+        with translated(config.redis_url), connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS) as client:
+            client.ping()
+        yield Part(config.redis_url, "yours, of LLAMAQ_REDIS_URL", ours=False)
         return
     with EmbeddedRedis.start() as server:
         yield Part(server.url, f"embedded: {server.kind}")
@@ -62,14 +70,18 @@ def ollama(config: Settings) -> Iterator[Part]:
         yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
 
 
+def slots(config: Settings) -> int:
+    """The worker's slots: what the environment says, else those of the embedded model."""
+    return config.slots if config.states("slots") else SLOTS
+
+
 @contextmanager
-def worker(config: Settings, settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
+def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
     """A real worker in a process of its own; what it says goes to the file."""
-    own = settings if config.states("slots") else {**settings, "LLAMAQ_SLOTS": str(SLOTS)}
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "worker"],
-            env={**os.environ, **own},
+            env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -94,7 +94,11 @@ class Tour:
     def _blind(self, typed: str) -> None:
         self._console.print(typed, style="yellow", markup=False, soft_wrap=True)
         self._console.print("This model sees nothing. On Ollama, with one that does:", style="dim")
-        self._console.print('  ollama pull llava:7b && llamaq describe llava:7b photo.jpg "What is it?"', markup=False)
+        self._console.print(
+            '  ollama pull llava:7b && python3 run.py llamaq describe llava:7b photo.jpg "What is it?"',
+            markup=False,
+            soft_wrap=True,
+        )
 
     def _follow(self, name: str, job: Job[Any]) -> None:
         for event in job.events():

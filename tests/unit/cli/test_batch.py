@@ -75,21 +75,24 @@ def test_batch_writes_results_as_they_end(stage: Stage, llamaq: Llamaq, folder: 
 
 def test_failures_are_counted_by_code(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
     """Each failure is a line of the output too; the code is 1."""
-    _write(folder / "in.jsonl", [_question(f"q{n}", "x") for n in range(3)] + [_question("bad", "")])
+    _write(folder / "in.jsonl", [_question(f"q{n}", "x") for n in range(3)] + [_question("bad", "x")])
+    lines = _lines(folder / "in.jsonl")
+    lines[-1]["request"]["model"] = "absent"
+    _write(folder / "in.jsonl", lines)
     shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
     stage.take().complete(text="fine")
     stage.take().fail("timed_out", "late", clock="deadline")
     stage.queue.job(stage.take().job_id).cancel("enough")
 
     assert shell.code() == 1
-    lines = {line["custom_id"]: line for line in _lines(folder / "out.jsonl")}
-    assert lines["bad"]["error"]["code"] == "invalid_request"
-    assert lines["bad"]["job_id"] is None
+    written = {line["custom_id"]: line for line in _lines(folder / "out.jsonl")}
+    assert written["bad"]["error"]["code"] == "model_not_found"
+    assert written["bad"]["job_id"] is None
     said = shell.err.all().splitlines()
     assert said[0] == "1 of 4 completed, 3 failed"
     assert sorted(line.split(":")[0].strip() for line in said[1:]) == [
         "1 cancelled",
-        "1 invalid_request",
+        "1 model_not_found",
         "1 timed_out",
     ]
 
@@ -153,6 +156,7 @@ def test_a_finished_run_does_nothing_more(stage: Stage, llamaq: Llamaq, folder: 
     again = llamaq(*command, cwd=folder)
     assert again.code() == 1
     assert "1 timed_out: q1" in again.err.all()
+    assert "1 failed in an earlier run, and stand; --retry-failed tries them again" in again.err.all()
     assert len(stage.queue.jobs()) == 3
 
     retry = llamaq(*command, "--retry-failed", cwd=folder)
@@ -210,6 +214,31 @@ def test_a_file_is_checked_before_anything_is_queued(stage: Stage, llamaq: Llama
     assert shell.code() == 2
     assert "in.jsonl, line 4: " in shell.err.all()
     assert stage.queue.jobs() == []
+
+
+def test_every_wrong_request_is_named_beforehand(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+    """With its line and field, ten at most; nothing is queued, and the code is 2."""
+    wrong = [_question(f"w{n}", "") for n in range(12)]
+    schema = {"model": "m", "prompt": "x", "schema": {"pattern": "x"}}
+    _write(
+        folder / "in.jsonl",
+        [_question("q", "x"), {"custom_id": "s", "kind": "extraction", "request": schema}, *wrong],
+    )
+    shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
+    assert shell.code() == 2
+    said = shell.err.all()
+    assert "in.jsonl, line 2: schema.pattern: " in said
+    assert "in.jsonl, line 3: prompt: String should have at least 1 character" in said
+    assert said.count("in.jsonl, line ") == 10
+    assert stage.queue.jobs() == []
+
+
+def test_the_word_to_wait_for_a_model_is_no_fault(folder: Path) -> None:
+    """It is the queue's, and no field of a request."""
+    line = _question("q", "x")
+    line["request"]["wait_for_model"] = True
+    _write(folder / "in.jsonl", [line])
+    assert Input(folder / "in.jsonl", _request).check() == 1
 
 
 def test_the_output_of_something_else_is_left_alone(stage: Stage, llamaq: Llamaq, folder: Path) -> None:

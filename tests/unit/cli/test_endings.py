@@ -1,6 +1,7 @@
 """Every way to end has its exit code, and says on stderr what happened, where, and what to do."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -105,6 +106,37 @@ def test_unknown_model(llamaq: Llamaq) -> None:
     assert f"did you mean {MODEL}?" in shell.err.all()
 
 
+def test_what_is_to_be_copied_starts_here_too(stage: Stage) -> None:
+    """Started by run.py, there may be no `llamaq` on PATH: what is printed begins with what was typed."""
+    where = {"LLAMAQ_REDIS_URL": stage.url, "LLAMAQ_PREFIX": stage.prefix}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker.shell", "run.py", "generate", "m", "hello"],
+        cwd=ROOT,
+        env=os.environ | where,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        attempt = stage.take()
+        attempt.say("first")
+        assert process.stdout is not None
+        assert process.stdout.read(5) == b"first"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert f"Follow it again: python3 run.py llamaq follow {attempt.job_id} --after" in said.decode()
+
+
+def test_unloading_an_unknown_model(llamaq: Llamaq) -> None:
+    """Code 5 as well, and no word of pulling it or waiting for it."""
+    shell = llamaq("unload", "absent")
+    assert shell.code() == 5
+    said = shell.err.all()
+    assert "no host offers the model 'absent:latest'" in said
+    assert "pull" not in said
+    assert "--wait-for-model" not in said
+
+
 @pytest.mark.parametrize("verb", ["follow", "result", "status", "cancel"])
 def test_no_such_job(llamaq: Llamaq, verb: str) -> None:
     """An id that nobody knows: code 6, and the id."""
@@ -140,6 +172,7 @@ def test_cancel_too_late(stage: Stage, llamaq: Llamaq) -> None:
         (("extract", "m", "x", "--schema", "json:Nothing"), "json has no class 'Nothing'"),
         (("extract", "m", "x", "--schema", "pyproject.toml"), "pyproject.toml is not JSON"),
         (("describe", "m", "absent.jpg", "What is it?"), "no image 'absent.jpg': there is no such file"),
+        (("describe", "absent.jpg", "What is it?"), "no image 'absent.jpg': there is no such file"),
         (("describe", "m", "pyproject.toml", "absent.jpg"), "no image 'absent.jpg': there is no such file"),
         (("describe", "m", "What is it?"), "no image given"),
         (("describe", "m", "pyproject.toml", "What?"), "images.0: not an image in one of the formats PNG"),

@@ -67,6 +67,13 @@ def test_an_answer_obeys_its_schema(ollama: EmbeddedOllama) -> None:
     assert "\n" not in answer["response"]
 
 
+def test_an_open_schema_ends_too(ollama: EmbeddedOllama) -> None:
+    """An object that says nothing of other keys gets none: a small model would go on to invent them."""
+    schema = {name: part for name, part in _BOOK.items() if name != "additionalProperties"}
+    answer = _ask(ollama.url, "/api/generate", prompt="The novel Dune by Frank Herbert", format=schema)
+    assert sorted(json.loads(answer["response"])) == ["title", "year"]
+
+
 def test_a_seed_repeats_itself(ollama: EmbeddedOllama) -> None:
     """The same seed gives the same text."""
     options = {"seed": 42, "temperature": 0.8, "num_predict": 8}

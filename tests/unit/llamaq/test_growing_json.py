@@ -115,3 +115,30 @@ def test_a_text_that_may_grow_is_marked(text: str, unfinished: bool) -> None:
         value = list(value.values())[-1] if isinstance(value, dict) else value[-1]
 
     assert isinstance(value, Unfinished) == unfinished
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a":"x","b":2,"a":"un', {"a": Unfinished("un"), "b": 2}),
+        ('{"a":"x","b":[],"a":"un', {"a": Unfinished("un"), "b": []}),
+        ('{"a":"x","b":{},"a":"un', {"a": Unfinished("un"), "b": {}}),
+        ('{"a":"x","b":null,"a":["un', {"a": [Unfinished("un")], "b": None}),
+        ('[{"a":"x","b":"y","a":"un', [{"a": Unfinished("un"), "b": "y"}]),
+        ('{"a":{"c":1,"d":"x"},"a":{"d":"y', {"a": {"d": Unfinished("y")}}),
+        ('{"a":"x","b":"y","a":"x', {"a": "x", "b": "y"}),
+    ],
+)
+def test_a_key_given_twice_is_marked_where_it_stands(text: str, value: object) -> None:
+    """It keeps its first place, so that the text that may grow need not be the last one."""
+    growing = GrowingJson()
+    growing.add(text)
+
+    assert repr(growing.value(mark=True)) == repr(value)
+    assert _unfinished(growing.value(mark=True)) == _unfinished(value)
+
+
+def _unfinished(value: object) -> list[str]:
+    if isinstance(value, dict | list):
+        return [text for each in (value.values() if isinstance(value, dict) else value) for text in _unfinished(each)]
+    return [value] if isinstance(value, Unfinished) else []

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -182,3 +183,48 @@ def test_any_object_grows_to_the_whole(value: dict[str, Any]) -> None:
     assert models[-1] == TypeAdapter(Plain).validate_json(json.dumps(value))
     sizes = [len(model.tags or []) + len(model.more or {}) + len(model.inner or []) for model in models]
     assert sizes == sorted(sizes)
+
+
+def _needs(fields: dict[str, Any]) -> int:
+    return int(fields["a"])
+
+
+class Bare(BaseModel):
+    items: typing.List = []  # type: ignore[type-arg]  # noqa: UP006 - as applications may well write it
+    by_name: typing.Dict = {}  # type: ignore[type-arg]  # noqa: UP006 - the same
+    some: typing.Sequence = ()  # type: ignore[type-arg]  # the same
+
+
+class Derived(BaseModel):
+    a: int
+    b: int = Field(default_factory=_needs)
+
+
+class Numbered(BaseModel):
+    by_number: dict[int, str]
+
+
+@dataclass
+class Picky:
+    a: int
+    b: int = field(default_factory=lambda: int("none"))
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "expected"),
+    [
+        (Bare, '{"items":[1,"x', {"items": [1, "x"], "by_name": {}, "some": ()}),
+        (Bare, '{"by_name":{"a":1,', {"items": [], "by_name": {"a": 1}, "some": ()}),
+        (Bare, '{"some":[1,2,', {"items": [], "by_name": {}, "some": [1, 2]}),
+        (Derived, '{"a":1,', {"a": 1, "b": None}),
+        (Numbered, '{"by_number":{"1":"x","2":"y', {"by_number": {1: "x", 2: "y"}}),
+        (Numbered, '{"by_number":{"one":"x"', {"by_number": None}),
+        (Picky, '{"a":1,', {"a": 1, "b": None}),
+    ],
+)
+def test_types_that_say_little_and_defaults_that_want_more(target: Any, text: str, expected: dict[str, Any]) -> None:
+    """A list of anything, keys that are no texts, and a default that cannot be made yet: None of them is an error."""
+    growing = GrowingJson()
+    growing.add(text)
+
+    assert vars(grower(target)(growing.value(mark=True), False)) == expected

@@ -135,3 +135,14 @@ def test_a_result_is_parsed_where_it_is_a_value() -> None:
     assert ended(Item("a", {}), "j", value).parse(list[int]) == [1]
     with pytest.raises(TypeError, match="TextResult"):
         ended(Item("a", {}), "j", RESULT).parse(list[int])
+
+
+def test_a_name_given_twice_in_a_run_is_refused() -> None:
+    """With the same key the second would silently get the first one's answer; without a run there is no key."""
+    asked = [{"custom_id": "2", "kind": "generate", "model": "m", "prompt": "x"}, {"kind": "generate", "model": "m"}]
+
+    with pytest.raises(InvalidRequest, match=r"items\.2\.custom_id: '2' names an item before it in the run"):
+        list(items_of(asked, "night"))
+    with pytest.raises(InvalidRequest, match=r"items\.2\.custom_id"):
+        list(extractions("m", {}, [{"prompt": "y", "custom_id": 2}, "x"], "night", {}))
+    assert [item.custom_id for item in items_of(asked)] == ["2", "2"]

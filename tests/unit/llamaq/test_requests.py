@@ -281,3 +281,15 @@ def test_wait_for_model_is_the_queues_and_not_the_requests() -> None:
 
     assert submission.wait_for_model
     assert "wait_for_model" not in dump_json(submission.request)
+
+
+@pytest.mark.parametrize("name", [":pull", " :pull@alpha", ":", "a b", "a\nb", "a\x00b", "a\x85b", "a\u2003b"])
+@pytest.mark.parametrize(
+    "fields", [{"kind": "generate", "prompt": "x"}, {"kind": "pull"}, {"kind": "unload", "host": "h"}]
+)
+def test_what_can_be_no_models_name_is_refused(fields: dict[str, Any], name: str) -> None:
+    """One that begins with a colon would stand where chores wait; one with white space, in the middle of a key."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({**fields, "model": name})
+
+    assert [problem.field for problem in refused.value.problems] == ["model"]

@@ -1,9 +1,13 @@
 """LLAMAQ_TENANT_WEIGHTS."""
 
+import math
+from typing import Any
+
 import pytest
 
 from llamaq import InvalidRequest
 from llamaq.environment import read
+from llamaq.submission import Settings
 from llamaq.tenants import weights
 
 
@@ -23,3 +27,10 @@ def test_what_is_no_weight_is_named(text: str) -> None:
     """The variable and the part that is wrong."""
     with pytest.raises(InvalidRequest, match=r"LLAMAQ_TENANT_WEIGHTS: .* is not tenant=number"):
         weights(text)
+
+
+@pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, 1e-9, "3", None])
+def test_a_weight_in_the_program_is_checked_too(weight: Any) -> None:
+    """Settings that are made by hand: 0 would be divided by, for everybody in the line."""
+    with pytest.raises(InvalidRequest, match="tenant_weights: 'acme' has"):
+        Settings(tenant_weights={"acme": weight})

@@ -42,7 +42,7 @@ class Checkout:
         for directory in (self.root / "requirements", self.root / "worker" / "embedded", self.wheels, self.home):
             directory.mkdir(parents=True)
         (self.root / "run.py").write_bytes(RUN.read_bytes())
-        (self.root / "worker" / "embedded" / "demo.py").write_text(DEMO)
+        (self.root / "worker" / "embedded" / "__main__.py").write_text(DEMO)
         for layer in LAYERS:
             self.lock(layer, write_wheel(self.wheels, f"tiny_{layer}"))
 

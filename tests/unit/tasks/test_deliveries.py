@@ -192,3 +192,34 @@ def test_a_webhook_that_cannot_be_is_refused_at_submit(notify: dict[str, Any]) -
         parse({"kind": "generate", "model": MODEL, "prompt": "x", "notify": notify})
 
     assert caught.value.problems[0].field.startswith("notify")
+
+
+def test_what_cannot_be_read_is_set_aside(fleet: Fleet, deliveries: Deliveries) -> None:
+    """Damaged, or nested deeper than is read: found among the dead letters, not taken for ever, and in nobody's way."""
+    store = fleet.host()
+    job, claimed = fleet.running(store, notify={"url": URL})
+    store.complete(claimed, answer())
+    fleet.redis.hset(f"{fleet.keys.prefix}:webhook:{job.id}", "fields", '"deep":' + "[" * 300 + "]" * 300)
+
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says
+        deliveries.take()
+
+    (letter,) = fleet.queue.dead()
+    assert (letter.job_id, letter.source) == (job.id, "webhook")
+    assert letter.reason == "webhook: it cannot be read (ValueError)"
+    assert "shop.example" not in letter.message
+    assert deliveries.take() is None
+    assert not [name for name in fleet.names() if name.startswith(":webhook")]
+
+
+def test_what_nobody_could_settle_is_set_aside(fleet: Fleet, deliveries: Deliveries) -> None:
+    """Taken again and again by workers that died of it."""
+    store = fleet.host()
+    job, claimed = fleet.running(store, notify={"url": URL})
+    store.complete(claimed, answer())
+    fleet.redis.hset(f"{fleet.keys.prefix}:webhook:{job.id}", "tries", 50)
+
+    assert deliveries.take() is None
+
+    (letter,) = fleet.queue.dead()
+    assert (letter.job_id, letter.reason) == (job.id, "webhook: taken 50 times, and never settled")

@@ -1,12 +1,16 @@
 """Fairness: between tenants by slot seconds and weight, between lanes by patience; and what waits is bounded."""
 
+import math
 import time
 from collections import Counter
+from dataclasses import fields
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from llamaq import Job, QueueFull
+from llamaq.submission import Settings
 from tasks.store import JobStore
 from tests.unit.tasks.fleet import MODEL, Fleet, answer, error
 
@@ -209,3 +213,22 @@ def test_retry_after_is_when_the_next_place_is_free(fleet: Fleet, prefix: str) -
 
     assert refused.value.retry_after == pytest.approx(3, abs=0.7)
     full.close()
+
+
+@pytest.mark.parametrize("weight", [0, -3, math.nan, math.inf, "none"])
+def test_no_producer_spoils_a_line(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, weight: Any) -> None:
+    """A producer of another make, or a wrong one, gives any weight: the others can still submit, and their jobs run."""
+    store = fleet.host()
+    monkeypatch.setattr(fleet.queue, "settings", SimpleNamespace(**_slots_of(fleet.queue.settings, {"z": weight})))
+
+    flood = [fleet.submit(tenant="z") for _ in range(3)]
+    order_of(fleet, store, 2)
+    other = fleet.submit(tenant="other")
+    order_of(fleet, store, 2)
+
+    assert {job.status().state for job in (*flood, other)} == {"completed"}
+
+
+def _slots_of(settings: Settings, weights: Any) -> dict[str, Any]:
+    """The settings, unchecked."""
+    return {field.name: getattr(settings, field.name) for field in fields(settings)} | {"tenant_weights": weights}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.neutralising import KNOWN, neutral_body, neutralised, tokens_of
+from tasks.neutralising import KNOWN, _texts, neutral_body, neutralised, tokens_of
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 FAMILIES = {
@@ -160,3 +160,40 @@ def test_raw_writes_its_own_tokens() -> None:
     assert neutral_body({"model": "m", "prompt": whole, "raw": True}, KNOWN)["prompt"] == whole
     assert neutral_body({"model": "m", "prompt": "x", "template": whole}, KNOWN)["template"] == whole
     assert neutral_body({"model": "m", "prompt": whole, "template": whole}, KNOWN)["prompt"] != whole
+
+
+@pytest.mark.parametrize(
+    ("template", "texts"),
+    [
+        ("a{{ b }}c{% d %}e{# f #}g", ["a", "c", "e", "g"]),
+        ("a{{ b", ["a{{ b"]),
+        ("a{{ b {% c %}d", ["a{{ b ", "d"]),
+        ("{{{%x%}}}y", ["", "}y"]),
+        ("{{%x%}y", ["{", "y"]),
+        ("{%}%}{%}", ["", "{%}"]),
+        ("", [""]),
+    ],
+)
+def test_actions_are_cut_out_of_a_template(template: str, texts: list[str]) -> None:
+    """Each to its nearest end, over lines; one without an end is text."""
+    assert list(_texts(template)) == texts
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text("{}%#a\n", max_size=30))
+def test_actions_are_cut_as_by_the_expression(template: str) -> None:
+    """What is linear gives the same as what says it plainly."""
+    assert list(_texts(template)) == re.split(r"(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", template)
+
+
+def test_an_end_that_is_missing_is_looked_for_once() -> None:
+    """A template that opens ten thousand actions and ends none is a stranger's, and costs no more than any other."""
+    looked: list[str] = []
+
+    class Template(str):
+        def find(self, *args: Any) -> int:
+            looked.append(args[0])
+            return str.find(self, *args)
+
+    assert list(_texts(Template("{%{{{#" * 10_000))) == ["{%{{{#" * 10_000]
+    assert sorted(looked) == ["#}", "%}", "}}"]

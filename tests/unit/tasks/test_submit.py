@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -219,3 +220,11 @@ def test_an_own_image_that_is_missing_is_told_from_a_foreign_one(fleet: Fleet) -
         submission.read(own, answer)
     with pytest.raises(InvalidRequest):
         submission.read(submission.Submission("id", request), answer)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 10**30, 1.5, True, "5"])
+def test_a_limit_that_is_none_is_refused(fleet: Fleet, limit: Any) -> None:
+    """Told as what it is, and not as an outage of Redis."""
+    for listing in (fleet.queue.jobs, fleet.queue.conversations, fleet.queue.dead):
+        with pytest.raises(InvalidRequest, match="limit: give a whole number from 1 to"):
+            listing(limit)

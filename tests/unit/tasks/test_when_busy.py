@@ -146,3 +146,37 @@ def test_when_busy_is_about_conversations(fleet: Fleet) -> None:
     """On a whole history it would say nothing, so it is refused."""
     with pytest.raises(InvalidRequest, match="when_busy"):
         fleet.queue.chat(MODEL, messages=[{"role": "user", "content": "x"}], when_busy="reject")
+
+
+@pytest.mark.parametrize("how", ["enqueue", "interrupt", "rollback"])
+def test_a_turn_whose_record_was_deleted_holds_nobody_up(fleet: Fleet, talk: Conversation, how: Any) -> None:
+    """It will never end: the next new turn finds it gone, and those behind it run."""
+    store = fleet.host()
+    first, second = turn(fleet, "a"), turn(fleet, "b")
+    fleet.redis.delete(fleet.keys.record(first.id))
+    fleet.lapse(first.id)
+    fleet.patient()
+    store.rescue()
+
+    third = turn(fleet, "c", when_busy=how)
+
+    assert second.status().state == ("queued" if how == "enqueue" else "cancelled")
+    for job, said in ((second, "b"), (third, "c"))[how != "enqueue" :]:
+        answer(store, fleet.claim(store, job), said)
+    expected = {"enqueue": ["b", "re: b", "c", "re: c"], "interrupt": ["b", "c", "re: c"], "rollback": ["c", "re: c"]}
+    assert contents(talk) == expected[how]
+
+
+def test_a_turn_that_ends_lets_in_the_one_behind_a_deleted_one(fleet: Fleet, talk: Conversation) -> None:
+    """The record that somebody deleted is passed over; and a conversation without any other turn is free again."""
+    store = fleet.host()
+    first, deleted, third = (turn(fleet, said) for said in "abc")
+    fleet.redis.delete(fleet.keys.record(deleted.id))
+
+    answer(store, fleet.claim(store, first), "a")
+    claimed = fleet.claim(store, third)
+    fleet.redis.delete(fleet.keys.record(third.id))
+
+    assert claimed.id == third.id
+    talk.delete(after=0)
+    assert contents(talk) == []

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import xllamacpp
 
 from worker.embedded.ollama.chatml import PARAMETERS, STOPS, TEMPLATE, messages_of, render, without_oldest
+from worker.embedded.ollama.closing import closed
 from worker.embedded.ollama.engine import Answer, Call, EngineError, Json, Model, Outcome, Piece, Vectors
 from worker.embedded.ollama.formats import context_overflow
 from worker.embedded.ollama.lines import timestamp
@@ -183,7 +184,7 @@ class LlamaRunner:
         request["stop"] = call.options.get("stop") or ([] if call.body.get("raw") else list(STOPS))
         if call.schema is not None:
             # Free whitespace tempts a small model into endless blank lines.
-            request["json_schema"] = {**call.schema, "x-guidance": {"whitespace_flexible": False}}
+            request["json_schema"] = {**closed(call.schema), "x-guidance": {"whitespace_flexible": False}}
         return request
 
     def _limit(self, call: Call, prompt_tokens: int) -> int:

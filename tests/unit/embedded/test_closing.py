@@ -1,0 +1,42 @@
+"""Schemas for the embedded model are closed as Ollama's grammar closes them."""
+
+from typing import Any
+
+import pytest
+
+from worker.embedded.ollama.closing import closed
+
+OPEN: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+CLOSED = OPEN | {"additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "wanted"),
+    [
+        (OPEN, CLOSED),
+        ({"type": "array", "items": OPEN}, {"type": "array", "items": CLOSED}),
+        ({"anyOf": [OPEN, {"type": "null"}]}, {"anyOf": [CLOSED, {"type": "null"}]}),
+        ({"$ref": "#/$defs/B", "$defs": {"B": OPEN}}, {"$ref": "#/$defs/B", "$defs": {"B": CLOSED}}),
+        ({"properties": {"properties": OPEN}}, {"properties": {"properties": CLOSED}, "additionalProperties": False}),
+    ],
+)
+def test_an_object_that_names_its_properties_takes_no_others(schema: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Wherever it stands."""
+    assert closed(schema) == wanted
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        OPEN | {"additionalProperties": True},
+        {"type": "object"},
+        {"additionalProperties": {"type": "string"}},
+        {"allOf": [OPEN, {"properties": {"b": {}}}]},
+        OPEN | {"anyOf": [{"properties": {"b": {}}}]},
+        OPEN | {"required": ["b"]},
+        {"enum": [{"properties": 1}]},
+    ],
+)
+def test_what_closing_would_break_stays_as_it_is(schema: dict[str, Any]) -> None:
+    """It says what else it takes, or several schemas make up one object, or it requires a name it does not define."""
+    assert closed(schema) == schema

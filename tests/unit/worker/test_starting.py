@@ -1,0 +1,81 @@
+"""What the programs say before they do anything: a wrong word, a wrong setting, Ctrl-C while they import."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+# Stands in for a slow import: a module of the name is found first, tells that it is reached, and waits.
+_SLOW = "import signal, sys; sys.stdout.write('importing'); sys.stdout.flush(); signal.pause()"
+
+
+def _ran(*words: str, **environment: str) -> tuple[int, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env=clean | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "slow"),
+    [
+        (["-m", "worker", "check"], "celery"),
+        (["-m", "worker.embedded"], "rich"),
+        (["-m", "worker.shell", "run.py"], "click"),
+    ],
+)
+def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], slow: str) -> None:
+    """No traceback, and the code 130."""
+    (tmp_path / f"{slow}.py").write_text(_SLOW)
+    process = subprocess.Popen(
+        [sys.executable, *program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(9) == b"importing"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr.read() == b""
+
+
+def test_a_word_that_is_no_command_is_named() -> None:
+    """With those that are; the code is 2."""
+    code, said = _ran("worker", "chek")
+    assert code == 2
+    assert said.startswith("there is no command 'chek'; there are: check, alive\n")
+
+
+def test_the_demo_names_a_wrong_setting_as_it_is_set() -> None:
+    """On one line, and the code is 2."""
+    code, said = _ran("worker.embedded", LLAMAQ_SLOTS="abc")
+    assert code == 2
+    assert said == "demo: LLAMAQ_SLOTS: Input should be a valid integer, unable to parse string as an integer\n"
+
+
+def test_the_demo_asks_the_users_redis_first() -> None:
+    """One that does not answer ends it before anything else starts: one line, and the code is 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused
+        code, said = _ran("worker.embedded", LLAMAQ_REDIS_URL=f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+    assert code == 1
+    assert said.startswith("demo: Redis at 127.0.0.1:")
+    assert len(said.splitlines()) == 1
+    assert "LLAMAQ_REDIS_URL" in said
