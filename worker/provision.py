@@ -23,6 +23,7 @@ from tasks.services import ImageGone, Services
 from tasks.store import JobStore
 from tasks.transcript import Transcript
 from tasks.watch import Watch
+from worker.outlasting import outlast
 
 PATIENCE_SECONDS = 1.0
 """Silence after which a reader is told why no text comes."""
@@ -72,9 +73,9 @@ class Provision:
                 ollama=self.ollama,
                 attempt=attempt,
                 transcript=transcript,
-                image=self._image,
-                history=partial(self._history, job),
-                settings=lambda: read_settings(self.store.settings(job)),
+                image=lambda reference: outlast(partial(self._image, reference), attempt, self.clock),
+                history=lambda: outlast(partial(self._history, job), attempt, self.clock),
+                settings=lambda: read_settings(outlast(partial(self.store.settings, job), attempt, self.clock)),
                 contexts=self.contexts,
                 patience=partial(self._patience, job, transcript),
                 elapsed=lambda: self.clock.monotonic() - began,
