@@ -79,9 +79,11 @@ class Browser:
     def close(self) -> None:
         """End it."""
         # Inside the loop: tornado asks for the current one when it writes its last word.
-        self._loop.run_until_complete(self._hang_up())
-        self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._loop.run_until_complete(self._hang_up())
+        finally:
+            self._process.terminate()
+            self._process.wait(30)
         self._loop.close()
         self._log.close()
 
