@@ -7,7 +7,6 @@ one that a dead worker had read is read again by another. Submitting twice is ha
 """
 
 import json
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from llamaq.submission import checked_id
 from tasks.outcome import Error
 from tasks.store import JobStore
 from worker.complaint import Complaint
+from worker.routine import Routine
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
@@ -29,12 +29,14 @@ BLOCK_MILLISECONDS = 1_000
 ABANDONED_MILLISECONDS = 30_000
 _PAUSE_SECONDS = 1.0
 Entry = tuple[bytes, dict[bytes, bytes]]
-JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class Inbox:
-    """The thread that takes jobs out of the inbox. `client` answers in bytes: what others wrote may be no text."""
+class Inbox(Routine):
+    """The thread that takes jobs out of the inbox. What it has read and not queued when it stops, another reads again.
+
+    `client` answers in bytes: what others wrote may be no text.
+    """
 
     def __init__(self, client: Client, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
         self._client = client
@@ -43,20 +45,7 @@ class Inbox:
         self._store = store
         self._worker = worker
         self._complaint = Complaint("the inbox waits: Redis does not answer")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="llamaq-inbox", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Take nothing more; what was read and not queued, another worker reads again."""
-        self._stopping.set()
-
-    def join(self) -> None:
-        """Wait for the thread's end, before its connections are closed under it."""
-        self._thread.join(JOIN_SECONDS)
+        super().__init__("inbox")
 
     def _run(self) -> None:
         while not self._stopping.is_set():

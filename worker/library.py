@@ -6,7 +6,6 @@ goes on working. The hash lies outside the keys that a producer may touch; else 
 """
 
 import hashlib
-import threading
 
 import structlog
 from redis.exceptions import RedisError
@@ -15,9 +14,9 @@ from llamaq import scripts
 from llamaq.connection import Client
 from llamaq.scripts import Script
 from worker.complaint import Complaint
+from worker.routine import Routine
 
 ROUND_SECONDS = 1.0
-JOIN_SECONDS = 5.0
 _FRAGMENT = "-- Fragment"
 _log = structlog.get_logger(__name__)
 
@@ -28,28 +27,15 @@ def sdk_scripts() -> list[Script]:
     return [scripts.load(path.stem) for path in files if not path.read_text("utf-8").startswith(_FRAGMENT)]
 
 
-class Library:
-    """The thread that looks after them. `shelf` is the hash: SHA-1 to text."""
+class Library(Routine):
+    """The thread that looks after them; what is loaded stays. `shelf` is the hash: SHA-1 to text."""
 
     def __init__(self, client: Client, shelf: str) -> None:
         self._client = client
         self._shelf = shelf
         self._own = sdk_scripts()
         self._complaint = Complaint("the producers' scripts could not be looked after")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="llamaq-library", daemon=True)
-
-    def start(self) -> None:
-        """Begin, with a look at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no longer; what is loaded stays."""
-        self._stopping.set()
-
-    def join(self) -> None:
-        """Wait for the thread's end, before its connections are closed under it."""
-        self._thread.join(JOIN_SECONDS)
+        super().__init__("library")
 
     def keep(self) -> int:
         """Load what Redis does not know; returns how many it had to.

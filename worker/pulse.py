@@ -6,7 +6,6 @@ another. While Redis itself is away no worker could do better, and running jobs 
 """
 
 import os
-import threading
 from pathlib import Path
 
 import structlog
@@ -16,6 +15,7 @@ from celery.worker import state
 from llamaq.clock import Clock
 from llamaq.connection import Client
 from llamaq.doorbell import UNSENT
+from worker.routine import Routine
 
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 5.0
@@ -23,12 +23,11 @@ DEAF_SECONDS = 30.0
 """Without an answer, while Redis is well, before the worker ends itself."""
 LEFT_BEHIND_SECONDS = 120
 EXIT_CODE = 1
-JOIN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-class Pulse:
-    """The thread that feels it."""
+class Pulse(Routine):
+    """The thread that feels it. It ends first: a worker that stops is not deaf."""
 
     def __init__(self, app: Celery, client: Client, queue: str, file: str, clock: Clock, grace_seconds: float) -> None:
         self._app = app
@@ -38,16 +37,7 @@ class Pulse:
         self._clock = clock
         self._grace = grace_seconds
         self._heard_at = clock.monotonic()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="llamaq-pulse", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; a worker that stops is not deaf."""
-        self._stopping.set()
+        super().__init__("pulse")
 
     def heard(self) -> None:
         """A pulse has come through Celery to a thread of the pool."""
@@ -57,10 +47,6 @@ class Pulse:
     def age_seconds(self) -> float:
         """Since a pulse last came through; the time in which Redis was away does not count."""
         return self._clock.monotonic() - self._heard_at
-
-    def join(self) -> None:
-        """Wait for the thread's end, before its connections are closed under it."""
-        self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):

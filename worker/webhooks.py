@@ -17,15 +17,15 @@ from llamaq.clock import Clock
 from tasks.deliveries import Deliveries, Delivery
 from worker import signing
 from worker.complaint import Complaint
+from worker.routine import JOIN_SECONDS, Routine
 
 LOOK_SECONDS = 1.0
 AT_A_TIME = 4
-JOIN_SECONDS = 5.0
 Post = Callable[..., int]
 _log = structlog.get_logger(__name__)
 
 
-class Webhooks:
+class Webhooks(Routine):
     """The threads that deliver; none, where there is no secret to sign with."""
 
     def __init__(self, deliveries: Deliveries, secrets: str, clock: Clock, post: Post) -> None:
@@ -34,23 +34,18 @@ class Webhooks:
         self._clock = clock
         self._complaint = Complaint("no webhooks this time: Redis does not answer", clock)
         self._post = post
-        self._stopping = threading.Event()
         self._free = threading.Semaphore(AT_A_TIME)
-        self._thread = threading.Thread(target=self._run, name="llamaq-webhooks", daemon=True)
+        super().__init__("webhooks")
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, where there is a secret to sign with."""
         if self._secrets:
-            self._thread.start()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._stopping.set()
+            super().start()
 
     def join(self) -> None:
         """Wait for the calls that are under way, but not for a receiver that is slow: another worker calls it again."""
         if self._secrets:
-            self._thread.join(JOIN_SECONDS)
+            super().join()
             for _ in range(AT_A_TIME):
                 self._free.acquire(timeout=JOIN_SECONDS / AT_A_TIME)
 

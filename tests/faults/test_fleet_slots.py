@@ -26,7 +26,9 @@ from worker.embedded.redis import EmbeddedRedis
 SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "20"))
 KILL_EACH_SECONDS = 2.0
 WORKERS, SLOTS, JOBS = 6, 4, 300
-LEADER_SECONDS, SLACK_SECONDS = 3, 20
+LEADER_SECONDS = 3
+PROMISED_SECONDS = 5.0
+"""Beyond the lease, as for any killed worker: until a leader has noticed, and the next round of rescue has come."""
 
 
 @pytest.fixture
@@ -56,10 +58,10 @@ def test_killed_holders_never_cost_a_slot_nor_give_one_too_many(wide_site: Site,
     what = f"slots of {len(killing.freed)} killed holders were free again, lease {LEASE_SECONDS} s"
     measure(f"{what}, median", statistics.median(killing.freed))
     measure(f"{what}, at most", max(killing.freed))
+    measure("beyond the lease, and the grace that rescue gave after rounds that came late", max(killing.late))
     assert site.ollama.stats(bodies=False)["max_running"] == SLOTS
     assert statistics.median(killing.freed) <= LEASE_SECONDS + LEADER_SECONDS
-    # A machine too busy to look after leases each second gives its workers a lease time more to renew them.
-    assert max(killing.freed) <= 2 * LEASE_SECONDS + LEADER_SECONDS + SLACK_SECONDS
+    assert max(killing.late) <= PROMISED_SECONDS
     assert states == {"stop"}
 
 
@@ -68,10 +70,13 @@ class Killing:
 
     Attributes:
         freed: of each kill, the seconds until none of the worker's attempts held its slot.
+        late: how much of them was beyond the lease. Where rounds of rescue come late, the living get a grace to renew;
+            what falls into that is not counted.
     """
 
     def __init__(self, site: Site, stack: ExitStack) -> None:
         self.freed: list[float] = []
+        self.late: list[float] = []
         self._site = site
         self._workers = list(site.workers)
         self._stack = stack
@@ -109,11 +114,18 @@ class Killing:
         for killed_at, its in self._lost:
             now = self._running()
             if all(now.get(job) != fence for job, fence in its.items()):
-                self.freed.append(time.monotonic() - killed_at)
+                freed_at = time.monotonic()
+                self.freed.append(freed_at - killed_at)
+                self.late.append(freed_at - max(killed_at + LEASE_SECONDS, self._graced_until()))
             else:
                 left.append((killed_at, its))
         self._lost = left
         return bool(left)
+
+    def _graced_until(self) -> float:
+        """When the last grace ends, on this process' clock; Redis keeps it in the machine's time."""
+        grace = float(self._site.redis.hget(f"{self._site.prefix}:rescue", "grace") or 0)
+        return grace - time.time() + time.monotonic()
 
     def _running(self, worker: str | None = None) -> dict[str, str]:
         """Jobs that run on the host (by that worker), and the fences of their attempts."""

@@ -1,0 +1,45 @@
+"""What the benches have in common on the command line: which measures, from where, and whether to write the page."""
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from bench import machine
+from bench.book import Book
+
+P = TypeVar("P")
+
+
+def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]) -> argparse.Namespace:
+    """What was asked for; `page` is what `--write` renews, `quick` what `--quick` is good for."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--only", action="append", choices=list(measures), help="may be given more than once")
+    parser.add_argument("--write", action="store_true", help=f"renew {page} and its plots")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured, as JSON")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="take it from there instead of measuring")
+    given = parser.parse_args()
+    if given.write and (given.only or given.quick):
+        parser.error("--write needs a full run")
+    return given
+
+
+def book_of(given: argparse.Namespace, measures: Mapping[str, Callable[[P, Book], None]], plan: P) -> Book:
+    """The figures: loaded, or measured now, and kept where that was asked for."""
+    book = Book.load(given.load) if given.load else _measured(given.only, measures, plan)
+    if given.save:
+        book.save(given.save)
+    return book
+
+
+def _measured(only: list[str] | None, measures: Mapping[str, Callable[[P, Book], None]], plan: P) -> Book:
+    book = Book(about=machine.about())
+    for name, measure in measures.items():
+        if only is None or name in only:
+            began = time.monotonic()
+            print(f"{name} ...", end=" ", flush=True)
+            measure(plan, book)
+            print(f"{time.monotonic() - began:.0f} s", flush=True)
+    return book
