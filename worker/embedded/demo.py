@@ -13,7 +13,7 @@ from worker.embedded.ground import NoGround, Part
 from worker.embedded.process import ServerFailed
 from worker.embedded.redis import RedisUnavailable
 from worker.embedded.tour import Tour
-from worker.embedded.weights import WeightsUnavailable
+from worker.embedded.wheels import NotFetched
 from worker.settings import Settings, settings
 
 SHARED_PREFIX = "llamaq-demo"
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("\nstopped; nothing is left running", style="dim")
         return 130
-    except (NoGround, WeightsUnavailable, RedisUnavailable, ServerFailed, LlamaqError) as error:
+    except (NoGround, NotFetched, RedisUnavailable, ServerFailed, LlamaqError) as error:
         console.print(f"demo: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """What a demo stands on: a Redis, an Ollama and a worker, each the user's own where there is one."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from api_client import OllamaClient, OllamaError
@@ -23,6 +25,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 45.0
 LOOK_SECONDS = 3
 SLOTS = 2
+_RUN = Path(__file__).resolve().parents[2] / "run.py"
 
 
 class NoGround(Exception):
@@ -59,15 +62,32 @@ def ollama(config: Settings) -> Iterator[Part]:
     """The Ollama that answers where one is expected and has a model; else a small one of our own, with its model.
 
     Raises:
-        WeightsUnavailable: the model could not be fetched.
+        NoGround: its runtime could not be fetched.
+        NotFetched: the model could not be fetched.
     """
     found = _look(config.ollama_url)
     if found is not None:
         yield Part(config.ollama_url, found, ours=False)
         return
+    _bring_runtime()
     model_file = weights()
     with ServerProcess("worker.embedded.ollama", ["--model-file", str(model_file), "--slots", str(SLOTS)]) as server:
         yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
+
+
+def _bring_runtime() -> None:
+    """Let run.py install what the model runs on: it knows the lock files, and keeps two from installing at once."""
+    if importlib.util.find_spec("xllamacpp"):
+        return
+    # It says itself what it does, and why it fails.
+    with subprocess.Popen([sys.executable, str(_RUN), "model"], stdout=subprocess.DEVNULL) as run:  # noqa: S603 - ours
+        try:
+            failed = run.wait()
+        except KeyboardInterrupt:
+            run.terminate()
+            raise
+    if failed:
+        raise NoGround("no Ollama answers, and the embedded model could not be set up, see above")
 
 
 def slots(config: Settings) -> int:

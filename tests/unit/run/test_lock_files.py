@@ -7,11 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import requirements.lock
+import run
+
 ROOT = Path(__file__).resolve().parents[3]
-LAYERS = {"service": "service", "demo": "embedded", "dev": "dev"}  # lock file -> group in pyproject.toml
+# lock file -> group in pyproject.toml
+LAYERS = {"service": "service", "demo": "embedded", "model": "model", "dev": "dev"}
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+MACHINES = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
 
 
 def text(layer: str) -> str:
@@ -62,3 +69,32 @@ def test_the_lock_satisfies_pyproject(layer: str) -> None:
         version = locked.get(canonicalize_name(requirement.name))
         assert version, f"{requirement} is not locked"
         assert requirement.specifier.contains(version), f"{requirement}, but {version} is locked"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_python_gets_the_same_packages(python: str, machine: tuple[str, str]) -> None:
+    """Each package once, whatever the Python and the machine; only what an older Python lacks comes on top."""
+    asked = {"python_version": python, "python_full_version": f"{python}.3"}
+    asked |= {"sys_platform": machine[0], "platform_machine": machine[1], "os_name": "posix"}
+    asked |= {"platform_system": machine[0].capitalize()}
+    lines = [line for layer in LAYERS for line in re.findall(r"(?m)^[\w.-]+==.*(?= \\$)", text(layer))]
+    installed: list[str] = []
+    left_out: list[str] = []
+    for line in lines:
+        name, _, marker = line.partition(" ; ")
+        chosen = installed if not marker or Marker(marker).evaluate(asked) else left_out
+        chosen.append(name.partition("==")[0])
+    assert len(installed) == len(set(installed)) > 100
+    assert set(left_out) - set(installed) <= {"async-timeout", "colorama", "tzdata"}
+
+
+def test_all_name_the_same_pythons() -> None:
+    """What run.py takes, what the lock was checked for, what the package says, and what the pages promise."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stated = [row.rpartition(" ")[2] for row in project["classifiers"] if "Python :: 3." in row]
+    assert stated == list(requirements.lock.PYTHONS) == list(PYTHONS)
+    assert [".".join(map(str, version)) for version in (run.OLDEST, run.NEWEST)] == [PYTHONS[0], PYTHONS[-1]]
+    assert project["requires-python"] == f">={PYTHONS[0]}"
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in (ROOT / page).read_text(), page

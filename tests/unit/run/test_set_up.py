@@ -1,15 +1,15 @@
 """run.py sets up a checkout by itself, repairs what broke off, and says in one line what it lacks.
 
-A checkout here is a copy of run.py with three packages of a few bytes, which pip takes from a directory: real venvs, a
-real pip, and no network.
+A checkout here is a copy of run.py with a package of a few bytes for each lock file, which pip takes from a directory:
+real venvs, a real pip, and no network.
 """
 
 import ast
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,12 +17,13 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from checkout import pip, venv
+
 RUN = Path(__file__).resolve().parents[3] / "run.py"
-LAYERS = ("service", "demo", "dev")
+LAYERS = ("service", "demo", "model", "dev")
 DEMO = """
 import json, os, sys, tiny_demo, tiny_service, worker
 print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "prefix": sys.prefix}))
@@ -41,7 +42,8 @@ class Checkout:
         self.home = root / "home"
         for directory in (self.root / "requirements", self.root / "worker" / "embedded", self.wheels, self.home):
             directory.mkdir(parents=True)
-        (self.root / "run.py").write_bytes(RUN.read_bytes())
+        shutil.copy(RUN, self.root)
+        shutil.copytree(RUN.parent / "checkout", self.root / "checkout")
         (self.root / "worker" / "embedded" / "__main__.py").write_text(DEMO)
         for layer in LAYERS:
             self.lock(layer, write_wheel(self.wheels, f"tiny_{layer}"))
@@ -106,16 +108,6 @@ def refusing() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/simple"
 
 
-@pytest.fixture(scope="module")
-def run_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_under_test", RUN)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_a_later_run_only_starts_the_program(ready: Checkout) -> None:
     """A set-up checkout starts at once: nothing printed, the program's own arguments, place and exit code."""
     status, out, err = ready.run("demo", "--port", "1")
@@ -127,6 +119,35 @@ def test_a_later_run_only_starts_the_program(ready: Checkout) -> None:
     }
 
 
+def test_a_first_run_says_what_it_does_in_a_few_lines(tmp_path: Path) -> None:
+    """Into a pipe: a line for the start and the end of each of its two pieces of work, and nothing of pip's own."""
+    status, _, err = Checkout(tmp_path).run("demo")
+    assert status == 7
+    venv_starts, venv_ends, pip_starts, pip_ends = err.splitlines()
+    assert venv_starts.startswith("run.py: making .venv with Python 3.")
+    assert pip_starts == "run.py: installing requirements/service.txt + requirements/demo.txt ..."
+    assert ": done (" in venv_ends
+    assert ": done (" in pip_ends
+
+
+def test_all_installs_programs_before_the_tests(tmp_path: Path) -> None:
+    """`test --all` runs the table's installer, then pytest with the other arguments; where that fails, no test runs."""
+    checkout = Checkout(tmp_path)
+    tests = checkout.root / "tests"
+    tests.mkdir()
+    (checkout.root / "pytest.py").write_text("import sys; print('pytest', sys.argv[1:])")
+    (tests / "programs.py").write_text("print('programs', flush=True)")
+    status, out, err = checkout.run("test", "--all", "-k", "x")
+    assert status == 0, err
+    first, second = out.splitlines()
+    assert first == "programs"
+    assert second.endswith("'-k', 'x']")
+    assert "--all" not in second
+    (tests / "programs.py").write_text("raise SystemExit('not root')")
+    assert checkout.run("test", "--all")[:2] == (1, "")
+    assert checkout.run("test")[0] == 0
+
+
 def test_a_changed_lock_file_is_installed_and_no_other(ready: Checkout) -> None:
     """After a pull that changes a lock file, the next run installs that one, into the venv that is there."""
     ready.lock(
@@ -134,7 +155,7 @@ def test_a_changed_lock_file_is_installed_and_no_other(ready: Checkout) -> None:
     )
     status, _, err = ready.run("demo")
     assert status == 7
-    assert "installing requirements/demo.txt;" in err
+    assert "installing requirements/demo.txt ..." in err
     assert "making .venv" not in err
     assert ready.run("demo")[2] == ""
 
@@ -143,7 +164,7 @@ def test_without_network_one_line_says_what_is_missing(ready: Checkout, refusing
     """No traceback, the package's name, exit code 1; and what was installed before still starts without network."""
     status, out, err = ready.run("test", PIP_INDEX_URL=refusing)
     assert (status, out) == (1, "")
-    assert err.splitlines()[-1].startswith("run.py: could not download tiny-dev==1.0: no network?")
+    assert err.splitlines()[-1].startswith("run.py: could not download tiny-model==1.0: no network?")
     assert "Traceback" not in err
     assert ready.run("demo", PIP_INDEX_URL=refusing)[0::2] == (7, "")
 
@@ -202,26 +223,24 @@ def test_two_runs_at_once_take_turns(ready: Checkout) -> None:
     ],
 )
 def test_a_venv_counts_only_if_whole_and_in_its_place(
-    run_module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], usable: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], usable: bool
 ) -> None:
     """A venv that broke off, was moved, or is of another Python is made anew."""
-    monkeypatch.setattr(run_module, "STATE", tmp_path / "setup.json")
-    monkeypatch.setattr(run_module, "PYTHON", sys.executable)
-    state = {"venv": run_module._identity(), "installing": [], "layers": {}, **changes}
-    run_module.STATE.write_text(json.dumps(state))
-    assert run_module._usable() is usable
-    monkeypatch.setattr(run_module, "PYTHON", str(tmp_path / "gone"))
-    assert run_module._usable() is False
+    monkeypatch.setattr(venv, "STATE", tmp_path / "setup.json")
+    monkeypatch.setattr(venv, "PYTHON", sys.executable)
+    state = {"venv": venv.identity(), "installing": [], "layers": {}, **changes}
+    venv.STATE.write_text(json.dumps(state))
+    assert venv.usable() is usable
+    monkeypatch.setattr(venv, "PYTHON", str(tmp_path / "gone"))
+    assert venv.usable() is False
 
 
 @pytest.mark.parametrize("garbage", ["", "[]", "3", "{"])
-def test_an_unreadable_note_counts_as_none(
-    run_module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, garbage: str
-) -> None:
+def test_an_unreadable_note_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, garbage: str) -> None:
     """Whatever a crash or an editor left in setup.json, the set-up starts over rather than failing."""
-    monkeypatch.setattr(run_module, "STATE", tmp_path / "setup.json")
-    run_module.STATE.write_text(garbage)
-    assert run_module._usable() is False
+    monkeypatch.setattr(venv, "STATE", tmp_path / "setup.json")
+    venv.STATE.write_text(garbage)
+    assert venv.usable() is False
 
 
 def test_another_python_is_told_what_is_needed() -> None:
@@ -229,9 +248,30 @@ def test_another_python_is_told_what_is_needed() -> None:
     code = "import runpy, sys; sys.version_info = (3, 10, 4); sys.version = '3.10.4 (x)'; runpy.run_path(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", code, str(RUN)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("run.py: needs Python 3.11 or 3.12; ")
+    assert done.stderr.startswith("run.py: needs Python 3.11 to 3.14; ")
     assert " is 3.10.4: " in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("minor", "code"), [(10, 1), (11, 0), (12, 0), (13, 0), (14, 0), (15, 1)])
+def test_four_pythons_are_welcome(minor: int, code: int) -> None:
+    """3.11 to 3.14: what the lock files serve, and no other."""
+    python = f"import runpy, sys; sys.version_info = (3, {minor}, 0); sys.argv[1:2] = []; "
+    python += f"runpy.run_path({str(RUN)!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", python, "x", "--help"], capture_output=True, cwd=RUN.parent, check=False
+    )
+    assert done.returncode == code, done.stderr
+
+
+def test_nothing_has_to_be_installed_for_the_set_up() -> None:
+    """run.py and what it is made of import the standard library, and each other."""
+    for file in (RUN, *(RUN.parent / "checkout").glob("*.py")):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            names |= {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
+        assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"checkout"}, file
 
 
 def test_an_old_python_can_read_the_file() -> None:
@@ -239,11 +279,11 @@ def test_an_old_python_can_read_the_file() -> None:
     ast.parse(RUN.read_text(), feature_version=(3, 7))
 
 
-def test_a_python_without_pip_names_the_package(run_module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_pip_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no pip is to be found, the line names the package that brings one."""
-    monkeypatch.setattr(run_module, "_quietly", lambda *command: subprocess.CompletedProcess(command, returncode=1))
-    with pytest.raises(run_module.SetupError, match=r"has no pip: install python3\.1[12]-venv"):
-        run_module._pip()
+    monkeypatch.setattr(pip, "quietly", lambda *command: subprocess.CompletedProcess(command, returncode=1))
+    with pytest.raises(pip.SetupError, match=r"has no pip: install python3\.1\d-venv"):
+        pip.find_pip(sys.executable, sys.executable)
 
 
 @pytest.mark.parametrize(
@@ -264,9 +304,9 @@ def test_a_python_without_pip_names_the_package(run_module: ModuleType, monkeypa
         ),
     ],
 )
-def test_what_pip_says_becomes_one_line(run_module: ModuleType, log: str, line: str) -> None:
+def test_what_pip_says_becomes_one_line(log: str, line: str) -> None:
     """The failures that a user can do something about are named, with the package."""
-    assert str(run_module._explain(log)).startswith(line)
+    assert str(pip.explain(log)).startswith(line)
 
 
 def test_an_unknown_command_lists_the_known_ones() -> None:

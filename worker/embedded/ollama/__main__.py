@@ -11,7 +11,8 @@ from worker.embedded.ollama.llama import LlamaEngine, smollm2
 from worker.embedded.ollama.routes import ROUTES
 from worker.embedded.ollama.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from worker.embedded.ollama.serving import serve
-from worker.embedded.weights import WeightsUnavailable, weights
+from worker.embedded.weights import weights
+from worker.embedded.wheels import NotFetched
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,7 +42,7 @@ def main() -> int:
     arguments = _arguments()
     try:
         model_file = arguments.model_file or weights()
-    except WeightsUnavailable as error:
+    except NotFetched as error:
         sys.stderr.write(f"{error}\n")
         return 1
     asyncio.run(_run(arguments, model_file))

@@ -1,0 +1,189 @@
+"""pip: which one there is, what it does in one line of progress, and what its errors mean."""
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from checkout.progress import Progress
+
+# What pip's errors mean, most telling first.
+DOWNLOAD_FAILURES = {
+    r"DO NOT MATCH THE HASHES": "what arrived is not the file that is named by its hash",
+    r"name resolution|Name or service not known|getaddrinfo|No address associated": "no network? No name is resolved",
+    r"CERTIFICATE_VERIFY_FAILED": "the certificate of the package index is not trusted (PIP_CERT names a CA)",
+    r"ProxyError|to proxy": "no network? The proxy does not answer",
+    r"Connection refused|unreachable|No route to host": "no network? The package index does not answer",
+    r"imed out|Max retries|Connection aborted|IncompleteRead|reset by peer": "the package index stopped answering",
+    r"from versions:|No matching distribution": "the package index is out of reach, or has no wheel for this machine",
+}
+_WHEELS_ONLY = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]
+_TICK_SECONDS = 0.2
+
+
+class SetupError(Exception):
+    """Something the user has to know and can do something about, in one line."""
+
+
+class DownloadError(SetupError):
+    """A package could not be fetched. pip fetches all before it installs any, so the venv is as it was."""
+
+
+def find_pip(python: str, base_python: str) -> list[str]:
+    """The command of a pip that installs for `python`: its own, the base Python's, or any on PATH."""
+    into = ["--python", python]
+    for pip in ([python, "-Im", "pip"], [base_python, "-m", "pip", *into], ["pip3", *into], ["pip", *into]):
+        if shutil.which(pip[0]) and quietly(*pip, "--version").returncode == 0:
+            return pip
+    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    raise SetupError(f"{base_python} has no pip: install {package} (Debian, Ubuntu) or python3-pip (elsewhere)")
+
+
+def install(
+    pip: Sequence[str], files: Sequence[Path], progress: Progress, environment: Mapping[str, str], inherited: int
+) -> None:
+    """Installs what these lock files name, and nothing else. pip keeps the descriptor `inherited` open.
+
+    Raises:
+        SetupError: with the one line to show.
+    """
+    # The lock is complete, so --no-deps; and no sdist: building one would run code that no hash covers.
+    named = [word for file in files for word in ("-r", str(file))]
+    total = sum(len(re.findall(r"(?m)^[\w.-]+==", file.read_text())) for file in files)
+    command = [*pip, "install", "--require-hashes", *_WHEELS_ONLY, *named]
+    _run(command, _Steps(progress, total), environment, [inherited])
+
+
+def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Progress) -> None:
+    """Brings wheels into a directory.
+
+    Raises:
+        SetupError: with the one line to show.
+    """
+    _run([*pip, "download", *_WHEELS_ONLY, "--dest", str(into), *words], _Steps(progress, 1), os.environ, [])
+
+
+def quietly(*command: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a command and keeps what it says."""
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+
+
+class _Steps:
+    """Turns pip's lines into how far it is."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._now = ""
+        self._warned = False
+
+    def take(self, line: str) -> None:
+        """One line that pip has printed on its standard output."""
+        if line.startswith(("Collecting ", "Ignoring ", "Requirement already satisfied")):
+            self._done += 1
+        elif found := re.match(r"\s*Downloading (?:\S*/)?([\w.]+)-\S+ (\(.*\))", line):
+            self._now = f"{found[1]} {found[2]}"
+        elif line.startswith("Installing collected"):
+            self._now = "writing them to disk"
+
+    def complain(self, line: str) -> None:
+        """One line that pip has printed on its standard error. The first of its retries is worth a word."""
+        if "Retrying (" in line and not self._warned:
+            self._warned = True
+            self._progress.remark("the package index does not answer; pip tries again ...")
+
+    def tick(self, scratch: Path) -> None:
+        """Show it. pip tells nobody but a terminal how much has arrived; its temporary files do."""
+        arrived = max(_sizes(scratch), default=0)
+        part = f"{arrived / 1e6:.0f} MB of " if arrived > 1e6 and "(" in self._now else ""
+        count = f"{min(self._done, self._total)} of {self._total}: " if self._total > 1 else ""
+        self._progress.show(f"{count}{part}{self._now}")
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for place, _, names in os.walk(folder):  # unlike Path.rglob it bears folders that vanish meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                yield Path(place, name).stat().st_size
+
+
+def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], inherited: Sequence[int]) -> None:
+    """Runs pip, shows how far it is, and makes one line of its errors."""
+    log = ""
+    with (
+        tempfile.TemporaryDirectory(prefix="llamaq-pip-") as scratch,
+        subprocess.Popen(
+            command,
+            env={**environment, "TMPDIR": scratch},
+            pass_fds=inherited,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as pip,
+    ):
+        try:
+            for complaint, line in _lines(pip):
+                (steps.complain if complaint else steps.take)(line)
+                log += f"{line}\n" if complaint else ""
+                steps.tick(Path(scratch))
+        except KeyboardInterrupt:
+            _stop(pip)
+            raise
+    if pip.returncode:
+        raise explain(log)
+
+
+def _lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
+    """What pip prints, line by line: whether it is a complaint, and the line; an empty one when time has passed."""
+    assert pip.stdout
+    assert pip.stderr
+    open_pipes: dict[IO[bytes], bytes] = {pip.stdout: b"", pip.stderr: b""}
+    while open_pipes:
+        ready, _, _ = select.select(list(open_pipes), [], [], _TICK_SECONDS)
+        if not ready:
+            yield False, ""
+        for pipe in ready:
+            data = os.read(pipe.fileno(), 1 << 16)
+            *lines, rest = (open_pipes[pipe] + data).split(b"\n")
+            open_pipes[pipe] = rest
+            if not data:
+                lines.append(open_pipes.pop(pipe))
+            yield from ((pipe is pip.stderr, line.decode(errors="replace")) for line in lines)
+
+
+def _stop(pip: "subprocess.Popen[bytes]") -> None:
+    """Ends it after Ctrl-C, of which the terminal has told it too: it removes its files."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        pip.wait(5)
+    pip.terminate()
+
+
+def explain(log: str) -> SetupError:
+    """Makes one line of what pip or venv wrote before it failed; of what is not foreseen, its own words."""
+    if "No space left" in log:
+        return SetupError(disk_full())
+    package = re.search(r"(?m)requirement ([\w.-]+==[\w.]+)|^ +([\w.-]+==[\w.]+) from|([\w.]+-\d[\w.+-]*\.whl)", log)
+    name = next(filter(None, package.groups())) if package else "a package"
+    for pattern, meaning in DOWNLOAD_FAILURES.items():
+        if re.search(pattern, log):
+            return DownloadError(
+                f"could not download {name}: {meaning}. Run the same command again when that is mended"
+            )
+    lines = [" ".join(line.split()) for line in log.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return SetupError(f"the set-up failed: {'; '.join(errors) or ''.join(lines[-1:]) or 'nothing says why'}")
+
+
+def disk_full() -> str:
+    """What to say of a full disk: how much room there is."""
+    root = Path(__file__).resolve().parents[1]
+    free = {place: shutil.disk_usage(place).free // 2**20 for place in (str(root), tempfile.gettempdir())}
+    return "the disk is full: " + ", ".join(f"{size} MiB free in {place}" for place, size in free.items())

@@ -1,0 +1,57 @@
+"""What a set-up says on standard error; standard output belongs to the command, which may be piped on."""
+
+import os
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+
+def say(text: str, before: str = "") -> None:
+    """Print one line."""
+    print(f"{before}run.py: {text}", file=sys.stderr, flush=True)
+
+
+class Progress:
+    """One piece of work: one line that is rewritten on a terminal, and a line for its start and its end in a pipe."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._started = time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def show(self, detail: str) -> None:
+        """How far it is. Not shown in a pipe, where each would be a line of its own."""
+        if self._terminal:
+            line = f"run.py: {self._text} ... {detail}"
+            print(f"\r\033[K{line[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
+
+    def remark(self, text: str) -> None:
+        """Print a line of its own that stays."""
+        say(text, before=self._erase())
+
+    def __enter__(self) -> Self:
+        if self._terminal:
+            self.show("")
+        else:
+            say(f"{self._text} ...")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        seconds = time.monotonic() - self._started
+        if kind:
+            print(self._erase(), end="", file=sys.stderr, flush=True)
+        else:
+            say(f"{self._text}: done ({seconds:.1f} s)", before=self._erase())
+
+    def _erase(self) -> str:
+        return "\r\033[K" if self._terminal else ""
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80

@@ -1,0 +1,129 @@
+"""The venv of this checkout: made once, filled from `requirements/`, repaired where that broke off.
+
+What is done is noted in `.venv/setup.json`, so that a later run finds it in a few milliseconds.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from checkout.pip import DownloadError, explain, find_pip, install, quietly
+from checkout.progress import Progress, say
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+PYTHON = str(BIN / "python")
+STATE = VENV / "setup.json"
+# Resolved: a venv made through the link `python3` would change its version with the next upgrade of the distribution.
+BASE_PYTHON = str(Path(sys.executable).resolve())
+
+
+def environment() -> dict[str, str]:
+    """What every child gets: this checkout importable from anywhere, and the venv's programs."""
+    # At the end of PATH: the machine's own programs come first.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(BIN)])
+    # PIP_USER: `user = true` in a pip.conf would make pip refuse the venv.
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": str(VENV), "PIP_USER": "0"}
+
+
+def set_up(layers: tuple[str, ...]) -> None:
+    """Makes the venv hold these layers; takes a few milliseconds if it does already.
+
+    Raises:
+        SetupError: with the one line to show.
+        OSError: the disk is full or the checkout cannot be written to.
+    """
+    if usable() and not _missing(layers):
+        return
+    with _one_at_a_time() as lock_file:
+        if not usable():
+            _make_venv()
+        missing = _missing(layers)  # asked again: another run may have done it while this one waited
+        if missing:
+            _install(missing, lock_file)
+
+
+def _digest(layer: str) -> str:
+    return hashlib.sha256((ROOT / "requirements" / f"{layer}.txt").read_bytes()).hexdigest()
+
+
+def _missing(layers: tuple[str, ...]) -> list[str]:
+    """The layers that are not installed as their lock files say now."""
+    done = _state()["layers"] if usable() else {}
+    return [layer for layer in layers if done.get(layer) != _digest(layer)]
+
+
+def usable() -> bool:
+    """Whether the venv was made to its end, for this Python and in this place, and no installation broke off in it."""
+    state = _state()
+    return state["venv"] == identity() and not state["installing"] and os.access(PYTHON, os.X_OK)
+
+
+def identity() -> str:
+    """What a venv is made for: the Python, the machine and the place."""
+    # The path is part of it because the programs in a venv name it: a moved checkout needs a new one.
+    return f"Python {sys.version_info[0]}.{sys.version_info[1]} {os.uname().machine} {VENV}"
+
+
+def _state() -> dict[str, Any]:
+    nothing: dict[str, Any] = {"venv": None, "installing": [], "layers": {}}
+    try:
+        return {**nothing, **json.loads(STATE.read_text())}
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+        return nothing
+
+
+def _note(**changes: object) -> None:
+    """Changes the state on disk, whole or not at all: whoever reads it holds no lock."""
+    fresh = STATE.with_suffix(".new")
+    fresh.write_text(json.dumps({**_state(), **changes}, indent=1))
+    fresh.replace(STATE)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[int]:
+    """Holds the checkout's lock; yields its descriptor, for pip to hold it too, should this process be killed."""
+    (ROOT / ".llamaq").mkdir(exist_ok=True)
+    with (ROOT / ".llamaq" / "setup.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another run.py is setting this checkout up; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
+
+
+def _make_venv() -> None:
+    with Progress(f"making .venv with Python {sys.version.split()[0]}") as progress:
+        if VENV.is_dir() and not VENV.is_symlink():
+            progress.remark("the old .venv goes: it was left half-made, or made elsewhere or for another Python")
+            shutil.rmtree(VENV)
+        VENV.unlink(missing_ok=True)
+        made = quietly(BASE_PYTHON, "-Im", "venv", "--without-pip", str(VENV))
+        if made.returncode:
+            raise explain(made.stderr or made.stdout)
+        # Debian splits ensurepip off. Without any pip the venv stays unfinished: python3-venv is then enough.
+        if quietly(PYTHON, "-Im", "ensurepip").returncode:
+            find_pip(PYTHON, BASE_PYTHON)
+        _note(venv=identity(), installing=[], layers={})
+
+
+def _install(layers: list[str], lock_file: int) -> None:
+    files = [ROOT / "requirements" / f"{layer}.txt" for layer in layers]
+    names = " + ".join(f"requirements/{file.name}" for file in files)
+    _note(installing=layers)
+    try:
+        with Progress(f"installing {names}") as progress:
+            install(find_pip(PYTHON, BASE_PYTHON), files, progress, environment(), lock_file)
+    except DownloadError:
+        _note(installing=[])
+        raise
+    _note(installing=[], layers={**_state()["layers"], **{layer: _digest(layer) for layer in layers}})
