@@ -42,12 +42,12 @@ PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loa
 # -P, so that a redis.py in the user's directory is not taken for the library.
 CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
-    "demo": (DEMO, ["-m", "worker.embedded"], "try it: brings a Redis and a language model where there are none"),
+    "demo": (DEMO, ["-m", "demo"], "try it: brings a Redis and a language model where there are none"),
     "test": (EVERYTHING, PYTEST, "the tests; --all: first install what some need; the rest goes to pytest"),
     "lint": (EVERYTHING, [], "ruff, mypy and import-linter"),
     "worker": (SERVICE, ["-m", "worker"], "a worker in front of an Ollama; `worker check` names what is missing"),
     "llamaq": (SERVICE, CLI, "the command line: run.py llamaq generate MODEL PROMPT"),
-    "model": (MODEL, ["-m", "worker.embedded.weights"], "fetch the demo's language model, as the demo does if need be"),
+    "model": (MODEL, ["-m", "embedded.weights"], "fetch the demo's language model, as the demo does if need be"),
     "lock": ((), ["requirements/lock.py"], "write requirements/ from pyproject.toml; --upgrade: newest versions"),
 }
 LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports")

@@ -1,4 +1,4 @@
-"""The clock this package is handed. `llamaq.clock.Clock` has this shape; a test hands in its own."""
+"""The clock this package is handed. `llamaq.store.clock.Clock` has this shape; a test hands in its own."""
 
 import random
 import time

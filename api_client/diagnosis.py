@@ -83,7 +83,7 @@ _PULL_FAILED = re.compile(r"pull model manifest|file does not exist", re.IGNOREC
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ThrottledWarning:
     """What the server said, unwrapped.
 
     Attributes:
@@ -101,14 +101,14 @@ class Complaint:
     retry_after_seconds: float | None = None
 
 
-def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> Complaint:
+def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ThrottledWarning:
     """Unwraps the body of an answer whose status is not 200; any bytes will do."""
     answer = _parsed(body)
     if isinstance(answer, dict) and "error" in answer:
         message, details = unwrapped(answer["error"])
-        return Complaint(status, message, True, details, retry_after_seconds)
+        return ThrottledWarning(status, message, True, details, retry_after_seconds)
     text = body.decode("utf-8", "replace").strip()[:MESSAGE_LIMIT]
-    return Complaint(status, text, False, None, retry_after_seconds)
+    return ThrottledWarning(status, text, False, None, retry_after_seconds)
 
 
 def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
@@ -124,7 +124,7 @@ def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
     return str(error)[:MESSAGE_LIMIT], details
 
 
-def diagnose(complaint: Complaint) -> OllamaStatusError:
+def diagnose(complaint: ThrottledWarning) -> OllamaStatusError:
     """The error for a complaint, by the table at the top of this module."""
     status = complaint.status or 500
     if 300 <= status < 400:
@@ -141,21 +141,21 @@ def _parsed(body: bytes) -> Any:
         return None  # a proxy's page, a cut body or Go's plain text: the status alone decides then
 
 
-def _made(kind: type[OllamaStatusError], complaint: Complaint) -> OllamaStatusError:
+def _made(kind: type[OllamaStatusError], complaint: ThrottledWarning) -> OllamaStatusError:
     return kind(complaint.message or f"HTTP status {complaint.status}", status=complaint.status)
 
 
-def _plain(complaint: Complaint, remedy: str = "", *, retryable: bool = False) -> OllamaStatusError:
+def _plain(complaint: ThrottledWarning, remedy: str = "", *, retryable: bool = False) -> OllamaStatusError:
     text = " ".join(part for part in (f"HTTP status {complaint.status}:", complaint.message) if part)
     message = f"{text} ({remedy})" if remedy else text
     return OllamaStatusError(message, status=complaint.status, retryable=retryable)
 
 
-def _refused(complaint: Complaint) -> OllamaStatusError:
+def _refused(complaint: ThrottledWarning) -> OllamaStatusError:
     return _overflow(complaint) or _lacking(complaint) or _made(BadRequest, complaint)
 
 
-def _overflow(complaint: Complaint) -> ContextOverflow | None:
+def _overflow(complaint: ThrottledWarning) -> ContextOverflow | None:
     details = complaint.details or {}
     if details.get("type") != "exceed_context_size_error" and not _OVERFLOW.search(complaint.message):
         return None
@@ -171,19 +171,19 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _lacking(complaint: Complaint) -> Unsupported | None:
+def _lacking(complaint: ThrottledWarning) -> Unsupported | None:
     found = _LACKS.search(complaint.message)
     return _unsupported(complaint) if found else None
 
 
-def _unsupported(complaint: Complaint) -> Unsupported:
+def _unsupported(complaint: ThrottledWarning) -> Unsupported:
     found = _LACKS.search(complaint.message)
     word = (found.group("word") or found.group("vision") or "image").lower() if found else ""
     message = complaint.message or "the server does not implement this request"
     return Unsupported(message, status=complaint.status, capability=_CAPABILITIES.get(word))
 
 
-def _forbidden(complaint: Complaint) -> OllamaStatusError:
+def _forbidden(complaint: ThrottledWarning) -> OllamaStatusError:
     if complaint.status == 401:
         remedy = "a proxy asks for a token: check the one that was given"
     else:
@@ -195,18 +195,18 @@ def _forbidden(complaint: Complaint) -> OllamaStatusError:
     return Forbidden(f"{said}(HTTP status {complaint.status}; {remedy})", status=complaint.status)
 
 
-def _missing(complaint: Complaint) -> OllamaStatusError:
+def _missing(complaint: ThrottledWarning) -> OllamaStatusError:
     if complaint.structured:
         return _made(ModelNotFound, complaint)
     return _plain(complaint, "no such path: is this the address of Ollama, and is its version recent enough?")
 
 
-def _busy(complaint: Complaint) -> OllamaStatusError:
+def _busy(complaint: ThrottledWarning) -> OllamaStatusError:
     message = complaint.message or f"HTTP status {complaint.status}"
     return ServerBusy(message, status=complaint.status, retry_after_seconds=complaint.retry_after_seconds)
 
 
-def _failed(complaint: Complaint) -> OllamaStatusError:
+def _failed(complaint: ThrottledWarning) -> OllamaStatusError:
     # A dead runner first: its texts quote what it was doing, which may hold any other word looked for here.
     if _RUNNER_DIED.search(complaint.message):
         return _made(RunnerDied, complaint)
@@ -217,18 +217,18 @@ def _failed(complaint: Complaint) -> OllamaStatusError:
     return _overflow(complaint) or _lacking(complaint) or _made(ServerFault, complaint)
 
 
-def _gateway(complaint: Complaint) -> OllamaStatusError:
+def _gateway(complaint: ThrottledWarning) -> OllamaStatusError:
     said = f": {complaint.message}" if complaint.structured and complaint.message else ""
     return GatewayError(
         f"the proxy before Ollama answered HTTP status {complaint.status}{said}", status=complaint.status
     )
 
 
-def _slow(complaint: Complaint) -> OllamaStatusError:
+def _slow(complaint: ThrottledWarning) -> OllamaStatusError:
     return _plain(complaint, retryable=True)
 
 
-_BY_STATUS: dict[int, Callable[[Complaint], OllamaStatusError]] = {
+_BY_STATUS: dict[int, Callable[[ThrottledWarning], OllamaStatusError]] = {
     400: _refused,
     401: _forbidden,
     403: _forbidden,

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from tests.scripted.pacing import STAMP_DIGITS
+from embedded.scripted.pacing import STAMP_DIGITS
 
 NANOSECONDS_PER_MILLISECOND = 1e6
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.book import Book
-from worker.embedded.redis import EmbeddedRedis
+from embedded.redis import EmbeddedRedis
 
 _SPINS = 400_000
 

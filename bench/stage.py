@@ -9,10 +9,10 @@ from typing import Any
 from celery import Celery
 
 from bench.workers import WorkerProcess, llamaq_worker, naive_worker
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import MODELS
 from llamaq import JobQueue
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import MODELS
-from worker.embedded.redis import EmbeddedRedis
 
 MODEL = MODELS[0].name
 READY_SECONDS = 60.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from worker.embedded.process import ServerProcess
+from embedded.process import ServerProcess
 
 PIECE_BYTES = 65536
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from worker.embedded.tether import spawn
+from embedded.child import spawn
 
 STOP_SECONDS = 20.0
 

@@ -8,12 +8,17 @@ for text in job.text():
     print(text, end="")
 """
 
-from llamaq.aio import AsyncJobQueue
-from llamaq.aio_conversation import AsyncConversation
-from llamaq.aio_job import AsyncJob
-from llamaq.conversation import Conversation
-from llamaq.dead import DeadLetter
-from llamaq.errors import (
+from llamaq.client.aio.conversation import AsyncConversation
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.queue import AsyncJobQueue
+from llamaq.client.batches import BatchResult
+from llamaq.client.blocking.conversation import Conversation
+from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.queue import JobQueue
+from llamaq.client.dead_letters import DeadLetter
+from llamaq.settings.producer import Limits
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
+from llamaq.vocabulary.errors import (
     BrokerUnavailable,
     ConversationBusy,
     ConversationError,
@@ -33,15 +38,11 @@ from llamaq.errors import (
     SubmitError,
     UnknownModel,
 )
-from llamaq.events import Event
-from llamaq.job import Job
-from llamaq.limits import Limits
-from llamaq.many import BatchResult
-from llamaq.models import HostStatus, ModelStatus
-from llamaq.notify import Notify
-from llamaq.options import Options
-from llamaq.queue import JobQueue
-from llamaq.requests import (
+from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.notify import Notify
+from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.requests import (
     ChatRequest,
     EmbeddingRequest,
     ExtractionRequest,
@@ -51,7 +52,7 @@ from llamaq.requests import (
     PullRequest,
     UnloadRequest,
 )
-from llamaq.results import (
+from llamaq.vocabulary.results import (
     ChatResult,
     EmbeddingResult,
     ErrorInfo,
@@ -60,8 +61,7 @@ from llamaq.results import (
     TextResult,
     UnloadResult,
 )
-from llamaq.status import JobStatus
-from llamaq.turns import ConversationInfo, ConversationSettings, KeptMessage
+from llamaq.vocabulary.status import JobStatus
 
 __all__ = [
     "AsyncConversation",

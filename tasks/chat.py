@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from llamaq.requests import ChatRequest
-from llamaq.turns import SENT, new_messages
-from tasks import asking, turn
-from tasks.composing import completed
-from tasks.job import ClaimedJob
-from tasks.outcome import Outcome
-from tasks.services import Services
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Outcome
+from llamaq.vocabulary.conversations import SENT, new_messages
+from llamaq.vocabulary.requests import ChatRequest
+from tasks.attempt import ollama_request
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
+from tasks.history import turn
 
 
 def chat(job: ClaimedJob, services: Services) -> Outcome:
@@ -21,6 +22,6 @@ def chat(job: ClaimedJob, services: Services) -> Outcome:
     messages: list[dict[str, Any]] = [
         {name: value for name, value in said.items() if name in SENT} for said in new_messages(request)
     ]
-    body = asking.payload(request, messages=messages, tools=request.tools, format=request.format)
-    reply = asking.chat(services, request, body)
+    body = ollama_request.payload(request, messages=messages, tools=request.tools, format=request.format)
+    reply = ollama_request.chat(services, request, body)
     return completed(job, services, [reply], {"message": reply.message()})

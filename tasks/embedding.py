@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from llamaq.requests import EmbeddingRequest
-from tasks import asking
-from tasks.asking import Reply
-from tasks.composing import completed
-from tasks.job import ClaimedJob
-from tasks.outcome import Error, Outcome, Retry
-from tasks.services import Services
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Error, Outcome, Retry
+from llamaq.vocabulary.requests import EmbeddingRequest
+from tasks.attempt import ollama_request
+from tasks.attempt.ollama_request import Reply
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
 
 BATCH = 64
 """Inputs in one call of Ollama."""
@@ -39,7 +39,7 @@ def _batches(given: str | list[str]) -> Sequence[str | list[str]]:
 
 
 def _ask(request: EmbeddingRequest, services: Services, batch: str | list[str]) -> Reply:
-    body = asking.payload(request, input=batch)
+    body = ollama_request.payload(request, input=batch)
     del body["stream"]  # /api/embed has one answer
     call = services.ollama.embed(
         body, first_byte_timeout_seconds=request.first_token_within, stall_timeout_seconds=request.stall_after

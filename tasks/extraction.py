@@ -7,18 +7,18 @@ import jsonschema_rs
 from pydantic_core import from_json
 
 from api_client import Aborted, ContextOverflow, OllamaError
-from llamaq.grammar import countable
-from llamaq.requests import ExtractionRequest
-from llamaq.schema import validator_of
-from llamaq.wire import dumps
-from tasks import asking
-from tasks.asking import Reply
-from tasks.attempt import AttemptStopped
-from tasks.composing import completed
-from tasks.job import ClaimedJob
-from tasks.outcome import Failed, Outcome
-from tasks.repairing import Repairing, Try
-from tasks.services import Services
+from llamaq.extraction.grammar import countable
+from llamaq.extraction.schema import validator_of
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Failed, Outcome
+from llamaq.vocabulary.requests import ExtractionRequest
+from llamaq.vocabulary.wire import dumps
+from tasks.attempt import ollama_request
+from tasks.attempt.attempt import AttemptStopped
+from tasks.attempt.ollama_request import Reply
+from tasks.attempt.repairs import Repairing, Try
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
 
 MOST_ERRORS = 10
 """Reported of one answer, to the model and to the producer."""
@@ -47,7 +47,7 @@ def extraction(job: ClaimedJob, services: Services) -> Outcome:
             return Failed(repairing.overflow())
         if repairing.exhausted:
             return Failed(repairing.invalid())
-        services.transcript.progress("repairing", repair=len(repairing.tries), of=request.repairs)
+        services.events.progress("repairing", repair=len(repairing.tries), of=request.repairs)
 
 
 def _first_question(request: ExtractionRequest, services: Services) -> dict[str, Any]:
@@ -56,18 +56,18 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
-    return asking.payload(request, messages=[*system, question], format=countable(request.json_schema))
+    return ollama_request.payload(request, messages=[*system, question], format=countable(request.json_schema))
 
 
 def _ask(services: Services, request: ExtractionRequest, repairing: Repairing) -> Reply:
     body, alone = repairing.next(), repairing.alone()
     try:
-        return asking.chat(services, request, body)
+        return ollama_request.chat(services, request, body)
     except ContextOverflow:
         if len(body["messages"]) == len(alone["messages"]):
             raise
         # The question fits, but not with a wrong answer and its errors behind it: by itself it is worth another try.
-        return asking.chat(services, request, alone)
+        return ollama_request.chat(services, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:

@@ -1,18 +1,18 @@
 """generate: a completion of one prompt."""
 
-from llamaq.requests import GenerateRequest
-from tasks import asking
-from tasks.composing import completed
-from tasks.job import ClaimedJob
-from tasks.outcome import Outcome
-from tasks.services import Services
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Outcome
+from llamaq.vocabulary.requests import GenerateRequest
+from tasks.attempt import ollama_request
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
 
 
 def generate(job: ClaimedJob, services: Services) -> Outcome:
     """Run a generate job."""
     request = job.request
     assert isinstance(request, GenerateRequest)  # noqa: S101 - the job's kind chose this function
-    body = asking.payload(
+    body = ollama_request.payload(
         request,
         prompt=request.prompt,
         system=request.system,
@@ -21,10 +21,10 @@ def generate(job: ClaimedJob, services: Services) -> Outcome:
         template=request.template,
         format=request.format,
     )
-    reply = asking.generate(services, request, body)
+    reply = ollama_request.generate(services, request, body)
     return completed(job, services, [reply], text_of(reply))
 
 
-def text_of(reply: asking.Reply) -> dict[str, str | None]:
+def text_of(reply: ollama_request.Reply) -> dict[str, str | None]:
     """A text result's own fields."""
     return {"text": reply.text, "thinking": reply.thinking or None}

@@ -1,13 +1,13 @@
 """multimodal: a prompt, or a chat, about images."""
 
-from llamaq.requests import MultimodalRequest
-from llamaq.turns import as_json
-from tasks import asking
-from tasks.composing import completed
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Outcome
+from llamaq.vocabulary.conversations import as_json
+from llamaq.vocabulary.requests import MultimodalRequest
+from tasks.attempt import ollama_request
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
 from tasks.generate import text_of
-from tasks.job import ClaimedJob
-from tasks.outcome import Outcome
-from tasks.services import Services
 
 
 def multimodal(job: ClaimedJob, services: Services) -> Outcome:
@@ -16,12 +16,12 @@ def multimodal(job: ClaimedJob, services: Services) -> Outcome:
     assert isinstance(request, MultimodalRequest)  # noqa: S101 - the job's kind chose this function
     images = [services.image(reference) for reference in request.images]
     if request.messages is None:
-        body = asking.payload(
+        body = ollama_request.payload(
             request, prompt=request.prompt, system=request.system, images=images, format=request.format
         )
-        reply = asking.generate(services, request, body)
+        reply = ollama_request.generate(services, request, body)
         return completed(job, services, [reply], text_of(reply))
-    reply = asking.chat(services, request, _with_images(request, images))
+    reply = ollama_request.chat(services, request, _with_images(request, images))
     return completed(job, services, [reply], {"message": reply.message()})
 
 
@@ -30,4 +30,4 @@ def _with_images(request: MultimodalRequest, images: list[str]) -> dict[str, obj
     if request.system is not None:
         messages.insert(0, {"role": "system", "content": request.system})
     next(message for message in reversed(messages) if message["role"] == "user")["images"] = images
-    return asking.payload(request, messages=messages, format=request.format)
+    return ollama_request.payload(request, messages=messages, format=request.format)

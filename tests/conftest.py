@@ -10,10 +10,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 MODEL = "smollm2:135m"
 

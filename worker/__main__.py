@@ -42,12 +42,13 @@ def main(arguments: list[str]) -> int:
 
 def _look(command: str, app: Any) -> int:
     with interruptible():
-        from llamaq.clock import SYSTEM  # noqa: PLC0415 - as above
-        from worker import liveness, preflight  # noqa: PLC0415 - as above
+        from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
+        from worker import liveness  # noqa: PLC0415 - as above
+        from worker.preflight import report  # noqa: PLC0415 - as above
     if command == "alive":
         return 0 if liveness.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
     try:
-        return preflight.main(app.conf.llamaq)
+        return report.main(app.conf.llamaq)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -57,12 +58,12 @@ def _work(arguments: list[str], app: Any) -> int:
         import click  # noqa: PLC0415 - as above
         from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
 
-        from worker import telemetry  # noqa: PLC0415 - as above
+        from worker.telemetry import logs  # noqa: PLC0415 - as above
     command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
     # Now, for what Celery says before it sets up its logging; its banner would be the one thing that is not JSON.
-    telemetry.configure(wanted=app.conf.llamaq.log_format)
-    quiet = ["--quiet"] if telemetry.chosen(app.conf.llamaq.log_format) == "json" else []
+    logs.configure(wanted=app.conf.llamaq.log_format)
+    quiet = ["--quiet"] if logs.chosen(app.conf.llamaq.log_format) == "json" else []
     try:
         code = command.main([*quiet, "worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
     except click.ClickException as error:

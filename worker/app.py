@@ -9,12 +9,14 @@ from celery import Celery
 from celery.signals import setup_logging
 from kombu.entity import Queue
 
-from llamaq.clock import SYSTEM
-from llamaq.doorbell import verified
-from llamaq.requests import KINDS
-from worker import intake, job_request, pulse, roster, telemetry, transport
-from worker.lifecycle import ServiceStep, service_of
-from worker.settings import Settings, settings
+from llamaq.store.clock import SYSTEM
+from llamaq.store.doorbell import verified
+from llamaq.vocabulary.requests import KINDS
+from worker.celery import intake, model_listing, task_request, transport
+from worker.celery.lifecycle import ServiceStep, service_of
+from worker.duties import heartbeat
+from worker.settings.environment import Settings, settings
+from worker.telemetry import logs
 
 
 def create(config: Settings) -> Celery:
@@ -29,25 +31,25 @@ def create(config: Settings) -> Celery:
     for kind in KINDS:
         _register(app, kind)
     _register_pulse(app)
-    roster.register(app, config)
+    model_listing.register(app, config)
     return app
 
 
 def _register(app: Celery, kind: str) -> None:
-    shown = "worker.job_request:JobRequest"
+    shown = "worker.celery.task_request:TaskRequest"
 
     @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
         """Run a placed job (a doorbell brings its id), or take in a request that was sent by name."""
         service = service_of(app)
         if job_id is not None:
-            return service.execute(job_id, job_request.began)
+            return service.execute(job_id, task_request.began)
         return intake.take(service, kind, task.request.id, request)
 
 
 def _register_pulse(app: Celery) -> None:
     # No events: in Flower the pulses would drown the jobs.
-    @app.task(name=pulse.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=heartbeat.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
         """Take note that a message came through."""
         service_of(app).pulse.heard()
@@ -71,7 +73,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "worker_pool": "threads",
         "worker_concurrency": config.concurrency,
         "worker_prefetch_multiplier": 1,
-        "worker_consumer": "worker.consumer:Consumer",
+        "worker_consumer": "worker.celery.consumer:Consumer",
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
@@ -92,7 +94,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
 def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
     # However the worker is started, its log is the same. Celery's own two lines for each message say less than ours.
-    telemetry.configure(loglevel or logging.INFO, settings().log_format)
+    logs.configure(loglevel or logging.INFO, settings().log_format)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry of a probe; the probe itself says it once

@@ -9,32 +9,33 @@ import structlog
 from celery import Celery
 
 from api_client import OllamaClient
-from llamaq.clock import SYSTEM, Clock
-from llamaq.connection import connect, translated
-from llamaq.doorbell import Doorbell
-from llamaq.queue import JobQueue
-from tasks.attempt import Attempt
-from tasks.contexts import Contexts
-from tasks.deliveries import Deliveries
-from tasks.job import ClaimedJob
-from tasks.outcome import Error, Failed, Outcome, Retry, Stopped
-from tasks.scribe import Scribe
-from tasks.store import JobStore
-from tasks.watch import Watch
-from worker import execute, tracing
-from worker.control import Control
-from worker.dead import DeadLetters
-from worker.inbox import Inbox
-from worker.library import Library
-from worker.metrics import Metrics, result
-from worker.probe import Probe, prober
-from worker.provision import Provision
-from worker.pulse import Pulse
-from worker.rescue import Rescue
-from worker.screens import screening
-from worker.settings import Settings
-from worker.telemetry import about
-from worker.webhooks import Webhooks, poster
+from llamaq.client.blocking.queue import JobQueue
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.store.connection import connect, translated
+from llamaq.store.doorbell import Doorbell
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.deliveries import Deliveries
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
+from tasks.attempt.attempt import Attempt
+from tasks.history.contexts import Contexts
+from worker.attempt import execute
+from worker.attempt.event_writer import EventWriter
+from worker.attempt.input_policy import screening
+from worker.attempt.provision import Provision
+from worker.attempt.timers import Timers
+from worker.duties.cancel_channel import CancelChannel
+from worker.duties.dead_letters import DeadLetters
+from worker.duties.heartbeat import Heartbeat
+from worker.duties.inbox import Inbox
+from worker.duties.reaper import Reaper
+from worker.duties.script_registry import ScriptRegistry
+from worker.duties.webhooks import Webhooks, poster
+from worker.host.probe import Probe, prober
+from worker.settings.environment import Settings
+from worker.telemetry import tracing
+from worker.telemetry.logs import about
+from worker.telemetry.metrics import Metrics, result
 
 RELEASE_SECONDS = 10.0
 """For cutting what still runs at the end of a drain, and giving it back."""
@@ -75,22 +76,24 @@ class Service:
             token=config.ollama_token.get_secret_value() if config.ollama_token else None,
             ca_file=config.ollama_ca_file,
         )
-        self._scribe = Scribe(client, keys, clock, config.flush_ms / 1000, config.lease_seconds)
-        self._watch = Watch(clock)
+        self._scribe = EventWriter(client, keys, clock, config.flush_ms / 1000, config.lease_seconds)
+        self._watch = Timers(clock)
         self._prober = prober(config)
         self._probe = Probe(self._prober, self.store, config, clock)
         self._tracing = tracing.chosen(config.otel, client, keys, content=bool(config.otel_content))
         self._metrics = metrics
-        self._rescue = Rescue(self.store, metrics.rescued)
-        self._library = Library(client, keys.scripts())
+        self._rescue = Reaper(self.store, metrics.rescued)
+        self._library = ScriptRegistry(client, keys.scripts())
         secret = config.webhook_secret.get_secret_value() if config.webhook_secret else ""
         post = poster(private=bool(config.webhook_private))
         self._webhooks = Webhooks(Deliveries(client, keys), secret, clock, post)
         self._dead = DeadLetters(self.store)
         self._blobs = connect(config.redis_url, binary=True)
         self._inbox = Inbox(self._blobs, keys, self.queue, self.store, worker)
-        self._control = Control(client, keys.control(config.host), self.cancel)
-        self.pulse = Pulse(app, client, keys.worker_queue(worker), config.liveness_file, clock, config.drain_seconds)
+        self._control = CancelChannel(client, keys.control(config.host), self.cancel)
+        self.pulse = Heartbeat(
+            app, client, keys.worker_queue(worker), config.liveness_file, clock, config.drain_seconds
+        )
         self._provision = Provision(
             ollama=self._tracing.ollama(self._ollama),
             store=self.store,

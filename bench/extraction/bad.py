@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.extraction.pairs import Pair
-from tests.scripted.script import Script
+from embedded.scripted.script import Script
 
 
 @dataclass(frozen=True, slots=True)

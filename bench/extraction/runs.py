@@ -11,13 +11,13 @@ from itertools import cycle
 from bench.extraction.bad import KINDS
 from bench.extraction.pairs import PAIRS, Pair
 from bench.workers import llamaq_worker
+from embedded.process import ServerProcess
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.weights import weights
 from llamaq import BatchResult, JobQueue
-from llamaq.events import Progress
-from llamaq.schema import validator_of
-from tests.scripted.launcher import ScriptedOllama
-from worker.embedded.process import ServerProcess
-from worker.embedded.redis import EmbeddedRedis
-from worker.embedded.weights import weights
+from llamaq.extraction.schema import validator_of
+from llamaq.vocabulary.events import Progress
 
 MODEL = "smollm2:135m"
 SLOTS = 2
@@ -51,7 +51,7 @@ class Row:
 def run_model() -> list[Row]:
     """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
     arguments = ["--model-file", str(weights()), "--slots", str(SLOTS)]
-    with ServerProcess("worker.embedded.ollama", arguments) as host, _queue(host.url) as queue:
+    with ServerProcess("embedded.ollama", arguments) as host, _queue(host.url) as queue:
         return [_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extracted(queue, PAIRS))]
 
 

@@ -14,7 +14,7 @@ from bench.plan import Plan
 from bench.spread import percentile
 from bench.stage import MODEL
 from bench.tls_proxy import TLSProxy
-from tests.scripted.launcher import ScriptedOllama
+from embedded.scripted.launcher import ScriptedOllama
 
 BODY = {"model": MODEL, "prompt": "go", "stream": True}
 TIMEOUT_SECONDS = 30

@@ -8,8 +8,8 @@ from bench.book import Book
 from bench.plan import Plan
 from bench.spread import percentile
 from bench.stage import MODEL, producer
+from embedded.redis import EmbeddedRedis
 from llamaq import GenerateRequest, JobQueue
-from worker.embedded.redis import EmbeddedRedis
 
 PROMPT = "Explain entanglement to a child of ten, in three sentences."
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.arrivals import Arrivals, First, first_stamp
-from llamaq.connection import connect
+from llamaq.store.connection import connect
 
 PATIENCE_SECONDS = 60.0
 ENDED = None

@@ -8,8 +8,8 @@ from bench.arrivals import Arrivals, First
 from bench.paths.listening import ENDED, Listener
 from bench.paths.route import Addresses
 from llamaq import GenerateRequest, JobQueue
-from llamaq.keys import Keys
-from llamaq.status import TERMINAL_STATES
+from llamaq.store.keys import Keys
+from llamaq.vocabulary.status import TERMINAL_STATES
 
 
 class Plain:

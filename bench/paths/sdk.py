@@ -6,7 +6,7 @@ from bench.arrivals import Arrivals, First, first_stamp
 from bench.crowd import crowd
 from bench.paths.route import Addresses
 from llamaq import JobQueue
-from llamaq.events import Completed, Delta
+from llamaq.vocabulary.events import Completed, Delta
 
 
 class Sdk:

@@ -14,10 +14,10 @@ from bench.machine import note_quiet
 from bench.scaling.plan import Plan
 from bench.scaling.redis_use import Cost, cost
 from bench.spread import percentile
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import GenerateRequest
-from llamaq.rings import Ring
-from tests.unit.tasks.fleet import MODEL, Fleet, answer
-from worker.embedded.redis import EmbeddedRedis
+from llamaq.store.rings import Ring
 
 MOST_QUEUED = 10_000_000
 PAGE = 5_000

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from bench.scaling.processes import Watch
+from bench.scaling.processes import Timers
 from bench.stage import MODEL, READY_SECONDS
 from bench.workers import WorkerProcess
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import GenerateRequest, JobQueue
-from llamaq.connection import connect
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import GENERATING, ScriptedModel
-from worker.embedded.redis import EmbeddedRedis
+from llamaq.store.connection import connect
 
 PATIENCE_SECONDS = 300.0
 SETTLE_SECONDS = 0.5
@@ -53,10 +53,10 @@ class Crew:
         self.script(first_token_seconds=WARM_SECONDS, count=1)
         self.play(self.slots)
 
-    def watch(self) -> Watch:
-        """Watch the processor time of the processes."""
+    def watch(self) -> Timers:
+        """Timers the processor time of the processes."""
         hosts, workers = [host.pid for host in self._hosts], [worker.pid for worker in self._workers]
-        return Watch({"hosts": hosts, "workers": workers, "redis": [self._server.pid]})
+        return Timers({"hosts": hosts, "workers": workers, "redis": [self._server.pid]})
 
     def script(self, **fields: Any) -> None:
         """What every host answers from now on."""

@@ -9,11 +9,11 @@ from bench.scaling.plan import RATE, Plan
 from bench.scaling.sentinel import watched_pair
 from bench.stage import MODEL
 from bench.workers import llamaq_worker
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Job, JobQueue
-from llamaq.events import Completed, Delta, Started
-from llamaq.results import TextResult
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import ScriptedModel
+from llamaq.vocabulary.events import Completed, Delta, Started
+from llamaq.vocabulary.results import TextResult
 
 PATH = "sentinel"
 PATIENCE_SECONDS = 60.0

@@ -7,9 +7,9 @@ from bench.book import Book
 from bench.machine import note_quiet
 from bench.scaling.plan import Plan
 from bench.scaling.redis_use import Cost, cost
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import GenerateRequest
-from tests.unit.tasks.fleet import MODEL, Fleet, answer
-from worker.embedded.redis import EmbeddedRedis
 
 SLOTS = 4
 CALLS = 20

@@ -9,9 +9,9 @@ import uuid
 from bench.book import Book
 from bench.scaling.plan import Plan
 from bench.scaling.redis_use import look
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import GenerateRequest
-from tests.unit.tasks.fleet import MODEL, Fleet
-from worker.embedded.redis import EmbeddedRedis
 
 NODE_BYTES = (4096, 512)
 """Of `stream-node-max-bytes`; the first is Redis' own."""

@@ -22,7 +22,7 @@ class Load(NamedTuple):
     machine: float
 
 
-class Watch:
+class Timers:
     """Runs from its making; this process is a group of its own, `bench`."""
 
     def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from bench.stage import READY_SECONDS
-from llamaq.connection import connect
-from worker.embedded.redis import EmbeddedRedis
-from worker.embedded.tether import spawn
+from embedded.child import spawn
+from embedded.redis import EmbeddedRedis
+from llamaq.store.connection import connect
 
 DOWN_MILLISECONDS = 1_000
 LOOK_SECONDS = 0.1

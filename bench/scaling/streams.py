@@ -8,7 +8,7 @@ from bench.book import Book
 from bench.scaling.crew import REQUEST, Crew, crew
 from bench.scaling.plan import RATE, Plan
 from bench.scaling.redis_use import RedisUse, look
-from llamaq.keys import Keys
+from llamaq.store.keys import Keys
 
 DEFAULT, JOINED, READ = "20", "200", "read"
 """Milliseconds of `LLAMAQ_FLUSH_MS`; and the first again, with a reader of the SDK for each job."""

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DatetimeSchema, StringSchema
 
-from llamaq.events import BaseEvent, Event
-from llamaq.notify import Notice
-from llamaq.requests import REQUEST_TYPES
-from llamaq.results import AnyResult, ErrorInfo
+from llamaq.vocabulary.events import BaseEvent, Event
+from llamaq.vocabulary.notify import Notice
+from llamaq.vocabulary.requests import REQUEST_TYPES
+from llamaq.vocabulary.results import AnyResult, ErrorInfo
 
 HERE = Path(__file__).parent
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -5,7 +5,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from llamaq.cli import again, ask, attach, chat, chores, conversations, exits, listing, many
+from llamaq.cli import exits
+from llamaq.cli.commands import again, ask, attach, chat, conversations, host_jobs, listing, many
 from llamaq.cli.verb import Verbs
 
 
@@ -44,8 +45,8 @@ for command in (
     ask.extract,
     ask.embed,
     many.batch,
-    chores.pull,
-    chores.unload,
+    host_jobs.pull,
+    host_jobs.unload,
     attach.follow,
     attach.result,
     attach.status,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from llamaq.cli.program import program
-from llamaq.errors import (
+from llamaq.vocabulary.errors import (
     BrokerUnavailable,
     ConversationBusy,
     ConversationNotFound,

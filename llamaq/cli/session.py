@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from llamaq import environment
 from llamaq.cli.program import program
-from llamaq.cli.screen import Screen
-from llamaq.errors import InvalidRequest
-from llamaq.job import Job
-from llamaq.keys import Keys
-from llamaq.queue import JobQueue
+from llamaq.cli.terminal.screen import Screen
+from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.queue import JobQueue
+from llamaq.settings import environment
+from llamaq.store.keys import Keys
+from llamaq.vocabulary.errors import InvalidRequest
 
 
 class Session:

@@ -8,10 +8,10 @@ import click
 
 from llamaq.cli import exits
 from llamaq.cli.exits import Ended
-from llamaq.cli.interrupts import deafen
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
-from llamaq.errors import LlamaqError
+from llamaq.cli.terminal.interrupts import deafen
+from llamaq.vocabulary.errors import LlamaqError
 
 
 class Verb(click.Command):

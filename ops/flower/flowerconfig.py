@@ -8,7 +8,7 @@ Each name below is an option of Flower's. One that is given on the command line 
 
 import os
 
-from llamaq.secret_files import read_secret
+from llamaq.settings.secret_files import read_secret
 from ops.flower import hiding
 
 

@@ -1,6 +1,6 @@
 """Keeps what Flower holds free of prompts, results and passwords, whoever sent it.
 
-Our workers send none (`worker.job_request`). But events may also come from a producer that sends its own
+Our workers send none (`worker.celery.task_request`). But events may also come from a producer that sends its own
 (`task_send_sent_event`), or from a worker of an older version; and `inspect` may be answered by either. Flower keeps
 all of it, and shows it in its pages and its API: so it is taken out where it comes in.
 """
@@ -18,7 +18,7 @@ from tornado.web import authenticated
 
 HIDDEN = "(hidden)"
 _NAME = re.compile(r"[\w.-]{1,128}")
-# As worker.job_request writes it; names of models and hosts hold neither blanks nor quotes.
+# As worker.celery.task_request writes it; names of models and hosts hold neither blanks nor quotes.
 _ABOUT = re.compile(r"\{'model': '[^'\s]{1,256}', 'attempt': \d{1,6}, 'host': '[^'\s]{1,256}'\}")
 _WORD = re.compile(r"[a-z_]{1,64}")
 _LOOKS = {"name": _NAME, "kwargs": _ABOUT, "result": _WORD, "exception": _WORD}

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from llamaq.clock import SYSTEM, Clock
-from worker.embedded.tether import spawn
+from embedded.child import spawn
+from llamaq.store.clock import SYSTEM, Clock
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0

@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from llamaq import JobQueue
-from llamaq.environment import read
+from llamaq.settings.environment import read
 from ops import credentials
 from ops.topology import compose
 from ops.topology.front_door import FrontDoor, open_door

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from llamaq.clock import SYSTEM
+from llamaq.store.clock import SYSTEM
 from tests.chaos import report
 from tests.chaos.run import run
 

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import redis
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import Script
 from llamaq import JobQueue
-from llamaq.keys import Keys
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
 from tests.chaos.witness import Window, Witness
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import Script
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 PREFIX = "chaos"
 SLOTS = 2

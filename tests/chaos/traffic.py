@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from embedded.scripted.script import Fault, Script
 from llamaq import BrokerUnavailable, Job, JobQueue
 from tests.conftest import MODEL
-from tests.scripted.script import Fault, Script
 
 EMBEDDER, SEER = "smollm2-embed:135m", "smollm2-vision:135m"
 PIXEL = base64.b64decode(

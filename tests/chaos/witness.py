@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import GENERATING
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import GENERATING
 
 SETTLE_SECONDS = 0.5
 """A client sees the end of an answer a little before its host does; so short an overlap means nothing."""

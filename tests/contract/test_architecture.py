@@ -8,10 +8,10 @@ import pytest
 
 from tests.contract.built import CHECKOUT
 
-PACKAGES = ("llamaq", "api_client", "tasks", "worker")
+PACKAGES = ("llamaq", "api_client", "tasks", "worker", "embedded", "demo")
 MOST_LINES = 300
 # The health check of a container asks every few seconds, and importing llamaq for its clock would cost half a second.
-CLOCKS = {"llamaq/clock.py", "worker/liveness.py"}
+CLOCKS = {"llamaq/store/clock.py", "worker/liveness.py"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "types", "misc"}
 
 
@@ -60,13 +60,13 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("words", "only_in"),
     [
-        (("os.environ", "os.getenv"), {"worker/settings.py", "llamaq/environment.py"}),
+        (("os.environ", "os.getenv"), {"worker/settings/environment.py", "llamaq/settings/environment.py"}),
         (("time.time(", "time.monotonic(", "time.sleep(", "uuid.uuid4(", "random.random("), CLOCKS),
     ],
 )
 def test_the_environment_and_time_come_in_at_one_place(words: tuple[str, ...], only_in: set[str]) -> None:
     """Where else they are used, a test has no hold on them; the embedded parts and the command line stand apart."""
-    apart = ("worker/embedded/", "llamaq/cli/", "api_client/clock.py")
+    apart = ("embedded/", "demo/", "llamaq/cli/", "api_client/clock.py")
     found = {
         name
         for path in _sources()

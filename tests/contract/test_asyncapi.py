@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from docs.schemas import HERE
-from llamaq.events import Event
-from llamaq.requests import KINDS
+from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.requests import KINDS
 from tests.contract.built import CHECKOUT
 
 FILE = CHECKOUT / "docs" / "asyncapi.yaml"

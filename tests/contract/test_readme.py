@@ -3,7 +3,7 @@
 import re
 
 from tests.contract.built import CHECKOUT
-from worker.settings import Settings
+from worker.settings.environment import Settings
 
 
 def _table() -> dict[str, str]:

@@ -8,8 +8,8 @@ import jsonschema_rs
 import pytest
 
 from docs.schemas import HERE, RESULT_FILES, all_of_them
-from llamaq.events import parse as parse_event
-from llamaq.results import RESULT
+from llamaq.vocabulary.events import parse as parse_event
+from llamaq.vocabulary.results import RESULT
 from tests.contract import golden
 
 REQUESTS = sorted((golden.HERE / "requests").glob("*.json"))

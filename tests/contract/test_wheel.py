@@ -7,7 +7,7 @@ import zipfile
 from email.parser import Parser
 from pathlib import Path
 
-from llamaq import scripts
+from llamaq.store import scripts
 from tests.contract.built import CHECKOUT
 
 SERVICE = ("requests", "flower", "structlog", "prometheus_client", "pydantic_settings", "tasks", "worker", "api_client")
@@ -58,7 +58,7 @@ def test_it_holds_all_of_the_sdk(wheel: Path) -> None:
 
     assert {name for name in _names(wheel) if name.startswith("llamaq/")} == wanted
     assert "llamaq/py.typed" in wanted
-    assert {f"llamaq/lua/{path.name}" for path in scripts.LUA.glob("*.lua")} <= wanted
+    assert {f"llamaq/store/lua/producer/{script.name}.lua" for script in scripts.verbs(of="producer")} <= wanted
 
 
 def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:

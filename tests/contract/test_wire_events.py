@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from llamaq import events
-from llamaq.clock import SYSTEM
-from llamaq.requests import dump_json, parse
-from llamaq.results import RESULT
-from tasks.attempt import Attempt
-from tasks.kinds import KINDS
-from tasks.outcome import Completed, Error
-from tasks.scribe import Scribe
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import Fleet
+from llamaq.store.clock import SYSTEM
+from llamaq.store.worker.outcome import Completed, Error
+from llamaq.vocabulary import events
+from llamaq.vocabulary.requests import dump_json, parse
+from llamaq.vocabulary.results import RESULT
+from tasks.attempt.attempt import Attempt
+from tasks.registry import KINDS
 from tests.contract import golden
-from tests.unit.tasks.fleet import Fleet
 from tests.unit.tasks.ollama import Ollama, claimed, services
-from worker.embedded.redis import EmbeddedRedis
+from worker.attempt.event_writer import EventWriter
 
 TYPES = ("queued", "started", "delta", "progress", "retrying", "completed", "failed", "cancelled", "expired")
 CALL = {"function": {"name": "weather", "arguments": {"city": "Zürich"}}}
@@ -65,7 +65,7 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     """One event of each type, out of the log."""
     fleet = Fleet(redis_server.url, prefix)
     store = fleet.host()
-    scribe = Scribe(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
+    scribe = EventWriter(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
     job, first = fleet.running(store)
     store.release(first, ERROR, 1.5, counts=True)
     fleet.due(job.id)

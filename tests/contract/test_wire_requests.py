@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import Fleet
 from llamaq import Job, JobQueue, Message
-from llamaq.requests import parse, parse_json
+from llamaq.vocabulary.requests import parse, parse_json
 from tests.contract import golden
-from tests.unit.tasks.fleet import Fleet
-from worker.embedded.redis import EmbeddedRedis
 
 COMMON: dict[str, Any] = {
     "options": {"num_ctx": 4096, "temperature": 0.5, "stop": ["END"]},

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
 from tests.integration.conftest import open_house
 from tests.integration.house import House
 from tests.worker_process import CHECKOUT
-from worker.embedded.redis import EmbeddedRedis
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from tests.faults.site import Site
-from tests.scripted.launcher import ScriptedOllama
-from worker.embedded.redis import EmbeddedRedis
 
 Measure = Callable[[str, float], None]
 

@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import psutil
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import Job, JobQueue
-from llamaq.events import Started
+from llamaq.vocabulary.events import Started
 from tests.integration.house import House, fresh_name, until
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 LEASE_SECONDS = 3
 HOST = "the-host"

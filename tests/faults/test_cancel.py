@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
+from embedded.scripted.script import ScriptedModel
 from llamaq import Job
-from llamaq.events import Cancelled, Delta, Retrying
+from llamaq.vocabulary.events import Cancelled, Delta, Retrying
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed, assert_ended_once
 from tests.integration.house import fresh_name, read_until
-from tests.scripted.script import ScriptedModel
 
 
 def assert_cancelled(job: Job[Any]) -> None:

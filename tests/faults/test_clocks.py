@@ -5,7 +5,7 @@ import time
 import pytest
 
 from llamaq import JobExpired, JobFailed
-from llamaq.events import Expired, Failed
+from llamaq.vocabulary.events import Expired, Failed
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site

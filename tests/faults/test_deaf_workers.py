@@ -13,12 +13,13 @@ from tests.faults.site import Site
 from tests.faults.whole import assert_completed
 from tests.integration.house import until
 from tests.worker_process import CHECKOUT
-from worker import liveness, pulse
+from worker import liveness
+from worker.duties import heartbeat
 
 QUICK = """
 import sys
 from worker import pulse
-pulse.BEAT_SECONDS, pulse.DEAF_SECONDS = 0.5, 4.0
+heartbeat.BEAT_SECONDS, heartbeat.DEAF_SECONDS = 0.5, 4.0
 from worker.__main__ import main
 sys.exit(main([]))
 """
@@ -52,7 +53,7 @@ def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure)
         measure("a deaf worker ends, patience 4 s", time.monotonic() - began)
 
     assert "no longer hears its messages" in deaf.log()
-    assert file.stat().st_mtime - last < pulse.BEAT_SECONDS
+    assert file.stat().st_mtime - last < heartbeat.BEAT_SECONDS
     old = file.stat().st_mtime - liveness.STALE_SECONDS
     os.utime(file, (old, old))
     assert alive(file) == 1

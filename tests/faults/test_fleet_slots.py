@@ -12,16 +12,16 @@ from contextlib import ExitStack
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from llamaq.keys import Keys
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import HOST, LEASE_SECONDS, Site
 from tests.integration.house import until
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "20"))
 KILL_EACH_SECONDS = 2.0

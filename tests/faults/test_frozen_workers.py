@@ -3,7 +3,7 @@
 import signal
 import time
 
-from llamaq.events import Cancelled, Delta
+from llamaq.vocabulary.events import Cancelled, Delta
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from llamaq import JobFailed, JobQueue
-from llamaq.events import Delta, Failed, Started
-from llamaq.keys import Keys
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
+from llamaq.vocabulary.events import Delta, Failed, Started
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by

@@ -2,7 +2,7 @@
 
 import time
 
-from llamaq.events import Delta, Retrying
+from llamaq.vocabulary.events import Delta, Retrying
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed

@@ -5,9 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from llamaq import Event
-from llamaq.doorbell import Doorbell
-from llamaq.events import Delta
-from llamaq.rings import Ring
+from llamaq.store.doorbell import Doorbell
+from llamaq.store.rings import Ring
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed

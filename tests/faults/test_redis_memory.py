@@ -3,7 +3,7 @@
 import pytest
 
 from llamaq import BrokerUnavailable
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed

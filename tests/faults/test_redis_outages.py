@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Event
-from llamaq.events import Completed, Delta
+from llamaq.vocabulary.events import Completed, Delta
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by
 from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
 from tests.integration.house import read_until, until
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import ScriptedModel
 
 OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,10").split(",")]
 SURE_SECONDS = 30

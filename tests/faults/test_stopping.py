@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site, started_by
 from tests.faults.whole import assert_completed

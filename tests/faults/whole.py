@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llamaq import Event, Job
-from llamaq.events import Completed, Delta, Retrying, Started
+from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
 from tests.integration.house import last_text
 
 

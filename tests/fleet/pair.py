@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import HostStatus, Job, JobQueue
-from llamaq.events import Started
+from llamaq.vocabulary.events import Started
 from tests.integration.house import fresh_name, until
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import GENERATING, ScriptedModel
 from tests.worker_process import WorkerProcess
 
 PROBE_SECONDS = 0.5

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import ScriptedModel
 from llamaq import Job, JobQueue
 from tests.integration.house import House, fresh_name
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import ScriptedModel
 from tests.worker_process import WorkerProcess
 
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.script import ScriptedModel
 from llamaq import Job, TextResult
 from tests.fleet.stage import open_stage, waited_seconds
 from tests.integration.house import House, until
-from tests.scripted.script import ScriptedModel
-from worker.embedded.redis import EmbeddedRedis
 
 A, B, C = "a:1", "b:1", "c:1"
 LOAD_SECONDS = 0.2

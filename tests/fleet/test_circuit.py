@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
 from llamaq import JobFailed
-from llamaq.events import Started
+from llamaq.vocabulary.events import Started
 from tests.fleet.pair import Pair, pair, starts
 from tests.integration.house import fresh_name, read_until, retried, until
-from worker.embedded.redis import EmbeddedRedis
 
 ELSEWHERE_SECONDS = 5.0
 BACK_SECONDS = 2.0

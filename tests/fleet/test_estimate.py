@@ -2,10 +2,10 @@
 
 import statistics
 
-from llamaq.events import Queued
+from embedded.redis import EmbeddedRedis
+from llamaq.vocabulary.events import Queued
 from tests.conftest import MODEL
 from tests.fleet.stage import open_stage, waited_seconds
-from worker.embedded.redis import EmbeddedRedis
 
 JOB_SECONDS = 0.5
 

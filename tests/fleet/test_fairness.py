@@ -2,12 +2,12 @@
 
 import statistics
 
+from embedded.redis import EmbeddedRedis
 from llamaq import Job, TextResult
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure, measure  # noqa: F401 - a fixture, used by its name
 from tests.fleet.stage import open_stage, waited_seconds
 from tests.integration.house import House
-from worker.embedded.redis import EmbeddedRedis
 
 FLOOD, FEW = 1000, 10
 

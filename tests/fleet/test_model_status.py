@@ -13,14 +13,14 @@ from contextlib import ExitStack
 import pytest
 from celery import Celery
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama, Stats
+from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue
-from llamaq.cli.records import wire
+from llamaq.cli.terminal.records import wire
 from tests.fleet.pair import Pair, pair
 from tests.integration.house import until
-from tests.scripted.launcher import ScriptedOllama, Stats
-from tests.scripted.script import ScriptedModel
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 PROBES = 3
 
@@ -65,7 +65,7 @@ def test_a_model_is_looked_at_in_detail_once(both: Pair) -> None:
 
 
 def test_the_celery_task_gives_the_list(both: Pair) -> None:
-    """`llamaq.models` by name answers with records as of `llamaq models --json`, which go after a minute."""
+    """`llamaq.vocabulary.models` by name answers with records as of `llamaq models --json`, which go after a minute."""
     task_id = str(uuid.uuid4())
     keys = both.queue.settings.keys
     with Celery(broker=both.queue.url, backend=both.queue.url, set_as_current=False) as app:

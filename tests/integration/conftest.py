@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from tests.integration.house import House, fresh_name
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import redis
 
+from embedded.scripted.launcher import ScriptedOllama, Stats
+from embedded.scripted.script import GENERATING
 from llamaq import Event, Job, JobQueue
-from llamaq.events import Delta, Retrying, Started
-from llamaq.keys import Keys
-from tests.scripted.launcher import ScriptedOllama, Stats
-from tests.scripted.script import GENERATING
+from llamaq.store.keys import Keys
+from llamaq.vocabulary.events import Delta, Retrying, Started
 
 PATIENCE_SECONDS = 30.0
 E = TypeVar("E", bound=Event)

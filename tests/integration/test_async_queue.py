@@ -22,7 +22,7 @@ from llamaq import (
     TextResult,
     UnknownModel,
 )
-from llamaq.events import Completed, Queued
+from llamaq.vocabulary.events import Completed, Queued
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name
 

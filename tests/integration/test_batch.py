@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from llamaq import AsyncJobQueue, BatchResult, InvalidRequest, JobFailed, JobQueue
-from llamaq.keys import Keys
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from embedded.scripted.script import ScriptedModel
 from llamaq import Job, JobCancelled, JobNotFound, JobQueue
-from llamaq.events import Cancelled, Delta, Retrying
+from llamaq.vocabulary.events import Cancelled, Delta, Retrying
 from tests.conftest import MODEL, StartWorker
 from tests.integration.house import House, fresh_name, kinds, read_until
-from tests.scripted.script import ScriptedModel
 
 
 def fill_the_slots(house: House) -> tuple[str, list[Job[Any]]]:

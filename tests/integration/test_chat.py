@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import ChatResult, InvalidRequest, Message
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds, last_text
 

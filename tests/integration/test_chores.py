@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, PullResult, UnloadResult
-from llamaq.events import Completed, Progress
+from llamaq.vocabulary.events import Completed, Progress
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, kinds, until
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 LINES: list[dict[str, Any]] = [
     {"status": "pulling manifest"},

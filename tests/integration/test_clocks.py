@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import Job, JobExpired, JobFailed
-from llamaq.events import Delta, Expired, Progress, Started
+from llamaq.vocabulary.events import Delta, Expired, Progress, Started
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds, last_text, read_until
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llamaq import ChatResult, Job, JobCancelled, JobFailed
-from llamaq.events import Delta, Started
+from llamaq.vocabulary.events import Delta, Started
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, read_until
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llamaq import AsyncJobQueue, ConversationBusy, Job, JobCancelled, JobFailed
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, read_until, until
 

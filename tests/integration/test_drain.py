@@ -2,7 +2,7 @@
 
 import signal
 
-from llamaq.events import Delta, Retrying, Started
+from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
 from tests.integration.house import House, kinds, last_text, read_until, until
 

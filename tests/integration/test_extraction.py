@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
 from llamaq import InvalidRequest, JobFailed
-from llamaq.events import Progress
+from llamaq.vocabulary.events import Progress
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import JobFailed, TextResult
-from llamaq.events import Completed, Delta, Queued, Started
+from llamaq.vocabulary.events import Completed, Delta, Queued, Started
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds, last_text
 

@@ -3,9 +3,9 @@
 import pytest
 
 from llamaq import GenerateRequest, Job, JobQueue, QueueFull, TextResult
-from llamaq.events import Queued
-from llamaq.requests import Lane
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.vocabulary.events import Queued
+from llamaq.vocabulary.requests import Lane
 from tests.conftest import MODEL
 from tests.integration.house import House, until
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobExpired, JobFailed, JobQueue
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, until
 from tests.integration.scraping import Scrape, Shape, port_of, scrape
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \|([\w, ]*)\|", re.MULTILINE)

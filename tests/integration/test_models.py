@@ -2,10 +2,10 @@
 
 import asyncio
 
+from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq import AsyncJobQueue, ModelStatus
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, until
-from tests.scripted.script import MODELS, ScriptedModel
 
 
 def offered(house: House, name: str) -> ModelStatus:

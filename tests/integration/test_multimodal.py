@@ -10,7 +10,8 @@ import PIL.Image
 import pytest
 import redis
 
-from llamaq import ChatResult, InvalidRequest, JobFailed, JobQueue, Limits, TextResult, images
+from llamaq import ChatResult, InvalidRequest, JobFailed, JobQueue, Limits, TextResult
+from llamaq.images import loading
 from tests.integration.house import House, fresh_name, kinds
 
 VISION = "smollm2-vision:135m"
@@ -26,7 +27,7 @@ def picture(form: str = "PNG") -> bytes:
 
 def stored(data: bytes) -> bytes:
     """What becomes of a file on its way in."""
-    return images.load(data, Limits()).data
+    return loading.load(data, Limits()).data
 
 
 def blob(house: House, data: bytes) -> str:

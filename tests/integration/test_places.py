@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llamaq import AsyncJobQueue, Event, Job, JobCancelled
-from llamaq.events import Queued
+from llamaq.vocabulary.events import Queued
 from tests.conftest import MODEL
 from tests.integration.house import House
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llamaq import AsyncJobQueue, CursorExpired, JobNotFound
-from llamaq.events import Delta
+from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL, StartWorker
 from tests.integration.house import House, fresh_name, kinds, last_text, read_until
 from tests.integration.reading import Plan, Readers

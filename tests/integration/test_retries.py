@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from embedded.scripted.script import Fault
 from llamaq import JobFailed, JobQueue, StreamRestarted
-from llamaq.events import Delta, Retrying, Started
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL
 from tests.integration.house import House, kinds, last_text, read_until, retried
-from tests.scripted.script import Fault
 
 
 def test_a_busy_host_is_asked_again(house: House) -> None:

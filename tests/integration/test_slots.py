@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import MODELS
 from llamaq import JobQueue
-from llamaq.events import Started
+from llamaq.vocabulary.events import Started
 from tests.conftest import MODEL, StartWorker
 from tests.integration.house import House, until
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import MODELS
-from worker.embedded.redis import EmbeddedRedis
 
 OTHER = "smollm2-b:135m"
 

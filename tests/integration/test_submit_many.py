@@ -14,8 +14,8 @@ from llamaq import (
     QueueFull,
     UnknownModel,
 )
-from llamaq.requests import AnyRequest
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.vocabulary.requests import AnyRequest
 from tests.conftest import MODEL
 from tests.integration.house import House
 

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from llamaq import JobFailed, JobQueue
-from llamaq.events import Delta, Retrying, Started
-from llamaq.submission import Settings
+from llamaq.settings.producer import Settings
+from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
 from tests.integration.house import House, fresh_name, kinds, last_text, read_until
 

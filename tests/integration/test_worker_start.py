@@ -10,12 +10,12 @@ import pytest
 import redis
 from celery import Celery
 
-from llamaq.chores import CHORES
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from llamaq.admission.host_jobs import CHORES
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 COMMANDS = {"module": [sys.executable, "-m", "worker"], "celery": [sys.executable, "-m", "celery", "-A", "worker.app"]}
 

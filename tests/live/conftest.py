@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from api_client import OllamaClient, OllamaError
+from embedded.redis import EmbeddedRedis
 from llamaq import JobQueue
 from tests.integration.house import fresh_name
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
-from worker.settings import Settings
+from worker.settings.environment import Settings
 
 
 @pytest.fixture(scope="session")

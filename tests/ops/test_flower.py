@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from llamaq.doorbell import verified
+from llamaq.store.doorbell import verified
 from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.ops.browser import Browser
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT
 
 PROMPT = "planted-words-of-a-prompt"

@@ -19,13 +19,13 @@ import pytest
 import redis
 from celery import Celery
 
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobFailed, JobQueue
-from llamaq.doorbell import verified
+from llamaq.store.doorbell import verified
 from ops.topology.redis_server import LockedRedis
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of, scrape
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 WORD = "planted"

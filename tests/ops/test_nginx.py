@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from api_client import Forbidden, OllamaClient, UntrustedCertificate
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology import front_door
 from ops.topology.front_door import FrontDoor, open_door
 from ops.topology.rendering import render
 from tests.conftest import MODEL
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 ALLOWED = ["POST /api/generate", "POST /api/chat", "POST /api/embed", "POST /api/show"]
 ALLOWED += ["GET /api/tags", "GET /api/ps", "GET /api/version"]

@@ -13,15 +13,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from llamaq import AsyncJobQueue, JobFailed, JobQueue, tracing
-from llamaq.connection import connect
-from llamaq.keys import Keys
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from llamaq import AsyncJobQueue, JobFailed, JobQueue
+from llamaq.admission import tracing
+from llamaq.store.connection import connect
+from llamaq.store.keys import Keys
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, until
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
-from worker.tracing import NotInstalled, Untraced, chosen
+from worker.telemetry.tracing import NotInstalled, Untraced, chosen
 
 PROMPT, ANSWER = "planted-prompt", "planted-answer"
 Span = dict[str, Any]
@@ -163,9 +164,10 @@ def test_without_traces_nothing_is_imported_and_nothing_carried(before: str) -> 
     """Neither by the SDK nor by a worker, whether it is installed (redis-py looks at its metrics then) or not."""
     code = (
         f"import sys\n{before}\nimport llamaq, worker.app, worker.service\n"
-        "from llamaq import tracing\n"
+        "from llamaq.admission import tracing\n"
         "assert tracing.created('a', 'chat', 'm', 'llamaq') == ''\n"
-        "print([name for name in sys.modules if name == 'worker.spans' or name.startswith('opentelemetry.sdk.trace')])"
+        "unwanted = ('worker.telemetry.spans', 'opentelemetry.sdk.trace')\n"
+        "print([name for name in sys.modules if name.startswith(unwanted)])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
@@ -187,7 +189,7 @@ def test_a_worker_that_shall_trace_and_cannot_says_so(
     redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rather than to start and send none; without the setting it is no matter."""
-    monkeypatch.setitem(sys.modules, "worker.spans", None)
+    monkeypatch.setitem(sys.modules, "worker.telemetry.spans", None)
     with connect(redis_server.url) as client:
         with pytest.raises(NotInstalled, match=r"LLAMAQ_OTEL .*otel"):
             chosen("otlp", client, Keys(), content=False)

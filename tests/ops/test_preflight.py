@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import redis
 
-from llamaq.clock import Clock
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import MODELS
+from llamaq.store.clock import Clock
 from ops.topology.redis_server import LockedRedis
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import MODELS
-from worker import preflight_ollama, preflight_redis
-from worker.embedded.redis import EmbeddedRedis
-from worker.finding import Finding
-from worker.preflight import check
-from worker.settings import Settings
+from worker.preflight import ollama_checks, redis_checks
+from worker.preflight.finding import Finding
+from worker.preflight.report import check
+from worker.settings.environment import Settings
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def found(findings: Iterator[Finding], name: str) -> Finding:
 
 def in_redis(url: str, name: str, **settings: Any) -> Finding:
     """One finding about a Redis."""
-    return found(preflight_redis.look(Settings(redis_url=url, **settings)), name)
+    return found(redis_checks.look(Settings(redis_url=url, **settings)), name)
 
 
 def test_the_deployment_of_ops_has_nothing_wrong(
@@ -67,7 +67,7 @@ def test_the_deployment_of_ops_has_nothing_wrong(
 def test_a_user_with_too_few_rights_is_told_which(user: str, locked_redis: LockedRedis) -> None:
     """What it may not do, and the file to compare with. A user that may not even look is told to look at the ACL."""
     config = Settings(redis_url=locked_redis.url(user))
-    findings = list(preflight_redis.look(config))
+    findings = list(redis_checks.look(config))
     wrong = [finding for finding in findings if finding.well is False]
 
     assert len(wrong) == 1
@@ -122,14 +122,14 @@ def test_what_is_set_wrong_in_redis_has_its_remedy(
 )
 def test_each_version_of_redis_has_its_verdict(version: str, well: bool | None) -> None:
     """Below 6.2 it does not work; below 7.0 it does, and is not for production."""
-    assert preflight_redis._version({"redis_version": version}, "r:1").well is well
+    assert redis_checks._version({"redis_version": version}, "r:1").well is well
 
 
 def test_an_append_only_file_that_cannot_be_written_is_wrong() -> None:
     """A full disk shows here first."""
     broken = {"aof_enabled": 1, "aof_last_write_status": "err", "aof_last_bgrewrite_status": "ok"}
 
-    finding = preflight_redis._persistence(broken)
+    finding = redis_checks._persistence(broken)
 
     assert finding.well is False
     assert "disk" in finding.message
@@ -142,7 +142,7 @@ def test_clocks_that_are_apart_are_named(plain: EmbeddedRedis) -> None:
         def time(self) -> float:
             return super().time() + 90
 
-    finding = found(preflight_redis.look(Settings(redis_url=plain.url), Ahead()), "clock")
+    finding = found(redis_checks.look(Settings(redis_url=plain.url), Ahead()), "clock")
 
     assert finding.well is None
     assert "90 s apart" in finding.message
@@ -170,7 +170,7 @@ def test_slots_are_held_against_ollamas_own(
     monkeypatch.setenv("OLLAMA_NUM_PARALLEL", ollamas)
     monkeypatch.setenv("LLAMAQ_SLOTS", str(ours))
 
-    finding = found(preflight_ollama.look(Settings(ollama_url=host.url)), "slots")
+    finding = found(ollama_checks.look(Settings(ollama_url=host.url)), "slots")
 
     assert finding.well is well
     if well is None:
@@ -182,7 +182,7 @@ def test_slots_are_held_against_ollamas_own(
 )
 def test_versions_of_ollama_with_known_holes_are_named(version: str, well: bool | None) -> None:
     """With the version that mends them; a build of one's own has no number to go by."""
-    assert preflight_ollama._version(version, "http://gpu").well is well
+    assert ollama_checks._version(version, "http://gpu").well is well
 
 
 def test_a_host_without_models_is_to_be_minded() -> None:
@@ -190,7 +190,7 @@ def test_a_host_without_models_is_to_be_minded() -> None:
     with ScriptedOllama.start() as host:
         for model in MODELS:
             host.remove_model(model.name)
-        finding = found(preflight_ollama.look(Settings(ollama_url=host.url)), "models")
+        finding = found(ollama_checks.look(Settings(ollama_url=host.url)), "models")
 
     assert finding.well is None
     assert "ollama pull" in finding.message

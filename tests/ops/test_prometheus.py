@@ -12,6 +12,8 @@ import pytest
 import redis
 import yaml
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.rendering import render
 from ops.topology.running import Running, free_port, program
@@ -21,9 +23,7 @@ from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of
 from tests.ops import queries
 from tests.ops.test_grafana import EXPRESSIONS
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.embedded.redis import EmbeddedRedis
 
 FOLDER = CHECKOUT / "ops" / "prometheus"
 RULES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import redis
 
-import tasks.store
-from llamaq import BrokerUnavailable, JobQueue, script_loading, scripts
-from llamaq.keys import Keys
+from embedded.scripted.launcher import ScriptedOllama
+from llamaq import BrokerUnavailable, JobQueue
+from llamaq.store import script_loading, scripts
+from llamaq.store.keys import Keys
 from ops.topology.redis_server import start_redis
 from tests.conftest import MODEL
 from tests.ops.test_redis_users import as_user
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
-from worker.library import Library, sdk_scripts
+from worker.duties.script_registry import ScriptRegistry, sdk_scripts
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def host() -> Iterator[ScriptedOllama]:
         yield host
 
 
-def commands(*folders: Path) -> set[str]:
-    """Every command that the Lua in these folders calls."""
-    texts = [path.read_text() for folder in folders for path in folder.glob("*.lua")]
+def commands(*who: str) -> set[str]:
+    """Every command that the scripts of a producer or a worker call."""
+    texts = [script.text for of in who for script in scripts.verbs(of=of)]
     return {name.lower() for text in texts for name in re.findall(r"redis\.p?call\(\s*'(\w+)'", text)}
 
 
@@ -43,8 +43,8 @@ def test_the_acl_grants_what_the_scripts_call(auditor: Any) -> None:
         arity = abs(int(known[name]["arity"]))
         return auditor.execute_command("ACL DRYRUN", f"llamaq-{user}", name, *["llamaq:x"] * (arity - 1))
 
-    assert missing("producer", commands(scripts.LUA)) == []
-    assert missing("worker", commands(scripts.LUA, tasks.store.LUA)) == []
+    assert missing("producer", commands("producer")) == []
+    assert missing("worker", commands("producer", "worker")) == []
 
 
 def test_the_scripts_come_back_after_a_restart_of_redis(
@@ -85,7 +85,7 @@ def test_the_scripts_come_back_after_a_restart_of_redis(
 
 def test_the_library_asks_once_and_loads_only_what_is_missing(auditor: "redis.Redis") -> None:
     """A round costs a question; what was deleted from the shelf is written again."""
-    library = Library(auditor, "test.scripts")
+    library = ScriptRegistry(auditor, "test.scripts")
     try:
         assert library.keep() >= len(sdk_scripts())
         assert library.keep() == 0

@@ -12,16 +12,17 @@ import redis
 from celery import Celery
 from redis.exceptions import NoPermissionError
 
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobQueue
-from llamaq.connection import connect, run
-from llamaq.doorbell import verified
-from llamaq.keys import Keys
-from llamaq.requests import parse
-from llamaq.submission import Settings, Submission
-from llamaq.submission import call as submit_call
+from llamaq.admission.submission import Submission
+from llamaq.admission.submission import call as submit_call
+from llamaq.settings.producer import Settings
+from llamaq.store.connection import connect, run
+from llamaq.store.doorbell import verified
+from llamaq.store.keys import Keys
+from llamaq.vocabulary.requests import parse
 from ops.topology.redis_server import REDIS, LockedRedis
 from tests.conftest import MODEL
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
 
 SECRET = "planted-words-of-a-prompt"
@@ -129,7 +130,7 @@ FORBIDDEN: dict[str, Callable[[Any], object]] = {
     "run a script of its own": lambda client: client.eval("return 1", 0),
     "load a script": lambda client: client.script_load("return 1"),
     "forget the scripts": lambda client: client.script_flush(),
-    "plant a script for the workers to load": lambda client: client.hset("llamaq.scripts", "a", "b"),
+    "plant a script for the workers to load": lambda client: client.hset("llamaq.store.scripts", "a", "b"),
     "load a function": lambda client: client.function_load("#!lua name=x\nredis.register_function('x', print)"),
     "flush the database": lambda client: client.flushdb(),
     "flush everything": lambda client: client.flushall(),

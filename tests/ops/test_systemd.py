@@ -11,7 +11,7 @@ import pytest
 
 from ops.topology.rendering import render
 from tests.worker_process import CHECKOUT
-from worker.settings import Settings
+from worker.settings.environment import Settings
 
 FOLDER = CHECKOUT / "ops" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))

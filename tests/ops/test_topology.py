@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology import compose
 from ops.topology.rendering import NothingToChange, render
 from ops.topology.site import Site
 from tests.conftest import MODEL
 from tests.integration.house import until
-from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import CHECKOUT
 
 PROMPT = "planted-prompt-of-the-topology"

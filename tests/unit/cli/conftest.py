@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from embedded.redis import EmbeddedRedis
 from tests.unit.cli.shell import Shell
 from tests.unit.cli.stage import Stage
-from worker.embedded.redis import EmbeddedRedis
 
 Llamaq = Callable[..., Shell]
 

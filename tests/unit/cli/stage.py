@@ -7,14 +7,15 @@ from uuid import uuid4
 
 from redis import Redis
 
-from llamaq import JobQueue, scripts
-from llamaq.connection import Call, run
-from llamaq.keys import Keys
-from llamaq.submission import Settings
-from llamaq.wire import dumps, members
-from tasks.job import ClaimedJob
-from tasks.outcome import Completed, Error
-from tasks.store import LUA, JobStore
+from llamaq import JobQueue
+from llamaq.settings.producer import Settings
+from llamaq.store import scripts
+from llamaq.store.connection import Call, run
+from llamaq.store.keys import Keys
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Completed, Error
+from llamaq.vocabulary.wire import dumps, members
 
 HOST = "h1"
 MODEL = "m:latest"
@@ -104,7 +105,7 @@ class Attempt:
         keys = self._stage.keys
         args = (f"{self.job_id} {HOST}", self.job.fence, self._flush, LEASE_SECONDS, kind, self.job.attempt)
         places = (keys.record(self.job_id), keys.events(self.job_id), keys.leases())
-        call = Call(scripts.load("append", LUA), [*args, members(**fields)], places)
+        call = Call(scripts.load("append"), [*args, members(**fields)], places)
         return str(run(self._stage.redis, call))
 
     def say(self, *pieces: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from tasks.outcome import Error
+from llamaq.store.worker.outcome import Error
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.stage import Stage
 

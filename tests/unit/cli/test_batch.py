@@ -7,8 +7,8 @@ from typing import Any
 import click
 import pytest
 
-from llamaq.cli.jsonl import Input
-from llamaq.cli.many import _request
+from llamaq.cli.commands.many import _request
+from llamaq.cli.input.jsonl import Input
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.stage import MODEL, Attempt, Stage
 

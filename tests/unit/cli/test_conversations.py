@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from llamaq.cli.answer import figures
 from llamaq.cli.app import main
-from llamaq.results import ChatResult, ReplyMessage
+from llamaq.cli.terminal.answer import figures
+from llamaq.vocabulary.results import ChatResult, ReplyMessage
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.stage import MODEL, Stage
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.scripted import ScriptedOllama
+from embedded.scripted import ScriptedOllama
 
 
 class Wire:

@@ -1,7 +1,7 @@
 """The prompt SmolLM2 gets."""
 
-from worker.embedded.ollama.chatml import messages_of, render, without_oldest
-from worker.embedded.ollama.engine import Call, Model
+from embedded.engine.chatml import messages_of, render, without_oldest
+from embedded.engine.interface import Call, Model
 
 
 def test_a_prompt_is_one_user_message() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from worker.embedded.ollama.closing import closed
+from embedded.engine.closing import closed
 
 OPEN: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 CLOSED = OPEN | {"additionalProperties": False}

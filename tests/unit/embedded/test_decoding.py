@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from worker.embedded.ollama.decoding import CHAT, GENERATE, decode
-from worker.embedded.ollama.durations import keep_alive_seconds
-from worker.embedded.ollama.engine import EngineError, Model
-from worker.embedded.ollama.formats import check_thinking, schema_of
-from worker.embedded.ollama.options import checked, context_length
+from embedded.engine.formats import check_thinking, schema_of
+from embedded.engine.interface import EngineError, Model
+from embedded.ollama.decoding import CHAT, GENERATE, decode
+from embedded.ollama.durations import keep_alive_seconds
+from embedded.ollama.options import checked, context_length
 
 
 @pytest.mark.parametrize(

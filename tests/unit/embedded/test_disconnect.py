@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tests.scripted import ScriptedModel, ScriptedOllama
+from embedded.scripted import ScriptedModel, ScriptedOllama
 
 _SLOW = ScriptedModel("smollm2:135m", load_seconds=600)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.scripted import ScriptedOllama
+from embedded.scripted import ScriptedOllama
 
 _END = b"\r\n0\r\n\r\n"
 

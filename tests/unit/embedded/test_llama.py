@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from worker.embedded.ollama.process import EmbeddedOllama
-from worker.embedded.weights import weights
+from embedded.ollama.process import EmbeddedOllama
+from embedded.weights import weights
 
 pytestmark = pytest.mark.model
 

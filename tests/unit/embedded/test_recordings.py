@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.scripted import Script, ScriptedOllama
+from embedded.ollama.process import EmbeddedOllama
+from embedded.scripted import Script, ScriptedOllama
+from embedded.weights import weights
 from tests.unit.embedded.recorded import cases, essence, load, model_of, replay
-from worker.embedded.ollama.process import EmbeddedOllama
-from worker.embedded.weights import weights
 
 _CALL = {"id": "call_ftznnoxm", "function": {"index": 0, "name": "get_weather", "arguments": {"city": "Paris"}}}
 # Hundreds of tokens each; the scripted engine covers their form.

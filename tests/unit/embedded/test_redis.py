@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from worker.embedded.redis import EmbeddedRedis, RedisUnavailable
+from embedded.redis import EmbeddedRedis, RedisUnavailable
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_port_that_is_taken_is_reported(server: EmbeddedRedis) -> None:
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     """When the process that started it is killed with SIGKILL, it goes too."""
     program = (
-        "import time; from pathlib import Path; from worker.embedded.redis import EmbeddedRedis\n"
+        "import time; from pathlib import Path; from embedded.redis import EmbeddedRedis\n"
         f"print(EmbeddedRedis.start(Path({str(tmp_path)!r})).pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)

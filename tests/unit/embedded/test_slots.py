@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from tests.scripted import ScriptedModel, ScriptedOllama
-from tests.scripted.launcher import Stats
+from embedded.scripted import ScriptedModel, ScriptedOllama
+from embedded.scripted.launcher import Stats
 
 _A = "smollm2:135m"
 _B = "smollm2-b:135m"

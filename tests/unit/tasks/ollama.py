@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from api_client import ModelCard
+from embedded.scripted.fleet import MODEL
 from llamaq import ConversationSettings
-from llamaq.clock import SYSTEM
-from tasks.attempt import Attempt
-from tasks.contexts import Contexts
-from tasks.job import ClaimedJob
-from tasks.screening import Screening
-from tasks.services import Services
-from tests.unit.tasks.fleet import MODEL
+from llamaq.store.clock import SYSTEM
+from llamaq.store.worker.claimed_job import ClaimedJob
+from tasks.attempt.attempt import Attempt
+from tasks.attempt.services import Services
+from tasks.history.contexts import Contexts
+from tasks.input_policy.policy import Screening
 
 
 class Said:
@@ -63,7 +63,7 @@ class Ollama:
         return ModelCard(template=model)
 
 
-class Transcript:
+class EventBuffer:
     """Remembers what was said."""
 
     def __init__(self) -> None:
@@ -81,12 +81,12 @@ def _patience() -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def services(ollama: Ollama, transcript: Transcript | None = None, screening: Screening | None = None) -> Services:
+def services(ollama: Ollama, transcript: EventBuffer | None = None, screening: Screening | None = None) -> Services:
     """What a kind's function works with."""
     return Services(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
         attempt=Attempt("job"),
-        transcript=transcript or Transcript(),  # type: ignore[arg-type]  # as above
+        events=transcript or EventBuffer(),
         image=lambda reference: f"base64 of {reference}",
         history=list,
         settings=ConversationSettings,

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from api_client import ModelCard, OllamaConnectionError, RunningModel
-from llamaq.clock import Clock
-from llamaq.options import Options
-from tasks.contexts import FRESH_SECONDS, Context, Contexts, context_of
-from tests.unit.tasks.fleet import MODEL
+from embedded.scripted.fleet import MODEL
+from llamaq.store.clock import Clock
+from llamaq.vocabulary.options import Options
+from tasks.history.contexts import FRESH_SECONDS, Context, Contexts, context_of
 
 TRAINED = {"general.architecture": "llama", "llama.context_length": 8192}
 

@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_client import Aborted, ContextOverflow, OllamaConnectionError
-from llamaq.requests import dump_json, parse
-from llamaq.schema import check_schema
-from tasks.asking import Reply
-from tasks.attempt import Attempt
+from llamaq.extraction.schema import check_schema
+from llamaq.store.worker.outcome import Completed, Failed
+from llamaq.vocabulary.requests import dump_json, parse
+from tasks.attempt.attempt import Attempt
+from tasks.attempt.ollama_request import Reply
 from tasks.extraction import _read, extraction
-from tasks.outcome import Completed, Failed
-from tests.unit.tasks.ollama import Ollama, Transcript, chat_answer, claimed, services
+from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
 
 SCHEMA = {"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}
 ANY = check_schema({})
 STRICT = check_schema(SCHEMA)
 
 
-def _extract(ollama: Ollama, transcript: Transcript | None = None, **fields: Any) -> Any:
+def _extract(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
     request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA, **fields})
     return extraction(claimed("extraction", dump_json(request)), services(ollama, transcript))
 
@@ -42,7 +42,7 @@ def test_a_valid_answer_is_the_value() -> None:
 def test_an_invalid_answer_is_asked_for_again_with_its_errors() -> None:
     """The model sees what it said and what was wrong with it; the reader is told; tokens are counted over all calls."""
     ollama = Ollama(chat_answer('{"year": "1965"}'), chat_answer('{"year": 1965}'))
-    transcript = Transcript()
+    transcript = EventBuffer()
 
     outcome = _extract(ollama, transcript)
 

@@ -22,7 +22,9 @@ from api_client import (
     Unsupported,
     UntrustedCertificate,
 )
-from tasks.failures import (
+from embedded.scripted.fleet import request_json
+from llamaq.store.worker.outcome import Failed, Retry
+from tasks.attempt.failures import (
     FREE_ATTEMPTS,
     LONGEST_DETOUR_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -32,8 +34,6 @@ from tasks.failures import (
     pause_seconds,
     timed_out,
 )
-from tasks.outcome import Failed, Retry
-from tests.unit.tasks.fleet import request_json
 from tests.unit.tasks.ollama import claimed
 
 JOB = claimed("generate", request_json(stall_after=7.0, first_token_within=8.0))

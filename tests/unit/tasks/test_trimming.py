@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.trimming import (
+from tasks.history.trimming import (
     IMAGE_TOKENS,
     LARGEST_RATE,
     ROOM_FOR_THE_ANSWER,

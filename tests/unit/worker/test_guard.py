@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.virtual.base import Channel, Message
 
-from worker import guard, pulse, transport
-from worker.guard import BadMessage
+from worker.celery import guard, transport
+from worker.celery.guard import BadMessage
+from worker.duties import heartbeat
 
-TASKS = frozenset({"llamaq.generate", pulse.TASK})
+TASKS = frozenset({"llamaq.generate", heartbeat.TASK})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -15,7 +15,7 @@ from api_client import (
     OllamaError,
     RunningModel,
 )
-from worker.inventory import CARDS_AT_A_TIME, Inventory
+from worker.host.inventory import CARDS_AT_A_TIME, Inventory
 
 CARD = {
     "details": {"quantization_level": "Q4_K_M", "family": "llama", "parameter_size": "3B"},

@@ -3,12 +3,12 @@
 import pytest
 from prometheus_client import generate_latest
 
-from tasks.job import ClaimedJob
-from tasks.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
-from tasks.store import Rescued
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.job_store import Rescued
+from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from tests.integration.scraping import Scrape, parsed
-from worker import execute
-from worker.metrics import Metrics, result
+from worker.attempt import execute
+from worker.telemetry.metrics import Metrics, result
 
 JOB = ClaimedJob("j1", 7, 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
 BROKEN = Error("ollama_error", "it broke", retryable=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from worker import preflight
-from worker.metrics_server import MetricsServer, PortTaken
-from worker.settings import Settings
+from worker.preflight import report
+from worker.settings.environment import Settings
+from worker.telemetry.metrics_server import MetricsServer, PortTaken
 
 LOOPBACK = "127.0.0.1"
 
@@ -47,10 +47,10 @@ def test_an_address_that_is_not_ours_is_told_too() -> None:
 
 def test_the_check_looks_at_the_port(taken: int) -> None:
     """Well, or something to mind: a worker that runs already has it for good reason. Silent where no port is set."""
-    (minded,) = (finding for finding in preflight.check(_settings(taken)) if finding.name == "metrics")
+    (minded,) = (finding for finding in report.check(_settings(taken)) if finding.name == "metrics")
     assert minded.well is None
     assert "LLAMAQ_METRICS_PORT" in minded.message
-    assert not [finding for finding in preflight.check(_settings(None)) if finding.name == "metrics"]
+    assert not [finding for finding in report.check(_settings(None)) if finding.name == "metrics"]
 
 
 def _settings(port: int | None) -> Settings:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from worker.settings import Settings
+from worker.settings.environment import Settings
 
 CHECKOUT = Path(__file__).parents[3]
 HERE = socket.gethostname()

@@ -33,7 +33,7 @@ def _ran(*words: str, **environment: str) -> tuple[int, str]:
     ("program", "slow"),
     [
         (["-m", "worker", "check"], "celery"),
-        (["-m", "worker.embedded"], "rich"),
+        (["-m", "demo"], "rich"),
         (["-m", "worker.shell", "run.py"], "click"),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_word_that_is_no_command_is_named() -> None:
 
 def test_the_demo_names_a_wrong_setting_as_it_is_set() -> None:
     """On one line, and the code is 2."""
-    code, said = _ran("worker.embedded", LLAMAQ_SLOTS="abc")
+    code, said = _ran("demo", LLAMAQ_SLOTS="abc")
     assert code == 2
     assert said == "demo: LLAMAQ_SLOTS: Input should be a valid integer, unable to parse string as an integer\n"
 
@@ -74,7 +74,7 @@ def test_the_demo_asks_the_users_redis_first() -> None:
     """One that does not answer ends it before anything else starts: one line, and the code is 1."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused
-        code, said = _ran("worker.embedded", LLAMAQ_REDIS_URL=f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+        code, said = _ran("demo", LLAMAQ_REDIS_URL=f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
     assert code == 1
     assert said.startswith("demo: Redis at 127.0.0.1:")
     assert len(said.splitlines()) == 1

@@ -4,9 +4,9 @@ import pytest
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
+from embedded.redis import EmbeddedRedis
 from llamaq import JobQueue
-from worker.embedded.redis import EmbeddedRedis
-from worker.transport import Transport
+from worker.celery.transport import Transport
 
 
 @pytest.mark.parametrize("lost", ["client", "connection"])

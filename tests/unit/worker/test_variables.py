@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from worker import preflight
-from worker.settings import Settings, settings, unknown_variables
+from worker.preflight import report
+from worker.settings.environment import Settings, settings, unknown_variables
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -106,7 +106,7 @@ def test_the_preflight_minds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no fault that keeps a worker from working, but nearly always one that was not meant."""
     monkeypatch.setenv("LLAMAQ_MAXQUEUED", "60")
 
-    finding = next(preflight.check(Settings()))
+    finding = next(report.check(Settings()))
 
     assert finding.well is None
     assert finding.message == "LLAMAQ_MAXQUEUED is none of them; did you mean LLAMAQ_MAX_QUEUED?"

@@ -1,0 +1,144 @@
+"""What a demo stands on: a Redis, an Ollama and a worker, each the user's own where there is one."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from api_client import OllamaClient, OllamaError
+from embedded.process import ServerProcess
+from embedded.redis import EmbeddedRedis
+from embedded.weights import weights
+from llamaq import JobQueue
+from llamaq.store.connection import connect, translated
+from llamaq.vocabulary.models import ModelStatus
+from worker.settings.environment import Settings
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 45.0
+LOOK_SECONDS = 3
+SLOTS = 2
+_RUN = Path(__file__).resolve().parents[1] / "run.py"
+
+
+class NoGround(Exception):
+    """A part could not be had; the message is one line that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A server: where it is, what it is, in words, and whether the demo brought it."""
+
+    url: str
+    what: str
+    ours: bool = True
+
+
+@contextmanager
+def redis(config: Settings) -> Iterator[Part]:
+    """The Redis of `LLAMAQ_REDIS_URL`, else one of our own.
+
+    Raises:
+        BrokerUnavailable: the one named does not answer.
+    """
+    if config.states("redis_url"):
+        with translated(config.redis_url), connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS) as client:
+            client.ping()
+        yield Part(config.redis_url, "yours, of LLAMAQ_REDIS_URL", ours=False)
+        return
+    with EmbeddedRedis.start() as server:
+        yield Part(server.url, f"embedded: {server.kind}")
+
+
+@contextmanager
+def ollama(config: Settings) -> Iterator[Part]:
+    """The Ollama that answers where one is expected and has a model; else a small one of our own, with its model.
+
+    Raises:
+        NoGround: its runtime could not be fetched.
+        NotFetched: the model could not be fetched.
+    """
+    found = _look(config.ollama_url)
+    if found is not None:
+        yield Part(config.ollama_url, found, ours=False)
+        return
+    _bring_runtime()
+    model_file = weights()
+    with ServerProcess("embedded.ollama", ["--model-file", str(model_file), "--slots", str(SLOTS)]) as server:
+        yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
+
+
+def _bring_runtime() -> None:
+    """Let run.py install what the model runs on: it knows the lock files, and keeps two from installing at once."""
+    if importlib.util.find_spec("xllamacpp"):
+        return
+    # It says itself what it does, and why it fails.
+    with subprocess.Popen([sys.executable, str(_RUN), "model"], stdout=subprocess.DEVNULL) as run:  # noqa: S603 - ours
+        try:
+            failed = run.wait()
+        except KeyboardInterrupt:
+            run.terminate()
+            raise
+    if failed:
+        raise NoGround("no Ollama answers, and the embedded model could not be set up, see above")
+
+
+def slots(config: Settings) -> int:
+    """The worker's slots: what the environment says, else those of the embedded model."""
+    return config.slots if config.states("slots") else SLOTS
+
+
+@contextmanager
+def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
+    """A real worker in a process of its own; what it says goes to the file."""
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker"],
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends the worker in order
+        )
+        try:
+            yield process, log
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[str]) -> list[ModelStatus]:
+    """What the worker's host offers, as soon as it is reported.
+
+    Raises:
+        NoGround: the worker did not report; with what it said.
+    """
+    limit = time.monotonic() + READY_SECONDS
+    while not (models := queue.models()):
+        code = process.poll()
+        if code is not None or time.monotonic() > limit:
+            log.seek(0)
+            what = "did not report its host" if code is None else f"ended with code {code}"
+            raise NoGround(f"the worker {what}; it said:\n{log.read()[-2000:]}")
+        time.sleep(0.05)
+    return models
+
+
+def _look(url: str) -> str | None:
+    with OllamaClient(url, connect_timeout_seconds=1, retries=0) as client:
+        try:
+            version, installed = client.version(), client.tags()
+        except OllamaError:
+            return None
+    return f"yours: Ollama {version}" if installed else None

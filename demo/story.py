@@ -1,0 +1,81 @@
+"""`python3 run.py demo`: the main job on this machine, end to end, with real parts."""
+
+import argparse
+import signal
+from contextlib import ExitStack
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from demo import services
+from demo.services import NoGround, Part
+from demo.tour import Tour
+from embedded.process import ServerFailed
+from embedded.redis import RedisUnavailable
+from embedded.wheels import NotFetched
+from llamaq import JobQueue, LlamaqError
+from worker.settings.environment import Settings, settings
+
+SHARED_PREFIX = "llamaq-demo"
+"""In a Redis that is not ours the demo keeps to keys of its own: it must not serve what else runs there."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo: 0 when every job ended as it should, 1 when a part is missing, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="run.py demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave the services up until Ctrl-C")
+    keep: bool = parser.parse_args(arguments).keep
+    console = Console(highlight=False)
+    try:
+        _run(console, keep)
+    except KeyboardInterrupt:
+        console.print("\nstopped; nothing is left running", style="dim")
+        return 130
+    except (NoGround, NotFetched, RedisUnavailable, ServerFailed, LlamaqError) as error:
+        console.print(f"demo: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except ValidationError as error:
+        for problem in error.errors():
+            where = "".join(f"{part}: " for part in problem["loc"])
+            console.print(f"demo: {where}{problem['msg']}", style="red", markup=False, soft_wrap=True)
+        return 2
+    return 0
+
+
+def _run(console: Console, keep: bool) -> None:
+    config = settings()
+    with ExitStack() as stack:
+        redis = stack.enter_context(services.redis(config))
+        ollama = stack.enter_context(services.ollama(config))
+        prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
+        exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
+        exports["LLAMAQ_SLOTS"] = str(services.slots(config))
+        process, log = stack.enter_context(services.worker(exports))
+        queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
+        _introduce(console, redis, ollama)
+        tour = Tour(queue, console, services.await_models(queue, process, log))
+        tour.run()
+        if keep:
+            _keep(console, exports, tour.model, config)
+
+
+def _introduce(console: Console, redis: Part, ollama: Part) -> None:
+    console.print(f"Redis   {redis.url}  ({redis.what})", style="dim", markup=False)
+    console.print(f"Ollama  {ollama.url}  ({ollama.what})", style="dim", markup=False)
+    console.print("worker  one Celery process, threads pool", style="dim")
+
+
+def _keep(console: Console, exports: dict[str, str], model: str, config: Settings) -> None:
+    console.print("\nThe services stay up until Ctrl-C. In another terminal, in this directory:\n", style="bold")
+    for name, value in exports.items():
+        console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
+    console.print(f'  python3 run.py llamaq generate {model} "Why is the sky blue?"', markup=False, soft_wrap=True)
+    console.print(
+        "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
+    )
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        wait = f"stopping; waiting up to {config.drain_seconds:g} s for running jobs"
+        console.print(f"\n{wait}", style="dim", markup=False)
+        raise

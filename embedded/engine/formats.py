@@ -1,0 +1,87 @@
+"""What a client may ask an answer to look like: `format`, `think`, and images that are images."""
+
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import jsonschema_rs
+
+from embedded.engine.interface import EngineError, Json, Model
+from embedded.engine.lines import encode
+
+_IMAGE_SIGNS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
+_THINK_LEVELS = ("high", "medium", "low", "max")
+
+
+def nested(status: int, message: str, kind: str = "invalid_request_error", **more: Any) -> EngineError:
+    """An error of the engine's own: Ollama hands its JSON on as a string."""
+    inner = {"error": {"code": status, "message": message, "type": kind, **more}}
+    return EngineError(status, encode(inner).decode())
+
+
+def context_overflow(tokens: int, context_length: int) -> EngineError:
+    """The prompt is too long and may not be cut."""
+    message = (
+        f"request ({tokens} tokens) exceeds the available context size ({context_length} tokens), try increasing it"
+    )
+    return nested(400, message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=context_length)
+
+
+def schema_of(body: Json) -> Json | None:
+    """The JSON Schema that `format` stands for, or None.
+
+    Raises:
+        EngineError: 500 for what is neither "json" nor an object (so does Ollama), 400 for an object that is no schema.
+    """
+    wanted = body.get("format")
+    if wanted is None or wanted == "":
+        return None
+    if wanted == "json":
+        return {"type": "object"}
+    if not isinstance(wanted, dict):
+        quoted = encode({"f": encode({"f": wanted}).decode()[5:-1]}).decode()[5:-1]
+        raise EngineError(500, f'invalid format: {quoted}; expected "json" or a valid JSON Schema object')
+    _check_schema(wanted)
+    return wanted
+
+
+def _check_schema(schema: Json) -> None:
+    try:
+        jsonschema_rs.validator_for(schema, retriever=_refuse)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
+        reason = f"JSON schema conversion failed:\nUnrecognized schema: {encode(schema).decode()}"
+        raise nested(400, f"Field 'json_schema': \"json_schema\": {reason}") from None
+
+
+def _refuse(uri: str) -> NoReturn:
+    # The library would otherwise fetch a remote `$ref` on behalf of whoever sent it.
+    message = f"remote references are not followed: {urlsplit(uri).scheme}"
+    raise ValueError(message)
+
+
+def check_thinking(body: Json, model: Model, name: str) -> None:
+    """Refuse `think` where the model does not, or where the value means nothing.
+
+    Raises:
+        EngineError: 400.
+    """
+    wanted = body.get("think")
+    if isinstance(wanted, str) and wanted not in _THINK_LEVELS:
+        raise EngineError(
+            400, f'invalid think value: "{wanted}" (must be "high", "medium", "low", "max", true, or false)'
+        )
+    if wanted and "thinking" not in model.capabilities:
+        raise EngineError(400, f'"{name}" does not support thinking')
+
+
+def check_images(images: tuple[bytes, ...], model: Model) -> None:
+    """Refuse images where the model is blind, and bytes that are no image.
+
+    Raises:
+        EngineError: 400, the engine's JSON in a string.
+    """
+    if images and "vision" not in model.capabilities:
+        raise nested(400, "Multimodal data provided, but model does not support multimodal requests.")
+    for image in images:
+        webp = image[:4] == b"RIFF" and image[8:12] == b"WEBP"
+        if not (image.startswith(_IMAGE_SIGNS) or webp):
+            raise nested(400, "Failed to load image or audio file")

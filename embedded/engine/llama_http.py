@@ -1,0 +1,104 @@
+"""Speaks to the llama-server that xllamacpp runs inside this process, over its loopback port.
+
+The port rather than the in-process callbacks, because closing a connection is the one way to stop a request at any
+moment, in the middle of its prompt too, and because its threads then never wait for Python's lock.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from embedded.engine.interface import EngineError, Json
+from embedded.engine.lines import encode
+
+_HEAD_LIMIT = 1 << 16
+
+
+class LlamaServerGone(Exception):
+    """The connection to llama-server was refused or cut."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where llama-server listens, and the key that keeps other local users out."""
+
+    port: int
+    key: str
+
+
+async def ask(address: Address, path: str, body: Json) -> Json:
+    """One request with one JSON answer.
+
+    Raises:
+        EngineError: It answered with an error; the message is its JSON as a string, as Ollama hands it on.
+        LlamaServerGone: The connection broke.
+    """
+    async with _exchange(address, path, body) as (status, chunks):
+        text = b"".join([chunk async for chunk in chunks]).decode()
+    if status != 200:
+        raise EngineError(status, text)
+    answer: Json = json.loads(text)
+    return answer
+
+
+async def stream(address: Address, path: str, body: Json) -> AsyncGenerator[Json, None]:
+    """One request whose answer is server-sent events. Closing the iterator stops the generation.
+
+    Raises:
+        EngineError: It answered with an error, at the start or in the middle.
+        LlamaServerGone: The connection broke.
+    """
+    async with _exchange(address, path, body) as (status, chunks):
+        if status != 200:
+            raise EngineError(status, b"".join([chunk async for chunk in chunks]).decode())
+        async for event in _events(chunks):
+            if "error" in event:
+                raise EngineError(500, encode(event).decode())
+            yield event
+
+
+@asynccontextmanager
+async def _exchange(address: Address, path: str, body: Json) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+    payload = encode(body)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {address.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port, limit=_HEAD_LIMIT)
+        try:
+            writer.write(head.encode() + payload)
+            status, headers = await _read_head(reader)
+            chunked = headers.get("transfer-encoding") == "chunked"
+            yield status, _chunks(reader) if chunked else _rest(reader)
+        finally:
+            writer.transport.abort()
+    except (OSError, EOFError) as error:
+        raise LlamaServerGone from error
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+    first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    pairs = (line.split(":", 1) for line in lines if line)
+    return int(first.split()[1]), {name.lower(): value.strip().lower() for name, value in pairs}
+
+
+async def _rest(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    yield await reader.read()
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        yield (await reader.readexactly(size + 2))[:-2]
+
+
+async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:
+    """The JSON of each `data:` line; other lines are pings."""
+    kept = b""
+    async for chunk in chunks:
+        *lines, kept = (kept + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield json.loads(line[5:])

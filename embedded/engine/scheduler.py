@@ -1,0 +1,164 @@
+"""Which models are in memory, who may use them, and when they leave: Ollama's scheduler in small.
+
+1. A request for a model in memory waits for one of its slots, however many wait: Ollama sets no limit there.
+2. A request for any other model joins the queue for loading, or is refused when that is full.
+3. Where a model has to leave first, the queue waits until one is idle. Requests for models in memory overtake it.
+4. A model that nobody has used for its keep-alive leaves.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from embedded.engine.interface import Engine, EngineError, Model, Runner
+
+DEFAULT_KEEP_ALIVE_SECONDS = 300.0
+_BUSY = "server busy, please try again.  maximum pending requests exceeded"
+
+
+@dataclass
+class Loaded:
+    """A model in memory.
+
+    Attributes:
+        model: The catalogue's entry.
+        runner: Its engine.
+        slots: Free ones.
+        users: Requests that hold it, whether they have a slot or wait for one.
+        keep_alive: Seconds it stays after its last request.
+        leaves_at: On the loop's clock; infinity for never.
+    """
+
+    model: Model
+    runner: Runner
+    slots: asyncio.Semaphore
+    users: int = 0
+    keep_alive: float = DEFAULT_KEEP_ALIVE_SECONDS
+    leaves_at: float = math.inf
+    timer: asyncio.TimerHandle | None = field(default=None, repr=False)
+
+
+class Scheduler:
+    """Loads models, seats requests on them and unloads them.
+
+    Args:
+        engine: Loads them.
+        slots: Requests that run at a time per model.
+        max_queue: Requests that may wait for a load, beside the one that is being loaded for.
+        max_models: Models in memory at a time.
+    """
+
+    def __init__(self, engine: Engine, slots: int, max_queue: int, max_models: int) -> None:
+        self._engine = engine
+        self._slots = slots
+        self._max_queue = max_queue
+        self._max_models = max_models
+        self._loaded: dict[str, Loaded] = {}
+        self._waiting = 0
+        self._turn = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    @property
+    def loaded(self) -> list[Loaded]:
+        """What is in memory, the one that stays longest first."""
+        return sorted(self._loaded.values(), key=lambda entry: -entry.leaves_at)
+
+    @asynccontextmanager
+    async def hold(self, model: Model, context_length: int, keep_alive: float) -> AsyncIterator[Loaded]:
+        """Keep a model in memory for the length of the block, loading it first where necessary.
+
+        Raises:
+            EngineError: 503 where too many wait already, or what the engine said when loading.
+        """
+        entry = self._resident(model, context_length) or await self._bring(model, context_length)
+        entry.users += 1
+        self._stop_timer(entry)
+        entry.keep_alive = keep_alive
+        # /api/ps shows from the start of a request when the model would leave.
+        entry.leaves_at = asyncio.get_running_loop().time() + keep_alive
+        try:
+            yield entry
+        finally:
+            entry.users -= 1
+            if entry.users == 0:
+                self._rest(entry)
+
+    async def unload(self, model: Model) -> None:
+        """Let a model leave at once, or when its last request ends. Not being there is fine."""
+        entry = self._loaded.get(model.name)
+        if entry is None:
+            return
+        entry.keep_alive = 0.0
+        if entry.users == 0:
+            await self._remove(entry)
+
+    async def close(self) -> None:
+        """Unload everything."""
+        for entry in list(self._loaded.values()):
+            await self._remove(entry)
+
+    def _resident(self, model: Model, context_length: int) -> Loaded | None:
+        entry = self._loaded.get(model.name)
+        return entry if entry and entry.runner.context_length == context_length else None
+
+    async def _bring(self, model: Model, context_length: int) -> Loaded:
+        # One is being loaded for; only those behind it count as waiting.
+        if self._waiting > self._max_queue:
+            raise EngineError(503, _BUSY)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return self._resident(model, context_length) or await self._load(model, context_length)
+        finally:
+            self._waiting -= 1
+
+    async def _load(self, model: Model, context_length: int) -> Loaded:
+        await self._make_room(model)
+        runner = await self._engine.load(model, context_length)
+        entry = Loaded(model, runner, asyncio.Semaphore(self._slots))
+        self._loaded[model.name] = entry
+        return entry
+
+    async def _make_room(self, model: Model) -> None:
+        """Wait for models to become idle until there is room. The same model with another context leaves first."""
+        while model.name in self._loaded or len(self._loaded) >= self._max_models:
+            rivals = [self._loaded[model.name]] if model.name in self._loaded else list(self._loaded.values())
+            idle = [entry for entry in rivals if entry.users == 0]
+            if idle:
+                await self._remove(min(idle, key=lambda entry: entry.leaves_at))
+                continue
+            self._idle.clear()
+            await self._idle.wait()
+
+    def _rest(self, entry: Loaded) -> None:
+        """Start the keep-alive. The model leaves only if it is still idle when that has passed."""
+        self._idle.set()
+        loop = asyncio.get_running_loop()
+        entry.leaves_at = loop.time() + entry.keep_alive
+        if entry.keep_alive == 0:
+            self._expire(entry)
+        elif math.isfinite(entry.keep_alive):
+            entry.timer = loop.call_later(entry.keep_alive, self._expire, entry)
+
+    def _expire(self, entry: Loaded) -> None:
+        # Out of the table before anything is awaited: /api/ps is empty at once, and nobody is seated on it any more.
+        if entry.users == 0 and self._loaded.get(entry.model.name) is entry:
+            task = asyncio.ensure_future(self._remove(entry))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    async def _remove(self, entry: Loaded) -> None:
+        self._stop_timer(entry)
+        if self._loaded.get(entry.model.name) is entry:
+            del self._loaded[entry.model.name]
+            self._idle.set()
+            await entry.runner.close()
+
+    @staticmethod
+    def _stop_timer(entry: Loaded) -> None:
+        if entry.timer is not None:
+            entry.timer.cancel()
+            entry.timer = None

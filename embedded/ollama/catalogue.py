@@ -1,0 +1,155 @@
+"""The endpoints that only tell: version, what is on disk, what is in memory, what a model is."""
+
+import asyncio
+import math
+from typing import Any
+
+from embedded.engine.interface import EngineError, Json, Model
+from embedded.engine.lines import encode, timestamp
+from embedded.engine.scheduler import Loaded
+from embedded.ollama.decoding import PULL, SHOW, decode
+from embedded.ollama.reply import send_json
+from embedded.ollama.server import VERSION, FaceHandler
+
+# What Ollama says for a model that never leaves: the year 2319.
+_FOREVER = "2319-03-04T17:24:29.562959875Z"
+
+
+def _details(model: Model) -> Json:
+    return {
+        "parent_model": "",
+        "format": "gguf",
+        "family": model.family,
+        "families": [model.family],
+        "parameter_size": model.parameter_size,
+        "quantization_level": model.quantization_level,
+    }
+
+
+class Root(FaceHandler):
+    """`Ollama is running`."""
+
+    async def get(self) -> None:
+        """Answer in plain text."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.write("Ollama is running")
+
+    head = get
+
+
+class Version(FaceHandler):
+    """The version whose behaviour this face has."""
+
+    async def get(self) -> None:
+        """Answer."""
+        send_json(self, 200, {"version": VERSION})
+
+    head = get
+
+
+class Tags(FaceHandler):
+    """What is on disk."""
+
+    async def get(self) -> None:
+        """Answer."""
+        send_json(self, 200, {"models": [self._entry(model) for model in self.face.engine.models]})
+
+    head = get
+
+    @staticmethod
+    def _entry(model: Model) -> Json:
+        lengths = {"context_length": model.context_length, "embedding_length": model.embedding_length}
+        return {
+            "name": model.name,
+            "model": model.name,
+            "modified_at": model.modified_at,
+            "size": model.size,
+            "digest": model.digest,
+            "details": {**_details(model), **lengths},
+            "capabilities": list(model.capabilities),
+        }
+
+
+class Processes(FaceHandler):
+    """What is in memory."""
+
+    async def get(self) -> None:
+        """Answer."""
+        send_json(self, 200, {"models": [self._entry(loaded) for loaded in self.face.scheduler.loaded]})
+
+    def _entry(self, loaded: Loaded) -> Json:
+        return {
+            "name": loaded.model.name,
+            "model": loaded.model.name,
+            "size": loaded.runner.size,
+            "digest": loaded.model.digest,
+            "details": _details(loaded.model),
+            "expires_at": self._expiry(loaded),
+            "size_vram": 0,
+            "context_length": loaded.runner.context_length,
+        }
+
+    def _expiry(self, loaded: Loaded) -> str:
+        left = loaded.leaves_at - asyncio.get_running_loop().time()
+        return timestamp(self.face.clock.time() + left) if math.isfinite(left) else _FOREVER
+
+
+class Show(FaceHandler):
+    """What a model is."""
+
+    async def post(self) -> None:
+        """Answer, or 404."""
+        await self.until_hung_up(self._show())
+
+    async def _show(self) -> None:
+        body = decode(self.request.body, SHOW)
+        model = self.face.model(body.get("model") or body.get("name", ""))
+        send_json(self, 200, self._description(model))
+
+    @staticmethod
+    def _description(model: Model) -> Json:
+        return {
+            "modelfile": f'FROM {model.name}\nTEMPLATE """{model.template}"""\n',
+            "parameters": model.parameters,
+            "template": model.template,
+            "details": _details(model),
+            "model_info": _model_info(model),
+            "tensors": [{"name": "output_norm.weight", "type": "F32", "shape": [model.embedding_length]}],
+            "capabilities": list(model.capabilities),
+            "modified_at": model.modified_at,
+            **({"license": model.license} if model.license else {}),
+        }
+
+
+def _model_info(model: Model) -> dict[str, Any]:
+    return {
+        "general.architecture": model.family,
+        f"{model.family}.context_length": model.context_length,
+        f"{model.family}.embedding_length": model.embedding_length,
+    }
+
+
+class Pull(FaceHandler):
+    """Pulling what is there succeeds; there is no registry behind this face for anything else."""
+
+    async def post(self) -> None:
+        """Answer, as a stream unless told otherwise."""
+        await self.until_hung_up(self._pull())
+
+    async def _pull(self) -> None:
+        body = decode(self.request.body, PULL)
+        end = self._end(body.get("model") or body.get("name", ""))
+        if body.get("stream", True):
+            self.set_header("Content-Type", "application/x-ndjson")
+            for line in ({"status": "pulling manifest"}, end):
+                self.write(encode(line) + b"\n")
+                await self.flush()
+        else:
+            send_json(self, 500 if "error" in end else 200, end, charset="error" not in end)
+
+    def _end(self, name: str) -> Json:
+        try:
+            self.face.model(name)
+        except EngineError:
+            return {"error": "pull model manifest: file does not exist"}
+        return {"status": "success"}

@@ -1,0 +1,93 @@
+"""`/api/embed` and the older `/api/embeddings`."""
+
+from embedded.engine.interface import EngineError, Json, Runner, Vectors
+from embedded.ollama.decoding import EMBED, EMBEDDINGS, decode
+from embedded.ollama.durations import keep_alive_seconds
+from embedded.ollama.options import checked, context_length
+from embedded.ollama.reply import send_json
+from embedded.ollama.server import FaceHandler
+
+_MISSING = 'model "{}" not found, try pulling it first'
+_TOO_LONG = "the input length exceeds the context length"
+_EMPTY_AMONG = "input exceeds maximum context length and cannot be truncated further"
+# One batch of the engine, less what it adds at both ends: longer inputs are cut to this, or refused.
+_LONGEST_INPUT = 2046
+
+
+class _Embedding(FaceHandler):
+    """What both endpoints share."""
+
+    async def _vectors(self, body: Json, inputs: list[str]) -> tuple[Vectors, int]:
+        """The vectors, and the nanoseconds until the model was there."""
+        started = self.face.clock.monotonic()
+        model = self.face.model(body.get("model", ""), _MISSING)
+        options = checked(body.get("options", {}))
+        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.face.keep_alive)
+        length = context_length(options, model.context_length)
+        async with self.face.scheduler.hold(model, length, keep_alive) as loaded:
+            waited = int((self.face.clock.monotonic() - started) * 1e9)
+            if not inputs:
+                return Vectors([], 0), waited
+            async with loaded.slots:
+                fitting = [await _fit(text, loaded.runner, truncate=body.get("truncate", True)) for text in inputs]
+                return await loaded.runner.embed(fitting, body.get("dimensions")), waited
+
+
+class Embed(_Embedding):
+    """One or many inputs."""
+
+    async def post(self) -> None:
+        """Answer with one vector per input."""
+        await self.until_hung_up(self._embed())
+
+    async def _embed(self) -> None:
+        started = self.face.clock.monotonic()
+        body = decode(self.request.body, EMBED)
+        vectors, waited = await self._vectors(body, _inputs(body.get("input")))
+        answer: Json = {"model": body.get("model", ""), "embeddings": vectors.embeddings}
+        if vectors.embeddings:
+            took = int((self.face.clock.monotonic() - started) * 1e9)
+            answer |= {"total_duration": took, "load_duration": waited, "prompt_eval_count": vectors.prompt_tokens}
+        send_json(self, 200, answer)
+
+
+class Embeddings(_Embedding):
+    """The older form: one prompt, one vector."""
+
+    async def post(self) -> None:
+        """Answer with one vector."""
+        await self.until_hung_up(self._embed())
+
+    async def _embed(self) -> None:
+        body = decode(self.request.body, EMBEDDINGS)
+        prompt = body.get("prompt")
+        try:
+            vectors, _ = await self._vectors(body, [prompt] if prompt else [])
+        except EngineError as error:
+            # The same complaint of the engine is a 501 at the newer endpoint and a 500 here.
+            raise EngineError(500 if error.status == 501 else error.status, error.message) from None
+        send_json(self, 200, {"embedding": vectors.embeddings[0] if vectors.embeddings else []})
+
+
+def _inputs(value: object) -> list[str]:
+    """Raises EngineError, 400, for anything but a string or a list of them."""
+    if value is None or value == "":
+        return []
+    given = value if isinstance(value, list) else [value]
+    inputs = [item for item in given if isinstance(item, str)]
+    if len(inputs) != len(given):
+        raise EngineError(400, "invalid input type")
+    if "" in inputs:
+        raise EngineError(400, _EMPTY_AMONG)
+    return inputs
+
+
+async def _fit(text: str, runner: Runner, *, truncate: bool) -> str:
+    """The input, cut to what fits. Raises EngineError, 400, where it may not be cut."""
+    limit = min(_LONGEST_INPUT, runner.context_length)
+    tokens = await runner.count_tokens(text)
+    if tokens <= limit:
+        return text
+    if not truncate:
+        raise EngineError(400, _TOO_LONG)
+    return text[: len(text) * limit // tokens]

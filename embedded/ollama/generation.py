@@ -1,0 +1,127 @@
+"""`/api/generate` and `/api/chat`: from a request to a slot on a model in memory."""
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from embedded.engine.formats import check_images, check_thinking, schema_of
+from embedded.engine.interface import Call, EngineError, Json, Model
+from embedded.engine.lines import bare_line
+from embedded.engine.scheduler import Loaded
+from embedded.ollama.decoding import CHAT, GENERATE, Shape, decode, images_of
+from embedded.ollama.durations import keep_alive_seconds
+from embedded.ollama.options import checked, context_length
+from embedded.ollama.reply import Reply, send_json
+from embedded.ollama.server import FaceHandler
+
+# Ollama calls a model without a namespace by its full name in some complaints.
+_LIBRARY = "registry.ollama.ai/library/"
+
+
+class _Generation(FaceHandler):
+    """What both endpoints share. The order of the checks is Ollama's: the first to fail is the one reported."""
+
+    kind: ClassVar[Literal["generate", "chat"]]
+    shape: ClassVar[Shape]
+
+    async def post(self) -> None:
+        """Answer with tokens, or load or unload where there is nothing to answer."""
+        self._started = self.face.clock.monotonic()
+        await self.until_hung_up(self._serve())
+
+    def nothing_to_say(self, body: Json) -> bool:
+        """Whether the request is only there to load or unload the model."""
+        raise NotImplementedError
+
+    def check_abilities(self, body: Json, model: Model, name: str) -> None:
+        """Refuse what the model cannot do.
+
+        Raises:
+            EngineError: 400.
+        """
+        raise NotImplementedError
+
+    async def _serve(self) -> None:
+        body = decode(self.request.body, self.shape)
+        name = body.get("model", "")
+        model = self._model(name)
+        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.face.keep_alive)
+        if self.nothing_to_say(body) and keep_alive == 0:
+            await self.face.scheduler.unload(model)
+            self._send_bare(Call(self.kind, model, name, body, stream=False, options={}), "unload")
+            return
+        check_thinking(body, model, name)
+        self.check_abilities(body, model, name)
+        call = self._call(model, name, body)
+        length = context_length(call.options, model.context_length)
+        async with self.face.scheduler.hold(model, length, keep_alive) as loaded:
+            await self._answer(call, loaded)
+
+    def _model(self, name: str) -> Model:
+        return self.face.model(name)
+
+    def _call(self, model: Model, name: str, body: Json) -> Call:
+        options = checked(body.get("options", {}))
+        return Call(
+            self.kind, model, name, body, stream=body.get("stream", True), options=options, images=images_of(body)
+        )
+
+    async def _answer(self, call: Call, loaded: Loaded) -> None:
+        if self.nothing_to_say(call.body):
+            self._send_bare(call, "load")
+            return
+        call = replace(call, schema=schema_of(call.body))
+        reply = Reply(self, call, self.face.clock, self._started)
+        try:
+            check_images(call.images, call.model)
+            # The wait for a slot counts as loading: the client sees no header in it, as with a load.
+            async with loaded.slots:
+                reply.load_ns = int((self.face.clock.monotonic() - self._started) * 1e9)
+                await loaded.runner.generate(call, reply)
+        except EngineError as error:
+            await reply.fail(error.status, error.message)
+        if not self._finished:
+            self.finish()
+
+    def _send_bare(self, call: Call, done_reason: str) -> None:
+        send_json(self, 200, bare_line(call, done_reason, self.face.clock.time()))
+
+
+class Generate(_Generation):
+    """A prompt in, text out."""
+
+    kind = "generate"
+    shape = GENERATE
+
+    def nothing_to_say(self, body: Json) -> bool:
+        """No prompt."""
+        return not body.get("prompt")
+
+    def check_abilities(self, body: Json, model: Model, name: str) -> None:
+        """Text at all, and a suffix where one is given."""
+        if "completion" not in model.capabilities:
+            raise EngineError(400, f'"{name}" does not support generate')
+        if body.get("suffix") and "insert" not in model.capabilities:
+            raise EngineError(400, f"{_LIBRARY}{model.name} does not support insert")
+
+
+class Chat(_Generation):
+    """Messages in, a message out."""
+
+    kind = "chat"
+    shape = CHAT
+
+    def nothing_to_say(self, body: Json) -> bool:
+        """No messages."""
+        return not body.get("messages")
+
+    def check_abilities(self, body: Json, model: Model, name: str) -> None:
+        """Text at all, and tools where some are given."""
+        if "completion" not in model.capabilities:
+            raise EngineError(400, f'"{name}" does not support chat')
+        if body.get("tools") and "tools" not in model.capabilities:
+            raise EngineError(400, f"{_LIBRARY}{model.name} does not support tools")
+
+    def _model(self, name: str) -> Model:
+        if not name:
+            raise EngineError(400, "model is required")
+        return super()._model(name)

@@ -1,0 +1,26 @@
+"""The embedded Ollama as a process: what the demo starts."""
+
+from pathlib import Path
+from typing import Self
+
+from embedded.process import ServerProcess
+
+
+class EmbeddedOllama(ServerProcess):
+    """SmolLM2 behind Ollama's API on 127.0.0.1. Make one with `start`."""
+
+    @classmethod
+    def start(cls, model_file: Path, *, slots: int = 2, port: int = 0, preload: bool = False) -> Self:
+        """Start it and return when it listens.
+
+        Args:
+            model_file: The weights, from `embedded.weights.weights()`.
+            slots: Requests it answers at a time.
+            port: 0 lets the kernel choose.
+            preload: Load the model now rather than at the first request.
+
+        Raises:
+            ServerFailed: It ended at once.
+        """
+        arguments = ["--model-file", str(model_file), "--slots", str(slots), *(["--preload"] if preload else [])]
+        return cls("embedded.ollama", arguments, port)

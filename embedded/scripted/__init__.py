@@ -1,0 +1,6 @@
+"""An Ollama that answers what a test tells it to, over the same face as the embedded one."""
+
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.scripted.script import Fault, Script, ScriptedModel
+
+__all__ = ["Fault", "Script", "ScriptedModel", "ScriptedOllama"]

@@ -1,0 +1,41 @@
+"""`python -m embedded.scripted --port 0`: serve until SIGTERM; the first line printed is the URL."""
+
+import argparse
+import asyncio
+import json
+
+from embedded.engine.scheduler import Scheduler
+from embedded.ollama.routes import ROUTES
+from embedded.ollama.server import Face, Server
+from embedded.ollama.serving import serve
+from embedded.scripted.control import Desk, control_routes
+from embedded.scripted.dispatcher import ScriptedPorter, Scripts
+from embedded.scripted.engine import Holds, ScriptedEngine
+from embedded.scripted.request_log import Ledger
+from embedded.scripted.script import MODELS, ScriptedModel
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m embedded.scripted", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--slots", type=int, default=1, help="requests at a time per model")
+    parser.add_argument("--max-queue", type=int, default=512)
+    parser.add_argument("--max-models", type=int, default=3)
+    parser.add_argument("--keep-alive", type=float, default=300.0, help="seconds")
+    parser.add_argument("--models", default="", help="JSON list, instead of the usual ones")
+    return parser.parse_args()
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    models = [ScriptedModel(**fields) for fields in json.loads(arguments.models)] if arguments.models else MODELS
+    ledger, scripts = Ledger(), Scripts()
+    holds = Holds(ledger)
+    engine = ScriptedEngine(models, ledger, holds)
+    scheduler = Scheduler(engine, arguments.slots, arguments.max_queue, arguments.max_models)
+    face = Face(engine, scheduler, arguments.keep_alive, porter=ScriptedPorter(ledger, scripts))
+    desk = Desk(ledger, scripts, holds, engine)
+    await serve(Server(face, [*ROUTES, *control_routes(desk)], arguments.port))
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(_arguments()))

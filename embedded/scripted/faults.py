@@ -1,0 +1,62 @@
+"""The ways an answer can end badly on the wire."""
+
+import socket
+import struct
+
+from tornado.iostream import IOStream
+
+from embedded.engine.interface import Call, Piece
+from embedded.engine.lines import encode
+from embedded.scripted.frames import chunk, line
+from embedded.scripted.pacing import send
+from embedded.scripted.script import Script
+
+_GARBAGE = b"<html>502 Bad Gateway</html>\n"
+
+
+async def hang_up(stream: IOStream) -> None:
+    """Close after everything written has gone out (FIN), without the end of the body."""
+    if stream.writing():
+        await stream.write(b"")
+    stream.close()
+
+
+def reset(stream: IOStream) -> None:
+    """Close with RST: a linger time of zero throws away what was not sent."""
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.close()
+
+
+def half_a_character(call: Call, now: float) -> bytes:
+    """A line that breaks off between the two bytes of an é."""
+    data = line(call, Piece("é"), now)
+    return data[: data.index("é".encode()) + 1]
+
+
+async def break_stream(stream: IOStream, call: Call, script: Script, now: float) -> None:
+    """Do what the script's fault says to an open stream. "end" and the like leave the good end to the caller."""
+    if script.fault == "garbage":
+        send(stream, chunk(_GARBAGE))
+    elif script.fault == "error":
+        send(stream, chunk(encode({"error": script.error}) + b"\n"))
+    elif script.fault == "utf8":
+        send(stream, chunk(half_a_character(call, now)))
+        await hang_up(stream)
+    elif script.fault == "cut":
+        await hang_up(stream)
+    elif script.fault == "reset":
+        reset(stream)
+
+
+async def break_whole(stream: IOStream, script: Script, body: bytes) -> None:
+    """The same for an answer that is not streamed: its length is announced, and the connection ends before that."""
+    if script.fault == "garbage":
+        body = _GARBAGE
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    whole = script.fault in ("garbage", "end")
+    at = len(body) if whole else script.fault_at_byte if script.fault_at_byte is not None else len(body) // 2
+    send(stream, head.encode() + body[:at])
+    if script.fault == "reset":
+        reset(stream)
+    else:
+        await hang_up(stream)

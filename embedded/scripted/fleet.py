@@ -1,0 +1,201 @@
+"""The job store seen whole: a producer, and workers that are nothing but calls of the store. No Celery, no Ollama."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from llamaq import Job, JobQueue
+from llamaq.settings.producer import Settings
+from llamaq.store import scripts
+from llamaq.store.connection import Call, connect, run
+from llamaq.store.doorbell import Doorbell
+from llamaq.store.keys import Keys
+from llamaq.store.rings import Ring
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Completed, Error
+from llamaq.vocabulary.requests import dump_json, parse
+from llamaq.vocabulary.wire import members
+
+MODEL = "smollm2:135m"
+LEASE_SECONDS = 15.0
+ENDINGS = ("completed", "failed", "cancelled", "expired")
+
+
+class Bell(Doorbell):
+    """A doorbell that only writes down who was rung for."""
+
+    def __init__(self) -> None:
+        self.rung: list[Ring] = []
+
+    def ring(self, placed: Iterable[Ring]) -> None:
+        self.rung += placed
+
+    def close(self) -> None:
+        pass
+
+    def taken(self) -> list[Ring]:
+        """What was rung since the last call."""
+        rung, self.rung = self.rung, []
+        return rung
+
+
+class Fleet:
+    """One prefix of Redis, and ways to look into it.
+
+    Attributes:
+        bell: what producers and workers rang.
+        queue: a producer.
+        redis: a client that reads text.
+    """
+
+    def __init__(self, url: str, prefix: str, **settings: Any) -> None:
+        self.url = url
+        self.keys = Keys(prefix)
+        self.bell = Bell()
+        self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings), doorbell=self.bell)
+        self.redis = connect(url)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.queue.close()
+        self.redis.close()
+
+    def worker(self, host: str = "alpha", name: str = "w1", result_ttl: int = 86_400) -> JobStore:
+        """A worker's store."""
+        return JobStore(
+            self.redis,
+            self.keys,
+            self.bell.ring,
+            host=host,
+            worker=name,
+            lease_seconds=LEASE_SECONDS,
+            conversation_ttl=1000,
+            result_ttl=result_ttl,
+        )
+
+    def host(
+        self,
+        name: str = "alpha",
+        *,
+        slots: int = 1,
+        max_models: int = 1,
+        models: Iterable[str] = (MODEL,),
+        loaded: Sequence[str] = (),
+        patience: float = 15,
+        lane_patience: float = 60,
+    ) -> JobStore:
+        """A worker that has reported its host."""
+        store = self.worker(name)
+        status = json.dumps({"version": "0", "models": []})
+        store.report(
+            slots,
+            max_models,
+            status,
+            list(models),
+            loaded=loaded,
+            affinity_patience=patience,
+            lane_patience=lane_patience,
+        )
+        return store
+
+    def submit(self, model: str = MODEL, prompt: str = "x", **fields: Any) -> Job[Any]:
+        """A job of kind generate."""
+        return self.queue.generate(model, prompt, wait_for_model=True, **fields)
+
+    def claim(self, store: JobStore, job: Job[Any]) -> ClaimedJob:
+        """Claim a job that must be claimable."""
+        claimed = store.claim(job.id)
+        assert claimed is not None, f"{self.record(job.id)} cannot be claimed"
+        return claimed
+
+    def running(self, store: JobStore, **fields: Any) -> tuple[Job[Any], ClaimedJob]:
+        """A job that has just begun."""
+        job = self.submit(**fields)
+        return job, self.claim(store, job)
+
+    def append(self, claimed: ClaimedJob, number: int, **words: Any) -> str:
+        """One flush of an attempt, as the scribe sends it."""
+        keys = [self.keys.record(claimed.id), self.keys.events(claimed.id), self.keys.leases()]
+        lease = f"{claimed.id} {claimed.host}"
+        args: list[str | float] = [lease, claimed.fence, number, LEASE_SECONDS, "delta", claimed.attempt]
+        answer: str = run(self.redis, Call(scripts.load("append"), [*args, members(**words)], keys))
+        return answer
+
+    def renew(self, claimed: ClaimedJob) -> str:
+        """A renewal, as the scribe sends it."""
+        keys = [self.keys.record(claimed.id), self.keys.leases()]
+        call = Call(
+            scripts.load("renew"), [f"{claimed.id} {claimed.host}", claimed.fence, LEASE_SECONDS], keys
+        )  # fmt: skip
+        answer: str = run(self.redis, call)
+        return answer
+
+    def lapse(self, job_id: str, host: str = "alpha") -> None:
+        """Let the lease of a slot be over, without waiting for it."""
+        assert self.redis.zadd(self.keys.leases(), {f"{job_id} {host}": 1}, xx=True, ch=True) == 1, "no lease"
+
+    def due(self, job_id: str) -> None:
+        """Let a retry's delay be over."""
+        assert self.redis.zadd(f"{self.keys.prefix}:delayed", {job_id: 1}, xx=True, ch=True) == 1, "not delayed"
+
+    def overdue(self, job_id: str) -> None:
+        """Let `start_within` be over."""
+        assert self.redis.zadd(f"{self.keys.prefix}:starts", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
+        self.redis.hset(self.keys.record(job_id), "start_by", 1)
+
+    def silence_host(self, host: str) -> None:
+        """Let a host's last report be long ago."""
+        self.redis.zadd(self.keys.hosts(), {host: 1}, xx=True)
+
+    def patient(self) -> None:
+        """Let nobody lead rescue, and its time of grace be over."""
+        seconds, _ = self.redis.time()
+        self.redis.hset(f"{self.keys.prefix}:rescue", mapping={"last": seconds, "grace": 0, "until": 0})
+
+    def record(self, job_id: str) -> dict[str, str]:
+        """The job's record."""
+        found: dict[str, str] = self.redis.hgetall(self.keys.record(job_id))
+        return found
+
+    def log(self, job_id: str) -> list[dict[str, Any]]:
+        """The job's events."""
+        return [json.loads(entry["event"]) for _, entry in self.redis.xrange(self.keys.events(job_id))]
+
+    def types(self, job_id: str) -> list[str]:
+        """The types of the job's events."""
+        return [event["type"] for event in self.log(job_id)]
+
+    def slots(self, host: str = "alpha") -> dict[str, str]:
+        """Who holds the host's slots, and for which model."""
+        held: dict[str, str] = self.redis.hgetall(self.keys.slots(host))
+        return held
+
+    def leases(self) -> list[str]:
+        """The leases, as `<job id> <host>`."""
+        found: list[str] = self.redis.zrange(self.keys.leases(), 0, -1)
+        return found
+
+    def waiting(self, model: str = MODEL, lane: str = "normal") -> list[str]:
+        """Who waits in one room, first in line first."""
+        found: list[str] = self.redis.zrange(f"{self.keys.prefix}:waiting:{lane}:{model}", 0, -1)
+        return found
+
+    def names(self) -> set[str]:
+        """Every key under the prefix, without the prefix."""
+        return {key.removeprefix(self.keys.prefix) for key in self.redis.scan_iter(f"{self.keys.prefix}*", count=1000)}
+
+
+def answer(text: str = "hello") -> Completed:
+    """A generate job's outcome."""
+    return Completed({"text": text, "model": MODEL, "host": "alpha", "attempts": 1})
+
+
+def error(code: str = "ollama_error") -> Error:
+    """A failure that another try may mend."""
+    return Error(code, "it broke", retryable=True)
+
+
+def request_json(**fields: Any) -> str:
+    """A generate request as the store keeps it."""
+    return dump_json(parse({"kind": "generate", "model": MODEL, "prompt": "x", **fields}))

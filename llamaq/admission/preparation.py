@@ -1,0 +1,69 @@
+"""From what a producer calls to a checked submission; the sync and the async queue share it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llamaq.admission import submission
+from llamaq.admission.submission import Submission
+from llamaq.extraction.schema import check_schema, schema_of
+from llamaq.images.loading import ImageSource
+from llamaq.settings.producer import Limits
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.requests import AnyRequest, Kind, Request, parse
+from llamaq.vocabulary.wire import JsonObject
+
+_TO_BE_LOADED = "images are checked after the request"
+
+
+class Verbs:
+    """Makes submissions within one producer's limits."""
+
+    def __init__(self, limits: Limits, new_id: Any) -> None:
+        self._limits = limits
+        self.new_id = new_id
+
+    def ask(
+        self,
+        kind: Kind,
+        fields: Mapping[str, Any],
+        images: Sequence[ImageSource] | None = None,
+        job_id: str | None = None,
+    ) -> Submission:
+        """A submission of one kind; `wait_for_model` among the fields is the queue's, not the request's.
+
+        Raises:
+            InvalidRequest: naming each field that is wrong.
+        """
+        fields = dict(fields)
+        wait = bool(fields.pop("wait_for_model", False))
+        if images is not None:
+            if isinstance(images, str | bytes) or not isinstance(images, Sequence):
+                raise InvalidRequest.of("images", "give a list, also for a single image")
+            fields["images"] = [_TO_BE_LOADED for _ in images]
+        return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
+
+    def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:
+        """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
+        return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
+
+    def checked(self, target: Any) -> JsonObject:
+        """The schema of a type, checked once for many."""
+        schema = schema_of(target)
+        check_schema(schema)
+        return schema
+
+    def item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
+        """A submission of a request model, or of a dict that names its `kind`."""
+        if not isinstance(item, Mapping):
+            if not isinstance(item, Request):
+                raise InvalidRequest.of("request", f"give a request model or an object, not {type(item).__name__}")
+            return self._prepare(item, None, wait=False, job_id=job_id)
+        fields = dict(item)
+        kind, images = fields.pop("kind", None), fields.pop("images", None)
+        return self.ask(kind, fields, images, job_id)
+
+    def _prepare(
+        self, request: AnyRequest, images: Sequence[ImageSource] | None, wait: bool, job_id: str | None
+    ) -> Submission:
+        job_id = job_id or self.new_id()
+        return submission.prepare(request, job_id, self._limits, sources=images, wait_for_model=wait)

@@ -1,0 +1,155 @@
+"""A job on its way in, without any I/O: from what a producer gave to the call of `submit.lua`, and from its answer."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from llamaq.admission import capabilities, tracing
+from llamaq.admission.host_jobs import nobody_for, room_of, target_of
+from llamaq.admission.limits import check_text, without_controls
+from llamaq.admission.load_options import runner_key
+from llamaq.extraction.schema import check_schema
+from llamaq.images import loading
+from llamaq.images.loading import Image, ImageSource
+from llamaq.settings.producer import Limits, Settings
+from llamaq.store import scripts
+from llamaq.store.connection import Call
+from llamaq.store.keys import checked_id
+from llamaq.store.rings import Ring, rings
+from llamaq.vocabulary.conversations import to_be_kept
+from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
+from llamaq.vocabulary.notify import owed
+from llamaq.vocabulary.requests import AnyRequest, ChatRequest, dump_json
+from llamaq.vocabulary.wire import dumps
+
+_REFERENCE = re.compile(loading.REFERENCE + r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job before it is queued: the valid request, and the images to store for it."""
+
+    job_id: str
+    request: AnyRequest
+    images: tuple[Image, ...] = ()
+    wait_for_model: bool = False
+
+
+def prepare(
+    request: AnyRequest,
+    job_id: str,
+    limits: Limits,
+    *,
+    sources: Sequence[ImageSource] | None = None,
+    wait_for_model: bool = False,
+) -> Submission:
+    """Check a request beyond its shape, and load its images: `sources`, or those in the request itself.
+
+    Raises:
+        InvalidRequest: a limit is passed, an image is refused, the schema is none, or the id is not usable.
+    """
+    checked_id(job_id)
+    check_text(request, limits)
+    request = without_controls(request, limits)
+    if request.kind == "extraction":
+        check_schema(request.json_schema, "schema")
+    given: Sequence[ImageSource] = sources if sources is not None else (getattr(request, "images", None) or ())
+    max_edge: int | None = getattr(request, "max_edge", None)
+    loaded = [_load(source, limits, f"images.{index}", max_edge) for index, source in enumerate(given)]
+    if loaded:
+        references = [image.reference if isinstance(image, Image) else image for image in loaded]
+        request = request.model_copy(update={"images": references})
+    return Submission(job_id, request, tuple(image for image in loaded if isinstance(image, Image)), wait_for_model)
+
+
+def _load(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
+    if isinstance(source, str) and _REFERENCE.fullmatch(source):
+        return source
+    return loading.load(source, limits, name, max_edge)
+
+
+def call(submission: Submission, settings: Settings) -> Call:
+    """The call of `submit.lua`."""
+    request, keys = submission.request, settings.keys
+    references: list[str] = getattr(request, "images", None) or []
+    args: list[str | int | float] = [
+        keys.prefix,
+        submission.job_id,
+        request.kind,
+        room_of(request),
+        request.priority,
+        request.tenant,
+        dump_json(request),
+        "" if request.start_within is None else request.start_within,
+        getattr(request, "conversation", None) or "",
+        keys.idempotency(request.tenant, quote(request.idempotency_key, safe="")) if request.idempotency_key else "",
+        " ".join(dict.fromkeys(reference.removeprefix(loading.REFERENCE) for reference in references)),
+        settings.max_attempts,
+        settings.result_ttl,
+        settings.max_queued,
+        1 if submission.wait_for_model else 0,
+        dumps(request.metadata),
+        *_of_the_turn(submission, settings),
+        runner_key(request.options),
+        settings.tenant_weights.get(request.tenant, 1),
+        settings.max_queued_per_tenant,
+        " ".join(capabilities.of(request)),
+        target_of(request),
+        owed(request.notify),
+        tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
+    ]
+    return Call(scripts.load("submit"), args)
+
+
+def _of_the_turn(submission: Submission, settings: Settings) -> list[str | int]:
+    request = submission.request
+    if not isinstance(request, ChatRequest) or request.conversation is None:
+        return ["", "", settings.conversation_ttl]
+    said = "\n".join(to_be_kept(request, submission.job_id))
+    return [request.when_busy, said, settings.conversation_ttl]
+
+
+class UploadLapsed(Exception):
+    """An image lapsed between its upload and the submit: store it again."""
+
+
+def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
+    """The job's id (an earlier job's, for a known idempotency key) and the doorbells to ring.
+
+    Raises:
+        QueueFull: too many jobs wait for the model.
+        UnknownModel: no known host has it (`near` is empty: the caller knows the fleet).
+        ConversationBusy: a turn before it has not ended, and `when_busy` is `reject`.
+        InvalidRequest: it refers to an image that is not stored, or the model cannot do what it asks for.
+        UploadLapsed: one of the submission's own images is not.
+    """
+    match answer[0]:
+        case "OK":
+            return submission.job_id, rings(answer[1])
+        case "EXISTS":
+            return submission.job_id, []
+        case "SAME":
+            return answer[1], []
+        case "FULL":
+            raise _full(submission.request, float(answer[1]), answer[2])
+        case "UNKNOWN_MODEL":
+            raise nobody_for(submission.request)
+        case "UNSUPPORTED":
+            raise capabilities.refusal(submission.request, answer[1], answer[2])
+        case "BUSY":
+            raise ConversationBusy(getattr(submission.request, "conversation", ""), answer[1])
+        case "BLOB_MISSING":
+            if answer[1] in {image.sha256 for image in submission.images}:
+                raise UploadLapsed
+            raise InvalidRequest.of("images", f"no image sha256:{answer[1]} is stored: send its bytes again")
+    raise AssertionError(f"submit.lua answered {answer!r}")
+
+
+def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
+    if whose == "tenant":
+        what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT)"
+    else:
+        what = f"too many jobs wait for {request.model} (LLAMAQ_MAX_QUEUED)"
+    return QueueFull(f"{what}; try again in {seconds:g} s", seconds)

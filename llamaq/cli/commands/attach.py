@@ -1,0 +1,129 @@
+"""The commands about jobs that were submitted before: follow, result, status, cancel."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+
+from llamaq.cli import exits
+from llamaq.cli.commands.follow import follow as follow_job
+from llamaq.cli.exits import TIMEOUT, Ended
+from llamaq.cli.session import Session
+from llamaq.cli.terminal import answer
+from llamaq.cli.terminal.records import wire
+from llamaq.cli.terminal.waiting import place
+from llamaq.cli.verb import Verb
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.status import JobStatus
+
+_CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
+
+
+def _cursor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _CURSOR.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no cursor: it looks like 1718000000000-0", ctx, param)
+    return value
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq follow 5f0c...                     (from the start, whatever has come already)
+  llamaq follow 5f0c... --after 1718000000000-0
+  llamaq follow 5f0c... --json | jq -r 'select(.type=="delta").text'""",
+)
+@click.argument("job")
+@click.option("--after", metavar="CURSOR", callback=_cursor, help="Only what comes behind this event.")
+@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object per line.")
+@click.pass_obj
+def follow(session: Session, job: str, after: str | None, *, as_json: bool) -> None:
+    """Show JOB's answer from its start, and on as it is written. Ctrl-C stops looking; the job goes on."""
+    handle = session.job(job)
+    follow_job(session, handle, handle.status().kind, as_json=as_json, after=after)
+
+
+@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq result 5f0c... --timeout 60 > answer.txt")
+@click.argument("job")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="S", help="Wait at most S seconds, then exit with 124."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole result, with usage and timings, as JSON.")
+@click.pass_obj
+def result(session: Session, job: str, timeout: float | None, *, as_json: bool) -> None:
+    """Wait for the end of JOB, and print its answer alone: the text, the value, or the vectors."""
+    try:
+        found = session.job(job).result(timeout)
+    except TimeoutError:
+        session.screen.note(f"job {job} has not ended within {timeout:g} s; it goes on")
+        raise Ended(TIMEOUT) from None
+    if as_json:
+        session.screen.json_line(found.model_dump_json(exclude_none=True))
+    else:
+        answer.write(session.screen, found)
+
+
+@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq cancel 5f0c... 77ab... --reason 'the user left'")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.option("--reason", metavar="TEXT", default="cancelled at the command line", help="Told to whoever follows it.")
+@click.pass_obj
+def cancel(session: Session, jobs: tuple[str, ...], reason: str) -> None:
+    """Cancel each JOB, whatever it does just now.
+
+    Prints a line for each. A job that had ended already is left as it is, and gives exit code 1; one that does not
+    exist gives 6, after the others were cancelled.
+    """
+    codes = [_cancel(session, job, reason) for job in jobs]
+    if any(codes):
+        raise Ended(max(codes))
+
+
+def _cancel(session: Session, job: str, reason: str) -> int:
+    try:
+        done = session.job(job).cancel(reason)
+    except JobNotFound as error:
+        for line in exits.explain(error):
+            session.screen.note(line)
+        return exits.NOT_FOUND
+    if not done:
+        session.screen.note(f"job {job} had ended already: {session.job(job).status().state}")
+        return exits.FAILED
+    session.screen.line(f"{job} cancelled")
+    return 0
+
+
+@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq status 5f0c... --json | jq -r .state")
+@click.argument("job")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object.")
+@click.pass_obj
+def status(session: Session, job: str, *, as_json: bool) -> None:
+    """Say where JOB stands. The exit code is 0 in whatever state it is."""
+    record = session.job(job).status()
+    if as_json:
+        session.screen.json_line(json.dumps(wire(record), ensure_ascii=False))
+        return
+    for name, value in _lines(record):
+        session.screen.line(f"{name + ':':<11}{value}")
+
+
+def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
+    yield "id", record.id
+    yield (
+        "state",
+        record.state if record.state != "queued" else f"queued ({place(record.position, record.eta_seconds)})",
+    )
+    yield "kind", record.kind
+    yield "model", record.model
+    yield "attempt", record.attempt
+    for name in ("host", "submitted_at", "started_at", "finished_at", "reason"):
+        if (value := getattr(record, name)) is not None:
+            yield name.removesuffix("_at"), _local(value) if isinstance(value, datetime) else value
+    if record.error is not None:
+        yield "error", f"{record.error.code}: {record.error.message}"
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone().isoformat(sep=" ", timespec="seconds")

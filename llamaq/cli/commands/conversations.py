@@ -1,0 +1,192 @@
+"""The command conversation: those that the queue keeps, looked at and changed."""
+
+import json
+from typing import Any
+
+import click
+
+from llamaq.cli.commands.ask import submitted
+from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
+from llamaq.cli.session import Session
+from llamaq.cli.terminal import tables
+from llamaq.cli.terminal.duration import seconds
+from llamaq.cli.terminal.records import wire
+from llamaq.cli.terminal.tables import Column, Sheet
+from llamaq.cli.verb import Verb
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
+from llamaq.vocabulary.errors import ConversationNotFound
+
+_LIST = (
+    Column("Name", folds=True),
+    Column("Messages", right=True),
+    Column("Waiting", right=True),
+    Column("Touched", right=True),
+    Column("Kept for", right=True),
+    Column("Model", folds=True, spare=True),
+)
+_TENANT = click.option("--tenant", metavar="NAME", default="default", help="Whose conversations.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+_SETTINGS = tuple(ConversationSettings.model_fields)
+
+
+class Group(click.Group):
+    """Its commands in the order in which one meets them."""
+
+    command_class = Verb
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Group,
+    epilog="""\b
+Examples:
+  llamaq conversation set user-17 --model llama3.2 --system "Be brief."
+  llamaq conversation send user-17 "And which is the easiest?" --when-busy interrupt
+  llamaq conversation show user-17
+  llamaq conversation fork user-17 user-17-b --at 3
+  llamaq conversation delete user-17""",
+)
+def conversation() -> None:
+    """Look at the conversations that the queue keeps, and change them."""
+
+
+@conversation.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@_TENANT
+@_JSON
+@click.pass_obj
+def list_(session: Session, limit: int, tenant: str, *, as_json: bool) -> None:
+    """List them, the one that was touched last first."""
+    found = session.queue.conversations(limit, tenant)
+    if as_json:
+        for one in found:
+            session.screen.json_line(json.dumps(wire(one), ensure_ascii=False))
+        return
+    tables.write(session.screen, Sheet(_LIST, [_row(one) for one in found]))
+    if not found:
+        session.screen.note(f"no conversations of the tenant {tenant} are kept")
+
+
+@conversation.command("show")
+@click.argument("name")
+@_TENANT
+@_JSON
+@click.pass_obj
+def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
+    """Show what NAME is set to, and its messages, each with the number of its turn."""
+    kept = session.queue.conversation(name, tenant)
+    settings, messages = kept.settings().model_dump(exclude_none=True), kept.history()
+    if not settings and not messages:
+        raise ConversationNotFound(name)
+    if as_json:
+        session.screen.json_line(json.dumps({"settings": settings}, ensure_ascii=False))
+        for message in messages:
+            session.screen.json_line(json.dumps(wire(message), ensure_ascii=False))
+        return
+    for field, value in settings.items():
+        session.screen.line(f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    for message in messages:
+        session.screen.line(_spoken(message))
+
+
+@conversation.command("set")
+@click.argument("name")
+@click.option("--model", metavar="MODEL", help="Who answers where a turn names none.")
+@click.option("--system", metavar="TEXT", help="What the model is told before all messages; - reads stdin.")
+@options_option
+@click.option("--tools", type=click.File("rb"), metavar="FILE", help="A JSON array of the tools it may call.")
+@click.option("--ttl", type=int, metavar="S", help="Seconds for which it is kept after it was last touched.")
+@click.option("--clear", multiple=True, type=click.Choice(_SETTINGS), help="Set it to nothing; repeatable.")
+@_TENANT
+@click.pass_obj
+def set_(session: Session, /, name: str, tenant: str, clear: tuple[str, ...], tools: Any, **given: Any) -> None:
+    """Set what is named, and leave the rest; NAME begins to exist by that."""
+    changes = {**fields(given), **dict.fromkeys(clear)}
+    if changes.get("system") is not None:
+        changes["system"] = text_of(changes["system"])
+    if tools is not None:
+        changes["tools"] = _json_of(tools.read())
+    if not changes:
+        raise click.UsageError("say what to set, or to --clear")
+    session.queue.conversation(name, tenant).set(**changes)
+    session.screen.line(f"{name} set: {', '.join(changes)}")
+
+
+@conversation.command("send")
+@click.argument("name")
+@click.argument("message")
+@click.option("--model", metavar="MODEL", help="Who answers; the default is what the conversation is set to.")
+@click.option("--tool-name", metavar="TOOL", help="MESSAGE is what this tool answers to the model's call.")
+@WHEN_BUSY
+@request_options
+@click.pass_obj
+def send(session: Session, /, name: str, message: str, *, detach: bool, as_json: bool, **given: Any) -> None:
+    """Answer MESSAGE as the next turn of NAME. MESSAGE - reads stdin."""
+    tool, tenant = given.pop("tool_name"), given.pop("tenant") or "default"
+    said: Any = text_of(message)
+    if tool is not None:
+        said = {"role": "tool", "content": said, "tool_name": tool}
+    job = session.queue.conversation(name, tenant).send(said, **fields(given))
+    submitted(session, job, "chat", detach=detach, as_json=as_json)
+
+
+@conversation.command("fork")
+@click.argument("name")
+@click.argument("new_name")
+@click.option("--at", type=click.IntRange(min=0), metavar="TURN", help="Up to and with this turn; the default is all.")
+@_TENANT
+@click.pass_obj
+def fork(session: Session, name: str, new_name: str, at: int | None, tenant: str) -> None:
+    """Begin NEW_NAME with the settings and the history of NAME."""
+    session.queue.conversation(name, tenant).fork(new_name, at)
+    session.screen.line(f"{new_name} forked from {name}")
+
+
+@conversation.command("edit")
+@click.argument("name")
+@click.argument("turn", type=click.IntRange(min=1))
+@click.argument("text")
+@click.option("--answer", is_flag=True, help="Change what the model said, rather than what it was asked.")
+@_TENANT
+@click.pass_obj
+def edit(session: Session, name: str, turn: int, text: str, tenant: str, *, answer: bool) -> None:
+    """Put TEXT into a turn of NAME, as what was asked. TEXT - reads stdin."""
+    role: Any = "assistant" if answer else "user"
+    session.queue.conversation(name, tenant).edit(turn, text_of(text), role=role)
+    session.screen.line(f"{name} edited in turn {turn}")
+
+
+@conversation.command("delete")
+@click.argument("name")
+@click.option("--after", type=click.IntRange(min=0), metavar="TURN", help="Only the turns behind this one (0: each).")
+@_TENANT
+@click.pass_obj
+def delete(session: Session, name: str, after: int | None, tenant: str) -> None:
+    """Forget NAME: its messages and what it is set to."""
+    session.queue.conversation(name, tenant).delete(after)
+    session.screen.line(f"{name} deleted" + ("" if after is None else f" after turn {after}"))
+
+
+def _row(one: ConversationInfo) -> list[str]:
+    now = SYSTEM.time()
+    touched, left = max(now - one.updated_at.timestamp(), 0), max(one.expires_at.timestamp() - now, 0)
+    return [one.name, str(one.messages), str(one.turns_waiting), seconds(touched), seconds(left), one.model or ""]
+
+
+def _spoken(message: KeptMessage) -> str:
+    marks = [word for word, true in (("interrupted", message.interrupted), ("edited", message.edited)) if true]
+    who = f"{message.role} {message.tool_name}" if message.tool_name else message.role
+    marked = f" ({', '.join(marks)})" if marks else ""
+    calls = "".join(f"\n  {json.dumps(call, ensure_ascii=False)}" for call in message.tool_calls or ())
+    return f"[{message.turn}] {who}{marked}: {message.content}{calls}"
+
+
+def _json_of(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise click.UsageError(f"--tools is no JSON: {error}") from error

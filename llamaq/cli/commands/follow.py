@@ -1,0 +1,81 @@
+"""Following a job to its end on the screen; Ctrl-C leaves it, and the job goes on."""
+
+from typing import Any
+
+from llamaq.cli.exits import DETACHED, Ended
+from llamaq.cli.session import Session
+from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.show import Lines, Prose, View
+from llamaq.cli.terminal.waiting import Waiting
+from llamaq.client.blocking.job import Job, outcome
+from llamaq.vocabulary.errors import BrokerUnavailable
+from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.results import AnyResult
+
+
+def follow(session: Session, job: Job[Any], kind: str, *, as_json: bool, after: str | None = None) -> None:
+    """Show the job from a cursor to its end, and return when it has completed.
+
+    Raises:
+        Ended: Ctrl-C; how to follow it again is said.
+        JobFailed, JobCancelled, JobExpired: how it ended instead.
+        BrokerUnavailable: Redis stayed away; how to follow it again is said.
+    """
+    reading = Reading(session, job, _view(session, job, kind, as_json=as_json, resumed=after is not None), after)
+    with Interrupts() as interrupts:
+        try:
+            reading.to_the_end(interrupts)
+        except KeyboardInterrupt:
+            deafen()
+            again = session.follow_command(job.id, reading.cursor)
+            session.screen.note(f"detached; the job goes on. Follow it again: {again}")
+            raise Ended(DETACHED) from None
+
+
+class Reading:
+    """One reading of a job's log.
+
+    Attributes:
+        cursor: of the last event that was shown whole.
+    """
+
+    def __init__(self, session: Session, job: Job[Any], view: View, after: str | None = None) -> None:
+        self._session = session
+        self._job = job
+        self._view = view
+        self.cursor = after
+
+    def to_the_end(self, interrupts: Interrupts) -> AnyResult:
+        """Show every event. Raises as `follow`, and KeyboardInterrupt between two events."""
+        try:
+            last = self._last(interrupts)
+            # Nothing came where the cursor was the terminal event's own: how it ended still decides.
+            return self._job.result() if last is None else outcome(self._job.id, last)
+        except BrokerUnavailable:
+            again = self._session.follow_command(self._job.id, self.cursor)
+            self._session.screen.note(f"lost sight of the job; it may go on. Follow it again: {again}")
+            raise
+        finally:
+            self._view.close()
+
+    def _last(self, interrupts: Interrupts) -> Event | None:
+        # The log alone: `--json` gives it as it stands, and on a terminal the waiting line looks at the place itself.
+        for event in self._job.events(self.cursor, fresh=False):
+            with interrupts.whole():
+                self._view.show(event)
+                self.cursor = event.cursor
+                if event.terminal:
+                    interrupts.forget()
+                    return event
+        return None
+
+
+def _view(session: Session, job: Job[Any], kind: str, *, as_json: bool, resumed: bool) -> View:
+    if as_json:
+        return Lines(session.screen)
+    return prose(session, job, kind, resumed=resumed)
+
+
+def prose(session: Session, job: Job[Any], kind: str, *, resumed: bool = False) -> View:
+    """The view for people."""
+    return Prose(session.screen, Waiting(session.screen, job.status), kind, resumed=resumed)

@@ -1,0 +1,85 @@
+"""The commands about a host's models themselves: pull and unload."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from llamaq.cli.commands.follow import follow
+from llamaq.cli.exits import UNAVAILABLE, Ended, code_of, explain
+from llamaq.cli.program import program
+from llamaq.cli.session import Session
+from llamaq.cli.verb import Verb
+from llamaq.client.blocking.job import Job
+from llamaq.vocabulary.errors import JobError, UnknownModel
+
+_HOST = click.option("--host", metavar="HOST", help="On which host; see `llamaq models`.")
+_DETACH = click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object per line.")
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq pull llama3.2
+  llamaq pull qwen3:8b --host gpu-1""",
+)
+@click.argument("model")
+@_HOST
+@_DETACH
+@_JSON
+@click.pass_obj
+def pull(session: Session, /, model: str, host: str | None, *, detach: bool, as_json: bool) -> None:
+    """Pull MODEL onto the disk of a host: the one named, or any.
+
+    Its worker must list the model in LLAMAQ_PULL_ALLOWED. A pull that was cancelled goes on where it stopped.
+    """
+    job = session.queue.pull(model, host=host)
+    if detach:
+        session.screen.line(job.id)
+    else:
+        follow(session, job, "pull", as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq unload llama3.2
+  llamaq unload llama3.2 --host gpu-1""",
+)
+@click.argument("model")
+@_HOST
+@_DETACH
+@_JSON
+@click.pass_obj
+def unload(session: Session, /, model: str, host: str | None, *, detach: bool, as_json: bool) -> None:
+    """Take MODEL out of memory: on the host named, or on every one that has it. What is being answered ends first."""
+    failed: JobError | None = None
+    for job in _unloading(session, model, host):
+        if detach:
+            session.screen.line(job.id)
+            continue
+        try:
+            follow(session, job, "unload", as_json=as_json)
+        except JobError as error:  # the other hosts are still to be told of
+            failed = error
+            _tell(session, error)
+    if failed is not None:
+        raise Ended(code_of(failed))
+
+
+def _unloading(session: Session, model: str, host: str | None) -> Sequence[Job[Any]]:
+    try:
+        return session.queue.unload(model, host=host)
+    except UnknownModel as unknown:  # to pull it, or to wait for it, is no way to be rid of it
+        near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
+        session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
+        session.screen.note(f"  `{program()} models` lists what there is")
+        raise Ended(UNAVAILABLE) from unknown
+
+
+def _tell(session: Session, error: Any) -> None:
+    for line in explain(error):
+        session.screen.note(line)

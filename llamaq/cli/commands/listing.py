@@ -1,0 +1,256 @@
+"""The commands that list: models and jobs."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, get_args
+
+import click
+from rich.live import Live
+
+from llamaq.admission.limits import MOST_LISTED
+from llamaq.cli.session import Session
+from llamaq.cli.terminal import tables
+from llamaq.cli.terminal.duration import seconds, size
+from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.records import wire
+from llamaq.cli.terminal.tables import Column, Sheet
+from llamaq.cli.verb import Verb
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.status import JobStatus, State
+
+_WATCH_SECONDS = 2.0
+_STATES = (
+    ("queued", "cyan"),
+    ("running", "blue"),
+    ("retrying", "yellow"),
+    ("completed", "green"),
+    ("failed", "red"),
+    ("cancelled", "dim"),
+    ("expired", "dim"),
+)
+_CIRCUITS = (("closed", "green"), ("open", "red"), ("half", "yellow"))
+_MODELS = (
+    Column("Model", folds=True),
+    Column("Host", folds=True),
+    Column("Slots", right=True),
+    Column("Loaded", styles=(("yes", "green"), ("no", "dim"))),
+    Column("Circuit", styles=_CIRCUITS),
+    Column("Size", right=True, spare=True),
+    Column("Parameters", spare=True),
+    Column("Context", right=True, spare=True),
+    Column("Capabilities", spare=True),
+    Column("GPU", right=True, spare=True),
+    Column("Version", spare=True),
+    Column("Last error", spare=True),
+)
+_HOSTS = (
+    Column("Host", folds=True),
+    Column("Circuit", styles=_CIRCUITS),
+    Column("Slots used", right=True),
+    Column("Slots", right=True),
+    Column("Models at a time", right=True, spare=True),
+    Column("Models", right=True),
+    Column("Loaded", spare=True),
+    Column("Version", spare=True),
+    Column("Seen", right=True),
+    Column("Last error", folds=True),
+)
+_JOBS = (
+    Column("Id"),
+    Column("State", styles=_STATES),
+    Column("Model", folds=True),
+    Column("Age", right=True),
+    Column("Took", right=True, spare=True),
+    Column("Kind", spare=True),
+    Column("Host", spare=True),
+    Column("Attempt", right=True, spare=True),
+    Column("Error", spare=True),
+)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq models
+  llamaq models --watch
+  llamaq models --hosts
+  llamaq models --json | jq -r 'select(.loaded).model'""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+@click.option("--watch", is_flag=True, help="Keep it fresh on the terminal, until Ctrl-C.")
+@click.option("--hosts", is_flag=True, help="One line for each host instead, failing and empty ones too.")
+@click.pass_obj
+def models(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None:
+    """List what the fleet offers: each model on each host, as the workers last reported it.
+
+    Slots are used/served. A circuit that is open means that the host failed, and gets nothing until it answers. A
+    terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
+    """
+    if watch:
+        if as_json or not session.screen.terminal:
+            raise click.UsageError("--watch needs a terminal, and goes without --json")
+        _watch(session, hosts=hosts)
+        return
+    known = session.queue.hosts()
+    if as_json:
+        for record in _records(known, hosts=hosts):
+            session.screen.json_line(json.dumps(record, ensure_ascii=False))
+        return
+    tables.write(session.screen, _sheet(known, hosts=hosts))
+    _remark(session, known)
+
+
+def _remark(session: Session, known: Sequence[HostStatus]) -> None:
+    """Say what the list of models cannot show."""
+    if not known:
+        session.screen.note("no host has reported in the last 15 s: is a worker running, with the same --prefix?")
+    for host in known:
+        if not host.models:
+            reason = host.last_error if host.circuit != "closed" and host.last_error else "it has none: pull one first"
+            session.screen.note(f"{host.host} offers no model: {reason}")
+
+
+def _records(known: Sequence[HostStatus], *, hosts: bool) -> list[dict[str, Any]]:
+    if not hosts:
+        return [wire(model) for host in known for model in host.models]
+    return [wire(host) | {"models": [model.model for model in host.models]} for host in known]
+
+
+def _sheet(known: Sequence[HostStatus], *, hosts: bool) -> Sheet:
+    return hosts_sheet(known) if hosts else models_sheet([model for host in known for model in host.models])
+
+
+def _watch(session: Session, *, hosts: bool) -> None:
+    console = session.screen.stdout_console()
+    with Interrupts(), Live(console=console, auto_refresh=False, screen=True) as live:
+        try:
+            while True:
+                sheet = _sheet(session.queue.hosts(), hosts=hosts)
+                live.update(tables.table(sheet.within(console.width)), refresh=True)
+                SYSTEM.sleep(_WATCH_SECONDS)
+        except KeyboardInterrupt:
+            deafen()
+
+
+def hosts_sheet(known: Sequence[HostStatus]) -> Sheet:
+    """The hosts as rows, by name."""
+    return Sheet(_HOSTS, [_host_row(host) for host in sorted(known, key=lambda each: each.host)])
+
+
+def _host_row(host: HostStatus) -> list[str]:
+    return [
+        host.host,
+        host.circuit.replace("_", " "),
+        str(host.slots_used),
+        str(host.slots),
+        str(host.max_models),
+        str(len(host.models)),
+        " ".join(model.model for model in host.models if model.loaded),
+        host.version or "",
+        "never" if host.seen_at is None else seconds(max(0.0, _ago(_now(), host.seen_at))),
+        host.last_error or "",
+    ]
+
+
+def models_sheet(offered: Sequence[ModelStatus]) -> Sheet:
+    """The models as rows, by name and host."""
+    return Sheet(_MODELS, [_model_row(model) for model in sorted(offered, key=lambda each: (each.model, each.host))])
+
+
+def _model_row(model: ModelStatus) -> list[str]:
+    return [
+        model.model,
+        model.host,
+        f"{model.slots_used}/{model.slots}",
+        _loaded(model),
+        model.circuit.replace("_", " "),
+        "" if model.size is None else size(model.size),
+        " ".join(filter(None, (model.parameter_size, model.quantization))),
+        "" if model.context_length is None else str(model.context_length),
+        " ".join(model.capabilities),
+        "" if model.gpu_share is None else f"{model.gpu_share:.0%}",
+        model.version or "",
+        model.last_error or "",
+    ]
+
+
+def _loaded(model: ModelStatus) -> str:
+    if not model.loaded:
+        return "no"
+    until = "" if model.expires_at is None else f" for {seconds(max(0.0, _ago(model.expires_at, _now())))}"
+    return f"yes{until}"
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq jobs --limit 10
+  llamaq jobs --dead
+  llamaq jobs --state failed --json | jq -r .error.message
+  llamaq jobs --state queued | tail -n +2 | cut -f1 | xargs -r llamaq cancel""",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
+@click.option("--dead", is_flag=True, help="Only those that failed though another try might help: see `llamaq replay`.")
+@click.pass_obj
+def jobs(session: Session, limit: int, state: str | None, *, dead: bool, as_json: bool) -> None:
+    """List the jobs that are kept, the newest first.
+
+    A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
+    """
+    if dead and state is not None:
+        raise click.UsageError("--dead goes without --state")
+    wanted = _given_up if dead else (lambda job: state in {None, job.state})
+    found = _newest(session, limit, wanted)
+    if as_json:
+        for job in found:
+            session.screen.json_line(json.dumps(wire(job, without=frozenset({"result"})), ensure_ascii=False))
+        return
+    tables.write(session.screen, Sheet(_JOBS, [_job_row(job) for job in found]))
+    if not found:
+        session.screen.note(f"no such jobs are kept{f' in the state {state}' if state else ''}")
+
+
+def _given_up(job: JobStatus) -> bool:
+    return job.error is not None and (job.error.retryable or job.error.code == "attempts_exhausted")
+
+
+def _newest(session: Session, limit: int, wanted: Callable[[JobStatus], bool]) -> list[JobStatus]:
+    window = limit
+    while True:
+        # The list cannot be asked by state: look at more and more of it until enough are found, or it ends.
+        seen = session.queue.jobs(window)
+        found = list(islice(filter(wanted, seen), limit))
+        if len(found) == limit or len(seen) < window or window == MOST_LISTED:
+            return found
+        window = min(window * 4, MOST_LISTED)
+
+
+def _job_row(job: JobStatus) -> list[str]:
+    now = _now()
+    took = "" if job.started_at is None else seconds(max(0.0, _ago(job.finished_at or now, job.started_at)))
+    return [
+        job.id,
+        job.state if job.position is None else f"queued #{job.position + 1}",
+        job.model,
+        seconds(max(0.0, _ago(now, job.submitted_at))),
+        took,
+        job.kind,
+        job.host or "",
+        str(job.attempt),
+        "" if job.error is None else job.error.code,
+    ]
+
+
+def _ago(later: datetime, earlier: datetime) -> float:
+    return (later - earlier).total_seconds()
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(SYSTEM.time(), UTC)

@@ -1,0 +1,131 @@
+"""The options that every kind of request shares, and the fields they stand for."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, NoReturn, TypeVar, get_args
+
+import click
+
+from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.requests import LANES, WhenBusy
+
+F = TypeVar("F", bound=Callable[..., Any])
+_THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
+    for value in values:
+        if not value.partition("=")[0] or "=" not in value:
+            raise click.BadParameter(f"{value!r} is not of the form name=value", ctx, param)
+    return [(name, text) for name, _, text in (value.partition("=") for value in values)]
+
+
+def _metadata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    return dict(_pairs(ctx, param, values)) or None
+
+
+def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any] | None:
+    options: dict[str, Any] = {}
+    for name, text in _pairs(ctx, param, values):
+        if name not in Options.model_fields:
+            near = get_close_matches(name, Options.model_fields, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(Options.model_fields)}"
+            raise click.BadParameter(f"Ollama has no option {name!r}; {hint}", ctx, param)
+        if name == "stop":
+            options.setdefault(name, []).append(text)
+        else:
+            options[name] = _typed(text)
+    return options or None
+
+
+def _typed(text: str) -> Any:
+    """A number or a truth value where it reads as one; the request model judges whether it fits the option."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except ValueError:
+        return text
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _think(_ctx: click.Context, _param: click.Parameter, value: str | None) -> bool | str | None:
+    return None if value is None else _THINK[value]
+
+
+def _keep_alive(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    return None if value is None else _typed(value)
+
+
+options_option = click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_options,
+    help="One of Ollama's options, such as num_ctx=4096; repeatable.",
+)
+WHEN_BUSY = click.option(
+    "--when-busy",
+    type=click.Choice(get_args(WhenBusy)),
+    help="What becomes of a turn that runs: wait for it, refuse this one, keep what it said, or drop it.",
+)
+_SHARED: tuple[Callable[[Any], Any], ...] = (
+    click.option("--priority", type=click.Choice(LANES), help="The lane it waits in; the default is normal."),
+    click.option("--tenant", metavar="NAME", help="On whose behalf; tenants share the hosts fairly."),
+    options_option,
+    click.option(
+        "--think",
+        type=click.Choice([*_THINK]),
+        metavar="[=LEVEL]",
+        callback=_think,
+        help="Let the model think first: --think, --think=false, --think=low|medium|high. Its thoughts go to stderr.",
+    ),
+    click.option(
+        "--keep-alive", metavar="TIME", callback=_keep_alive, help="How long the model stays loaded: 10m, or seconds."
+    ),
+    click.option("--start-within", type=float, metavar="S", help="Expire when not started within S seconds."),
+    click.option(
+        "--first-token-within", type=float, metavar="S", help="Fail without a first token after S seconds (600)."
+    ),
+    click.option("--stall-after", type=float, metavar="S", help="Fail after S seconds of silence (60)."),
+    click.option("--deadline", type=float, metavar="S", help="Fail after S seconds of running (900)."),
+    click.option(
+        "--idempotency-key", metavar="KEY", help="The same key is the same job: attach to it if it is there already."
+    ),
+    click.option(
+        "--metadata", metavar="K=V", multiple=True, callback=_metadata, help="Strings kept with the job; repeatable."
+    ),
+    click.option("--wait-for-model", is_flag=True, default=None, help="Queue it even if no host has the model (yet)."),
+    click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait."),
+    click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object per line."),
+)
+
+
+def request_options(command: F) -> F:
+    """Give a command the options of `_SHARED`, in their order."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+def fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what was set, so that defaults stay a matter of the SDK."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def text_of(word: str) -> str:
+    """The text that an argument stands for: `-` is stdin.
+
+    Raises:
+        click.UsageError: stdin is no text.
+    """
+    if word != "-":
+        return word
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"stdin is not UTF-8 text: {error}") from error

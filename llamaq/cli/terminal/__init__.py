@@ -1,0 +1,1 @@
+"""What a command writes, on a terminal and in a pipe."""

@@ -1,0 +1,93 @@
+"""Where output goes: the answer to stdout, everything else to stderr; and what a terminal gets more."""
+
+import io
+import sys
+from typing import TextIO
+
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from llamaq.cli.terminal.neutral import neutral, neutral_json
+
+_DIM = Style(dim=True)
+
+
+class Screen:
+    """The two streams of one process. Keeps lines apart when both are the same terminal.
+
+    Attributes:
+        live: whether stderr is a terminal that can be drawn on.
+        terminal: whether stdout is a terminal.
+        console: stderr, for rich.
+    """
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        for stream in (self._out, self._err):
+            # A character that the locale cannot write must not end the program in the middle of an answer.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
+        self.terminal = self._out.isatty()
+        # Said outright, because FORCE_COLOR and the like would colour pipes too.
+        self.console = _console(self._err)
+        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._mid_line = False
+        self._mid_aside = False
+
+    def stdout_console(self) -> Console:
+        """Stdout, for rich; only where it is a terminal."""
+        return _console(self._out)
+
+    def answer(self, text: str) -> None:
+        """Write a piece of the answer, at once."""
+        if text:
+            self._end_aside()
+            self._out.write(neutral(text) if self.terminal else text)
+            self._out.flush()
+            self._mid_line = not text.endswith("\n")
+
+    def line(self, text: str) -> None:
+        """Write one line of the answer."""
+        self.answer(f"{text}\n")
+
+    def json_line(self, text: str) -> None:
+        """Write one JSON object on a line of its own."""
+        self._out.write(f"{neutral_json(text) if self.terminal else text}\n")
+        self._out.flush()
+
+    def end_line(self) -> None:
+        """Let what follows in the answer begin a new line."""
+        if self._mid_line:
+            self.answer("\n")
+
+    def aside(self, text: str) -> None:
+        """Show the model's thinking: dim, and only on a terminal."""
+        if self.live and text:
+            self._part()
+            colours = ColorSystem.STANDARD if self.console.color_system else None
+            self._err.write(_DIM.render(neutral(text), color_system=colours))
+            self._err.flush()
+            self._mid_aside = not text.endswith("\n")
+
+    def note(self, text: str, style: str = "") -> None:
+        """Say something on a line of its own on stderr."""
+        self._end_aside()
+        self._part()
+        self.console.print(Text(neutral(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
+
+    def _part(self) -> None:
+        if self.terminal and self.console.is_terminal:
+            self.end_line()
+
+    def _end_aside(self) -> None:
+        if self._mid_aside:
+            self._mid_aside = False
+            self._err.write("\n")
+            self._err.flush()
+
+
+def _console(stream: TextIO) -> Console:
+    return Console(file=stream, force_terminal=stream.isatty(), markup=False, highlight=False, emoji=False)

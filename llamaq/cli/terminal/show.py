@@ -1,0 +1,118 @@
+"""What each event of a job becomes on the screen."""
+
+from typing import Protocol
+
+from llamaq.cli.terminal import answer
+from llamaq.cli.terminal.duration import seconds
+from llamaq.cli.terminal.pulling import pulling
+from llamaq.cli.terminal.screen import Screen
+from llamaq.cli.terminal.waiting import Waiting
+from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Queued, Retrying, Started
+from llamaq.vocabulary.results import AnyResult, EmbeddingResult, ExtractionResult
+
+_STAGES = {
+    "loading": "loading the model",
+    "prompt": "reading the prompt",
+    "repairing": "the answer was not valid; asking again",
+}
+
+
+class View(Protocol):
+    """Shows a job's events."""
+
+    def show(self, event: Event) -> None:
+        """Show one event, the next in order."""
+
+    def close(self) -> None:
+        """Nothing more comes: leave the screen in order."""
+
+
+class Lines:
+    """One JSON object per line: each event as it stands in the log, with its cursor."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def show(self, event: Event) -> None:
+        """Write the event's line."""
+        # Spliced, not parsed: a script gets the very figures and the order of the log.
+        self._screen.json_line(f'{{"cursor":"{event.cursor}",{event.payload[1:]}')
+
+    def close(self) -> None:
+        """Each line is whole already."""
+
+
+class Prose:
+    """The answer's text as it arrives; around it, on a terminal, what goes on meanwhile."""
+
+    def __init__(self, screen: Screen, waiting: Waiting, kind: str, *, resumed: bool = False) -> None:
+        """Make a view. `resumed` says that an earlier reader may have shown text already."""
+        self._screen = screen
+        self._waiting = waiting
+        self._streams = kind != "extraction"
+        self._resumed = resumed
+        self._given = resumed
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Queued(position=position, eta_seconds=eta):
+                self._waiting.queued(position, eta)
+            case Started():
+                self._start(event)
+            case Progress():
+                self._waiting.say(_words(event))
+            case Delta():
+                self._take(event)
+            case Retrying(error=error, delay_seconds=delay):
+                again = f"trying again in {seconds(delay)}" if delay else "trying again"
+                self._notice(f"attempt {event.attempt} failed: {error.code}: {error.message}; {again}", "yellow")
+                self._waiting.say("waiting for the next attempt")
+            case Completed(result=result):
+                self._complete(result)
+            case _:
+                self.close()
+
+    def close(self) -> None:
+        """Take the waiting line away and end the answer's line."""
+        self._waiting.stop()
+        self._screen.end_line()
+
+    def _start(self, event: Started) -> None:
+        if event.attempt > 1 and self._given and self._streams:
+            self._notice(
+                f"--- attempt {event.attempt} began: the text so far is void, and the answer starts anew ---", "yellow"
+            )
+            self._screen.end_line()
+            self._given = self._resumed = False
+        self._waiting.say(f"started on {event.host}")
+
+    def _take(self, event: Delta) -> None:
+        if not self._streams:
+            self._waiting.preview(event.text or "")
+            return
+        self._waiting.stop()
+        self._screen.aside(event.thinking or "")
+        self._screen.answer(event.text or "")
+        answer.write_tool_calls(self._screen, event.tool_calls or [])
+        self._given = self._given or bool(event.text or event.tool_calls)
+
+    def _complete(self, result: AnyResult) -> None:
+        self.close()
+        # What came as deltas is written already; a value and vectors come only now.
+        if isinstance(result, ExtractionResult | EmbeddingResult) or not self._given:
+            answer.write(self._screen, result)
+        if self._screen.live:
+            self._screen.note(answer.figures(result), "dim")
+
+    def _notice(self, text: str, style: str) -> None:
+        self._waiting.stop()
+        self._screen.note(text, style)
+
+
+def _words(event: Progress) -> str:
+    """The stage in words, with the numbers that came along: `loading the model (percent 40)`."""
+    if event.stage == "pulling":
+        return pulling(event.model_extra or {})
+    numbers = ", ".join(f"{name} {value}" for name, value in (event.model_extra or {}).items())
+    return _STAGES.get(event.stage, event.stage) + (f" ({numbers})" if numbers else "")

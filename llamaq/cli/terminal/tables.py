@@ -1,0 +1,93 @@
+"""Rows for people or for scripts: a table on a terminal, tab-separated lines in a pipe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from llamaq.cli.terminal.neutral import neutral
+from llamaq.cli.terminal.screen import Screen
+
+_GAP = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        right: whether it is aligned to the right, as numbers are.
+        folds: whether it may be broken over lines.
+        spare: whether a terminal that is too narrow goes without it; a pipe never does.
+        styles: how to paint a value, by its first word.
+    """
+
+    title: str
+    right: bool = False
+    folds: bool = False
+    spare: bool = False
+    styles: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Columns, and rows of as many texts."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes with nothing broken."""
+        return sum(_GAP + max(len(text) for text in texts) for texts in self._vertical())
+
+    def within(self, width: int) -> "Sheet":
+        """The sheet without as many of its spare columns, from the right, as it takes to fit."""
+        spare = [index for index, column in enumerate(self.columns) if column.spare]
+        if self.width <= width or not spare:
+            return self
+        return self._without(spare[-1]).within(width)
+
+    def _without(self, index: int) -> "Sheet":
+        columns = [*self.columns[:index], *self.columns[index + 1 :]]
+        return Sheet(columns, [[*row[:index], *row[index + 1 :]] for row in self.rows])
+
+    def _vertical(self) -> Iterator[Sequence[str]]:
+        return zip([column.title for column in self.columns], *self.rows, strict=True)
+
+
+def write(screen: Screen, sheet: Sheet) -> None:
+    """Write the sheet to stdout."""
+    if screen.terminal:
+        console = screen.stdout_console()
+        console.print(table(sheet.within(console.width)))
+        return
+    for row in ([column.title.lower() for column in sheet.columns], *sheet.rows):
+        screen.line("\t".join(_one_field(value) for value in row))
+
+
+def table(sheet: Sheet) -> Table:
+    """The sheet for a terminal."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold underline")
+    for index, column in enumerate(sheet.columns):
+        widest = max((len(row[index]) for row in sheet.rows), default=0)
+        drawn.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            no_wrap=not column.folds,
+            min_width=None if column.folds else widest,
+            overflow="fold",
+        )
+    for row in sheet.rows:
+        drawn.add_row(*(_cell(column, value) for column, value in zip(sheet.columns, row, strict=True)))
+    return drawn
+
+
+def _cell(column: Column, value: str) -> Text:
+    first = value.split(" ", 1)[0]
+    return Text(neutral(value), style=dict(column.styles).get(first, ""))
+
+
+def _one_field(value: str) -> str:
+    return neutral(value).replace("\t", " ").replace("\n", " ")

@@ -1,0 +1,99 @@
+"""The line that moves on the terminal while no text comes: what the job waits for, and for how long."""
+
+import threading
+from collections.abc import Callable
+
+from rich.console import Group, RenderableType
+from rich.status import Status
+from rich.text import Text
+
+from llamaq.cli.terminal.duration import seconds
+from llamaq.cli.terminal.neutral import neutral
+from llamaq.cli.terminal.screen import Screen
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
+from llamaq.vocabulary.status import JobStatus
+
+_POLL_SECONDS = 1.0
+_PREVIEW_LINES = 8
+
+
+class Waiting:
+    """Shows one message at a time, with the seconds since it came up. Silent where stderr is no terminal."""
+
+    def __init__(self, screen: Screen, status: Callable[[], JobStatus], clock: Clock = SYSTEM) -> None:
+        """Make it; nothing is shown yet. `status` is asked about once a second while the job is queued."""
+        self._screen = screen
+        self._status = status
+        self._clock = clock
+        self._line: Status | None = None
+        self._message = ""
+        self._since = 0.0
+        self._preview = ""
+        self._poller: threading.Thread | None = None
+        self._stopped = threading.Event()
+
+    def queued(self, position: int | None, eta_seconds: float | None) -> None:
+        """Show a place in the queue, and keep it fresh."""
+        self.say(place(position, eta_seconds))
+        if self._line is not None and self._poller is None:
+            self._stopped.clear()
+            self._poller = threading.Thread(target=self._poll, name="llamaq-position", daemon=True)
+            self._poller.start()
+
+    def say(self, message: str) -> None:
+        """Show a message."""
+        self._stop_polling()
+        self._since, self._preview = self._clock.monotonic(), ""
+        self._show(message)
+
+    def preview(self, text: str) -> None:
+        """Show the last lines of what is being written, below the message."""
+        self._preview += neutral(text)
+        self._show(self._message)
+
+    def stop(self) -> None:
+        """Take the line away."""
+        self._stop_polling()
+        if self._line is not None:
+            self._line.stop()
+            self._line = None
+
+    def __rich__(self) -> RenderableType:
+        waited = seconds(float(int(self._clock.monotonic() - self._since)))
+        head = Text(f"{self._message}  {waited if self._clock.monotonic() - self._since >= 1 else ''}", no_wrap=True)
+        if not self._preview:
+            return head
+        return Group(head, Text("\n".join(self._preview.splitlines()[-_PREVIEW_LINES:]), style="dim"))
+
+    def _show(self, message: str) -> None:
+        self._message = neutral(message)
+        if self._line is None and self._screen.live:
+            self._line = Status(self, console=self._screen.console)
+            self._line.start()
+
+    def _stop_polling(self) -> None:
+        if self._poller is not None:
+            self._stopped.set()
+            self._poller.join(_POLL_SECONDS)
+            self._poller = None
+
+    def _poll(self) -> None:
+        while not self._stopped.wait(_POLL_SECONDS):
+            try:
+                status = self._status()
+            except BrokerUnavailable:
+                self._message = "Redis does not answer; the job is safe, trying again"
+            except LlamaqError as error:
+                self._message = neutral(str(error))
+            else:
+                if status.state == "queued":
+                    self._message = place(status.position, status.eta_seconds)
+
+
+def place(position: int | None, eta_seconds: float | None) -> str:
+    """A place in the queue in words."""
+    if position is None:
+        return "about to start"
+    ahead = "next in the queue" if position == 0 else f"queued: {position} job{'s' * (position > 1)} ahead"
+    return ahead if eta_seconds is None else f"{ahead}, starts in about {seconds(eta_seconds)}"

@@ -1,0 +1,1 @@
+"""The client: queues, jobs, conversations and batches. `aio` is written; `blocking` has the same verbs."""

@@ -1,0 +1,54 @@
+"""Many jobs, a few at a time, for asyncio: a task for each job on its way."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+from llamaq.client.batches import BatchResult, Item, Window, ended, refused
+from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
+
+if TYPE_CHECKING:
+    from llamaq.client.aio.job import AsyncJob
+    from llamaq.client.aio.producer import AsyncProducer
+
+
+async def run(producer: "AsyncProducer", window: Window) -> AsyncGenerator[BatchResult, None]:
+    """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer.
+    """
+    running: dict[asyncio.Task[BatchResult], Item] = {}
+    try:
+        while True:
+            for item in window.start():  # one by one: where the source raises, those before it are known and ended
+                running[asyncio.create_task(_end(producer, item))] = item
+            if not running:
+                return
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                for result in window.end(running.pop(task), await task):
+                    yield result
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _end(producer: "AsyncProducer", item: Item) -> BatchResult:
+    try:
+        job = await _submitted(producer, item)
+    except (InvalidRequest, UnknownModel) as error:
+        return refused(item, error)
+    try:
+        return ended(item, job.id, await job.result())
+    except JobError as error:
+        return ended(item, job.id, error)
+
+
+async def _submitted(producer: "AsyncProducer", item: Item) -> "AsyncJob[Any]":
+    while True:
+        try:
+            return await producer.submit(item.request)
+        except QueueFull as full:
+            await asyncio.sleep(full.retry_after)

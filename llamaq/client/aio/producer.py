@@ -1,0 +1,180 @@
+"""The half of the asyncio client that works on any request: `llamaq.client.blocking.producer`, awaited."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Self
+
+from llamaq.admission import submission
+from llamaq.admission.preparation import Verbs
+from llamaq.admission.submission import Submission, UploadLapsed
+from llamaq.client.aio.job import AsyncJob, AsyncReader
+from llamaq.client.blocking.producer import BATCH, UPLOAD_SECONDS, raised, read_status
+from llamaq.images.loading import Image
+from llamaq.settings import environment
+from llamaq.settings.producer import Limits, Settings
+from llamaq.store import cancel, fleet, scripts
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.store.connection import Call, run_async, run_many_async, translated
+from llamaq.store.doorbell import Doorbell
+from llamaq.store.keys import Keys
+from llamaq.store.loop_clients import ClientPerLoop
+from llamaq.store.rings import Ring
+from llamaq.vocabulary import status
+from llamaq.vocabulary.errors import JobNotFound, LlamaqError, UnknownModel
+from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
+from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.status import JobStatus
+
+
+class AsyncProducer:
+    """Enqueues requests, and attaches to jobs, from any event loop."""
+
+    def __init__(
+        self,
+        url: str = environment.DEFAULT_URL,
+        *,
+        prefix: str = "llamaq",
+        limits: Limits | None = None,
+        settings: Settings | None = None,
+        clock: Clock = SYSTEM,
+        doorbell: Doorbell | None = None,
+    ) -> None:
+        self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
+        self.url = url
+        self._keys = self.settings.keys
+        self._redis = ClientPerLoop(url)
+        self._doorbell = doorbell or Doorbell(url, self._keys)
+        self._verbs = Verbs(self.settings.limits, clock.uuid)
+        self._reader = AsyncReader(self._redis, url, self._keys, clock)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """A client with the settings of the environment (`LLAMAQ_REDIS_URL` and the others)."""
+        url, settings = environment.read(environ)
+        return cls(url, settings=settings)
+
+    async def submit(self, request: AnyRequest | Mapping[str, Any], *, job_id: str | None = None) -> AsyncJob[Any]:
+        """Enqueue a request model, or a dict that names its `kind`.
+
+        Args:
+            request: what to do.
+            job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
+        """
+        return await self._submit(await asyncio.to_thread(self._verbs.item, request, job_id))
+
+    async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
+        """Enqueue many in few round trips, in their order. Raises as `JobQueue.submit_many`."""
+        checked = await asyncio.to_thread(lambda: [self._verbs.item(request) for request in requests])
+        pending = iter(checked)
+        jobs: list[AsyncJob[Any]] = []
+        while batch := list(islice(pending, BATCH)):
+            jobs += await self._submit_batch(batch)
+        return jobs
+
+    def job(self, job_id: str) -> AsyncJob[Any]:
+        """Attach to a job that this or another process enqueued."""
+        return AsyncJob(self, job_id)
+
+    async def models(self) -> list[ModelStatus]:
+        """What the fleet offers: one entry for each model and host, as the workers last reported."""
+        return [model for host in await self.hosts() for model in host.models]
+
+    async def hosts(self) -> list[HostStatus]:
+        """The hosts for which a worker speaks, also those that fail just now."""
+        with translated(self.url):
+            time, seen = await self._redis.time(), await self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            names = fleet.live_hosts(time, seen)
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
+                    pipe.hvals(self._keys.slots(name))
+                return fleet.hosts(time, names, await pipe.execute())
+
+    async def aclose(self) -> None:
+        """Close the connections. Jobs go on."""
+        await self._redis.aclose()
+        await asyncio.to_thread(self._doorbell.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    # --- from a submission to a job
+
+    async def _submit(self, one: Submission) -> AsyncJob[Any]:
+        with translated(self.url):
+            await self._upload(one.images)
+            call = submission.call(one, self.settings)
+            try:
+                job_id, placed = await self._read(one, await run_async(self._redis, call))
+            except UploadLapsed:
+                await self._upload(one.images)
+                job_id, placed = await self._read(one, await run_async(self._redis, call))
+        await self._ring(placed)
+        return AsyncJob(self, job_id)
+
+    async def _submit_batch(self, batch: Sequence[Submission]) -> list[AsyncJob[Any]]:
+        with translated(self.url):
+            await self._upload([image for one in batch for image in one.images])
+            answers = await run_many_async(self._redis, [submission.call(one, self.settings) for one in batch])
+        jobs: list[AsyncJob[Any]] = []
+        placed: list[Ring] = []
+        failure: Exception | None = None
+        for one, answer in zip(batch, answers, strict=True):
+            try:
+                job_id, more = await self._read_of_many(one, answer)
+            except LlamaqError as error:
+                failure = failure or error
+            else:
+                jobs.append(AsyncJob(self, job_id))
+                placed += more
+        await self._ring(placed)
+        if failure is not None:
+            raise failure
+        return jobs
+
+    async def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
+        try:
+            with translated(self.url):
+                return await self._read(one, raised(answer))
+        except UploadLapsed:
+            return (await self._submit(one)).id, []
+
+    async def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
+        try:
+            return submission.read(one, answer)
+        except UnknownModel as error:
+            offered = [model.model for model in await self.models()]
+            raise UnknownModel(error.model, near_matches(error.model, offered)) from None
+
+    async def _upload(self, images: Sequence[Image]) -> None:
+        for image in images:
+            key = self._keys.blob(image.sha256)
+            if not await self._redis.exists(key):
+                await self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
+
+    async def _ring(self, placed: Sequence[Ring]) -> None:
+        if placed:
+            await asyncio.to_thread(self._doorbell.ring, placed)
+
+    # --- one job
+
+    async def _cancel(self, job_id: str, reason: str) -> bool:
+        call = cancel.call(self._keys, job_id, reason)
+        with translated(self.url):
+            cancelled, freed = cancel.read(job_id, await run_async(self._redis, call))
+        await self._ring(freed)
+        return cancelled
+
+    async def _status(self, job_id: str) -> JobStatus:
+        with translated(self.url):
+            answer = await run_async(self._redis, self._status_call(job_id))
+        if not answer:
+            raise JobNotFound(job_id)
+        return read_status(job_id, answer)
+
+    def _status_call(self, job_id: str) -> Call:
+        return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])

@@ -1,0 +1,208 @@
+"""The producer's client for asyncio: the verbs of `llamaq.client.blocking.queue`, awaited."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any, Unpack
+
+from llamaq.admission.host_jobs import hosts_with
+from llamaq.admission.limits import listed_limit
+from llamaq.client import batches
+from llamaq.client.aio import batch
+from llamaq.client.aio.conversation import AsyncConversation, answering
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.producer import AsyncProducer
+from llamaq.client.batches import BatchResult, Window
+from llamaq.client.blocking.producer import read_kept
+from llamaq.client.conversation_calls import listed, listing
+from llamaq.client.dead_letters import DeadLetter, letters, once_more
+from llamaq.images.loading import ImageSource
+from llamaq.store.connection import run_async, run_many_async, translated
+from llamaq.vocabulary.conversations import ConversationInfo
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.fields import (
+    ChatFields,
+    ChoreFields,
+    CommonFields,
+    ExtractFields,
+    GenerateFields,
+    MultimodalFields,
+)
+from llamaq.vocabulary.requests import AnyRequest, Kind
+from llamaq.vocabulary.results import (
+    ChatResult,
+    EmbeddingResult,
+    ExtractionResult,
+    PullResult,
+    TextResult,
+    UnloadResult,
+)
+from llamaq.vocabulary.status import JobStatus
+
+
+class AsyncJobQueue(AsyncProducer):
+    """Enqueues jobs, and attaches to them, from any event loop. See `JobQueue` for what each verb takes and raises."""
+
+    async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
+        """Complete a prompt."""
+        return await self._ask("generate", {"model": model, "prompt": prompt, **fields})
+
+    async def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
+        """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
+
+        A conversation that is set to a model needs no other here.
+        """
+        model = await answering(self, model, {**fields})
+        return await self._ask("chat", {"model": model, **fields})
+
+    def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
+        """A conversation that is kept, or that begins with its first turn or setting."""
+        return AsyncConversation(self, name, tenant)
+
+    async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
+        """A tenant's conversations, the one that was touched last first."""
+        with translated(self.url):
+            rows = await run_async(self._redis, listing(self.settings, tenant, limit))
+            seconds, _ = await self._redis.time()
+        return listed(tenant, rows, seconds)
+
+    async def multimodal(
+        self,
+        model: str,
+        prompt: str | None = None,
+        *,
+        images: Sequence[ImageSource],
+        **fields: Unpack[MultimodalFields],
+    ) -> AsyncJob[Any]:
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.loading.ImageSource`."""
+        return await self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
+
+    async def extract(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        schema: Any,
+        images: Sequence[ImageSource] | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncJob[ExtractionResult]:
+        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
+        asked = {"model": model, "prompt": prompt, **fields}
+        return await self._submit(await asyncio.to_thread(self._verbs.extract, schema, asked, images))
+
+    def extract_many(
+        self,
+        schema: Any,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = batches.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncGenerator[BatchResult, None]:
+        """Draw a value out of each of many texts: at most `in_flight` at a time, their results in order.
+
+        Args:
+            schema: as of `extract`.
+            items: texts; or dicts with `prompt` and whatever else differs, and perhaps a `custom_id`. Read as needed.
+            model: of all of them, where an item names no other.
+            in_flight: jobs on their way at a time, those included whose turn to be told has not come.
+            run: a name for the whole. The same items under the same name, while their jobs are kept, are the same jobs:
+                after an interruption nothing is done twice.
+            **fields: as of `extract`, for all of them.
+
+        Raises:
+            InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
+        """
+        drawn = batches.extractions(model, self._verbs.checked(schema), items, run, fields)
+        return batch.run(self, Window(drawn, in_flight, ordered=True))
+
+    def batch(
+        self,
+        items: Iterable[AnyRequest | Mapping[str, Any]],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult, None]:
+        """Run many requests of any kind, at most `in_flight` at a time, in the lane `batch`; results as they end.
+
+        Args:
+            items: `{"custom_id": ..., "kind": ..., "request": {...}}`, or what `submit` takes. Read as needed.
+            in_flight: jobs on their way at a time.
+            ordered: give the results in the order of the items instead.
+            run: as of `extract_many`; it needs a `custom_id` in each item, or the same order.
+
+        Raises:
+            InvalidRequest: an item is no request at all. What is wrong within one is in its result instead.
+        """
+        return batch.run(self, Window(batches.items_of(items, run), in_flight, ordered=ordered))
+
+    async def embed(
+        self,
+        model: str,
+        input: str | list[str],  # noqa: A002 - Ollama's name
+        **fields: Unpack[CommonFields],
+    ) -> AsyncJob[EmbeddingResult]:
+        """Vectors for one text or a list of them."""
+        return await self._ask("embedding", {"model": model, "input": input, **fields})
+
+    async def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> AsyncJob[PullResult]:
+        """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`."""
+        return await self._ask("pull", {"model": model, "host": host, **fields})
+
+    async def unload(
+        self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]
+    ) -> list[AsyncJob[UnloadResult]]:
+        """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
+        hosts = [host] if host is not None else hosts_with(model, await self.models())
+        return await self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])
+
+    async def jobs(self, limit: int = 50) -> list[JobStatus]:
+        """The jobs that are kept, the newest first; without those whose record something else has damaged."""
+        with translated(self.url):
+            ids = await self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
+            answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
+        return read_kept(ids, answers)
+
+    async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
+        """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
+
+        None takes a field out; a dotted name goes into one: `replay(job_id, **{"options.num_ctx": 8192})`.
+
+        Raises:
+            JobNotFound: it is no longer kept.
+        """
+        with translated(self.url):
+            kind, request = await self._redis.hmget(self._keys.record(job_id), "kind", "request")
+        if request is None:
+            raise JobNotFound(job_id)
+        return await self.submit(once_more(kind, request, changes))
+
+    async def dead(self, limit: int = 50) -> list[DeadLetter]:
+        """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
+        with translated(self.url):
+            return letters(await self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """One of them; None when it is not there."""
+        with translated(self.url):
+            found = letters(await self._redis.xrange(self._keys.dead(), letter_id, letter_id))
+        return found[0] if found else None
+
+    async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
+        """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
+        job = await self.submit(once_more(letter.kind, letter.message, changes))
+        await self.discard(letter)
+        return job
+
+    async def discard(self, letter: DeadLetter) -> bool:
+        """Delete what was set aside; False when it was gone already."""
+        with translated(self.url):
+            return bool(await self._redis.xdel(self._keys.dead(), letter.id))
+
+    async def _ask(
+        self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
+    ) -> AsyncJob[Any]:
+        # Off the loop: decoding a large image takes tens of milliseconds.
+        verb = self._verbs.ask
+        return await self._submit(await asyncio.to_thread(verb, kind, fields, images) if images else verb(kind, fields))

@@ -1,0 +1,211 @@
+"""Many jobs, a few at a time: which to start, and whose end to tell next. No I/O: threads and asyncio both drive it."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from llamaq.vocabulary.errors import (
+    InvalidRequest,
+    JobCancelled,
+    JobError,
+    JobExpired,
+    JobFailed,
+    JobNotFound,
+    UnknownModel,
+)
+from llamaq.vocabulary.requests import AnyRequest, Request
+from llamaq.vocabulary.results import AnyResult, ErrorInfo, ExtractionResult, Frozen, TaggedResult
+
+T = TypeVar("T")
+
+IN_FLIGHT = 8
+LOOK_SECONDS = 2.0
+"""How long a wait for one job takes at most before it is looked whether anybody still wants the rest."""
+
+
+class BatchResult(Frozen):
+    """How one of many ended: with a `result`, or with an `error`.
+
+    Attributes:
+        custom_id: the item's own name; its number, counted from 1, where it has none.
+        job_id: None where the item never became a job.
+        error: as of a failed job; `cancelled`, `expired` and `job_not_found` are codes too.
+    """
+
+    custom_id: str
+    job_id: str | None = None
+    result: TaggedResult | None = None
+    error: ErrorInfo | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a result."""
+        return self.error is None
+
+    def parse(self, target: type[T] | TypeAdapter[T]) -> T:
+        """The typed value of an extraction, as `ExtractionResult.parse`.
+
+        Raises:
+            JobFailed: there is none; `error` says why.
+            TypeError: it is not an extraction's.
+        """
+        if self.error is not None:
+            raise JobFailed(self.job_id or "", self.error)
+        if not isinstance(self.result, ExtractionResult):
+            raise TypeError(f"{self.custom_id} is no extraction, but has a {type(self.result).__name__}")
+        return self.result.parse(target)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One of many: a request, under a name of the producer's own."""
+
+    custom_id: str
+    request: AnyRequest | Mapping[str, Any]
+
+
+class Window:
+    """Holds the items that are on their way: never more than `in_flight`, those included that wait to be told."""
+
+    def __init__(self, items: Iterable[Item], in_flight: int, *, ordered: bool) -> None:
+        """Make it.
+
+        Raises:
+            InvalidRequest: `in_flight` is none.
+        """
+        if in_flight < 1:
+            raise InvalidRequest.of("in_flight", f"at least 1, not {in_flight}")
+        self._items = iter(items)
+        self._in_flight = in_flight
+        self._ordered = ordered
+        self._started: deque[Item] = deque()
+        self._ended: dict[int, BatchResult] = {}
+        self._exhausted = False
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is on its way."""
+        return bool(self._started)
+
+    def start(self) -> Iterator[Item]:
+        """The items to be started now."""
+        while len(self._started) < self._in_flight and not self._exhausted:
+            try:
+                item = next(self._items)
+            except StopIteration:
+                self._exhausted = True
+                return
+            self._started.append(item)
+            yield item
+
+    def end(self, item: Item, result: BatchResult) -> Iterator[BatchResult]:
+        """An item has ended: the results that can be told now."""
+        self._ended[id(item)] = result
+        if not self._ordered:
+            self._started = deque(each for each in self._started if each is not item)
+            yield self._ended.pop(id(item))
+        while self._started and id(self._started[0]) in self._ended:
+            yield self._ended.pop(id(self._started.popleft()))
+
+
+def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
+    """Items out of what `batch` takes: `{"custom_id", "kind", "request"}`, a request with its `kind`, or a model.
+
+    They wait in the lane `batch`, where they name none.
+
+    Args:
+        requests: them.
+        run: a name for the whole; then each gets an idempotency key of it and its own name, unless it brings one.
+
+    Raises:
+        InvalidRequest: one is none of these, or with `run` has the name of one before it.
+    """
+    keys = _Keys(run)
+    for number, given in enumerate(requests, 1):
+        item = _item(given, number)
+        yield _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
+
+
+def extractions(
+    model: str, schema: Any, items: Iterable[Any], run: str | None, fields: Mapping[str, Any]
+) -> Iterator[Item]:
+    """Items out of what `extract_many` takes: texts, or the fields that differ (`prompt`, `images`, `custom_id`...)."""
+    if "idempotency_key" in fields:
+        raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
+    keys = _Keys(run)
+    for number, given in enumerate(items, 1):
+        own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
+        custom_id = str(own.pop("custom_id", number))
+        request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
+        yield _with(Item(custom_id, request), keys.of(custom_id, number))
+
+
+def _item(given: Any, number: int) -> Item:
+    if isinstance(given, Request):
+        return Item(str(number), given)  # type: ignore[arg-type]  # the base of all the request models
+    fields = dict(_mapping(given, number))
+    custom_id = str(fields.pop("custom_id", number))
+    if "request" not in fields:
+        return Item(custom_id, fields)
+    return Item(custom_id, {"kind": fields.get("kind"), **_mapping(fields["request"], number)})
+
+
+def _mapping(given: Any, number: int) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise InvalidRequest.of(f"items.{number}", f"give an object, not {type(given).__name__}")
+    return given
+
+
+class _Keys:
+    """The idempotency keys of a run; none without one."""
+
+    def __init__(self, run: str | None) -> None:
+        self._run = run
+        self._given: set[str] = set()
+
+    def of(self, custom_id: str, number: int) -> dict[str, str]:
+        """The field for an item. Raises InvalidRequest where another one has its name."""
+        if self._run is None:
+            return {}
+        if custom_id in self._given:  # its key would be the other's, and so would the answer
+            raise InvalidRequest.of(
+                f"items.{number}.custom_id", f"{custom_id[:80]!r} names an item before it in the run"
+            )
+        self._given.add(custom_id)
+        return {"idempotency_key": f"{self._run}:{custom_id}"}
+
+
+def _with(item: Item, defaults: dict[str, str]) -> Item:
+    """The item with what its request does not say itself."""
+    request = item.request
+    if isinstance(request, Mapping):
+        return Item(item.custom_id, {**defaults, **request})
+    unsaid = {name: value for name, value in defaults.items() if name not in request.model_fields_set}
+    return Item(item.custom_id, request.model_copy(update=unsaid))
+
+
+def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:
+    """The result of an item that never became a job."""
+    code = "model_not_found" if isinstance(error, UnknownModel) else "invalid_request"
+    return BatchResult(custom_id=item.custom_id, error=ErrorInfo(code=code, message=str(error)))
+
+
+def ended(item: Item, job_id: str, how: AnyResult | JobError) -> BatchResult:
+    """The result of an item whose job has ended."""
+    match how:
+        case JobFailed(error=error):
+            pass
+        case JobCancelled():
+            error = ErrorInfo(code="cancelled", message=str(how), retryable=True)
+        case JobExpired():
+            error = ErrorInfo(code="expired", message=str(how), retryable=True)
+        case JobNotFound():
+            error = ErrorInfo(code="job_not_found", message=str(how), retryable=True)
+        case JobError():
+            raise how
+        case _:
+            return BatchResult(custom_id=item.custom_id, job_id=job_id, result=how)
+    return BatchResult(custom_id=item.custom_id, job_id=job_id, error=error)

@@ -1,0 +1,168 @@
+"""The verbs of one kept conversation, without any I/O: the calls of the scripts, and what their answers mean."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from llamaq.admission.limits import check_text, listed_limit, without_controls
+from llamaq.admission.load_options import runner_key
+from llamaq.settings.producer import Settings
+from llamaq.store import scripts
+from llamaq.store.connection import Call
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, Said, Whose, numbered, read_info
+from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
+from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.requests import ChatRequest, Message
+from llamaq.vocabulary.wire import dumps
+
+S = TypeVar("S", bound=BaseModel)
+Side = Literal["user", "assistant"]
+_SOMETHING = Message(role="user", content="x")
+TRIES = 10
+"""Times that a change is made anew because another one came between the reading and it."""
+
+
+class Conversing:
+    """One conversation's names, and the calls about it."""
+
+    def __init__(self, settings: Settings, name: str, tenant: str) -> None:
+        checked(Whose, {"name": name, "tenant": tenant})
+        self.name = name
+        self.tenant = tenant
+        self._settings = settings
+        self.messages_key = settings.keys.conversation(tenant, name)
+        self.about_key = settings.keys.about(tenant, name)
+
+    def asked(self, message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a turn."""
+        message = list(message) if isinstance(message, tuple) else message
+        return {**fields, "conversation": self.name, "tenant": self.tenant, "message": message}
+
+    def set(self, changes: Mapping[str, Any]) -> Call:
+        """The call of `conversation_set.lua`."""
+        settings = checked(ConversationSettings, dict(changes))
+        if settings.tools is not None:
+            check_text(ChatRequest(model="any", messages=[_SOMETHING], tools=settings.tools), self._settings.limits)
+        whole = settings.model_dump(exclude_none=True)
+        if settings.system is not None:
+            whole["system"] = self._cleaned("system", settings.system)
+        flat = [word for name in changes for word in (name, _plain(whole.get(name)))]
+        if "options" in changes:
+            flat += ["runner", runner_key(settings.options or Options())]
+        return self._call("conversation_set", *flat)
+
+    def edit(self, texts: Sequence[str], turn: int, content: str, side: Side) -> Call:
+        """The call of `conversation_edit.lua`, from the messages as they were read."""
+        if not content:
+            raise InvalidRequest.of("content", "give the text that shall stand there")
+        content = self._cleaned("content", content)
+        messages = list(numbered(map(from_json, texts)))
+        found = [index for index, (number, said) in enumerate(messages) if (number, said.get("role")) == (turn, side)]
+        if not found:
+            raise InvalidRequest.of("turn", f"turn {turn} has no message of the role {side!r}; {_extent(messages)}")
+        index = found[-1]
+        new = {name: value for name, value in messages[index][1].items() if name not in ("thinking", "interrupted")}
+        return self._call("conversation_edit", index, texts[index], dumps({**new, "content": content, "edited": True}))
+
+    def cut(self, texts: Sequence[str], after: int) -> Call:
+        """The call of `conversation_cut.lua`, from the messages as they were read."""
+        number = _upto(texts, after, "after")
+        return self._call("conversation_cut", number, texts[number - 1] if number else "")
+
+    def fork(self, texts: Sequence[str], new_name: str, at: int | None, token: str) -> Call:
+        """The call of `conversation_fork.lua`, from the messages as they were read."""
+        checked(Whose, {"name": new_name})
+        number = len(texts) if at is None else _upto(texts, at, "at")
+        return self._call("conversation_fork", new_name, number, texts[number - 1] if number else "", token)
+
+    def delete(self) -> Call:
+        """The call of `conversation_delete.lua`."""
+        return Call(scripts.load("conversation_delete"), [self._settings.keys.prefix, self.tenant, self.name])
+
+    def done(self, answer: Sequence[str], new_name: str = "") -> bool:
+        """Whether it is done; if not, another change came between: read again, and try again.
+
+        Raises:
+            ConversationBusy, ConversationNotFound, ConversationExists: what the script said.
+        """
+        match answer[0]:
+            case "BUSY":
+                raise ConversationBusy(self.name, answer[1])
+            case "MISSING":
+                raise ConversationNotFound(self.name)
+            case "EXISTS":
+                raise ConversationExists(new_name)
+        return answer[0] == "OK"
+
+    def _cleaned(self, field: str, text: str) -> str:
+        """The text as a turn's would come in."""
+        try:
+            alone = checked(ChatRequest, {"model": "any", "messages": [{"role": "user", "content": text}]})
+            check_text(alone, self._settings.limits)
+            clean = without_controls(alone, self._settings.limits)
+        except InvalidRequest as error:
+            raise InvalidRequest.of(field, error.problems[0].message) from None
+        return str(next(iter(getattr(clean, "messages", None) or [_SOMETHING])).content)
+
+    def _call(self, script: str, *args: str | float) -> Call:
+        about: list[str | float] = [self._settings.keys.prefix, self.tenant, self.name, self._settings.conversation_ttl]
+        return Call(scripts.load(script), [*about, *args])
+
+
+def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
+    """The fields as one shape.
+
+    Raises:
+        InvalidRequest: with one problem for each field that is wrong.
+    """
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        raise InvalidRequest(problems(error, fields)) from error
+
+
+def listing(settings: Settings, tenant: str, limit: int) -> Call:
+    """The call of `conversation_list.lua`."""
+    checked(Whose, {"name": "any", "tenant": tenant})
+    return Call(scripts.load("conversation_list"), [settings.keys.prefix, tenant, listed_limit(limit)])
+
+
+def listed(tenant: str, rows: Sequence[Sequence[Any]], now: float) -> list[ConversationInfo]:
+    """Its answer."""
+    return [read_info(tenant, row, now) for row in rows]
+
+
+def model_of(model: str | None, fields: Mapping[str, Any]) -> str:
+    """The model that a conversation is set to, where it must have one.
+
+    Raises:
+        InvalidRequest: it has none, or there is no conversation.
+    """
+    if model is not None:
+        return model
+    name = fields.get("conversation")
+    where = f"the conversation {name!r} is set to none" if name else "only a conversation may be set to one"
+    raise InvalidRequest.of("model", f"name a model: {where}")
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def _upto(texts: Sequence[str], turn: int, field: str) -> int:
+    """The number of messages up to a turn's end."""
+    messages = list(numbered(map(from_json, texts)))
+    if turn < 0 or (turn and turn > _last(messages)):
+        raise InvalidRequest.of(field, f"there is no turn {turn}; {_extent(messages)}")
+    return sum(number <= turn for number, _ in messages)
+
+
+def _last(messages: Sequence[tuple[int, Said]]) -> int:
+    return messages[-1][0] if messages else 0
+
+
+def _extent(messages: Sequence[tuple[int, Said]]) -> str:
+    return f"the conversation has {_last(messages)} turns"

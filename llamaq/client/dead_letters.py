@@ -1,0 +1,65 @@
+"""What could not become a job: messages that were set aside, as `JobQueue.dead` gives them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from llamaq.client.request_changes import changed
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.requests import AnyRequest, parse
+from llamaq.vocabulary.results import Frozen
+
+
+class DeadLetter(Frozen):
+    """One message that was set aside.
+
+    Attributes:
+        id: its place in the dead-letter stream.
+        job_id: the id that its job should have had; empty where it was not readable.
+        kind: of the job it should have become; empty where it was not readable.
+        source: `celery` or `inbox`; or `webhook`, for one that nobody received.
+        message: as it came, or as it was to be sent.
+        reason: what is wrong with it.
+        at: when it was set aside.
+    """
+
+    id: str
+    job_id: str
+    kind: str
+    source: str
+    message: str
+    reason: str
+    at: datetime
+
+
+def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter]:
+    """The entries of the stream, typed."""
+    return [
+        DeadLetter(
+            id=entry,
+            job_id=fields["id"],
+            kind=fields["kind"],
+            source=fields["source"],
+            message=fields["message"],
+            reason=fields["reason"],
+            at=datetime.fromtimestamp(int(entry.split("-", 1)[0]) / 1000, UTC),
+        )
+        for entry, fields in entries
+    ]
+
+
+def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
+    """A stored request with some fields changed, or taken out by None; its idempotency key goes: it is the first job's.
+
+    Raises:
+        InvalidRequest: it cannot be read, or is wrong with the changes.
+    """
+    try:
+        fields = json.loads(request)
+    except ValueError as error:
+        raise InvalidRequest.of("request", f"the message is not JSON, so nothing can be changed: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest.of("request", "the message is no object, so nothing can be changed")
+    merged = changed({**fields, "idempotency_key": None, "kind": kind}, changes)
+    return parse({name: value for name, value in merged.items() if value is not None})

@@ -1,0 +1,55 @@
+"""Changes to a request by the names of its fields; a dotted name goes into them, as `options.num_ctx` does."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from llamaq.vocabulary.errors import InvalidRequest
+
+
+def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with some replaced, or taken out by None.
+
+    Raises:
+        InvalidRequest: a name leads through something that has no fields.
+    """
+    whole = deepcopy(dict(fields))
+    for name, value in changes.items():
+        *way, last = _parts(name)
+        inner: Any = whole
+        for part in way:
+            inner = _enter(inner, part, name)
+        _put(inner, last, value, name)
+    return whole
+
+
+def _parts(name: str) -> list[str]:
+    # The producer's own names, of which any may hold a dot, are all at one level.
+    return name.split(".", 1) if name.startswith("metadata.") else name.split(".")
+
+
+def _enter(inner: Any, part: str, name: str) -> Any:
+    if isinstance(inner, list):
+        return inner[_index(inner, part, name)]
+    if not isinstance(inner, dict):
+        raise InvalidRequest.of(name, f"leads into a value that has no field {part!r}")
+    if inner.get(part) is None:
+        inner[part] = {}
+    return inner[part]
+
+
+def _put(inner: Any, part: str, value: Any, name: str) -> None:
+    if isinstance(inner, list):
+        inner[_index(inner, part, name)] = value
+    elif not isinstance(inner, dict):
+        raise InvalidRequest.of(name, f"leads into a value that has no field {part!r}")
+    elif value is None:
+        inner.pop(part, None)
+    else:
+        inner[part] = value
+
+
+def _index(inner: list[Any], part: str, name: str) -> int:
+    if part.isascii() and part.isdecimal() and len(part) < 10 and int(part) < len(inner):
+        return int(part)
+    raise InvalidRequest.of(name, f"{part!r} is no place in a list of {len(inner)}")

@@ -1,0 +1,1 @@
+"""Typed values out of text: schemas, the grammars they become, and objects that are still growing."""

@@ -1,0 +1,38 @@
+"""GIF: a screen, then blocks up to the trailer. Only its first frame is shown to a model."""
+
+from llamaq.images.formats.anatomy import CUT, Anatomy
+
+MAGICS = (b"GIF87a", b"GIF89a")
+_EXTENSION, _FRAME, _TRAILER = 0x21, 0x2C, 0x3B
+_CONTROL = 0xF9
+
+
+def dissect(data: bytes) -> Anatomy:
+    """Find the trailer; comments and application data are extras."""
+    extras: list[bytes] = []
+    try:
+        position = 13 + _table(data[10])
+        while data[position] != _TRAILER:
+            begin, kind = position, data[position]
+            if kind == _EXTENSION:
+                position = _sub_blocks(data, position + 2)
+                if data[begin + 1] != _CONTROL:
+                    extras.append(data[begin:position])
+            elif kind == _FRAME:
+                position = _sub_blocks(data, position + 11 + _table(data[position + 9]))
+            else:
+                raise ValueError("it has something in it that is no block")
+    except IndexError:
+        raise ValueError(CUT) from None
+    return Anatomy("GIF", position + 1, extras=tuple(extras))
+
+
+def _table(flags: int) -> int:
+    """Bytes of the colour table that the flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _sub_blocks(data: bytes, position: int) -> int:
+    while data[position]:
+        position += data[position] + 1
+    return position + 1

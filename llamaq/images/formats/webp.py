@@ -1,0 +1,32 @@
+"""WebP: a RIFF file with chunks. Ollama's engines do not all read it, so it is always encoded anew."""
+
+import struct
+
+from llamaq.images.formats.anatomy import CUT, Anatomy
+
+_PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
+
+
+def dissect(data: bytes) -> Anatomy:
+    """Tell whether it is lossy, and find its EXIF block."""
+    if len(data) < 12:
+        raise ValueError(CUT)
+    (size,) = struct.unpack_from("<I", data, 4)
+    end = 8 + size
+    if end > len(data):
+        raise ValueError(CUT)
+    exif, lossy, extras = b"", False, []
+    position = 12
+    while position + 8 <= end:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        content = data[position + 8 : position + 8 + length]
+        if position + 8 + length > end:
+            raise ValueError(CUT)
+        lossy = lossy or kind == b"VP8 " or (kind == b"ANMF" and b"VP8 " in content[16:28])
+        exif = content if kind == b"EXIF" else exif
+        extras += [] if kind in _PICTURE else [content]
+        position += 8 + length + length % 2
+    extras.append(data[min(position, end) : end])
+    return Anatomy(
+        "WEBP", max(end, min(position, len(data))), lossy=lossy, exif=exif, extras=tuple(filter(None, extras))
+    )

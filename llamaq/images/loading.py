@@ -1,0 +1,122 @@
+"""Images on their way in: told by their content, checked before anything is queued, and stripped of all but pixels.
+
+What reaches the host is PNG or JPEG, the two formats that every engine behind Ollama reads. A PNG and a JPEG keep their
+pixels as they are encoded, without a generation loss; WebP, GIF (its first frame) and BMP are encoded anew, as is what
+has to be turned upright or scaled.
+"""
+
+import hashlib
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import PIL.Image
+import PIL.ImageOps
+
+from llamaq.images import formats, orientation, pixels, polyglots, sources
+from llamaq.images.formats import FORMATS, Anatomy
+from llamaq.images.sources import ImageSource
+from llamaq.settings.producer import Limits
+from llamaq.vocabulary.errors import InvalidRequest
+
+__all__ = ["FORMATS", "REFERENCE", "Image", "ImageSource", "load"]
+
+REFERENCE = "sha256:"
+_LOSSY = ("JPEG", "MPO", "WEBP")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A checked image.
+
+    Attributes:
+        sha256: of `data`, in hex.
+        data: a PNG or a JPEG, without metadata.
+    """
+
+    sha256: str
+    data: bytes
+
+    @property
+    def reference(self) -> str:
+        """What a request holds in the image's place."""
+        return f"{REFERENCE}{self.sha256}"
+
+
+def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: int | None = None) -> Image:
+    """Read, check and clean one image.
+
+    Args:
+        source: a path, the file's bytes, base64 or a `data:` URL (a `str`), a file object, or a picture of Pillow's.
+        limits: in bytes as given, and in pixels; both are checked before anything is decoded.
+        field: the request's, for the message.
+        max_edge: pixels that its longer edge may have; a larger one is scaled down.
+
+    Raises:
+        InvalidRequest: it cannot be read, is none of `FORMATS`, is damaged or cut, is more than one file, or is over a
+            limit.
+    """
+    with _refusing(field):
+        if isinstance(source, PIL.Image.Image):
+            data = _of_picture(source, limits, field, max_edge)
+        else:
+            data = _of_file(sources.read(source, limits, field), limits, field, max_edge)
+    return Image(hashlib.sha256(data).hexdigest(), data)
+
+
+def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> bytes:
+    anatomy = formats.dissect(data)
+    if anatomy is None:
+        raise InvalidRequest.of(field, f"not an image in one of the formats {', '.join(FORMATS)}")
+    _check_alone(data, anatomy, field)
+    turn = orientation.orientation(anatomy.exif)
+    # Decoded without its extras: what is not the picture, Pillow's readers never see.
+    with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:
+        _check_size(image, limits, field)
+        anatomy.verify()
+        image.load()
+        upright = turn == orientation.UPRIGHT and pixels.fits(image, max_edge) and pixels.plain(image)
+        if anatomy.bare is not None and upright:
+            return anatomy.bare
+        picture = pixels.scaled(pixels.turned(image, turn), max_edge)
+        return pixels.encoded(picture, lossy=anatomy.lossy)
+
+
+def _of_picture(image: PIL.Image.Image, limits: Limits, field: str, max_edge: int | None) -> bytes:
+    _check_size(image, limits, field)
+    lossy = image.format in _LOSSY
+    return pixels.encoded(pixels.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
+
+
+def _check_alone(data: bytes, anatomy: Anatomy, field: str) -> None:
+    found = polyglots.behind(data[anatomy.end :])
+    if found:
+        raise InvalidRequest.of(
+            field, f"more than an image: behind its end there are {found}; save it anew as an image"
+        )
+    hidden = polyglots.within(anatomy.extras)
+    if hidden:
+        raise InvalidRequest.of(field, f"more than an image: {hidden} hides in its metadata; save it anew as an image")
+
+
+def _check_size(image: PIL.Image.Image, limits: Limits, field: str) -> None:
+    width, height = image.size
+    if width * height > limits.image_pixels:
+        limit = f"the limit of {limits.image_pixels} pixels (LLAMAQ_MAX_IMAGE_PIXELS)"
+        raise InvalidRequest.of(field, f"{width} x {height} is over {limit}")
+
+
+@contextmanager
+def _refusing(field: str) -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            # The pixel limit is ours: Pillow would only warn up to twice its own.
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            yield
+    except PIL.Image.DecompressionBombError as error:
+        raise InvalidRequest.of(field, f"over the limit of pixels: {error}") from error
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise InvalidRequest.of(field, f"a damaged image: {error}") from error

@@ -1,0 +1,1 @@
+"""What a producer can set, and the environment that sets it."""

@@ -1,0 +1,44 @@
+"""How much weight each tenant has: `LLAMAQ_TENANT_WEIGHTS="acme=3,free=1"`; whoever is not named has 1."""
+
+import math
+import re
+from collections.abc import Mapping
+
+from llamaq.vocabulary.errors import InvalidRequest
+
+VARIABLE = "LLAMAQ_TENANT_WEIGHTS"
+LEAST, MOST = 0.001, 1000
+_TENANT = re.compile(r"[A-Za-z0-9._@-]{1,128}")
+
+
+def weights(text: str) -> Mapping[str, float]:
+    """The weights in a setting's text.
+
+    Raises:
+        InvalidRequest: it is not a list of `tenant=number`, each number from 0.001 to 1000.
+    """
+    return dict(_weight(part.strip()) for part in text.split(",") if part.strip())
+
+
+def check(shares: Mapping[str, float]) -> None:
+    """Refuse weights that would spoil a line for all who wait in it.
+
+    Raises:
+        InvalidRequest: one is no number from 0.001 to 1000.
+    """
+    for tenant, weight in shares.items():
+        if not isinstance(weight, int | float) or not LEAST <= weight <= MOST:
+            raise InvalidRequest.of(
+                "tenant_weights", f"{tenant[:80]!r} has {weight!r}, not a number from 0.001 to 1000"
+            )
+
+
+def _weight(part: str) -> tuple[str, float]:
+    tenant, _, number = part.partition("=")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not _TENANT.fullmatch(tenant.strip()) or not LEAST <= weight <= MOST:
+        raise InvalidRequest.of(VARIABLE, f"{part[:80]!r} is not tenant=number, with a number from 0.001 to 1000")
+    return tenant.strip(), weight

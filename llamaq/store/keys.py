@@ -1,0 +1,103 @@
+"""The keys and channels that Python touches, each made by one function; `lua/keys.lua` makes all for the scripts."""
+
+import re
+from dataclasses import dataclass
+
+from llamaq.vocabulary.errors import InvalidRequest
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names under one prefix (`LLAMAQ_PREFIX`)."""
+
+    prefix: str = "llamaq"
+
+    def record(self, job_id: str) -> str:
+        """Hash: the job's record."""
+        return f"{self.prefix}:{{{job_id}}}"
+
+    def events(self, job_id: str) -> str:
+        """Stream: the job's log; and the channel of the same name."""
+        return f"{self.prefix}:{{{job_id}}}:events"
+
+    def idempotency(self, tenant: str, key: str) -> str:
+        """String: the id of the job that a tenant's key stands for."""
+        return f"{self.prefix}:idem:{tenant}:{key}"
+
+    def blob(self, sha256: str) -> str:
+        """String: an image, once for all jobs that show it."""
+        return f"{self.prefix}:blob:{sha256}"
+
+    def conversation(self, tenant: str, name: str) -> str:
+        """List: the messages of a conversation, oldest first, one JSON object each."""
+        return f"{self.prefix}:conversation:{tenant}:{name}"
+
+    def about(self, tenant: str, name: str) -> str:
+        """Hash: what a conversation is set to."""
+        return f"{self.prefix}:about:{tenant}:{name}"
+
+    def leases(self) -> str:
+        """Sorted set: `<job id> <host>` of every slot that is held, by when its lease lapses."""
+        return f"{self.prefix}:leases"
+
+    def jobs(self) -> str:
+        """Sorted set: every job that is kept, by the time of its submit."""
+        return f"{self.prefix}:jobs"
+
+    def hosts(self) -> str:
+        """Sorted set: the known hosts, by when a worker of theirs last reported."""
+        return f"{self.prefix}:hosts"
+
+    def host(self, host: str) -> str:
+        """Hash: what a host's workers last reported of it."""
+        return f"{self.prefix}:host:{host}"
+
+    def slots(self, host: str) -> str:
+        """Hash: the jobs that hold a slot of the host, each with its model."""
+        return f"{self.prefix}:host:{host}:slots"
+
+    def control(self, host: str) -> str:
+        """Channel: ids of jobs on the host that were cancelled."""
+        return f"{self.prefix}:control:{host}"
+
+    def inbox(self) -> str:
+        """Stream: jobs from producers without the SDK."""
+        return f"{self.prefix}:inbox"
+
+    def dead(self) -> str:
+        """Stream: messages that were set aside, with the reason."""
+        return f"{self.prefix}:dead"
+
+    def scripts(self) -> str:
+        """Hash: the SDK's scripts by their SHA-1. A dot, not a colon: no producer's ACL pattern covers it."""
+        return f"{self.prefix}.scripts"
+
+    def intake_queue(self) -> str:
+        """Celery queue: jobs sent by task name."""
+        return self.prefix
+
+    def host_queue(self, host: str) -> str:
+        """Celery queue: doorbells for the workers of one host."""
+        return f"{self.prefix}.host.{host}"
+
+    def worker_queue(self, worker: str) -> str:
+        """Celery queue: the pulse of one worker."""
+        return f"{self.prefix}.worker.{worker}"
+
+
+def usable_id(job_id: str) -> bool:
+    """Whether a job can have this id: it becomes a part of keys."""
+    return bool(_ID.fullmatch(job_id))
+
+
+def checked_id(job_id: str) -> str:
+    """The id, where it can be part of a key.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
+    if not usable_id(job_id):
+        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
+    return job_id

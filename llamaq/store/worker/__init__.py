@@ -1,0 +1,1 @@
+"""The calls of the job store that workers make."""

@@ -1,0 +1,100 @@
+"""What is owed to webhooks: taken one by one by the workers that can sign, each kept until it is settled."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from llamaq.store import scripts
+from llamaq.store.connection import Call, Client, run
+from llamaq.store.keys import Keys
+from llamaq.store.worker.job_store import MOST_DEAD
+from llamaq.vocabulary.notify import EndedJob, Notice
+
+PAUSES = (5, 30, 120, 600, 3_600, 21_600, 86_400)
+"""Seconds after each failed try; when they are used up, the message is set aside."""
+TAKEN_SECONDS = 120
+"""Longer than any try: a worker that has died leaves its deliveries to others after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One try at telling of a job's end.
+
+    Attributes:
+        job_id: whose.
+        number: of this try, from 1.
+        url: where to.
+        message: the id of the message, the same in each try.
+        body: what to send.
+    """
+
+    job_id: str
+    number: int
+    url: str
+    message: str
+    body: str
+
+
+class Deliveries:
+    """The deliveries of one fleet."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def take(self) -> Delivery | None:
+        """One that is due, which nobody else gets for a while; None when none is.
+
+        Raises:
+            ValueError, KeyError, TypeError: it cannot be read; it was set aside.
+        """
+        answer = self._run("webhook_take", TAKEN_SECONDS, MOST_DEAD)
+        if not answer:
+            return None
+        job_id, number, *rest = answer
+        fields = dict(zip(rest[::2], rest[1::2], strict=True))
+        name = hashlib.sha256(self._keys.record(job_id).encode()).hexdigest()[:32]
+        try:
+            return Delivery(job_id, number, fields["url"], f"msg_{name}", _body(job_id, fields))
+        except (ValueError, KeyError, TypeError) as error:
+            unreadable = Delivery(job_id, number, "", "", "")
+            self._settle(unreadable, "dead", reason=f"webhook: it cannot be read ({type(error).__name__})")
+            raise
+
+    def done(self, delivery: Delivery) -> None:
+        """It was received."""
+        self._settle(delivery, "done")
+
+    def failed(self, delivery: Delivery, reason: str, random: float, *, final: bool = False) -> bool:
+        """It was not: it is tried again, unless that is `final` or there were enough tries. Whether it is tried again.
+
+        `random` in [0, 1) spreads the tries of what failed together.
+        """
+        if final or delivery.number > len(PAUSES):
+            self._settle(delivery, "dead", reason=f"webhook, try {delivery.number}: {reason}")
+            return False
+        self._settle(delivery, "later", PAUSES[delivery.number - 1] * (1 + random / 5))
+        return True
+
+    def _settle(self, delivery: Delivery, verdict: str, seconds: float = 0, reason: str = "") -> None:
+        body = delivery.body if verdict == "dead" else ""
+        self._run("webhook_settle", delivery.job_id, delivery.number, verdict, seconds, reason, body, MOST_DEAD)
+
+    def _run(self, name: str, *args: str | float) -> Any:
+        return run(self._client, Call(scripts.load(name), [self._keys.prefix, *args]))
+
+
+def _body(job_id: str, fields: dict[str, str]) -> str:
+    told = from_json(f"{{{fields['fields']}}}")
+    whole = told if fields["whole"] == "1" else {}
+    code = told["error"]["code"] if fields["state"] == "failed" else None
+    names = {name: fields[name] for name in ("state", "kind", "model")}
+    job = {"id": job_id, **names, "metadata": from_json(fields["metadata"]), "code": code, **whole}
+    at = datetime.fromtimestamp(float(fields["at"]), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    notice = Notice.model_validate(
+        {"type": f"job.{fields['state']}", "timestamp": at, "data": EndedJob.model_validate(job)}
+    )
+    return notice.model_dump_json(exclude_none=True)

@@ -1,0 +1,230 @@
+"""The running half of the job store: one method for each script, each safe to send twice."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError
+
+from llamaq.store import scripts
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.store.connection import Call, Client, run
+from llamaq.store.keys import Keys, usable_id
+from llamaq.store.rings import Ring, rings
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Blame, Completed, Error
+from llamaq.vocabulary.wire import dumps, members
+
+LEADER_SECONDS = 3
+RESCUED_AT_A_TIME = 100
+RETRY_SECONDS = 0.5
+MOST_DEAD = 10_000
+"""Messages kept in the dead-letter stream, about."""
+LOST = Error("internal", "the worker that ran this attempt stopped renewing its lease", retryable=True)
+QUARANTINED = Error("attempts_exhausted", "each attempt ended with the loss of its worker; the job is not tried again")
+_log = logging.getLogger(__name__)
+
+
+class Rescued(NamedTuple):
+    """What one round of rescue did: numbers of jobs."""
+
+    lost: int
+    unclaimed: int
+    due: int
+    expired: int
+
+
+class JobStore:
+    """One worker's way to the job records. `ring` is called for each job that a script placed.
+
+    What ends an attempt answers what the store made of it: `ok`; `cancelled`, when the job had ended meanwhile and only
+    the slot was given back; `fenced`, when the slot was no longer this attempt's and nothing was written (or this very
+    word had arrived before, and its answer was lost); `unsent`, when the worker ended while Redis was away.
+
+    Attributes:
+        circuit: of the worker's host, as last told: `closed`, `open` or `half_open`.
+        trial: the job that tries a half-open circuit, or an empty text.
+    """
+
+    def __init__(  # noqa: PLR0913 - the seams that a test needs
+        self,
+        client: Client,
+        keys: Keys,
+        ring: Callable[[list[Ring]], None],
+        *,
+        host: str,
+        worker: str,
+        lease_seconds: float,
+        conversation_ttl: int,
+        result_ttl: int,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._client = client
+        self._keys = keys
+        self._ring = ring
+        self._host = host
+        self._worker = worker
+        self._lease = lease_seconds
+        self._conversation_ttl = conversation_ttl
+        self._result_ttl = result_ttl
+        self._clock = clock
+        self._closed = threading.Event()
+        self.circuit, self.trial = "closed", ""
+
+    def claim(self, job_id: str) -> ClaimedJob | None:
+        """Take a placed job over; None when this doorbell is stale: somebody has it, or it has ended."""
+        started = members(host=self._host, worker=self._worker)
+        answer = self._run("claim", job_id, self._host, self._lease, self._worker, started, self._clock.uuid())
+        if answer[0] == "NEWER":
+            _log.warning("job %s is of wire version %s, of a newer producer: update this worker", job_id, answer[1])
+        if answer[0] != "CLAIMED":
+            self._ring(rings(answer[1]) if answer[0] == "EXPIRED" else [])
+            return None
+        fence, attempt, tries, most, waited, ran, kind, model, tenant, conversation, request = answer[1:]
+        return ClaimedJob(
+            id=job_id,
+            fence=fence,
+            attempt=attempt,
+            tries=tries,
+            max_attempts=most,
+            waited_seconds=float(waited),
+            ran_seconds=float(ran),
+            kind=kind,
+            model=model,
+            tenant=tenant,
+            conversation=conversation,
+            host=self._host,
+            request_json=request,
+        )
+
+    def complete(self, job: ClaimedJob, outcome: Completed) -> str:
+        """End the job well; with an error, when the result holds a number that JSON cannot carry (1e999)."""
+        try:
+            result = dumps(outcome.result)
+            turn = [dumps(message) for message in outcome.turn]
+        except ValueError as error:
+            return self.fail(job, Error("ollama_error", f"the answer cannot be stored: {error}"))
+        return self._finish(job, "completed", f'"result":{result}', "result", result, turn)
+
+    def fail(self, job: ClaimedJob, error: Error) -> str:
+        """End the job with an error."""
+        text = dumps(error.as_json())
+        return self._finish(job, "failed", f'"error":{text}', "error", text, [])
+
+    def release(self, job: ClaimedJob, error: Error, delay_seconds: float, *, counts: bool, blame: Blame = "") -> str:
+        """Give the job back for another attempt; of one that has ended meanwhile, give back the slot alone.
+
+        With `blame` the failure speaks against the host: the job may go to another one before its delay is over.
+        """
+        words = members(error=error.as_json(), delay_seconds=round(delay_seconds, 3))
+        count = "1" if counts else "0"
+        return self._settle("release", job.id, job.fence, words, delay_seconds, count, blame, error.message)
+
+    def let_go(self, job: ClaimedJob) -> str:
+        """Give back the slot of a job that was cancelled: its connection to Ollama is closed now."""
+        return self._settle("release", job.id, job.fence, "", 0, "0", "", "")
+
+    def refuse(self, job_id: str, kind: str, source: str, message: str, error: Error) -> None:
+        """Set a bad message aside in the dead-letter stream; its job, where it has an id, ends `failed`."""
+        text = dumps(error.as_json())
+        job_id = job_id if usable_id(job_id) else ""
+        self._run("refuse", job_id, kind, source, message, error.message, text, self._result_ttl, MOST_DEAD)
+
+    def call_off(self, job_id: str, reason: str) -> bool:
+        """Cancel a job, also one that is yet to come; False when it had ended."""
+        answer = self._run("call_off", job_id, members(reason=reason), reason, self._result_ttl)
+        self._ring(rings(answer[1]) if answer[0] == "OK" else [])
+        return bool(answer[0] == "OK")
+
+    def close(self) -> None:
+        """Try no longer to reach Redis: what is not settled now, rescue will find."""
+        self._closed.set()
+
+    def history(self, job: ClaimedJob) -> list[str]:
+        """The conversation's messages so far, oldest first, as JSON."""
+        texts: list[str] = self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
+        return texts
+
+    def settings(self, job: ClaimedJob) -> dict[str, str]:
+        """What the conversation is set to."""
+        fields: dict[str, str] = self._client.hgetall(self._keys.about(job.tenant, job.conversation))
+        return fields
+
+    def report(
+        self,
+        slots: int,
+        max_models: int,
+        status: str,
+        models: Sequence[str],
+        *,
+        loaded: Sequence[str] = (),
+        affinity_patience: float = 15.0,
+        lane_patience: float = 60.0,
+    ) -> bool:
+        """Tell the fleet what this worker's host offers; whether a model is being loaded there.
+
+        `loaded` are the models in memory. Patience is in seconds: of jobs with what is in memory, and of a lane with
+        those above it.
+        """
+        patience = (affinity_patience, lane_patience)
+        spec: list[str | float] = [self._host, self._worker, slots, max_models, status, *patience, " ".join(loaded)]
+        answer = self._run("report", *spec, *models)
+        self._ring(rings(answer[1]))
+        self.circuit, self.trial = answer[3:]
+        return bool(answer[2])
+
+    def down(self, slots: int, max_models: int, reason: str) -> bool:
+        """Tell the fleet that this worker's host does not answer; whether jobs wait for it."""
+        answer = self._run("down", self._host, self._worker, slots, max_models, reason)
+        self._ring(rings(answer[1]))
+        self.circuit = answer[2]
+        return bool(answer[3] == "1")
+
+    def proven(self) -> None:
+        """Tell the fleet that an answer has begun on this worker's host: it is well."""
+        answer = self._run("proven", self._host)
+        self._ring(rings(answer[1]))
+        self.circuit, self.trial = answer[2], ""
+
+    def leave(self) -> None:
+        """Tell the fleet that this worker takes nothing more."""
+        self._ring(rings(self._run("leave", self._host, self._worker)[1]))
+
+    def rescue(self) -> Rescued | None:
+        """One round of rescue, unless another worker leads."""
+        lost = members(error=LOST.as_json(), delay_seconds=0)
+        quarantined = dumps(QUARANTINED.as_json())
+        answer = self._run(
+            "rescue",
+            self._worker,
+            LEADER_SECONDS,
+            RESCUED_AT_A_TIME,
+            self._lease,
+            lost,
+            f'"error":{quarantined}',
+            quarantined,
+        )
+        if answer[0] == "FOLLOWED":
+            return None
+        self._ring(rings(answer[1]))
+        return Rescued(*answer[2:])
+
+    def _finish(self, job: ClaimedJob, state: str, words: str, field: str, value: str, turn: list[str]) -> str:
+        return self._settle("finish", job.id, job.fence, state, words, field, value, self._conversation_ttl, *turn)
+
+    def _settle(self, name: str, *args: str | float) -> str:
+        """Send an attempt's last word until Redis has it: by then the job is still ours, or the fence refuses it."""
+        while not self._closed.is_set():
+            try:
+                answer = self._run(name, *args)
+            except (RedisError, OSError) as error:
+                _log.warning("Redis does not take the end of job %s (%s); trying again", args[0], error)
+                self._closed.wait(RETRY_SECONDS)
+            else:
+                self._ring(rings(answer[1]) if len(answer) > 1 else [])
+                return str(answer[0]).lower()
+        return "unsent"
+
+    def _run(self, name: str, *args: str | float) -> Any:
+        return run(self._client, Call(scripts.load(name), [self._keys.prefix, *args]))

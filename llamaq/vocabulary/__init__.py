@@ -1,0 +1,1 @@
+"""What is said on the wire: requests, results, events, status and errors. Imports nothing else of ours."""

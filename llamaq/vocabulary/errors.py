@@ -1,0 +1,202 @@
+"""What can go wrong, sorted by who has to act.
+
+LlamaqError
+├── SubmitError             nothing was queued
+│   ├── BrokerUnavailable   Redis: start it, or look at the URL
+│   ├── QueueFull           wait `retry_after` seconds
+│   ├── InvalidRequest      mend the request: `problems` names each field
+│   ├── UnknownModel        pull it, or take one of `near`
+│   └── ConversationBusy    wait for `job_id`, the turn that runs or waits there
+├── ConversationError       about one conversation
+│   ├── ConversationNotFound
+│   └── ConversationExists  take another name
+├── JobError                about one job
+│   ├── JobNotFound
+│   ├── JobFailed           `error` says why
+│   ├── JobCancelled
+│   └── JobExpired
+└── StreamError             about reading a job's events
+    ├── CursorExpired       the log is gone
+    └── StreamRestarted     a new attempt voids the text given so far
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llamaq.vocabulary.results import ErrorInfo
+
+
+class LlamaqError(Exception):
+    """The root of every error that llamaq raises on purpose."""
+
+
+class SubmitError(LlamaqError):
+    """The job was not queued."""
+
+
+class BrokerUnavailable(SubmitError):
+    """Redis did not answer, or refused. `str(error)` names the address and the remedy."""
+
+
+class QueueFull(SubmitError):
+    """Too many jobs wait already.
+
+    Attributes:
+        retry_after: seconds after which a place is likely to be free.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a request: the field's path (`options.num_ctx`) and what to do about it."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class InvalidRequest(SubmitError):
+    """The request can never work as it is.
+
+    Attributes:
+        problems: one `Problem` for each field that is wrong.
+        code: `invalid_request`, or `unsupported` where the model cannot do what the request asks for.
+    """
+
+    def __init__(self, problems: Sequence[Problem], code: str = "invalid_request") -> None:
+        self.problems = tuple(problems)
+        self.code = code
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+    @classmethod
+    def of(cls, field: str, message: str, code: str = "invalid_request") -> "InvalidRequest":
+        """The error with one problem."""
+        return cls([Problem(field, message)], code)
+
+
+class UnknownModel(SubmitError):
+    """No known host has the model.
+
+    Attributes:
+        model: the name asked for, normalised.
+        near: names the fleet does offer that look like it, best first.
+    """
+
+    def __init__(self, model: str, near: Sequence[str] = ()) -> None:
+        self.model = model
+        self.near = tuple(near)
+        hint = f"did you mean {', '.join(self.near)}?" if self.near else f"pull it there first: ollama pull {model}"
+        super().__init__(f"no host offers the model {model!r}; {hint}")
+
+
+class ConversationBusy(SubmitError):
+    """A turn of the conversation runs or waits: nothing was queued, and nothing was changed.
+
+    Attributes:
+        name: the conversation's.
+        job_id: the turn that runs, or will run next; None when it was other producers' changes that never ceased.
+    """
+
+    def __init__(self, name: str, job_id: str | None = None) -> None:
+        what = f"the turn {job_id}; wait for its end, or cancel it" if job_id else "others' changes; try again"
+        super().__init__(f"the conversation {name!r} is busy with {what}")
+        self.name = name
+        self.job_id = job_id
+
+
+class ConversationError(LlamaqError):
+    """Something about one conversation.
+
+    Attributes:
+        name: the conversation's.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class ConversationNotFound(ConversationError):
+    """There is no such conversation, or it was touched longer ago than it is kept."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"no conversation {name!r}: the name or the tenant is wrong, or it is no longer kept")
+
+
+class ConversationExists(ConversationError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"there is a conversation {name!r} already; take another name, or delete it first")
+
+
+class JobError(LlamaqError):
+    """Something about one job.
+
+    Attributes:
+        job_id: whose.
+    """
+
+    def __init__(self, job_id: str, message: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class JobNotFound(JobError):
+    """There is no such job, or it ended longer ago than its results are kept."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id, f"no job {job_id}: the id is wrong, or its result is no longer kept")
+
+
+class JobFailed(JobError):
+    """The job ended `failed`.
+
+    Attributes:
+        error: the typed error: `code`, `message`, `retryable`, `status` and, by code, more.
+    """
+
+    def __init__(self, job_id: str, error: ErrorInfo) -> None:
+        super().__init__(job_id, f"{error.code}: {error.message}")
+        self.error = error
+
+    @property
+    def code(self) -> str:
+        """The error's code: see `ErrorInfo`."""
+        return self.error.code
+
+
+class JobCancelled(JobError):
+    """The job was cancelled; `str(error)` gives the reason."""
+
+
+class JobExpired(JobError):
+    """The job was not started within `start_within`; `str(error)` gives the reason."""
+
+
+class StreamError(LlamaqError):
+    """A job's events could not be read on."""
+
+
+class CursorExpired(StreamError):
+    """The log that the cursor belongs to is no longer kept."""
+
+
+class StreamRestarted(StreamError):
+    """A new attempt began: throw away the text received so far, and read on with `job.text(after=error.cursor)`.
+
+    Attributes:
+        attempt: the number of the attempt that began.
+        cursor: the place in the log right after its start.
+    """
+
+    def __init__(self, attempt: int, cursor: str) -> None:
+        super().__init__(f"attempt {attempt} began: the text of earlier attempts is void")
+        self.attempt = attempt
+        self.cursor = cursor

@@ -1,0 +1,165 @@
+"""The entries of a job's log, typed."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
+
+from llamaq.vocabulary.errors import StreamError
+from llamaq.vocabulary.results import ErrorInfo, Frozen, TaggedResult
+from llamaq.vocabulary.wire import JsonObject, members
+
+WIRE_VERSION = 1
+
+
+class BaseEvent(Frozen):
+    """What every event has: the wire version, its attempt (0 before the first) and when it was written."""
+
+    v: int = WIRE_VERSION
+    attempt: int = 0
+    at: datetime
+    _cursor: str = PrivateAttr(default="")
+    _payload: str = PrivateAttr(default="")
+    _fresh: bool = PrivateAttr(default=False)
+
+    @property
+    def cursor(self) -> str:
+        """The event's place in the log: hand it to `events(after=...)` to read on behind it."""
+        return self._cursor
+
+    @property
+    def payload(self) -> str:
+        """The event's JSON as it stands in the log, with what a newer worker may have added."""
+        return self._payload
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the reader made this event (a `queued` with the present place), so that it is in no log.
+
+        Its `cursor` is the one of the last event that came from the log, so reading on behind it loses nothing.
+        """
+        return self._fresh
+
+    @property
+    def terminal(self) -> bool:
+        """Whether this is the last event of the job."""
+        return False
+
+
+class Queued(BaseEvent):
+    """Accepted. `position` counts the jobs ahead, `eta_seconds` is None while nothing was measured.
+
+    In the log both are as of the submit; a reader gets a `fresh` one whenever they change while the job is queued.
+    """
+
+    type: Literal["queued"] = "queued"
+    position: int
+    eta_seconds: float | None = None
+
+
+class Started(BaseEvent):
+    """An attempt began. With `attempt` above 1, the text of earlier attempts is void."""
+
+    type: Literal["started"] = "started"
+    host: str
+    worker: str
+
+
+class Delta(BaseEvent):
+    """A piece of the answer: any of `text`, `thinking` and `tool_calls`. May join several tokens."""
+
+    type: Literal["delta"] = "delta"
+    text: str | None = None
+    thinking: str | None = None
+    tool_calls: list[JsonObject] | None = None
+
+
+class Progress(BaseEvent):
+    """What goes on while no text comes: `loading`, `prompt`, `repairing` or `pulling`; with numbers where known.
+
+    After `repairing` the text of an extraction begins anew.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: Literal["progress"] = "progress"
+    stage: str
+
+
+class Retrying(BaseEvent):
+    """The attempt failed in a way that another try may mend; it comes after `delay_seconds` at the earliest."""
+
+    type: Literal["retrying"] = "retrying"
+    error: ErrorInfo
+    delay_seconds: float
+
+
+class Terminal(BaseEvent):
+    """The last event of a job."""
+
+    @property
+    def terminal(self) -> bool:
+        """Always true here."""
+        return True
+
+
+class Completed(Terminal):
+    """Ended well."""
+
+    type: Literal["completed"] = "completed"
+    result: TaggedResult
+
+
+class Failed(Terminal):
+    """Ended with an error."""
+
+    type: Literal["failed"] = "failed"
+    error: ErrorInfo
+
+
+class Cancelled(Terminal):
+    """Ended because somebody wanted it to."""
+
+    type: Literal["cancelled"] = "cancelled"
+    reason: str
+
+
+class Expired(Terminal):
+    """Was not started within `start_within`."""
+
+    type: Literal["expired"] = "expired"
+    reason: str
+
+
+Event = Queued | Started | Delta | Progress | Retrying | Completed | Failed | Cancelled | Expired
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def parse(cursor: str, payload: str | bytes) -> Event:
+    """The typed event of one log entry.
+
+    Raises:
+        StreamError: it is not an event of this wire version: the worker is newer than this SDK, or the log is damaged.
+    """
+    try:
+        event = _ADAPTER.validate_json(payload)
+        if event.v > WIRE_VERSION:
+            raise StreamError(
+                f"event {cursor} is of wire version {event.v}, this llamaq knows {WIRE_VERSION}: update it"
+            )
+    except ValidationError as error:
+        raise StreamError(
+            f"event {cursor} is not one of wire version {WIRE_VERSION}: is the worker newer than this llamaq? {error}"
+        ) from error
+    event._cursor = cursor  # noqa: SLF001 - set here alone, where the two halves of an entry meet
+    event._payload = payload if isinstance(payload, str) else payload.decode()  # noqa: SLF001 - as above
+    return event
+
+
+def place(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
+    """A `queued` event that a reader makes: the present place of a job that waits; `at` in Unix seconds."""
+    eta = "null" if eta_seconds is None else repr(eta_seconds)
+    words = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
+    event = parse(cursor, f'{{{words},"eta_seconds":{eta}}}')
+    event._fresh = True  # noqa: SLF001 - set here alone
+    return event

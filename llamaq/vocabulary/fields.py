@@ -1,0 +1,89 @@
+"""The keyword arguments of the queue's verbs, for editors and type checkers; the request models check them again."""
+
+from typing import Any, Literal, TypedDict
+
+from llamaq.vocabulary.notify import Notify
+from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.requests import Lane, Message, WhenBusy
+from llamaq.vocabulary.wire import JsonObject
+
+
+class ChoreFields(TypedDict, total=False):
+    """What every verb takes, and `pull` and `unload` alone. See `requests.Request` for units."""
+
+    stream: bool
+    priority: Lane
+    tenant: str
+    idempotency_key: str
+    metadata: dict[str, str]
+    notify: Notify | dict[str, Any]
+    start_within: float
+    stall_after: float
+    deadline: float
+    wait_for_model: bool
+
+
+class CommonFields(ChoreFields, total=False):
+    """What every verb that asks a model takes, besides."""
+
+    options: Options | dict[str, Any]
+    keep_alive: str | float
+    think: bool | Literal["low", "medium", "high"]
+    first_token_within: float
+
+
+class GenerateFields(CommonFields, total=False):
+    """What `generate` takes beside the model and the prompt."""
+
+    system: str
+    suffix: str
+    raw: bool
+    template: str
+    format: Literal["json"] | JsonObject
+
+
+class ChatFields(CommonFields, total=False):
+    """What `chat` takes beside the model: `messages`, or `conversation` and `message`."""
+
+    messages: list[Message | dict[str, Any]]
+    conversation: str
+    message: str | Message | dict[str, Any] | list[Message | dict[str, Any]]
+    when_busy: WhenBusy
+    tools: list[JsonObject]
+    format: Literal["json"] | JsonObject
+
+
+class SendFields(CommonFields, total=False):
+    """What a turn of a conversation takes beside its message; what is not given is the conversation's own."""
+
+    model: str
+    when_busy: WhenBusy
+    tools: list[JsonObject]
+    format: Literal["json"] | JsonObject
+
+
+class SettingsFields(TypedDict, total=False):
+    """What a conversation can be set to; None clears a setting. See `llamaq.ConversationSettings`."""
+
+    model: str | None
+    system: str | None
+    options: Options | dict[str, Any] | None
+    tools: list[JsonObject] | None
+    ttl: int | None
+
+
+class MultimodalFields(CommonFields, total=False):
+    """What `multimodal` takes beside the model, the prompt and the images."""
+
+    system: str
+    messages: list[Message | dict[str, Any]]
+    max_edge: int
+    format: Literal["json"] | JsonObject
+
+
+class ExtractFields(CommonFields, total=False):
+    """What `extract` takes beside the model, the prompt and the schema."""
+
+    system: str
+    repairs: int
+    max_edge: int

@@ -1,0 +1,47 @@
+"""Ollama's `options`, checked for type here because Ollama answers a wrong one with a 500, or cuts 5.5 to 5."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """Runner and sampling options, named and typed as Ollama's `api.Options`; an option left out is the model's own.
+
+    A wrong type or an unknown name is refused: Ollama would ignore a misspelt option without a word.
+    """
+
+    # The length is for what it makes pydantic check: see `llamaq.vocabulary.requests.Strict`.
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
+
+    # Those that shape the runner: a change of one of them reloads the model.
+    num_ctx: int | None = None
+    num_batch: int | None = None
+    num_gpu: int | None = None
+    main_gpu: int | None = None
+    use_mmap: bool | None = None
+    use_mlock: bool | None = None
+    num_thread: int | None = None
+    numa: bool | None = None
+    low_vram: bool | None = None
+    f16_kv: bool | None = None
+    logits_all: bool | None = None
+    vocab_only: bool | None = None
+
+    # Those of a single request.
+    num_keep: int | None = None
+    num_predict: int | None = None
+    seed: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    tfs_z: float | None = None
+    typical_p: float | None = None
+    repeat_last_n: int | None = None
+    repeat_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    penalize_newline: bool | None = None
+    stop: list[str] | None = None

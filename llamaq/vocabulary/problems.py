@@ -1,0 +1,51 @@
+"""What pydantic finds wrong, in the words of whoever wrote the request: their field names, and one line each."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from llamaq.vocabulary.errors import Problem
+
+
+def problems(error: ValidationError, given: object) -> list[Problem]:
+    """One problem for each field of `given` that is wrong.
+
+    A field that may be of several types is wrong by each of them. Told is what the type that came furthest says: one
+    that went into the field, or liked its type and not its value; or else all of them, together.
+    """
+    found: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    for entry in error.errors(include_url=False, include_input=False, include_context=False):
+        found.setdefault(_path(entry, given), []).append(entry)
+    return [
+        Problem(".".join(path), _message(entries))
+        for path, entries in found.items()
+        if not any(len(other) > len(path) and other[: len(path)] == path for other in found if path)
+    ]
+
+
+def _message(entries: list[ErrorDetails]) -> str:
+    of_values = [entry for entry in entries if not entry["type"].endswith(("_type", "literal_error"))]
+    texts = [" ".join(entry["msg"].removeprefix("Value error, ").split()) for entry in of_values or entries]
+    first, *others = dict.fromkeys(texts)
+    return " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
+
+
+def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:
+    """The parts of pydantic's location that are in the request; the others name branches of unions, and validators."""
+    if entry["type"].startswith("union_tag_"):
+        return ("kind",)
+    path: list[str] = []
+    for part in entry["loc"]:
+        if _leads_into(given, part):
+            given = given[part]  # type: ignore[index]  # as just found out
+        elif entry["type"] != "missing" or part != entry["loc"][-1]:
+            continue
+        path.append(str(part))
+    return tuple(path)
+
+
+def _leads_into(given: object, part: str | int) -> bool:
+    if isinstance(given, Mapping):
+        return part in given
+    return isinstance(given, list | tuple) and isinstance(part, int)

@@ -1,0 +1,61 @@
+"""Where a job stands, as `job.status()` gives it."""
+
+import json
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from llamaq.vocabulary.results import AnyResult, ErrorInfo, Frozen, TaggedResult
+
+State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
+TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
+"""They are the types of the terminal events, too."""
+TIMES = ("submitted_at", "started_at", "finished_at")
+FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata", "target")
+
+
+class JobStatus(Frozen):
+    """The record of a job.
+
+    Attributes:
+        attempt: tries begun so far.
+        position: jobs ahead, while queued; None once it has a slot.
+        eta_seconds: until it starts, while queued; None while nothing was measured.
+        reason: why it was cancelled or expired.
+        metadata: the request's, as it came.
+    """
+
+    id: str
+    state: State
+    kind: str
+    model: str
+    attempt: int = 0
+    host: str | None = None
+    submitted_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: TaggedResult | None = None
+    error: ErrorInfo | None = None
+    reason: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    position: int | None = None
+    eta_seconds: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state in TERMINAL_STATES
+
+
+def read(job_id: str, values: list[str | None], position: int | None, eta_seconds: float | None) -> JobStatus:
+    """The status out of the record's `FIELDS`, in their order."""
+    fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
+    for name in ("result", "error", "metadata"):
+        if name in fields:
+            fields[name] = json.loads(str(fields[name]))
+    fields["model"] = fields.pop("target", fields["model"])  # a chore waits under another name
+    return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
+
+
+__all__ = ["FIELDS", "TERMINAL_STATES", "AnyResult", "JobStatus", "State", "read"]

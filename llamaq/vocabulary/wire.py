@@ -1,0 +1,39 @@
+"""JSON as it goes into Redis."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+from pydantic_core import from_json, to_json
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON, readable in any script; half a surrogate pair, which UTF-8 cannot carry, becomes U+FFFD.
+
+    Raises:
+        ValueError: it holds NaN or an infinity, which are not JSON.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Escaped it would pass, and break each reader whose JSON is strict. The halves of a whole pair find each other.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def members(**fields: Any) -> str:
+    """The members of a JSON object without its braces, for a script to put the common ones before; None is left out."""
+    return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
+
+
+def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what would not come out as it went in: NaN, half a surrogate pair, nesting beyond what a worker reads."""
+    try:
+        from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]

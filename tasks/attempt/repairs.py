@@ -1,0 +1,104 @@
+"""The questions of one extraction: the first, and those that follow an answer that was wrong or cut."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llamaq.store.worker.outcome import Error
+from tasks.attempt.ollama_request import Reply
+
+MORE_ROOM = 2
+"""The factor by which a token limit that cut an answer is raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One answer, and what was found in it: the value, or what is wrong, one line for each error."""
+
+    reply: Reply
+    value: Any
+    errors: list[str]
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit cut it: such an answer is not wrong, but short."""
+        return self.reply.done_reason == "length"
+
+    @property
+    def tokens(self) -> int:
+        """How many it has; 0 where Ollama gave no count."""
+        return self.reply.stats.get("eval_count") or 0
+
+
+class Repairing:
+    """Keeps the answers so far, and makes the next question of the last.
+
+    Attributes:
+        tries: the answers, in their order.
+    """
+
+    def __init__(self, question: dict[str, Any], repairs: int) -> None:
+        self._question = question
+        self._repairs = repairs
+        self._room = max(question.get("options", {}).get("num_predict") or 0, 0)  # 0, -1, -2: no limit of its own
+        self._cuts: list[Try] = []
+        self.tries: list[Try] = []
+
+    @property
+    def replies(self) -> list[Reply]:
+        """All that Ollama said."""
+        return [one.reply for one in self.tries]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no repair is left."""
+        return len(self.tries) > self._repairs
+
+    @property
+    def no_room(self) -> bool:
+        """Whether the last answer was cut where an earlier one was, though it had more room: the context is full."""
+        last = self.tries[-1]
+        return last.cut and any(0 < last.tokens <= earlier.tokens for earlier in self._cuts[:-1])
+
+    def took(self, one: Try) -> None:
+        """Keep an answer that is not valid."""
+        self.tries.append(one)
+        if one.cut:
+            self._cuts.append(one)
+            # The model's own limit is not in the request, but it shows in the count.
+            self._room = MORE_ROOM * max(self._room, one.tokens)
+
+    def alone(self) -> dict[str, Any]:
+        """The question by itself, with as much room as was found to be needed."""
+        if not self._cuts or not self._room:
+            return self._question
+        return {**self._question, "options": {**self._question.get("options", {}), "num_predict": self._room}}
+
+    def next(self) -> dict[str, Any]:
+        """The next question: the first again, with the last answer and what is wrong with it, unless that was cut."""
+        body = self.alone()
+        if not self.tries or self.tries[-1].cut:  # a stump shown would invite another
+            return body
+        last = self.tries[-1]
+        complaint = "\n".join(last.errors)
+        correction = f"That is not valid:\n{complaint}\nAnswer again with the corrected JSON alone."
+        answer = {"role": "assistant", "content": last.reply.text}
+        return {**body, "messages": [*body["messages"], answer, {"role": "user", "content": correction}]}
+
+    def invalid(self) -> Error:
+        """The failure when no repair has helped, or there was no time for more."""
+        last, asked = self.tries[-1], len(self.tries) - 1
+        when = f"after {asked} repair{'s' * (asked != 1)}"
+        late = "" if self.exhausted else "; the deadline left no time for more"
+        message = f"no valid answer {when}{late}: {last.errors[0]}"
+        return Error("invalid_output", message, retryable=True, details=_shown(last))
+
+    def overflow(self) -> Error:
+        """The failure when more room for the answer does not help, because the context has none."""
+        last = self.tries[-1]
+        message = f"the answer was cut at {last.tokens} tokens though it had more room: raise options.num_ctx"
+        prompt_tokens = last.reply.stats.get("prompt_eval_count")
+        return Error("context_overflow", message, details={"n_prompt_tokens": prompt_tokens, **_shown(last)})
+
+
+def _shown(last: Try) -> dict[str, Any]:
+    return {"text": last.reply.text, "errors": last.errors}

@@ -1,0 +1,49 @@
+"""A result: what the kind found, and what every result has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Completed
+from tasks.attempt.ollama_request import NANOSECONDS, Reply, total
+from tasks.attempt.services import Services
+
+
+def completed(
+    job: ClaimedJob,
+    services: Services,
+    replies: Sequence[Reply],
+    found: dict[str, Any],
+    turn: Sequence[dict[str, Any]] = (),
+) -> Completed:
+    """The outcome of an attempt that took these answers of Ollama; `found` holds the kind's own fields."""
+    common = {
+        "model": job.request.model,
+        "host": job.host,
+        "attempts": job.attempt,
+        "done_reason": replies[-1].done_reason,
+        "usage": {
+            "prompt_tokens": total(replies, "prompt_eval_count"),
+            "output_tokens": total(replies, "eval_count"),
+        },
+        "timings": _timings(job, services, replies),
+    }
+    echoed = {"metadata": job.request.metadata} if job.request.metadata else {}
+    removed = services.screening.removed
+    filtered = {"filtered": removed} if removed else {}
+    return Completed({**found, **common, **echoed, **filtered}, tuple(turn))
+
+
+def _timings(job: ClaimedJob, services: Services, replies: Sequence[Reply]) -> dict[str, float | None]:
+    first = services.first_token_after()
+    return {
+        "queued": round(job.waited_seconds, 4),
+        "load": _seconds(total(replies, "load_duration")),
+        "prompt": _seconds(total(replies, "prompt_eval_duration")),
+        "first_token": None if first is None else round(job.waited_seconds + first, 4),
+        "total": round(job.waited_seconds + services.elapsed(), 4),
+    }
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else round(nanoseconds / NANOSECONDS, 4)

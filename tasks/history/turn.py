@@ -1,0 +1,59 @@
+"""A turn of a kept conversation: on its settings, and on as much of its history as the model's context holds."""
+
+from typing import Any
+
+from api_client import ContextOverflow
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Completed
+from llamaq.vocabulary.conversations import SENT, ConversationSettings, Said, new_messages
+from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.requests import ChatRequest
+from tasks.attempt import ollama_request
+from tasks.attempt.ollama_request import Reply
+from tasks.attempt.result import completed
+from tasks.attempt.services import Services
+from tasks.history.trimming import Fitting
+
+
+def take(job: ClaimedJob, services: Services, request: ChatRequest) -> Completed:
+    """Answer, and hand over what the conversation gains; it is appended in the same step as the terminal event."""
+    settings = services.settings()
+    request = settled(request, settings)
+    new = new_messages(request)
+    fitting = Fitting(
+        [{"role": "system", "content": settings.system}] if settings.system else [],
+        services.history(),
+        new,
+        length=services.contexts.length(job.model, request.options),
+        tools=request.tools,
+        answer_tokens=request.options.num_predict,
+    )
+    reply = _ask(services, request, fitting)
+    message = reply.message()
+    done = completed(job, services, [reply], {"message": message, "history_dropped": fitting.dropped})
+    beside = {"usage": done.result["usage"]} | ({"history_dropped": fitting.dropped} if fitting.dropped else {})
+    return Completed(done.result, tuple({**said, "job": job.id} for said in (*new, {**message, **beside})))
+
+
+def settled(request: ChatRequest, settings: ConversationSettings) -> ChatRequest:
+    """The request with what the conversation is set to, where it says nothing itself."""
+    common = settings.options.model_dump(exclude_none=True) if settings.options else {}
+    options = Options(**{**common, **request.options.model_dump(exclude_none=True)})
+    tools = settings.tools if request.tools is None else request.tools
+    return request.model_copy(update={"options": options, "tools": tools})
+
+
+def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
+    while True:
+        try:
+            return ollama_request.chat(services, request, _body(request, fitting.messages))
+        except ContextOverflow as error:
+            # Refused before the first token, so nothing was said that would have to be taken back.
+            length = services.contexts.refused(request.model, request.options, error.n_ctx)
+            if not fitting.tighten(error.n_prompt_tokens, length):
+                raise
+
+
+def _body(request: ChatRequest, messages: list[Said]) -> dict[str, Any]:
+    sent = [{name: value for name, value in said.items() if name in SENT} for said in messages]
+    return ollama_request.payload(request, messages=sent, tools=request.tools, format=request.format)

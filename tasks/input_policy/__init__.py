@@ -1,0 +1,1 @@
+"""What a worker makes of a request before a model sees it."""

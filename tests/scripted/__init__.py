@@ -1,6 +1,0 @@
-"""An Ollama that answers what a test tells it to, over the same face as the embedded one."""
-
-from tests.scripted.launcher import ScriptedOllama
-from tests.scripted.script import Fault, Script, ScriptedModel
-
-__all__ = ["Fault", "Script", "ScriptedModel", "ScriptedOllama"]

@@ -1,0 +1,164 @@
+"""What a model gets to see of an image: upright, no larger than asked for, and nothing but its pixels."""
+
+import base64
+import io
+
+import PIL.Image
+import PIL.PngImagePlugin
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaq import InvalidRequest, Limits
+from llamaq.admission.submission import prepare
+from llamaq.images import loading
+from llamaq.vocabulary.requests import parse
+from tests.unit.images.drawing import SECRET, chunk, drawn, exif, into_jpeg, into_png, opened, picture, segment
+
+# Nothing that another file begins with: that would be refused.
+harmless = st.binary(max_size=60).map(lambda content: content.translate(None, b"<%P"))
+PROFILE = b"profile of " + SECRET
+
+
+def photographed(form: str, orientation: int = 1) -> bytes:
+    """A photo with its place, its owner and a profile."""
+    data = io.BytesIO()
+    drawn().save(data, form, exif=exif(orientation), icc_profile=PROFILE, xmp=b"<x>" + SECRET + b"</x>", quality=90)
+    return data.getvalue()
+
+
+def scanned() -> bytes:
+    """A scan with its patient in two kinds of text, and a time."""
+    info = PIL.PngImagePlugin.PngInfo()
+    info.add_text("Patient", SECRET.decode())
+    info.add_itxt("Patient", SECRET.decode(), zip=False)
+    data = io.BytesIO()
+    drawn().save(data, "PNG", pnginfo=info, exif=exif(), icc_profile=PROFILE, dpi=(300, 300))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG"])
+def test_a_photos_place_does_not_travel(form: str) -> None:
+    """Looked for byte by byte, and as Pillow sees it."""
+    taken = photographed(form)
+    assert SECRET in taken
+
+    stored = loading.load(taken, Limits()).data
+
+    assert SECRET not in stored
+    assert not opened(stored).getexif()
+    assert not {"icc_profile", "exif", "xmp", "comment", "dpi"} & set(opened(stored).info)
+
+
+def test_a_scans_patient_does_not_travel() -> None:
+    """Text chunks, plain and international, go; every pixel stays."""
+    taken = scanned()
+    assert SECRET in taken
+
+    stored = loading.load(taken, Limits()).data
+
+    assert SECRET not in stored
+    assert opened(stored).tobytes() == opened(taken).tobytes()
+    kinds = [kind for kind in (b"tEXt", b"iTXt", b"eXIf", b"iCCP", b"pHYs") if kind in stored]
+    assert kinds == []
+
+
+def test_a_gifs_comment_does_not_travel() -> None:
+    """Nor what a picture of Pillow's own brings along."""
+    data = io.BytesIO()
+    drawn().convert("P").save(data, "GIF", comment=SECRET)
+
+    for source in (data.getvalue(), opened(data.getvalue()), opened(scanned()), opened(photographed("JPEG"))):
+        stored = loading.load(source, Limits()).data
+        assert SECRET not in stored
+        assert b"iCCP" not in stored, "which would be compressed, and so not seen above"
+        assert not {"icc_profile", "exif", "comment", "Patient"} & set(opened(stored).info)
+
+
+@given(st.lists(st.tuples(st.sampled_from([0xE0, 0xE1, 0xE2, 0xED, 0xFE]), harmless), max_size=5))
+def test_no_segment_of_a_jpeg_is_kept(extras: list[tuple[int, bytes]]) -> None:
+    """Whatever stands in them, and however many; the picture is the same."""
+    plain = picture("JPEG")
+    noisy = into_jpeg(plain, *(segment(marker, SECRET + content) for marker, content in extras))
+
+    stored = loading.load(noisy, Limits()).data
+
+    assert SECRET not in stored
+    assert opened(stored).tobytes() == opened(plain).tobytes()
+
+
+@given(st.lists(st.tuples(st.from_regex(rb"\A[a-z][a-zA-Z]{3}\Z"), harmless), max_size=5))
+def test_no_chunk_of_a_png_is_kept(extras: list[tuple[bytes, bytes]]) -> None:
+    """The same for chunks that are not needed, known and unknown."""
+    plain = picture("PNG")
+    noisy = into_png(plain, *(chunk(kind, SECRET + content) for kind, content in extras if kind != b"tRNS"))
+
+    stored = loading.load(noisy, Limits()).data
+
+    assert SECRET not in stored
+    assert opened(stored).tobytes() == opened(plain).tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_camera_was_held_otherwise(orientation: int) -> None:
+    """The picture is turned upright, since no engine looks into EXIF; the sense of each value is Pillow's own."""
+    data = io.BytesIO()
+    image = PIL.Image.new("RGB", (32, 16), "white")
+    image.paste((255, 0, 0), (0, 0, 16, 8))
+    image.save(data, "PNG", exif=exif(orientation))
+    expected = PIL.ImageOps.exif_transpose(opened(data.getvalue()))
+
+    stored = opened(loading.load(data.getvalue(), Limits()).data)
+
+    assert (stored.size, stored.tobytes()) == (expected.size, expected.tobytes())
+    assert stored.size == ((32, 16) if orientation < 5 else (16, 32))
+
+
+def test_a_turned_photo_stays_a_jpeg() -> None:
+    """With next to nothing lost by the second encoding."""
+    data = io.BytesIO()
+    PIL.Image.linear_gradient("L").resize((64, 32)).convert("RGB").save(data, "JPEG", exif=exif(6), quality=95)
+
+    stored = opened(loading.load(data.getvalue(), Limits()).data)
+
+    expected = opened(data.getvalue()).transpose(PIL.Image.Transpose.ROTATE_270)
+    assert (stored.format, stored.size) == ("JPEG", (32, 64))
+    assert max(abs(a - b) for a, b in zip(stored.tobytes(), expected.tobytes(), strict=True)) < 8
+
+
+@given(harmless)
+def test_a_damaged_exif_block_does_no_harm(block: bytes) -> None:
+    """It is metadata: it goes, and the picture is taken as it stands or turned."""
+    for order in (b"", b"II*\0", b"MM\0*"):
+        stored = loading.load(into_jpeg(picture("JPEG"), segment(0xE1, b"Exif\0\0" + order + block)), Limits())
+        assert sorted(opened(stored.data).size) == [24, 32]
+
+
+@pytest.mark.parametrize("form", loading.FORMATS)
+@pytest.mark.parametrize(("edge", "size"), [(16, (16, 12)), (1, (1, 1)), (32, (32, 24)), (4000, (32, 24))])
+def test_max_edge_scales_down_and_never_up(form: str, edge: int, size: tuple[int, int]) -> None:
+    """In its proportions, whatever the format; a JPEG stays one."""
+    stored = opened(loading.load(picture(form), Limits(), max_edge=edge).data)
+
+    assert stored.size == size
+    assert stored.format == ("JPEG" if form in ("JPEG", "WEBP") else "PNG")
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGBA", "I;16"])
+def test_every_mode_can_be_scaled(mode: str) -> None:
+    """A palette, a single bit and sixteen bits too."""
+    assert opened(loading.load(drawn((64, 64)).convert(mode), Limits(), max_edge=8).data).size == (8, 8)
+
+
+def test_the_request_says_max_edge() -> None:
+    """A field like any other, so that producers without the SDK have it too; without images it means nothing."""
+    fields = {"kind": "multimodal", "model": "m", "prompt": "?", "images": [base64.b64encode(picture()).decode()]}
+
+    submission = prepare(parse({**fields, "max_edge": 8}), "id", Limits())
+
+    assert opened(submission.images[0].data).size == (8, 6)
+    for wrong in (0, -1, 1.5, "8"):
+        with pytest.raises(InvalidRequest, match="max_edge"):
+            parse({**fields, "max_edge": wrong})
+    with pytest.raises(InvalidRequest, match="max_edge"):
+        parse({"kind": "extraction", "model": "m", "prompt": "?", "schema": {}, "max_edge": 8})

@@ -1,0 +1,36 @@
+"""LLAMAQ_TENANT_WEIGHTS."""
+
+import math
+from typing import Any
+
+import pytest
+
+from llamaq import InvalidRequest
+from llamaq.settings.environment import read
+from llamaq.settings.producer import Settings
+from llamaq.settings.tenants import weights
+
+
+def test_weights_are_read() -> None:
+    """A list of tenant=number; blanks and empty places do not matter."""
+    assert weights("acme=3, free=0.5,") == {"acme": 3.0, "free": 0.5}
+    assert weights("") == {}
+    assert read({"LLAMAQ_MAX_QUEUED_PER_TENANT": "0"})[1].max_queued_per_tenant == 0
+    _, settings = read({"LLAMAQ_TENANT_WEIGHTS": "a@b.c=2", "LLAMAQ_MAX_QUEUED_PER_TENANT": "7"})
+    assert (dict(settings.tenant_weights), settings.max_queued_per_tenant) == ({"a@b.c": 2.0}, 7)
+
+
+@pytest.mark.parametrize(
+    "text", ["acme", "acme=", "acme=0", "acme=-1", "acme=nan", "acme=inf", "=3", "a b=1", "a=1;b=2"]
+)
+def test_what_is_no_weight_is_named(text: str) -> None:
+    """The variable and the part that is wrong."""
+    with pytest.raises(InvalidRequest, match=r"LLAMAQ_TENANT_WEIGHTS: .* is not tenant=number"):
+        weights(text)
+
+
+@pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, 1e-9, "3", None])
+def test_a_weight_in_the_program_is_checked_too(weight: Any) -> None:
+    """Settings that are made by hand: 0 would be divided by, for everybody in the line."""
+    with pytest.raises(InvalidRequest, match="tenant_weights: 'acme' has"):
+        Settings(tenant_weights={"acme": weight})

@@ -1,0 +1,117 @@
+"""append.lua and renew.lua: the hot path, and everything that must not get through it."""
+
+import pytest
+import redis
+
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
+
+
+def test_an_append_writes_publishes_and_renews(fleet: Fleet) -> None:
+    """One step: the entry in the log, the same on the channel behind its cursor, and a lease that runs anew."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    fleet.redis.zadd(fleet.keys.leases(), {f"{job.id} alpha": 1})
+    with fleet.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(fleet.keys.events(job.id))
+        pubsub.get_message(timeout=10)
+
+        assert fleet.append(claimed, 1, text='quote " and \\ and é and 100%') == "OK"
+
+        message = None
+        while message is None:
+            message = pubsub.get_message(timeout=10)
+    ((cursor, entry),) = fleet.redis.xrevrange(fleet.keys.events(job.id), count=1)
+    assert message["data"] == f"{cursor} {entry['event']}"
+    event = fleet.log(job.id)[-1]
+    assert (event["type"], event["attempt"], event["text"]) == ("delta", 1, 'quote " and \\ and é and 100%')
+    seconds, _ = fleet.redis.time()
+    assert fleet.redis.zscore(fleet.keys.leases(), f"{job.id} alpha") > seconds + LEASE_SECONDS - 2
+
+
+def test_a_flush_sent_twice_is_written_once(fleet: Fleet) -> None:
+    """Its number tells: also one that arrives behind its successor is not written again."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    answers = [fleet.append(claimed, number, text=str(number)) for number in (1, 1, 2, 1, 2, 3)]
+
+    assert answers == ["OK"] * 6
+    assert [event["text"] for event in fleet.log(job.id) if event["type"] == "delta"] == ["1", "2", "3"]
+
+
+def test_a_flush_never_overtakes_the_one_before(fleet: Fleet) -> None:
+    """Of a batch that Redis refused in part, the later flush is refused as well, until the missing one is there."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    with pytest.raises(redis.ResponseError, match="GAP"):
+        fleet.append(claimed, 2, text="2")
+
+    assert [fleet.append(claimed, number, text=str(number)) for number in (1, 2)] == ["OK", "OK"]
+    assert [event.get("text") for event in fleet.log(job.id)[2:]] == ["1", "2"]
+
+
+def test_a_new_attempt_counts_its_flushes_from_the_start(fleet: Fleet) -> None:
+    """The numbers belong to the attempt."""
+    store = fleet.host()
+    job, first = fleet.running(store)
+    fleet.append(first, 1, text="old")
+    store.release(first, error(), 0, counts=True)
+    second = fleet.claim(store, job)
+
+    assert fleet.append(second, 1, text="new") == "OK"
+
+    assert fleet.log(job.id)[-1]["text"] == "new"
+
+
+def test_an_older_attempt_is_fenced(fleet: Fleet) -> None:
+    """After the job went back, while it waits and while the next attempt runs, the old one writes nothing."""
+    store = fleet.host()
+    job, old = fleet.running(store)
+    store.release(old, error(), 0, counts=True)
+    assert (fleet.append(old, 1, text="late"), fleet.renew(old)) == ("FENCED", "FENCED")
+    new = fleet.claim(store, job)
+
+    assert (fleet.append(old, 1, text="late"), fleet.renew(old)) == ("FENCED", "FENCED")
+
+    assert (fleet.append(new, 1, text="good"), fleet.renew(new)) == ("OK", "OK")
+    assert [event.get("text") for event in fleet.log(job.id)] == [None, None, None, None, "good"]
+
+
+def test_an_ended_job_takes_no_more_words(fleet: Fleet) -> None:
+    """Cancelled, or completed by itself: the answer says stop, and the terminal event stays the last one."""
+    store = fleet.host(slots=2)
+    cancelled, first = fleet.running(store)
+    completed, second = fleet.running(store)
+    cancelled.cancel()
+    store.complete(second, answer())
+
+    assert [fleet.append(claimed, 1, text="late") for claimed in (first, second)] == ["CANCELLED"] * 2
+    assert [fleet.renew(claimed) for claimed in (first, second)] == ["CANCELLED"] * 2
+    assert fleet.types(cancelled.id)[-1] == "cancelled"
+    assert fleet.types(completed.id)[-1] == "completed"
+
+
+def test_a_job_whose_record_is_gone_takes_no_more_words(fleet: Fleet) -> None:
+    """A worker that was frozen for a day does not bring a record or a log back to life."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    job.cancel()
+    fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
+
+    assert fleet.append(claimed, 1, text="late") == "FENCED"
+    store.let_go(claimed)
+
+    assert fleet.redis.exists(fleet.keys.record(job.id), fleet.keys.events(job.id)) == 0
+
+
+def test_a_renewal_gives_no_lease_to_one_who_has_none(fleet: Fleet) -> None:
+    """A lease exists exactly while the slot is held: renewing never makes one."""
+    store = fleet.host()
+    _, claimed = fleet.running(store)
+    store.complete(claimed, answer())
+
+    fleet.renew(claimed)
+    fleet.append(claimed, 1, text="late")
+
+    assert fleet.leases() == []

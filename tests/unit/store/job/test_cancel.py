@@ -1,0 +1,113 @@
+"""cancel.lua: at once, in every state, and nobody's answer is waited for."""
+
+import pytest
+
+from embedded.scripted.fleet import Fleet, answer, error
+from llamaq import Job, JobNotFound
+
+
+def test_a_waiting_job_is_cancelled_and_leaves_the_line(fleet: Fleet) -> None:
+    """It ends with the reason in the record and in the event, and nothing of it waits anywhere."""
+    job = fleet.submit(start_within=60)
+
+    assert job.cancel("not needed") is True
+
+    assert fleet.types(job.id) == ["queued", "cancelled"]
+    assert fleet.log(job.id)[-1]["reason"] == "not needed"
+    assert job.status().reason == "not needed"
+    assert fleet.names() == {":jobs", ":ended", f":{{{job.id}}}", f":{{{job.id}}}:events"}
+
+
+def test_a_placed_job_is_cancelled_and_its_slot_goes_to_the_next(fleet: Fleet) -> None:
+    """Nobody has begun, so the slot is free in the same step; the doorbell that is under way finds it done."""
+    store = fleet.host()
+    job, following = fleet.submit(), fleet.submit()
+    fleet.bell.taken()
+
+    assert job.cancel() is True
+
+    assert [ring.job_id for ring in fleet.bell.taken()] == [following.id]
+    assert list(fleet.slots()) == [following.id]
+    assert store.claim(job.id) is None
+
+
+def test_a_running_job_is_cancelled_and_its_worker_told(fleet: Fleet) -> None:
+    """It has ended at once for all readers; the slot stays its own until the worker has closed the connection."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    following = fleet.submit()
+    with fleet.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(fleet.keys.control("alpha"))
+        pubsub.get_message(timeout=10)
+
+        assert job.cancel() is True
+
+        message = None
+        while message is None:
+            message = pubsub.get_message(timeout=10)
+    assert message["data"] == job.id
+    assert job.status().state == "cancelled"
+    assert list(fleet.slots()) == [job.id]
+    store.let_go(claimed)
+    assert list(fleet.slots()) == [following.id]
+
+
+@pytest.mark.parametrize("delay", [0, 30])
+def test_a_job_between_two_attempts_is_cancelled(fleet: Fleet, delay: float) -> None:
+    """Placed again, or waiting for its delay: it does not come back."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.release(claimed, error(), delay, counts=True)
+
+    assert job.cancel() is True
+
+    fleet.patient()
+    assert store.rescue() == (0, 0, 0, 0)
+    assert fleet.types(job.id) == ["queued", "started", "retrying", "cancelled"]
+    assert (fleet.slots(), fleet.leases(), fleet.waiting()) == ({}, [], [])
+
+
+def test_a_cancelled_job_may_be_cancelled_again(fleet: Fleet) -> None:
+    """The second one says that it is cancelled, and writes nothing."""
+    job = fleet.submit()
+
+    assert [job.cancel(), job.cancel("again")] == [True, True]
+
+    assert fleet.types(job.id) == ["queued", "cancelled"]
+
+
+def test_an_ended_job_is_not_cancelled(fleet: Fleet) -> None:
+    """Completed, failed or expired: too late, and it says so."""
+    store = fleet.host()
+    completed, claimed = fleet.running(store)
+    store.complete(claimed, answer())
+    failed, claimed = fleet.running(store)
+    store.fail(claimed, error())
+    expired = fleet.submit(start_within=30)
+    fleet.overdue(expired.id)
+    assert store.claim(expired.id) is None
+
+    assert [job.cancel() for job in (completed, failed, expired)] == [False] * 3
+
+    assert [job.status().state for job in (completed, failed, expired)] == ["completed", "failed", "expired"]
+
+
+def test_cancelling_what_is_not_there_is_an_error(fleet: Fleet) -> None:
+    """A wrong id is not a cancelled job."""
+    with pytest.raises(JobNotFound):
+        Job(fleet.queue, "nobody").cancel()
+
+
+def test_the_slot_of_a_cancelled_job_comes_back_when_its_worker_died(fleet: Fleet) -> None:
+    """A worker that never lets go loses the slot with its lease; the job is not tried again."""
+    store = fleet.host()
+    job, _ = fleet.running(store)
+    following = fleet.submit()
+    job.cancel()
+    fleet.lapse(job.id)
+    fleet.patient()
+
+    assert store.rescue() == (0, 0, 0, 0)
+
+    assert list(fleet.slots()) == [following.id]
+    assert fleet.types(job.id) == ["queued", "started", "cancelled"]

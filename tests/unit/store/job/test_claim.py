@@ -1,0 +1,123 @@
+"""claim.lua: of all doorbells for one placement, exactly one begins the attempt."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
+from llamaq.store import scripts
+from llamaq.store.connection import Call, run
+
+
+def test_a_claim_begins_an_attempt(fleet: Fleet) -> None:
+    """State, attempt, fence and lease are set together with the `started` event, and the job comes with its request."""
+    store = fleet.host()
+    job = fleet.submit(prompt="Why?", tenant="t")
+
+    claimed = fleet.claim(store, job)
+
+    record = fleet.record(job.id)
+    assert (record["state"], record["attempt"], record["host"], record["worker"]) == ("running", "1", "alpha", "w1")
+    assert (claimed.attempt, claimed.tries, claimed.max_attempts, claimed.kind) == (1, 1, 3, "generate")
+    assert (claimed.model, claimed.tenant, claimed.host) == (MODEL, "t", "alpha")
+    assert claimed.request.prompt == "Why?"  # type: ignore[union-attr]  # it is a generate request
+    assert claimed.waited_seconds >= 0
+    assert claimed.ran_seconds == 0
+    started = fleet.log(job.id)[-1]
+    assert (started["type"], started["attempt"], started["host"], started["worker"]) == ("started", 1, "alpha", "w1")
+    seconds, _ = fleet.redis.time()
+    assert fleet.redis.zscore(fleet.keys.leases(), f"{job.id} alpha") > seconds + LEASE_SECONDS - 2
+
+
+def test_doorbells_that_ring_twice_start_one_attempt(fleet: Fleet) -> None:
+    """Eight workers of one host hear of the same job at the same time: one gets it."""
+    fleet.host()
+    job = fleet.submit()
+    stores = [fleet.worker(name=f"w{number}") for number in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda store: store.claim(job.id), stores))
+
+    assert len([claim for claim in claims if claim is not None]) == 1
+    assert fleet.types(job.id) == ["queued", "started"]
+
+
+def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
+    """The same claim, sent twice, is one attempt and has one answer; another's claim is refused."""
+    fleet.host()
+    job = fleet.submit()
+
+    def claim(name: str) -> list[object]:
+        args: list[str | float] = [
+            fleet.keys.prefix,
+            job.id,
+            "alpha",
+            LEASE_SECONDS,
+            "w1",
+            '"host":"alpha","worker":"w1"',
+            name,
+        ]
+        found: list[object] = run(fleet.redis, Call(scripts.load("claim"), args))
+        return found
+
+    first, again = claim("this"), claim("this")
+
+    assert first[:4] == again[:4] == ["CLAIMED", 1, 1, 1]
+    assert claim("that") == ["LEASED_ELSEWHERE"]
+    assert fleet.types(job.id) == ["queued", "started"]
+
+
+def test_stale_doorbells_do_nothing(fleet: Fleet) -> None:
+    """A doorbell for a job that waits, runs, has ended, is placed on another host, or never was, claims nothing."""
+    store, other = fleet.host("alpha"), fleet.host("beta", models=["b:latest"])
+    placed, waiting = fleet.submit(), fleet.submit()
+    names = fleet.names()
+
+    assert store.claim("nobody") is None
+    assert store.claim(waiting.id) is None
+    assert other.claim(placed.id) is None
+    assert fleet.names() == names
+    claimed = fleet.claim(store, placed)
+    assert store.claim(placed.id) is None
+    store.complete(claimed, answer())
+    assert store.claim(placed.id) is None
+    assert fleet.types(placed.id) == ["queued", "started", "completed"]
+
+
+def test_a_job_placed_too_late_expires_instead_of_starting(fleet: Fleet) -> None:
+    """`start_within` holds up to the claim: the late job ends `expired`, and its slot goes to the next."""
+    store = fleet.host()
+    late, following = fleet.submit(start_within=30), fleet.submit()
+    fleet.redis.hset(fleet.keys.record(late.id), "start_by", 1)
+    fleet.bell.taken()
+
+    assert store.claim(late.id) is None
+
+    assert fleet.types(late.id) == ["queued", "expired"]
+    assert [ring.job_id for ring in fleet.bell.taken()] == [following.id]
+    assert list(fleet.slots()) == [following.id]
+    assert f"{late.id} alpha" not in fleet.leases()
+
+
+def test_start_within_counts_for_the_first_start_alone(fleet: Fleet) -> None:
+    """A job that has begun in time does not expire in its second attempt."""
+    store = fleet.host()
+    job, claimed = fleet.running(store, start_within=30)
+    store.release(claimed, error(), 0, counts=True)
+    fleet.redis.hset(fleet.keys.record(job.id), "start_by", 1)
+
+    again = fleet.claim(store, job)
+
+    assert again.attempt == 2
+    assert fleet.types(job.id) == ["queued", "started", "retrying", "started"]
+
+
+def test_times_are_those_of_redis(fleet: Fleet) -> None:
+    """Times in the record and in the events are Redis' own, and agree with each other."""
+    store = fleet.host()
+    job, _ = fleet.running(store)
+
+    status = job.status()
+
+    assert status.submitted_at.tzinfo is not None
+    assert status.started_at is not None
+    assert status.started_at.timestamp() == fleet.log(job.id)[1]["at"]
+    assert status.started_at >= status.submitted_at

@@ -1,0 +1,191 @@
+"""finish.lua and release.lua: each acts once, however often it is sent, and gives exactly its own slot back."""
+
+import json
+
+from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from llamaq.store import scripts
+from llamaq.store.connection import Call, run
+from llamaq.store.rings import Ring
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Completed
+
+
+def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed") -> list[object]:
+    value = '{"text":"x"}'
+    args: list[str | float] = [
+        fleet.keys.prefix,
+        claimed.id,
+        claimed.fence,
+        state,
+        f'"result":{value}',
+        "result",
+        value,
+        1000,
+    ]
+    found: list[object] = run(fleet.redis, Call(scripts.load("finish"), args))
+    return found
+
+
+def test_the_end_is_one_step(fleet: Fleet) -> None:
+    """Terminal event, state, result, expiry, the freed slot and its next job come together."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    following = fleet.submit()
+    fleet.bell.taken()
+
+    store.complete(claimed, answer("done"))
+
+    record = fleet.record(job.id)
+    assert record["state"] == "completed"
+    assert json.loads(record["result"])["text"] == "done"
+    last = fleet.log(job.id)[-1]
+    assert (last["type"], last["attempt"], last["result"]["text"]) == ("completed", 1, "done")
+    assert f"{last['at']:.3f}" == record["finished_at"]
+    assert fleet.redis.ttl(fleet.keys.record(job.id)) > 86_000
+    assert fleet.redis.ttl(fleet.keys.events(job.id)) > 86_000
+    assert fleet.bell.taken() == [Ring(following.id, "generate", "alpha")]
+    assert fleet.slots() == {following.id: MODEL}
+
+
+def test_a_finish_sent_twice_acts_once(fleet: Fleet) -> None:
+    """The second one finds it done, says so, and gives no slot of anybody's back."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    following = fleet.submit()
+
+    answers = [_finish(fleet, claimed)[0] for _ in range(2)]
+
+    assert answers == ["OK", "OK"]
+    assert fleet.types(job.id) == ["queued", "started", "completed"]
+    assert fleet.slots() == {following.id: MODEL}
+
+
+def test_a_finish_after_a_cancel_gives_the_slot_back_and_says_so(fleet: Fleet) -> None:
+    """Who comes too late changes nothing of the end."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    job.cancel()
+    assert list(fleet.slots()) == [job.id]
+
+    assert _finish(fleet, claimed)[0] == "CANCELLED"
+
+    assert fleet.types(job.id) == ["queued", "started", "cancelled"]
+    assert (fleet.slots(), fleet.leases()) == ({}, [])
+    assert "result" not in fleet.record(job.id)
+
+
+def test_an_older_attempt_cannot_end_the_job(fleet: Fleet) -> None:
+    """Neither while the job waits for its next attempt, nor while that runs."""
+    store = fleet.host()
+    job, old = fleet.running(store)
+    store.release(old, error(), 0, counts=True)
+    assert _finish(fleet, old) == ["FENCED"]
+    fleet.claim(store, job)
+
+    assert _finish(fleet, old) == ["FENCED"]
+
+    assert fleet.record(job.id)["state"] == "running"
+    assert list(fleet.slots()) == [job.id]
+
+
+def test_a_result_that_is_not_json_ends_the_job_with_an_error(fleet: Fleet) -> None:
+    """A number beyond what JSON carries (1e999) must not leave the job to its lease, attempt after attempt."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    store.complete(claimed, Completed({"embeddings": [[float("inf")]]}))
+
+    assert fleet.log(job.id)[-1]["error"]["code"] == "ollama_error"
+    assert (fleet.slots(), fleet.leases()) == ({}, [])
+
+
+def test_a_release_that_counts_takes_a_try(fleet: Fleet) -> None:
+    """A failure uses up one of the tries; a worker's orderly stop does not. The attempt's number rises either way."""
+    store = fleet.host()
+    job, first = fleet.running(store)
+    store.release(first, error(), 0, counts=False)
+    second = fleet.claim(store, job)
+    assert (second.attempt, second.tries, second.fence) == (2, 1, 2)
+    store.release(second, error(), 0, counts=True)
+
+    third = fleet.claim(store, job)
+
+    assert (third.attempt, third.tries) == (3, 2)
+    assert third.ran_seconds > 0
+
+
+def test_a_released_job_keeps_its_place(fleet: Fleet) -> None:
+    """It goes before everyone who was submitted later, and is rung for at once where a slot is free."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    later = fleet.submit()
+    fleet.bell.taken()
+
+    store.release(claimed, error(), 0, counts=True)
+
+    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert fleet.waiting() == [later.id]
+    assert fleet.types(job.id) == ["queued", "started", "retrying"]
+    assert fleet.log(job.id)[-1]["error"]["code"] == "ollama_error"
+    assert fleet.record(job.id)["state"] == "retrying"
+
+
+def test_a_delayed_release_waits_outside(fleet: Fleet) -> None:
+    """While its delay lasts a job is in nobody's way: the slot is free, and the next job has it."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    later = fleet.submit()
+
+    store.release(claimed, error(), 30, counts=True)
+
+    assert list(fleet.slots()) == [later.id]
+    assert fleet.waiting() == []
+    assert fleet.log(job.id)[-1]["delay_seconds"] == 30
+    seconds, _ = fleet.redis.time()
+    assert 25 < fleet.redis.zscore(f"{fleet.keys.prefix}:delayed", job.id) - seconds <= 31
+
+
+def test_a_release_sent_twice_acts_once(fleet: Fleet) -> None:
+    """Also when the job has been placed, or claimed, again in between."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    for _ in range(2):
+        store.release(claimed, error(), 0, counts=True)
+    assert fleet.types(job.id) == ["queued", "started", "retrying"]
+    again = fleet.claim(store, job)
+
+    store.release(claimed, error(), 0, counts=True)
+
+    assert fleet.record(job.id)["state"] == "running"
+    assert list(fleet.slots()) == [job.id]
+    assert again.tries == 2
+
+
+def test_letting_go_of_a_cancelled_job_frees_its_slot_once(fleet: Fleet) -> None:
+    """The connection to Ollama is closed: now, and not before, the slot is another's."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    following = fleet.submit()
+    job.cancel()
+    assert list(fleet.slots()) == [job.id]
+
+    store.let_go(claimed)
+    store.let_go(claimed)
+
+    assert list(fleet.slots()) == [following.id]
+    assert fleet.leases() == [f"{following.id} alpha"]
+    assert fleet.types(job.id) == ["queued", "started", "cancelled"]
+
+
+def test_the_word_of_an_attempt_is_told_what_became_of_it(fleet: Fleet) -> None:
+    """`ok`, `cancelled` for a job that had ended, `fenced` for one that another has by now; also of a release."""
+    store = fleet.host(slots=3)
+    done, (cancelled, late), (lost, stale) = fleet.running(store), fleet.running(store), fleet.running(store)
+    cancelled.cancel()
+    fleet.lapse(lost.id)
+    fleet.patient()
+    assert store.rescue() is not None
+
+    assert store.complete(done[1], answer()) == "ok"
+    assert store.complete(late, answer()) == "cancelled"
+    assert store.complete(stale, answer()) == store.release(stale, error(), 0, counts=True) == "fenced"

@@ -1,0 +1,231 @@
+"""rescue.lua: whatever lost its owner goes back or ends; one worker leads."""
+
+from embedded.scripted.fleet import Fleet, answer, error
+from llamaq.store.worker.job_store import Rescued
+
+
+def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
+    """A lapsed lease: the readers learn of it, the slot is free, and the job is placed again as attempt 2."""
+    store = fleet.host()
+    job, old = fleet.running(store)
+    fleet.append(old, 1, text="half")
+    fleet.bell.taken()
+    fleet.lapse(job.id)
+    fleet.patient()
+
+    assert store.rescue() == (1, 0, 0, 0)
+
+    assert fleet.types(job.id) == ["queued", "started", "delta", "retrying"]
+    assert fleet.log(job.id)[-1]["error"]["code"] == "internal"
+    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert fleet.append(old, 2, text="late") == "FENCED"
+    again = fleet.claim(store, job)
+    assert (again.attempt, again.tries) == (2, 2)
+    assert again.fence > old.fence
+    assert fleet.append(old, 2, text="late") == "FENCED"
+
+
+def test_a_lapsed_lease_is_acted_on_once(fleet: Fleet) -> None:
+    """The next round finds nothing to do."""
+    store = fleet.host()
+    job, _ = fleet.running(store)
+    fleet.lapse(job.id)
+    fleet.patient()
+
+    rounds = [store.rescue(), store.rescue()]
+
+    assert rounds == [(1, 0, 0, 0), (0, 0, 0, 0)]
+    assert fleet.types(job.id) == ["queued", "started", "retrying"]
+
+
+def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
+    """A renewal in time is all that a living worker needs."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    fleet.lapse(job.id)
+    assert fleet.renew(claimed) == "OK"
+    fleet.patient()
+
+    assert store.rescue() == (0, 0, 0, 0)
+
+    assert fleet.record(job.id)["state"] == "running"
+
+
+def test_a_placed_job_that_nobody_claims_is_rung_for_again(fleet: Fleet) -> None:
+    """Its doorbell got lost: no attempt is used up, no event is written, and the same job is rung for once more."""
+    store = fleet.host()
+    job = fleet.submit()
+    fleet.bell.taken()
+    fleet.lapse(job.id)
+    fleet.patient()
+
+    assert store.rescue() == (0, 1, 0, 0)
+
+    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert fleet.types(job.id) == ["queued"]
+    assert fleet.claim(store, job).attempt == 1
+
+
+def test_a_job_that_takes_its_worker_with_it_every_time_ends(fleet: Fleet) -> None:
+    """After LLAMAQ_MAX_ATTEMPTS lost workers it is not tried again: `attempts_exhausted`."""
+    store = fleet.host()
+    job = fleet.submit()
+    for _ in range(3):
+        fleet.claim(store, job)
+        fleet.lapse(job.id)
+        fleet.patient()
+        assert store.rescue() == (1, 0, 0, 0)
+
+    status = job.status()
+
+    assert status.state == "failed"
+    assert status.error is not None
+    assert status.error.code == "attempts_exhausted"
+    assert fleet.types(job.id) == ["queued", *["started", "retrying"] * 2, "started", "failed"]
+    assert (fleet.slots(), fleet.leases()) == ({}, [])
+
+
+def test_after_a_silence_the_living_get_one_lease_time(fleet: Fleet) -> None:
+    """Redis was down, and nobody could renew: at first only what was never begun is taken up."""
+    store = fleet.host(slots=2)
+    running, claimed = fleet.running(store)
+    placed = fleet.submit()
+    fleet.lapse(running.id)
+    fleet.lapse(placed.id)
+
+    assert store.rescue() == (0, 1, 0, 0)
+
+    assert fleet.record(running.id)["state"] == "running"
+    assert fleet.append(claimed, 1, text="still here") == "OK"
+    fleet.patient()
+    assert store.rescue() == (0, 0, 0, 0)
+
+
+def test_the_time_of_grace_ends(fleet: Fleet) -> None:
+    """A worker that does not renew within it is lost."""
+    store = fleet.host()
+    job, _ = fleet.running(store)
+    fleet.lapse(job.id)
+    assert store.rescue() == (0, 0, 0, 0)
+    fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "grace", 1)
+
+    assert store.rescue() == (1, 0, 0, 0)
+
+
+def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> None:
+    """Rounds that are always too far apart extend the grace three times; the fourth takes what lapsed.
+
+    A round in time allows it again.
+    """
+    store, leader = fleet.host(), f"{fleet.keys.prefix}:rescue"
+    job, _ = fleet.running(store)
+    fleet.lapse(job.id)
+
+    def late() -> Rescued | None:
+        """A round long after the one before, when the grace that it gave is over."""
+        fleet.redis.hset(leader, mapping={"last": 1, "grace": 1})
+        return store.rescue()
+
+    assert [late(), late(), late(), late()] == [(0, 0, 0, 0)] * 3 + [(1, 0, 0, 0)]
+
+    store.rescue()
+    again = fleet.claim(store, job)
+    fleet.lapse(job.id)
+    assert late() == (0, 0, 0, 0)
+    assert fleet.renew(again) == "OK"
+
+
+def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
+    """And not before it is due."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.release(claimed, error(), 30, counts=True)
+    fleet.bell.taken()
+    fleet.patient()
+    assert store.rescue() == (0, 0, 0, 0)
+    fleet.due(job.id)
+
+    assert store.rescue() == (0, 0, 1, 0)
+
+    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+
+
+def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:
+    """Waiting or placed, a job past `start_within` ends; a placed one gives its slot to the next."""
+    store = fleet.host()
+    placed, waiting, patient = fleet.submit(start_within=30), fleet.submit(start_within=30), fleet.submit()
+    fleet.overdue(placed.id)
+    fleet.overdue(waiting.id)
+    fleet.patient()
+
+    assert store.rescue() == (0, 0, 0, 2)
+
+    assert fleet.types(placed.id) == fleet.types(waiting.id) == ["queued", "expired"]
+    assert "start_within" in str(placed.status().reason)
+    assert list(fleet.slots()) == [patient.id]
+
+
+def test_one_worker_leads_until_it_falls_silent(fleet: Fleet) -> None:
+    """A second worker follows while the first leads, and takes over when it has not been heard of."""
+    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    assert first.rescue() is not None
+    assert second.rescue() is None
+    assert first.rescue() is not None
+    fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "until", 1)
+
+    assert second.rescue() is not None
+
+    assert first.rescue() is None
+
+
+def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
+    """A job that waits beside a free slot, whatever brought that about, is placed by the next round."""
+    store = fleet.host()
+    job = fleet.submit()
+    fleet.redis.hdel(fleet.keys.slots("alpha"), job.id)
+    fleet.redis.zrem(fleet.keys.leases(), f"{job.id} alpha")
+    fleet.redis.hset(fleet.keys.record(job.id), "lease", "")
+    fleet.redis.zadd(f"{fleet.keys.prefix}:waiting:normal:smollm2:135m", {job.id: 1})
+    fleet.redis.sadd(f"{fleet.keys.prefix}:waiting:normal", "smollm2:135m")
+    fleet.patient()
+
+    assert store.rescue() is not None
+
+    assert list(fleet.slots()) == [job.id]
+
+
+def test_work_per_round_is_bounded(fleet: Fleet) -> None:
+    """120 lost jobs take two rounds: a round does not hold Redis up for longer the more there is to do."""
+    store = fleet.host(slots=120)
+    jobs = fleet.queue.submit_many({"kind": "generate", "model": "smollm2:135m", "prompt": "x"} for _ in range(120))
+    for job in jobs:
+        fleet.claim(store, job)
+        fleet.lapse(job.id)
+    fleet.patient()
+
+    rounds = [store.rescue(), store.rescue(), store.rescue()]
+
+    assert [done.lost for done in rounds if done is not None] == [100, 20, 0]
+
+
+def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
+    """`queue.jobs()` and its index forget a job whose result is no longer kept."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.complete(claimed, answer())
+    fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
+    assert fleet.queue.jobs() == []
+
+    assert store.rescue() is not None
+
+    assert ":jobs" not in fleet.names()
+
+
+def test_a_host_long_gone_is_forgotten(fleet: Fleet) -> None:
+    """Nothing of it is left, so that its models are unknown again."""
+    fleet.host("beta")
+    fleet.silence_host("beta")
+
+    assert fleet.worker().rescue() is not None
+
+    assert fleet.names() == {":rescue"}

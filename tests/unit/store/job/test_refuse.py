@@ -1,0 +1,63 @@
+"""refuse.lua: a bad message is set aside, and whoever waits for its job learns of it."""
+
+import pytest
+
+from embedded.scripted.fleet import Fleet, answer
+from llamaq import JobFailed
+from llamaq.store.worker.outcome import Error
+
+REFUSAL = Error("invalid_request", "prompt: missing")
+
+
+def test_the_job_of_a_bad_message_ends_failed(fleet: Fleet) -> None:
+    """Its reader gets a `failed` event with `invalid_request`; the message and the reason are in the dead letters."""
+    store = fleet.worker(result_ttl=500)
+
+    store.refuse("bad", "generate", "celery", '{"promt":"x"}', REFUSAL)
+
+    job = fleet.queue.job("bad")
+    with pytest.raises(JobFailed, match="prompt: missing"):
+        job.result(timeout=10)
+    assert [event.type for event in job.events()] == ["failed"]
+    ((_, dead),) = fleet.redis.xrange(fleet.keys.dead())
+    assert dead == {
+        "id": "bad",
+        "kind": "generate",
+        "source": "celery",
+        "message": '{"promt":"x"}',
+        "reason": "prompt: missing",
+    }
+    assert 0 < fleet.redis.ttl(fleet.keys.record("bad")) <= 500
+    assert 0 < fleet.redis.ttl(fleet.keys.events("bad")) <= 500
+
+
+def test_a_refused_job_has_a_status_and_is_listed(fleet: Fleet) -> None:
+    """Though it never had a model or a lane, it is shown among the others, and is too late to cancel."""
+    fleet.worker().refuse("bad", "generate", "inbox", "?", REFUSAL)
+
+    status = fleet.queue.job("bad").status()
+
+    assert (status.state, status.kind, status.model) == ("failed", "generate", "")
+    assert status.error is not None
+    assert status.error.code == "invalid_request"
+    assert [listed.id for listed in fleet.queue.jobs()] == ["bad"]
+    assert fleet.queue.job("bad").cancel() is False
+
+
+def test_a_job_that_exists_is_not_touched(fleet: Fleet) -> None:
+    """Somebody else's message may carry its id."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    store.refuse(job.id, "generate", "celery", "?", REFUSAL)
+
+    store.complete(claimed, answer())
+    assert fleet.types(job.id) == ["queued", "started", "completed"]
+    assert fleet.redis.xlen(fleet.keys.dead()) == 1
+
+
+def test_a_message_without_an_id_is_only_set_aside(fleet: Fleet) -> None:
+    """There is nobody to tell."""
+    fleet.worker().refuse("", "", "inbox", "garbage", REFUSAL)
+
+    assert fleet.names() == {":dead"}

@@ -1,0 +1,76 @@
+"""The estimate of a wait: from the service times, the slots of the live hosts, and how far their jobs are."""
+
+import time
+
+import pytest
+
+from embedded.scripted.fleet import MODEL, Fleet, answer, error
+
+OTHER = "other:latest"
+
+
+def know(fleet: Fleet, **seconds: float) -> None:
+    """Let service times have been measured."""
+    for model, value in seconds.items():
+        fleet.redis.hset(f"{fleet.keys.prefix}:service", f"{model}:latest", value)
+
+
+def test_it_counts_what_is_left_of_the_running_jobs(fleet: Fleet) -> None:
+    """Two slots of 10 s, 9 and 4 s over: the next starts in 1 s, then 6, then 11 and 16."""
+    fleet.host(models=["a:latest"], slots=2)
+    know(fleet, a=10)
+    for over in (9, 4):
+        running = fleet.submit("a")
+        fleet.redis.hset(fleet.keys.record(running.id), "placed_at", time.time() - over)
+
+    jobs = [fleet.submit("a") for _ in range(4)]
+
+    assert [job.status().eta_seconds for job in jobs] == pytest.approx([1, 6, 11, 16], abs=0.8)
+    assert [job.status().position for job in jobs] == [0, 1, 2, 3]
+
+
+def test_it_counts_the_slots_of_every_live_host(fleet: Fleet) -> None:
+    """A second host with the model halves the wait; once it is silent it no longer counts."""
+    for name in ("alpha", "beta"):
+        fleet.host(name, models=["a:latest"])
+    know(fleet, a=10)
+    jobs = [fleet.submit("a") for _ in range(6)]
+
+    assert jobs[-1].status().eta_seconds == pytest.approx(20, abs=0.8)
+    fleet.silence_host("beta")
+    assert jobs[-1].status().eta_seconds == pytest.approx(40, abs=0.8)
+
+
+def test_a_host_that_runs_another_model_is_free_when_that_has_ended(fleet: Fleet) -> None:
+    """With one model at a time, the wait is for what runs there."""
+    fleet.host(models=["a:latest", "b:latest"], slots=2)
+    know(fleet, a=30, b=10)
+    for _ in range(2):
+        fleet.submit("a")
+
+    job = fleet.submit("b")
+
+    assert job.status().eta_seconds == pytest.approx(30, abs=0.8)
+
+
+def test_nothing_is_said_that_is_not_known(fleet: Fleet) -> None:
+    """No host: no estimate. A free slot: at once. Nothing measured: no estimate."""
+    waits = fleet.submit()
+    assert waits.status().eta_seconds is None
+    waits.cancel()
+    fleet.host()
+    assert fleet.log(fleet.submit().id)[0]["eta_seconds"] == 0
+    assert fleet.log(fleet.submit().id)[0]["eta_seconds"] is None
+
+
+def test_failures_and_loads_are_not_measured(fleet: Fleet) -> None:
+    """What fails fast, or waited for a load, does not make the estimate wrong for the others."""
+    store = fleet.host(loaded=[MODEL])
+    first = fleet.submit()
+    store.complete(fleet.claim(store, first), answer())
+    measured = fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL)
+    store.fail(fleet.claim(store, fleet.submit()), error())
+    store.report(1, 1, "{}", [MODEL], loaded=[])
+    store.complete(fleet.claim(store, fleet.submit()), answer())
+
+    assert fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL) == measured

@@ -1,0 +1,57 @@
+"""Jobs past their `start_within`: whoever meets one first ends it, and none of them costs a slot."""
+
+from embedded.scripted.fleet import Fleet, answer
+
+
+def test_a_late_head_of_the_line_is_not_placed(fleet: Fleet) -> None:
+    """A slot becomes free before rescue has looked: the late ones end, and the first that is in time gets the slot."""
+    store = fleet.host()
+    _, claimed = fleet.running(store)
+    late = [fleet.submit(start_within=30) for _ in range(3)]
+    in_time = fleet.submit(start_within=600)
+    for job in late:
+        fleet.overdue(job.id)
+    fleet.bell.taken()
+
+    store.complete(claimed, answer())
+
+    assert [ring.job_id for ring in fleet.bell.taken()] == [in_time.id]
+    assert list(fleet.slots()) == [in_time.id]
+    assert [fleet.types(job.id) for job in late] == [["queued", "expired"]] * 3
+    assert all("host" not in fleet.record(job.id) for job in late)
+
+
+def test_late_jobs_end_when_their_host_comes_back(fleet: Fleet) -> None:
+    """While no host was there they waited; the first report ends them, and serves the next."""
+    late, in_time = fleet.submit(start_within=30), fleet.submit()
+    fleet.overdue(late.id)
+
+    fleet.host()
+
+    assert list(fleet.slots()) == [in_time.id]
+    assert fleet.record(late.id)["state"] == "expired"
+
+
+def test_a_line_of_late_jobs_alone_leaves_the_host_free(fleet: Fleet) -> None:
+    """Fifty of them, and a slot that nobody holds afterwards: no lease, no doorbell."""
+    late = [fleet.submit(start_within=30) for _ in range(50)]
+    for job in late:
+        fleet.overdue(job.id)
+
+    fleet.host(slots=2)
+
+    assert (fleet.slots(), fleet.leases(), fleet.bell.taken()) == ({}, [], [])
+    assert {fleet.record(job.id)["state"] for job in late} == {"expired"}
+    assert fleet.waiting() == []
+
+
+def test_a_late_turn_lets_the_next_one_of_its_conversation_in(fleet: Fleet) -> None:
+    """The turn behind it waited for it alone, and is placed in the same step."""
+    late = fleet.queue.chat("smollm2:135m", conversation="c", message="a", start_within=30, wait_for_model=True)
+    behind = fleet.queue.chat("smollm2:135m", conversation="c", message="b", wait_for_model=True)
+    fleet.overdue(late.id)
+
+    fleet.host()
+
+    assert fleet.record(late.id)["state"] == "expired"
+    assert list(fleet.slots()) == [behind.id]

@@ -1,0 +1,95 @@
+"""report.lua and leave.lua: how hosts come and go."""
+
+import json
+
+from embedded.scripted.fleet import MODEL, Fleet, answer
+
+
+def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
+    """What a worker reports, `queue.models()` gives, with the slots in use."""
+    store = fleet.worker()
+    model = {"model": MODEL, "size": 5, "loaded": True, "expires_at": 1_900_000_000.5, "capabilities": ["vision"]}
+    store.report(2, 1, json.dumps({"version": "0.32", "models": [model, {"model": "other:latest"}]}), [MODEL])
+    fleet.submit()
+
+    found = fleet.queue.models()
+
+    assert [(status.model, status.host, status.slots_used, status.slots) for status in found] == [
+        (MODEL, "alpha", 1, 2),
+        ("other:latest", "alpha", 0, 2),
+    ]
+    assert (found[0].version, found[0].loaded, found[0].capabilities) == ("0.32", True, ("vision",))
+    assert found[0].expires_at is not None
+    assert found[0].expires_at.timestamp() == 1_900_000_000.5
+    assert found[0].seen_at is not None
+    assert found[0].seen_at.tzinfo is not None
+
+
+def test_the_last_worker_takes_its_host_along(fleet: Fleet) -> None:
+    """Nothing more is placed there, and what was placed and not begun goes to another host that has the model."""
+    store = fleet.host("alpha", slots=2)
+    running = fleet.submit()
+    fleet.claim(store, running)
+    placed = fleet.submit()
+    fleet.host("beta")
+    fleet.bell.taken()
+
+    store.leave()
+
+    assert [(ring.job_id, ring.host) for ring in fleet.bell.taken()] == [(placed.id, "beta")]
+    assert list(fleet.slots("alpha")) == [running.id]
+    assert {status.host for status in fleet.queue.models()} <= {"beta"}
+    waiting = fleet.submit()
+    assert fleet.waiting() == [waiting.id]
+
+
+def test_a_host_stays_while_one_of_its_workers_does(fleet: Fleet) -> None:
+    """Two workers share the host's slots; the first that leaves leaves them to the other."""
+    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    for store in (first, second):
+        store.report(1, 1, '{"models":[]}', [MODEL])
+
+    first.leave()
+
+    job = fleet.submit()
+    assert second.claim(job.id) is not None
+
+
+def test_a_worker_that_left_may_finish_what_it_began(fleet: Fleet) -> None:
+    """Drain: the host is gone for placement, and the running job still ends well."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.leave()
+
+    store.complete(claimed, answer())
+
+    assert job.status().state == "completed"
+    assert fleet.slots() == {}
+
+
+def test_leaving_twice_or_without_a_report_does_no_harm(fleet: Fleet) -> None:
+    """A worker whose Ollama never answered says good-bye as well."""
+    store = fleet.worker()
+    store.leave()
+    store.report(1, 1, "{}", [MODEL])
+    store.leave()
+
+    store.leave()
+
+    assert fleet.queue.models() == []
+    fleet.silence_host("alpha")
+    store.rescue()
+    assert fleet.names() == {":rescue"}
+
+
+def test_a_model_whose_host_is_away_is_waited_for(fleet: Fleet) -> None:
+    """A host that has just left may come back: beside other hosts that live, its model is not unknown yet."""
+    store = fleet.host("alpha", models=["a:latest"])
+    fleet.host("beta", models=["b:latest"])
+    store.leave()
+
+    job = fleet.queue.generate("a", "x")
+
+    assert job.status().state == "queued"
+    fleet.host("alpha", models=["a:latest"])
+    assert list(fleet.slots("alpha")) == [job.id]

@@ -1,0 +1,106 @@
+"""Redis that does not answer: one error, with the remedy, and without the password."""
+
+import socket
+
+import pytest
+import redis
+
+from embedded.redis import EmbeddedRedis
+from llamaq import BrokerUnavailable, JobQueue
+from llamaq.store.connection import address, connect, translated
+
+SECRET = "hunter2"
+
+
+def _refused(url: str) -> str:
+    """What a producer reads, and what its log would hold with the causes."""
+    queue = JobQueue(url)
+    with pytest.raises(BrokerUnavailable) as refused:
+        queue.generate("m", "x")
+    queue.close()
+    causes = [refused.value, refused.value.__cause__, refused.value.__context__]
+    assert SECRET not in " ".join(f"{cause} {cause!r}" for cause in causes)
+    return str(refused.value)
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_closed_port_names_the_address_and_the_setting() -> None:
+    """Start it, or look at the URL."""
+    port = _closed_port()
+
+    message = _refused(f"redis://user:{SECRET}@127.0.0.1:{port}/0")
+
+    assert message.startswith(f"Redis at 127.0.0.1:{port}/0: no answer")
+    assert "LLAMAQ_REDIS_URL" in message
+
+
+@pytest.mark.parametrize("user", [f":{SECRET}@", f"somebody:{SECRET}@", ""])
+def test_a_wrong_password_points_to_the_password(user: str) -> None:
+    """Wrong, of a user that is not there, or missing."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        with redis.Redis(port=server.port) as client:
+            client.config_set("requirepass", "right")
+
+        message = _refused(f"redis://{user}127.0.0.1:{server.port}/0")
+
+        assert "look at the user and password in LLAMAQ_REDIS_URL" in message
+
+
+def test_a_user_without_rights_points_to_the_acl() -> None:
+    """An ACL that forgets a command is found by its message."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        with redis.Redis(port=server.port) as client:
+            client.acl_setuser("weak", enabled=True, passwords=[f"+{SECRET}"], commands=["+ping"], keys=["*"])
+
+        message = _refused(f"redis://weak:{SECRET}@127.0.0.1:{server.port}/0")
+
+        assert "the ACL" in message
+
+
+def test_a_redis_without_memory_says_so() -> None:
+    """At `maxmemory` with noeviction: nothing is queued, and both remedies are named."""
+    with EmbeddedRedis.start(appendonly=False, maxmemory="100mb") as server:
+        with redis.Redis(port=server.port) as client:
+            client.config_set("maxmemory", "1")
+
+        message = _refused(f"redis://127.0.0.1:{server.port}/0")
+
+        assert "out of memory" in message
+        assert "LLAMAQ_RESULT_TTL" in message
+        with connect(server.url) as client:
+            assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"redis://u:{SECRET}@h:1/2", "h:1/2"),
+        (f"redis://:{SECRET}@h/0", "h:6379/0"),
+        (f"rediss://h:1/0?password={SECRET}", "h:1/0"),
+        ("redis://", "localhost:6379"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    """In whichever part of the URL it stands."""
+    assert address(url) == shown
+
+
+def test_the_callers_own_patience_is_not_redis_fault() -> None:
+    """A `TimeoutError` of `result(timeout=...)` passes through as it is."""
+    with pytest.raises(TimeoutError, match="mine"), translated("redis://h:1/0"):
+        raise TimeoutError("mine")
+
+
+def test_the_patience_for_a_result_ends_during_an_outage_too(redis_server: EmbeddedRedis) -> None:
+    """`result(timeout=...)` does not wait on for Redis to come back."""
+    with EmbeddedRedis.start(appendonly=False) as server, JobQueue(server.url) as queue:
+        job = queue.generate("m", "x")
+        server.kill()
+
+        with pytest.raises(TimeoutError):
+            job.result(timeout=0.1)

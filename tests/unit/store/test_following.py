@@ -1,0 +1,289 @@
+"""Reading a log without a gap or a duplicate: the machine, with hypothesis as the network."""
+
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaq import CursorExpired, Event, JobNotFound, StreamError
+from llamaq.store.following import (
+    LOOK_SECONDS,
+    PAGE,
+    RESUBSCRIBED,
+    Exists,
+    Following,
+    Listen,
+    Look,
+    Read,
+    ReadLast,
+    Standing,
+)
+from llamaq.vocabulary.events import Queued
+
+Entry = tuple[str, str]
+WANTS = Read | ReadLast | Exists | Listen | Look
+
+
+def _delta(number: int) -> str:
+    return f'{{"v":1,"type":"delta","attempt":1,"at":1.0,"text":"{number}"}}'
+
+
+END = '{"v":1,"type":"cancelled","attempt":1,"at":2.0,"reason":"x"}'
+
+
+def _log(deltas: int) -> list[Entry]:
+    """A whole log; several entries share a millisecond, and cursors grow in digits."""
+    cursors = [f"{9 + number // 3}-{number % 3}" for number in range(deltas + 1)]
+    return [*((cursor, _delta(number)) for number, cursor in enumerate(cursors[:-1])), (cursors[-1], END)]
+
+
+def _order(cursor: str) -> tuple[int, int]:
+    milliseconds, sequence = cursor.split("-")
+    return int(milliseconds), int(sequence)
+
+
+class World:
+    """A log that grows while it is read, and a channel that loses, doubles and delays."""
+
+    def __init__(self, log: list[Entry], chance: Random, written: int) -> None:
+        self.log, self.chance, self.written = log, chance, written
+        self.published: list[Entry] = []
+
+    def _grow(self) -> None:
+        """Some entries are written, and each is published, doubled, or lost with the connection."""
+        for entry in self.log[self.written : self.written + self.chance.randint(0, 3)]:
+            self.published += self.chance.choice(([entry], [entry, entry], [RESUBSCRIBED]))
+            self.written += 1
+
+    def answer(self, want: Any) -> Any:
+        self._grow()
+        there = self.log[: self.written]
+        match want:
+            case Read(cursor):
+                return [entry for entry in there if _order(entry[0]) > _order(cursor)][:PAGE]
+            case ReadLast():
+                return there[-1:]
+            case Exists():
+                return True
+            case Look():
+                return self.standing()
+        assert isinstance(want, Listen)
+        return self.published.pop(0) if self.published else self.chance.choice((None, RESUBSCRIBED))
+
+    def standing(self) -> Standing:
+        """The state is the last one written; the place moves as it likes, and is none once a slot is given."""
+        state = "queued" if '"queued"' in self.log[self.written - 1][1] else "running"
+        return Standing(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
+
+
+def _run(machine: Any, world: World) -> list[Event]:
+    found: list[Event] = []
+    answer: Any = None
+    while True:
+        try:
+            want = machine.send(answer)
+        except StopIteration:
+            return found
+        if isinstance(want, WANTS):
+            answer = world.answer(want)
+        else:
+            found.append(want)
+            answer = None
+
+
+@given(st.integers(0, 40), st.integers())
+def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, seed: int) -> None:
+    """Entries lost, doubled, late, connections cut, at any moment, from any cursor: no gap, no duplicate, in order."""
+    log = _log(deltas)
+    chance = Random(seed)
+    start = chance.randint(0, len(log))
+    world = World(log, chance, chance.randint(start, len(log)))
+    following = Following("job", log[start - 1][0] if start else None)
+
+    found = _run(following.events(), world)
+
+    assert [(event.cursor, event.payload) for event in found] == log[start:]
+    assert following.ended
+
+
+@given(st.integers(0, 40), st.integers())
+def test_the_machine_may_be_started_anew_at_any_moment(deltas: int, seed: int) -> None:
+    """The driver gives up a generator when its connection breaks; the next goes on where that one was."""
+    log = _log(deltas)
+    chance = Random(seed)
+    world = World(log, chance, 1)
+    following = Following("job")
+    found: list[Event] = []
+    while not following.ended:
+        machine, answer = following.events(), None
+        for _ in range(chance.randint(1, 9)):
+            try:
+                want = machine.send(answer)
+            except StopIteration:
+                break
+            if isinstance(want, WANTS):
+                answer = world.answer(want)
+            else:
+                found.append(want)
+                answer = None
+
+    assert [(event.cursor, event.payload) for event in found] == log
+
+
+@given(st.integers(0, 40), st.integers())
+def test_the_end_is_the_terminal_event_alone(deltas: int, seed: int) -> None:
+    """`result()` sees one event, whatever was lost on the way."""
+    log = _log(deltas)
+    chance = Random(seed)
+    world = World(log, chance, chance.randint(1, len(log)))
+
+    (event,) = _run(Following("job").end(), world)
+
+    assert (event.cursor, event.payload) == log[-1]
+
+
+def test_a_long_log_is_read_in_pages() -> None:
+    """More entries than a page holds come without a gap."""
+    log = _log(2 * PAGE)
+    world = World(log, Random(1), len(log))
+
+    assert [event.cursor for event in _run(Following("job").events(), world)] == [cursor for cursor, _ in log]
+
+
+@pytest.mark.parametrize("after", ["9-0", "9-1", "99-0"])
+def test_who_attaches_behind_the_end_gets_nothing_and_does_not_wait(after: str) -> None:
+    """A browser that connects again with the cursor of the terminal event is done at once."""
+    log = _log(0) if after == "9-0" else _log(1)
+    world = World(log, Random(1), len(log))
+
+    assert _run(Following("job", after).events(), world) == []
+
+
+class Empty(World):
+    """A Redis that knows nothing of the job."""
+
+    def __init__(self) -> None:
+        super().__init__([], Random(1), 0)
+
+    def answer(self, want: Any) -> Any:
+        return False if isinstance(want, Exists) else []
+
+
+def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
+    """Without a cursor the id is wrong; with one, there was a log once."""
+    with pytest.raises(JobNotFound):
+        _run(Following("job").events(), Empty())
+    with pytest.raises(JobNotFound):
+        _run(Following("job").end(), Empty())
+    with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
+        _run(Following("job", "9-0").events(), Empty())
+
+
+@pytest.mark.parametrize("after", ["abc", "1-2-3", "-", "1-x", " 1-1", "$", "+", "(1-1"])
+def test_what_is_no_cursor_is_refused_at_once(after: str) -> None:
+    """Redis would answer with an error of its own, or with something else than was meant."""
+    with pytest.raises(StreamError, match="cursor"):
+        Following("job", after)
+
+
+QUEUED = ("5-0", '{"v":1,"type":"queued","attempt":0,"at":1.0,"position":1,"eta_seconds":null}')
+
+
+class Slow(World):
+    """A job that waits: nothing is written before the test says so, and the place is as the test says."""
+
+    def __init__(self, *places: tuple[int | None, float | None]) -> None:
+        super().__init__([QUEUED, *_log(0)], Random(1), 1)
+        self.places = list(places)
+        self.wants: list[Any] = []
+
+    def answer(self, want: Any) -> Any:
+        self.wants.append(want)
+        return None if isinstance(want, Listen) else super().answer(want)
+
+    def _grow(self) -> None:
+        """Once there is no other place to tell, the job ends, and the channel loses it."""
+        if not self.places:
+            self.written = len(self.log)
+
+    def standing(self) -> Standing:
+        state = "queued" if self.places else "cancelled"
+        return Standing(state, *(self.places.pop(0) if self.places else (None, None)), 9.5)
+
+
+@given(st.integers(0, 40), st.integers())
+def test_places_come_between_the_events_of_the_log(deltas: int, seed: int) -> None:
+    """The log comes whole, whatever the network does; what the reader made says so, and stands behind `queued`."""
+    log = [QUEUED, *_log(deltas)]
+    chance = Random(seed)
+
+    found = _run(Following("job").events(), World(log, chance, chance.randint(1, len(log))))
+
+    assert [(event.cursor, event.payload) for event in found if not event.fresh] == log
+    made = [event for event in found if event.fresh]
+    assert found[1 : 1 + len(made)] == made
+    assert {(event.type, event.cursor) for event in made} <= {("queued", QUEUED[0])}
+    places = [(event.position, event.eta_seconds) for event in found if isinstance(event, Queued)]
+    assert all(place != following for place, following in pairwise(places))
+
+
+def test_a_place_is_told_when_it_has_changed() -> None:
+    """Also when only the estimate has; not while it is the same; not once a slot is given."""
+    places = [(1, None), (1, None), (1, 4.0), (0, 4.0), (0, 4.0), (0, 0.25), (None, None)]
+
+    told = _run(Following("job").events(), Slow(*places))
+
+    assert [(event.position, event.eta_seconds) for event in told if isinstance(event, Queued)] == [
+        (1, None),
+        (1, 4.0),
+        (0, 4.0),
+        (0, 0.25),
+    ]
+    assert [event.fresh for event in told] == [False, True, True, True, False]
+    assert told[1].payload == (
+        '{"v":1,"type":"queued","attempt":0,"at":9.5,"fresh":true,"position":1,"eta_seconds":4.0}'
+    )
+
+
+def test_a_reader_that_waits_costs_one_command_a_second() -> None:
+    """While the job is queued: a second of silence, one look, and nothing else."""
+    world = Slow(*((0, float(number)) for number in range(40)))
+    _run(Following("job").events(), world)
+
+    first = world.wants.index(Listen(LOOK_SECONDS))
+    assert world.wants[first : first + 80] == [Listen(LOOK_SECONDS), Look()] * 40
+    assert LOOK_SECONDS >= 1
+
+
+def test_who_comes_back_to_a_job_that_waits_learns_its_place() -> None:
+    """Attached behind the `queued` event, the first look is told, with the same cursor."""
+    told = _run(Following("job", QUEUED[0]).events(), Slow((1, None)))
+
+    assert [(event.type, event.fresh, event.cursor) for event in told] == [
+        ("queued", True, QUEUED[0]),
+        ("cancelled", False, "9-0"),
+    ]
+
+
+def test_the_log_alone_is_read_on_demand() -> None:
+    """With `fresh=False` nobody looks, and what comes is the log."""
+    world = Slow()
+
+    told = _run(Following("job", fresh=False).events(), world)
+
+    assert [(event.cursor, event.payload) for event in told] == world.log
+    assert Look() not in world.wants
+
+
+def test_a_look_at_a_job_that_is_gone_ends_the_reading() -> None:
+    """The record has expired while the reader waited."""
+
+    class Gone(Slow):
+        def answer(self, want: Any) -> Any:
+            return None if isinstance(want, Look) else False if isinstance(want, Exists) else super().answer(want)
+
+    with pytest.raises(CursorExpired):
+        _run(Following("job").events(), Gone((1, None)))

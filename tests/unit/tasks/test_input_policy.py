@@ -1,0 +1,134 @@
+"""What a worker lets in: `raw`, pulls, the classic filter; and what it reports of it."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaq import InvalidRequest
+from llamaq.admission.texts import seen
+from llamaq.store.worker.outcome import Completed
+from llamaq.vocabulary.requests import dump_json, parse
+from tasks.chat import chat
+from tasks.generate import generate
+from tasks.input_policy.filter import Filter
+from tasks.input_policy.policy import Screening
+from tests.unit.tasks.ollama import Ollama, chat_answer, claimed, services
+from worker.attempt.input_policy import may_be_pulled
+
+VOWELS = Filter(re.compile("[aeiou]"))
+
+
+def _job(**fields: Any) -> Any:
+    request = parse({"kind": "generate", "model": "m", "prompt": "x", **fields})
+    return claimed(request.kind, dump_json(request))
+
+
+@pytest.mark.parametrize("field", [{"raw": True}, {"template": "{{ .Prompt }}"}])
+def test_raw_and_a_template_need_the_workers_leave(field: dict[str, Any]) -> None:
+    """With either, the producer writes control tokens himself; `raw: false` is no use of it."""
+    with pytest.raises(InvalidRequest, match=r"^(raw|template): .*LLAMAQ_ALLOW_RAW=1"):
+        Screening().admitted(_job(**field))
+    assert Screening(allow_raw=True).admitted(_job(**field)).request == _job(**field).request
+    Screening().admitted(_job(raw=False))
+
+
+def test_pulls_are_for_models_on_the_list_alone() -> None:
+    """By default there is none."""
+    job = claimed("pull", '{"model":"acme/big:7b"}')
+
+    with pytest.raises(InvalidRequest, match=r"^model: acme/big:7b may not be pulled here.*LLAMAQ_PULL_ALLOWED"):
+        Screening().admitted(job)
+    assert Screening(pulls=lambda model: model == "acme/big:7b").admitted(job) is job
+
+
+@pytest.mark.parametrize(
+    ("allowed", "model", "may"),
+    [
+        ("", "m:latest", False),
+        (" , ", "m:latest", False),
+        ("m", "m:latest", True),
+        ("m", "m:7b", False),
+        ("M:7B", "m:7b", True),
+        ("m:*", "m:7b", True),
+        ("m", "mm:latest", False),
+        ("m*", "mm:latest", True),
+        ("a, hf.co/acme/* ,b", "hf.co/acme/x:q4", True),
+        ("hf.co/acme/*", "hf.co/evil/x:q4", False),
+        ("*", "anything/at:all", True),
+    ],
+)
+def test_the_list_has_names_and_patterns(allowed: str, model: str, may: bool) -> None:
+    """A name without a tag is `:latest`, as everywhere; a star stands for anything."""
+    assert may_be_pulled(model, allowed) is may
+
+
+def test_without_a_filter_nothing_is_touched_and_nothing_reported() -> None:
+    """Off is the default."""
+    screening, job = Screening(), _job(prompt="aeiou")
+
+    assert screening.admitted(job) is job
+    assert screening.removed == {}
+
+
+def test_the_filter_takes_out_and_cuts_and_tells() -> None:
+    """By field, how many characters are gone; what it left alone is not named."""
+    screening = Screening(texts=Filter(re.compile("[<>]"), 4))
+
+    job = screening.admitted(_job(prompt="<ab>cdef", system="abcd", suffix="<>", metadata={"trace": "<kept>"}))
+
+    assert (job.request.prompt, job.request.system, job.request.suffix) == ("abcd", "abcd", "")  # type: ignore[union-attr]  # a generate
+    assert job.request.metadata == {"trace": "<kept>"}
+    assert screening.removed == {"prompt": 4, "suffix": 2}
+
+
+def test_the_result_says_what_was_filtered() -> None:
+    """And Ollama has seen the filtered texts; a conversation keeps those too."""
+    ollama = Ollama(chat_answer("fine"))
+    kit = services(ollama, screening=Screening(texts=VOWELS))
+    job = kit.screening.admitted(_chat("aeiou xyz"))
+
+    outcome = chat(job, kit)
+
+    assert isinstance(outcome, Completed)
+    assert outcome.result["filtered"] == {"messages.0.content": 5}
+    assert ollama.asked[0]["messages"] == [{"role": "user", "content": " xyz"}]
+
+
+def test_a_result_of_an_unfiltered_job_has_no_such_field() -> None:
+    """Only when it changed something."""
+    ollama = Ollama([{"response": "x", "done": True}])
+    outcome = generate(_job(), services(ollama, screening=Screening(texts=VOWELS)))
+
+    assert isinstance(outcome, Completed)
+    assert "filtered" not in outcome.result
+
+
+def test_where_nothing_is_left_the_job_fails_with_the_field() -> None:
+    """An empty prompt would mean something else to Ollama: load the model."""
+    with pytest.raises(InvalidRequest, match="prompt: "):
+        Screening(texts=VOWELS).admitted(_job(prompt="aeiou"))
+
+
+def test_a_filter_may_leave_a_role_in_peace() -> None:
+    """It is one of four words, and no text of the producer's."""
+    assert Screening(texts=VOWELS).admitted(_chat("axa")).request.messages[0].role == "user"  # type: ignore[union-attr,index]  # a chat
+
+
+@given(st.text(min_size=1).map(lambda text: f"x{text}"), st.integers(0, 30))
+def test_nothing_longer_and_nothing_that_matches_comes_through(text: str, length: int) -> None:
+    """And the count is what is missing."""
+    screening = Screening(texts=Filter(re.compile("[aeiou]"), length))
+
+    kept = dict(seen(screening.admitted(_job(prompt=text)).request))["prompt"]
+
+    assert not re.search("[aeiou]", kept)
+    assert not length or len(kept) <= length
+    assert screening.removed.get("prompt", 0) == len(text) - len(kept)
+
+
+def _chat(text: str) -> Any:
+    request = parse({"kind": "chat", "model": "m", "messages": [{"role": "user", "content": text}]})
+    return claimed("chat", dump_json(request))

@@ -1,0 +1,190 @@
+"""What Ollama is asked, and how its answer is read."""
+
+from typing import Any
+
+import pytest
+
+from llamaq.store.worker.outcome import Completed, Retry
+from llamaq.vocabulary.requests import dump_json, parse
+from tasks.attempt.attempt import AttemptStopped
+from tasks.attempt.ollama_request import Reply, payload, total
+from tasks.chat import chat
+from tasks.embedding import BATCH, embedding
+from tasks.generate import generate
+from tasks.multimodal import multimodal
+from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
+
+RUNS: dict[str, Any] = {"generate": generate, "chat": chat, "multimodal": multimodal, "embedding": embedding}
+
+
+def _run(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
+    request = parse({"model": "m", **fields})
+    return RUNS[request.kind](claimed(request.kind, dump_json(request)), services(ollama, transcript))
+
+
+def _request(**fields: Any) -> Any:
+    return parse({"kind": "generate", "model": "m", "prompt": "x", **fields})
+
+
+def test_only_what_was_set_is_sent() -> None:
+    """Beside the model, `stream`, and `truncate: false`, without which Ollama cuts a long prompt without a word."""
+    assert payload(_request(), prompt="x", system=None) == {
+        "model": "m:latest",
+        "stream": True,
+        "truncate": False,
+        "prompt": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("think", False), ("think", "high"), ("keep_alive", 0), ("keep_alive", "5m"), ("keep_alive", -1)],
+)
+def test_a_falsy_value_is_a_value(field: str, value: Any) -> None:
+    """`think: false` and `keep_alive: 0` mean something."""
+    assert payload(_request(**{field: value}))[field] == value
+
+
+def test_options_are_sent_without_those_left_out() -> None:
+    """And a 0 is not left out."""
+    assert payload(_request(options={"seed": 0, "stop": []}))["options"] == {"seed": 0, "stop": []}
+
+
+def test_streamed_or_not_ollama_streams() -> None:
+    """`stream: false` is about the events; Ollama is asked to stream, or nobody could see a stall."""
+    assert payload(_request(stream=False))["stream"] is True
+
+
+def test_a_generate_answer_is_joined_and_told_as_it_comes() -> None:
+    """Text and thinking apart; counts and times from the last line."""
+    answer: list[dict[str, Any]] = [
+        {"thinking": "hm"},
+        {"response": "Hel"},
+        {"response": "lo"},
+        {"response": "", "done": True, "done_reason": "stop", "eval_count": 2, "load_duration": 1_500_000_000},
+    ]
+    transcript = EventBuffer()
+
+    outcome = _run(Ollama(answer), transcript, kind="generate", prompt="x")
+
+    assert isinstance(outcome, Completed)
+    assert (outcome.result["text"], outcome.result["thinking"]) == ("Hello", "hm")
+    assert outcome.result["usage"] == {"prompt_tokens": None, "output_tokens": 2}
+    assert outcome.result["timings"] == {
+        "queued": 0.5,
+        "load": 1.5,
+        "prompt": None,
+        "first_token": 1.5,
+        "total": 2.5,
+    }
+    assert [words[:2] for words in transcript.said] == [("", "hm"), ("Hel", ""), ("lo", "")]
+
+
+def test_a_chat_keeps_its_tool_calls() -> None:
+    """All of them, over all chunks."""
+    calls = [{"function": {"name": name, "arguments": {}}} for name in "ab"]
+    answer = [{"message": {"content": "", "tool_calls": [call]}} for call in calls]
+
+    outcome = _run(Ollama([*answer, {"done": True}]), kind="chat", messages=[{"role": "user", "content": "x"}])
+
+    assert outcome.result["message"] == {"role": "assistant", "content": "", "tool_calls": calls}
+    assert outcome.turn == ()
+
+
+def test_a_turn_is_what_was_said_on_both_sides() -> None:
+    """The new message and the answer; what was thought is kept, and not sent again."""
+    ollama = Ollama([{"message": {"content": "4", "thinking": "2+2"}}, {"done": True}])
+
+    outcome = _run(ollama, kind="chat", conversation="c", message="2+2?")
+
+    assert outcome.turn == (
+        {"role": "user", "content": "2+2?", "job": "job"},
+        {
+            "role": "assistant",
+            "content": "4",
+            "thinking": "2+2",
+            "usage": {"prompt_tokens": None, "output_tokens": None},
+            "job": "job",
+        },
+    )
+    thought = [{"role": "assistant", "content": "4", "thinking": "2+2"}, {"role": "user", "content": "x"}]
+    ollama = Ollama(chat_answer("ok"))
+    _run(ollama, kind="chat", messages=thought)
+    assert all("thinking" not in message for message in ollama.asked[0]["messages"])
+
+
+def test_images_belong_to_the_last_question() -> None:
+    """On the last message of the user's; with a prompt, beside it."""
+    reference = "sha256:" + "0" * 64
+    messages = [{"role": role, "content": "x"} for role in ("user", "assistant", "user", "assistant")]
+    ollama = Ollama(chat_answer("a"), [{"response": "b"}, {"done": True}])
+
+    asked_chat = _run(ollama, kind="multimodal", messages=messages, images=[reference], system="s")
+    asked_prompt = _run(ollama, kind="multimodal", prompt="x", images=[reference])
+
+    assert [message.get("images") for message in ollama.asked[0]["messages"]] == [
+        None,
+        None,
+        None,
+        [f"base64 of {reference}"],
+        None,
+    ]
+    assert ollama.asked[1]["images"] == [f"base64 of {reference}"]
+    assert asked_chat.result["message"]["content"] == "a"
+    assert asked_prompt.result["text"] == "b"
+
+
+@pytest.mark.parametrize(("given", "vectors", "well"), [("a", 1, True), (["a", "b"], 2, True), (["a", "b"], 1, False)])
+def test_each_input_has_its_vector(given: Any, vectors: int, well: bool) -> None:
+    """An answer with another number of vectors is none, and worth another try."""
+    outcome = _run(Ollama([{"embeddings": [[0.5]] * vectors}]), kind="embedding", input=given)
+
+    assert isinstance(outcome, Completed if well else Retry)
+
+
+def test_an_embedding_without_vectors_is_no_answer() -> None:
+    """Whatever else came."""
+    outcome = _run(Ollama([{}]), kind="embedding", input="a")
+
+    assert isinstance(outcome, Retry)
+    assert outcome.error.code == "ollama_error"
+
+
+def test_a_stopped_attempt_asks_nothing_more() -> None:
+    """Cancelled before its call: Ollama is not even asked to answer."""
+    request = parse({"kind": "generate", "model": "m", "prompt": "x"})
+    given = services(Ollama([{"done": True}]))
+    given.attempt.stop("cancelled")
+
+    with pytest.raises(AttemptStopped):
+        generate(claimed("generate", dump_json(request)), given)
+
+
+def test_figures_are_summed_where_there_are_any() -> None:
+    """None means that no answer had one."""
+    assert total([Reply(stats={"a": 1}), Reply(), Reply(stats={"a": 2})], "a") == 3
+    assert total([Reply()], "a") is None
+
+
+def test_many_inputs_are_embedded_in_batches_in_their_order() -> None:
+    """Each call is of bounded size; the vectors come together in the order of the texts, and the tokens are summed."""
+    texts = [str(number) for number in range(2 * BATCH + 3)]
+    sizes = (BATCH, BATCH, 3)
+    vectors = iter(range(len(texts)))
+    ollama = Ollama(
+        *([{"embeddings": [[next(vectors)] for _ in range(size)], "prompt_eval_count": size}] for size in sizes)
+    )
+
+    outcome = _run(ollama, kind="embedding", input=texts)
+
+    assert [asked["input"] for asked in ollama.asked] == [texts[:BATCH], texts[BATCH : 2 * BATCH], texts[2 * BATCH :]]
+    assert isinstance(outcome, Completed)
+    assert outcome.result["embeddings"] == [[number] for number in range(len(texts))]
+    assert outcome.result["usage"]["prompt_tokens"] == len(texts)
+
+
+def test_a_batch_with_a_vector_missing_is_tried_again_whole() -> None:
+    """Nothing is put together out of an answer that does not fit its question."""
+    ollama = Ollama([{"embeddings": [[0.0]] * BATCH}], [{"embeddings": [[0.0]]}])
+
+    assert isinstance(_run(ollama, kind="embedding", input=["x"] * (BATCH + 2)), Retry)

@@ -1,0 +1,296 @@
+"""Requests: what is taken, what is refused, and that the refusal names the field."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llamaq import InvalidRequest
+from llamaq.admission.preparation import Verbs
+from llamaq.settings.producer import Limits
+from llamaq.vocabulary import requests
+from llamaq.vocabulary.requests import KINDS, dump_json, parse, parse_json
+
+GENERATE = {"kind": "generate", "model": "m", "prompt": "x"}
+CHAT = {"kind": "chat", "model": "m", "messages": [{"role": "user", "content": "x"}]}
+TURN = {"kind": "chat", "model": "m", "conversation": "c", "message": "x"}
+MULTIMODAL = {"kind": "multimodal", "model": "m", "prompt": "x", "images": ["aGk="]}
+EXTRACTION = {"kind": "extraction", "model": "m", "prompt": "x", "schema": {"type": "object"}}
+EMBEDDING = {"kind": "embedding", "model": "m", "input": ["a"]}
+GOOD = (GENERATE, CHAT, TURN, MULTIMODAL, EXTRACTION, EMBEDDING)
+
+_deep: dict[str, Any] = {}
+for _ in range(500):
+    _deep = {"a": _deep}
+
+REFUSED = [
+    ({**GENERATE, "promt": "x"}, "promt"),
+    ({**GENERATE, "prompt": ""}, "prompt"),
+    ({**GENERATE, "prompt": None}, "prompt"),
+    ({**GENERATE, "prompt": 5}, "prompt"),
+    ({**GENERATE, "prompt": "\ud800"}, "prompt"),
+    ({"kind": "generate", "model": "m"}, "prompt"),
+    ({"kind": "generate", "prompt": "x"}, "model"),
+    ({**GENERATE, "model": "  "}, "model"),
+    ({**GENERATE, "model": "x" * 513}, "model"),
+    ({"model": "m", "prompt": "x"}, "kind"),
+    ({**GENERATE, "kind": "generat"}, "kind"),
+    ({**GENERATE, "kind": ["generate"]}, "kind"),
+    ({**GENERATE, "system": "\udfff"}, "system"),
+    ({**GENERATE, "raw": 1}, "raw"),
+    ({**GENERATE, "stream": "true"}, "stream"),
+    ({**GENERATE, "priority": "high"}, "priority"),
+    ({**GENERATE, "tenant": "a:b"}, "tenant"),
+    ({**GENERATE, "tenant": ""}, "tenant"),
+    ({**GENERATE, "tenant": "a\n"}, "tenant"),
+    ({**GENERATE, "idempotency_key": ""}, "idempotency_key"),
+    ({**GENERATE, "metadata": {"a": 1}}, "metadata.a"),
+    ({**GENERATE, "metadata": {"a": "\ud800"}}, "metadata.a"),
+    ({**GENERATE, "metadata": []}, "metadata"),
+    ({**GENERATE, "start_within": 0}, "start_within"),
+    ({**GENERATE, "start_within": -1}, "start_within"),
+    ({**GENERATE, "deadline": float("nan")}, "deadline"),
+    ({**GENERATE, "deadline": float("inf")}, "deadline"),
+    ({**GENERATE, "stall_after": "60"}, "stall_after"),
+    ({**GENERATE, "first_token_within": 700_000}, "first_token_within"),
+    ({**GENERATE, "keep_alive": []}, "keep_alive"),
+    ({**GENERATE, "keep_alive": float("inf")}, "keep_alive"),
+    ({**GENERATE, "keep_alive": True}, "keep_alive"),
+    *(({**GENERATE, "keep_alive": text}, "keep_alive") for text in ("", "soon", "5 m", "5x", "m", "1h-5m", "9" * 4999)),
+    ({**GENERATE, "keep_alive": 10**10}, "keep_alive"),
+    ({**GENERATE, "think": "much"}, "think"),
+    ({**GENERATE, "format": "yaml"}, "format"),
+    ({**GENERATE, "format": {"const": float("nan")}}, "format"),
+    ({**GENERATE, "format": {"const": "\ud800"}}, "format"),
+    ({**GENERATE, "format": {"const": object()}}, "format"),
+    ({**GENERATE, "format": _deep}, "format"),
+    ({**GENERATE, "options": {"num_ctx": 5.5}}, "options.num_ctx"),
+    ({**GENERATE, "options": {"num_ctxx": 5}}, "options.num_ctxx"),
+    ({**GENERATE, "options": []}, "options"),
+    ({**GENERATE, "messages": []}, "messages"),
+    ({**CHAT, "messages": []}, "messages"),
+    ({**CHAT, "messages": [{"role": "user"}]}, "messages.0"),
+    ({**CHAT, "messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
+    ({**CHAT, "messages": [{"role": "user", "content": "x", "images": []}]}, "messages.0.images"),
+    ({**CHAT, "messages": [{"role": "user", "content": "\ud800"}]}, "messages.0.content"),
+    (
+        {**CHAT, "messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}]},
+        "messages.0.tool_calls.0.function.arguments",
+    ),
+    ({**CHAT, "tools": [5]}, "tools.0"),
+    ({**CHAT, "conversation": "c", "message": "x"}, ""),
+    ({"kind": "chat", "model": "m"}, ""),
+    ({**TURN, "message": ""}, "message"),
+    ({**TURN, "message": 5}, "message"),
+    ({**TURN, "conversation": ""}, "conversation"),
+    ({"kind": "chat", "model": "m", "conversation": "c"}, ""),
+    ({**MULTIMODAL, "images": []}, "images"),
+    ({**MULTIMODAL, "images": [5]}, "images.0"),
+    ({**MULTIMODAL, "messages": CHAT["messages"]}, ""),
+    ({"kind": "multimodal", "model": "m", "messages": [{"role": "system", "content": "x"}], "images": ["aGk="]}, ""),
+    ({**EXTRACTION, "schema": []}, "schema"),
+    ({"kind": "extraction", "model": "m", "prompt": "x"}, "schema"),
+    ({**EMBEDDING, "input": []}, "input"),
+    ({**EMBEDDING, "input": ""}, "input"),
+    ({**EMBEDDING, "input": ["a", ""]}, "input"),
+    ({**EMBEDDING, "prompt": "x"}, "prompt"),
+]
+
+
+@pytest.mark.parametrize("fields", GOOD, ids=lambda fields: fields["kind"])
+def test_a_request_survives_the_store(fields: dict[str, Any]) -> None:
+    """What is kept in Redis reads back as the same request, with its kind from the record."""
+    request = parse(fields)
+
+    assert parse_json(dump_json(request), request.kind) == request
+    assert parse_json(json.dumps(fields)) == request
+    assert request.model == "m:latest"
+
+
+@pytest.mark.parametrize(("fields", "field"), REFUSED)
+def test_a_bad_field_is_refused_by_its_name(fields: dict[str, Any], field: str) -> None:
+    """Unknown, of a wrong type, or beyond a limit: the problem names the field, and nothing is bent into shape."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse(fields)
+
+    assert all(problem.message for problem in refused.value.problems)
+    named = {problem.field for problem in refused.value.problems}
+    assert any(name == field or (field and name.startswith(f"{field}.")) for name in named), named
+    assert field in str(refused.value)
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    """A producer mends a request in one go."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({**GENERATE, "prompt": "", "typo": 1, "options": {"seed": "x", "top_k": 1.5}})
+
+    assert {problem.field for problem in refused.value.problems} == {"prompt", "typo", "options.seed", "options.top_k"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (
+            {**GENERATE, "keep_alive": "soon"},
+            'keep_alive: must be a number of seconds (-1 for ever) or a duration such as "5m" or "1h30m", not \'soon\'',
+        ),
+        (
+            {**GENERATE, "keep_alive": []},
+            "keep_alive: Input should be a valid string or a valid integer or a valid number",
+        ),
+        ({**GENERATE, "think": "much"}, "think: Input should be a valid boolean or 'low', 'medium' or 'high'"),
+        ({**TURN, "message": {"role": "user"}}, "message: a message needs content or tool_calls"),
+        (
+            {**TURN, "message": {"role": "robot", "content": "x"}},
+            "message.role: Input should be 'system', 'user', 'assistant' or 'tool'",
+        ),
+        ({**TURN, "message": [{"role": "user"}]}, "message.0: a message needs content or tool_calls"),
+        ({**EMBEDDING, "input": ["a", ""]}, "input.1: String should have at least 1 character"),
+        ({**EMBEDDING, "input": ""}, "input: String should have at least 1 character"),
+        ({**GENERATE, "generate": 1}, "generate: Extra inputs are not permitted"),
+        ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string"),
+        ({"kind": "embedding", "model": "m"}, "input: Field required"),
+    ],
+)
+def test_a_problem_has_the_path_that_the_producer_wrote(fields: dict[str, Any], problem: str) -> None:
+    """No name of a branch of a union or of a validator is in it; one line says it all, from Python and off the wire."""
+    readers: list[Callable[[], Any]] = [lambda: parse(fields), lambda: parse_json(json.dumps(fields))]
+    for read in readers:
+        with pytest.raises(InvalidRequest) as refused:
+            read()
+        assert [str(each) for each in refused.value.problems] == [problem]
+
+
+def test_a_problem_is_one_line() -> None:
+    """Whatever a checker within says, over however many lines."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({**GENERATE, "format": {"const": object()}})
+
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (-1, -1),
+        (0, 0),
+        (2.5, 2.5),
+        ("5m", "5m"),
+        ("1h30m", "1h30m"),
+        ("-1s", "-1s"),
+        (".5s", ".5s"),
+        ("-1", -1),
+        ("60", 60),
+    ],
+)
+def test_keep_alive_takes_ollamas_forms(given: Any, kept: Any) -> None:
+    """Seconds, or a duration as Go writes it; a text that is only a number, which Ollama refuses, is that number."""
+    assert parse({**GENERATE, "keep_alive": given}).keep_alive == kept
+
+
+def test_none_in_a_schema_or_in_arguments_is_kept() -> None:
+    """Only fields that were not set are left out of the record; `null` inside the producer's own JSON is data."""
+    schema = {"properties": {"a": {"const": None, "default": None}}}
+    request = parse({**EXTRACTION, "schema": schema})
+    call = {"function": {"name": "f", "arguments": {"x": None}}}
+    chat = parse({**CHAT, "messages": [{"role": "assistant", "tool_calls": [call]}]})
+
+    assert json.loads(dump_json(request))["schema"] == schema
+    assert json.loads(dump_json(chat))["messages"][0]["tool_calls"] == [call]
+
+
+def test_a_field_that_equals_its_default_is_not_kept() -> None:
+    """Defaults stay a matter of the reader."""
+    assert json.loads(dump_json(parse({**GENERATE, "deadline": 900.0, "stream": True}))) == {
+        "model": "m:latest",
+        "prompt": "x",
+    }
+
+
+def test_tool_calls_may_hold_what_this_version_does_not_know() -> None:
+    """They come from a model and go back to it: what Ollama adds there is not ours to refuse."""
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": {}, "index": 0}}
+    request = parse({**CHAT, "messages": [{"role": "assistant", "tool_calls": [call]}]})
+
+    assert json.loads(dump_json(request))["messages"][0]["tool_calls"] == [call]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(), max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+names = st.sampled_from([*requests.GenerateRequest.model_fields, "messages", "images", "input", "schema", "message"])
+almost = st.builds(
+    lambda base, changes: {**base, **changes}, st.sampled_from(GOOD), st.dictionaries(names, json_values, max_size=3)
+)
+
+
+@given(json_values | almost)
+def test_arbitrary_json_is_a_request_or_is_refused(fields: Any) -> None:
+    """Whatever comes off the wire, only `InvalidRequest` is raised; what is taken can be stored and read back."""
+    try:
+        request = parse(fields)
+    except InvalidRequest:
+        return
+    assert parse_json(dump_json(request), request.kind) == request
+
+
+@given(st.text() | json_values.map(json.dumps) | almost.map(json.dumps), st.sampled_from([None, *KINDS, "nonsense"]))
+def test_arbitrary_text_is_a_request_or_is_refused(text: str, kind: str | None) -> None:
+    """The same off the wire, whatever the envelope says of the kind."""
+    try:
+        request = parse_json(text, kind)
+    except InvalidRequest:
+        return
+    assert kind in (None, request.kind)
+
+
+@given(json_values | almost)
+def test_an_item_of_arbitrary_json_is_a_submission_or_is_refused(item: Any) -> None:
+    """The way in for `submit` and for what comes by Celery: images, limits and schemas are checked as well."""
+    try:
+        submission = Verbs(Limits(prompt_chars=50), lambda: "id").item(item)
+    except InvalidRequest:
+        return
+    assert submission.job_id == "id"
+    dump_json(submission.request)
+
+
+@pytest.mark.parametrize("images", [5, "aGk=", b"x", {"a": 1}, [5], [None], [["x"]], [bytearray(b"x")]])
+def test_images_of_a_wrong_shape_are_refused(images: Any) -> None:
+    """Not a list, or not of paths, bytes or base64: the field is named."""
+    with pytest.raises(InvalidRequest, match=r"^images"):
+        Verbs(Limits(), lambda: "id").item({**MULTIMODAL, "images": images})
+
+
+@pytest.mark.parametrize("item", [5, None, "generate", [GENERATE], object()])
+def test_what_is_no_request_at_all_is_refused(item: Any) -> None:
+    """`submit` takes a request model or an object."""
+    with pytest.raises(InvalidRequest):
+        Verbs(Limits(), lambda: "id").item(item)
+
+
+def test_wait_for_model_is_the_queues_and_not_the_requests() -> None:
+    """It decides on the submit, and is not kept."""
+    submission = Verbs(Limits(), lambda: "id").item({**GENERATE, "wait_for_model": True})
+
+    assert submission.wait_for_model
+    assert "wait_for_model" not in dump_json(submission.request)
+
+
+@pytest.mark.parametrize("name", [":pull", " :pull@alpha", ":", "a b", "a\nb", "a\x00b", "a\x85b", "a\u2003b"])
+@pytest.mark.parametrize(
+    "fields", [{"kind": "generate", "prompt": "x"}, {"kind": "pull"}, {"kind": "unload", "host": "h"}]
+)
+def test_what_can_be_no_models_name_is_refused(fields: dict[str, Any], name: str) -> None:
+    """One that begins with a colon would stand where chores wait; one with white space, in the middle of a key."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse({**fields, "model": name})
+
+    assert [problem.field for problem in refused.value.problems] == ["model"]

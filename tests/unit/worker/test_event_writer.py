@@ -1,0 +1,103 @@
+"""The scribe: what attempts say is written once, in order, and soon."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from embedded.scripted.fleet import Fleet
+from tests.unit.worker.writing import NEVER, Writing, begin, deltas, until
+
+
+def test_the_first_piece_is_written_at_once_and_the_rest_joined(fleet: Fleet, writing: Writing) -> None:
+    """A reader waits for the first token alone; what comes within the flush window is one event."""
+    job, _, transcript = begin(fleet, writing(lease_seconds=NEVER))  # a renewal would take along what waits
+    for count in range(1, 4):  # whatever was said of progress before: no window of its makes the first token wait
+        transcript.progress("loading")
+        until(lambda count=count: fleet.types(job.id).count("progress") == count)  # type: ignore[misc]  # binds it
+    transcript.delta("a")
+    until(lambda: deltas(fleet, job) == ["a"])
+
+    with transcript._scribe.changed:  # the scribe waits: one machine is slow, another fast
+        for text in "bcd":
+            transcript.delta(text)
+    transcript.close()
+
+    assert deltas(fleet, job) == ["a", "bcd"]
+
+
+def test_the_flush_window_ends_by_itself(fleet: Fleet, writing: Writing) -> None:
+    """Nobody has to say more for what was said to be written."""
+    job, _, transcript = begin(fleet, writing(flush_seconds=0.02))
+    transcript.delta("a")
+    until(lambda: deltas(fleet, job) == ["a"])
+    transcript.delta("b")
+
+    until(lambda: deltas(fleet, job) == ["a", "b"])
+    transcript.close()
+
+
+def test_a_window_of_zero_sends_each(fleet: Fleet, writing: Writing) -> None:
+    """LLAMAQ_FLUSH_MS=0: one event for each piece, however fast they come."""
+    job, _, transcript = begin(fleet, writing(flush_seconds=0))
+
+    for text in "abcdefgh":
+        transcript.delta(text)
+    transcript.close()
+
+    assert deltas(fleet, job) == list("abcdefgh")
+
+
+def test_the_order_of_what_was_said_is_kept(fleet: Fleet, writing: Writing) -> None:
+    """A word about progress parts what was said before it from what is said after it."""
+    job, _, transcript = begin(fleet, writing())
+    transcript.delta("first")
+    until(lambda: deltas(fleet, job))
+
+    with transcript._scribe.changed:  # the scribe waits, so that all of it is pending at once
+        transcript.delta("a", "thought")
+        transcript.delta("b", tool_calls=[{"function": {"name": "f", "arguments": {}}}])
+        transcript.progress("repairing", repair=1, of=2)
+        transcript.delta("c")
+    transcript.close()
+
+    said = [
+        {name: value for name, value in event.items() if name not in ("v", "at")} for event in fleet.log(job.id)[3:]
+    ]
+    assert said == [
+        {
+            "type": "delta",
+            "attempt": 1,
+            "text": "ab",
+            "thinking": "thought",
+            "tool_calls": [{"function": {"name": "f", "arguments": {}}}],
+        },
+        {"type": "progress", "attempt": 1, "stage": "repairing", "repair": 1, "of": 2},
+        {"type": "delta", "attempt": 1, "text": "c"},
+    ]
+
+
+def test_a_silent_transcript_writes_no_deltas(fleet: Fleet, writing: Writing) -> None:
+    """`stream: false`: progress is told, the text is only in the result; when it began is known all the same."""
+    job, _, transcript = begin(fleet, writing(), silent=True)
+    transcript.delta("a")
+    transcript.progress("loading")
+    transcript.close()
+
+    assert fleet.types(job.id) == ["queued", "started", "progress"]
+    assert transcript.first_at is not None
+
+
+def test_attempts_that_speak_at_once_do_not_mix(fleet: Fleet, writing: Writing) -> None:
+    """Twelve threads, one scribe: each log holds the words of its own attempt, whole and in order."""
+    scribe = writing(flush_seconds=0.001)
+    begun = [begin(fleet, scribe) for _ in range(12)]
+
+    def speak(number: int) -> None:
+        transcript = begun[number][2]
+        for count in range(50):
+            transcript.delta(f"{number}.{count} ")
+        transcript.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(speak, range(12)))
+
+    for number, (job, _, _) in enumerate(begun):
+        assert "".join(deltas(fleet, job)) == "".join(f"{number}.{count} " for count in range(50))

@@ -1,0 +1,139 @@
+"""The fleet's figures, at the job store: right in every state, cheap with any backlog, and harmless without Redis."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet, answer
+from llamaq.store.connection import connect
+from llamaq.store.keys import Keys
+from tests.integration.scraping import Scrape, parsed
+from worker.telemetry.fleet_metrics import FleetCollector
+
+
+@pytest.fixture
+def fleet(redis_server: EmbeddedRedis, prefix: str) -> Iterator[Fleet]:
+    stage = Fleet(redis_server.url, prefix)
+    yield stage
+    stage.close()
+
+
+def look(client: Any, keys: Keys) -> Scrape:
+    registry = CollectorRegistry()
+    registry.register(FleetCollector(client, keys))
+    return parsed(generate_latest(registry).decode())
+
+
+def test_queues_are_told_by_model_and_lane(fleet: Fleet) -> None:
+    """Depth and the age of the oldest, which need not be the first in line; an offered model with nothing is 0."""
+    fleet.host("alpha", models=["other:latest"])
+    old = fleet.submit(priority="batch", tenant="a")
+    fleet.submit(priority="batch", tenant="b")
+    fleet.redis.zadd(f"{fleet.keys.prefix}:ages:batch:{MODEL}", {old.id: fleet.redis.time()[0] - 100})
+
+    seen = look(fleet.redis, fleet.keys)
+
+    assert seen.figure("llamaq_queue_depth", model=MODEL, lane="batch") == 2
+    assert 100 <= seen.figure("llamaq_queue_oldest_age_seconds", model=MODEL, lane="batch") < 160
+    assert 'llamaq_queue_depth{lane="normal",model="other:latest"} 0.0' in seen.text
+    old.cancel()
+    seen = look(fleet.redis, fleet.keys)
+    assert seen.figure("llamaq_queue_depth", model=MODEL, lane="batch") == 1
+    assert seen.figure("llamaq_queue_oldest_age_seconds", model=MODEL, lane="batch") < 60
+
+
+def test_hosts_are_told_with_their_slots_circuit_and_loads(fleet: Fleet) -> None:
+    """Live and silent ones; capacity is slots times models; what nobody has written yet has a default."""
+    store = fleet.host("alpha", slots=2, max_models=2)
+    fleet.running(store)
+    fleet.submit()
+    fleet.host("beta")
+    fleet.silence_host("beta")
+    fleet.redis.hset(fleet.keys.host("alpha"), mapping={"circuit": "open", "swaps": 7})
+    fleet.redis.hdel(fleet.keys.host("beta"), "circuit", "swaps")
+    fleet.redis.rpush(fleet.keys.host_queue("alpha"), "bell", "bell")
+
+    seen = look(fleet.redis, fleet.keys)
+
+    def of(host: str, *names: str) -> list[float]:
+        return [seen.figure(f"llamaq_host_{name}", host=host) for name in names]
+
+    assert of("alpha", "up", "workers", "slots", "slots_used", "messages", "swaps_total") == [1, 1, 4, 2, 2, 7]
+    assert of("beta", "up", "slots", "slots_used", "messages", "swaps_total") == [0, 1, 0, 0, 0]
+    assert seen.figure("llamaq_host_seen_age_seconds", host="beta") > 15
+    assert seen.figure("llamaq_running_jobs", host="alpha", model=MODEL) == 2
+    assert seen.figure("llamaq_model_hosts", model=MODEL) == 1
+    states = ("closed", "half_open", "open")
+    assert [seen.figure("llamaq_host_circuit", host="alpha", state=state) for state in states] == [0, 0, 1]
+    assert [seen.figure("llamaq_host_circuit", host="beta", state=state) for state in states] == [1, 0, 0]
+
+
+def test_what_waits_outside_the_queues_is_told(fleet: Fleet) -> None:
+    """The inbox, messages by task name, dead letters, retries that are not due; and every ending is counted once."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.complete(claimed, answer())
+    store.complete(claimed, answer())
+    fleet.submit().cancel()
+    fleet.redis.xadd(fleet.keys.inbox(), {"request": "x"})
+    fleet.redis.xadd(fleet.keys.dead(), {"reason": "x"})
+    fleet.redis.rpush(fleet.keys.intake_queue(), "x")
+    fleet.redis.zadd(f"{fleet.keys.prefix}:delayed", {job.id: 1})
+
+    seen = look(fleet.redis, fleet.keys)
+
+    names = ("inbox_entries", "dead_letters", "intake_messages", "delayed_jobs")
+    assert [seen.figure(f"llamaq_{name}") for name in names] == [1, 1, 1, 1]
+    states = ("completed", "cancelled", "failed", "expired")
+    assert [seen.figure("llamaq_jobs_ended_total", state=state) for state in states] == [1, 1, 0, 0]
+
+
+def test_a_scrape_costs_the_same_with_any_backlog(fleet: Fleet) -> None:
+    """Redis runs the same commands for it with 300 jobs queued as with 3; of a queue they take the size and one job."""
+
+    def commands() -> list[str]:
+        with fleet.redis.monitor() as monitor:
+            look(fleet.redis, fleet.keys)
+            fleet.redis.echo("over")
+            ran: list[str] = []
+            while (heard := monitor.next_command())["command"] != "ECHO over":
+                ran += [heard["command"].upper()] if heard["client_type"] == "lua" else []
+        return sorted(re.sub(r"\d{10}\.\d+", "NOW", command) for command in ran)
+
+    fleet.host()
+    look(fleet.redis, fleet.keys)
+    for _ in range(3):
+        fleet.submit()
+    few = commands()
+    fleet.queue.submit_many({"kind": "generate", "model": MODEL, "prompt": "x"} for _ in range(297))
+    many = commands()
+
+    assert few == many
+    room = f"NORMAL:{MODEL}".upper()
+    of_the_queue = [command.replace(fleet.keys.prefix.upper(), "P") for command in many if room in command]
+    assert of_the_queue == [f"ZCARD P:WAITING:{room}", f"ZRANGE P:AGES:{room} 0 0 WITHSCORES"]
+
+
+def test_a_scrape_reads_only(fleet: Fleet) -> None:
+    """A user who may only read could make it."""
+    fleet.host()
+    fleet.submit()
+    before = {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.names()}
+
+    look(fleet.redis, fleet.keys)
+
+    assert {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.names()} == before
+
+
+def test_without_redis_a_scrape_says_so(fleet: Fleet) -> None:
+    """It answers at once, with that one figure."""
+    client = connect("redis://127.0.0.1:1/0", retries=0, timeout_seconds=1)
+
+    seen = look(client, fleet.keys)
+
+    assert seen.shapes == {"llamaq_redis_up": ("gauge", frozenset())}
+    assert seen.figure("llamaq_redis_up") == 0

@@ -1,0 +1,29 @@
+"""While Redis is away a loop of a worker says so at once, and then now and then."""
+
+from structlog.testing import capture_logs
+
+from llamaq.store.clock import Clock
+from worker.telemetry.throttled_warning import AGAIN_SECONDS, ThrottledWarning
+
+
+class _Hands(Clock):
+    """A clock that stands where it is put."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_an_outage_is_told_at_once_and_then_now_and_then() -> None:
+    """The first time with the variable and the command that help; a new outage begins anew."""
+    clock = _Hands()
+    complaint = ThrottledWarning("no rescue", clock)
+    with capture_logs() as logs:
+        for clock.now in (0.0, 1.0, AGAIN_SECONDS - 1, AGAIN_SECONDS, AGAIN_SECONDS + 1):
+            complaint.make(OSError("refused"))
+        complaint.settle()
+        complaint.make(OSError("refused"))
+    assert [line["event"] for line in logs] == ["no rescue", "no rescue; still so", "no rescue"]
+    assert "LLAMAQ_REDIS_URL" in logs[0]["remedy"]
+    assert "worker check" in logs[0]["remedy"]

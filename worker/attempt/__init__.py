@@ -1,0 +1,1 @@
+"""One attempt in the worker: executed, written down, timed."""

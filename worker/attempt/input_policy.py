@@ -1,0 +1,29 @@
+"""What this worker's settings make of requests before a model sees them."""
+
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+
+from llamaq.vocabulary.models import normalise
+from tasks.input_policy.filter import Filter
+from tasks.input_policy.policy import Screening
+from tasks.input_policy.token_escaping import tokens_of
+from worker.settings.environment import Settings
+
+
+def screening(config: Settings, template: Callable[[str], str]) -> Screening:
+    """One attempt's screening; `template` gives a model's, or nothing where it is not known."""
+    pattern = re.compile(config.filter_pattern) if config.filter_pattern else None
+    texts = Filter(pattern, config.filter_length)
+    return Screening(
+        lambda model: tokens_of(template(model)),
+        texts,
+        allow_raw=bool(config.allow_raw),
+        pulls=lambda model: may_be_pulled(model, config.pull_allowed),
+    )
+
+
+def may_be_pulled(model: str, allowed: str) -> bool:
+    """Whether a list of names and patterns (`llama3.2, qwen3:*, hf.co/acme/*`) has the model; no tag is `:latest`."""
+    patterns = [pattern.strip().lower() for pattern in allowed.split(",")]
+    return any(fnmatchcase(model, shape) for pattern in patterns if pattern for shape in (pattern, normalise(pattern)))

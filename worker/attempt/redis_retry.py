@@ -1,0 +1,27 @@
+"""What an attempt has to read from Redis before it can go on, over an outage: that costs no attempt."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+
+from llamaq.store.clock import Clock
+from tasks.attempt.attempt import Attempt, AttemptStopped
+
+AGAIN_SECONDS = 0.2
+T = TypeVar("T")
+
+
+def outlast(read: Callable[[], T], attempt: Attempt, clock: Clock) -> T:
+    """What was read, as soon as Redis answers.
+
+    Raises:
+        AttemptStopped: the attempt was ended meanwhile, by its deadline or a drain.
+    """
+    while True:
+        try:
+            return read()
+        except (redis.ConnectionError, redis.TimeoutError, OSError):
+            if attempt.stopped is not None:
+                raise AttemptStopped(attempt.stopped) from None
+            clock.sleep(AGAIN_SECONDS)

@@ -1,0 +1,78 @@
+"""Looks at each Celery message before Celery does, which would end the worker at some and retry others for ever."""
+
+from collections.abc import Container
+from datetime import datetime
+from typing import Any
+
+import structlog
+from kombu.exceptions import KombuError
+
+from llamaq.store.keys import checked_id
+from llamaq.vocabulary.errors import InvalidRequest
+from worker.celery import model_listing
+from worker.duties import heartbeat
+
+log = structlog.get_logger(__name__)
+
+
+OWN = frozenset({heartbeat.TASK, model_listing.TASK})
+
+
+class BadMessage(Exception):
+    """The message cannot be run. `job_id` is its id, where one can be read."""
+
+    def __init__(self, reason: str, job_id: str = "") -> None:
+        super().__init__(reason)
+        self.job_id = job_id
+
+
+def check(message: Any, tasks: Container[str]) -> None:
+    """Let a message pass that Celery can run: protocol 2, or 1 as older clients send it.
+
+    Raises:
+        BadMessage: it is neither, or of a task that is not ours.
+    """
+    headers = message.headers if isinstance(message.headers, dict) else {}
+    payload = _payload(message, str(headers.get("id") or ""))
+    one = isinstance(payload, dict) and "task" not in headers
+    name, job_id = (payload.get("task"), payload.get("id")) if one else (headers.get("task"), headers.get("id"))
+    try:
+        job_id = checked_id(job_id if isinstance(job_id, str) else "")
+    except InvalidRequest as error:
+        raise BadMessage(str(error)) from error
+    if not isinstance(name, str) or name not in tasks:
+        raise BadMessage(f"there is no task {name!r}", job_id)
+    arguments = (payload.get("args", []), payload.get("kwargs", {})) if one else _arguments(payload, job_id)
+    if name not in OWN and not _known(*arguments):
+        raise BadMessage("the arguments are neither a job id nor request={...}", job_id)
+    _check_times(payload if one else headers, job_id)
+
+
+def _payload(message: Any, job_id: str) -> Any:
+    try:
+        return message.decode()
+    except (KombuError, ValueError, TypeError, KeyError, LookupError) as error:
+        raise BadMessage(f"the body cannot be read: {type(error).__name__}", job_id) from error
+
+
+def _arguments(payload: Any, job_id: str) -> tuple[Any, Any]:
+    if not isinstance(payload, list) or len(payload) != 3 or not isinstance(payload[2], dict):
+        raise BadMessage("the body is not [args, kwargs, embed]", job_id)
+    return payload[0], payload[1]
+
+
+def _known(args: object, kwargs: object) -> bool:
+    """A doorbell has one argument, the id; a request sent by name comes as the keyword `request`."""
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        return False
+    return (len(args) == 1 and isinstance(args[0], str) and not kwargs) or (not args and set(kwargs) == {"request"})
+
+
+def _check_times(fields: dict[str, Any], job_id: str) -> None:
+    for name in ("eta", "expires"):
+        value = fields.get(name)
+        try:
+            if value is not None:
+                datetime.fromisoformat(value)
+        except (TypeError, ValueError) as error:
+            raise BadMessage(f"{name} is no time: {value!r}", job_id) from error

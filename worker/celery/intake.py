@@ -1,0 +1,60 @@
+"""Jobs sent by Celery task name: validated and submitted like any other; the task id becomes the job id."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from llamaq.store.worker.outcome import Error
+from llamaq.vocabulary.errors import (
+    BrokerUnavailable,
+    ConversationBusy,
+    InvalidRequest,
+    QueueFull,
+    SubmitError,
+    UnknownModel,
+)
+
+if TYPE_CHECKING:
+    from worker.service import Service
+
+AGAIN_SECONDS = 1.0
+_CODES: dict[type[SubmitError], tuple[str, bool]] = {
+    InvalidRequest: ("invalid_request", False),
+    UnknownModel: ("model_not_found", False),
+    QueueFull: ("internal", True),
+    ConversationBusy: ("internal", True),
+}
+_log = structlog.get_logger(__name__)
+
+
+def take(service: "Service", kind: str, job_id: str, request: Any) -> str:
+    """Submit one request. One that is refused is set aside, and its job ends `failed`: a reader learns of it.
+
+    Returns:
+        `failed <code>` of one that was refused, else nothing.
+    """
+    while True:
+        try:
+            return _submit(service, kind, job_id, request)
+        except BrokerUnavailable as error:
+            # The message is acknowledged: it is in our hands alone, so it waits here until Redis is back.
+            _log.warning("a request sent by name waits for Redis", job_id=job_id, error=str(error))
+            if service.pause(AGAIN_SECONDS):
+                continue
+            _log.error("a request sent by name is lost: the worker ends while Redis is away", job_id=job_id)
+            return ""
+
+
+def _submit(service: "Service", kind: str, job_id: str, request: Any) -> str:
+    try:
+        if not isinstance(request, dict):
+            raise InvalidRequest.of("request", "send the request as the keyword argument `request`, an object")
+        service.queue.submit({**request, "kind": kind}, job_id=job_id)
+    except (InvalidRequest, UnknownModel, QueueFull, ConversationBusy) as error:
+        code, retryable = _CODES[type(error)]
+        code = error.code if isinstance(error, InvalidRequest) else code
+        _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=code)
+        service.refuse(job_id, kind, json.dumps(request, default=str), Error(code, str(error), retryable))
+        return f"failed {code}"
+    return ""

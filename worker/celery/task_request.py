@@ -1,0 +1,85 @@
+"""What a worker tells of a job in Celery's own way: in its events and to `inspect`, and so to Flower.
+
+Celery's events would quote arguments, and a request that is sent by name is one. They would also call a job a success
+when its task has come back, however the job ended. So a job's events say which model, attempt and host, and how it
+ended in the states that Celery has; nothing of what was asked or answered.
+"""
+
+import re
+from contextvars import ContextVar
+from typing import Any
+
+from celery.worker.request import Request
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+
+_CODE = re.compile(r"[a-z_]{1,64}")
+_EVENTS = {
+    "completed": "task-succeeded",
+    "failed": "task-failed",
+    "retried": "task-retried",
+    "drained": "task-retried",
+    "cancelled": "task-revoked",
+}
+"""Of an attempt's end, in the words of `llamaq_attempts_total`; of the others somebody else tells, or nobody can."""
+
+
+class TaskRequest(Request):
+    """A message for one of our tasks, as the worker shows it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.name = self._type  # the sender may have sent another, to be shown in its place
+        self._by_name = not self._request_dict["args"]
+        # The sender made these, out of the arguments.
+        self._argsrepr = self._kwargsrepr = ""
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        """A thread has the message; the task itself comes next in it."""
+        # Not by id: a request sent by name and the doorbell of its job have the same one, at the same time.
+        _current.set(self)
+        super().on_accepted(pid, time_accepted)
+
+    def began(self, job: ClaimedJob) -> None:
+        """Show the attempt, which has the job's slot now."""
+        self._kwargsrepr = repr({"model": job.model, "attempt": job.attempt, "host": job.host})
+        super().send_event("task-started", kwargs=self._kwargsrepr)
+
+    def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: ARG002 - the signature is Celery's
+        """What `inspect active` and `query_task` answer."""
+        shown: dict[str, Any] = super().info(safe=True)
+        return shown
+
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - the signature is Celery's
+        """Send what an event of Celery's means for the job, where it means anything."""
+        if type == "task-succeeded":
+            self._ended(str(fields.get("result")).strip("'"), fields.get("runtime"))
+        elif type == "task-failed":
+            # By a fault of ours outside an attempt. Its words may quote anything; the log has where it came from.
+            super().send_event(type, exception="internal", traceback="")
+        elif type != "task-started":  # a thread has the message; whether the job begins, the claim decides
+            super().send_event(type, **fields)
+
+    def _ended(self, outcome: str, runtime: float | None) -> None:
+        word, _, code = outcome.partition(" ")
+        event = _EVENTS.get(word)
+        if event is None or (self._by_name and word != "failed"):
+            return  # taken in by name, the job is shown when it is placed
+        fields: dict[str, Any] = {"runtime": runtime}
+        if event == "task-succeeded":
+            fields["result"] = word
+        elif event == "task-revoked":
+            fields |= {"terminated": False, "signum": None, "expired": False}
+        else:
+            fields |= {"exception": code if _CODE.fullmatch(code) else word, "traceback": ""}
+        super().send_event(event, **fields)
+
+
+_current: ContextVar[TaskRequest | None] = ContextVar("current_request", default=None)
+
+
+def began(job: ClaimedJob) -> None:
+    """Show that an attempt at the job runs in this thread."""
+    request = _current.get()
+    if request is not None:
+        request.began(job)

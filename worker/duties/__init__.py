@@ -1,0 +1,1 @@
+"""The threads of a worker, each with one duty."""

@@ -1,0 +1,78 @@
+"""Whether this worker still consumes, which is another thing than whether its process is there.
+
+Every few seconds the worker sends itself a Celery message over the broker. While they arrive, the liveness file is
+touched. When Redis answers and they do not arrive, the worker is deaf: it ends itself, so that its supervisor starts
+another. While Redis itself is away no worker could do better, and running jobs would be lost for nothing.
+"""
+
+import os
+from pathlib import Path
+
+import structlog
+from celery import Celery
+from celery.worker import state
+
+from llamaq.store.clock import Clock
+from llamaq.store.connection import Client
+from llamaq.store.doorbell import UNSENT
+from worker.duties.duty import Duty
+
+TASK = "llamaq.pulse"
+BEAT_SECONDS = 5.0
+DEAF_SECONDS = 30.0
+"""Without an answer, while Redis is well, before the worker ends itself."""
+LEFT_BEHIND_SECONDS = 120
+EXIT_CODE = 1
+_log = structlog.get_logger(__name__)
+
+
+class Heartbeat(Duty):
+    """The thread that feels it. It ends first: a worker that stops is not deaf."""
+
+    def __init__(self, app: Celery, client: Client, queue: str, file: str, clock: Clock, grace_seconds: float) -> None:
+        self._app = app
+        self._client = client
+        self._queue = queue
+        self._file = Path(file) if file else None
+        self._clock = clock
+        self._grace = grace_seconds
+        self._heard_at = clock.monotonic()
+        super().__init__("pulse")
+
+    def heard(self) -> None:
+        """A pulse has come through Celery to a thread of the pool."""
+        self._heard_at = self._clock.monotonic()
+        self._touch()
+
+    def age_seconds(self) -> float:
+        """Since a pulse last came through; the time in which Redis was away does not count."""
+        return self._clock.monotonic() - self._heard_at
+
+    def _run(self) -> None:
+        while not self._stopping.wait(BEAT_SECONDS):
+            if not self._sent():
+                # Redis is away: the time in which nothing can arrive does not count.
+                self._heard_at = self._clock.monotonic()
+                self._touch()
+            elif self._clock.monotonic() - self._heard_at > DEAF_SECONDS:
+                self._end()
+                return
+
+    def _sent(self) -> bool:
+        try:
+            self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=LEFT_BEHIND_SECONDS)
+            self._client.expire(self._queue, LEFT_BEHIND_SECONDS)  # a dead worker's list must not stay
+        except UNSENT:
+            return False
+        return True
+
+    def _touch(self) -> None:
+        if self._file is not None:
+            self._file.touch()
+
+    def _end(self) -> None:
+        _log.critical("this worker no longer hears its messages, though Redis answers; it ends to be started anew")
+        state.should_stop = EXIT_CODE
+        # A consumer that hangs does not look at the flag: then the process is ended as it is; its jobs' leases lapse.
+        if not self._stopping.wait(self._grace):
+            os._exit(EXIT_CODE)

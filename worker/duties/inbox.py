@@ -1,0 +1,134 @@
+"""Jobs that come by plain Redis: `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`.
+
+And a cancel: `XADD <prefix>:inbox * cancel <id>`, with a `reason` where there is one.
+
+A consumer group shares the stream among all workers. An entry is taken off only once its job is queued or set aside;
+one that a dead worker had read is read again by another. Submitting twice is harmless: the id is known then.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from llamaq.client.blocking.queue import JobQueue
+from llamaq.store.connection import Client
+from llamaq.store.keys import Keys, checked_id
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Error
+from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
+from worker.duties.duty import Duty
+from worker.telemetry.throttled_warning import ThrottledWarning
+
+GROUP = "workers"
+READ_AT_A_TIME = 20
+BLOCK_MILLISECONDS = 1_000
+ABANDONED_MILLISECONDS = 30_000
+_PAUSE_SECONDS = 1.0
+Entry = tuple[bytes, dict[bytes, bytes]]
+_log = structlog.get_logger(__name__)
+
+
+class Inbox(Duty):
+    """The thread that takes jobs out of the inbox. What it has read and not queued when it stops, another reads again.
+
+    `client` answers in bytes: what others wrote may be no text.
+    """
+
+    def __init__(self, client: Client, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._queue = queue
+        self._store = store
+        self._worker = worker
+        self._complaint = ThrottledWarning("the inbox waits: Redis does not answer")
+        super().__init__("inbox")
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._round()
+                self._complaint.settle()
+            except (RedisError, OSError, BrokerUnavailable, QueueFull) as error:
+                # The entry stays in the group's pending list, and is read again.
+                if isinstance(error, QueueFull):
+                    _log.warning("the inbox waits", reason=type(error).__name__)
+                else:
+                    self._complaint.make(error)
+                self._stopping.wait(_PAUSE_SECONDS)
+
+    def _round(self) -> None:
+        inbox = self._keys.inbox()
+        try:
+            # First what a worker that died had read, then what this one could not queue before, then what is new.
+            self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
+            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
+            if not self._stopping.is_set():
+                fresh = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
+                self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **fresh)))
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._make_group()
+
+    def _make_group(self) -> None:
+        try:
+            self._client.xgroup_create(self._keys.inbox(), GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another worker was faster
+                raise
+
+    def _take(self, entries: Sequence[Entry]) -> None:
+        for entry_id, fields in entries:
+            if fields:  # an entry that was deleted while it was pending has none
+                try:
+                    self._act({name.decode(errors="replace"): value for name, value in fields.items()})
+                except QueueFull:  # it stays pending, and is read again; one model's queue must not hold up the others'
+                    continue
+            self._client.xack(self._keys.inbox(), GROUP, entry_id)
+            self._client.xdel(self._keys.inbox(), entry_id)
+
+    def _act(self, fields: dict[str, bytes]) -> None:
+        if "cancel" in fields:
+            self._cancel(fields["cancel"], fields.get("reason", b"cancelled by the producer"))
+        else:
+            self._submit(fields)
+
+    def _submit(self, fields: dict[str, bytes]) -> None:
+        job_id, kind = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind"))
+        request = fields.get("request", b"")
+        try:
+            self._queue.submit({**_object(request), "kind": kind}, job_id=checked_id(job_id))
+        except (InvalidRequest, UnknownModel) as error:
+            code = error.code if isinstance(error, InvalidRequest) else "model_not_found"
+            _log.warning("a request in the inbox was refused", job_id=job_id, code=code)
+            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), Error(code, str(error)))
+        except ConversationBusy as error:
+            busy = Error("internal", str(error), retryable=True)
+            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), busy)
+
+    def _cancel(self, given: bytes, reason: bytes) -> None:
+        job_id = given.decode(errors="replace")
+        try:
+            self._store.call_off(checked_id(job_id), reason.decode(errors="replace"))
+        except InvalidRequest as error:
+            _log.warning("a cancel in the inbox was refused", reason=str(error))
+            self._store.refuse("", "", "inbox", f"cancel {job_id}", Error(error.code, str(error)))
+
+
+def _object(request: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(request)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest.of("request", f"not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise InvalidRequest.of("request", "not a JSON object")
+    return fields
+
+
+def _entries(
+    answer: list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]],
+) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    return [entry for _, entries in answer for entry in entries]

@@ -1,0 +1,1 @@
+"""The Ollama host of a worker: probed and listed."""

@@ -1,0 +1,146 @@
+"""What a host has and can, put together from Ollama's `/api/tags`, `/api/ps`, `/api/version` and `/api/show`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api_client import (
+    InstalledModel,
+    ModelCard,
+    ModelNotFound,
+    OllamaClient,
+    OllamaStatusError,
+    RunningModel,
+    StreamError,
+)
+from llamaq.vocabulary.models import normalise
+from llamaq.vocabulary.wire import dumps
+
+CARDS_AT_A_TIME = 20
+"""Models asked about in one look: a host with hundreds must not be reported minutes late for it."""
+EMBEDS_IF_ABLE = (0, 30)
+"""Servers from this version on embed only with models made for it; older ones do with any, and do not tell."""
+_UNKNOWN = ModelCard()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One look at the host.
+
+    Attributes:
+        status: its version, and of each model what `llamaq.vocabulary.models.ModelStatus` holds, as JSON.
+        models: names of what is on its disk.
+        loaded: names of what is in its memory.
+        whole: whether nothing is left to ask.
+        templates: of each model, its prompt template; empty where it is not known.
+    """
+
+    status: str
+    models: list[str]
+    loaded: frozenset[str]
+    whole: bool
+    templates: Mapping[str, str]
+
+
+class Inventory:
+    """Looks at one host. What `/api/show` tells of a model holds for its digest, so it is asked once for each."""
+
+    def __init__(self, ollama: OllamaClient) -> None:
+        self._ollama = ollama
+        self._cards: dict[str, ModelCard] = {}
+
+    def knock(self) -> None:
+        """The cheapest question there is. Raises as `take`."""
+        self._ollama.version()
+
+    def take(self) -> Report:
+        """Look at everything.
+
+        Raises:
+            OllamaError: the host does not answer as it should.
+        """
+        installed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
+        whole = self._learn(installed)
+        cards = [self._cards.get(_key(model), _UNKNOWN) for model in installed]
+        return Report(
+            status(installed, running, version, cards),
+            [normalise(model.name) for model in installed],
+            frozenset(loaded_names(installed, running)),
+            whole,
+            {normalise(model.name): card.template for model, card in zip(installed, cards, strict=True)},
+        )
+
+    def _learn(self, installed: tuple[InstalledModel, ...]) -> bool:
+        """Ask about what is new, and forget what is gone; whether that was all."""
+        names = {_key(model): model.name for model in installed}
+        self._cards = {key: card for key, card in self._cards.items() if key in names}
+        new = [key for key in names if key not in self._cards]
+        for key in new[:CARDS_AT_A_TIME]:
+            try:
+                self._cards[key] = self._ollama.show(names[key])
+            except ModelNotFound:
+                continue  # deleted since the list was made
+            except (OllamaStatusError, StreamError):
+                self._cards[key] = _UNKNOWN  # a proxy that lets only some paths through, say: the list has to do
+        return len(new) <= CARDS_AT_A_TIME
+
+
+def _key(model: InstalledModel) -> str:
+    return model.digest or f"{model.name} {model.modified_at}"
+
+
+def loaded_names(installed: tuple[InstalledModel, ...], running: tuple[RunningModel, ...]) -> list[str]:
+    """Names of the models in memory. Names that share one file share one runner, and `/api/ps` tells only the first."""
+    digests = {model.digest for model in running}
+    named = {normalise(model.name) for model in running}
+    return [name for model in installed if (name := normalise(model.name)) in named or model.digest in digests]
+
+
+def status(
+    installed: tuple[InstalledModel, ...],
+    running: tuple[RunningModel, ...],
+    version: str,
+    cards: list[ModelCard],
+) -> str:
+    """The host's status as JSON. `serves` stands beside `capabilities` where a server does more than it tells."""
+    by_name = {normalise(model.name): model for model in running}
+    by_digest = {model.digest: model for model in running if model.digest}
+    models = []
+    for model, card in zip(installed, cards, strict=True):
+        known = _model(model, card)
+        loaded = by_name.get(normalise(model.name)) or by_digest.get(model.digest or "")
+        if known["capabilities"] and _embeds_always(version):
+            known["serves"] = sorted({*known["capabilities"], "embedding"})
+        models.append(known | (_memory(loaded, known["context_length"]) if loaded else {}))
+    return dumps({"version": version, "models": models})
+
+
+def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
+    details, more = model.details, card.details
+    return {
+        "model": normalise(model.name),
+        "size": model.size,
+        "family": details.family or more.family or None,
+        "parameter_size": details.parameter_size or more.parameter_size or None,
+        "quantization": details.quantization_level or more.quantization_level or None,
+        "context_length": details.context_length or card.context_length,
+        "capabilities": sorted(model.capabilities or card.capabilities or ()),
+        "loaded": False,
+    }
+
+
+def _memory(running: RunningModel, context_length: int | None) -> dict[str, Any]:
+    return {
+        "loaded": True,
+        "memory": running.size,
+        "vram": running.size_vram,
+        "gpu_share": round(min(running.size_vram / running.size, 1), 3) if running.size else None,
+        "expires_at": running.expires_at.timestamp() if running.expires_at else None,
+        "context_length": running.context_length or context_length,
+    }
+
+
+def _embeds_always(version: str) -> bool:
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) < EMBEDS_IF_ABLE

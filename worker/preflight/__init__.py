@@ -1,0 +1,1 @@
+"""`python -m worker check`: what would keep a worker from working."""

@@ -1,0 +1,60 @@
+"""What `python -m worker check` looks at in Ollama: whether it answers, its version, its models, its slots."""
+
+from collections.abc import Iterator
+
+from api_client import Forbidden, OllamaClient, OllamaError, UntrustedCertificate
+from worker.preflight.finding import Finding
+from worker.settings.environment import Settings, parallel_of_ollama
+
+MENDED = (0, 20, 3)
+"""The first version without the holes that are known of older ones (CVE-2026-7020, and before it CVE-2026-7482)."""
+
+
+def look(config: Settings) -> Iterator[Finding]:
+    """Everything about Ollama; only that it does not answer, where it does not."""
+    token = config.ollama_token.get_secret_value() if config.ollama_token else None
+    with OllamaClient(config.ollama_url, token=token, ca_file=config.ollama_ca_file, retries=0) as ollama:
+        try:
+            version, installed = ollama.version(), ollama.tags()
+        except OllamaError as error:
+            yield Finding("ollama", False, f"{error.message}; {_remedy(error)}")
+            return
+        yield _version(version, ollama.address)
+    names = ", ".join(model.name for model in installed)
+    yield Finding("models", True if names else None, names or "none: pull one first, as in `ollama pull llama3.2`")
+    yield _slots(config)
+
+
+def _remedy(error: OllamaError) -> str:
+    match error:
+        case Forbidden():
+            return "look at LLAMAQ_OLLAMA_TOKEN, and at the proxy's lists of addresses and paths"
+        case UntrustedCertificate():
+            return "LLAMAQ_OLLAMA_CA_FILE names the authority's certificate"
+    return "is it running there? The address is LLAMAQ_OLLAMA_URL, else OLLAMA_HOST"
+
+
+def _version(version: str, where: str) -> Finding:
+    shown = f"{version} at {where}"
+    numbers = version.split("-", maxsplit=1)[0].split(".")
+    # What is built from source calls itself 0.0.0, or anything.
+    if not all(number.isdecimal() for number in numbers) or not any(map(int, numbers)):
+        return Finding("ollama", True, shown)
+    if tuple(map(int, numbers)) < MENDED:
+        mended = ".".join(map(str, MENDED))
+        return Finding("ollama", None, f"{shown}; versions before {mended} have known holes: upgrade it")
+    return Finding("ollama", True, shown)
+
+
+def _slots(config: Settings) -> Finding:
+    shown = f"{config.slots} for each of {config.max_models} model(s) on {config.host}"
+    parallel = parallel_of_ollama()
+    if parallel is None:
+        return Finding("slots", True, f"{shown}; set LLAMAQ_SLOTS to the server's OLLAMA_NUM_PARALLEL")
+    if config.slots > parallel:
+        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: the others would wait inside Ollama, their clocks running"
+        return Finding("slots", None, f"{said}; set both to the same")
+    if config.slots < parallel:
+        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: Ollama keeps memory for slots that nobody uses"
+        return Finding("slots", None, f"{said}; set both to the same")
+    return Finding("slots", True, f"{shown}, as OLLAMA_NUM_PARALLEL")

@@ -1,0 +1,163 @@
+"""What `python -m worker check` looks at in Redis: version, persistence, eviction, memory, rights, clock, the fleet."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from redis.exceptions import NoPermissionError, RedisError
+
+from llamaq.store import scripts
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.store.connection import Call, Client, address, connect, run, translated
+from llamaq.vocabulary.errors import BrokerUnavailable
+from worker.preflight.finding import Finding
+from worker.settings.environment import Settings
+
+OLDEST_THAT_WORKS = (6, 2)
+OLDEST_ADVISED = (7, 0)
+LOOK_SECONDS = 3
+FULL = 0.9
+"""Part of `maxmemory` in use from which on it is worth a word."""
+CLOCK_SECONDS = 2.0
+NOBODY = "llamaq-check"
+"""An id that no job has."""
+
+
+def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
+    """Everything about Redis; only that it does not answer, where it does not."""
+    client = connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS)
+    try:
+        with translated(config.redis_url):
+            client.ping()
+            about = client.info()
+    except BrokerUnavailable as error:
+        yield Finding("redis", False, str(error))
+        return
+    with client:
+        yield _version(about, address(config.redis_url))
+        yield _persistence(about)
+        yield _eviction(about)
+        yield _memory(about)
+        rights = _rights(client, config)
+        yield rights
+        if rights.well is not False:  # else the next looks would only say so again
+            yield _clock(client, clock)
+            yield from _shared_host(client, config)
+
+
+def _version(about: dict[str, Any], where: str) -> Finding:
+    version = tuple(int(part) for part in str(about["redis_version"]).split(".")[:2])
+    shown = f"{about['redis_version']} at {where}"
+    if version < OLDEST_THAT_WORKS:
+        return Finding("redis", False, f"{shown}; 6.2 is the oldest that works: upgrade it")
+    if version < OLDEST_ADVISED:
+        return Finding("redis", None, f"{shown} works; for production, and for ops/redis/users.acl, take 7.0 or newer")
+    return Finding("redis", True, shown)
+
+
+def _persistence(about: dict[str, Any]) -> Finding:
+    if not about.get("aof_enabled"):
+        remedy = "no append-only file: a restart of Redis loses jobs; set `appendonly yes`"
+        return Finding("redis persistence", None, remedy)
+    if about.get("aof_last_write_status") != "ok" or about.get("aof_last_bgrewrite_status") != "ok":
+        remedy = "the append-only file could not be written: look for a full disk, and at Redis' own log"
+        return Finding("redis persistence", False, remedy)
+    return Finding("redis persistence", True, "append-only file on, last written well")
+
+
+def _eviction(about: dict[str, Any]) -> Finding:
+    policy = about.get("maxmemory_policy")
+    if policy == "noeviction":
+        return Finding("redis eviction", True, "noeviction")
+    return Finding("redis eviction", False, f"{policy} would throw jobs away: set `maxmemory-policy noeviction`")
+
+
+def _memory(about: dict[str, Any]) -> Finding:
+    used, most = int(about.get("used_memory", 0)), int(about.get("maxmemory", 0))
+    if not most:
+        remedy = f"{used >> 20} MiB used, no limit: a full machine would kill Redis; set `maxmemory`"
+        return Finding("redis memory", None, remedy)
+    shown = f"{used >> 20} of {most >> 20} MiB used"
+    if used < FULL * most:
+        return Finding("redis memory", True, shown)
+    return Finding(
+        "redis memory", None, f"{shown}: raise `maxmemory`, or let results expire sooner (LLAMAQ_RESULT_TTL)"
+    )
+
+
+def _rights(client: Client, config: Settings) -> Finding:
+    refused = [what for what, attempt in _attempts(client, config).items() if not _allowed(attempt)]
+    if refused:
+        remedy = f"this user may not {', '.join(refused)}: compare its line with ops/redis/users.acl"
+        return Finding("redis rights", False, remedy)
+    try:
+        user = client.acl_whoami()
+    except RedisError:
+        return Finding("redis rights", True, "all that a worker needs")
+    if user == "default":
+        remedy = "the default user, who may do everything: give each side a user of its own (ops/redis/users.acl)"
+        return Finding("redis rights", None, remedy)
+    return Finding("redis rights", True, f"user {user} may do all that a worker needs")
+
+
+def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object]]:
+    """One harmless try of each kind of thing that a worker does, on the very keys: a rule read wrongly still counts."""
+    keys = config.producer.keys
+    queue = keys.host_queue(config.host)
+    return {
+        "load scripts": lambda: client.script_load(scripts.load("claim").text),
+        "run scripts": lambda: run(client, Call(scripts.load("claim"), [keys.prefix, NOBODY, "", 1, "", "", ""])),
+        f"use {keys.record('<id>')}": lambda: client.hdel(keys.record(NOBODY), "state"),
+        f"use {keys.inbox()}": lambda: client.xlen(keys.inbox()),
+        f"use {keys.scripts()}": lambda: client.hlen(keys.scripts()),
+        f"use Celery's queue {keys.intake_queue()}": lambda: client.lrem(keys.intake_queue(), 1, NOBODY),
+        f"use Celery's queue {queue}": lambda: client.lrem(queue, 1, NOBODY),
+        "use Celery's _kombu.binding.*": lambda: client.srem("_kombu.binding.celery.pidbox", NOBODY),
+        # To a control channel, where an id that no job has is passed over.
+        f"publish on {keys.control(config.host)}": lambda: client.publish(keys.control(config.host), NOBODY),
+        f"listen to {keys.control(config.host)}": lambda: _listen(client, keys.control(config.host)),
+        "listen to Celery's /0.celery.pidbox": lambda: _listen(client, "/0.celery.pidbox"),
+    }
+
+
+def _listen(client: Client, channel: str) -> None:
+    with client.pubsub() as subscription:
+        subscription.subscribe(channel)
+        subscription.get_message(timeout=LOOK_SECONDS)
+
+
+def _allowed(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except NoPermissionError:
+        return False
+    except RedisError as error:  # from inside a script it has no type of its own
+        return "permission" not in str(error) and "can't run this command" not in str(error)
+    return True
+
+
+def _clock(client: Client, clock: Clock) -> Finding:
+    before = clock.time()
+    seconds, micros = client.time()
+    apart = abs(seconds + micros / 1e6 - (before + clock.time()) / 2)
+    if apart < CLOCK_SECONDS:
+        return Finding("clock", True, "as Redis'")
+    remedy = (
+        f"{apart:.0f} s apart from Redis': jobs go by Redis' clock alone, but logs and metrics will not fit together; "
+        "let NTP set both"
+    )
+    return Finding("clock", None, remedy)
+
+
+def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
+    """Workers of one host have to agree: the one that reports last decides for all."""
+    names = ("slots", "max_models")
+    theirs = client.hmget(config.producer.keys.host(config.host), *names)
+    ours = (config.slots, config.max_models)
+    differing = [
+        f"LLAMAQ_{name.upper()}={mine} here, {other} there"
+        for name, mine, other in zip(names, ours, theirs, strict=True)
+        if other is not None and other != str(mine)
+    ]
+    if differing:
+        said = f"another worker of {config.host} says otherwise: {'; '.join(differing)}; set the same for all"
+        yield Finding("slots", None, said)

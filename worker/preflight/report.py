@@ -1,0 +1,47 @@
+"""`python -m worker check`: each thing that would keep a worker from working, with its remedy."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from worker.preflight import ollama_checks, redis_checks
+from worker.preflight.finding import Finding
+from worker.settings.environment import Settings, unknown_variables
+from worker.telemetry.metrics_server import MetricsServer, PortTaken
+
+
+def main(config: Settings) -> int:
+    """Print every finding; 1 when one of them would keep the worker from working."""
+    code = 0
+    for finding in check(config):
+        mark = {True: "ok   ", None: "mind ", False: "WRONG"}[finding.well]
+        sys.stdout.write(f"{mark} {finding.name}: {finding.message}\n")
+        sys.stdout.flush()
+        code = 1 if finding.well is False else code
+    return code
+
+
+def check(config: Settings) -> Iterator[Finding]:
+    """Look at the variables, at files, at Redis, then at Ollama."""
+    for name, near in unknown_variables().items():
+        hint = f"did you mean {' or '.join(near)}?" if near else "see the table in the README"
+        yield Finding("settings", None, f"{name} is none of them; {hint}")
+    if config.ollama_ca_file and not Path(config.ollama_ca_file).is_file():
+        yield Finding("ollama certificate", False, f"no such file: LLAMAQ_OLLAMA_CA_FILE={config.ollama_ca_file}")
+    if config.liveness_file and not Path(config.liveness_file).parent.is_dir():
+        yield Finding("liveness file", False, f"no such directory: LLAMAQ_LIVENESS_FILE={config.liveness_file}")
+    if config.metrics_port:
+        yield _metrics(config.metrics_host, config.metrics_port)
+    yield from redis_checks.look(config)
+    yield from ollama_checks.look(config)
+
+
+def _metrics(host: str, port: int) -> Finding:
+    try:
+        MetricsServer(host, port, CollectorRegistry()).close()
+    except PortTaken as error:
+        # Mind, not wrong: it may well be this very worker, which runs already.
+        return Finding("metrics", None, f"{error}; a worker that is started now would exit")
+    return Finding("metrics", True, f"can be served on {host}:{port}")

@@ -1,0 +1,65 @@
+"""Logs: JSON lines, or coloured ones on a terminal. Nothing that is logged holds a prompt, a result or a secret."""
+
+import logging
+import sys
+import threading
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import structlog
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+
+Format = Literal["json", "console"]
+
+
+def chosen(wanted: Format | None) -> Format:
+    """The format that was asked for (`LLAMAQ_LOG_FORMAT`), else what suits stderr."""
+    return wanted or ("console" if sys.stderr.isatty() else "json")
+
+
+def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> None:
+    """Send structlog's, the standard library's and so Celery's records the same way, to stderr; and uncaught faults."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(chosen(wanted))],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_uncaught
+
+
+def about(job: ClaimedJob) -> AbstractContextManager[None]:
+    """Each line that this thread logs inside, ours or a library's, tells of which attempt it is."""
+    return structlog.contextvars.bound_contextvars(
+        job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.model
+    )
+
+
+def _renderer(wanted: Format) -> structlog.types.Processor:
+    return structlog.dev.ConsoleRenderer() if wanted == "console" else structlog.processors.JSONRenderer()
+
+
+def _log_uncaught(fault: threading.ExceptHookArgs) -> None:
+    if fault.exc_type is SystemExit or fault.exc_value is None:
+        return
+    name = fault.thread.name if fault.thread else "?"
+    cause = (fault.exc_type, fault.exc_value, fault.exc_traceback)
+    logging.getLogger(__name__).critical("the thread %s ended by a fault", name, exc_info=cause)

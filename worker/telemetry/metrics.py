@@ -1,0 +1,112 @@
+"""What one worker counts and measures for Prometheus. `docs/metrics.md` has the list; a test keeps the two equal."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.job_store import Rescued
+from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
+from llamaq.vocabulary.errors import InvalidRequest
+
+# From a warm small model to a job that waits for an hour behind others.
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
+# Else each counter and histogram would have a second series, of no use to rate().
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
+
+
+class Metrics:
+    """One worker's own figures. What the whole fleet shares is read from Redis: `worker.telemetry.fleet_metrics`.
+
+    Labels are kinds, lanes, models, codes and hosts: never a prompt, a tenant or a job, which would have no end.
+
+    Attributes:
+        registry: what is served.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        which = ["kind", "model"]
+        self._wait = self._histogram("llamaq_job_wait_seconds", "From submit to first attempt.", ["model", "lane"])
+        self._first = self._histogram("llamaq_job_first_token_seconds", "From submit to first token.", which)
+        self._total = self._histogram("llamaq_job_total_seconds", "From submit to completion.", which)
+        self._attempt = self._histogram("llamaq_attempt_seconds", "Running time of an attempt.", which)
+        self._attempts = self._counter("llamaq_attempts", "Attempts that ended, by outcome.", [*which, "outcome"])
+        self._failures = self._counter(
+            "llamaq_failures", "Attempts that ended in an error, by code.", [*which, "code", "retried"]
+        )
+        self._prompt = self._counter("llamaq_prompt_tokens", "Tokens read, of completed jobs.", which)
+        self._output = self._counter("llamaq_output_tokens", "Tokens written, of completed jobs.", which)
+        self._rescued = self._counter("llamaq_rescue_actions", "What this worker did while it led rescue.", ["action"])
+        for action in Rescued._fields:
+            self._rescued.labels(action)  # shown as 0 from the start, so that the first one is an increase
+        self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
+        self._pulse = Gauge(
+            "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
+        )
+
+    def watch(self, running: Callable[[], float], pulse_age: Callable[[], float]) -> None:
+        """Where the gauges of this worker are read from, at each scrape."""
+        self._running.set_function(running)
+        self._pulse.set_function(pulse_age)
+
+    def began(self, job: ClaimedJob) -> None:
+        """An attempt was claimed."""
+        if job.attempt == 1:
+            self._wait.labels(job.model, _lane(job)).observe(job.waited_seconds)
+
+    def ended(self, job: ClaimedJob, outcome: Outcome, stored: str, seconds: float) -> None:
+        """An attempt came to an outcome; `stored` is what the store made of it, as `JobStore` says."""
+        which = (job.kind, job.model)
+        self._attempts.labels(*which, result(outcome, stored)).inc()
+        self._attempt.labels(*which).observe(seconds)
+        if stored != "ok":
+            return
+        if isinstance(outcome, Failed | Retry):
+            retried = "yes" if isinstance(outcome, Retry) else "no"
+            self._failures.labels(*which, outcome.error.code, retried).inc()
+        elif isinstance(outcome, Completed):
+            self._completed(job, outcome)
+
+    def rescued(self, done: Rescued) -> None:
+        """This worker led a round of rescue."""
+        for action, number in done._asdict().items():
+            self._rescued.labels(action).inc(number)
+
+    def _completed(self, job: ClaimedJob, outcome: Completed) -> None:
+        which = (job.kind, job.model)
+        usage, timings = outcome.result.get("usage") or {}, outcome.result.get("timings") or {}
+        for counter, tokens in ((self._prompt, "prompt_tokens"), (self._output, "output_tokens")):
+            counter.labels(*which).inc(usage.get(tokens) or 0)
+        for histogram, clock in ((self._first, "first_token"), (self._total, "total")):
+            if timings.get(clock) is not None:
+                histogram.labels(*which).observe(timings[clock])
+
+    def _histogram(self, name: str, meaning: str, labels: list[str]) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=BUCKETS, registry=self.registry)
+
+    def _counter(self, name: str, meaning: str, labels: list[str]) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+
+def result(outcome: Outcome, stored: str) -> str:
+    """What an attempt came to, in one word: `completed`, `failed`, `retried`, `cancelled`, `drained` or `fenced`."""
+    if stored in {"cancelled", "fenced", "unsent"}:
+        return stored
+    match outcome:
+        case Stopped("draining"):
+            return "drained"
+        case Stopped(reason):
+            return reason
+        case Retry():
+            return "retried"
+        case _:
+            return type(outcome).__name__.lower()
+
+
+def _lane(job: ClaimedJob) -> str:
+    try:
+        return job.request.priority
+    except InvalidRequest:  # the attempt will say so
+        return ""

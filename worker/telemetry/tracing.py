@@ -1,0 +1,71 @@
+"""One trace from the submit over the queue to Ollama, for those who ask for it: `LLAMAQ_OTEL`.
+
+Nothing of OpenTelemetry is imported otherwise. Spans tell of models, counts and times; of what was asked and answered
+only with `LLAMAQ_OTEL_CONTENT=1`.
+"""
+
+import importlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+from api_client import OllamaClient
+from llamaq.store.connection import Client
+from llamaq.store.keys import Keys
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.outcome import Outcome
+from worker.settings.environment import Export
+
+Ended = Callable[[str, Outcome], None]
+
+
+class NotInstalled(Exception):
+    """Traces were asked for and OpenTelemetry is not there; the message says what to install."""
+
+
+class Tracing(Protocol):
+    """What the service needs of it."""
+
+    def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:
+        """The span of one attempt; what it yields is called with its end."""
+
+    def ollama(self, client: OllamaClient) -> OllamaClient:
+        """The client, with a span for each request to a model."""
+
+    def close(self) -> None:
+        """Send what is left."""
+
+
+class Untraced:
+    """Without traces."""
+
+    def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:  # noqa: ARG002 - as Tracing
+        """Nothing."""
+        return nullcontext(_ignore)
+
+    def ollama(self, client: OllamaClient) -> OllamaClient:
+        """The client itself."""
+        return client
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def _ignore(word: str, outcome: Outcome) -> None:
+    """No span is there to be told."""
+
+
+def chosen(export: Export | None, client: Client, keys: Keys, *, content: bool) -> Tracing:
+    """What the settings ask for.
+
+    Raises:
+        NotInstalled: they ask for traces, and OpenTelemetry is missing.
+    """
+    if export is None:
+        return Untraced()
+    try:
+        spans: Any = importlib.import_module("worker.telemetry.spans")
+        traced: Tracing = spans.Traced(spans.provider(export), client, keys, content=content)
+    except ImportError as error:
+        raise NotInstalled(f"LLAMAQ_OTEL needs the packages of the group `otel`: {error}") from error
+    return traced
