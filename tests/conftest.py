@@ -1,7 +1,7 @@
 """What most tests stand on: a real Redis, a scripted Ollama over real HTTP, a producer, and real workers.
 
 One Redis serves a whole test process; each test has a prefix of its own in it. A Redis that cannot be started fails
-the tests: nothing is skipped.
+the tests. What else a test runs beside Python, it says with `needs` (tests/needs.py).
 """
 
 import uuid
@@ -13,11 +13,17 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
+from tests import needs
 from tests.worker_process import WorkerProcess
 
 MODEL = "smollm2:135m"
 
 StartWorker = Callable[..., WorkerProcess]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring the marker `needs`."""
+    config.pluginmanager.register(needs)
 
 
 @pytest.fixture(scope="session")
