@@ -1,7 +1,7 @@
 """What most tests stand on: a real Redis, a scripted Ollama over real HTTP, a producer, and real workers.
 
 One Redis serves a whole test process; each test has a prefix of its own in it. A Redis that cannot be started fails
-the tests: nothing is skipped.
+the tests. What else a test runs beside Python, it says with `needs` (tests/needs.py).
 """
 
 import uuid
@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from llamaq import JobQueue
+from tests import needs
 from tests.scripted.launcher import ScriptedOllama
 from tests.worker_process import WorkerProcess
 from worker.embedded.redis import EmbeddedRedis
@@ -18,6 +19,11 @@ from worker.embedded.redis import EmbeddedRedis
 MODEL = "smollm2:135m"
 
 StartWorker = Callable[..., WorkerProcess]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Bring the marker `needs`."""
+    config.pluginmanager.register(needs)
 
 
 @pytest.fixture(scope="session")

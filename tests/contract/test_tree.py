@@ -4,7 +4,11 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.contract.built import CHECKOUT
+
+pytestmark = pytest.mark.needs("git")
 
 # Written in parts, so that this file is not a hit itself.
 REGISTRIES = re.compile(

@@ -21,7 +21,7 @@ Producer = Callable[..., list[str]]
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example beside its packages, fetched by whatever registry npm is set up for."""
     npm = shutil.which("npm")
-    assert npm, "npm is not installed: apt-get install npm"
+    assert npm
     folder = tmp_path_factory.mktemp("node") / "example"
     shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
     command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"]
@@ -30,7 +30,12 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["node", "redis-cli"])
+@pytest.fixture(
+    params=[
+        pytest.param("node", marks=pytest.mark.needs("npm")),
+        pytest.param("redis-cli", marks=pytest.mark.needs("redis-cli")),
+    ]
+)
 def example(request: pytest.FixtureRequest) -> tuple[list[str], Path]:
     """The command, and where it runs."""
     if request.param == "node":
@@ -124,6 +129,7 @@ def test_a_refused_request_ends_failed(
         house.queue.job(job_id).result(30)
 
 
+@pytest.mark.needs("redis-cli")
 def test_the_shell_tells_where_a_job_stands(house: House, environment: dict[str, str]) -> None:
     """By the field of the record that the contract names; an id of one's own is the job's."""
     folder, request = EXAMPLES / "redis-cli", json.dumps({"model": MODEL, "prompt": "Why?"})

@@ -76,6 +76,7 @@ def host() -> Iterator[ScriptedOllama]:
         yield host
 
 
+@pytest.mark.needs("redis-server 7")
 def test_check_finds_everything_well(redis_server: EmbeddedRedis, host: ScriptedOllama) -> None:
     """With Redis and Ollama there it exits with 0, and tells version, models and slots."""
     code, said = run("check", LLAMAQ_REDIS_URL=redis_server.url, OLLAMA_HOST=host.url, OLLAMA_NUM_PARALLEL=4)

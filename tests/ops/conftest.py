@@ -1,7 +1,6 @@
 """The credentials of one deployment, made once, and a Redis that takes them.
 
-Everything here runs the programs that an operator runs. One that is not installed fails the tests, and is named
-together with its package: `.ci/run` installs them all.
+Everything here runs the programs that an operator runs; `tests/programs.py` knows which fixture starts what.
 """
 
 from collections.abc import Iterator

@@ -93,6 +93,7 @@ def start_running(producer: JobQueue, host: ScriptedOllama) -> tuple[str, str]:
     return job.id, gate
 
 
+@pytest.mark.needs("chromium")
 def test_a_running_job_is_found_in_a_browser(
     site: Site, flower: Running, producer: JobQueue, host: ScriptedOllama, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_running_job_is_found_in_a_browser(
     until(lambda: seen(site, job_id)["state"] == "SUCCESS")
 
 
+@pytest.mark.needs("chromium")
 def test_nobody_gets_in_without_the_password(site: Site, flower: Running, tmp_path: Path) -> None:
     """Every page and the API ask for it; a browser that has none sees nothing."""
     for path in ("", "workers", "tasks", "broker", "api/workers", "api/tasks", "api/queues/length"):

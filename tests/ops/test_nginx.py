@@ -21,6 +21,7 @@ from worker.embedded.redis import EmbeddedRedis
 
 ALLOWED = ["POST /api/generate", "POST /api/chat", "POST /api/embed", "POST /api/show"]
 ALLOWED += ["GET /api/tags", "GET /api/ps", "GET /api/version"]
+pytestmark = pytest.mark.needs("nginx")
 HARMFUL = ("pull", "push", "create", "copy", "delete", "blobs/sha256:00", "embeddings")
 
 

@@ -36,6 +36,7 @@ def test_what_the_page_names_is_there() -> None:
     assert [str(path) for path in [*linked, *named] if not path.exists()] == []
 
 
+@pytest.mark.needs("redis-server 7")
 def test_a_backup_taken_while_it_runs_can_be_restored(secrets: Path, tmp_path: Path) -> None:
     """The append-only directory, copied as the page says; what was queued then is queued in the restored one."""
     running, restored = tmp_path / "running", tmp_path / "restored"

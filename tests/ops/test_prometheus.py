@@ -32,6 +32,7 @@ ASKED_FOR |= {"LlamaqWorkerNotConsuming", "LlamaqRedisMemoryHigh"}
 Ask = Callable[[str], Any]
 
 
+@pytest.mark.needs("promtool")
 @pytest.mark.parametrize(
     "words",
     [

@@ -47,6 +47,7 @@ def test_the_acl_grants_what_the_scripts_call(auditor: Any) -> None:
     assert missing("worker", commands(scripts.LUA, tasks.store.LUA)) == []
 
 
+@pytest.mark.needs("redis-server 7")
 def test_the_scripts_come_back_after_a_restart_of_redis(
     secrets: Path, host: ScriptedOllama, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

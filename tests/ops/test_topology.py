@@ -56,6 +56,7 @@ def test_a_job_passes_through_the_whole_of_it(site: Site, queue: JobQueue, host:
     assert [secret for secret in secrets if secret.strip() in logs] == []
 
 
+@pytest.mark.needs("curl", "redis-cli")
 def test_the_health_checks_of_compose_pass(site: Site) -> None:
     """Each is the very command of the file, with the paths and ports of this machine; on a stopped one it fails."""
     checks = {
@@ -102,6 +103,7 @@ def test_replicas_share_the_slots_of_the_host(site: Site, queue: JobQueue, host:
     assert running.status().attempt == 1
 
 
+@pytest.mark.needs("curl")
 def test_flower_is_behind_the_door(site: Site) -> None:
     """With its login, and with the two pages closed that Flower leaves open."""
     flower = site.start_flower()
@@ -121,6 +123,7 @@ def test_flower_is_behind_the_door(site: Site) -> None:
     assert secret not in flower.log()
 
 
+@pytest.mark.needs("prometheus", "curl")
 def test_prometheus_finds_the_worker(site: Site) -> None:
     """It scrapes what compose would let it scrape."""
     site.start_prometheus()

