@@ -82,6 +82,7 @@ class _Steps:
         self._progress = progress
         self._total = total
         self._done = 0
+        self._file = ""
         self._now = ""
         self._warned = False
 
@@ -89,10 +90,10 @@ class _Steps:
         """One line that pip has printed on its standard output."""
         if line.startswith(("Collecting ", "Ignoring ", "Requirement already satisfied")):
             self._done += 1
-        elif found := re.match(r"\s*Downloading (?:\S*/)?([\w.]+)-\S+ (\(.*\))", line):
-            self._now = f"{found[1]} {found[2]}"
+        elif found := re.match(r"\s*Downloading (?:\S*/)?(([\w.]+)-\S+) (\(.*\))", line):
+            self._file, self._now = found[1], f"{found[2]} {found[3]}"
         elif line.startswith("Installing collected"):
-            self._now = "writing them to disk"
+            self._file, self._now = "", "writing them to disk"
 
     def complain(self, line: str) -> None:
         """One line that pip has printed on its standard error. The first of its retries is worth a word."""
@@ -102,15 +103,15 @@ class _Steps:
 
     def tick(self, scratch: Path) -> None:
         """Show it. pip tells nobody but a terminal how much has arrived; its temporary files do."""
-        arrived = max(_sizes(scratch), default=0)
-        part = f"{arrived / 1e6:.0f} MB of " if arrived > 1e6 and "(" in self._now else ""
+        arrived = max(_sizes(scratch, self._file), default=0)
+        part = f"{arrived / 1e6:.0f} MB of " if arrived > 1e6 else ""
         count = f"{min(self._done, self._total)} of {self._total}: " if self._total > 1 else ""
         self._progress.show(f"{count}{part}{self._now}")
 
 
-def _sizes(folder: Path) -> Iterator[int]:
+def _sizes(folder: Path, name: str) -> Iterator[int]:
     for place, _, names in os.walk(folder):  # unlike Path.rglob it bears folders that vanish meanwhile
-        for name in names:
+        if name in names:
             with contextlib.suppress(FileNotFoundError):
                 yield Path(place, name).stat().st_size
 

@@ -100,7 +100,7 @@ def test_a_wrong_password_is_named(locked_redis: LockedRedis) -> None:
     [
         ("maxmemory-policy", "allkeys-lru", "redis eviction", False, "maxmemory-policy noeviction"),
         ("maxmemory", "0", "redis memory", None, "set `maxmemory`"),
-        ("maxmemory", "1mb", "redis memory", None, "LLAMAQ_RESULT_TTL"),
+        ("maxmemory", "512kb", "redis memory", None, "LLAMAQ_RESULT_TTL"),
         ("appendonly", "no", "redis persistence", None, "appendonly yes"),
     ],
 )
