@@ -23,7 +23,9 @@ class Progress:
     def show(self, detail: str) -> None:
         """How far it is. Not shown in a pipe, where each would be a line of its own."""
         if self._terminal:
-            line = f"run.py: {self._text} ... {detail}"
+            # A line that wraps could not be rewritten. What is being done gives way to how far it is.
+            room = _columns() - 1 - len(f"run.py:  ... {detail}")
+            line = f"run.py: {self._text[: max(room, 10)]} ... {detail}"
             print(f"\r\033[K{line[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
 
     def remark(self, text: str) -> None:

@@ -118,10 +118,9 @@ def _make_venv() -> None:
 
 def _install(layers: list[str], lock_file: int) -> None:
     files = [ROOT / "requirements" / f"{layer}.txt" for layer in layers]
-    names = " + ".join(f"requirements/{file.name}" for file in files)
     _note(installing=layers)
     try:
-        with Progress(f"installing {names}") as progress:
+        with Progress(f"installing {' + '.join(layers)} packages") as progress:
             install(find_pip(PYTHON, BASE_PYTHON), files, progress, environment(), lock_file)
     except DownloadError:
         _note(installing=[])

@@ -125,7 +125,7 @@ def test_a_first_run_says_what_it_does_in_a_few_lines(tmp_path: Path) -> None:
     assert status == 7
     venv_starts, venv_ends, pip_starts, pip_ends = err.splitlines()
     assert venv_starts.startswith("run.py: making .venv with Python 3.")
-    assert pip_starts == "run.py: installing requirements/service.txt + requirements/demo.txt ..."
+    assert pip_starts == "run.py: installing service + demo packages ..."
     assert ": done (" in venv_ends
     assert ": done (" in pip_ends
 
@@ -155,7 +155,7 @@ def test_a_changed_lock_file_is_installed_and_no_other(ready: Checkout) -> None:
     )
     status, _, err = ready.run("demo")
     assert status == 7
-    assert "installing requirements/demo.txt ..." in err
+    assert "installing demo packages ..." in err
     assert "making .venv" not in err
     assert ready.run("demo")[2] == ""
 
