@@ -13,7 +13,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from tests import needs
+from tests import groups, needs
 from tests.worker_process import WorkerProcess
 
 MODEL = "smollm2:135m"
@@ -22,8 +22,9 @@ StartWorker = Callable[..., WorkerProcess]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring the marker `needs`."""
+    """Bring the marker `needs`, and make `xdist_group` work."""
     config.pluginmanager.register(needs)
+    config.pluginmanager.register(groups)
 
 
 @pytest.fixture(scope="session")

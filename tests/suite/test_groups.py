@@ -1,0 +1,44 @@
+"""Tests with the same `xdist_group` run in one process, one after another."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.worker_process import CHECKOUT
+
+SUITE = """
+import os
+import pytest
+
+def tell(request):
+    with open("ran", "a") as ran:
+        ran.write(f"{request.node.originalname} {os.environ['PYTEST_XDIST_WORKER']}\\n")
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.xdist_group("marked")
+def test_marked(number, request): tell(request)
+
+@pytest.mark.parametrize("number", range(8))
+def test_free(number, request): tell(request)
+
+@pytest.mark.xdist_group("marked")
+def test_marked_as_well(request): tell(request)
+"""
+
+
+def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
+    """All nine of the group in the same of two processes; the others are spread over both."""
+    (tmp_path / "test_it.py").write_text(SUITE)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.groups", "--rootdir", str(tmp_path)]
+    command += ["--import-mode=importlib", "-n", "2", "--dist", "loadgroup"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
+    marked = [process for name, process in ran if name.startswith("test_marked")]
+    assert len(ran) == 17
+    assert len(marked) == 9
+    assert len(set(marked)) == 1
+    assert {process for _, process in ran} == {"gw0", "gw1"}
