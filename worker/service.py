@@ -18,7 +18,7 @@ from llamaq.store.worker.deliveries import Deliveries
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
 from tasks.attempt.attempt import Attempt
-from tasks.history.contexts import Contexts
+from tasks.attempt.contexts import Contexts
 from worker.attempt import execute
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.input_policy import screening

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from api_client import OllamaClient
 from llamaq.vocabulary.conversations import ConversationSettings
 from tasks.attempt.attempt import Attempt
-from tasks.history.contexts import Contexts
+from tasks.attempt.contexts import Contexts
 from tasks.input_policy.policy import Screening
 
 

@@ -17,8 +17,8 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.conversations import read_settings
 from tasks.attempt.attempt import Attempt
+from tasks.attempt.contexts import Contexts
 from tasks.attempt.services import ImageGone, Services
-from tasks.history.contexts import Contexts
 from tasks.input_policy.policy import Screening
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter

@@ -11,8 +11,8 @@ from llamaq import ConversationSettings
 from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.claimed_job import ClaimedJob
 from tasks.attempt.attempt import Attempt
+from tasks.attempt.contexts import Contexts
 from tasks.attempt.services import Services
-from tasks.history.contexts import Contexts
 from tasks.input_policy.policy import Screening
 
 

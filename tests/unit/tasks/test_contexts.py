@@ -8,7 +8,7 @@ from api_client import ModelCard, OllamaConnectionError, RunningModel
 from embedded.scripted.fleet import MODEL
 from llamaq.store.clock import Clock
 from llamaq.vocabulary.options import Options
-from tasks.history.contexts import FRESH_SECONDS, Context, Contexts, context_of
+from tasks.attempt.contexts import FRESH_SECONDS, Context, Contexts, context_of
 
 TRAINED = {"general.architecture": "llama", "llama.context_length": 8192}
 
