@@ -14,4 +14,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Older versions of pytest keep `_nodeid` in a slot, where it has its effect, and not in the dictionary.
         written = vars(item).pop("_nodeid", None)
         if written is not None:
-            item._id = item._id.parse(written)  # type: ignore[attr-defined]  # not public, and new in 9.2
+            item._id = item._id.parse(written)  # not public, and new in pytest 9.2
