@@ -81,6 +81,19 @@ def test_what_no_package_brings_promises_no_remedy(tmp_path: Path) -> None:
     assert lines[-1] == "skipped: 1 tests that need Linux"
 
 
+def test_live_tests_are_not_selected_where_no_ollama_answers() -> None:
+    """They are no skip, in CI either."""
+    nobody = {"OLLAMA_HOST": "127.0.0.1:9", "CI": "true"}
+    for environment in (nobody, {"CI": "true"}):
+        bare = {name: value for name, value in os.environ.items() if name != "OLLAMA_HOST"}
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/live"]
+        done = subprocess.run(
+            command, cwd=CHECKOUT, env=bare | environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout
+        assert re.search(r"^\d+ deselected", done.stdout.splitlines()[-1])
+
+
 @pytest.mark.parametrize(("said", "there"), [("6.2.14", False), ("7.0.15", True), ("8.0.2", True)])
 def test_an_old_redis_counts_as_none(said: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some tests ask for what came with version 7."""
