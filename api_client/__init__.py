@@ -5,8 +5,7 @@
             for chunk in stream:      # another thread may call stream.abort()
                 ...
 
-The tree of errors is drawn in `api_client.errors`; what is retried where, in `api_client.retry` and
-`api_client.diagnosis`.
+The tree of errors is drawn in `api_client.errors`; the retries within one call are decided in `api_client.retry`.
 """
 
 from api_client.answer import Answer
@@ -14,21 +13,28 @@ from api_client.client import FIRST_BYTE_TIMEOUT_SECONDS, STALL_TIMEOUT_SECONDS,
 from api_client.errors import (
     Aborted,
     BadRequest,
+    ConnectionLost,
+    ConnectTimeout,
     ContextOverflow,
+    FirstByteTimeout,
     Forbidden,
     GatewayError,
+    HostUnreachable,
     ModelNotFound,
     OllamaConnectionError,
     OllamaError,
     OllamaStatusError,
     OllamaTimeout,
+    RequestTimeout,
     RunnerDied,
     ServerBusy,
     ServerFault,
+    StallTimeout,
     StreamCut,
     StreamError,
     Unsupported,
     UntrustedCertificate,
+    WrongProtocol,
 )
 from api_client.models import Details, InstalledModel, ModelCard, RunningModel
 from api_client.stream import Chunk, Stream
@@ -40,10 +46,14 @@ __all__ = [
     "Answer",
     "BadRequest",
     "Chunk",
+    "ConnectTimeout",
+    "ConnectionLost",
     "ContextOverflow",
     "Details",
+    "FirstByteTimeout",
     "Forbidden",
     "GatewayError",
+    "HostUnreachable",
     "InstalledModel",
     "ModelCard",
     "ModelNotFound",
@@ -52,13 +62,16 @@ __all__ = [
     "OllamaError",
     "OllamaStatusError",
     "OllamaTimeout",
+    "RequestTimeout",
     "RunnerDied",
     "RunningModel",
     "ServerBusy",
     "ServerFault",
+    "StallTimeout",
     "Stream",
     "StreamCut",
     "StreamError",
     "Unsupported",
     "UntrustedCertificate",
+    "WrongProtocol",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from api_client.diagnosis import ThrottledWarning, diagnose, unwrapped
+from api_client.diagnosis import ErrorBody, diagnose, unwrapped
 from api_client.errors import StreamError
 from api_client.exchange import Exchange, pieces
 
@@ -36,7 +36,7 @@ class Answer(Exchange):
         answer = self._parsed(self._joined(body))
         if "error" in answer:
             message, details = unwrapped(answer["error"])
-            raise self._scrubbed(diagnose(ThrottledWarning(None, message, details=details)))
+            raise self._scrubbed(diagnose(ErrorBody(None, message, details=details)))
         return answer
 
     def _joined(self, body: Iterator[bytes]) -> bytes:

@@ -1,30 +1,30 @@
-"""From an answer that says no to the error that names what is wrong.
+"""From an error that the server reports to the exception that names what is wrong.
 
-Status and structure decide first, wording last, because the wording changes between versions of Ollama:
+Status and structure decide first and wording last, because the wording changes between versions of Ollama:
 
-    status        body                                    error                  retryable
-    3xx           any                                     OllamaStatusError      no    redirects are not followed
-    400, 413, 422 engine error `exceed_context_size_error` ContextOverflow       no
-                  "... context length/size ..."           ContextOverflow        no
-                  "... does not support X"                Unsupported            no
-                  anything else                           BadRequest             no
-    401, 403      any (Ollama's own 403 is empty)         Forbidden              no
-    404           {"error": ...}                          ModelNotFound          no
-                  anything else                           OllamaStatusError      no    no such path
-    408           any                                     OllamaStatusError      yes
-    429, 503      any                                     ServerBusy             yes
-    500           "... does not support X"                Unsupported            no    legacy /api/embeddings
-                  option type, `format`, ...              BadRequest             no    a client's mistake all the same
-                  pull of a model that is not there       OllamaStatusError      no
-                  the runner died                         RunnerDied             yes   it is loaded again
-                  anything else                           ServerFault            yes
-    501           any                                     Unsupported            no
-    502, 504      any                                     GatewayError           yes
-    other 4xx     any                                     OllamaStatusError      no
-    other 5xx     any                                     ServerFault            yes
+    status        body                                     error
+    3xx           any                                      OllamaStatusError   redirects are not followed
+    400, 413, 422 engine error `exceed_context_size_error` ContextOverflow
+                  "... context length/size ..."            ContextOverflow
+                  "... does not support X"                 Unsupported
+                  anything else                            BadRequest
+    401, 403      any (Ollama's own 403 is empty)          Forbidden
+    404           {"error": ...}                           ModelNotFound
+                  anything else                            OllamaStatusError   no such path
+    408           any                                      RequestTimeout
+    429, 503      any                                      ServerBusy
+    500           "... does not support X"                 Unsupported          legacy /api/embeddings
+                  option type, `format`, ...               BadRequest           the client's mistake despite the 500
+                  pull of a model that is not there        OllamaStatusError
+                  the runner died                          RunnerDied           the next request loads it again
+                  anything else                            ServerFault
+    501           any                                      Unsupported
+    502, 504      any                                      GatewayError
+    other 4xx     any                                      OllamaStatusError
+    other 5xx     any                                      ServerFault
 
-An error line inside a 200 stream is what a 500 would have been had the server not answered yet (recorded for both), so
-it is read by the rules for 500, with `status` None.
+An error line inside a 200 stream is read by the rules for 500, with `status` None: a recorded server sent the same text
+as a 500 where it had not answered yet.
 """
 
 import re
@@ -41,13 +41,14 @@ from api_client.errors import (
     GatewayError,
     ModelNotFound,
     OllamaStatusError,
+    RequestTimeout,
     RunnerDied,
     ServerBusy,
     ServerFault,
     Unsupported,
 )
 
-# The longest text we take over: a proxy's error page is not a message.
+# Longest message that is kept: a proxy's error page is not a message.
 MESSAGE_LIMIT = 2000
 
 _LACKS = re.compile(r"does not support (?P<word>\w+)|image input|(?P<vision>multimodal)", re.IGNORECASE)
@@ -83,8 +84,8 @@ _PULL_FAILED = re.compile(r"pull model manifest|file does not exist", re.IGNOREC
 
 
 @dataclass(frozen=True, slots=True)
-class ThrottledWarning:
-    """What the server said, unwrapped.
+class ErrorBody:
+    """The error that a server reported, unwrapped.
 
     Attributes:
         status: The HTTP status, or None for a line of a stream.
@@ -101,14 +102,14 @@ class ThrottledWarning:
     retry_after_seconds: float | None = None
 
 
-def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ThrottledWarning:
+def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
     """Unwraps the body of an answer whose status is not 200; any bytes will do."""
     answer = _parsed(body)
     if isinstance(answer, dict) and "error" in answer:
         message, details = unwrapped(answer["error"])
-        return ThrottledWarning(status, message, True, details, retry_after_seconds)
+        return ErrorBody(status, message, True, details, retry_after_seconds)
     text = body.decode("utf-8", "replace").strip()[:MESSAGE_LIMIT]
-    return ThrottledWarning(status, text, False, None, retry_after_seconds)
+    return ErrorBody(status, text, False, None, retry_after_seconds)
 
 
 def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
@@ -124,14 +125,14 @@ def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
     return str(error)[:MESSAGE_LIMIT], details
 
 
-def diagnose(complaint: ThrottledWarning) -> OllamaStatusError:
-    """The error for a complaint, by the table at the top of this module."""
-    status = complaint.status or 500
+def diagnose(body: ErrorBody) -> OllamaStatusError:
+    """The exception for a reported error, by the table at the top of this module."""
+    status = body.status or 500
     if 300 <= status < 400:
-        return _plain(complaint, "redirects are not followed: set the URL to where Ollama itself answers")
+        return _plain(body, "redirects are not followed: set the URL to where Ollama itself answers")
     if rule := _BY_STATUS.get(status):
-        return rule(complaint)
-    return _plain(complaint) if status < 500 else _made(ServerFault, complaint)
+        return rule(body)
+    return _plain(body) if status < 500 else _made(ServerFault, body)
 
 
 def _parsed(body: bytes) -> Any:
@@ -141,27 +142,26 @@ def _parsed(body: bytes) -> Any:
         return None  # a proxy's page, a cut body or Go's plain text: the status alone decides then
 
 
-def _made(kind: type[OllamaStatusError], complaint: ThrottledWarning) -> OllamaStatusError:
-    return kind(complaint.message or f"HTTP status {complaint.status}", status=complaint.status)
+def _made(kind: type[OllamaStatusError], body: ErrorBody) -> OllamaStatusError:
+    return kind(body.message or f"HTTP status {body.status}", status=body.status)
 
 
-def _plain(complaint: ThrottledWarning, remedy: str = "", *, retryable: bool = False) -> OllamaStatusError:
-    text = " ".join(part for part in (f"HTTP status {complaint.status}:", complaint.message) if part)
-    message = f"{text} ({remedy})" if remedy else text
-    return OllamaStatusError(message, status=complaint.status, retryable=retryable)
+def _plain(body: ErrorBody, remedy: str = "", kind: type[OllamaStatusError] = OllamaStatusError) -> OllamaStatusError:
+    text = " ".join(part for part in (f"HTTP status {body.status}:", body.message) if part)
+    return kind(f"{text} ({remedy})" if remedy else text, status=body.status)
 
 
-def _refused(complaint: ThrottledWarning) -> OllamaStatusError:
-    return _overflow(complaint) or _lacking(complaint) or _made(BadRequest, complaint)
+def _refused(body: ErrorBody) -> OllamaStatusError:
+    return _overflow(body) or _lacking(body) or _made(BadRequest, body)
 
 
-def _overflow(complaint: ThrottledWarning) -> ContextOverflow | None:
-    details = complaint.details or {}
-    if details.get("type") != "exceed_context_size_error" and not _OVERFLOW.search(complaint.message):
+def _overflow(body: ErrorBody) -> ContextOverflow | None:
+    details = body.details or {}
+    if details.get("type") != "exceed_context_size_error" and not _OVERFLOW.search(body.message):
         return None
     return ContextOverflow(
-        complaint.message,
-        status=complaint.status,
+        body.message,
+        status=body.status,
         n_prompt_tokens=_count(details.get("n_prompt_tokens")),
         n_ctx=_count(details.get("n_ctx")),
     )
@@ -171,64 +171,62 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _lacking(complaint: ThrottledWarning) -> Unsupported | None:
-    found = _LACKS.search(complaint.message)
-    return _unsupported(complaint) if found else None
+def _lacking(body: ErrorBody) -> Unsupported | None:
+    found = _LACKS.search(body.message)
+    return _unsupported(body) if found else None
 
 
-def _unsupported(complaint: ThrottledWarning) -> Unsupported:
-    found = _LACKS.search(complaint.message)
+def _unsupported(body: ErrorBody) -> Unsupported:
+    found = _LACKS.search(body.message)
     word = (found.group("word") or found.group("vision") or "image").lower() if found else ""
-    message = complaint.message or "the server does not implement this request"
-    return Unsupported(message, status=complaint.status, capability=_CAPABILITIES.get(word))
+    message = body.message or "the server does not implement this request"
+    return Unsupported(message, status=body.status, capability=_CAPABILITIES.get(word))
 
 
-def _forbidden(complaint: ThrottledWarning) -> OllamaStatusError:
-    if complaint.status == 401:
+def _forbidden(body: ErrorBody) -> OllamaStatusError:
+    if body.status == 401:
         remedy = "a proxy asks for a token: check the one that was given"
     else:
         remedy = (
             "check the token; an empty 403 is Ollama itself refusing a foreign Host or Origin header: "
             "let the proxy send `Host: localhost`, or allow the origin with OLLAMA_ORIGINS"
         )
-    said = f"{complaint.message} " if complaint.message else ""
-    return Forbidden(f"{said}(HTTP status {complaint.status}; {remedy})", status=complaint.status)
+    said = f"{body.message} " if body.message else ""
+    return Forbidden(f"{said}(HTTP status {body.status}; {remedy})", status=body.status)
 
 
-def _missing(complaint: ThrottledWarning) -> OllamaStatusError:
-    if complaint.structured:
-        return _made(ModelNotFound, complaint)
-    return _plain(complaint, "no such path: is this the address of Ollama, and is its version recent enough?")
+def _missing(body: ErrorBody) -> OllamaStatusError:
+    if body.structured:
+        return _made(ModelNotFound, body)
+    return _plain(body, "no such path: is this the address of Ollama, and is its version recent enough?")
 
 
-def _busy(complaint: ThrottledWarning) -> OllamaStatusError:
-    message = complaint.message or f"HTTP status {complaint.status}"
-    return ServerBusy(message, status=complaint.status, retry_after_seconds=complaint.retry_after_seconds)
+def _busy(body: ErrorBody) -> OllamaStatusError:
+    message = body.message or f"HTTP status {body.status}"
+    return ServerBusy(message, status=body.status, retry_after_seconds=body.retry_after_seconds)
 
 
-def _failed(complaint: ThrottledWarning) -> OllamaStatusError:
+def _failed(body: ErrorBody) -> OllamaStatusError:
     # A dead runner first: its texts quote what it was doing, which may hold any other word looked for here.
-    if _RUNNER_DIED.search(complaint.message):
-        return _made(RunnerDied, complaint)
-    if _PULL_FAILED.search(complaint.message):
-        return _made(OllamaStatusError, complaint)
-    if _CLIENT_MISTAKE.search(complaint.message):
-        return _made(BadRequest, complaint)
-    return _overflow(complaint) or _lacking(complaint) or _made(ServerFault, complaint)
+    if _RUNNER_DIED.search(body.message):
+        return _made(RunnerDied, body)
+    if _PULL_FAILED.search(body.message):
+        return _made(OllamaStatusError, body)
+    if _CLIENT_MISTAKE.search(body.message):
+        return _made(BadRequest, body)
+    return _overflow(body) or _lacking(body) or _made(ServerFault, body)
 
 
-def _gateway(complaint: ThrottledWarning) -> OllamaStatusError:
-    said = f": {complaint.message}" if complaint.structured and complaint.message else ""
-    return GatewayError(
-        f"the proxy before Ollama answered HTTP status {complaint.status}{said}", status=complaint.status
-    )
+def _gateway(body: ErrorBody) -> OllamaStatusError:
+    said = f": {body.message}" if body.structured and body.message else ""
+    return GatewayError(f"the proxy before Ollama answered HTTP status {body.status}{said}", status=body.status)
 
 
-def _slow(complaint: ThrottledWarning) -> OllamaStatusError:
-    return _plain(complaint, retryable=True)
+def _slow(body: ErrorBody) -> OllamaStatusError:
+    return _plain(body, kind=RequestTimeout)
 
 
-_BY_STATUS: dict[int, Callable[[ThrottledWarning], OllamaStatusError]] = {
+_BY_STATUS: dict[int, Callable[[ErrorBody], OllamaStatusError]] = {
     400: _refused,
     401: _forbidden,
     403: _forbidden,

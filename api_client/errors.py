@@ -1,30 +1,33 @@
-"""What can go wrong between a worker and its Ollama host, ordered by who must act.
+"""What can go wrong between a worker and its Ollama host: one class for each failure that is handled differently.
 
-    OllamaError                    everything below: `message`, `retryable`, `status`
-    ├── OllamaConnectionError      no answer at all: refused, reset, cut before the headers, unknown name
-    │   └── UntrustedCertificate   TLS: the host's certificate is not signed by an authority we know
-    ├── OllamaTimeout              silence: `phase` says whether while connecting, before or after the first byte
-    ├── OllamaStatusError          the server answered, and said no: a status, or an error line inside a 200
+    OllamaError                    everything below: `message`, `status`
+    ├── OllamaConnectionError      no answer at all
+    │   ├── HostUnreachable        no connection: refused, no route, unknown name
+    │   ├── ConnectionLost         the connection was closed before the headers came
+    │   ├── WrongProtocol          what answers there is not HTTP, or breaks TLS
+    │   └── UntrustedCertificate   TLS: the host's certificate is not signed by a known authority
+    ├── OllamaTimeout              silence
+    │   ├── ConnectTimeout         while connecting, or while the server takes the request
+    │   ├── FirstByteTimeout       before the first byte: queue, load and prompt
+    │   └── StallTimeout           after the first byte
+    ├── OllamaStatusError          the server answered with an error: a status, or an error line inside a 200
     │   ├── BadRequest             the request itself is wrong: the producer must change it
     │   ├── ContextOverflow        the prompt does not fit: `n_prompt_tokens`, `n_ctx` where the server tells them
     │   ├── ModelNotFound          the host does not have the model
     │   ├── Unsupported            the model lacks a `capability`, in the words of `tags().capabilities`
     │   ├── Forbidden              401, 403: token, Host or Origin header
+    │   ├── RequestTimeout         408: the server waited too long for the request
     │   ├── ServerBusy             503, 429: `retry_after_seconds` where the server gives it
-    │   ├── GatewayError           502, 504: a proxy answered, Ollama did not
+    │   ├── GatewayError           502, 504: a proxy answered in place of Ollama
     │   ├── RunnerDied             the process that holds the model died; the next request loads it again
     │   └── ServerFault            any other failure inside the server
-    ├── StreamError                the answer is not what Ollama sends: garbage, or beyond our size limits
+    ├── StreamError                the answer is not what Ollama sends: garbage, or beyond the size limits
     │   └── StreamCut              it ended before its last line
-    └── Aborted                    `abort()` was called, here, by us
+    └── Aborted                    the caller called `abort()`
 
-`retryable` tells whether the same request may succeed if a worker sends it again later. The client's own short
-retries inside one call are a smaller set: see `api_client.retry`.
+The class says what happened. What it means for a job (another attempt or not, the error code) is decided by the
+caller. The short retries inside one call are decided by `api_client.retry`.
 """
-
-from typing import Literal
-
-Phase = Literal["connect", "first_byte", "stall"]
 
 
 class OllamaError(Exception):
@@ -32,55 +35,53 @@ class OllamaError(Exception):
 
     Attributes:
         message: One sentence for a person. Never holds the token.
-        retryable: Whether the same request may succeed later.
         status: The HTTP status; None where there was none, or where the error came inside a 200 stream.
     """
 
-    retryable: bool = False
-
-    def __init__(self, message: str, *, status: int | None = None, retryable: bool | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
-        if retryable is not None:
-            self.retryable = retryable
 
 
 class OllamaConnectionError(OllamaError):
-    """The host could not be reached, or closed the connection before it answered.
+    """The host gave no answer."""
 
-    Attributes:
-        reached: Whether there was a connection: then the request itself may be what ended it.
-    """
 
-    retryable = True
+class HostUnreachable(OllamaConnectionError):
+    """There was no connection, so the request cannot be the cause."""
 
-    def __init__(self, message: str, *, retryable: bool | None = None, reached: bool = False) -> None:
-        super().__init__(message, retryable=retryable)
-        self.reached = reached
+
+class ConnectionLost(OllamaConnectionError):
+    """The connection was closed before the answer began. The request itself may be the cause."""
+
+
+class WrongProtocol(OllamaConnectionError):
+    """What answers at the address does not speak HTTP, or breaks TLS. Waiting does not change that."""
 
 
 class UntrustedCertificate(OllamaConnectionError):
-    """The host's certificate cannot be verified; waiting does not change that."""
-
-    retryable = False
+    """The host's certificate cannot be verified. Waiting does not change that."""
 
 
 class OllamaTimeout(OllamaError):
-    """The host kept silent for longer than the caller allows.
+    """The host was silent for longer than the caller allows."""
 
-    Attributes:
-        phase: "connect", "first_byte" (queue, load and prompt) or "stall" (silence after the first byte). Only the
-            first is retryable: giving up on the second throws away the load that was waited for.
-    """
 
-    def __init__(self, message: str, *, phase: Phase) -> None:
-        super().__init__(message, retryable=phase == "connect")
-        self.phase: Phase = phase
+class ConnectTimeout(OllamaTimeout):
+    """No connection in time, or the server did not read the request."""
+
+
+class FirstByteTimeout(OllamaTimeout):
+    """No byte of the answer in time. A second request would throw the load away and start it again."""
+
+
+class StallTimeout(OllamaTimeout):
+    """The answer began, and then no byte came in time."""
 
 
 class OllamaStatusError(OllamaError):
-    """The server refused or failed, and said so."""
+    """The server answered with an error."""
 
 
 class BadRequest(OllamaStatusError):
@@ -109,7 +110,7 @@ class ContextOverflow(OllamaStatusError):
 
 
 class ModelNotFound(OllamaStatusError):
-    """The host does not have this model. It is not pulled by itself."""
+    """The host does not have this model. Ollama does not pull it for a request."""
 
 
 class Unsupported(OllamaStatusError):
@@ -125,7 +126,11 @@ class Unsupported(OllamaStatusError):
 
 
 class Forbidden(OllamaStatusError):
-    """The server, or the proxy before it, does not let us in."""
+    """The server, or a proxy before it, refuses access."""
+
+
+class RequestTimeout(OllamaStatusError):
+    """The server waited too long for the request."""
 
 
 class ServerBusy(OllamaStatusError):
@@ -135,8 +140,6 @@ class ServerBusy(OllamaStatusError):
         retry_after_seconds: What the Retry-After header asks for, or None.
     """
 
-    retryable = True
-
     def __init__(self, message: str, *, status: int | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, status=status)
         self.retry_after_seconds = retry_after_seconds
@@ -145,29 +148,21 @@ class ServerBusy(OllamaStatusError):
 class GatewayError(OllamaStatusError):
     """A proxy in front of Ollama answered in its place."""
 
-    retryable = True
-
 
 class RunnerDied(OllamaStatusError):
     """The process that holds the model died under the request."""
 
-    retryable = True
-
 
 class ServerFault(OllamaStatusError):
-    """The server failed for a reason we do not know. A retry costs little; a lost job costs more."""
-
-    retryable = True
+    """The server failed for an unknown reason."""
 
 
 class StreamError(OllamaError):
-    """The body is not what Ollama sends. Something else answers at this address, and will do so again."""
+    """The body is not what Ollama sends. Something else answers at this address."""
 
 
 class StreamCut(StreamError):
     """The body ended before its last line: the server was stopped, or the connection broke."""
-
-    retryable = True
 
 
 class Aborted(OllamaError):

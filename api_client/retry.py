@@ -1,11 +1,11 @@
-"""Which failures are worth a second request at once, within one call.
+"""Retries within one call: which failures are worth a second request at once.
 
-    worth it: the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
-              429 with a Retry-After
-    not:      a read timeout (giving up a wait and starting it again only throws away a load), a connect timeout (the
-              kernel has resent for as long), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
+    retried:      the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
+                  429 with a Retry-After
+    not retried:  a read timeout (a new request would throw a load away), a connect timeout (the kernel has resent for
+                  as long), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
 
-The worker's own retries, seconds later and possibly on another host, are decided by `OllamaError.retryable`.
+Another attempt, seconds later and possibly on another host, is the caller's decision.
 """
 
 import email.utils

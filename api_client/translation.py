@@ -21,13 +21,17 @@ from urllib3.exceptions import (
 from api_client.call import Call
 from api_client.errors import (
     Aborted,
-    OllamaConnectionError,
+    ConnectionLost,
+    ConnectTimeout,
+    FirstByteTimeout,
+    HostUnreachable,
     OllamaError,
     OllamaTimeout,
-    Phase,
+    StallTimeout,
     StreamCut,
     StreamError,
     UntrustedCertificate,
+    WrongProtocol,
 )
 from api_client.retry import can_help
 
@@ -60,20 +64,27 @@ def translated(exchange: Exchanging) -> Iterator[None]:
 
 def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
     """The typed error for a failure, most specific first."""
-    inner = _unwrapped(error)
-    where = exchange.address
+    inner, where = _unwrapped(error), exchange.address
     if isinstance(inner, ReadTimeoutError):
-        phase: Phase = "stall" if exchange.answered else "first_byte"
-        return OllamaTimeout(f"Ollama at {where} fell silent ({phase.replace('_', ' ')} timeout)", phase=phase)
-    if exchange.answered:
-        return _broken_body(inner, where)
+        return _silence(where, answered=exchange.answered)
+    return _broken_body(inner, where) if exchange.answered else _unanswered(inner, where)
+
+
+def _silence(where: str, *, answered: bool) -> OllamaTimeout:
+    if answered:
+        return StallTimeout(f"Ollama at {where} fell silent (stall timeout)")
+    return FirstByteTimeout(f"Ollama at {where} fell silent (first byte timeout)")
+
+
+def _unanswered(inner: Exception, where: str) -> OllamaError:
     if _is_certificate(inner):
         return UntrustedCertificate(f"the certificate of {where} is not trusted: {_reason(inner)}; set the CA file")
     if _is_connect_timeout(inner):
-        return OllamaTimeout(f"no connection to Ollama at {where} within the connect timeout", phase="connect")
-    reached = not isinstance(inner, NewConnectionError)
+        return ConnectTimeout(f"no connection to Ollama at {where} within the connect timeout")
     message = f"cannot reach Ollama at {where}: {_reason(inner)}"
-    return OllamaConnectionError(message, retryable=can_help(inner), reached=reached)
+    if isinstance(inner, NewConnectionError):
+        return HostUnreachable(message)
+    return ConnectionLost(message) if can_help(inner) else WrongProtocol(message)
 
 
 def _unwrapped(error: Exception) -> Exception:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.outcome import Error, Outcome, Retry
+from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.requests import EmbeddingRequest
-from tasks.attempt import ollama_request
+from tasks.attempt import failures, ollama_request
+from tasks.attempt.failures import WorkerEvent
 from tasks.attempt.ollama_request import Reply
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
@@ -27,7 +28,7 @@ def embedding(job: ClaimedJob, services: Services) -> Outcome:
         inputs = 1 if isinstance(batch, str) else len(batch)
         if not isinstance(found, list) or len(found) != inputs:
             given = len(found) if isinstance(found, list) else "no"
-            return Retry(Error("ollama_error", f"{given} vectors came for {inputs} inputs", retryable=True))
+            return failures.outcome_of(WorkerEvent.BAD_VECTORS, f"{given} vectors came for {inputs} inputs")
         vectors += found
         replies.append(reply)
     return completed(job, services, replies, {"embeddings": vectors})

@@ -1,92 +1,191 @@
-"""The one table that says what a failure of Ollama means for the job: its code, and whether another attempt can help.
+"""What each failure means for a job, as one table. `docs/failures.md` is rendered from it.
 
-what happened                                             code                  then
-no connection, cut before the headers, 502 504, busy 503  ollama_unavailable    retry
-certificate not trusted                                   ollama_unavailable    fail
-runner died, stream cut, garbage, unknown fault           ollama_error          retry, where the client says it helps
-refused at the door: 401, 403                             ollama_error          fail
-wrong request (also a 500 for a wrong option)             invalid_request       fail
-prompt longer than the context                            context_overflow      fail
-no such model                                             model_not_found       fail
-no vision, tools, thinking, embeddings                    unsupported           fail
-no first token in time, silence, deadline                 timed_out             fail (trying again throws a load away)
+Every part that decides about a failure reads it: the attempt for errors of `api_client` and its own faults, the reaper
+for lost workers, the intake for requests that it refuses.
 """
 
-from api_client import (
-    BadRequest,
-    ContextOverflow,
-    GatewayError,
-    ModelNotFound,
-    OllamaConnectionError,
-    OllamaError,
-    OllamaTimeout,
-    RunnerDied,
-    ServerBusy,
-    StreamCut,
-    Unsupported,
-)
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+import api_client
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.outcome import Blame, Error, Failed, Outcome, Retry
+from llamaq.store.worker.outcome import Blame, Counts, Error, Failed, Retry
+from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, SubmitError, UnknownModel
+from tasks.attempt.services import ImageGone
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-LONGEST_DETOUR_SECONDS = 2.0
-"""The same for a job whose host failed it: the host's circuit does the rest of the waiting."""
+LONGEST_HOST_PAUSE_SECONDS = 2.0
+"""The pause after a failure of the host: its circuit breaker makes the job wait any longer than that."""
 FREE_ATTEMPTS = 8
-"""Attempts that may be lost to a host that was cut off before they count: it may be the job that brings it down."""
-
-_CODES: list[tuple[type[OllamaError], str]] = [
-    (ModelNotFound, "model_not_found"),
-    (Unsupported, "unsupported"),
-    (ContextOverflow, "context_overflow"),
-    (BadRequest, "invalid_request"),
-    (ServerBusy, "ollama_unavailable"),
-    (GatewayError, "ollama_unavailable"),
-    (OllamaConnectionError, "ollama_unavailable"),
-    (OllamaError, "ollama_error"),
-]
-_DOUBTFUL = (OllamaConnectionError, GatewayError, RunnerDied, StreamCut)
-_CLOCKS = {"first_byte": "first_token_within", "stall": "stall_after"}
+"""Attempts that may fail with a lost connection before they count: the job may be what brings the host down."""
 
 
-def of_ollama(error: OllamaError, job: ClaimedJob) -> Outcome:
-    """The outcome that an error of the API client stands for."""
-    if isinstance(error, OllamaTimeout):
-        if error.phase == "connect":
-            return Retry(Error("ollama_unavailable", error.message, retryable=True), blame="host")
-        clock = _CLOCKS[error.phase]
-        return timed_out(clock, getattr(job.request, clock))
-    code = next(code for kind, code in _CODES if isinstance(error, kind))
+class WorkerEvent(StrEnum):
+    """Failures that are no exception of `api_client`, by the text that the documentation shows."""
+
+    DEADLINE = "`deadline` ran out"
+    BAD_VECTORS = "the number of vectors is not the number of inputs"
+    INVALID_OUTPUT = "an extraction is still invalid after its repairs, or has no time left for one"
+    OUTPUT_TOO_LONG = "an extraction is cut at the same length with more room for its answer"
+    DRAINED = "the worker stopped in order"
+    LEASE_LAPSED = "the worker died or froze past its lease"
+    LEASE_LAPSED_LAST = "the same in the last try"
+    OWN_FAULT = "an unexpected exception in the worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One row of the table.
+
+    Attributes:
+        code: of the error that the producer is told.
+        then: `retry` after a pause, `again` at once, or `fail`.
+        blame: whether the failure speaks against the host, as `outcome.Blame`.
+        counts: whether the attempt counts as a try, as `outcome.Counts`.
+        retryable: told to the producer: the same request may succeed later.
+        clock: the field of the request whose time ran out.
+        text: what happened, where the cause is a class.
+        message: told to the producer, where the failure brings no message of its own.
+    """
+
+    code: str
+    then: Literal["retry", "again", "fail"]
+    blame: Blame = ""
+    counts: Counts = "always"
+    retryable: bool = False
+    clock: str = ""
+    text: str = ""
+    message: str = ""
+
+
+def _retry(code: str, text: str = "", blame: Blame = "", counts: Counts = "always", message: str = "") -> Meaning:
+    return Meaning(code, "retry", blame, counts, retryable=True, text=text, message=message)
+
+
+def _fail(code: str, text: str = "", *, retryable: bool = False, message: str = "") -> Meaning:
+    return Meaning(code, "fail", retryable=retryable, text=text, message=message)
+
+
+def _again(message: str, counts: Counts) -> Meaning:
+    return Meaning("internal", "again", counts=counts, retryable=True, message=message)
+
+
+def _timed_out(clock: str, text: str = "") -> Meaning:
+    # Never retried: another attempt would throw a load away and start it again.
+    return Meaning("timed_out", "fail", retryable=True, clock=clock, text=text)
+
+
+Cause = type[Exception] | WorkerEvent
+FAILURES: Mapping[Cause, Meaning] = {
+    api_client.HostUnreachable: _retry("ollama_unavailable", "no connection to the host", "host", "never"),
+    api_client.ConnectTimeout: _retry("ollama_unavailable", "no connection in time", "host", "never"),
+    api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: the host's own queue is full", "host", "never"),
+    api_client.ConnectionLost: _retry("ollama_unavailable", "cut before the headers", "doubt", "later"),
+    api_client.GatewayError: _retry("ollama_unavailable", "502 or 504 of a proxy", "doubt", "later"),
+    api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS"),
+    api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted"),
+    api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),
+    api_client.StreamCut: _retry("ollama_error", "the stream was cut, or ended without its last line", "doubt"),
+    api_client.ServerFault: _retry("ollama_error", "any other 5xx"),
+    api_client.RequestTimeout: _retry("ollama_error", "408"),
+    WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
+    api_client.StreamError: _fail("ollama_error", "garbage in the stream"),
+    api_client.Forbidden: _fail("ollama_error", "401 or 403"),
+    api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect"),
+    api_client.BadRequest: _fail("invalid_request", "a wrong request, also a 500 for a wrong option or `format`"),
+    InvalidRequest: _fail("invalid_request", "a request that cannot be read, or that this worker does not allow"),
+    ImageGone: _fail("invalid_request", "an image of the request is no longer stored"),
+    api_client.ContextOverflow: _fail("context_overflow", "the prompt is longer than the context"),
+    WorkerEvent.OUTPUT_TOO_LONG: _fail("context_overflow"),
+    api_client.ModelNotFound: _fail("model_not_found", "the host does not have the model"),
+    UnknownModel: _fail("model_not_found", "intake: no host has the model"),
+    api_client.Unsupported: _fail("unsupported", "the model lacks vision, tools, thinking or embeddings"),
+    WorkerEvent.INVALID_OUTPUT: _fail("invalid_output", retryable=True),
+    api_client.FirstByteTimeout: _timed_out("first_token_within", "`first_token_within` ran out"),
+    api_client.StallTimeout: _timed_out("stall_after", "`stall_after` ran out"),
+    WorkerEvent.DEADLINE: _timed_out("deadline"),
+    WorkerEvent.DRAINED: _again("the worker is stopping; the job goes back", "never"),
+    WorkerEvent.LEASE_LAPSED: _again("the worker that ran this attempt stopped renewing its lease", "always"),
+    WorkerEvent.LEASE_LAPSED_LAST: _fail(
+        "attempts_exhausted", message="each attempt ended with the loss of its worker; the job is not tried again"
+    ),
+    WorkerEvent.OWN_FAULT: _retry("internal"),
+    QueueFull: _fail("internal", "intake: the queue is full", retryable=True),
+    ConversationBusy: _fail("internal", "intake: another turn of the conversation runs or waits", retryable=True),
+}
+
+
+def meaning_of(error: Exception) -> Meaning:
+    """The row of an exception's class, or of the nearest class above it that has one.
+
+    Raises:
+        KeyError: there is none; the exception is an `OWN_FAULT`.
+    """
+    for kind in type(error).__mro__:
+        if kind in FAILURES:
+            return FAILURES[kind]
+    raise KeyError(type(error).__name__)
+
+
+def error_of(cause: WorkerEvent, message: str = "", details: Mapping[str, Any] | None = None) -> Error:
+    """The error that the producer is told of an event."""
+    return _error(FAILURES[cause], message, details)
+
+
+def outcome_of(cause: WorkerEvent, message: str = "", details: Mapping[str, Any] | None = None) -> Failed | Retry:
+    """What an attempt comes to by an event."""
+    return _outcome(FAILURES[cause], message, details)
+
+
+def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
+    """What an attempt comes to by an exception that has a row; raises as `meaning_of`."""
+    meaning = meaning_of(error)
+    if meaning.clock:
+        return timed_out(meaning, getattr(job.request, meaning.clock))
     details = {name: getattr(error, name, None) for name in ("status", "capability", "n_prompt_tokens", "n_ctx")}
-    found = Error(code, error.message, retryable=error.retryable, details=details)
-    return Retry(found, _blame(error)) if error.retryable else Failed(found)
+    return _outcome(meaning, str(error), details)
 
 
-def _blame(error: OllamaError) -> Blame:
-    if isinstance(error, ServerBusy) or (isinstance(error, OllamaConnectionError) and not error.reached):
-        return "host"
-    return "doubt" if isinstance(error, _DOUBTFUL) else ""
+def timed_out(meaning: Meaning, seconds: float) -> Failed:
+    """What an attempt comes to when one of the four clocks ran out after so many seconds."""
+    message = f"{meaning.clock} ran out after {seconds:g} s"
+    return Failed(_error(meaning, message, {"clock": meaning.clock}))
 
 
-def timed_out(clock: str, seconds: float) -> Failed:
-    """The outcome when one of the four clocks ran out."""
-    message = f"{clock} ran out after {seconds:g} s"
-    return Failed(Error("timed_out", message, retryable=True, details={"clock": clock}))
+def refusal(error: SubmitError) -> Error:
+    """The error of a request that the intake or the inbox refuses.
+
+    Raises:
+        KeyError: the request is not refused: Redis does not answer.
+    """
+    meaning = meaning_of(error)
+    code = error.code if isinstance(error, InvalidRequest) else meaning.code
+    return Error(code, str(error), meaning.retryable)
 
 
-def no_fault_of_the_job(outcome: Retry, attempt: int) -> bool:
-    """Whether an attempt does not count as a try: the host was away, and this was not the job's own doing."""
-    if outcome.error.code != "ollama_unavailable":
-        return False
-    return outcome.blame == "host" or attempt <= FREE_ATTEMPTS
+def counts(outcome: Retry, attempt: int) -> bool:
+    """Whether an attempt with this number counts as a try."""
+    return outcome.counts == "always" or (outcome.counts == "later" and attempt > FREE_ATTEMPTS)
 
 
 def pause_seconds(tries: int, jitter: float) -> float:
-    """How long to wait after so many tries: doubling, capped, and spread by `jitter` (0 to 1) over half of it."""
+    """The pause after so many tries: doubling, capped, and spread by `jitter` (0 to 1) over half of it."""
     whole = min(FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS)
     return whole * (0.5 + jitter / 2)
 
 
-def detour_seconds(attempt: int, jitter: float) -> float:
-    """How long a job waits whose host failed it, where no other host takes it at once."""
-    return min(pause_seconds(attempt, jitter), LONGEST_DETOUR_SECONDS)
+def host_pause_seconds(attempt: int, jitter: float) -> float:
+    """The pause after a failure of the host, where no other host takes the job at once."""
+    return min(pause_seconds(attempt, jitter), LONGEST_HOST_PAUSE_SECONDS)
+
+
+def _outcome(meaning: Meaning, message: str, details: Mapping[str, Any] | None = None) -> Failed | Retry:
+    error = _error(meaning, message, details)
+    return Failed(error) if meaning.then == "fail" else Retry(error, meaning.blame, meaning.counts)
+
+
+def _error(meaning: Meaning, message: str, details: Mapping[str, Any] | None = None) -> Error:
+    return Error(meaning.code, message or meaning.message, meaning.retryable, dict(details or {}))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llamaq.store.worker.outcome import Error
+from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.ollama_request import Reply
 
 MORE_ROOM = 2
@@ -90,14 +91,14 @@ class Repairing:
         when = f"after {asked} repair{'s' * (asked != 1)}"
         late = "" if self.exhausted else "; the deadline left no time for more"
         message = f"no valid answer {when}{late}: {last.errors[0]}"
-        return Error("invalid_output", message, retryable=True, details=_shown(last))
+        return error_of(WorkerEvent.INVALID_OUTPUT, message, _shown(last))
 
     def overflow(self) -> Error:
         """The failure when more room for the answer does not help, because the context has none."""
         last = self.tries[-1]
         message = f"the answer was cut at {last.tokens} tokens though it had more room: raise options.num_ctx"
         prompt_tokens = last.reply.stats.get("prompt_eval_count")
-        return Error("context_overflow", message, details={"n_prompt_tokens": prompt_tokens, **_shown(last)})
+        return error_of(WorkerEvent.OUTPUT_TOO_LONG, message, {"n_prompt_tokens": prompt_tokens, **_shown(last)})
 
 
 def _shown(last: Try) -> dict[str, Any]:

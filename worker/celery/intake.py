@@ -5,26 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from llamaq.store.worker.outcome import Error
-from llamaq.vocabulary.errors import (
-    BrokerUnavailable,
-    ConversationBusy,
-    InvalidRequest,
-    QueueFull,
-    SubmitError,
-    UnknownModel,
-)
+from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
+from tasks.attempt import failures
 
 if TYPE_CHECKING:
     from worker.service import Service
 
 AGAIN_SECONDS = 1.0
-_CODES: dict[type[SubmitError], tuple[str, bool]] = {
-    InvalidRequest: ("invalid_request", False),
-    UnknownModel: ("model_not_found", False),
-    QueueFull: ("internal", True),
-    ConversationBusy: ("internal", True),
-}
 _log = structlog.get_logger(__name__)
 
 
@@ -52,9 +39,8 @@ def _submit(service: "Service", kind: str, job_id: str, request: Any) -> str:
             raise InvalidRequest.of("request", "send the request as the keyword argument `request`, an object")
         service.queue.submit({**request, "kind": kind}, job_id=job_id)
     except (InvalidRequest, UnknownModel, QueueFull, ConversationBusy) as error:
-        code, retryable = _CODES[type(error)]
-        code = error.code if isinstance(error, InvalidRequest) else code
-        _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=code)
-        service.refuse(job_id, kind, json.dumps(request, default=str), Error(code, str(error), retryable))
-        return f"failed {code}"
+        refusal = failures.refusal(error)
+        _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=refusal.code)
+        service.refuse(job_id, kind, json.dumps(request, default=str), refusal)
+        return f"failed {refusal.code}"
     return ""

@@ -17,8 +17,8 @@ from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.connection import Client
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.worker.job_store import JobStore
-from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
+from tasks.attempt import failures
 from worker.duties.duty import Duty
 from worker.telemetry.throttled_warning import ThrottledWarning
 
@@ -101,13 +101,10 @@ class Inbox(Duty):
         request = fields.get("request", b"")
         try:
             self._queue.submit({**_object(request), "kind": kind}, job_id=checked_id(job_id))
-        except (InvalidRequest, UnknownModel) as error:
-            code = error.code if isinstance(error, InvalidRequest) else "model_not_found"
-            _log.warning("a request in the inbox was refused", job_id=job_id, code=code)
-            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), Error(code, str(error)))
-        except ConversationBusy as error:
-            busy = Error("internal", str(error), retryable=True)
-            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), busy)
+        except (InvalidRequest, UnknownModel, ConversationBusy) as error:
+            refusal = failures.refusal(error)
+            _log.warning("a request in the inbox was refused", job_id=job_id, code=refusal.code)
+            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), refusal)
 
     def _cancel(self, given: bytes, reason: bytes) -> None:
         job_id = given.decode(errors="replace")
@@ -115,7 +112,7 @@ class Inbox(Duty):
             self._store.call_off(checked_id(job_id), reason.decode(errors="replace"))
         except InvalidRequest as error:
             _log.warning("a cancel in the inbox was refused", reason=str(error))
-            self._store.refuse("", "", "inbox", f"cancel {job_id}", Error(error.code, str(error)))
+            self._store.refuse("", "", "inbox", f"cancel {job_id}", failures.refusal(error))
 
 
 def _object(request: bytes) -> dict[str, Any]:

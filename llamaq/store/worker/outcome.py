@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 Blame = Literal["host", "doubt", ""]
 """Whether a failure speaks against the host: surely; perhaps, as a job may bring down what runs it; or not at all."""
+Counts = Literal["always", "later", "never"]
+"""Whether an attempt counts as a try: always; only once some attempts have failed in the same way; or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Retry:
 
     error: Error
     blame: Blame = ""
+    counts: Counts = "always"
 
 
 @dataclass(frozen=True, slots=True)

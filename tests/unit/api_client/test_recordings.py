@@ -10,9 +10,9 @@ from api_client import (
     Chunk,
     ContextOverflow,
     Forbidden,
+    HostUnreachable,
     ModelNotFound,
     OllamaClient,
-    OllamaConnectionError,
     OllamaError,
     OllamaStatusError,
     RunnerDied,
@@ -23,67 +23,67 @@ from api_client import (
 from tests.unit.api_client import recordings
 from tests.unit.api_client.scripted_server import ScriptedServer
 
-# case: (the exact type, worth a later attempt?, sent again at once?)
-FAULTS: dict[str, tuple[type[OllamaError], bool, bool]] = {
-    "blob_head_missing": (OllamaStatusError, False, False),
-    "chat_content_parts_list": (BadRequest, False, False),
-    "chat_format_bad_string": (BadRequest, False, False),
-    "chat_think_string_high": (Unsupported, False, False),
-    "chat_think_true": (Unsupported, False, False),
-    "chat_think_true_stream": (Unsupported, False, False),
-    "chat_tool_args_as_string": (BadRequest, False, False),
-    "chat_tools_unsupported": (Unsupported, False, False),
-    "chat_unknown_model_stream_False": (ModelNotFound, False, False),
-    "chat_unknown_model_stream_True": (ModelNotFound, False, False),
-    "copy_unknown": (ModelNotFound, False, False),
-    "delete_wrong_method": (OllamaStatusError, False, False),
-    "disconnect_results": (RunnerDied, True, False),
-    "embed_long_truncate_default": (Unsupported, False, False),
-    "embed_long_truncate_false": (ContextOverflow, False, False),
-    "embed_single": (Unsupported, False, False),
-    "embed_unknown_model": (ModelNotFound, False, False),
-    "embeddings_legacy": (Unsupported, False, False),
-    "embedmodel_chat": (Unsupported, False, False),
-    "embedmodel_long_trunc_false": (ContextOverflow, False, False),
-    "empty_body": (BadRequest, False, False),
-    "generate_format_bad_schema": (BadRequest, False, False),
-    "generate_format_bad_string": (BadRequest, False, False),
-    "generate_model_no_tag": (ModelNotFound, False, False),
-    "generate_no_model": (ModelNotFound, False, False),
-    "generate_suffix_unsupported": (Unsupported, False, False),
-    "generate_think_true": (Unsupported, False, False),
-    "generate_unknown_model_stream_False": (ModelNotFound, False, False),
-    "images_data_url": (BadRequest, False, False),
-    "images_invalid_base64_generate": (BadRequest, False, False),
-    "images_on_nonvision_chat": (Unsupported, False, False),
-    "images_on_nonvision_generate": (Unsupported, False, False),
-    "json_array_body": (BadRequest, False, False),
-    "long_prompt_generate_ctx256_trunc_false": (ContextOverflow, False, False),
-    "long_prompt_generate_ctx256_trunc_false_stream": (ContextOverflow, False, False),
-    "malformed_json": (BadRequest, False, False),
-    "malformed_json_text": (BadRequest, False, False),
-    "midstream_error_runner_killed_generate": (RunnerDied, True, False),
-    "midstream_error_runner_killed_v1": (StreamError, False, False),  # we speak /api only: its lines are not ours
-    "options_invalid_type_str": (BadRequest, False, False),
-    "origin_foreign": (Forbidden, False, False),
-    "pull_insecure_registry": (OllamaStatusError, False, False),
-    "pull_unreachable_nonstream": (OllamaStatusError, False, False),
-    "pull_unreachable_stream": (OllamaStatusError, False, False),
-    "queue_cold_maxqueue2_8req": (ServerBusy, True, True),
-    "queue_cold_v1_8req": (ServerBusy, True, True),
-    "queue_two_models_8req": (ServerBusy, True, True),
-    "server_down": (OllamaConnectionError, True, True),
-    "show_unknown": (ModelNotFound, False, False),
-    "trailing_slash": (OllamaStatusError, False, False),
-    "unknown_path": (OllamaStatusError, False, False),
-    "v1_chat_image_nonvision": (Unsupported, False, False),
-    "v1_chat_malformed": (BadRequest, False, False),
-    "v1_chat_no_messages": (BadRequest, False, False),
-    "v1_chat_unknown_model": (ModelNotFound, False, False),
-    "v1_models_one_unknown": (ModelNotFound, False, False),
-    "vision_valid_b64_not_image": (BadRequest, False, False),
-    "vision_valid_b64_not_image_chat_stream": (BadRequest, False, False),
-    "wrong_method_get_generate": (OllamaStatusError, False, False),
+# case: (the exact type, sent again at once?)
+FAULTS: dict[str, tuple[type[OllamaError], bool]] = {
+    "blob_head_missing": (OllamaStatusError, False),
+    "chat_content_parts_list": (BadRequest, False),
+    "chat_format_bad_string": (BadRequest, False),
+    "chat_think_string_high": (Unsupported, False),
+    "chat_think_true": (Unsupported, False),
+    "chat_think_true_stream": (Unsupported, False),
+    "chat_tool_args_as_string": (BadRequest, False),
+    "chat_tools_unsupported": (Unsupported, False),
+    "chat_unknown_model_stream_False": (ModelNotFound, False),
+    "chat_unknown_model_stream_True": (ModelNotFound, False),
+    "copy_unknown": (ModelNotFound, False),
+    "delete_wrong_method": (OllamaStatusError, False),
+    "disconnect_results": (RunnerDied, False),
+    "embed_long_truncate_default": (Unsupported, False),
+    "embed_long_truncate_false": (ContextOverflow, False),
+    "embed_single": (Unsupported, False),
+    "embed_unknown_model": (ModelNotFound, False),
+    "embeddings_legacy": (Unsupported, False),
+    "embedmodel_chat": (Unsupported, False),
+    "embedmodel_long_trunc_false": (ContextOverflow, False),
+    "empty_body": (BadRequest, False),
+    "generate_format_bad_schema": (BadRequest, False),
+    "generate_format_bad_string": (BadRequest, False),
+    "generate_model_no_tag": (ModelNotFound, False),
+    "generate_no_model": (ModelNotFound, False),
+    "generate_suffix_unsupported": (Unsupported, False),
+    "generate_think_true": (Unsupported, False),
+    "generate_unknown_model_stream_False": (ModelNotFound, False),
+    "images_data_url": (BadRequest, False),
+    "images_invalid_base64_generate": (BadRequest, False),
+    "images_on_nonvision_chat": (Unsupported, False),
+    "images_on_nonvision_generate": (Unsupported, False),
+    "json_array_body": (BadRequest, False),
+    "long_prompt_generate_ctx256_trunc_false": (ContextOverflow, False),
+    "long_prompt_generate_ctx256_trunc_false_stream": (ContextOverflow, False),
+    "malformed_json": (BadRequest, False),
+    "malformed_json_text": (BadRequest, False),
+    "midstream_error_runner_killed_generate": (RunnerDied, False),
+    "midstream_error_runner_killed_v1": (StreamError, False),  # we speak /api only: its lines are not ours
+    "options_invalid_type_str": (BadRequest, False),
+    "origin_foreign": (Forbidden, False),
+    "pull_insecure_registry": (OllamaStatusError, False),
+    "pull_unreachable_nonstream": (OllamaStatusError, False),
+    "pull_unreachable_stream": (OllamaStatusError, False),
+    "queue_cold_maxqueue2_8req": (ServerBusy, True),
+    "queue_cold_v1_8req": (ServerBusy, True),
+    "queue_two_models_8req": (ServerBusy, True),
+    "server_down": (HostUnreachable, True),
+    "show_unknown": (ModelNotFound, False),
+    "trailing_slash": (OllamaStatusError, False),
+    "unknown_path": (OllamaStatusError, False),
+    "v1_chat_image_nonvision": (Unsupported, False),
+    "v1_chat_malformed": (BadRequest, False),
+    "v1_chat_no_messages": (BadRequest, False),
+    "v1_chat_unknown_model": (ModelNotFound, False),
+    "v1_models_one_unknown": (ModelNotFound, False),
+    "vision_valid_b64_not_image": (BadRequest, False),
+    "vision_valid_b64_not_image_chat_stream": (BadRequest, False),
+    "wrong_method_get_generate": (OllamaStatusError, False),
 }
 
 CAPABILITIES = {
@@ -140,7 +140,7 @@ def replayed(case: str) -> OllamaError:
         return refused(fault.path)
     with ScriptedServer(fault.script()) as server, OllamaClient(server.url, retries=1, backoff_seconds=0) as client:
         error = raised(client, fault.path)
-        assert len(server.visits) == (2 if FAULTS[case][2] else 1)
+        assert len(server.visits) == (2 if FAULTS[case][1] else 1)
     return error
 
 
@@ -152,12 +152,11 @@ def refused(path: str) -> OllamaError:
 
 
 @pytest.mark.parametrize("case", sorted(FAULTS))
-def test_each_recorded_fault_has_its_type_and_retry_decision(case: str) -> None:
-    """What a real Ollama answered comes out as exactly this error, and is sent again only where that can help."""
-    kind, retryable, _ = FAULTS[case]
+def test_each_recorded_fault_has_its_type(case: str) -> None:
+    """What a real Ollama answered comes out as exactly this error."""
+    kind, _ = FAULTS[case]
     error = replayed(case)
     assert type(error) is kind, error
-    assert error.retryable is retryable
     status = recordings.the_fault(case).status
     assert error.status == (None if status == 200 else status)
 

@@ -7,30 +7,38 @@ import pytest
 import api_client
 from api_client import (
     BadRequest,
+    ConnectionLost,
+    ConnectTimeout,
     ContextOverflow,
+    FirstByteTimeout,
     Forbidden,
     GatewayError,
+    HostUnreachable,
     ModelNotFound,
-    OllamaConnectionError,
     OllamaError,
-    OllamaTimeout,
+    OllamaStatusError,
+    RequestTimeout,
     RunnerDied,
     ServerBusy,
     ServerFault,
+    StallTimeout,
     StreamCut,
     StreamError,
     Unsupported,
     UntrustedCertificate,
+    WrongProtocol,
 )
 from embedded.scripted.fleet import request_json
 from llamaq.store.worker.outcome import Failed, Retry
 from tasks.attempt.failures import (
+    FAILURES,
     FREE_ATTEMPTS,
-    LONGEST_DETOUR_SECONDS,
+    LONGEST_HOST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
-    detour_seconds,
-    no_fault_of_the_job,
-    of_ollama,
+    WorkerEvent,
+    counts,
+    host_pause_seconds,
+    outcome_of_error,
     pause_seconds,
     timed_out,
 )
@@ -38,12 +46,16 @@ from tests.unit.tasks.ollama import claimed
 
 JOB = claimed("generate", request_json(stall_after=7.0, first_token_within=8.0))
 TABLE: list[tuple[OllamaError, str, type, dict[str, Any]]] = [
-    (OllamaConnectionError("m"), "ollama_unavailable", Retry, {}),
+    (HostUnreachable("m"), "ollama_unavailable", Retry, {}),
+    (ConnectionLost("m"), "ollama_unavailable", Retry, {}),
+    (WrongProtocol("m"), "ollama_unavailable", Failed, {}),
     (UntrustedCertificate("m"), "ollama_unavailable", Failed, {}),
     (ServerBusy("m", status=503), "ollama_unavailable", Retry, {"status": 503}),
     (GatewayError("m", status=502), "ollama_unavailable", Retry, {"status": 502}),
     (RunnerDied("m", status=500), "ollama_error", Retry, {"status": 500}),
     (ServerFault("m", status=500), "ollama_error", Retry, {"status": 500}),
+    (RequestTimeout("m", status=408), "ollama_error", Retry, {"status": 408}),
+    (OllamaStatusError("m", status=302), "ollama_error", Failed, {"status": 302}),
     (StreamCut("m"), "ollama_error", Retry, {}),
     (StreamError("m"), "ollama_error", Failed, {}),
     (Forbidden("m", status=403), "ollama_error", Failed, {"status": 403}),
@@ -57,9 +69,9 @@ TABLE: list[tuple[OllamaError, str, type, dict[str, Any]]] = [
     ),
     (ModelNotFound("m", status=404), "model_not_found", Failed, {"status": 404}),
     (Unsupported("m", status=400, capability="vision"), "unsupported", Failed, {"capability": "vision"}),
-    (OllamaTimeout("m", phase="connect"), "ollama_unavailable", Retry, {}),
-    (OllamaTimeout("m", phase="first_byte"), "timed_out", Failed, {"clock": "first_token_within"}),
-    (OllamaTimeout("m", phase="stall"), "timed_out", Failed, {"clock": "stall_after"}),
+    (ConnectTimeout("m"), "ollama_unavailable", Retry, {}),
+    (FirstByteTimeout("m"), "timed_out", Failed, {"clock": "first_token_within"}),
+    (StallTimeout("m"), "timed_out", Failed, {"clock": "stall_after"}),
 ]
 
 
@@ -68,7 +80,7 @@ def test_each_error_has_its_code_and_its_decision(
     error: OllamaError, code: str, then: type, details: dict[str, Any]
 ) -> None:
     """Tried again where another attempt can help, and nowhere else; the details are on the error."""
-    outcome = of_ollama(error, JOB)
+    outcome = outcome_of_error(error, JOB)
 
     assert type(outcome) is then
     assert isinstance(outcome, Failed | Retry)
@@ -81,7 +93,7 @@ def test_each_error_has_its_code_and_its_decision(
 
 def test_the_table_has_a_row_for_each_error() -> None:
     """An error that the API client gains needs a decision here; `Aborted` is our own doing."""
-    abstract = {"OllamaError", "OllamaStatusError", "Aborted"}
+    abstract = {"OllamaError", "OllamaConnectionError", "OllamaTimeout", "Aborted"}
     known = {
         name
         for name, thing in vars(api_client).items()
@@ -94,9 +106,9 @@ def test_the_table_has_a_row_for_each_error() -> None:
 @pytest.mark.parametrize(
     ("error", "blame"),
     [
-        (OllamaConnectionError("m"), "host"),
-        (OllamaConnectionError("m", reached=True), "doubt"),
-        (OllamaTimeout("m", phase="connect"), "host"),
+        (HostUnreachable("m"), "host"),
+        (ConnectionLost("m"), "doubt"),
+        (ConnectTimeout("m"), "host"),
         (ServerBusy("m", status=503), "host"),
         (GatewayError("m", status=504), "doubt"),
         (RunnerDied("m", status=500), "doubt"),
@@ -107,7 +119,7 @@ def test_the_table_has_a_row_for_each_error() -> None:
 )
 def test_a_failure_speaks_against_the_host_or_not(error: OllamaError, blame: str) -> None:
     """Surely where no job can have caused it; perhaps where one can; else not at all."""
-    outcome = of_ollama(error, JOB)
+    outcome = outcome_of_error(error, JOB)
 
     assert isinstance(outcome, Retry)
     assert outcome.blame == blame
@@ -115,26 +127,22 @@ def test_a_failure_speaks_against_the_host_or_not(error: OllamaError, blame: str
 
 def test_what_the_host_alone_did_is_never_a_try() -> None:
     """Refused and busy are free without end; a cut that the job may have caused is so a few times."""
-    refused, cut = of_ollama(OllamaConnectionError("m"), JOB), of_ollama(OllamaConnectionError("m", reached=True), JOB)
-    died = of_ollama(RunnerDied("m", status=500), JOB)
+    refused, cut = outcome_of_error(HostUnreachable("m"), JOB), outcome_of_error(ConnectionLost("m"), JOB)
+    died = outcome_of_error(RunnerDied("m", status=500), JOB)
     assert isinstance(refused, Retry)
     assert isinstance(cut, Retry)
     assert isinstance(died, Retry)
 
-    assert no_fault_of_the_job(refused, 1000)
-    assert [no_fault_of_the_job(cut, attempt) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [
-        True,
-        True,
-        False,
-    ]
-    assert not no_fault_of_the_job(died, 1)
-    assert detour_seconds(1000, 1.0) == LONGEST_DETOUR_SECONDS
+    assert not counts(refused, 1000)
+    assert [counts(cut, attempt) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [False, False, True]
+    assert counts(died, 1)
+    assert host_pause_seconds(1000, 1.0) == LONGEST_HOST_PAUSE_SECONDS
 
 
 def test_a_clock_that_ran_out_says_which_and_how_long() -> None:
     """The producer's own figure, in seconds."""
-    assert timed_out("deadline", 0.5).error.message == "deadline ran out after 0.5 s"
-    outcome = of_ollama(OllamaTimeout("m", phase="stall"), JOB)
+    assert timed_out(FAILURES[WorkerEvent.DEADLINE], 0.5).error.message == "deadline ran out after 0.5 s"
+    outcome = outcome_of_error(StallTimeout("m"), JOB)
     assert isinstance(outcome, Failed)
     assert outcome.error.message == "stall_after ran out after 7 s"
 

@@ -1,0 +1,47 @@
+"""The page on failures, rendered from `tasks.attempt.failures`: `python -m docs.failures` writes it anew."""
+
+from pathlib import Path
+
+from tasks.attempt.failures import FAILURES, FREE_ATTEMPTS, Cause, Meaning, WorkerEvent
+
+PAGE = Path(__file__).with_name("failures.md")
+_INTRODUCTION = """\
+# Failures
+
+What each failure means for a job. This page is made from the table in `tasks/attempt/failures.py`, which the worker's
+attempts, its reaper and its intake read.
+
+* **then**: `retry` starts another attempt after a pause, `again` starts it at once, `fail` ends the job. In the last
+  try that counts, a `retry` ends the job too.
+* **blame**: a failure that speaks against the `host` counts towards opening its circuit; with `doubt` one job counts
+  once in a row, since a job may bring down what runs it.
+* **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on.
+* **retryable** is what the producer is told: the same request may succeed later.
+
+| what happened | code | then | blame | counts | retryable |
+|---|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    rows = [_row(cause, meaning) for cause, meaning in FAILURES.items()]
+    return _INTRODUCTION.format(counted=FREE_ATTEMPTS + 1) + "".join(rows)
+
+
+def _row(cause: Cause, meaning: Meaning) -> str:
+    what = str(cause) if isinstance(cause, WorkerEvent) else f"{meaning.text} (`{cause.__name__}`)"
+    failed = meaning.then == "fail"
+    cells = (
+        what,
+        f"`{meaning.code}`",
+        meaning.then,
+        meaning.blame,
+        "" if failed else meaning.counts,
+        "yes" if meaning.retryable else "no",
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
