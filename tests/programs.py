@@ -26,8 +26,10 @@ PACKAGES: dict[str, str | None] = {
     "redis-server 7": "redis-server",
     "systemd-analyze": "systemd",
     "Linux": None,
+    "package index": None,
 }
-"""Program -> Debian's package; None for what no package brings. `redis-server 7` is that version or a newer one."""
+"""Program -> Debian's package; None for what no package brings. `redis-server 7` is that version or a newer one, and
+`package index` the one that pip is configured for."""
 
 FIXTURES = {
     "secrets": ("openssl",),
@@ -51,6 +53,8 @@ def is_there(need: str) -> bool:
     """Whether this machine has it."""
     if need == "Linux":
         return sys.platform == "linux"
+    if need == "package index":
+        return _index_answers()
     if need == "redis-server 7":
         return _redis_version() >= 7
     return find(need) is not None
@@ -86,6 +90,12 @@ def _install(packages: list[str]) -> int:
 def _apt(words: list[str]) -> int:
     command = ["apt-get", "-q", "-o", "Acquire::Retries=3", *words]
     return subprocess.call(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL)
+
+
+def _index_answers() -> bool:
+    words = ["install", "-q", "--disable-pip-version-check", "--dry-run", "--no-deps", "--ignore-installed"]
+    command = [sys.executable, "-m", "pip", *words, "--retries", "0", "--timeout", "10", "celery"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _redis_version() -> int:

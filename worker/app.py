@@ -10,10 +10,10 @@ from celery.signals import setup_logging
 from kombu.entity import Queue
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.doorbell import verified
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import intake, model_listing, task_request, transport
 from worker.celery.lifecycle import ServiceStep, service_of
+from worker.celery.tls import verified
 from worker.duties import heartbeat
 from worker.settings.environment import Settings, settings
 from worker.telemetry import logs
@@ -40,7 +40,7 @@ def _register(app: Celery, kind: str) -> None:
 
     @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
-        """Run a placed job (a doorbell brings its id), or take in a request that was sent by name."""
+        """Run a placed job (its message carries the id), or take in a request that was sent by name."""
         service = service_of(app)
         if job_id is not None:
             return service.execute(job_id, task_request.began)
@@ -58,7 +58,7 @@ def _register_pulse(app: Celery) -> None:
 def _configuration(config: Settings, worker: str) -> dict[str, Any]:
     keys = config.producer.keys
     return {
-        # A message is a doorbell: lost or doubled, it does no harm, so it is acknowledged at once. Late
+        # A message that is lost or doubled does no harm, so it is acknowledged on receipt. Late
         # acknowledgement would end the worker at a restart of Redis, and run jobs twice after a reset.
         "task_acks_late": False,
         "task_ignore_result": True,

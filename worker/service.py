@@ -12,7 +12,6 @@ from api_client import OllamaClient
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import connect, translated
-from llamaq.store.doorbell import Doorbell
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.deliveries import Deliveries
 from llamaq.store.worker.job_store import JobStore
@@ -53,13 +52,11 @@ class Service:
 
     def __init__(self, config: Settings, app: Celery, worker: str, metrics: Metrics, clock: Clock = SYSTEM) -> None:
         keys = config.producer.keys
-        doorbell = Doorbell(config.redis_url, keys, app)
         client = connect(config.redis_url)
-        self.queue = JobQueue(config.redis_url, settings=config.producer, clock=clock, doorbell=doorbell)
+        self.queue = JobQueue(config.redis_url, settings=config.producer, clock=clock)
         self.store = JobStore(
             client,
             keys,
-            doorbell.ring,
             host=config.host,
             worker=worker,
             lease_seconds=config.lease_seconds,
@@ -127,7 +124,7 @@ class Service:
         self.pulse.start()
 
     def execute(self, job_id: str, began: Callable[[ClaimedJob], None]) -> str:
-        """Run a job that was placed here; a doorbell that is stale has no effect.
+        """Run a job that was placed here; a stale message has no effect.
 
         Returns:
             What the attempt came to, in the words of `llamaq_attempts_total`, with an error's code; "" of a stale one.

@@ -15,9 +15,8 @@ from bench.scaling.plan import Plan
 from bench.scaling.redis_use import Cost, cost
 from bench.spread import percentile
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, Message, answer
 from llamaq import GenerateRequest
-from llamaq.store.rings import Ring
 
 MOST_QUEUED = 10_000_000
 PAGE = 5_000
@@ -31,7 +30,7 @@ class Backlog:
     fleet: Fleet
     size: int
     tenants: int
-    placed: list[Ring]
+    placed: list[Message]
 
     @property
     def name(self) -> str:
@@ -62,7 +61,7 @@ def _filled(url: str, size: int, tenants: int) -> Backlog:
 def _turn(backlog: Backlog, plan: Plan, book: Book) -> None:
     fleet = backlog.fleet
     store = fleet.host()  # a host that was silent for 15 s would get nothing
-    backlog.placed += fleet.bell.taken()
+    backlog.placed += fleet.messages()
     names, ids = itertools.cycle(_names(backlog.tenants)), []
     claims, ends = [], []
 
@@ -77,7 +76,7 @@ def _turn(backlog: Backlog, plan: Plan, book: Book) -> None:
         began = time.perf_counter()
         store.complete(claimed, answer())
         ends.append((time.perf_counter() - began) * 1000)
-        backlog.placed += fleet.bell.taken()
+        backlog.placed += fleet.messages()
 
     _note(book, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
     _note(book, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))

@@ -35,15 +35,15 @@ def _turn(fleet: Fleet, count: int, book: Book) -> None:
     fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
     stores = {name: fleet.host(name, slots=SLOTS) for name in names}
     _keep(fleet, names)
-    placed = fleet.bell.taken()
+    placed = fleet.messages()
 
     def turn() -> None:
-        ring = placed.pop()
-        store = stores[ring.host]
-        claimed = store.claim(ring.job_id)
-        assert claimed is not None, f"{ring} cannot be claimed"
+        message = placed.pop()
+        store = stores[message.host]
+        claimed = store.claim(message.job_id)
+        assert claimed is not None, f"{message} cannot be claimed"
         store.complete(claimed, answer())
-        placed.extend(fleet.bell.taken())
+        placed.extend(fleet.messages(message.host))
 
     _note(book, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
     _note(book, "turn", count, cost(fleet.redis, CALLS, turn))

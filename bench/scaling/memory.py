@@ -38,7 +38,7 @@ def measure(plan: Plan, book: Book) -> None:
 def _answer_bytes(fleet: Fleet) -> float:
     """Of a thousand tokens with a delta each: what the log grows by."""
     store = fleet.host()
-    claimed = store.claim(fleet.bell.taken()[0].job_id)
+    claimed = store.claim(fleet.messages()[0].job_id)
     assert claimed is not None, "the job was placed, and nobody else is there"
     log = fleet.keys.events(claimed.id)
     before = fleet.redis.memory_usage(log, samples=0)

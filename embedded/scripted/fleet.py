@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store import scripts
 from llamaq.store.connection import Call, connect, run
-from llamaq.store.doorbell import Doorbell
 from llamaq.store.keys import Keys
-from llamaq.store.rings import Ring
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
@@ -22,29 +20,18 @@ LEASE_SECONDS = 15.0
 ENDINGS = ("completed", "failed", "cancelled", "expired")
 
 
-class Bell(Doorbell):
-    """A doorbell that only writes down who was rung for."""
+class Message(NamedTuple):
+    """What Celery's message for a placed job says."""
 
-    def __init__(self) -> None:
-        self.rung: list[Ring] = []
-
-    def ring(self, placed: Iterable[Ring]) -> None:
-        self.rung += placed
-
-    def close(self) -> None:
-        pass
-
-    def taken(self) -> list[Ring]:
-        """What was rung since the last call."""
-        rung, self.rung = self.rung, []
-        return rung
+    job_id: str
+    kind: str
+    host: str
 
 
 class Fleet:
     """One prefix of Redis, and ways to look into it.
 
     Attributes:
-        bell: what producers and workers rang.
         queue: a producer.
         redis: a client that reads text.
     """
@@ -52,8 +39,7 @@ class Fleet:
     def __init__(self, url: str, prefix: str, **settings: Any) -> None:
         self.url = url
         self.keys = Keys(prefix)
-        self.bell = Bell()
-        self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings), doorbell=self.bell)
+        self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings))
         self.redis = connect(url)
 
     def close(self) -> None:
@@ -66,7 +52,6 @@ class Fleet:
         return JobStore(
             self.redis,
             self.keys,
-            self.bell.ring,
             host=host,
             worker=name,
             lease_seconds=LEASE_SECONDS,
@@ -98,6 +83,15 @@ class Fleet:
             lane_patience=lane_patience,
         )
         return store
+
+    def messages(self, *hosts: str) -> list[Message]:
+        """Take Celery's messages off the queues of these hosts, or of all: host by host, the oldest first."""
+        found: list[Message] = []
+        for host in hosts or sorted(self.redis.zrange(self.keys.hosts(), 0, -1)):
+            while text := self.redis.rpop(self.keys.host_queue(host)):
+                headers = json.loads(text)["headers"]
+                found.append(Message(headers["id"], headers["task"].removeprefix("llamaq."), host))
+        return found
 
     def submit(self, model: str = MODEL, prompt: str = "x", **fields: Any) -> Job[Any]:
         """A job of kind generate."""

@@ -17,7 +17,6 @@ from llamaq.settings.producer import Limits, Settings
 from llamaq.store import scripts
 from llamaq.store.connection import Call
 from llamaq.store.keys import checked_id
-from llamaq.store.rings import Ring, rings
 from llamaq.vocabulary.conversations import to_be_kept
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.notify import owed
@@ -115,8 +114,8 @@ class UploadLapsed(Exception):
     """An image lapsed between its upload and the submit: store it again."""
 
 
-def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
-    """The job's id (an earlier job's, for a known idempotency key) and the doorbells to ring.
+def read(submission: Submission, answer: list[Any]) -> str:
+    """The job's id: an earlier job's, for a known idempotency key.
 
     Raises:
         QueueFull: too many jobs wait for the model.
@@ -126,12 +125,10 @@ def read(submission: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
         UploadLapsed: one of the submission's own images is not.
     """
     match answer[0]:
-        case "OK":
-            return submission.job_id, rings(answer[1])
-        case "EXISTS":
-            return submission.job_id, []
+        case "OK" | "EXISTS":
+            return submission.job_id
         case "SAME":
-            return answer[1], []
+            return str(answer[1])
         case "FULL":
             raise _full(submission.request, float(answer[1]), answer[2])
         case "UNKNOWN_MODEL":

@@ -5,7 +5,6 @@ from typing import Any
 from llamaq.store import scripts
 from llamaq.store.connection import Call
 from llamaq.store.keys import Keys
-from llamaq.store.rings import Ring, rings
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
 from llamaq.vocabulary.wire import members
 
@@ -25,14 +24,12 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
     return Call(scripts.load("cancel"), [keys.prefix, job_id, members(reason=reason), reason])
 
 
-def read(job_id: str, answer: list[Any]) -> tuple[bool, list[Ring]]:
-    """Whether the job is cancelled now, and the doorbells to ring.
+def read(job_id: str, answer: list[Any]) -> bool:
+    """Whether the job is cancelled now.
 
     Raises:
         JobNotFound: there is no such job.
     """
     if answer[0] == "MISSING":
         raise JobNotFound(job_id)
-    if answer[0] == "OK":
-        return True, rings(answer[1])
-    return bool(answer[1] == "cancelled"), []
+    return bool(answer[0] == "OK" or answer[1] == "cancelled")

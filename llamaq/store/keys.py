@@ -79,11 +79,11 @@ class Keys:
         return self.prefix
 
     def host_queue(self, host: str) -> str:
-        """Celery queue: doorbells for the workers of one host."""
+        """Celery queue: messages of the jobs placed on one host."""
         return f"{self.prefix}.host.{host}"
 
     def worker_queue(self, worker: str) -> str:
-        """Celery queue: the pulse of one worker."""
+        """Celery queue: the heartbeat of one worker."""
         return f"{self.prefix}.worker.{worker}"
 
 

@@ -85,11 +85,11 @@ class Mischief:
         self._fleet.toll.count(step.what)
 
     def _double(self) -> None:
-        """Ring again for a few jobs, at either host."""
+        """Send the message again of a few jobs, at either host."""
         try:
             jobs = self._fleet.redis.zrevrange(self._fleet.keys.jobs(), 0, 20)
         except RedisError:
-            return  # cut in the very moment; a doorbell less
+            return  # cut in the very moment; a message less
         for job_id in self._chance.sample(jobs, min(DOUBLES, len(jobs))):
             for host in HOSTS:
                 queue = self._fleet.keys.host_queue(host)

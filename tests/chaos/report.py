@@ -43,7 +43,7 @@ class Report:
             ("workers killed, frozen, stopped", _counts(counts, "kill", "freeze", "stop")),
             ("Redis killed, shut down; all connections cut", _counts(counts, "redis_kill", "redis_shut_down", "cut")),
             ("hosts killed", _counts(counts, "host_kill")),
-            ("rounds of doubled doorbells, of bad messages", _counts(counts, "double", "garbage")),
+            ("rounds of doubled messages, of bad messages", _counts(counts, "double", "garbage")),
             ("readers that followed live", str(len(self.sent.read))),
             ("jobs lost", str(sum("lost:" in breach for breach in breaches))),
             ("duplicates seen", str(sum("duplicate:" in breach for breach in breaches))),

@@ -22,7 +22,7 @@ def _sources() -> list[Path]:
 
 
 def test_imports_point_one_way() -> None:
-    """import-linter's contracts: the layers, Celery in its two places, HTTP in the API client."""
+    """import-linter's contracts: the layers, Celery in its one place, HTTP in the API client."""
     done = subprocess.run(
         [
             sys.executable,

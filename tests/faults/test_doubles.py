@@ -20,14 +20,14 @@ PRODUCERS = 50
 
 @pytest.fixture
 def celery(calm: Site) -> Iterator[Celery]:
-    """Somebody who rings doorbells by hand."""
+    """A Celery application that sends messages again."""
     app = Celery("somebody", broker=calm.url, set_as_current=False)
     app.conf.task_ignore_result = True
     yield app
     app.close()
 
 
-def ring(celery: Celery, site: Site, job: Job[Any]) -> None:
+def send_again(celery: Celery, site: Site, job: Job[Any]) -> None:
     """Deliver the message of a job so many times, and wait until the workers have taken them all."""
     queue = site.keys.host_queue(HOST)
     for _ in range(TIMES):
@@ -43,12 +43,12 @@ def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:
     calm.wait_held(gate, 2)
 
     for job in (*running, waiting):
-        ring(celery, calm, job)
+        send_again(celery, calm, job)
     assert len(calm.asked()) == 2
     calm.ollama.release(gate)
     for job in (*running, waiting):
         assert_completed(job, attempt=1, text="once")
-        ring(celery, calm, job)
+        send_again(celery, calm, job)
 
     assert_completed(calm.queue.generate(MODEL, "behind"), attempt=1)
     assert sorted(body["prompt"] for body in calm.asked()) == ["behind", "running 0", "running 1", "waiting"]

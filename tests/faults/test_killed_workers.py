@@ -59,7 +59,7 @@ def test_the_only_worker_killed_then_a_new_one(site: Site, measure: Measure) -> 
 
 
 def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None:
-    """The BRPOP window: Redis hands the doorbell to a frozen worker, which is killed. The job runs all the same."""
+    """The BRPOP window: Redis hands the message to a frozen worker, which is killed. The job runs all the same."""
     frozen = site.start_worker()
     until(lambda: site.listens(frozen))
     frozen.signal(signal.SIGSTOP)
@@ -71,7 +71,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
     killed_at = time.time()
     site.start_worker()
 
-    measure("a lost doorbell rung again", started_by(job).at.timestamp() - killed_at)
+    measure("a job whose message was lost placed again", started_by(job).at.timestamp() - killed_at)
     assert_completed(job, attempt=1)
     assert len(site.asked()) == 1
 

@@ -4,17 +4,19 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from celery import Celery
+
 from llamaq import Event
-from llamaq.store.doorbell import Doorbell
-from llamaq.store.rings import Ring
+from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
 from tests.integration.house import read_until
+from worker.duties.heartbeat import Heartbeat
 
 CUTS = 4
-RINGERS = 4
+SENDERS = 4
 
 
 def cut_all_connections(site: Site) -> None:
@@ -42,22 +44,23 @@ def test_all_connections_cut_in_the_middle(site: Site) -> None:
     assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
 
 
-def test_ringing_while_connections_are_cut(site: Site) -> None:
-    """A doorbell that cannot be sent raises nothing, whatever kombu stumbles over: rescue rings again."""
-    bell, over = Doorbell(site.url, site.keys), threading.Event()
+def test_heartbeats_while_connections_are_cut(site: Site) -> None:
+    """A message that cannot be sent raises nothing, whatever fails inside kombu: the next one is tried."""
+    app, over = Celery("pulse", broker=site.url, set_as_current=False), threading.Event()
+    queue = f"{site.prefix}.worker.none"
+    heartbeat = Heartbeat(app, site.redis, queue, "", SYSTEM, grace_seconds=1)
 
-    def ring() -> int:
-        rung = 0
+    def beat() -> int:
+        sent = 0
         while not over.is_set():
-            bell.ring([Ring("nobody", "generate", "nowhere")])
-            rung += 1
-        return rung
+            sent += heartbeat._sent()
+        return sent
 
-    with ThreadPoolExecutor(RINGERS) as ringers:
-        ringing = [ringers.submit(ring) for _ in range(RINGERS)]
+    with ThreadPoolExecutor(SENDERS) as senders:
+        sending = [senders.submit(beat) for _ in range(SENDERS)]
         for _ in range(40):
             time.sleep(0.05)
             cut_all_connections(site)
         over.set()
-        assert all(rung.result(60) for rung in ringing)
-    bell.close()
+        assert all(sent.result(60) for sent in sending)
+    app.close()

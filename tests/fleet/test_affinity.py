@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 3.0
 LONG_PATIENCE_SECONDS = 15.0
 """More than a whole trace takes on a slow machine: running out in the middle, it would rightly cost one more load."""
 SLACK_SECONDS = 3.0
-"""For doorbells, probes and the noise of a busy machine."""
+"""For messages, probes and the noise of a busy machine."""
 
 
 def brief(house: House) -> None:

@@ -13,13 +13,13 @@ from celery import Celery
 
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from llamaq.store.doorbell import verified
 from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.ops.browser import Browser
 from tests.worker_process import CHECKOUT
+from worker.celery.tls import verified
 
 PROMPT = "planted-words-of-a-prompt"
 RESULT = "planted-words-of-a-result"

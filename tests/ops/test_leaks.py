@@ -21,12 +21,12 @@ from celery import Celery
 
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobFailed, JobQueue
-from llamaq.store.doorbell import verified
 from ops.topology.redis_server import LockedRedis
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of, scrape
 from tests.worker_process import CHECKOUT, WorkerProcess
+from worker.celery.tls import verified
 
 WORD = "planted"
 """In all that is asked and answered. No line of ours has it."""

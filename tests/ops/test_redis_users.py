@@ -18,12 +18,12 @@ from llamaq.admission.submission import Submission
 from llamaq.admission.submission import call as submit_call
 from llamaq.settings.producer import Settings
 from llamaq.store.connection import connect, run
-from llamaq.store.doorbell import verified
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.requests import parse
 from ops.topology.redis_server import REDIS, LockedRedis
 from tests.conftest import MODEL
 from tests.worker_process import WorkerProcess
+from worker.celery.tls import verified
 
 SECRET = "planted-words-of-a-prompt"
 

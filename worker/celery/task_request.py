@@ -36,7 +36,7 @@ class TaskRequest(Request):
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         """A thread has the message; the task itself comes next in it."""
-        # Not by id: a request sent by name and the doorbell of its job have the same one, at the same time.
+        # Not by id: a request sent by name and the message of its placed job have the same one, at the same time.
         _current.set(self)
         super().on_accepted(pid, time_accepted)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import structlog
 from celery import Celery
+from celery.exceptions import CeleryError
 from celery.worker import state
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
 from llamaq.store.connection import Client
-from llamaq.store.doorbell import UNSENT
 from worker.duties.duty import Duty
 
 TASK = "llamaq.pulse"
@@ -23,6 +25,8 @@ DEAF_SECONDS = 30.0
 """Without an answer, while Redis is well, before the worker ends itself."""
 LEFT_BEHIND_SECONDS = 120
 EXIT_CODE = 1
+_UNSENT = (CeleryError, KombuError, RedisError, OSError, AttributeError)
+"""What sending may raise. kombu raises AttributeError where a connection is cut while it opens a channel."""
 _log = structlog.get_logger(__name__)
 
 
@@ -62,7 +66,7 @@ class Heartbeat(Duty):
         try:
             self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=LEFT_BEHIND_SECONDS)
             self._client.expire(self._queue, LEFT_BEHIND_SECONDS)  # a dead worker's list must not stay
-        except UNSENT:
+        except _UNSENT:
             return False
         return True
 

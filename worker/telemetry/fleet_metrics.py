@@ -91,7 +91,7 @@ def _hosts(rows: list[list[Any]]) -> Iterator[Metric]:
         "Workers that serve the host.",
         "Requests that the host takes at a time, over all models.",
         "Slots that are held.",
-        "Doorbells in the host's Celery queue that nobody has taken.",
+        "Messages in the host's Celery queue that no worker has taken.",
     )
     for index, (name, meaning) in enumerate(zip(plain, meanings, strict=True), start=1):
         yield _gauge(name, meaning, ["host"], [([row[0]], row[index]) for row in rows])

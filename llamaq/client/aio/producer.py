@@ -16,10 +16,8 @@ from llamaq.settings.producer import Limits, Settings
 from llamaq.store import cancel, fleet, scripts
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import Call, run_async, run_many_async, translated
-from llamaq.store.doorbell import Doorbell
 from llamaq.store.keys import Keys
 from llamaq.store.loop_clients import ClientPerLoop
-from llamaq.store.rings import Ring
 from llamaq.vocabulary import status
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
@@ -38,13 +36,11 @@ class AsyncProducer:
         limits: Limits | None = None,
         settings: Settings | None = None,
         clock: Clock = SYSTEM,
-        doorbell: Doorbell | None = None,
     ) -> None:
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
         self.url = url
         self._keys = self.settings.keys
         self._redis = ClientPerLoop(url)
-        self._doorbell = doorbell or Doorbell(url, self._keys)
         self._verbs = Verbs(self.settings.limits, clock.uuid)
         self._reader = AsyncReader(self._redis, url, self._keys, clock)
 
@@ -94,7 +90,6 @@ class AsyncProducer:
     async def aclose(self) -> None:
         """Close the connections. Jobs go on."""
         await self._redis.aclose()
-        await asyncio.to_thread(self._doorbell.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,11 +104,10 @@ class AsyncProducer:
             await self._upload(one.images)
             call = submission.call(one, self.settings)
             try:
-                job_id, placed = await self._read(one, await run_async(self._redis, call))
+                job_id = await self._read(one, await run_async(self._redis, call))
             except UploadLapsed:
                 await self._upload(one.images)
-                job_id, placed = await self._read(one, await run_async(self._redis, call))
-        await self._ring(placed)
+                job_id = await self._read(one, await run_async(self._redis, call))
         return AsyncJob(self, job_id)
 
     async def _submit_batch(self, batch: Sequence[Submission]) -> list[AsyncJob[Any]]:
@@ -121,29 +115,24 @@ class AsyncProducer:
             await self._upload([image for one in batch for image in one.images])
             answers = await run_many_async(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[AsyncJob[Any]] = []
-        placed: list[Ring] = []
         failure: Exception | None = None
         for one, answer in zip(batch, answers, strict=True):
             try:
-                job_id, more = await self._read_of_many(one, answer)
+                jobs.append(AsyncJob(self, await self._read_of_many(one, answer)))
             except LlamaqError as error:
                 failure = failure or error
-            else:
-                jobs.append(AsyncJob(self, job_id))
-                placed += more
-        await self._ring(placed)
         if failure is not None:
             raise failure
         return jobs
 
-    async def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
+    async def _read_of_many(self, one: Submission, answer: Any) -> str:
         try:
             with translated(self.url):
                 return await self._read(one, raised(answer))
         except UploadLapsed:
-            return (await self._submit(one)).id, []
+            return (await self._submit(one)).id
 
-    async def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
+    async def _read(self, one: Submission, answer: list[Any]) -> str:
         try:
             return submission.read(one, answer)
         except UnknownModel as error:
@@ -156,18 +145,12 @@ class AsyncProducer:
             if not await self._redis.exists(key):
                 await self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
 
-    async def _ring(self, placed: Sequence[Ring]) -> None:
-        if placed:
-            await asyncio.to_thread(self._doorbell.ring, placed)
-
     # --- one job
 
     async def _cancel(self, job_id: str, reason: str) -> bool:
         call = cancel.call(self._keys, job_id, reason)
         with translated(self.url):
-            cancelled, freed = cancel.read(job_id, await run_async(self._redis, call))
-        await self._ring(freed)
-        return cancelled
+            return cancel.read(job_id, await run_async(self._redis, call))
 
     async def _status(self, job_id: str) -> JobStatus:
         with translated(self.url):

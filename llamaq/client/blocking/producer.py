@@ -18,9 +18,7 @@ from llamaq.settings.producer import Limits, Settings
 from llamaq.store import cancel, fleet, scripts
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import Call, connect, run, run_many, translated
-from llamaq.store.doorbell import Doorbell
 from llamaq.store.keys import Keys
-from llamaq.store.rings import Ring
 from llamaq.vocabulary import status
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
@@ -45,7 +43,6 @@ class Producer:
         limits: Limits | None = None,
         settings: Settings | None = None,
         clock: Clock = SYSTEM,
-        doorbell: Doorbell | None = None,
     ) -> None:
         """Make a client.
 
@@ -55,13 +52,11 @@ class Producer:
             limits: what one request may bring.
             settings: all of a producer's settings, in place of `prefix` and `limits`.
             clock: where time and ids come from.
-            doorbell: how workers are told of a placed job, where a Celery application is at hand already.
         """
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
         self.url = url
         self._keys = self.settings.keys
         self._redis = connect(url)
-        self._doorbell = doorbell or Doorbell(url, self._keys)
         self._verbs = Verbs(self.settings.limits, clock.uuid)
         self._reader = Reader(self._redis, url, self._keys, clock)
 
@@ -115,7 +110,6 @@ class Producer:
     def close(self) -> None:
         """Close the connections. Jobs go on."""
         self._redis.close()
-        self._doorbell.close()
 
     def __enter__(self) -> Self:
         return self
@@ -129,11 +123,10 @@ class Producer:
         with translated(self.url):
             self._upload(one.images)
             try:
-                job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
+                job_id = self._read(one, run(self._redis, submission.call(one, self.settings)))
             except UploadLapsed:
                 self._upload(one.images)
-                job_id, placed = self._read(one, run(self._redis, submission.call(one, self.settings)))
-        self._doorbell.ring(placed)
+                job_id = self._read(one, run(self._redis, submission.call(one, self.settings)))
         return Job(self, job_id)
 
     def _submit_batch(self, batch: Sequence[Submission]) -> list[Job[Any]]:
@@ -141,29 +134,24 @@ class Producer:
             self._upload([image for one in batch for image in one.images])
             answers = run_many(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[Job[Any]] = []
-        placed: list[Ring] = []
         failure: Exception | None = None
         for one, answer in zip(batch, answers, strict=True):
             try:
-                job_id, more = self._read_of_many(one, answer)
+                jobs.append(Job(self, self._read_of_many(one, answer)))
             except LlamaqError as error:
                 failure = failure or error
-            else:
-                jobs.append(Job(self, job_id))
-                placed += more
-        self._doorbell.ring(placed)
         if failure is not None:
             raise failure
         return jobs
 
-    def _read_of_many(self, one: Submission, answer: Any) -> tuple[str, list[Ring]]:
+    def _read_of_many(self, one: Submission, answer: Any) -> str:
         try:
             with translated(self.url):
                 return self._read(one, raised(answer))
         except UploadLapsed:
-            return self._submit(one).id, []
+            return self._submit(one).id
 
-    def _read(self, one: Submission, answer: list[Any]) -> tuple[str, list[Ring]]:
+    def _read(self, one: Submission, answer: list[Any]) -> str:
         try:
             return submission.read(one, answer)
         except UnknownModel as error:
@@ -180,9 +168,7 @@ class Producer:
     def _cancel(self, job_id: str, reason: str) -> bool:
         call = cancel.call(self._keys, job_id, reason)
         with translated(self.url):
-            cancelled, freed = cancel.read(job_id, run(self._redis, call))
-        self._doorbell.ring(freed)
-        return cancelled
+            return cancel.read(job_id, run(self._redis, call))
 
     def _status(self, job_id: str) -> JobStatus:
         with translated(self.url):

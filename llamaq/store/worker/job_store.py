@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
@@ -11,7 +11,6 @@ from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import Call, Client, run
 from llamaq.store.keys import Keys, usable_id
-from llamaq.store.rings import Ring, rings
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Blame, Completed, Error
 from llamaq.vocabulary.wire import dumps, members
@@ -36,7 +35,7 @@ class Rescued(NamedTuple):
 
 
 class JobStore:
-    """One worker's way to the job records. `ring` is called for each job that a script placed.
+    """One worker's way to the job records.
 
     What ends an attempt answers what the store made of it: `ok`; `cancelled`, when the job had ended meanwhile and only
     the slot was given back; `fenced`, when the slot was no longer this attempt's and nothing was written (or this very
@@ -47,11 +46,10 @@ class JobStore:
         trial: the job that tries a half-open circuit, or an empty text.
     """
 
-    def __init__(  # noqa: PLR0913 - the seams that a test needs
+    def __init__(
         self,
         client: Client,
         keys: Keys,
-        ring: Callable[[list[Ring]], None],
         *,
         host: str,
         worker: str,
@@ -62,7 +60,6 @@ class JobStore:
     ) -> None:
         self._client = client
         self._keys = keys
-        self._ring = ring
         self._host = host
         self._worker = worker
         self._lease = lease_seconds
@@ -73,13 +70,12 @@ class JobStore:
         self.circuit, self.trial = "closed", ""
 
     def claim(self, job_id: str) -> ClaimedJob | None:
-        """Take a placed job over; None when this doorbell is stale: somebody has it, or it has ended."""
+        """Take a placed job over; None when the message is stale: another worker has it, or it has ended."""
         started = members(host=self._host, worker=self._worker)
         answer = self._run("claim", job_id, self._host, self._lease, self._worker, started, self._clock.uuid())
         if answer[0] == "NEWER":
             _log.warning("job %s is of wire version %s, of a newer producer: update this worker", job_id, answer[1])
         if answer[0] != "CLAIMED":
-            self._ring(rings(answer[1]) if answer[0] == "EXPIRED" else [])
             return None
         fence, attempt, tries, most, waited, ran, kind, model, tenant, conversation, request = answer[1:]
         return ClaimedJob(
@@ -134,7 +130,6 @@ class JobStore:
     def call_off(self, job_id: str, reason: str) -> bool:
         """Cancel a job, also one that is yet to come; False when it had ended."""
         answer = self._run("call_off", job_id, members(reason=reason), reason, self._result_ttl)
-        self._ring(rings(answer[1]) if answer[0] == "OK" else [])
         return bool(answer[0] == "OK")
 
     def close(self) -> None:
@@ -170,26 +165,23 @@ class JobStore:
         patience = (affinity_patience, lane_patience)
         spec: list[str | float] = [self._host, self._worker, slots, max_models, status, *patience, " ".join(loaded)]
         answer = self._run("report", *spec, *models)
-        self._ring(rings(answer[1]))
-        self.circuit, self.trial = answer[3:]
-        return bool(answer[2])
+        self.circuit, self.trial = answer[2:]
+        return bool(answer[1])
 
     def down(self, slots: int, max_models: int, reason: str) -> bool:
         """Tell the fleet that this worker's host does not answer; whether jobs wait for it."""
         answer = self._run("down", self._host, self._worker, slots, max_models, reason)
-        self._ring(rings(answer[1]))
-        self.circuit = answer[2]
-        return bool(answer[3] == "1")
+        self.circuit = answer[1]
+        return bool(answer[2] == "1")
 
     def proven(self) -> None:
         """Tell the fleet that an answer has begun on this worker's host: it is well."""
         answer = self._run("proven", self._host)
-        self._ring(rings(answer[1]))
-        self.circuit, self.trial = answer[2], ""
+        self.circuit, self.trial = answer[1], ""
 
     def leave(self) -> None:
         """Tell the fleet that this worker takes nothing more."""
-        self._ring(rings(self._run("leave", self._host, self._worker)[1]))
+        self._run("leave", self._host, self._worker)
 
     def rescue(self) -> Rescued | None:
         """One round of rescue, unless another worker leads."""
@@ -207,8 +199,7 @@ class JobStore:
         )
         if answer[0] == "FOLLOWED":
             return None
-        self._ring(rings(answer[1]))
-        return Rescued(*answer[2:])
+        return Rescued(*answer[1:])
 
     def _finish(self, job: ClaimedJob, state: str, words: str, field: str, value: str, turn: list[str]) -> str:
         return self._settle("finish", job.id, job.fence, state, words, field, value, self._conversation_ttl, *turn)
@@ -222,7 +213,6 @@ class JobStore:
                 _log.warning("Redis does not take the end of job %s (%s); trying again", args[0], error)
                 self._closed.wait(RETRY_SECONDS)
             else:
-                self._ring(rings(answer[1]) if len(answer) > 1 else [])
                 return str(answer[0]).lower()
         return "unsent"
 

@@ -48,7 +48,6 @@ class Stage:
         return JobStore(
             self.redis,
             self.keys,
-            self.queue._doorbell.ring,
             host=host,
             worker="w1",
             lease_seconds=LEASE_SECONDS,
@@ -63,7 +62,7 @@ class Stage:
         self.redis.close()
 
     def take(self) -> "Attempt":
-        """Wait for a doorbell, and claim its job."""
+        """Wait for a message, and claim its job."""
         message = self.redis.brpop([self.keys.host_queue(HOST)], timeout=WAIT_SECONDS)
         assert message is not None, "no job was submitted"
         return self.claim(json.loads(message[1])["headers"]["id"])

@@ -55,7 +55,8 @@ def test_hosts_are_told_with_their_slots_circuit_and_loads(fleet: Fleet) -> None
     fleet.silence_host("beta")
     fleet.redis.hset(fleet.keys.host("alpha"), mapping={"circuit": "open", "swaps": 7})
     fleet.redis.hdel(fleet.keys.host("beta"), "circuit", "swaps")
-    fleet.redis.rpush(fleet.keys.host_queue("alpha"), "bell", "bell")
+    fleet.messages()
+    fleet.redis.rpush(fleet.keys.host_queue("alpha"), "message", "message")
 
     seen = look(fleet.redis, fleet.keys)
 

@@ -58,7 +58,7 @@ def _verdict(raw: Any) -> str:
     return "fine"
 
 
-def test_a_doorbell_passes() -> None:
+def test_the_message_of_a_placed_job_passes() -> None:
     """The guard lets through what the SDK sends."""
     assert _verdict(_message()) == "fine"
 
@@ -86,9 +86,9 @@ def test_any_arguments_get_a_verdict(args: Any, kwargs: Any, embed: Any) -> None
     """Only a job id, or the one keyword `request`, reaches a task."""
     body = base64.b64encode(json.dumps([args, kwargs, embed]).encode()).decode()
     fine = _verdict(_message(body=body)) == "fine"
-    doorbell = isinstance(args, list) and len(args) == 1 and isinstance(args[0], str) and kwargs == {}
+    placed = isinstance(args, list) and len(args) == 1 and isinstance(args[0], str) and kwargs == {}
     by_name = args == [] and isinstance(kwargs, dict) and set(kwargs) == {"request"}
-    assert fine == (isinstance(embed, dict) and isinstance(kwargs, dict) and (doorbell or by_name))
+    assert fine == (isinstance(embed, dict) and isinstance(kwargs, dict) and (placed or by_name))
 
 
 @given(JSON, JSON)

@@ -95,7 +95,7 @@ def test_the_end_is_that_of_the_job(heard: Heard, outcome: str, event: str, more
 
 @pytest.mark.parametrize("outcome", ["", "fenced", "unsent", "None"])
 def test_of_an_attempt_that_another_has_nothing_is_told(heard: Heard, outcome: str) -> None:
-    """A stale doorbell, too."""
+    """A stale message, too."""
     received(heard, by_name=False).send_event("task-succeeded", result=repr(outcome), runtime=0.1)
     assert heard.events == []
 
@@ -116,9 +116,9 @@ def test_a_fault_tells_no_more_than_that_there_was_one(heard: Heard) -> None:
 
 
 def test_of_two_messages_with_one_id_the_one_that_runs_is_shown(heard: Heard) -> None:
-    """A request sent by name is still being put away while the doorbell of its job begins in another thread."""
-    intake, doorbell = received(heard, by_name=True), received(heard, by_name=False)
-    threads = [threading.Thread(target=_run, args=(request,)) for request in (doorbell, intake)]
+    """A request sent by name is still being put away while its placed job begins in another thread."""
+    intake, placed = received(heard, by_name=True), received(heard, by_name=False)
+    threads = [threading.Thread(target=_run, args=(request,)) for request in (placed, intake)]
     for thread in threads:
         thread.start()
         thread.join()

@@ -27,7 +27,7 @@ end
 
 -- Ends the turn `head` for a later one. Interrupted, its question stays in the history, and as much of the answer as was
 -- said; taken back, nothing does.
-local function give_way(head, how, tenant, name, ttl, rings)
+local function give_way(head, how, tenant, name, ttl)
   local reason = GIVES_WAY[how]
   if not head or not reason then return end
   if how == 'interrupt' then
@@ -39,5 +39,5 @@ local function give_way(head, how, tenant, name, ttl, rings)
     end
     keep(tenant, name, ttl, messages)
   end
-  cancel(head, '"reason":"' .. reason .. '"', reason, rings)
+  cancel(head, '"reason":"' .. reason .. '"', reason)
 end

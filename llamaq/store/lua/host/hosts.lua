@@ -2,7 +2,7 @@
 local function forget(host)
   for _, model in ipairs(redis.call('SMEMBERS', host_models(host))) do redis.call('SREM', model_hosts(model), host) end
   redis.call('DEL', host_key(host), host_models(host), host_workers(host), resident_key(host),
-    host_can(host))
+    host_can(host), host_queue(host))
   redis.call('ZREM', HOSTS, host)
 end
 

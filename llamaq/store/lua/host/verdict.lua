@@ -13,31 +13,31 @@ local function well(host)
   end
 end
 
-local function trip(host, trips, rings)
+local function trip(host, trips)
   local spread = 0.5 + tonumber(TIME[2]) % 1000 / 2000
   local rest = math.min(FIRST_REST * 2 ^ math.min(trips, 10), LONGEST_REST) * spread
   redis.call('HSET', host_key(host), 'circuit', 'open', 'trips', trips + 1, 'retry_at', NOW + rest)
   redis.call('HDEL', host_key(host), 'trial')
-  take_back(host, rings)
+  take_back(host)
 end
 
 -- A job was given back because of its host. `blame` is 'host' where no job could have caused the failure (refused, busy);
 -- 'doubt' where one could (it was cut, its runner died): then a job counts once, so that no job opens a circuit alone.
-local function accuse(host, id, blame, reason, rings)
+local function accuse(host, id, blame, reason)
   if redis.call('EXISTS', host_key(host)) == 0 then return end
   local found = redis.call('HMGET', host_key(host), 'circuit', 'faults', 'fault_job', 'trips')
   redis.call('HSET', host_key(host), 'last_error', reason, 'last_error_at', STAMP)
   if found[1] == 'open' or (blame == 'doubt' and found[3] == id) then return end
   local faults = tonumber(found[2] or 0) + 1
   redis.call('HSET', host_key(host), 'faults', faults, 'fault_job', id)
-  if found[1] == 'half_open' or faults >= FAULTS then trip(host, tonumber(found[4] or 0), rings) end
+  if found[1] == 'half_open' or faults >= FAULTS then trip(host, tonumber(found[4] or 0)) end
 end
 
 -- Seconds for which the job has to wait: none where the circuit is open, which is a wait already.
 local function pause(host, blame, delay) return blame == 'host' and shut(host) and 0 or delay end
 
 -- A job that waits after a fault of its host goes to another one at once, if that has a slot for it.
-local function elsewhere(id, host, rings)
+local function elsewhere(id, host)
   if not redis.call('ZSCORE', DELAYED, id) then return end
   local job = redis.call('HMGET', record(id), 'model', 'lane')
   local others = {}
@@ -46,6 +46,6 @@ local function elsewhere(id, host, rings)
   end
   if #others == 0 then return end
   enter(id)
-  for _, other in ipairs(others) do place(other, rings) end
+  for _, other in ipairs(others) do place(other) end
   if position(id, job[1], job[2]) then leave(id, job[1], job[2]) else redis.call('ZREM', DELAYED, id) end
 end

@@ -10,7 +10,7 @@ local function forget_blobs(list, ttl)
 end
 
 -- Lets the conversation's next turn into the waiting room; the head of `turns` is the turn whose turn it is.
-local function next_turn(id, tenant, name, rings)
+local function next_turn(id, tenant, name)
   local key = turns(tenant, name)
   redis.call('LREM', key, 1, id)
   local head = first_turn(key)
@@ -18,12 +18,12 @@ local function next_turn(id, tenant, name, rings)
   local job = redis.call('HMGET', record(head), 'model', 'lane', 'score', 'attempt', 'lease', 'state')
   if job[6] ~= 'queued' or job[5] ~= '' or position(head, job[1], job[2]) then return end
   enter(head)
-  place_model(job[1], rings)
+  place_model(job[1])
 end
 
 -- Writes the terminal event, the state and the expiry together, and takes the job out of every place where it waited. A
 -- slot it holds is the caller's to drop: a cancelled job keeps its slot until its connection to Ollama is closed.
-local function conclude(id, state, fields, rings, ...)
+local function conclude(id, state, fields, ...)
   local job = redis.call('HMGET', record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
     'weight', 'running', 'lease', 'placed_at', 'notify')
   local ttl = tonumber(job[8])
@@ -40,9 +40,9 @@ local function conclude(id, state, fields, rings, ...)
   redis.call('ZREM', STARTS, id)
   redis.call('ZREM', DELAYED, id)
   forget_blobs(job[6], ttl)
-  if job[5] ~= '' then next_turn(id, job[4], job[5], rings) end
+  if job[5] ~= '' then next_turn(id, job[4], job[5]) end
 end
 
-function expire(id, rings)  -- local: slots.lua names it first
-  conclude(id, 'expired', '"reason":"not started within start_within"', rings, 'reason', 'not started within start_within')
+function expire(id)  -- local: slots.lua names it first
+  conclude(id, 'expired', '"reason":"not started within start_within"', 'reason', 'not started within start_within')
 end

@@ -10,6 +10,7 @@ local function line(model, lane) return P .. ':line:' .. lane .. ':' .. model en
 local function tags(model, lane) return P .. ':tags:' .. lane .. ':' .. model end
 local function turns(tenant, name) return P .. ':turns:' .. tenant .. ':' .. name end
 local function host_key(host) return P .. ':host:' .. host end
+local function host_queue(host) return P .. '.host.' .. host end  -- Celery's
 local function slots_key(host) return P .. ':host:' .. host .. ':slots' end
 local function host_models(host) return P .. ':host:' .. host .. ':models' end
 local function resident_key(host) return P .. ':host:' .. host .. ':resident' end

@@ -1,5 +1,5 @@
 -- Fragment: a running job becomes `retrying`, and waits again at its old place, or first for its delay.
-local function give_back(id, fields, delay, rings)
+local function give_back(id, fields, delay)
   local job = redis.call('HMGET', record(id), 'attempt', 'model', 'claimed_at', 'running')
   redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job[4]) + NOW - tonumber(job[3]))
   emit(id, 'retrying', job[1], fields)
@@ -7,6 +7,6 @@ local function give_back(id, fields, delay, rings)
     redis.call('ZADD', DELAYED, NOW + delay, id)
   else
     enter(id)
-    place_model(job[2], rings)
+    place_model(job[2])
   end
 end

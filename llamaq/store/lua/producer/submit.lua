@@ -8,7 +8,7 @@
 --       weight, 22 most jobs waiting per tenant, 0 for no limit, 23 capabilities that the model must have,
 --       joined by blanks, 24 the model to show, where 4 is the room of a chore, else '',
 --       25 the webhook to tell of its end, as `llamaq.vocabulary.notify.owed` has it, else '', 26 its W3C traceparent or ''
--- Returns  {'OK', rings} | {'SAME', id of the job that the idempotency key stands for} | {'EXISTS'} (this id is known)
+-- Returns  {'OK'} | {'SAME', id of the job that the idempotency key stands for} | {'EXISTS'} (this id is known)
 --          {'FULL', retry_after, 'model' | 'tenant'} | {'UNKNOWN_MODEL'} | {'BLOB_MISSING', sha256}
 --          {'UNSUPPORTED', the capability that the model lacks everywhere, those it has}
 --          {'BUSY', id of the turn that runs or waits} (only with `reject`)
@@ -56,9 +56,9 @@ for sha in string.gmatch(blobs, '[^ ]+') do
   redis.call('PERSIST', P .. ':blob:' .. sha)
 end
 
-local ahead, rings = 0, {}
-give_way(before, ARGV[17], tenant, conversation, ARGV[19], rings)
-if before then next_turn(id, tenant, conversation, rings) end  -- the turn before it may have been deleted
+local ahead = 0
+give_way(before, ARGV[17], tenant, conversation, ARGV[19])
+if before then next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
 if conversation ~= '' then ahead = redis.call('RPUSH', turns(tenant, conversation), id) - 1 end
 if ahead == 0 then
   enter(id)
@@ -66,5 +66,5 @@ if ahead == 0 then
 end
 emit(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
 
-place_model(model, rings)
-return {'OK', rings}
+place_model(model)
+return {'OK'}

@@ -1,7 +1,7 @@
 -- Fragment: chores (pull, unload): jobs of a host beside those of its models. Their room is ':<kind>', for any host, or
 -- ':<kind>@<host>'. A host does one of each kind at a time; what it does stands in a hash of its own (job id -> kind), so
 -- that it takes no slot and counts as no model.
--- include: keys events waiting fairness
+-- include: keys events waiting fairness celery_message
 local CHORES = {'pull', 'unload'}
 local CHORE_SECONDS = 5      -- as PLACED_SECONDS of slots.lua
 
@@ -31,8 +31,8 @@ local function chores_wait(host)
   end
 end
 
--- Gives the host its next chores. Added to `rings` as by `place`.
-local function place_chores(host, rings)
+-- Gives the host its next chores.
+local function place_chores(host)
   if not chores_wait(host) then return end
   local busy = {}
   for _, kind in ipairs(redis.call('HVALS', chores_key(host))) do busy[kind] = true end
@@ -46,9 +46,7 @@ local function place_chores(host, rings)
         redis.call('HSET', chores_key(host), id, kind)
         redis.call('ZADD', LEASES, NOW + CHORE_SECONDS, id .. ' ' .. host)
         redis.call('HSET', record(id), 'host', host, 'lease', 'placed', 'placed_at', NOW)
-        rings[#rings + 1] = id
-        rings[#rings + 1] = kind
-        rings[#rings + 1] = host
+        send_message(host, id, kind)
         busy[kind] = true
       else
         id, model, lane = next_chore(host, kind)

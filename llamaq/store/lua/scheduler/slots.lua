@@ -1,9 +1,9 @@
 -- Fragment: hosts, their slots, and placement, the only code that gives a slot.
 -- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by when it lapses).
 -- While the record's `lease` is 'placed' the job has a slot and has not begun; `claim` makes it 'claimed'.
--- include: keys events waiting circuit fairness residence choosing chores
+-- include: keys events waiting circuit fairness residence choosing chores celery_message
 local HOST_SECONDS = 15      -- three probes: a host not reported for longer gets nothing
-local PLACED_SECONDS = 5     -- a placed job whose doorbell nobody answered goes back after this long
+local PLACED_SECONDS = 5     -- a placed job that no worker claimed goes back after this long
 
 local function live(host)
   local seen = redis.call('ZSCORE', HOSTS, host)
@@ -46,25 +46,23 @@ local function state_of(host)
   return at
 end
 
--- Gives the job the slot, and adds it to `rings` as id, kind, host.
-local function give(host, job, kind, score, runner, at, rings)
+-- Gives the job the slot, and sends Celery's message to the host's queue.
+local function give(host, job, kind, score, runner, at)
   served(job.model, job.lane, score)
   hold(host, job.id, job.model)
   redis.call('HSET', host_key(host), 'given_at', NOW)
   if not job.runner then bring(host, job.model, runner, at.resident, at.running, at.max_models) end
   if not at.running[job.model] then at.models = at.models + 1 end
   at.running[job.model] = (at.running[job.model] or 0) + 1
-  rings[#rings + 1] = job.id
-  rings[#rings + 1] = kind
-  rings[#rings + 1] = host
+  send_message(host, job.id, kind)
 end
 
 local expire  -- of endings.lua, where a script has it
 
--- Fills the host's free slots. Each job placed is added to `rings`: the caller rings Celery's doorbell.
-local function place(host, rings)
+-- Fills the host's free slots.
+local function place(host)
   if not live(host) then return end
-  place_chores(host, rings)
+  place_chores(host)
   local admitted = admission(host)
   local at = admitted ~= 'none' and state_of(host)
   while at do
@@ -75,10 +73,10 @@ local function place(host, rings)
     if not known[1] then  -- somebody deleted the record: to place it would make a new one of two fields
       if job.runner then redis.call('ZREM', runner_room(job.model, job.lane, job.runner), job.id) end
     elseif expire and known[4] ~= '' and known[5] == '0' and tonumber(known[4]) < NOW then
-      expire(job.id, rings)
+      expire(job.id)
       at = state_of(host)  -- the next turn of its conversation may have been placed here meanwhile
     else
-      give(host, job, known[1], known[2], known[3], at, rings)
+      give(host, job, known[1], known[2], known[3], at)
       if admitted == 'one' then return on_trial(host, job.id) end
     end
   end
@@ -86,9 +84,9 @@ end
 
 -- Places a model's jobs: first where it is in memory, then where most is free, and among equals where a job was placed
 -- longest ago.
-local function place_model(model, rings)
+local function place_model(model)
   if is_chore(model) then
-    for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do place(host, rings) end
+    for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do place(host) end
     return
   end
   local found = {}
@@ -102,5 +100,5 @@ local function place_model(model, rings)
     if a.used ~= b.used then return a.used < b.used end
     return a.given < b.given
   end)
-  for _, entry in ipairs(found) do place(entry.host, rings) end
+  for _, entry in ipairs(found) do place(entry.host) end
 end

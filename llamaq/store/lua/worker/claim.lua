@@ -3,7 +3,7 @@
 -- ARGV  1 prefix, 2 id, 3 host, 4 lease seconds, 5 worker, 6 JSON members of `started` ("host":..., "worker":...),
 --       7 a name for this very claim
 -- Returns  {'CLAIMED', fence, attempt, tries, max attempts, seconds since the submit, seconds run before, kind, model,
---           tenant, conversation, request} | {'GONE'} | {'DONE'} (it has ended) | {'EXPIRED', rings}
+--           tenant, conversation, request} | {'GONE'} | {'DONE'} (it has ended) | {'EXPIRED'}
 --          | {'LEASED_ELSEWHERE'} (another worker has it, or it waits again: this doorbell is stale)
 --          | {'NEWER', wire version} (of a newer producer: left as it is; its placement lapses, until a newer worker gets it)
 -- Invariant: of all doorbells for one placement, exactly one claims; its claim may be sent again when the answer got lost.
@@ -23,11 +23,10 @@ if job[2] == 'claimed' and job[14] == ARGV[7] then
 end
 if job[2] ~= 'placed' or job[3] ~= host then return {'LEASED_ELSEWHERE'} end
 if job[4] ~= '' and tonumber(job[5]) == 0 and tonumber(job[4]) < NOW then
-  local rings = {}
-  expire(id, rings)
+  expire(id)
   drop(host, id)
-  place(host, rings)
-  return {'EXPIRED', rings}
+  place(host)
+  return {'EXPIRED'}
 end
 
 local attempt = redis.call('HINCRBY', record(id), 'attempt', 1)

@@ -2,9 +2,9 @@
 -- there, what was placed and not begun goes elsewhere, and the host stays known with its models, so that jobs wait for it.
 --
 -- ARGV  1 prefix, 2 host, 3 worker, 4 slots per model, 5 models at a time, 6 what went wrong
--- Returns  {'OK', rings, circuit, '1' while jobs wait for what the host has}
+-- Returns  {'OK', circuit, '1' while jobs wait for what the host has}
 -- include: keys events waiting slots endings withdraw
-local host, rings = ARGV[2], {}
+local host = ARGV[2]
 redis.call('HSET', host_key(host), 'slots', ARGV[4], 'max_models', ARGV[5], 'last_error', ARGV[6], 'last_error_at', STAMP)
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZREM', host_workers(host), ARGV[3])
@@ -12,7 +12,7 @@ redis.call('ZREMRANGEBYSCORE', host_workers(host), '-inf', NOW - HOST_SECONDS)
 if redis.call('ZCARD', host_workers(host)) == 0 then
   redis.call('HSET', host_key(host), 'circuit', 'open')
   redis.call('HDEL', host_key(host), 'retry_at', 'trial')
-  take_back(host, rings)
+  take_back(host)
 end
 local wanted, known = '0', redis.call('SCARD', host_models(host)) > 0
 for _, lane in ipairs(LANES) do
@@ -20,4 +20,4 @@ for _, lane in ipairs(LANES) do
   local models = known and redis.call('SINTER', WAITING .. lane, host_models(host)) or redis.call('SMEMBERS', WAITING .. lane)
   if #models > 0 then wanted = '1' end
 end
-return {'OK', rings, circuit_of(host), wanted}
+return {'OK', circuit_of(host), wanted}

@@ -2,11 +2,11 @@
 --
 -- ARGV  1 prefix, 2 id, 3 fence, 4 'completed' | 'failed', 5 JSON members of the event, 6 field of the record to set
 --       ('result' | 'error'), 7 its JSON, 8 conversation ttl seconds, 9... messages to append to the conversation, JSON each
--- Returns  {'OK', rings} | {'CANCELLED', rings} (it had ended meanwhile: the slot is given back, nothing else is written)
+-- Returns  {'OK'} | {'CANCELLED'} (it had ended meanwhile: the slot is given back, nothing else is written)
 --          | {'FENCED'} (the slot is no longer this attempt's)
 -- Invariant: sent twice, it acts once.
 -- include: keys events waiting slots endings estimate kept withdraw verdict
-local id, state, rings = ARGV[2], ARGV[4], {}
+local id, state = ARGV[2], ARGV[4]
 local job = redis.call('HMGET', record(id), 'fence', 'state', 'host', 'lease', 'placed_at', 'model', 'tenant', 'conversation')
 if job[1] ~= ARGV[3] or job[2] == 'retrying' then return {'FENCED'} end
 local ended, took = TERMINAL[job[2]], NOW - tonumber(job[5])
@@ -22,10 +22,10 @@ if not ended then
     if waited then redis.call('HSET', record(id), 'placed_at', NOW - service_seconds(job[6])) end
   end
   if state == 'completed' then well(job[3]) end
-  conclude(id, state, ARGV[5], rings, ARGV[6], ARGV[7])
+  conclude(id, state, ARGV[5], ARGV[6], ARGV[7])
 end
 if job[4] == 'claimed' then
   drop(job[3], id)
-  place(job[3], rings)
+  place(job[3])
 end
-return {(not ended or job[2] == state) and 'OK' or 'CANCELLED', rings}
+return {(not ended or job[2] == state) and 'OK' or 'CANCELLED'}

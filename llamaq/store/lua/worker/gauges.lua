@@ -34,7 +34,7 @@ for index = 1, #known, 2 do
   hosts[#hosts + 1] = {host, age < HOST_SECONDS and 1 or 0, string.format('%.3f', age),
     redis.call('ZCOUNT', host_workers(host), NOW - HOST_SECONDS, '+inf'),
     tonumber(spec[1] or 0) * tonumber(spec[2] or 0), redis.call('HLEN', slots_key(host)),
-    redis.call('LLEN', P .. '.host.' .. host), tonumber(spec[3] or 0), spec[4] or 'closed', running_on(host), offered}
+    redis.call('LLEN', host_queue(host)), tonumber(spec[3] or 0), spec[4] or 'closed', running_on(host), offered}
 end
 
 for model in pairs(models) do

@@ -2,12 +2,12 @@
 -- what was placed and not begun wait again.
 --
 -- ARGV  1 prefix, 2 host, 3 worker
--- Returns  {'OK', rings}
+-- Returns  {'OK'}
 -- include: keys events waiting slots endings withdraw
-local host, rings = ARGV[2], {}
+local host = ARGV[2]
 redis.call('ZREM', host_workers(host), ARGV[3])
 redis.call('ZREMRANGEBYSCORE', host_workers(host), '-inf', NOW - HOST_SECONDS)
-if redis.call('ZCARD', host_workers(host)) > 0 then return {'OK', rings} end
+if redis.call('ZCARD', host_workers(host)) > 0 then return {'OK'} end
 redis.call('ZADD', HOSTS, 'XX', NOW - HOST_SECONDS, host)  -- known for a while yet, with its models: jobs for them wait
-take_back(host, rings)
-return {'OK', rings}
+take_back(host)
+return {'OK'}

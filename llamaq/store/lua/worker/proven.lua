@@ -1,9 +1,9 @@
 -- A worker has heard the first words of an answer: a host whose circuit was half open is well, and gets all that fits.
 --
 -- ARGV  1 prefix, 2 host
--- Returns  {'OK', rings, circuit}
+-- Returns  {'OK', circuit}
 -- include: keys events waiting slots endings withdraw verdict
-local host, rings = ARGV[2], {}
+local host = ARGV[2]
 well(host)
-place(host, rings)
-return {'OK', rings, circuit_of(host)}
+place(host)
+return {'OK', circuit_of(host)}

@@ -3,18 +3,18 @@
 -- ARGV  1 prefix, 2 id, 3 fence, 4 JSON members of `retrying` ("error":..., "delay_seconds":...), 5 delay seconds,
 --       6 '1' when the try counts, '0' when it was no fault of the job's, 7 'host', 'doubt' or '': whether it speaks against the
 --       host (see verdict.lua), 8 what went wrong
--- Returns  {'OK', rings} | {'CANCELLED', rings} | {'FENCED'}, as finish.lua
+-- Returns  {'OK'} | {'CANCELLED'} | {'FENCED'}, as finish.lua
 -- include: keys events waiting slots endings returning withdraw verdict
-local id, rings = ARGV[2], {}
+local id = ARGV[2]
 local job = redis.call('HMGET', record(id), 'fence', 'state', 'host', 'lease')
 if job[1] ~= ARGV[3] or job[2] == 'retrying' then return {'FENCED'} end
 local ended = TERMINAL[job[2]]
 if job[4] == 'claimed' then drop(job[3], id) end
 if not ended then
   if ARGV[6] == '0' then redis.call('HINCRBY', record(id), 'tries', -1) end
-  if ARGV[7] ~= '' then accuse(job[3], id, ARGV[7], ARGV[8], rings) end
-  give_back(id, ARGV[4], pause(job[3], ARGV[7], tonumber(ARGV[5])), rings)
-  if ARGV[7] ~= '' then elsewhere(id, job[3], rings) end
+  if ARGV[7] ~= '' then accuse(job[3], id, ARGV[7], ARGV[8]) end
+  give_back(id, ARGV[4], pause(job[3], ARGV[7], tonumber(ARGV[5])))
+  if ARGV[7] ~= '' then elsewhere(id, job[3]) end
 end
-place(job[3], rings)
-return {ended and 'CANCELLED' or 'OK', rings}
+place(job[3])
+return {ended and 'CANCELLED' or 'OK'}

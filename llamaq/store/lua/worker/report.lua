@@ -3,9 +3,9 @@
 -- ARGV  1 prefix, 2 host, 3 worker, 4 slots per model, 5 models at a time, 6 status JSON,
 --       7 seconds of patience with what is not in memory, 8 with a lane that is passed over, 9 models in memory, joined by
 --       blanks, 10... models it offers
--- Returns  {'OK', rings, 1 while a model is being loaded there, else 0, the host's circuit, the job on trial or ''}
+-- Returns  {'OK', 1 while a model is being loaded there, else 0, the host's circuit, the job on trial or ''}
 -- include: keys events waiting slots endings hosts
-local host, models, rings = ARGV[2], {}, {}
+local host, models = ARGV[2], {}
 for index = 10, #ARGV do models[#models + 1] = ARGV[index] end
 redis.call('HSET', host_key(host), 'slots', ARGV[4], 'max_models', ARGV[5], 'status', ARGV[6], 'seen_at', STAMP,
   'patience', ARGV[7], 'lane_patience', ARGV[8])
@@ -16,5 +16,5 @@ offer(host, models)
 correct(host, ARGV[9])
 learn(host, ARGV[6])
 answers(host)
-place(host, rings)
-return {'OK', rings, is_loading(in_memory(host, (usage(host)))) and 1 or 0, circuit_of(host), trial_of(host)}
+place(host)
+return {'OK', is_loading(in_memory(host, (usage(host)))) and 1 or 0, circuit_of(host), trial_of(host)}

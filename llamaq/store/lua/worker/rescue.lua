@@ -3,11 +3,11 @@
 -- ARGV  1 prefix, 2 worker, 3 seconds that leadership lasts, 4 most of each kind to handle in this round,
 --       5 lease seconds, 6 JSON members of `retrying` for a lost worker, 7 JSON members of `failed` for a job whose worker was lost
 --       too often, 8 the error of 7 alone
--- Returns  {'LED', rings, number taken from lost workers, number put back unclaimed, number due, number expired}
+-- Returns  {'LED', number taken from lost workers, number put back unclaimed, number due, number expired}
 --          | {'FOLLOWED'} (another leads)
 -- Invariant: a lapsed lease is acted on once; work per round is bounded, whatever the backlog.
 -- include: keys events waiting slots endings returning hosts
-local rings, most = {}, tonumber(ARGV[4])
+local most = tonumber(ARGV[4])
 local leader = P .. ':rescue'
 -- After a silence of all workers (Redis was down, or there was none) the living get one lease time to renew before
 -- anything is taken. Those who follow are heard too: else the death of the leader alone would look like one.
@@ -36,9 +36,9 @@ for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT',
       lost = lost + 1
       redis.call('HINCRBY', record(id), 'fence', 1)
       if tonumber(job[3]) >= tonumber(job[4]) then
-        conclude(id, 'failed', ARGV[7], rings, 'error', ARGV[8])
+        conclude(id, 'failed', ARGV[7], 'error', ARGV[8])
       else
-        give_back(id, ARGV[6], 0, rings)
+        give_back(id, ARGV[6], 0)
       end
     end
   end
@@ -54,13 +54,13 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', NOW, 'LIMIT', 0,
   local job = redis.call('HMGET', record(id), 'state', 'lease', 'host')
   redis.call('ZREM', STARTS, id)
   if job[1] == 'queued' then
-    expire(id, rings)
+    expire(id)
     if job[2] == 'placed' then drop(job[3], id) end
     expired = expired + 1
   end
 end
 
-for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do place(host, rings) end
+for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do place(host) end
 for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget(host) end
 
 -- Records end by expiry; the list of jobs is swept behind them, a page a round.
@@ -70,4 +70,4 @@ for _, id in ipairs(page) do
   if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) else from = from + 1 end
 end
 redis.call('HSET', leader, 'sweep', #page < most and 0 or from)
-return {'LED', rings, lost, unclaimed, due, expired}
+return {'LED', lost, unclaimed, due, expired}

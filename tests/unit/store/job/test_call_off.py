@@ -24,7 +24,7 @@ def test_a_job_that_comes_after_its_cancel_is_not_queued(fleet: Fleet) -> None:
     fleet.queue.submit(parse({"kind": "generate", "model": MODEL, "prompt": "x"}), job_id="job-1")
 
     assert fleet.types("job-1") == ["cancelled"]
-    assert fleet.bell.taken() == []
+    assert fleet.messages() == []
     assert fleet.waiting() == []
     status = fleet.queue.job("job-1").status()
     assert (status.state, status.reason) == ("cancelled", "too late")
@@ -47,11 +47,11 @@ def test_the_slot_of_a_placed_job_goes_to_the_next_one(fleet: Fleet) -> None:
     """And its worker is told."""
     store = fleet.host()
     first, second = fleet.submit(), fleet.submit()
-    fleet.bell.taken()
+    fleet.messages()
 
     store.call_off(first.id, "no")
 
-    assert [ring[0] for ring in fleet.bell.taken()] == [second.id]
+    assert [message.job_id for message in fleet.messages()] == [second.id]
     assert list(fleet.slots()) == [second.id]
 
 

@@ -19,14 +19,14 @@ def test_a_waiting_job_is_cancelled_and_leaves_the_line(fleet: Fleet) -> None:
 
 
 def test_a_placed_job_is_cancelled_and_its_slot_goes_to_the_next(fleet: Fleet) -> None:
-    """Nobody has begun, so the slot is free in the same step; the doorbell that is under way finds it done."""
+    """Nobody has begun, so the slot is free in the same step; the message that is under way finds it ended."""
     store = fleet.host()
     job, following = fleet.submit(), fleet.submit()
-    fleet.bell.taken()
+    fleet.messages()
 
     assert job.cancel() is True
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [following.id]
+    assert [message.job_id for message in fleet.messages()] == [following.id]
     assert list(fleet.slots()) == [following.id]
     assert store.claim(job.id) is None
 

@@ -1,4 +1,4 @@
-"""claim.lua: of all doorbells for one placement, exactly one begins the attempt."""
+"""claim.lua: of all messages for one placement, exactly one begins the attempt."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,7 +27,7 @@ def test_a_claim_begins_an_attempt(fleet: Fleet) -> None:
     assert fleet.redis.zscore(fleet.keys.leases(), f"{job.id} alpha") > seconds + LEASE_SECONDS - 2
 
 
-def test_doorbells_that_ring_twice_start_one_attempt(fleet: Fleet) -> None:
+def test_doubled_messages_start_one_attempt(fleet: Fleet) -> None:
     """Eight workers of one host hear of the same job at the same time: one gets it."""
     fleet.host()
     job = fleet.submit()
@@ -65,8 +65,8 @@ def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
     assert fleet.types(job.id) == ["queued", "started"]
 
 
-def test_stale_doorbells_do_nothing(fleet: Fleet) -> None:
-    """A doorbell for a job that waits, runs, has ended, is placed on another host, or never was, claims nothing."""
+def test_stale_messages_do_nothing(fleet: Fleet) -> None:
+    """A message for a job that waits, runs, has ended, is placed on another host, or never was, claims nothing."""
     store, other = fleet.host("alpha"), fleet.host("beta", models=["b:latest"])
     placed, waiting = fleet.submit(), fleet.submit()
     names = fleet.names()
@@ -87,12 +87,12 @@ def test_a_job_placed_too_late_expires_instead_of_starting(fleet: Fleet) -> None
     store = fleet.host()
     late, following = fleet.submit(start_within=30), fleet.submit()
     fleet.redis.hset(fleet.keys.record(late.id), "start_by", 1)
-    fleet.bell.taken()
+    fleet.messages()
 
     assert store.claim(late.id) is None
 
     assert fleet.types(late.id) == ["queued", "expired"]
-    assert [ring.job_id for ring in fleet.bell.taken()] == [following.id]
+    assert [message.job_id for message in fleet.messages()] == [following.id]
     assert list(fleet.slots()) == [following.id]
     assert f"{late.id} alpha" not in fleet.leases()
 

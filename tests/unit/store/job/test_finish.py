@@ -2,10 +2,9 @@
 
 import json
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
 from llamaq.store import scripts
 from llamaq.store.connection import Call, run
-from llamaq.store.rings import Ring
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
 
@@ -31,7 +30,7 @@ def test_the_end_is_one_step(fleet: Fleet) -> None:
     store = fleet.host()
     job, claimed = fleet.running(store)
     following = fleet.submit()
-    fleet.bell.taken()
+    fleet.messages()
 
     store.complete(claimed, answer("done"))
 
@@ -43,7 +42,7 @@ def test_the_end_is_one_step(fleet: Fleet) -> None:
     assert f"{last['at']:.3f}" == record["finished_at"]
     assert fleet.redis.ttl(fleet.keys.record(job.id)) > 86_000
     assert fleet.redis.ttl(fleet.keys.events(job.id)) > 86_000
-    assert fleet.bell.taken() == [Ring(following.id, "generate", "alpha")]
+    assert fleet.messages() == [Message(following.id, "generate", "alpha")]
     assert fleet.slots() == {following.id: MODEL}
 
 
@@ -119,11 +118,11 @@ def test_a_released_job_keeps_its_place(fleet: Fleet) -> None:
     store = fleet.host()
     job, claimed = fleet.running(store)
     later = fleet.submit()
-    fleet.bell.taken()
+    fleet.messages()
 
     store.release(claimed, error(), 0, counts=True)
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert [message.job_id for message in fleet.messages()] == [job.id]
     assert fleet.waiting() == [later.id]
     assert fleet.types(job.id) == ["queued", "started", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "ollama_error"

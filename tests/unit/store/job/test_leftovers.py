@@ -60,6 +60,7 @@ def _every_ending(fleet: Fleet) -> list[str]:
 def test_nothing_but_what_is_kept_on_purpose_stays(fleet: Fleet) -> None:
     """No lease, slot, place in a line, delay, turn or count survives the jobs; what stays has a time to live."""
     ids = _every_ending(fleet)
+    fleet.messages()  # as Celery's consumer takes them
 
     kept = {f":{{{job_id}}}" for job_id in ids} | {f":{{{job_id}}}:events" for job_id in ids}
     blobs = {name for name in fleet.names() if name.startswith(":blob:")}

@@ -9,7 +9,7 @@ def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
     store = fleet.host()
     job, old = fleet.running(store)
     fleet.append(old, 1, text="half")
-    fleet.bell.taken()
+    fleet.messages()
     fleet.lapse(job.id)
     fleet.patient()
 
@@ -17,7 +17,7 @@ def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
 
     assert fleet.types(job.id) == ["queued", "started", "delta", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "internal"
-    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert [message.job_id for message in fleet.messages()] == [job.id]
     assert fleet.append(old, 2, text="late") == "FENCED"
     again = fleet.claim(store, job)
     assert (again.attempt, again.tries) == (2, 2)
@@ -52,16 +52,16 @@ def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
 
 
 def test_a_placed_job_that_nobody_claims_is_rung_for_again(fleet: Fleet) -> None:
-    """Its doorbell got lost: no attempt is used up, no event is written, and the same job is rung for once more."""
+    """Its message got lost: no attempt is used up, no event is written, and the same job is placed once more."""
     store = fleet.host()
     job = fleet.submit()
-    fleet.bell.taken()
+    fleet.messages()
     fleet.lapse(job.id)
     fleet.patient()
 
     assert store.rescue() == (0, 1, 0, 0)
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert [message.job_id for message in fleet.messages()] == [job.id]
     assert fleet.types(job.id) == ["queued"]
     assert fleet.claim(store, job).attempt == 1
 
@@ -140,14 +140,14 @@ def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
     store = fleet.host()
     job, claimed = fleet.running(store)
     store.release(claimed, error(), 30, counts=True)
-    fleet.bell.taken()
+    fleet.messages()
     fleet.patient()
     assert store.rescue() == (0, 0, 0, 0)
     fleet.due(job.id)
 
     assert store.rescue() == (0, 0, 1, 0)
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [job.id]
+    assert [message.job_id for message in fleet.messages()] == [job.id]
 
 
 def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, error
+from embedded.scripted.fleet import MODEL, Fleet, Message, error
 from llamaq import InvalidRequest, QueueFull, UnknownModel
 from llamaq.admission import submission
 from llamaq.admission.submission import UploadLapsed
 from llamaq.images.loading import Image
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.connection import run
-from llamaq.store.rings import Ring
 from llamaq.vocabulary import requests
 
 
@@ -41,17 +40,17 @@ def test_a_submitted_job_waits_with_its_record_and_its_first_event(fleet: Fleet)
         }
     ]
     assert fleet.waiting() == [job.id]
-    assert fleet.bell.taken() == []
+    assert fleet.messages() == []
     assert job.status().position == 0
 
 
 def test_a_job_that_finds_a_free_slot_is_placed_in_the_same_step(fleet: Fleet) -> None:
-    """The submit itself gives the slot, with a lease, and rings for it; such a job still counts as queued."""
+    """The submit itself gives the slot, with a lease, and sends Celery's message; such a job still counts as queued."""
     fleet.host()
 
     job = fleet.submit()
 
-    assert fleet.bell.taken() == [Ring(job.id, "generate", "alpha")]
+    assert fleet.messages() == [Message(job.id, "generate", "alpha")]
     assert fleet.slots() == {job.id: MODEL}
     assert fleet.leases() == [f"{job.id} alpha"]
     assert fleet.waiting() == []
@@ -182,7 +181,7 @@ def test_images_are_stored_once_and_counted(fleet: Fleet) -> None:
     assert ":blobs" not in fleet.names()
 
 
-def test_one_of_many_that_is_refused_rings_for_the_others(fleet: Fleet) -> None:
+def test_one_of_many_that_is_refused_does_not_hold_up_the_others(fleet: Fleet) -> None:
     """In one round trip some may be placed and one refused: the error is raised, and the placed ones are rung for."""
     fleet.host(slots=2)
     request = {"kind": "generate", "model": MODEL, "prompt": "x"}
@@ -190,7 +189,7 @@ def test_one_of_many_that_is_refused_rings_for_the_others(fleet: Fleet) -> None:
     with pytest.raises(UnknownModel):
         fleet.queue.submit_many([request, {**request, "model": "nobody-has-it"}, request])
 
-    assert len(fleet.bell.taken()) == 2
+    assert len(fleet.messages()) == 2
 
 
 def test_none_of_many_is_queued_when_one_is_invalid(fleet: Fleet) -> None:

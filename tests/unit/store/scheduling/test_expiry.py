@@ -11,11 +11,11 @@ def test_a_late_head_of_the_line_is_not_placed(fleet: Fleet) -> None:
     in_time = fleet.submit(start_within=600)
     for job in late:
         fleet.overdue(job.id)
-    fleet.bell.taken()
+    fleet.messages()
 
     store.complete(claimed, answer())
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [in_time.id]
+    assert [message.job_id for message in fleet.messages()] == [in_time.id]
     assert list(fleet.slots()) == [in_time.id]
     assert [fleet.types(job.id) for job in late] == [["queued", "expired"]] * 3
     assert all("host" not in fleet.record(job.id) for job in late)
@@ -33,14 +33,14 @@ def test_late_jobs_end_when_their_host_comes_back(fleet: Fleet) -> None:
 
 
 def test_a_line_of_late_jobs_alone_leaves_the_host_free(fleet: Fleet) -> None:
-    """Fifty of them, and a slot that nobody holds afterwards: no lease, no doorbell."""
+    """Fifty of them, and a slot that nobody holds afterwards: no lease, no message."""
     late = [fleet.submit(start_within=30) for _ in range(50)]
     for job in late:
         fleet.overdue(job.id)
 
     fleet.host(slots=2)
 
-    assert (fleet.slots(), fleet.leases(), fleet.bell.taken()) == ({}, [], [])
+    assert (fleet.slots(), fleet.leases(), fleet.messages()) == ({}, [], [])
     assert {fleet.record(job.id)["state"] for job in late} == {"expired"}
     assert fleet.waiting() == []
 

@@ -11,7 +11,7 @@ from llamaq.store.worker.outcome import Completed, Error
 
 
 def _placed(fleet: Fleet) -> list[tuple[str, str, str]]:
-    return [(ring.job_id, ring.kind, ring.host) for ring in fleet.bell.taken()]
+    return [(message.job_id, message.kind, message.host) for message in fleet.messages()]
 
 
 def _complete(store: Any, job: ClaimedJob) -> None:
@@ -95,7 +95,7 @@ def test_however_a_chore_ends_its_place_is_free_again(fleet: Fleet, how: str) ->
     job = fleet.queue.pull("m")
     claimed = fleet.claim(store, job)
     next_one: Job[Any] = fleet.queue.pull("n", host="alpha")
-    fleet.bell.taken()
+    fleet.messages()
 
     if how == "cancelled":
         job.cancel()

@@ -32,11 +32,11 @@ def test_the_last_worker_takes_its_host_along(fleet: Fleet) -> None:
     fleet.claim(store, running)
     placed = fleet.submit()
     fleet.host("beta")
-    fleet.bell.taken()
+    fleet.messages()
 
     store.leave()
 
-    assert [(ring.job_id, ring.host) for ring in fleet.bell.taken()] == [(placed.id, "beta")]
+    assert [(message.job_id, message.host) for message in fleet.messages()] == [(placed.id, "beta")]
     assert list(fleet.slots("alpha")) == [running.id]
     assert {status.host for status in fleet.queue.models()} <= {"beta"}
     waiting = fleet.submit()

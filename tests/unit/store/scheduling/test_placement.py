@@ -12,11 +12,11 @@ def test_no_more_jobs_than_slots_are_placed(fleet: Fleet) -> None:
     store = fleet.host(slots=2)
     first, second, third = (fleet.submit() for _ in range(3))
     assert set(fleet.slots()) == {first.id, second.id}
-    fleet.bell.taken()
+    fleet.messages()
 
     store.complete(fleet.claim(store, first), answer())
 
-    assert [ring.job_id for ring in fleet.bell.taken()] == [third.id]
+    assert [message.job_id for message in fleet.messages()] == [third.id]
     assert set(fleet.slots()) == {second.id, third.id}
 
 
@@ -51,11 +51,11 @@ def test_higher_lanes_go_first_and_within_a_lane_the_earlier(fleet: Fleet) -> No
     running = fleet.submit("a")
     lanes = [("a", "batch"), ("b", "normal"), ("a", "normal"), ("b", "interactive"), ("a", "interactive")]
     jobs = [fleet.submit(model, priority=lane) for model, lane in lanes]
-    order = [ring.job_id for ring in fleet.bell.taken()]
+    order = [message.job_id for message in fleet.messages()]
 
     for job in [running, *(jobs[index] for index in (3, 4, 1, 2, 0))]:
         store.complete(fleet.claim(store, job), answer())
-        order += [ring.job_id for ring in fleet.bell.taken()]
+        order += [message.job_id for message in fleet.messages()]
 
     assert order == [running.id, *(jobs[index].id for index in (3, 4, 1, 2, 0))]
 
