@@ -21,3 +21,10 @@ local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
 local STARTS, JOBS, HOSTS = P .. ':starts', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
+
+-- The named fields of a hash, as a table by those names; false where one is not set.
+local function fields(key, ...)
+  local names, values, found = {...}, redis.call('HMGET', key, ...), {}
+  for index, name in ipairs(names) do found[name] = values[index] end
+  return found
+end
