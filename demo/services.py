@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from api_client import OllamaClient, OllamaError
+from embedded.child import spawn
 from embedded.process import ServerProcess
 from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
@@ -99,13 +100,12 @@ def slots(config: Settings) -> int:
 def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
     """A real worker in a process of its own; what it says goes to the file."""
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
+        process = spawn(
             [sys.executable, "-m", "worker"],
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the demo, which then ends the worker in order
+            output=log.fileno(),
+            errors=log.fileno(),
+            environment={**os.environ, **settings},
+            group=True,  # Ctrl-C is for the demo, which then ends the worker in order
         )
         try:
             yield process, log

@@ -4,12 +4,15 @@ One Redis serves a whole test process; each test has a prefix of its own in it. 
 the tests. What else a test runs beside Python, it says with `needs` (tests/needs.py).
 """
 
+import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from embedded.bound_exec import die_with
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
@@ -22,9 +25,14 @@ StartWorker = Callable[..., WorkerProcess]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bring the marker `needs`, and make `xdist_group` work."""
+    """Bring the marker `needs`, make `xdist_group` work, and bind processes to each other."""
     config.pluginmanager.register(needs)
     config.pluginmanager.register(groups)
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist
+        die_with(os.getppid())
+    # nohup and a shell's background jobs ignore Ctrl-C, which children inherit; some tests send it to theirs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +69,9 @@ def start_worker(
     """Starts a worker on the scripted host, ready to work; settings are given as keywords: `start_worker(slots=4)`."""
     with ExitStack() as stack:
 
-        def start(**settings: object) -> WorkerProcess:
+        def start(command: list[str] | None = None, **settings: object) -> WorkerProcess:
             given = {"prefix": prefix, "slots": 2, **settings}
-            worker = stack.enter_context(WorkerProcess(redis_server.url, ollama.url, None, **given))
+            worker = stack.enter_context(WorkerProcess(redis_server.url, ollama.url, command, **given))
             return worker.start().ready(queue)
 
         yield start

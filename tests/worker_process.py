@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from embedded.child import spawn
 from llamaq import JobQueue
 
 CHECKOUT = Path(__file__).parents[1]
@@ -17,7 +18,10 @@ READY_SECONDS = 60.0
 
 
 class WorkerProcess:
-    """`python -m worker` with settings of its own. Its output is kept, and told when it does not start."""
+    """`python -m worker` with settings of its own; it dies with this process.
+
+    Its output is kept, and told when it does not start.
+    """
 
     COMMAND = (sys.executable, "-m", "worker")
 
@@ -25,21 +29,14 @@ class WorkerProcess:
         self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
         self._command = command or [*self.COMMAND]
         self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start it without waiting for anything."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in self._settings.items()}
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=CHECKOUT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        output = self._log.fileno()
+        self._process = spawn(self._command, output=output, errors=output, environment=environment)
         return self
 
     def ready(self, queue: JobQueue) -> Self:
@@ -52,7 +49,7 @@ class WorkerProcess:
         return self
 
     @property
-    def process(self) -> "subprocess.Popen[str]":
+    def process(self) -> "subprocess.Popen[bytes]":
         """The process."""
         assert self._process is not None, "not started"
         return self._process

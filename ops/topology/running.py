@@ -38,10 +38,12 @@ class Running:
         self._clock = clock
         self.log_file = folder / f"{name}.log"
         # Of the caller's own settings nothing gets through: a container would not see them either.
-        without = [f"--unset={variable}" for variable in os.environ if variable.startswith(("LLAMAQ_", "OLLAMA_"))]
-        given = [f"{variable}={value}" for variable, value in environment.items()]
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         with self.log_file.open("ab") as log:
-            self._process = spawn(["env", *without, *given, *command], output=log.fileno(), errors=log.fileno())
+            # A group of its own: nginx is several processes.
+            self._process = spawn(
+                command, output=log.fileno(), errors=log.fileno(), environment={**ours, **environment}, group=True
+            )
         self.pid = self._process.pid
 
     def listening(self, port: int) -> Self:

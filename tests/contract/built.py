@@ -1,11 +1,12 @@
 """The wheel as a user installs it: built from this checkout, beside an interpreter that has nothing else of ours."""
 
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+
+from tests.commands import run
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
@@ -55,5 +56,5 @@ def install(wheel: Path, folder: Path) -> Path:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = run(command, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

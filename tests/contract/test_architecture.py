@@ -1,11 +1,11 @@
 """The rules of the house that a machine can hold."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import run
 from tests.contract.built import CHECKOUT
 
 PACKAGES = ("llamaq", "api_client", "tasks", "worker", "embedded", "demo")
@@ -23,7 +23,7 @@ def _sources() -> list[Path]:
 
 def test_imports_point_one_way() -> None:
     """import-linter's contracts: the layers, Celery in its one place, HTTP in the API client."""
-    done = subprocess.run(
+    done = run(
         [
             sys.executable,
             "-c",
@@ -31,9 +31,6 @@ def test_imports_point_one_way() -> None:
             "--no-cache",
         ],
         cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=120,
     )
 

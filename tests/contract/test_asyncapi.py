@@ -1,7 +1,6 @@
 """docs/asyncapi.yaml: valid by the official parser, and complete."""
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +10,7 @@ import yaml
 from docs.schemas import HERE
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.requests import KINDS
+from tests.commands import run
 from tests.contract.built import CHECKOUT
 
 FILE = CHECKOUT / "docs" / "asyncapi.yaml"
@@ -31,13 +31,11 @@ def test_the_official_parser_finds_nothing(tmp_path: Path) -> None:
     npm = shutil.which("npm")
     assert npm
     command = [npm, "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline", PARSER]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+    done = run(command, cwd=tmp_path, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.copy(CHECK, tmp_path)
 
-    done = subprocess.run(
-        ["node", CHECK.name, str(FILE)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run(["node", CHECK.name, str(FILE)], cwd=tmp_path, timeout=60)
 
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 

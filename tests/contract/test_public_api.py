@@ -3,13 +3,13 @@
 import ast
 import inspect
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import llamaq
+from tests.commands import run
 from tests.contract import golden
 from tests.contract.built import CHECKOUT
 
@@ -62,14 +62,6 @@ def test_a_users_program_type_checks_against_the_wheel(outside: Path, tmp_path: 
     program.write_text((Path(__file__).parent / "sample_program.py").read_text("utf-8"))
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MYPY"))}
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache")]
-    done = subprocess.run(
-        [*command, "--python-executable", str(outside), str(program)],
-        cwd=tmp_path,
-        env=bare,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    done = run([*command, "--python-executable", str(outside), str(program)], cwd=tmp_path, env=bare, timeout=300)
 
     assert done.returncode == 0, done.stdout + done.stderr

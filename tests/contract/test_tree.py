@@ -1,11 +1,11 @@
 """What must not be in the repository: addresses of registries, and paths of somebody's machine."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.commands import run
 from tests.contract.built import CHECKOUT
 
 pytestmark = pytest.mark.needs("git")
@@ -29,15 +29,9 @@ PATHS = re.compile(r"(?<![\w.])/(" + "|".join(["wo" + "rk", "ro" + "ot", "tm" + 
 
 def _tracked() -> list[Path]:
     """Every text file of the repository, also one that is not yet committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout.split("\0")
-    paths = [CHECKOUT / name for name in listed if name]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = run(command, cwd=CHECKOUT, check=True).stdout
+    paths = [CHECKOUT / name for name in listed.split("\0") if name]
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:1024]]
 
 

@@ -2,12 +2,12 @@
 
 import os
 import re
-import subprocess
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
 from llamaq.store import scripts
+from tests.commands import run
 from tests.contract.built import CHECKOUT
 
 SERVICE = (
@@ -82,9 +82,7 @@ def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
 def test_it_works_where_the_service_is_not_installed(outside: Path, tmp_path: Path) -> None:
     """Both clients and the command line import, and a submit gets as far as Redis."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LLAMAQ_"))}
-    done = subprocess.run(
-        [outside, "-c", PROGRAM], cwd=tmp_path, env=bare, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = run([outside, "-c", PROGRAM], cwd=tmp_path, env=bare, timeout=120)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Redis at 127.0.0.1:1/0: no answer")

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from embedded.child import bound
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 
 EXAMPLES = CHECKOUT / "examples"
@@ -15,9 +17,7 @@ SECONDS = 60.0
 
 def output(command: Sequence[str], environment: dict[str, str], folder: Path) -> list[str]:
     """The lines that a command prints, which must end well."""
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
+    done = run(command, cwd=folder, env=environment, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 
@@ -27,7 +27,7 @@ class Program:
 
     def __init__(self, command: Sequence[str], environment: dict[str, str], folder: Path) -> None:
         self._process = subprocess.Popen(
-            command,
+            bound(command),
             cwd=folder,
             env=environment | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,

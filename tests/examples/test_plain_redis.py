@@ -2,13 +2,13 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from llamaq import JobFailed
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.examples.program import EXAMPLES, Program, output
 from tests.integration.house import House, until
@@ -25,7 +25,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("node") / "example"
     shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
     command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
+    done = run(command, cwd=folder, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -1,11 +1,11 @@
 """A worker that is there and no longer consumes: it says so, and ends so that another can begin."""
 
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.proxy import DeafeningProxy
@@ -18,7 +18,7 @@ from worker.duties import heartbeat
 
 QUICK = """
 import sys
-from worker import pulse
+from worker.duties import heartbeat
 heartbeat.BEAT_SECONDS, heartbeat.DEAF_SECONDS = 0.5, 4.0
 from worker.__main__ import main
 sys.exit(main([]))
@@ -29,9 +29,7 @@ sys.exit(main([]))
 def alive(file: Path) -> int:
     """The exit code of the command that a supervisor asks."""
     environment = {**os.environ, "LLAMAQ_LIVENESS_FILE": str(file)}
-    return subprocess.run(
-        [sys.executable, "-m", "worker", "alive"], cwd=CHECKOUT, env=environment, check=False
-    ).returncode
+    return run([sys.executable, "-m", "worker", "alive"], cwd=CHECKOUT, env=environment).returncode
 
 
 def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure) -> None:

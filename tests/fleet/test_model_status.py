@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import uuid
 from collections import Counter
@@ -18,6 +17,7 @@ from embedded.scripted.launcher import ScriptedOllama, Stats
 from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue
 from llamaq.cli.terminal.records import wire
+from tests.commands import run
 from tests.fleet.pair import Pair, pair
 from tests.integration.house import until
 from tests.worker_process import CHECKOUT, WorkerProcess
@@ -83,9 +83,7 @@ def test_celerys_remote_control_gives_each_workers_view(both: Pair) -> None:
     settings = {"LLAMAQ_REDIS_URL": both.queue.url, "LLAMAQ_PREFIX": both.queue.settings.keys.prefix}
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", "llamaq_status", "--json", "-t", "5"]
     # Each worker of this machine and Redis answers, whatever its prefix: look for ours among them.
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env={**os.environ, **settings}, check=False, capture_output=True, text=True
-    )
+    done = run(command, cwd=CHECKOUT, env={**os.environ, **settings})
 
     assert done.returncode == 0, done.stderr
     told = {status["host"]: status for status in json.loads(done.stdout).values() if status.get("host") in {"x", "y"}}

@@ -1,6 +1,5 @@
 """The bench of scaling runs, and its page can be written from what it saves."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from bench.book import Book
 from bench.scaling import report
+from tests.commands import run
 
 CHECKOUT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 280
@@ -17,14 +17,8 @@ PATIENCE_SECONDS = 280
 def test_a_quick_run_measures_all_that_the_page_shows(tmp_path: Path) -> None:
     """`python -m bench.scaling --quick --save FILE`: real workers, every measure; the page lacks no figure."""
     saved = tmp_path / "book.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.scaling", "--quick", "--save", str(saved)],
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
+    command = [sys.executable, "-m", "bench.scaling", "--quick", "--save", str(saved)]
+    done = run(command, cwd=CHECKOUT, timeout=PATIENCE_SECONDS)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| workers and hosts |" in done.stdout

@@ -1,6 +1,7 @@
 """SIGTERM: a worker takes nothing more, lets what runs end, gives back what does not, and exits in order."""
 
 import signal
+import sys
 
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
@@ -8,8 +9,11 @@ from tests.integration.house import House, kinds, last_text, read_until, until
 
 
 def test_a_running_job_is_let_to_its_end(own_house: House, start_worker: StartWorker) -> None:
-    """The job that runs completes in its first attempt; the one that waits stays queued; the exit code is 0."""
-    worker = start_worker(slots=1)
+    """The job that runs completes in its first attempt; the one that waits stays queued; the exit code is 0.
+
+    Also where the worker was started with Ctrl-C ignored, as below nohup.
+    """
+    worker = start_worker(["sh", "-c", f"trap '' INT; exec {sys.executable} -m worker"], slots=1)
     gate = own_house.hold(tokens=["a", "b"], hold_after=1)
     job = own_house.queue.generate(MODEL, "runs")
     read_until(job, Delta)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from embedded.child import bound
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
+from tests.commands import run
 
 HOST = "alpha:11434"
 WAIT_SECONDS = 60
@@ -49,13 +51,8 @@ def environment(folder: Path, requirement: str) -> Path:
     """An interpreter with this package and its dependencies."""
     venv.create(folder, with_pip=False, symlinks=True)
     (site,) = (folder / "lib").glob("python*/site-packages")
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", site, requirement],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WAIT_SECONDS * 4,
-    )
+    install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    done = run([*install, "--target", site, requirement], timeout=WAIT_SECONDS * 4)
     assert done.returncode == 0, done.stderr
     return folder / "bin" / "python"
 
@@ -68,7 +65,7 @@ def stock_worker(python: Path, folder: Path, fleet: Fleet, taken: str) -> Iterat
     command += ["-Q", fleet.keys.host_queue(HOST), "--without-gossip", "--without-mingle"]
     variables = {"BROKER": fleet.url, "TAKEN": taken, "PATH": "/usr/bin:/bin"}
     with (folder / "log").open("w") as log:
-        worker = subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log)
+        worker = subprocess.Popen(bound(command), cwd=folder, env=variables, stdout=log, stderr=log)
         try:
             yield
         finally:

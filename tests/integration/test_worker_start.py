@@ -1,7 +1,6 @@
 """However a worker is started it is the same worker; what keeps it from working is named, with its variable."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from celery import Celery
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq.admission.host_jobs import CHORES
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name
 from tests.worker_process import CHECKOUT, WorkerProcess
@@ -20,14 +20,12 @@ from tests.worker_process import CHECKOUT, WorkerProcess
 COMMANDS = {"module": [sys.executable, "-m", "worker"], "celery": [sys.executable, "-m", "celery", "-A", "worker.app"]}
 
 
-def run(*arguments: str, **settings: object) -> tuple[int, str]:
+def run_worker(*arguments: str, **settings: object) -> tuple[int, str]:
     """`python -m worker` to its end: exit code and output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
     environment |= {name: str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "worker", *arguments]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = run(command, cwd=CHECKOUT, env=environment, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -79,7 +77,7 @@ def host() -> Iterator[ScriptedOllama]:
 @pytest.mark.needs("redis-server 7")
 def test_check_finds_everything_well(redis_server: EmbeddedRedis, host: ScriptedOllama) -> None:
     """With Redis and Ollama there it exits with 0, and tells version, models and slots."""
-    code, said = run("check", LLAMAQ_REDIS_URL=redis_server.url, OLLAMA_HOST=host.url, OLLAMA_NUM_PARALLEL=4)
+    code, said = run_worker("check", LLAMAQ_REDIS_URL=redis_server.url, OLLAMA_HOST=host.url, OLLAMA_NUM_PARALLEL=4)
 
     assert code == 0, said
     assert "WRONG" not in said
@@ -91,7 +89,7 @@ def test_check_finds_everything_well(redis_server: EmbeddedRedis, host: Scripted
 
 def test_check_names_what_does_not_answer() -> None:
     """Without Redis and Ollama it exits with 1, and names address and variable of both."""
-    code, said = run(
+    code, said = run_worker(
         "check", LLAMAQ_REDIS_URL="redis://user:secret@127.0.0.1:1/0", LLAMAQ_OLLAMA_URL="http://127.0.0.1:1"
     )
 
@@ -109,7 +107,7 @@ def test_check_finds_a_redis_that_would_throw_jobs_away(host: ScriptedOllama) ->
     with EmbeddedRedis.start(appendonly=False) as server:
         with redis.Redis.from_url(server.url) as client:
             client.config_set("maxmemory-policy", "allkeys-lru")
-        code, said = run("check", LLAMAQ_REDIS_URL=server.url, LLAMAQ_OLLAMA_URL=host.url)
+        code, said = run_worker("check", LLAMAQ_REDIS_URL=server.url, LLAMAQ_OLLAMA_URL=host.url)
 
     assert code == 1
     assert "WRONG redis eviction: allkeys-lru" in said
@@ -127,7 +125,7 @@ def test_a_bad_setting_is_named() -> None:
         "LLAMAQ_REDIS_URL": "localhost:6379",
     }
 
-    code, said = run(**wrong)
+    code, said = run_worker(**wrong)
 
     assert code == 2
     assert sorted(line.split(":")[0] for line in said.splitlines()) == sorted(wrong)

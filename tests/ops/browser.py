@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from embedded.child import spawn
 from tests.integration.house import until
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
@@ -37,9 +37,8 @@ class Browser:
         self._loop = asyncio.new_event_loop()
         self._number = 0
         self._log = (profile.parent / f"{profile.name}.log").open("wb")
-        self._process = subprocess.Popen(
-            [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=self._log, stderr=self._log
-        )
+        command, output = [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"], self._log.fileno()
+        self._process = spawn(command, output=output, errors=output, group=True)
         self._socket = self._connect(profile / "DevToolsActivePort")
 
     def open(self, url: str) -> None:

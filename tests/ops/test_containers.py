@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from ops.topology import compose
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 
 DCLINT = "dclint@2.2.2"
@@ -19,7 +19,7 @@ SERVICES = compose.services()
 
 def checked(*command: str) -> str:
     """Run a checker to its end; its output, when it is content."""
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=110)
+    done = run(command, cwd=CHECKOUT, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -127,11 +127,11 @@ def test_the_liveness_check_reads_the_files_age(age: int, tmp_path: Path) -> Non
     """0 for one touched lately, 1 for an old one or none; without importing the service."""
     file = tmp_path / "alive"
     command = [sys.executable, "-X", "importtime", "-m", "worker.liveness", str(file)]
-    assert subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False).returncode == 1
+    assert run(command, cwd=CHECKOUT).returncode == 1
     file.touch()
     past = file.stat().st_mtime - age
     os.utime(file, (past, past))
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = run(command, cwd=CHECKOUT)
 
     assert done.returncode == (1 if age else 0)
     assert "celery" not in done.stderr

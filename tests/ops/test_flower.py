@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.running import Running
 from ops.topology.site import Site
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.ops.browser import Browser
@@ -64,9 +64,7 @@ def curl(site: Site, path: str, *more: str, login: bool = True) -> tuple[int, st
     """Status and body of a page, through the door."""
     user = ["--user", f"llamaq:{password(site)}"] if login else []
     command = ["curl", "-s", "-w", "\n%{http_code}", "--cacert", str(site.secrets / "ca.pem"), *user, *more]
-    done = subprocess.run(
-        [*command, f"{site.door.url}/flower/{path}"], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = run([*command, f"{site.door.url}/flower/{path}"], timeout=60, check=True)
     body, _, status = done.stdout.rpartition("\n")
     return int(status), body
 
@@ -143,7 +141,7 @@ def test_the_two_pages_that_flower_leaves_open_are_closed(site: Site, flower: Ru
 
     def status(page: str, *login: str) -> str:
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *login, f"{site.flower_url}/flower/{page}"]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return run(command, timeout=30, check=True).stdout
 
     for page in ("metrics", "healthcheck"):
         assert curl(site, page)[0] == 403
@@ -193,7 +191,7 @@ def everything(site: Site) -> str:
 def curl_inside(site: Site, page: str) -> str:
     """A page that nginx keeps from outside."""
     command = ["curl", "-s", "--user", f"llamaq:{password(site)}", f"{site.flower_url}/flower/{page}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    return run(command, timeout=30, check=True).stdout
 
 
 def test_prompts_results_and_passwords_never_appear(
@@ -252,9 +250,7 @@ def test_it_does_not_start_without_a_password(how: str, tmp_path: Path) -> None:
         file.write_text("\n")
     if how != "none":
         environment["LLAMAQ_FLOWER_PASSWORD_FILE"] = str(file)
-    done = subprocess.run(
-        [*FLOWER, "--port=0"], cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run([*FLOWER, "--port=0"], cwd=CHECKOUT, env=environment, timeout=60)
 
     assert done.returncode != 0
     assert "LLAMAQ_FLOWER_PASSWORD_FILE" in done.stderr

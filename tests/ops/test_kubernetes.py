@@ -1,7 +1,6 @@
 """ops/kubernetes, checked by the schema of Kubernetes itself, and KEDA's kind by what KEDA's documentation asks for."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 
 FOLDER = CHECKOUT / "ops" / "kubernetes"
@@ -37,7 +37,7 @@ def one(kind: str) -> dict[str, Any]:
 def test_kubernetes_takes_it(path: Path) -> None:
     """Every field is one that Kubernetes knows, of the right type."""
     command = [str(Path(sys.executable).parent / "kubernetes-validate"), "--strict", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110)
+    done = run(command, timeout=110)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(re.findall("passed", done.stdout + done.stderr)) == len(documents(path))

@@ -22,6 +22,7 @@ from celery import Celery
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobFailed, JobQueue
 from ops.topology.redis_server import LockedRedis
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of, scrape
@@ -202,9 +203,7 @@ def test_errors_of_the_command_line_tell_neither_prompt_nor_password(
 def cli(words: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("LLAMAQ_")}
-    return subprocess.run(
-        [*CLI, *words], cwd=CHECKOUT, env=bare | environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    return run([*CLI, *words], cwd=CHECKOUT, env=bare | environment, timeout=60)
 
 
 @pytest.mark.parametrize("url", ["rediss://u:{0}@127.0.0.1:1/0", "nonsense://u:{0}@h", "redis://u:{0}@h:port/0"])
@@ -213,8 +212,6 @@ def test_a_url_that_does_not_work_is_told_without_its_password(url: str, command
     """By the command line, by the preflight, and by a worker that cannot start."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("LLAMAQ_")}
     given = bare | {"LLAMAQ_REDIS_URL": url.format("planted-password"), "LLAMAQ_OLLAMA_URL": "http://u:planted@h:x"}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=CHECKOUT, env=given, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run([sys.executable, *command], cwd=CHECKOUT, env=given, timeout=60)
     assert done.returncode != 0
     assert "planted" not in done.stdout + done.stderr

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +18,7 @@ from llamaq import AsyncJobQueue, JobFailed, JobQueue
 from llamaq.admission import tracing
 from llamaq.store.connection import connect
 from llamaq.store.keys import Keys
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import House, fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
@@ -169,7 +169,7 @@ def test_without_traces_nothing_is_imported_and_nothing_carried(before: str) -> 
         "unwanted = ('worker.telemetry.spans', 'opentelemetry.sdk.trace')\n"
         "print([name for name in sys.modules if name.startswith(unwanted)])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-c", code], cwd=CHECKOUT)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 

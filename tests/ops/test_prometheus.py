@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from llamaq import JobQueue
 from ops.topology.rendering import render
 from ops.topology.running import Running, free_port, program
 from ops.topology.site import BY_NAME
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of
@@ -45,7 +45,7 @@ Ask = Callable[[str], Any]
 def test_promtool_takes_it(words: list[str]) -> None:
     """The configuration, the rules, and the rules' own tests."""
     command = [program("promtool", "prometheus"), *words]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=60)
+    done = run(command, cwd=FOLDER, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout + done.stderr
 

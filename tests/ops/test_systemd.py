@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from ops.topology.rendering import render
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 from worker.settings.environment import Settings
 
@@ -25,9 +25,7 @@ def analyze(*arguments: str) -> str:
     assert program
     # Without a bus it looks at files alone, which is all that is wanted.
     environment = {**os.environ, "SYSTEMD_LOG_LEVEL": "warning"}
-    done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, check=False, timeout=60, env=environment
-    )
+    done = run([program, *arguments], env=environment, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -1,7 +1,6 @@
 """What docker-compose.yml would start, really started: the same files and settings, as plain processes."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from llamaq import JobQueue
 from ops.topology import compose
 from ops.topology.rendering import NothingToChange, render
 from ops.topology.site import Site
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import until
 from tests.worker_process import CHECKOUT
@@ -76,7 +76,7 @@ def test_the_health_checks_of_compose_pass(site: Site) -> None:
         for old, new in changes.items():
             command = [word.replace(old, new) for word in command]
         command = ["sh", "-c", *command] if how == "CMD-SHELL" else command
-        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=30)
+        done = run(command, cwd=CHECKOUT, timeout=30)
         assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
 
 
@@ -112,7 +112,7 @@ def test_flower_is_behind_the_door(site: Site) -> None:
     def status(path: str, *more: str) -> str:
         url = f"{site.door.url}/flower/{path}"
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(site.secrets / "ca.pem")]
-        return subprocess.run([*command, *more, url], capture_output=True, text=True, check=True, timeout=30).stdout
+        return run([*command, *more, url], timeout=30, check=True).stdout
 
     until(lambda: status("workers") == "401")
     assert status("workers", "--user", f"llamaq:{secret}") == "200"
@@ -130,7 +130,7 @@ def test_prometheus_finds_the_worker(site: Site) -> None:
     url = f"{site.prometheus_url}/api/v1/query?query=llamaq_redis_up"
 
     def answer() -> str:
-        return subprocess.run(["curl", "-s", url], capture_output=True, text=True, check=False, timeout=30).stdout
+        return run(["curl", "-s", url], timeout=30).stdout
 
     until(lambda: '"__name__":"llamaq_redis_up"' in answer())
 

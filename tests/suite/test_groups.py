@@ -1,9 +1,9 @@
 """Tests with the same `xdist_group` run in one process, one after another."""
 
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 
 SUITE = """
@@ -31,9 +31,7 @@ def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.groups", "--rootdir", str(tmp_path)]
     command += ["--import-mode=importlib", "-n", "2", "--dist", "loadgroup"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False
-    )
+    done = run(command, cwd=tmp_path, env={"PYTHONPATH": str(CHECKOUT)})
     assert done.returncode == 0, done.stdout + done.stderr
 
     ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]

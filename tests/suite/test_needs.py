@@ -2,13 +2,13 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests import programs
+from tests.commands import run
 from tests.worker_process import CHECKOUT
 
 SUITE = """
@@ -31,21 +31,21 @@ def test_nothing(): ...
 LINE = "skipped: 3 tests that need curl, nginx, prometheus; `python3 run.py test --all` installs them (Debian, as root)"
 
 
-def run(folder: Path, suite: str, *words: str, ci: str = "") -> tuple[int, list[str]]:
+def run_pytest(folder: Path, suite: str, *words: str, ci: str = "") -> tuple[int, list[str]]:
     """Pytest's exit code and its lines, on a machine that has none of the table's programs."""
     (folder / "test_it.py").write_text(suite)
     # `shutil.which` looks where Debian keeps daemons, too: a machine without them is one on which it finds nothing.
     (folder / "sitecustomize.py").write_text("import shutil; shutil.which = lambda name, path=None: None")
     environment = {"PATH": str(folder), "PYTHONPATH": f"{folder}:{CHECKOUT}", "CI": ci}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.needs", "--rootdir", str(folder), *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = run(command, cwd=folder, env=environment)
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_what_is_missing_is_skipped_and_the_last_line_tells(tmp_path: Path, processes: str) -> None:
     """One line: how many, what they need, and the command that brings it; the run is a good one."""
-    code, lines = run(tmp_path, SUITE, "-n", processes)
+    code, lines = run_pytest(tmp_path, SUITE, "-n", processes)
     assert code == 0, lines
     assert lines[-1] == LINE
     assert re.match("1 passed, 3 skipped", lines[-2])
@@ -54,7 +54,7 @@ def test_what_is_missing_is_skipped_and_the_last_line_tells(tmp_path: Path, proc
 
 def test_in_ci_it_fails(tmp_path: Path) -> None:
     """Each names what is missing, and nothing is skipped."""
-    code, lines = run(tmp_path, SUITE, ci="true")
+    code, lines = run_pytest(tmp_path, SUITE, ci="true")
     assert code == 1
     assert "missing: curl, nginx (run.py test --all)" in "\n".join(lines)
     assert re.match("1 passed, 3 errors", lines[-1])
@@ -64,12 +64,12 @@ def test_in_ci_it_fails(tmp_path: Path) -> None:
 def test_ci_takes_no_other_skip_either(tmp_path: Path, ci: str, code: int) -> None:
     """Whatever the reason: what was left out was not tested."""
     suite = "import pytest\ndef test_a(): pytest.skip('not today')\ndef test_b(): ..."
-    assert run(tmp_path, suite, ci=ci)[0] == code
+    assert run_pytest(tmp_path, suite, ci=ci)[0] == code
 
 
 def test_a_name_that_the_table_does_not_know_is_a_mistake(tmp_path: Path) -> None:
     """It would be skipped for ever."""
-    code, lines = run(tmp_path, "import pytest\n@pytest.mark.needs('ngnix')\ndef test_a(): ...")
+    code, lines = run_pytest(tmp_path, "import pytest\n@pytest.mark.needs('ngnix')\ndef test_a(): ...")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "test_it.py::test_a needs {'ngnix'}, of which tests/programs.py knows nothing" in "\n".join(lines)
 
@@ -77,7 +77,7 @@ def test_a_name_that_the_table_does_not_know_is_a_mistake(tmp_path: Path) -> Non
 def test_what_no_package_brings_promises_no_remedy(tmp_path: Path) -> None:
     """No command turns another system into Linux."""
     (tmp_path / "conftest.py").write_text("from tests import programs; programs.is_there = lambda need: False")
-    _, lines = run(tmp_path, "import pytest\n@pytest.mark.needs('Linux')\ndef test_a(): ...\ndef test_b(): ...")
+    _, lines = run_pytest(tmp_path, "import pytest\n@pytest.mark.needs('Linux')\ndef test_a(): ...\ndef test_b(): ...")
     assert lines[-1] == "skipped: 1 tests that need Linux"
 
 
@@ -87,9 +87,7 @@ def test_live_tests_are_not_selected_where_no_ollama_answers() -> None:
     for environment in (nobody, {"CI": "true"}):
         bare = {name: value for name, value in os.environ.items() if name != "OLLAMA_HOST"}
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/live"]
-        done = subprocess.run(
-            command, cwd=CHECKOUT, env=bare | environment, capture_output=True, text=True, check=False
-        )
+        done = run(command, cwd=CHECKOUT, env=bare | environment)
         assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, done.stdout
         assert re.search(r"^\d+ deselected", done.stdout.splitlines()[-1])
 

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from embedded.child import bound
+
 ROOT = Path(__file__).parents[3]
 WAIT_SECONDS = 60.0
 _CLEAN = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "LLAMAQ_REDIS_URL", "LLAMAQ_PREFIX")
@@ -86,7 +88,7 @@ class Shell:
     @classmethod
     def piped(cls, *args: str, stdin: bytes = b"", cwd: Path = ROOT, **environ: str) -> Self:
         process = subprocess.Popen(
-            _command(args),
+            bound(_command(args)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -110,7 +112,7 @@ class Shell:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = subprocess.Popen(
-            _command(args),
+            bound(_command(args)),
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded.child import bound
+from tests.commands import ended
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.shell import ROOT
 from tests.unit.cli.stage import MODEL, Stage
@@ -110,13 +112,13 @@ def test_what_is_to_be_copied_starts_here_too(stage: Stage) -> None:
     """Started by run.py, there may be no `llamaq` on PATH: what is printed begins with what was typed."""
     where = {"LLAMAQ_REDIS_URL": stage.url, "LLAMAQ_PREFIX": stage.prefix}
     process = subprocess.Popen(
-        [sys.executable, "-m", "worker.shell", "run.py", "generate", "m", "hello"],
+        bound([sys.executable, "-m", "worker.shell", "run.py", "generate", "m", "hello"]),
         cwd=ROOT,
         env=os.environ | where,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    with process:
+    with ended(process):
         attempt = stage.take()
         attempt.say("first")
         assert process.stdout is not None
@@ -210,7 +212,7 @@ def test_a_stdout_that_cannot_be_written(stage: Stage) -> None:
     """A full disk below stdout, or as here a file that is not open for writing: code 1 and the reason, no traceback."""
     with Path(os.devnull).open("rb") as not_writable:
         ended = subprocess.run(
-            [sys.executable, "-m", "llamaq.cli", "models", "--redis-url", stage.url, "--prefix", stage.prefix],
+            bound([sys.executable, "-m", "llamaq.cli", "models", "--redis-url", stage.url, "--prefix", stage.prefix]),
             stdout=not_writable,
             stderr=subprocess.PIPE,
             text=True,

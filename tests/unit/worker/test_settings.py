@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from tests.commands import run
 from worker.settings.environment import Settings
 
 CHECKOUT = Path(__file__).parents[3]
@@ -189,15 +189,7 @@ def test_a_bad_value_is_refused(variable: str, text: str, monkeypatch: pytest.Mo
 def test_the_command_names_each_bad_variable() -> None:
     """All of them at once, in a line each, without a traceback."""
     bad = {"LLAMAQ_SLOTS": "x", "LLAMAQ_LEASE_SECONDS": "0", "LLAMAQ_OLLAMA_URL": "ftp://x", "LLAMAQ_REDIS_URL": "x"}
-    done = subprocess.run(
-        [sys.executable, "-m", "worker", "check"],
-        cwd=CHECKOUT,
-        env={**os.environ, **bad},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run([sys.executable, "-m", "worker", "check"], cwd=CHECKOUT, env={**os.environ, **bad}, timeout=60)
 
     assert done.returncode == 2
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(bad)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from embedded.child import bound
+from tests.commands import ended
+
 ROOT = Path(__file__).resolve().parents[3]
 # Stands in for a slow import: a module of the name is found first, tells that it is reached, and waits.
 _SLOW = "import signal, sys; sys.stdout.write('importing'); sys.stdout.flush(); signal.pause()"
@@ -17,7 +20,7 @@ _SLOW = "import signal, sys; sys.stdout.write('importing'); sys.stdout.flush(); 
 def _ran(*words: str, **environment: str) -> tuple[int, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
     done = subprocess.run(
-        [sys.executable, "-m", *words],
+        bound([sys.executable, "-m", *words]),
         cwd=ROOT,
         env=clean | environment,
         stdout=subprocess.PIPE,
@@ -41,13 +44,13 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], 
     """No traceback, and the code 130."""
     (tmp_path / f"{slow}.py").write_text(_SLOW)
     process = subprocess.Popen(
-        [sys.executable, *program],
+        bound([sys.executable, *program]),
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    with process:
+    with ended(process):
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(9) == b"importing"

@@ -1,7 +1,6 @@
 """What is wrong with the environment is told of the variable that was set."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.commands import run
 from worker.preflight import report
 from worker.settings.environment import Settings, settings, unknown_variables
 
@@ -74,15 +74,8 @@ def test_the_error_quotes_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_names_ollamas_variable() -> None:
     """`python -m worker` ends with the line, without a traceback."""
-    done = subprocess.run(
-        [sys.executable, "-m", "worker", "check"],
-        cwd=CHECKOUT,
-        env={**os.environ, "OLLAMA_NUM_PARALLEL": "x"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    environment = {**os.environ, "OLLAMA_NUM_PARALLEL": "x"}
+    done = run([sys.executable, "-m", "worker", "check"], cwd=CHECKOUT, env=environment)
 
     assert done.returncode == 2
     assert done.stderr.startswith("OLLAMA_NUM_PARALLEL: ")
