@@ -1,8 +1,8 @@
 -- Fragment: the turns of a conversation that have not ended, in their order.
 -- include: keys
 
--- The first of them; false where there is none. One whose record somebody deleted will never end, and goes: the others
--- would wait for it for ever.
+-- The first of them; false where there is none. A turn whose record was deleted by hand is removed: it would never end,
+-- and the others would wait for it.
 local function first_turn(key)
   local head = redis.call('LINDEX', key, 0)
   while head and redis.call('EXISTS', record(head)) == 0 do

@@ -1,13 +1,13 @@
--- Fragment: time, and the log. Redis' own TIME throughout, because the clocks of producers and workers differ.
+-- Fragment: time, and the log of events. All times are Redis' own, because the clocks of producers and workers differ.
 local TIME = redis.call('TIME')
 local NOW = tonumber(TIME[1]) + tonumber(TIME[2]) / 1e6
 local STAMP = string.format('%.3f', NOW)
-local WIRE = 1  -- as `llamaq.events.WIRE_VERSION`
+local WIRE = 1  -- as `llamaq.vocabulary.events.WIRE_VERSION`
 local TERMINAL = {completed = true, failed = true, cancelled = true, expired = true}
 
--- Appends and publishes one event. `fields` are the JSON members beside the common ones, without braces: JSON comes in
--- made, since cjson would turn an empty list into an object and cut large integers.
-local function emit(id, kind, attempt, fields)
+-- Appends and publishes one event. `fields` are the JSON members beside the common ones, without braces. Python makes
+-- the JSON, because cjson turns an empty list into an object and cuts large integers.
+local function append_event(id, kind, attempt, fields)
   local body = '{"v":1,"type":"' .. kind .. '","attempt":' .. attempt .. ',"at":' .. STAMP
   body = body .. (fields ~= '' and ',' or '') .. fields .. '}'
   local cursor = redis.call('XADD', log(id), '*', 'event', body)

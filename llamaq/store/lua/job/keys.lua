@@ -1,22 +1,23 @@
--- Fragment: the keys, as llamaq/store/keys.py makes them. ARGV[1] is the prefix in every script.
+-- Fragment: the keys of jobs, queues and hosts; llamaq/store/keys.py makes those that Python needs. Fragments about one
+-- noun make the keys of that noun. ARGV[1] is the prefix in every script.
 -- Job ids, hosts and models turn up while a script runs, so their keys cannot all be handed in as KEYS; Celery's broker
 -- rules out Redis Cluster anyway.
 local P = ARGV[1]
 local function record(id) return P .. ':{' .. id .. '}' end
 local function log(id) return P .. ':{' .. id .. '}:events' end
-local function room(model, lane) return P .. ':waiting:' .. lane .. ':' .. model end
-local function runner_room(model, lane, runner) return P .. ':runner:' .. lane .. ':' .. model .. ' ' .. runner end
-local function line(model, lane) return P .. ':line:' .. lane .. ':' .. model end
-local function tags(model, lane) return P .. ':tags:' .. lane .. ':' .. model end
-local function turns(tenant, name) return P .. ':turns:' .. tenant .. ':' .. name end
+local function queue_key(model, lane) return P .. ':waiting:' .. lane .. ':' .. model end
+local function runner_queue_key(model, lane, runner) return P .. ':runner:' .. lane .. ':' .. model .. ' ' .. runner end
+local function lane_key(model, lane) return P .. ':line:' .. lane .. ':' .. model end
+local function tenants_key(model, lane) return P .. ':tags:' .. lane .. ':' .. model end
+local function turns_key(tenant, name) return P .. ':turns:' .. tenant .. ':' .. name end
 local function host_key(host) return P .. ':host:' .. host end
-local function host_queue(host) return P .. '.host.' .. host end  -- Celery's
+local function celery_queue(host) return P .. '.host.' .. host end  -- Celery's
 local function slots_key(host) return P .. ':host:' .. host .. ':slots' end
-local function host_models(host) return P .. ':host:' .. host .. ':models' end
-local function resident_key(host) return P .. ':host:' .. host .. ':resident' end
-local function host_can(host) return P .. ':host:' .. host .. ':can' end
-local function host_workers(host) return P .. ':host:' .. host .. ':workers' end
-local function model_hosts(model) return P .. ':model:' .. model .. ':hosts' end
+local function host_models_key(host) return P .. ':host:' .. host .. ':models' end
+local function loaded_key(host) return P .. ':host:' .. host .. ':resident' end
+local function capabilities_key(host) return P .. ':host:' .. host .. ':can' end
+local function workers_key(host) return P .. ':host:' .. host .. ':workers' end
+local function model_hosts_key(model) return P .. ':model:' .. model .. ':hosts' end
 local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
 local STARTS, JOBS, HOSTS = P .. ':starts', P .. ':jobs', P .. ':hosts'

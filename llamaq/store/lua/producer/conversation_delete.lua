@@ -2,11 +2,11 @@
 --
 -- ARGV  1 prefix, 2 tenant, 3 name
 -- Returns  {'OK'} | {'MISSING'} | {'BUSY', job id} (a turn runs or waits)
--- include: keys events kept
+-- include: keys events conversations
 local tenant, name = ARGV[2], ARGV[3]
-local head = turn_of(tenant, name)
+local head = current_turn(tenant, name)
 if head then return {'BUSY', head} end
-if not known(tenant, name) then return {'MISSING'} end
+if not conversation_exists(tenant, name) then return {'MISSING'} end
 redis.call('DEL', messages_key(tenant, name), about_key(tenant, name))
 redis.call('ZREM', index_key(tenant), name)
 redis.call('ZREM', LAPSES, tenant .. ' ' .. name)

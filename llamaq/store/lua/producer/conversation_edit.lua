@@ -4,13 +4,13 @@
 --       read, 7 the new one
 -- Returns  {'OK'} | {'BUSY', job id} (a turn runs or waits) | {'CHANGED'} (another message is there now: read again)
 -- Invariant: sent twice, it acts once.
--- include: keys events kept
+-- include: keys events conversations
 local tenant, name = ARGV[2], ARGV[3]
-local head = turn_of(tenant, name)
+local head = current_turn(tenant, name)
 if head then return {'BUSY', head} end
 local there = redis.call('LINDEX', messages_key(tenant, name), ARGV[5])
 if there == ARGV[7] then return {'OK'} end
 if there ~= ARGV[6] then return {'CHANGED'} end
 redis.call('LSET', messages_key(tenant, name), ARGV[5], ARGV[7])
-touch(tenant, name, ARGV[4])
+refresh_conversation(tenant, name, ARGV[4])
 return {'OK'}

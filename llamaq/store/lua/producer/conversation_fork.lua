@@ -4,11 +4,11 @@
 --       6 number of messages, 7 the last of them as it was read, '' for none, 8 a name for this very fork
 -- Returns  {'OK'} | {'MISSING'} | {'EXISTS'} (the new name is taken) | {'CHANGED'} (another message is there now: read again)
 -- Invariant: sent twice, it acts once.
--- include: keys events kept
+-- include: keys events conversations
 local tenant, name, new, number = ARGV[2], ARGV[3], ARGV[5], tonumber(ARGV[6])
 if redis.call('HGET', about_key(tenant, new), 'forked') == ARGV[8] then return {'OK'} end
-if not known(tenant, name) then return {'MISSING'} end
-if known(tenant, new) or turn_of(tenant, new) then return {'EXISTS'} end
+if not conversation_exists(tenant, name) then return {'MISSING'} end
+if conversation_exists(tenant, new) or current_turn(tenant, new) then return {'EXISTS'} end
 if number > 0 and redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= ARGV[7] then return {'CHANGED'} end
 
 for _, field in ipairs({'model', 'system', 'options', 'tools', 'ttl', 'runner'}) do
@@ -16,5 +16,5 @@ for _, field in ipairs({'model', 'system', 'options', 'tools', 'ttl', 'runner'})
   if value then redis.call('HSET', about_key(tenant, new), field, value) end
 end
 redis.call('HSET', about_key(tenant, new), 'forked', ARGV[8])
-keep(tenant, new, ARGV[4], number > 0 and redis.call('LRANGE', messages_key(tenant, name), 0, number - 1) or {})
+append_messages(tenant, new, ARGV[4], number > 0 and redis.call('LRANGE', messages_key(tenant, name), 0, number - 1) or {})
 return {'OK'}

@@ -2,7 +2,7 @@
 --
 -- ARGV  1 prefix, 2 tenant, 3 name, 4 seconds for which it is kept where it has no `ttl`, 5... field, value; '' clears one
 -- Returns  'OK'
--- include: keys events kept
+-- include: keys events conversations
 local tenant, name = ARGV[2], ARGV[3]
 for index = 5, #ARGV, 2 do
   if ARGV[index + 1] == '' then
@@ -11,5 +11,5 @@ for index = 5, #ARGV, 2 do
     redis.call('HSET', about_key(tenant, name), ARGV[index], ARGV[index + 1])
   end
 end
-touch(tenant, name, ARGV[4])
+refresh_conversation(tenant, name, ARGV[4])
 return 'OK'

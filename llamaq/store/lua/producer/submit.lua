@@ -13,7 +13,7 @@
 --          {'UNSUPPORTED', the capability that the model lacks everywhere, those it has}
 --          {'BUSY', id of the turn that runs or waits} (only with `reject`)
 -- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turns.lua).
--- include: keys events waiting slots endings estimate cancelling kept busy routing
+-- include: keys events queue assignment ending estimate cancelling conversations when_busy support
 local id, kind, model, lane, tenant, request = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local start_within, conversation, idem, blobs = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
@@ -22,27 +22,27 @@ if idem ~= '' then
   local known = redis.call('GET', idem)
   if known and redis.call('EXISTS', record(known)) == 1 then return {'SAME', known} end
 end
-local before = conversation ~= '' and turn_of(tenant, conversation)
+local before = conversation ~= '' and current_turn(tenant, conversation)
 if before and ARGV[17] == 'reject' then return {'BUSY', before} end
 -- The head of a conversation's turns runs, or waits in the room like any other job; those behind it wait in neither.
-local behind = conversation ~= '' and math.max(redis.call('LLEN', turns(tenant, conversation)) - 1, 0) or 0
+local behind = conversation ~= '' and math.max(redis.call('LLEN', turns_key(tenant, conversation)) - 1, 0) or 0
 if depth(model) + behind >= tonumber(ARGV[14]) then return {'FULL', retry_after(model), 'model'} end
 local most = tonumber(ARGV[22])
 if most > 0 and tonumber(redis.call('HGET', QUEUED, tenant) or 0) + behind >= most then
   return {'FULL', retry_after(model), 'tenant'}
 end
 if ARGV[15] ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
-local lacks, able = lacking(model, ARGV[23])
+local lacks, able = lacking_capability(model, ARGV[23])
 if lacks then return {'UNSUPPORTED', lacks, able} end
 for sha in string.gmatch(blobs, '[^ ]+') do
   if redis.call('EXISTS', P .. ':blob:' .. sha) == 0 then return {'BLOB_MISSING', sha} end
 end
 
 -- Not what any producer says: 0 or NaN would spoil the line's virtual time for all.
-local weight, slots = math.max(0.001, math.min(1000, tonumber(ARGV[21]) or 1)), outlook(model)
-local score = ticket(model, lane, tenant, weight, math.max(#slots.free, 1))
+local weight, slots = math.max(0.001, math.min(1000, tonumber(ARGV[21]) or 1)), slot_forecast(model)
+local score = fair_score(model, lane, tenant, weight, math.max(#slots.free, 1))
 redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', kind, 'model', model, 'lane', lane, 'tenant', tenant,
-  'request', request, 'score', score, 'runner', runner_of(ARGV[20], tenant, conversation), 'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0,
+  'request', request, 'score', score, 'runner', turn_runner(ARGV[20], tenant, conversation), 'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0,
   'lease', '', 'running', 0, 'max_attempts', ARGV[12], 'ttl', ARGV[13], 'conversation', conversation, 'idem', idem,
   'blobs', blobs, 'metadata', ARGV[16], 'says', ARGV[18], 'start_by', start_within ~= '' and NOW + tonumber(start_within) or '')
 if ARGV[24] ~= '' then redis.call('HSET', record(id), 'target', ARGV[24]) end
@@ -57,14 +57,14 @@ for sha in string.gmatch(blobs, '[^ ]+') do
 end
 
 local ahead = 0
-give_way(before, ARGV[17], tenant, conversation, ARGV[19])
-if before then next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
-if conversation ~= '' then ahead = redis.call('RPUSH', turns(tenant, conversation), id) - 1 end
+end_previous_turn(before, ARGV[17], tenant, conversation, ARGV[19])
+if before then enqueue_next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
+if conversation ~= '' then ahead = redis.call('RPUSH', turns_key(tenant, conversation), id) - 1 end
 if ahead == 0 then
-  enter(id)
+  enqueue(id)
   ahead = position(id, model, lane)
 end
-emit(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
+append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
 
-place_model(model)
+assign_model(model)
 return {'OK'}

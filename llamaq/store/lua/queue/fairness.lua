@@ -1,35 +1,36 @@
--- Fragment: what is fair between tenants, and between lanes. A line is one model's lane: `line` holds its virtual time and
--- the number of its jobs that have not ended, `tags` where each tenant stands; both go with the last job.
--- Start-time fair queueing: a job's score is what its tenant has asked for before it, divided by its weight, and at least
--- about what the others have got meanwhile (the virtual time). So tenants take turns, one's jobs keep their order, and a job
--- that was once placed stands before every new one of its tenant. The unit is the model's mean service time: a job is
--- assumed to take one, and charged its slot seconds over the mean when it has ended. In seconds, those who submit
--- after the mean has changed would be dearer, or cheaper, than the same jobs that wait already.
-local STEP = 0.000001      -- weighs nothing, and keeps the first of two equals first
-local PASSED_OVER = 4      -- jobs of higher lanes that go first, however long they take, before a lower lane is overdue
+-- Fragment: fair shares between tenants, and between lanes, by start-time fair queueing.
+-- The queue of a model's lane has a hash (`lane_key`: virtual time, number of jobs that have not ended) and a sorted set
+-- (`tenants_key`: the score of each tenant's next job). Both are deleted with the last job.
+-- A job's score is the work that its tenant asked for before it, divided by the tenant's weight, and at least the virtual
+-- time. The virtual time is the highest score that got a slot. So tenants take turns, the jobs of one tenant keep their
+-- order, and a job that comes back keeps its place before the tenant's new jobs.
+-- The unit of work is the model's mean service time. A job counts as one unit, and is charged its slot seconds divided by
+-- the mean when it ends. With seconds as the unit, a change of the mean would favour older or newer jobs.
+local STEP = 0.000001      -- keeps two equal scores in the order of their submits
+local PASSED_OVER = 4      -- jobs of higher lanes that go first before a lane is overdue, however long they take
 
--- The score of a new job. A tenant that comes anew is given what the others have
--- in the `slots` already: else it would be one whole round behind them for as long as its jobs last.
-local function ticket(model, lane, tenant, weight, slots)
-  local key = tags(model, lane)
-  redis.call('HINCRBY', line(model, lane), 'jobs', 1)
-  local virtual = tonumber(redis.call('HINCRBYFLOAT', line(model, lane), 'virtual', STEP))
+-- The score of a new job. A new tenant starts `slots` units before the virtual time, because the others have that many
+-- jobs in slots already. Without it, the new tenant would stay one round behind them.
+local function fair_score(model, lane, tenant, weight, slots)
+  local key = tenants_key(model, lane)
+  redis.call('HINCRBY', lane_key(model, lane), 'jobs', 1)
+  local virtual = tonumber(redis.call('HINCRBYFLOAT', lane_key(model, lane), 'virtual', STEP))
   local newcomer = virtual - slots
   redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)
   local score = string.format('%.6f', math.max(newcomer, tonumber(known[1] or newcomer), tonumber(known[2] or newcomer)))
-  -- '=' marks the tenant's next score at least: what it gets back for a short job must not put the next before the last.
+  -- '=<tenant>' is the least score of the tenant's next job: a refund for a short job must not reorder the tenant's jobs.
   redis.call('ZADD', key, score + 1 / weight, tenant, score + STEP, '=' .. tenant)
   return score
 end
 
--- A job of the line gets a slot; lanes below have been passed over once more.
-local function served(model, lane, score)
-  local key, below = line(model, lane), false
+-- A job got a slot: the virtual time advances, and the lower lanes of the model were passed over once more.
+local function advance_virtual_time(model, lane, score)
+  local key, below = lane_key(model, lane), false
   if tonumber(score) > tonumber(redis.call('HGET', key, 'virtual') or 0) then redis.call('HSET', key, 'virtual', score) end
   for _, other in ipairs(LANES) do
-    local waits = redis.call('EXISTS', room(model, other)) == 1
-    if waits and below then redis.call('HINCRBY', line(model, other), 'passed', 1) end
+    local waits = redis.call('EXISTS', queue_key(model, other)) == 1
+    if waits and below then redis.call('HINCRBY', lane_key(model, other), 'passed', 1) end
     if other == lane then
       if waits then redis.call('HSET', key, 'since', NOW, 'passed', 0) end
       below = true
@@ -37,21 +38,22 @@ local function served(model, lane, score)
   end
 end
 
--- Whether a lane may go before the higher ones for once. A swap away from it is told by time alone.
-local function overdue(model, lane, patience, resident)
+-- Whether a lane goes before the higher lanes once. For a model that is not loaded, the time alone decides.
+local function overdue(model, lane, max_wait, loaded)
   if lane == LANES[1] then return false end
-  local found = redis.call('HMGET', line(model, lane), 'since', 'passed')
-  if not found[1] or tonumber(found[1]) + patience > NOW then return false end
-  return not resident or tonumber(found[2] or 0) >= PASSED_OVER
+  local found = redis.call('HMGET', lane_key(model, lane), 'since', 'passed')
+  if not found[1] or tonumber(found[1]) + max_wait > NOW then return false end
+  return not loaded or tonumber(found[2] or 0) >= PASSED_OVER
 end
 
--- A job of the line has ended after so many slot seconds: its tenant is charged those instead of the one that was assumed.
-local function charge(model, lane, tenant, weight, used)
-  if redis.call('HINCRBY', line(model, lane), 'jobs', -1) <= 0 then
-    redis.call('DEL', line(model, lane), tags(model, lane))
+-- A job ended: its tenant is charged the slot seconds that it used, instead of the one unit that was assumed.
+local function charge_tenant(model, lane, tenant, weight, slot_seconds)
+  if redis.call('HINCRBY', lane_key(model, lane), 'jobs', -1) <= 0 then
+    redis.call('DEL', lane_key(model, lane), tenants_key(model, lane))
     return
   end
   local mean = tonumber(redis.call('HGET', SERVICE, model) or 0)
-  local took = used > 0 and (mean > 0 and used / mean or 1) or 0
-  redis.call('ZADD', tags(model, lane), 'XX', 'INCR', (took - 1) / weight, tenant)
+  local units = 0
+  if slot_seconds > 0 then units = mean > 0 and slot_seconds / mean or 1 end
+  redis.call('ZADD', tenants_key(model, lane), 'XX', 'INCR', (units - 1) / weight, tenant)
 end

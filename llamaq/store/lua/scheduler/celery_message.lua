@@ -12,6 +12,6 @@ local CELERY_MESSAGE = '{"body":"[[\\"%s\\"],{},{\\"callbacks\\":null,\\"errback
 -- LPUSH, as kombu sends: its consumers take from the other end. The queue's plain name is the one for priority 0.
 local function send_message(host, id, kind)
   local tag = id .. '@' .. TIME[1] .. '.' .. TIME[2]  -- kombu notes a message in hand by it: of its own each time
-  redis.call('LPUSH', host_queue(host),
-    string.format(CELERY_MESSAGE, id, kind, id, id, id, id, cjson.encode(host_queue(host)), tag))
+  redis.call('LPUSH', celery_queue(host),
+    string.format(CELERY_MESSAGE, id, kind, id, id, id, id, cjson.encode(celery_queue(host)), tag))
 end

@@ -7,7 +7,7 @@
 --          | {'LEASED_ELSEWHERE'} (another worker has it, or it waits again: this doorbell is stale)
 --          | {'NEWER', wire version} (of a newer producer: left as it is; its placement lapses, until a newer worker gets it)
 -- Invariant: of all doorbells for one placement, exactly one claims; its claim may be sent again when the answer got lost.
--- include: keys events waiting slots endings
+-- include: keys events queue assignment ending
 local id, host = ARGV[2], ARGV[3]
 local job = redis.call('HMGET', record(id), 'state', 'lease', 'host', 'start_by', 'attempt', 'max_attempts',
   'submitted_at', 'running', 'kind', 'model', 'tenant', 'conversation', 'request', 'claim', 'fence', 'tries', 'v')
@@ -23,9 +23,9 @@ if job[2] == 'claimed' and job[14] == ARGV[7] then
 end
 if job[2] ~= 'placed' or job[3] ~= host then return {'LEASED_ELSEWHERE'} end
 if job[4] ~= '' and tonumber(job[5]) == 0 and tonumber(job[4]) < NOW then
-  expire(id)
-  drop(host, id)
-  place(host)
+  expire_job(id)
+  free_slot(host, id)
+  assign(host)
   return {'EXPIRED'}
 end
 
@@ -37,5 +37,5 @@ redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_
   'claim', ARGV[7])
 redis.call('ZADD', LEASES, NOW + tonumber(ARGV[4]), id .. ' ' .. host)
 redis.call('ZREM', STARTS, id)
-emit(id, 'started', attempt, ARGV[6])
+append_event(id, 'started', attempt, ARGV[6])
 return claimed(fence, attempt, tries)

@@ -5,27 +5,28 @@
 -- Returns  {'OK'} | {'CANCELLED'} (it had ended meanwhile: the slot is given back, nothing else is written)
 --          | {'FENCED'} (the slot is no longer this attempt's)
 -- Invariant: sent twice, it acts once.
--- include: keys events waiting slots endings estimate kept withdraw verdict
+-- include: keys events queue assignment ending estimate conversations requeue circuit_outcomes
 local id, state = ARGV[2], ARGV[4]
 local job = redis.call('HMGET', record(id), 'fence', 'state', 'host', 'lease', 'placed_at', 'model', 'tenant', 'conversation')
 if job[1] ~= ARGV[3] or job[2] == 'retrying' then return {'FENCED'} end
 local ended, took = TERMINAL[job[2]], NOW - tonumber(job[5])
-local since = state == 'completed' and job[4] == 'claimed' and loaded(job[3], job[6])
+local since = state == 'completed' and job[4] == 'claimed' and end_load(job[3], job[6])
 if not ended then
   if job[8] ~= '' and #ARGV >= 9 then
-    keep(job[7], job[8], ARGV[8], {unpack(ARGV, 9)})
+    append_messages(job[7], job[8], ARGV[8], {unpack(ARGV, 9)})
   end
   if state == 'completed' then
     local waited = since and since > NOW - took
-    measure(job[6], took, waited)
+    record_service_time(job[6], took, waited)
     -- The load is not its tenant's to pay: such a job counts as one of the usual length.
     if waited then redis.call('HSET', record(id), 'placed_at', NOW - service_seconds(job[6])) end
   end
-  if state == 'completed' then well(job[3]) end
-  conclude(id, state, ARGV[5], ARGV[6], ARGV[7])
+  if state == 'completed' then record_success(job[3]) end
+  end_job(id, state, ARGV[5], ARGV[6], ARGV[7])
 end
 if job[4] == 'claimed' then
-  drop(job[3], id)
-  place(job[3])
+  free_slot(job[3], id)
+  assign(job[3])
 end
+assign_pending()
 return {(not ended or job[2] == state) and 'OK' or 'CANCELLED'}

@@ -29,17 +29,17 @@ local known = redis.call('ZRANGE', HOSTS, 0, -1, 'WITHSCORES')
 for index = 1, #known, 2 do
   local host, age = known[index], NOW - tonumber(known[index + 1])
   local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models', 'swaps', 'circuit')
-  local offered = redis.call('SMEMBERS', host_models(host))
+  local offered = redis.call('SMEMBERS', host_models_key(host))
   for _, model in ipairs(offered) do models[model] = true end
   hosts[#hosts + 1] = {host, age < HOST_SECONDS and 1 or 0, string.format('%.3f', age),
-    redis.call('ZCOUNT', host_workers(host), NOW - HOST_SECONDS, '+inf'),
+    redis.call('ZCOUNT', workers_key(host), NOW - HOST_SECONDS, '+inf'),
     tonumber(spec[1] or 0) * tonumber(spec[2] or 0), redis.call('HLEN', slots_key(host)),
-    redis.call('LLEN', host_queue(host)), tonumber(spec[3] or 0), spec[4] or 'closed', running_on(host), offered}
+    redis.call('LLEN', celery_queue(host)), tonumber(spec[3] or 0), spec[4] or 'closed', running_on(host), offered}
 end
 
 for model in pairs(models) do
   for _, lane in ipairs(LANES) do
-    queues[#queues + 1] = {model, lane, redis.call('ZCARD', room(model, lane)), string.format('%.3f', oldest_age(model, lane))}
+    queues[#queues + 1] = {model, lane, redis.call('ZCARD', queue_key(model, lane)), string.format('%.3f', oldest_age(model, lane))}
   end
 end
 return {queues, hosts, {redis.call('ZCARD', DELAYED), redis.call('XLEN', P .. ':dead'), redis.call('XLEN', P .. ':inbox'),

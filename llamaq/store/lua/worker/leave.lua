@@ -3,11 +3,11 @@
 --
 -- ARGV  1 prefix, 2 host, 3 worker
 -- Returns  {'OK'}
--- include: keys events waiting slots endings withdraw
+-- include: keys events queue assignment ending requeue
 local host = ARGV[2]
-redis.call('ZREM', host_workers(host), ARGV[3])
-redis.call('ZREMRANGEBYSCORE', host_workers(host), '-inf', NOW - HOST_SECONDS)
-if redis.call('ZCARD', host_workers(host)) > 0 then return {'OK'} end
+redis.call('ZREM', workers_key(host), ARGV[3])
+redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
+if redis.call('ZCARD', workers_key(host)) > 0 then return {'OK'} end
 redis.call('ZADD', HOSTS, 'XX', NOW - HOST_SECONDS, host)  -- known for a while yet, with its models: jobs for them wait
-take_back(host)
+requeue_unclaimed(host)
 return {'OK'}

@@ -2,8 +2,8 @@
 --
 -- ARGV  1 prefix, 2 host
 -- Returns  {'OK', circuit}
--- include: keys events waiting slots endings withdraw verdict
+-- include: keys events queue assignment ending requeue circuit_outcomes
 local host = ARGV[2]
-well(host)
-place(host)
+record_success(host)
+assign(host)
 return {'OK', circuit_of(host)}

@@ -12,7 +12,7 @@ if id ~= '' and redis.call('EXISTS', record(id)) == 0 then
   redis.call('HSET', record(id), 'state', 'failed', 'kind', ARGV[3], 'model', '', 'attempt', 0, 'submitted_at', STAMP,
     'finished_at', STAMP, 'error', ARGV[7])
   redis.call('HINCRBY', P .. ':ended', 'failed', 1)
-  emit(id, 'failed', 0, '"error":' .. ARGV[7])
+  append_event(id, 'failed', 0, '"error":' .. ARGV[7])
   redis.call('EXPIRE', record(id), ARGV[8])
   redis.call('EXPIRE', log(id), ARGV[8])
   redis.call('ZADD', JOBS, NOW, id)

@@ -6,7 +6,7 @@
 -- Returns  {'LED', number taken from lost workers, number put back unclaimed, number due, number expired}
 --          | {'FOLLOWED'} (another leads)
 -- Invariant: a lapsed lease is acted on once; work per round is bounded, whatever the backlog.
--- include: keys events waiting slots endings returning hosts
+-- include: keys events queue assignment ending requeue hosts
 local most = tonumber(ARGV[4])
 local leader = P .. ':rescue'
 -- After a silence of all workers (Redis was down, or there was none) the living get one lease time to renew before
@@ -27,18 +27,18 @@ for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT',
   local id, host = string.match(lease, '^(%S+) (.+)$')
   local job = redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts')
   if job[2] == 'placed' then
-    drop(host, id)
-    enter(id)
+    free_slot(host, id)
+    enqueue(id)
     unclaimed = unclaimed + 1
   elseif not grace then
-    drop(host, id)
+    free_slot(host, id)
     if job[1] and not TERMINAL[job[1]] then
       lost = lost + 1
       redis.call('HINCRBY', record(id), 'fence', 1)
       if tonumber(job[3]) >= tonumber(job[4]) then
-        conclude(id, 'failed', ARGV[7], 'error', ARGV[8])
+        end_job(id, 'failed', ARGV[7], 'error', ARGV[8])
       else
-        give_back(id, ARGV[6], 0)
+        requeue_running(id, ARGV[6], 0)
       end
     end
   end
@@ -46,7 +46,7 @@ end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', NOW, 'LIMIT', 0, most)) do
   redis.call('ZREM', DELAYED, id)
-  if redis.call('EXISTS', record(id)) == 1 then enter(id) end
+  if redis.call('EXISTS', record(id)) == 1 then enqueue(id) end
   due = due + 1
 end
 
@@ -54,14 +54,14 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', NOW, 'LIMIT', 0,
   local job = redis.call('HMGET', record(id), 'state', 'lease', 'host')
   redis.call('ZREM', STARTS, id)
   if job[1] == 'queued' then
-    expire(id)
-    if job[2] == 'placed' then drop(job[3], id) end
+    expire_job(id)
+    if job[2] == 'placed' then free_slot(job[3], id) end
     expired = expired + 1
   end
 end
 
-for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do place(host) end
-for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget(host) end
+for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
+for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget_host(host) end
 
 -- Records end by expiry; the list of jobs is swept behind them, a page a round.
 local from = tonumber(redis.call('HGET', leader, 'sweep') or 0)

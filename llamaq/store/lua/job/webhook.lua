@@ -1,17 +1,17 @@
--- Fragment: what the end of a job owes to a webhook. Written in the same step as the terminal event, and delivered by
--- worker/duties/webhooks.py. A copy, because the record may be gone before a receiver that is down comes back.
+-- Fragment: the delivery of a webhook for a job's end. It is written in the same step as the terminal event, and sent by
+-- worker/duties/webhooks.py. It is a copy, because the record may expire before a receiver that is down comes back.
 local WEBHOOKS = P .. ':webhooks'   -- sorted set: ids of jobs, by when their delivery is due
 local OWED_SECONDS = 7 * 86400      -- beyond the last try; for a fleet in which no worker has a secret to sign with
-local function delivery(id) return P .. ':webhook:' .. id end
+local function delivery_key(id) return P .. ':webhook:' .. id end
 
 -- `notify` is as `llamaq.vocabulary.notify.owed` makes it; `fields` the JSON members of the terminal event.
-local function owe(id, state, fields, notify)
+local function owe_webhook(id, state, fields, notify)
   local url, whole, ends = string.match(notify or '', '^(%S+) ([01]) ([%a,]+)$')
   if not url or not string.find(',' .. ends .. ',', ',' .. state .. ',', 1, true) then return end
   local job = redis.call('HMGET', record(id), 'kind', 'model', 'target', 'metadata')
   -- An error is kept in any case: its code is told.
-  redis.call('HSET', delivery(id), 'url', url, 'whole', whole, 'state', state, 'at', STAMP, 'kind', job[1] or '',
+  redis.call('HSET', delivery_key(id), 'url', url, 'whole', whole, 'state', state, 'at', STAMP, 'kind', job[1] or '',
     'model', job[3] or job[2] or '', 'metadata', job[4] or '{}', 'fields', (whole == '1' or state == 'failed') and fields or '')
-  redis.call('EXPIRE', delivery(id), OWED_SECONDS)
+  redis.call('EXPIRE', delivery_key(id), OWED_SECONDS)
   redis.call('ZADD', WEBHOOKS, NOW, id)
 end

@@ -1,15 +1,15 @@
--- Fragment: what a new turn does to the one before it that has not ended (`when_busy`).
-local GIVES_WAY = {interrupt = 'interrupted by the next turn', rollback = 'taken back by the next turn'}
+-- Fragment: what a new turn does to the previous turn that has not ended (`when_busy`).
+local REASONS = {interrupt = 'interrupted by the next turn', rollback = 'taken back by the next turn'}
 
--- The text that the last attempt has written: exactly what its readers were given.
-local function said_so_far(id)
+-- The text that the last attempt has written: what its readers were given.
+local function text_so_far(id)
   local pieces, before = {}, '+'
   while true do
     local page = redis.call('XREVRANGE', log(id), before, '-', 'COUNT', 500)
     for _, entry in ipairs(page) do
       local kind = string.match(entry[2][2], '^{"v":1,"type":"(%a+)"')
       if kind == 'delta' then
-        -- Read, not written again: tool calls would not come out of cjson as they went in, so they are left out.
+        -- Tool calls are left out: cjson would change them.
         local well, event = pcall(cjson.decode, entry[2][2])
         if well and type(event.text) == 'string' then table.insert(pieces, event.text) end
       elseif kind == 'started' then
@@ -25,19 +25,19 @@ local function said_so_far(id)
   return table.concat(text)
 end
 
--- Ends the turn `head` for a later one. Interrupted, its question stays in the history, and as much of the answer as was
--- said; taken back, nothing does.
-local function give_way(head, how, tenant, name, ttl)
-  local reason = GIVES_WAY[how]
+-- Cancels the turn `head` for a later one. `interrupt` keeps its question and the answer so far in the history;
+-- `rollback` keeps neither.
+local function end_previous_turn(head, how, tenant, name, ttl)
+  local reason = REASONS[how]
   if not head or not reason then return end
   if how == 'interrupt' then
     local messages = {}
     for message in string.gmatch(redis.call('HGET', record(head), 'says') or '', '[^\n]+') do messages[#messages + 1] = message end
-    local text = said_so_far(head)
+    local text = text_so_far(head)
     if text ~= '' then
       messages[#messages + 1] = '{"role":"assistant","content":' .. cjson.encode(text) .. ',"interrupted":true,"job":"' .. head .. '"}'
     end
-    keep(tenant, name, ttl, messages)
+    append_messages(tenant, name, ttl, messages)
   end
-  cancel(head, '"reason":"' .. reason .. '"', reason)
+  cancel_job(head, '"reason":"' .. reason .. '"', reason)
 end

@@ -1,0 +1,58 @@
+-- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
+-- `call_off` and `refuse` create records that have ended already.
+-- include: assignment webhook turns
+
+local function release_images(list, ttl)
+  for sha in string.gmatch(list, '[^ ]+') do
+    if redis.call('HINCRBY', BLOBS, sha, -1) <= 0 then
+      redis.call('HDEL', BLOBS, sha)
+      redis.call('EXPIRE', P .. ':blob:' .. sha, ttl)
+    end
+  end
+end
+
+-- Takes the turn out of its conversation, and queues the next one if it waits only for this.
+local function enqueue_next_turn(id, tenant, name)
+  local key = turns_key(tenant, name)
+  redis.call('LREM', key, 1, id)
+  local head = first_turn(key)
+  if not head then return end
+  local job = redis.call('HMGET', record(head), 'model', 'lane', 'lease', 'state')
+  local queued_already = job[4] ~= 'queued' or job[3] ~= '' or position(head, job[1], job[2])
+  if queued_already then return end
+  enqueue(head)
+  PENDING[#PENDING + 1] = job[1]
+end
+
+-- The record, the log and the idempotency key are kept for the result's lifetime.
+local function expire_record(id, idempotency_key, ttl)
+  redis.call('EXPIRE', record(id), ttl)
+  redis.call('EXPIRE', log(id), ttl)
+  if idempotency_key ~= '' then redis.call('EXPIRE', idempotency_key, ttl) end
+end
+
+-- Writes the terminal event and the state (with more fields of the record: name, value ...), and takes the job out of
+-- every index. The caller frees its slot: a cancelled job keeps its slot until its connection to Ollama is closed.
+-- The caller assigns what became assignable (see PENDING).
+local function end_job(id, state, fields, ...)
+  local job = redis.call('HMGET', record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
+    'weight', 'running', 'lease', 'placed_at', 'notify')
+  local attempt, model, lane, tenant, conversation = unpack(job, 1, 5)
+  local blobs, idempotency_key, ttl = job[6], job[7], tonumber(job[8])
+  local slot_seconds = tonumber(job[10]) + (job[11] ~= '' and NOW - tonumber(job[12]) or 0)
+  redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
+  redis.call('HINCRBY', P .. ':ended', state, 1)
+  append_event(id, state, attempt, fields)
+  owe_webhook(id, state, fields, job[13])
+  expire_record(id, idempotency_key, ttl)
+  dequeue(id, model, lane)
+  redis.call('ZREM', STARTS, id)
+  redis.call('ZREM', DELAYED, id)
+  charge_tenant(model, lane, tenant, tonumber(job[9]), slot_seconds)
+  release_images(blobs, ttl)
+  if conversation ~= '' then enqueue_next_turn(id, tenant, conversation) end
+end
+
+function expire_job(id)  -- declared local in assignment.lua
+  end_job(id, 'expired', '"reason":"not started within start_within"', 'reason', 'not started within start_within')
+end

@@ -1,0 +1,49 @@
+-- Fragment: the queues of waiting jobs, a sorted set by score for each model and lane. A second sorted set for each runner
+-- (the load options of a job) finds the first job for the loaded runner without a search.
+-- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
+-- include: keys events ages
+local function enqueue(id)
+  local job = redis.call('HMGET', record(id), 'model', 'lane', 'score', 'runner', 'tenant')
+  local model, lane = job[1], job[2]
+  if redis.call('ZADD', queue_key(model, lane), job[3], id) == 0 then return end
+  redis.call('ZADD', runner_queue_key(model, lane, job[4]), job[3], id)
+  note_age(id, model, lane)
+  redis.call('SADD', WAITING .. lane, model)
+  redis.call('HINCRBY', QUEUED, job[5], 1)
+  redis.call('HSETNX', lane_key(model, lane), 'since', NOW)
+end
+
+local function uncount(tenant, model, lane)
+  if redis.call('HINCRBY', QUEUED, tenant, -1) > 0 then return end
+  redis.call('HDEL', QUEUED, tenant)
+  redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
+end
+
+-- `runner` is used where the job's record was deleted by hand.
+local function dequeue(id, model, lane, runner)
+  if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end
+  forget_age(id, model, lane)
+  local job = redis.call('HMGET', record(id), 'runner', 'tenant')
+  redis.call('ZREM', runner_queue_key(model, lane, job[1] or runner or ''), id)
+  if job[2] then uncount(job[2], model, lane) end
+  if redis.call('EXISTS', queue_key(model, lane)) == 0 then
+    redis.call('SREM', WAITING .. lane, model)
+    redis.call('HDEL', lane_key(model, lane), 'since', 'passed')
+  end
+end
+
+local function depth(model)
+  local count = 0
+  for _, lane in ipairs(LANES) do count = count + redis.call('ZCARD', queue_key(model, lane)) end
+  return count
+end
+
+-- The number of jobs ahead of a waiting job: those of higher lanes, and those before it in its own. nil if it does not wait.
+local function position(id, model, lane)
+  local ahead = redis.call('ZRANK', queue_key(model, lane), id)
+  if not ahead then return nil end
+  for _, higher in ipairs(LANES) do
+    if higher == lane then return ahead end
+    ahead = ahead + redis.call('ZCARD', queue_key(model, higher))
+  end
+end

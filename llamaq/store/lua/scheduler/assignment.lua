@@ -1,0 +1,115 @@
+-- Fragment: slots, and the assignment of jobs to them. `fill_host` here and `assign_host_jobs` (host_jobs.lua) are the
+-- only code that assigns a job to a host.
+-- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by its expiry).
+-- An assigned job's record has the `lease` 'placed'; `claim` makes it 'claimed'.
+-- A script that ends or requeues a job may make another job of another model assignable. Such models are noted in
+-- PENDING, and each script that can note one ends with `assign`, `assign_model` or `assign_pending`.
+-- include: keys events queue circuit fairness loaded_models next_job host_jobs celery_message
+local HOST_SECONDS = 15      -- three probes: a host that was not reported for longer gets no jobs
+local PENDING = {}           -- models, in the order in which they were noted
+
+local function is_live(host)
+  local seen = redis.call('ZSCORE', HOSTS, host)
+  return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(host)
+end
+
+-- Live hosts that have the model.
+local function live_hosts_of(model)
+  local found = {}
+  for _, host in ipairs(redis.call('SMEMBERS', model_hosts_key(model))) do
+    if is_live(host) then found[#found + 1] = host end
+  end
+  return found
+end
+
+local function free_slot(host, id)
+  local model = redis.call('HGET', slots_key(host), id)
+  redis.call('HDEL', slots_key(host), id)
+  redis.call('HDEL', host_jobs_key(host), id)
+  redis.call('ZREM', LEASES, id .. ' ' .. host)
+  if model then end_unused_load(host, model) end
+  -- The record of a cancelled job may expire while a frozen worker holds the slot. HSET would make a new record.
+  if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
+end
+
+-- What the assignment has to know of a host; nil where no slot is free.
+local function host_state(host)
+  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
+  local slots, max_models = tonumber(spec[1] or 0), tonumber(spec[2] or 0)
+  if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
+  local running, models = usage(host)
+  return {slots = slots, max_models = max_models, load_wait = tonumber(spec[3] or 15), lane_wait = tonumber(spec[4] or 60),
+    running = running, models = models, loaded = loaded_now(host, running)}
+end
+
+-- Gives the job the slot, and sends Celery's message to the host's queue.
+local function assign_slot(host, job, kind, score, runner, state)
+  advance_virtual_time(job.model, job.lane, score)
+  redis.call('HSET', slots_key(host), job.id, job.model)
+  hold_lease(host, job.id)
+  redis.call('HSET', host_key(host), 'given_at', NOW)
+  if job.needs_load then begin_load(host, job.model, runner, state) end
+  if not state.running[job.model] then state.models = state.models + 1 end
+  state.running[job.model] = (state.running[job.model] or 0) + 1
+  send_message(host, job.id, kind)
+end
+
+local expire_job  -- of ending.lua, where a script has it
+
+-- Assigns jobs to the host's free slots.
+local function fill_host(host)
+  if not is_live(host) then return end
+  assign_host_jobs(host)
+  local admitted = jobs_admitted(host)
+  local state = admitted ~= 'none' and host_state(host)
+  local job = state and next_job(host, state)
+  while job do
+    dequeue(job.id, job.model, job.lane, job.runner)
+    local known = redis.call('HMGET', record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
+    if not known[1] then  -- the record was deleted by hand; an assignment would make a new one of two fields
+      if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
+    elseif expire_job and known[4] ~= '' and known[5] == '0' and tonumber(known[4]) < NOW then
+      expire_job(job.id)
+    else
+      assign_slot(host, job, known[1], known[2], known[3], state)
+      if admitted == 'one' then return set_trial(host, job.id) end
+    end
+    job = next_job(host, state)
+  end
+end
+
+-- Assigns jobs of one model: first on hosts that have it loaded, then where most slots are free, and among equals where
+-- a job was assigned longest ago.
+local function fill_hosts_of(model)
+  if is_host_job(model) then
+    for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do fill_host(host) end
+    return
+  end
+  local found = {}
+  for index, host in ipairs(live_hosts_of(model)) do
+    local spec = redis.call('HMGET', host_key(host), 'slots', 'given_at')
+    found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), model),
+      used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec[1] or 1), 1), assigned_at = tonumber(spec[2] or 0)}
+  end
+  table.sort(found, function(a, b)
+    if a.cold ~= b.cold then return a.cold < b.cold end
+    if a.used ~= b.used then return a.used < b.used end
+    return a.assigned_at < b.assigned_at
+  end)
+  for _, entry in ipairs(found) do fill_host(entry.host) end
+end
+
+-- Serves the models that were noted, also those that are noted meanwhile.
+local function assign_pending()
+  while PENDING[1] do fill_hosts_of(table.remove(PENDING, 1)) end
+end
+
+local function assign(host)
+  fill_host(host)
+  assign_pending()
+end
+
+local function assign_model(model)
+  fill_hosts_of(model)
+  assign_pending()
+end

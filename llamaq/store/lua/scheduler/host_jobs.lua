@@ -1,0 +1,60 @@
+-- Fragment: host jobs (pull, unload) work on a host's models, not with one. Their queue is ':<kind>' for any host, or
+-- ':<kind>@<host>'. A host runs one of each kind at a time. The jobs that run stand in a hash of their own (job id ->
+-- kind), because they take no slot and load no model.
+-- include: keys events queue fairness celery_message
+local HOST_JOBS = {'pull', 'unload'}
+local PLACED_SECONDS = 5     -- a job that was assigned and not claimed goes back to its queue after this long
+
+local function host_jobs_key(host) return host_key(host) .. ':chores' end
+local function is_host_job(model) return string.sub(model, 1, 1) == ':' end
+
+-- The job has a place on the host: its lease begins.
+local function hold_lease(host, id)
+  redis.call('ZADD', LEASES, NOW + PLACED_SECONDS, id .. ' ' .. host)
+  redis.call('HSET', record(id), 'host', host, 'lease', 'placed', 'placed_at', NOW)
+end
+
+-- Whether the queue is that of one host which no worker has ever reported.
+local function names_unknown_host(model)
+  local host = string.match(model, '^:%w+@(.+)$')
+  return host and not redis.call('ZSCORE', HOSTS, host)
+end
+
+local function next_host_job(host, kind)
+  for _, lane in ipairs(LANES) do
+    for _, model in ipairs({':' .. kind .. '@' .. host, ':' .. kind}) do
+      local id = redis.call('ZRANGE', queue_key(model, lane), 0, 0)[1]
+      if id then return id, model, lane end
+    end
+  end
+end
+
+-- Whether any host job waits for the host. This takes three commands; a look into each queue would take twelve.
+local function host_jobs_wait(host)
+  for _, lane in ipairs(LANES) do
+    local found = redis.call('SMISMEMBER', WAITING .. lane, ':pull', ':unload', ':pull@' .. host, ':unload@' .. host)
+    if found[1] + found[2] + found[3] + found[4] > 0 then return true end
+  end
+end
+
+local function assign_host_jobs(host)
+  if not host_jobs_wait(host) then return end
+  local busy = {}
+  for _, kind in ipairs(redis.call('HVALS', host_jobs_key(host))) do busy[kind] = true end
+  for _, kind in ipairs(HOST_JOBS) do
+    local id, model, lane = next_host_job(host, kind)
+    while id and not busy[kind] do
+      local job = redis.call('HMGET', record(id), 'kind', 'score')
+      dequeue(id, model, lane, '')
+      if job[1] then
+        advance_virtual_time(model, lane, job[2])
+        redis.call('HSET', host_jobs_key(host), id, kind)
+        hold_lease(host, id)
+        send_message(host, id, kind)
+        busy[kind] = true
+      else  -- the record was deleted by hand
+        id, model, lane = next_host_job(host, kind)
+      end
+    end
+  end
+end

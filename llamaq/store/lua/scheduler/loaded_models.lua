@@ -1,0 +1,103 @@
+-- Fragment: the models in a host's memory, a hash of model -> '<loaded since, or 0 while it loads> <runner>'. Each
+-- assignment updates it, and each report of the host corrects it. While a model loads, no other load is assigned:
+-- Ollama does one at a time.
+
+-- The requests that run on the host: for each model, and the number of models.
+local function usage(host)
+  local running, models = {}, 0
+  for _, model in ipairs(redis.call('HVALS', slots_key(host))) do
+    if not running[model] then models = models + 1 end
+    running[model] = (running[model] or 0) + 1
+  end
+  return running, models
+end
+
+local function loaded_models(host)
+  local found, flat = {}, redis.call('HGETALL', loaded_key(host))
+  for index = 1, #flat, 2 do
+    local since, runner = string.match(flat[index + 1], '^(%S+) (.*)$')
+    found[flat[index]] = {since = tonumber(since), runner = runner}
+  end
+  return found
+end
+
+-- The same, corrected by what runs: a model that runs is loaded, and no load goes on for which no job holds a slot.
+local function loaded_now(host, running)
+  local found = loaded_models(host)
+  for model, entry in pairs(found) do
+    if entry.since == 0 and not running[model] then found[model] = nil end
+  end
+  for model in pairs(running) do found[model] = found[model] or {since = 1, runner = ''} end
+  return found
+end
+
+local function is_loading(loaded)
+  for _, entry in pairs(loaded) do
+    if entry.since == 0 then return true end
+  end
+  return false
+end
+
+local function count_of(set)
+  local count = 0
+  for _ in pairs(set) do count = count + 1 end
+  return count
+end
+
+local function set_loaded(host, model, since, runner)
+  redis.call('HSET', loaded_key(host), model, string.format('%.17g', since) .. ' ' .. runner)
+  return {since = since, runner = runner}
+end
+
+-- Of the loaded models that `allowed` takes, the one that was loaded first.
+local function longest_loaded(loaded, allowed)
+  local found
+  for model, entry in pairs(loaded) do
+    if allowed(model) and (not found or entry.since < loaded[found].since) then found = model end
+  end
+  return found
+end
+
+-- A job that loads a model was assigned: the models that have to be unloaded for it no longer count as loaded.
+local function begin_load(host, model, runner, state)
+  local loaded = state.loaded
+  loaded[model] = nil
+  while count_of(loaded) >= state.max_models do
+    local unloaded = longest_loaded(loaded, function(other) return not state.running[other] end)
+    if not unloaded then break end
+    loaded[unloaded] = nil
+    redis.call('HDEL', loaded_key(host), unloaded)
+  end
+  loaded[model] = set_loaded(host, model, 0, runner)
+  redis.call('HINCRBY', host_key(host), 'swaps', 1)
+end
+
+-- A job of the model completed, so the model is loaded. Returns since when.
+local function end_load(host, model)
+  local entry = loaded_models(host)[model]
+  if entry and entry.since == 0 then set_loaded(host, model, NOW, entry.runner) end
+  return entry and (entry.since == 0 and NOW or entry.since)
+end
+
+-- A slot of the model became free. When it was the last one that waited for a load, the load is over, whatever its end.
+local function end_unused_load(host, model)
+  local entry = loaded_models(host)[model]
+  if entry and entry.since == 0 and not usage(host)[model] then redis.call('HDEL', loaded_key(host), model) end
+end
+
+-- Takes over what the host reports in /api/ps. Jobs that were assigned since then are known here, and not there.
+local function reconcile_loaded(host, names)
+  local loaded, running, reported = loaded_models(host), usage(host), {}
+  for name in string.gmatch(names, '%S+') do
+    reported[name] = true
+    local entry = loaded[name]
+    if not entry then
+      set_loaded(host, name, NOW, '')
+    elseif entry.since == 0 then
+      set_loaded(host, name, NOW, entry.runner)
+    end
+  end
+  for model in pairs(loaded) do
+    if not reported[model] and not running[model] then redis.call('HDEL', loaded_key(host), model) end
+  end
+end

@@ -1,0 +1,80 @@
+-- Fragment: which job a host gets next.
+-- Jobs for a loaded model go first, because a load costs seconds. A job that needs a load waits at most the host's
+-- `load_wait` seconds, counted from its submit and from the host's last load. Then the model that has to be unloaded for
+-- it gets no more jobs, its running jobs end, and the load is assigned.
+
+local function runs_first(a, b)
+  if a.rank ~= b.rank then return a.rank < b.rank end
+  if a.submitted_at ~= b.submitted_at then return a.submitted_at < b.submitted_at end
+  return a.id < b.id
+end
+
+-- The jobs that could go next, best first: of each model and lane the first job for the loaded runner, and the queue's
+-- first job where it needs a load.
+local function candidates(host, state)
+  local found = {}
+  local function add(id, model, lane, rank, runner)
+    if overdue(model, lane, state.lane_wait, runner ~= nil) then rank = 0 end
+    local submitted_at = tonumber(redis.call('ZSCORE', JOBS, id) or 0)
+    found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, submitted_at = submitted_at, runner = runner,
+      needs_load = runner == nil}
+  end
+  for rank, lane in ipairs(LANES) do
+    for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
+      local first = redis.call('ZRANGE', queue_key(model, lane), 0, 0)[1]
+      local loaded = state.loaded[model]
+      local fitting = loaded and redis.call('ZRANGE', runner_queue_key(model, lane, loaded.runner), 0, 0)[1]
+      if fitting then add(fitting, model, lane, rank, loaded.runner) end
+      if first ~= fitting then add(first, model, lane, rank, nil) end
+    end
+  end
+  table.sort(found, runs_first)
+  return found
+end
+
+-- The model that has to be unloaded before this one is loaded, or nil. The same model with another runner always has to.
+local function model_to_unload(model, state)
+  if state.loaded[model] then return model end
+  local function running(other) return state.running[other] end
+  local function idle(other) return not state.running[other] end
+  local function unused(other) return idle(other) and not state.wanted[other] end
+  if state.models >= state.max_models then return longest_loaded(state.loaded, running) end
+  if count_of(state.loaded) < state.max_models then return nil end
+  return longest_loaded(state.loaded, unused) or longest_loaded(state.loaded, idle)
+end
+
+-- The first job that needs a load, if the load may begin now. Else, where the job has waited long enough, the model that
+-- gets no more jobs until it can be unloaded.
+local function next_job_to_load(found, state)
+  local loading, last_load = is_loading(state.loaded), 0
+  for _, entry in pairs(state.loaded) do last_load = math.max(last_load, entry.since) end
+  for _, job in ipairs(found) do
+    if job.needs_load then
+      local victim = model_to_unload(job.model, state)
+      local victim_has_work = victim and (state.wanted[victim] or state.running[victim])
+      local waited = NOW - math.max(job.submitted_at, last_load) >= state.load_wait
+      local due = waited and not loading and job.rank == found[1].rank
+      if due or not victim_has_work then
+        local fits = state.models < state.max_models and not (victim and state.running[victim])
+        if fits and not loading then return job end
+        return nil, due and victim
+      end
+    end
+  end
+end
+
+-- The next job for the host, or nil.
+local function next_job(host, state)
+  local found = candidates(host, state)
+  state.wanted = {}
+  for _, job in ipairs(found) do
+    if not job.needs_load then state.wanted[job.model] = true end
+  end
+  local job, draining = next_job_to_load(found, state)
+  if job then return job end
+  for _, other in ipairs(found) do
+    local running = state.running[other.model]
+    local fits = running and running < state.slots or not running and state.models < state.max_models
+    if not other.needs_load and fits and other.model ~= draining then return other end
+  end
+end
