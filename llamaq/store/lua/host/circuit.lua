@@ -8,21 +8,21 @@
 local function circuit_of(host) return redis.call('HGET', host_key(host), 'circuit') or 'closed' end
 
 local function is_open(host)
-  local found = redis.call('HMGET', host_key(host), 'circuit', 'retry_at')
-  return found[1] == 'open' and not (found[2] and tonumber(found[2]) <= NOW)
+  local found = fields(host_key(host), 'circuit', 'retry_at')
+  return found.circuit == 'open' and not (found.retry_at and tonumber(found.retry_at) <= NOW)
 end
 
 -- How many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its pause
 -- is over, so it needs no timer.
 local function jobs_admitted(host)
-  local found = redis.call('HMGET', host_key(host), 'circuit', 'trial')
-  if found[1] ~= 'open' and found[1] ~= 'half_open' then return 'all' end
+  local found = fields(host_key(host), 'circuit', 'trial')
+  if found.circuit ~= 'open' and found.circuit ~= 'half_open' then return 'all' end
   if is_open(host) then return 'none' end
-  if found[1] == 'open' then
+  if found.circuit == 'open' then
     redis.call('HSET', host_key(host), 'circuit', 'half_open')
     redis.call('HDEL', host_key(host), 'retry_at')
   end
-  return found[2] and redis.call('HEXISTS', slots_key(host), found[2]) == 1 and 'none' or 'one'
+  return found.trial and redis.call('HEXISTS', slots_key(host), found.trial) == 1 and 'none' or 'one'
 end
 
 local function set_trial(host, id) redis.call('HSET', host_key(host), 'trial', id) end

@@ -5,11 +5,11 @@ local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; 
 
 -- A job completed, or its answer has begun.
 local function record_success(host)
-  local found = redis.call('HMGET', host_key(host), 'circuit', 'faults')
-  if found[1] == 'half_open' then
+  local found = fields(host_key(host), 'circuit', 'faults')
+  if found.circuit == 'half_open' then
     redis.call('HSET', host_key(host), 'circuit', 'closed')
     redis.call('HDEL', host_key(host), 'faults', 'fault_job', 'trips', 'trial')
-  elseif found[2] and found[1] ~= 'open' then
+  elseif found.faults and found.circuit ~= 'open' then
     redis.call('HDEL', host_key(host), 'faults', 'fault_job')
   end
 end
@@ -26,12 +26,12 @@ end
 -- 'doubt' where the job could (connection cut, runner died). In doubt a job counts once, so that no job opens a circuit alone.
 local function record_failure(host, id, blame, reason)
   if redis.call('EXISTS', host_key(host)) == 0 then return end
-  local found = redis.call('HMGET', host_key(host), 'circuit', 'faults', 'fault_job', 'trips')
+  local found = fields(host_key(host), 'circuit', 'faults', 'fault_job', 'trips')
   redis.call('HSET', host_key(host), 'last_error', reason, 'last_error_at', STAMP)
-  if found[1] == 'open' or (blame == 'doubt' and found[3] == id) then return end
-  local faults = tonumber(found[2] or 0) + 1
+  if found.circuit == 'open' or (blame == 'doubt' and found.fault_job == id) then return end
+  local faults = tonumber(found.faults or 0) + 1
   redis.call('HSET', host_key(host), 'faults', faults, 'fault_job', id)
-  if found[1] == 'half_open' or faults >= FAULTS then open_circuit(host, tonumber(found[4] or 0)) end
+  if found.circuit == 'half_open' or faults >= FAULTS then open_circuit(host, tonumber(found.trips or 0)) end
 end
 
 -- Seconds until the job is tried again: 0 where the circuit is open, because the job waits for the circuit.
@@ -40,13 +40,13 @@ local function retry_delay(host, blame, delay) return blame == 'host' and is_ope
 -- A job that waits for its retry is assigned to another host at once, if one has a free slot for it.
 local function retry_elsewhere(id, host)
   if not redis.call('ZSCORE', DELAYED, id) then return end
-  local job = redis.call('HMGET', record(id), 'model', 'lane')
+  local job = fields(record(id), 'model', 'lane')
   local others = {}
-  for _, other in ipairs(live_hosts_of(job[1])) do
+  for _, other in ipairs(live_hosts_of(job.model)) do
     if other ~= host then others[#others + 1] = other end
   end
   if #others == 0 then return end
   enqueue(id)
   for _, other in ipairs(others) do fill_host(other) end
-  if position(id, job[1], job[2]) then dequeue(id, job[1], job[2]) else redis.call('ZREM', DELAYED, id) end
+  if position(id, job.model, job.lane) then dequeue(id, job.model, job.lane) else redis.call('ZREM', DELAYED, id) end
 end

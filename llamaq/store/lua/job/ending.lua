@@ -17,11 +17,11 @@ local function enqueue_next_turn(id, tenant, name)
   redis.call('LREM', key, 1, id)
   local head = first_turn(key)
   if not head then return end
-  local job = redis.call('HMGET', record(head), 'model', 'lane', 'lease', 'state')
-  local queued_already = job[4] ~= 'queued' or job[3] ~= '' or position(head, job[1], job[2])
+  local job = fields(record(head), 'model', 'lane', 'lease', 'state')
+  local queued_already = job.state ~= 'queued' or job.lease ~= '' or position(head, job.model, job.lane)
   if queued_already then return end
   enqueue(head)
-  PENDING[#PENDING + 1] = job[1]
+  PENDING[#PENDING + 1] = job.model
 end
 
 -- The record, the log and the idempotency key are kept for the result's lifetime.
@@ -34,23 +34,22 @@ end
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and takes the job out of
 -- every index. The caller frees its slot: a cancelled job keeps its slot until its connection to Ollama is closed.
 -- The caller assigns what became assignable (see PENDING).
-local function end_job(id, state, fields, ...)
-  local job = redis.call('HMGET', record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
+local function end_job(id, state, members, ...)
+  local job = fields(record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
     'weight', 'running', 'lease', 'placed_at', 'notify')
-  local attempt, model, lane, tenant, conversation = unpack(job, 1, 5)
-  local blobs, idempotency_key, ttl = job[6], job[7], tonumber(job[8])
-  local slot_seconds = tonumber(job[10]) + (job[11] ~= '' and NOW - tonumber(job[12]) or 0)
+  local ttl = tonumber(job.ttl)
+  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.placed_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
   redis.call('HINCRBY', P .. ':ended', state, 1)
-  append_event(id, state, attempt, fields)
-  owe_webhook(id, state, fields, job[13])
-  expire_record(id, idempotency_key, ttl)
-  dequeue(id, model, lane)
+  append_event(id, state, job.attempt, members)
+  owe_webhook(id, state, members, job.notify)
+  expire_record(id, job.idem, ttl)
+  dequeue(id, job.model, job.lane)
   redis.call('ZREM', STARTS, id)
   redis.call('ZREM', DELAYED, id)
-  charge_tenant(model, lane, tenant, tonumber(job[9]), slot_seconds)
-  release_images(blobs, ttl)
-  if conversation ~= '' then enqueue_next_turn(id, tenant, conversation) end
+  charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds)
+  release_images(job.blobs, ttl)
+  if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end
 end
 
 function expire_job(id)  -- declared local in assignment.lua

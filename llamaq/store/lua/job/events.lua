@@ -5,11 +5,11 @@ local STAMP = string.format('%.3f', NOW)
 local WIRE = 1  -- as `llamaq.vocabulary.events.WIRE_VERSION`
 local TERMINAL = {completed = true, failed = true, cancelled = true, expired = true}
 
--- Appends and publishes one event. `fields` are the JSON members beside the common ones, without braces. Python makes
+-- Appends and publishes one event. `members` are the JSON members beside the common ones, without braces. Python makes
 -- the JSON, because cjson turns an empty list into an object and cuts large integers.
-local function append_event(id, kind, attempt, fields)
+local function append_event(id, kind, attempt, members)
   local body = '{"v":1,"type":"' .. kind .. '","attempt":' .. attempt .. ',"at":' .. STAMP
-  body = body .. (fields ~= '' and ',' or '') .. fields .. '}'
+  body = body .. (members ~= '' and ',' or '') .. members .. '}'
   local cursor = redis.call('XADD', log(id), '*', 'event', body)
   redis.call('PUBLISH', log(id), cursor .. ' ' .. body)
   return cursor

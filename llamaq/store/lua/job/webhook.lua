@@ -4,14 +4,15 @@ local WEBHOOKS = P .. ':webhooks'   -- sorted set: ids of jobs, by when their de
 local OWED_SECONDS = 7 * 86400      -- beyond the last try; for a fleet in which no worker has a secret to sign with
 local function delivery_key(id) return P .. ':webhook:' .. id end
 
--- `notify` is as `llamaq.vocabulary.notify.owed` makes it; `fields` the JSON members of the terminal event.
-local function owe_webhook(id, state, fields, notify)
+-- `notify` is as `llamaq.vocabulary.notify.owed` makes it; `members` the JSON members of the terminal event.
+local function owe_webhook(id, state, members, notify)
   local url, whole, ends = string.match(notify or '', '^(%S+) ([01]) ([%a,]+)$')
   if not url or not string.find(',' .. ends .. ',', ',' .. state .. ',', 1, true) then return end
-  local job = redis.call('HMGET', record(id), 'kind', 'model', 'target', 'metadata')
+  local job = fields(record(id), 'kind', 'model', 'target', 'metadata')
   -- An error is kept in any case: its code is told.
-  redis.call('HSET', delivery_key(id), 'url', url, 'whole', whole, 'state', state, 'at', STAMP, 'kind', job[1] or '',
-    'model', job[3] or job[2] or '', 'metadata', job[4] or '{}', 'fields', (whole == '1' or state == 'failed') and fields or '')
+  redis.call('HSET', delivery_key(id), 'url', url, 'whole', whole, 'state', state, 'at', STAMP, 'kind', job.kind or '',
+    'model', job.target or job.model or '', 'metadata', job.metadata or '{}',
+    'fields', (whole == '1' or state == 'failed') and members or '')
   redis.call('EXPIRE', delivery_key(id), OWED_SECONDS)
   redis.call('ZADD', WEBHOOKS, NOW, id)
 end

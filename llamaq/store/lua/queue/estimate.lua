@@ -13,7 +13,7 @@ end
 -- in it, or 0. Where jobs of other models take the host, all its slots are free when the last of those ends.
 -- Returns how many are free now.
 local function forecast_host(host, model, free)
-  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models')
+  local spec = fields(host_key(host), 'slots', 'max_models')
   local flat, running, models = redis.call('HGETALL', slots_key(host)), usage(host)
   local busy, last, idle, known = running[model] or 0, 0, 0, {}
   for index = 1, #flat, 2 do
@@ -23,8 +23,8 @@ local function forecast_host(host, model, free)
     local left = math.max(known[other] - (NOW - began), 0)
     if other == model then free[#free + 1] = left else last = math.max(last, left) end
   end
-  local taken = busy == 0 and models >= tonumber(spec[2] or 0)
-  for _ = busy + 1, tonumber(spec[1] or 0) do
+  local taken = busy == 0 and models >= tonumber(spec.max_models or 0)
+  for _ = busy + 1, tonumber(spec.slots or 0) do
     free[#free + 1] = taken and last or 0
     if not taken then idle = idle + 1 end
   end

@@ -41,9 +41,9 @@ end
 -- Whether a lane goes before the higher lanes once. For a model that is not loaded, the time alone decides.
 local function overdue(model, lane, max_wait, loaded)
   if lane == LANES[1] then return false end
-  local found = redis.call('HMGET', lane_key(model, lane), 'since', 'passed')
-  if not found[1] or tonumber(found[1]) + max_wait > NOW then return false end
-  return not loaded or tonumber(found[2] or 0) >= PASSED_OVER
+  local found = fields(lane_key(model, lane), 'since', 'passed')
+  if not found.since or tonumber(found.since) + max_wait > NOW then return false end
+  return not loaded or tonumber(found.passed or 0) >= PASSED_OVER
 end
 
 -- A job ended: its tenant is charged the slot seconds that it used, instead of the one unit that was assumed.

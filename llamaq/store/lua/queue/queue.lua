@@ -3,13 +3,13 @@
 -- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
 -- include: keys events ages
 local function enqueue(id)
-  local job = redis.call('HMGET', record(id), 'model', 'lane', 'score', 'runner', 'tenant')
-  local model, lane = job[1], job[2]
-  if redis.call('ZADD', queue_key(model, lane), job[3], id) == 0 then return end
-  redis.call('ZADD', runner_queue_key(model, lane, job[4]), job[3], id)
+  local job = fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
+  local model, lane = job.model, job.lane
+  if redis.call('ZADD', queue_key(model, lane), job.score, id) == 0 then return end
+  redis.call('ZADD', runner_queue_key(model, lane, job.runner), job.score, id)
   note_age(id, model, lane)
   redis.call('SADD', WAITING .. lane, model)
-  redis.call('HINCRBY', QUEUED, job[5], 1)
+  redis.call('HINCRBY', QUEUED, job.tenant, 1)
   redis.call('HSETNX', lane_key(model, lane), 'since', NOW)
 end
 
@@ -23,9 +23,9 @@ end
 local function dequeue(id, model, lane, runner)
   if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end
   forget_age(id, model, lane)
-  local job = redis.call('HMGET', record(id), 'runner', 'tenant')
-  redis.call('ZREM', runner_queue_key(model, lane, job[1] or runner or ''), id)
-  if job[2] then uncount(job[2], model, lane) end
+  local job = fields(record(id), 'runner', 'tenant')
+  redis.call('ZREM', runner_queue_key(model, lane, job.runner or runner or ''), id)
+  if job.tenant then uncount(job.tenant, model, lane) end
   if redis.call('EXISTS', queue_key(model, lane)) == 0 then
     redis.call('SREM', WAITING .. lane, model)
     redis.call('HDEL', lane_key(model, lane), 'since', 'passed')

@@ -34,12 +34,12 @@ end
 
 -- What the assignment has to know of a host; nil where no slot is free.
 local function host_state(host)
-  local spec = redis.call('HMGET', host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
-  local slots, max_models = tonumber(spec[1] or 0), tonumber(spec[2] or 0)
+  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
+  local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
   if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
   local running, models = usage(host)
-  return {slots = slots, max_models = max_models, load_wait = tonumber(spec[3] or 15), lane_wait = tonumber(spec[4] or 60),
-    running = running, models = models, loaded = loaded_now(host, running)}
+  return {slots = slots, max_models = max_models, load_wait = tonumber(spec.patience or 15),
+    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loaded_now(host, running)}
 end
 
 -- Gives the job the slot, and sends Celery's message to the host's queue.
@@ -65,13 +65,13 @@ local function fill_host(host)
   local job = state and next_job(host, state)
   while job do
     dequeue(job.id, job.model, job.lane, job.runner)
-    local known = redis.call('HMGET', record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
-    if not known[1] then  -- the record was deleted by hand; an assignment would make a new one of two fields
+    local known = fields(record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
+    if not known.kind then  -- the record was deleted by hand; an assignment would make a new one of two fields
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
-    elseif expire_job and known[4] ~= '' and known[5] == '0' and tonumber(known[4]) < NOW then
+    elseif expire_job and known.start_by ~= '' and known.attempt == '0' and tonumber(known.start_by) < NOW then
       expire_job(job.id)
     else
-      assign_slot(host, job, known[1], known[2], known[3], state)
+      assign_slot(host, job, known.kind, known.score, known.runner, state)
       if admitted == 'one' then return set_trial(host, job.id) end
     end
     job = next_job(host, state)
@@ -87,9 +87,10 @@ local function fill_hosts_of(model)
   end
   local found = {}
   for index, host in ipairs(live_hosts_of(model)) do
-    local spec = redis.call('HMGET', host_key(host), 'slots', 'given_at')
+    local spec = fields(host_key(host), 'slots', 'given_at')
     found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), model),
-      used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec[1] or 1), 1), assigned_at = tonumber(spec[2] or 0)}
+      used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec.slots or 1), 1),
+      assigned_at = tonumber(spec.given_at or 0)}
   end
   table.sort(found, function(a, b)
     if a.cold ~= b.cold then return a.cold < b.cold end

@@ -44,10 +44,10 @@ local function assign_host_jobs(host)
   for _, kind in ipairs(HOST_JOBS) do
     local id, model, lane = next_host_job(host, kind)
     while id and not busy[kind] do
-      local job = redis.call('HMGET', record(id), 'kind', 'score')
+      local job = fields(record(id), 'kind', 'score')
       dequeue(id, model, lane, '')
-      if job[1] then
-        advance_virtual_time(model, lane, job[2])
+      if job.kind then
+        advance_virtual_time(model, lane, job.score)
         redis.call('HSET', host_jobs_key(host), id, kind)
         hold_lease(host, id)
         send_message(host, id, kind)
