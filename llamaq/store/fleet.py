@@ -7,7 +7,7 @@ from typing import Any
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
 LIVE_SECONDS = 15.0
-"""A host that has not answered for three probes offers nothing; `lua/scheduler/assignment.lua` holds the same figure."""
+"""A host that has not answered for three probes offers nothing; `assignment.lua` holds the same figure."""
 
 HOST_FIELDS = ("status", "slots", "max_models", "seen_at", "circuit", "last_error", "last_error_at")
 
