@@ -12,7 +12,7 @@ from kombu.entity import Queue
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import intake, model_listing, task_request, transport
-from worker.celery.lifecycle import ServiceStep, service_of
+from worker.celery.lifecycle import WorkerStep, worker_of
 from worker.celery.tls import verified
 from worker.duties import heartbeat
 from worker.settings.environment import Settings, settings
@@ -24,13 +24,13 @@ def create(config: Settings) -> Celery:
     app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
     app.conf.llamaq = config
     # A name alone would not do: a worker that comes back under the same name is another worker.
-    app.conf.llamaq_worker = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
-    app.conf.update(_configuration(config, app.conf.llamaq_worker))
-    app.steps["worker"].add(ServiceStep)
-    transport.install(lambda _, message, reason: service_of(app).set_aside("", "", message, reason))
+    app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
+    app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
+    app.steps["worker"].add(WorkerStep)
+    transport.install(lambda _, message, reason: worker_of(app).set_aside("", "", message, reason))
     for kind in KINDS:
         _register(app, kind)
-    _register_pulse(app)
+    _register_heartbeat(app)
     model_listing.register(app, config)
     return app
 
@@ -41,18 +41,18 @@ def _register(app: Celery, kind: str) -> None:
     @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
         """Run a placed job (its message carries the id), or take in a request that was sent by name."""
-        service = service_of(app)
+        worker = worker_of(app)
         if job_id is not None:
-            return service.execute(job_id, task_request.began)
-        return intake.take(service, kind, task.request.id, request)
+            return worker.execute(job_id, task_request.began)
+        return intake.take(worker, kind, task.request.id, request)
 
 
-def _register_pulse(app: Celery) -> None:
-    # No events: in Flower the pulses would drown the jobs.
+def _register_heartbeat(app: Celery) -> None:
+    # No events: Flower would show more heartbeats than jobs.
     @app.task(name=heartbeat.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
-        """Take note that a message came through."""
-        service_of(app).pulse.heard()
+        """A heartbeat came through the broker."""
+        worker_of(app).heartbeat.received()
 
 
 def _configuration(config: Settings, worker: str) -> dict[str, Any]:

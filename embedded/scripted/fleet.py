@@ -17,6 +17,8 @@ from llamaq.vocabulary.wire import members
 
 MODEL = "smollm2:135m"
 LEASE_SECONDS = 15.0
+LOST = Error("internal", "the worker was lost", retryable=True)
+EXHAUSTED = Error("attempts_exhausted", "every worker was lost")
 ENDINGS = ("completed", "failed", "cancelled", "expired")
 
 
@@ -57,6 +59,8 @@ class Fleet:
             lease_seconds=LEASE_SECONDS,
             conversation_ttl=1000,
             result_ttl=result_ttl,
+            lost=LOST,
+            exhausted=EXHAUSTED,
         )
 
     def host(

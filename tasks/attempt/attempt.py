@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, Protocol, TypeVar
 
-StopReason = Literal["cancelled", "fenced", "deadline", "draining"]
+StopReason = Literal["cancelled", "fenced", "deadline", "draining", "unwritable"]
+"""`unwritable`: one of its events cannot be written."""
 
 
 class Abortable(Protocol):

@@ -17,6 +17,7 @@ from tasks.attempt.attempt import Attempt
 from tasks.registry import KINDS
 from tests.contract import golden
 from tests.unit.tasks.ollama import Ollama, claimed, services
+from tests.unit.worker.writing import supervised
 from worker.attempt.event_writer import EventWriter
 
 TYPES = ("queued", "started", "delta", "progress", "retrying", "completed", "failed", "cancelled", "expired")
@@ -65,19 +66,20 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     """One event of each type, out of the log."""
     fleet = Fleet(redis_server.url, prefix)
     store = fleet.host()
-    scribe = EventWriter(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
+    writer = EventWriter(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
     job, first = fleet.running(store)
     store.release(first, ERROR, 1.5, counts=True)
     fleet.due(job.id)
     fleet.patient()
     store.rescue()
     second = fleet.claim(store, job)
-    transcript = scribe.open(second, Attempt(job.id), silent=False)
-    transcript.progress("loading")
-    with scribe.changed:
-        transcript.delta("The sky", "Hm.")
-        transcript.delta(" is blue.", tool_calls=[CALL])
-    transcript.close()
+    with supervised(writer):
+        buffer = writer.open(second, Attempt(job.id), silent=False)
+        buffer.progress("loading")
+        with writer.changed:
+            buffer.delta("The sky", "Hm.")
+            buffer.delta(" is blue.", tool_calls=[CALL])
+        buffer.close()
     store.complete(second, _result("generate", 2))
     failed, third = fleet.running(store)
     store.fail(third, FAILURE)
@@ -89,7 +91,6 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     for one in (job, failed, cancelled, expired):
         for _, entry in fleet.redis.xrange(fleet.keys.events(one.id)):
             found.setdefault(json.loads(entry["event"])["type"], entry["event"])
-    scribe.close()
     fleet.close()
     return found
 

@@ -163,7 +163,7 @@ def test_the_async_client_and_many_at_once_carry_it_too(
 def test_without_traces_nothing_is_imported_and_nothing_carried(before: str) -> None:
     """Neither by the SDK nor by a worker, whether it is installed (redis-py looks at its metrics then) or not."""
     code = (
-        f"import sys\n{before}\nimport llamaq, worker.app, worker.service\n"
+        f"import sys\n{before}\nimport llamaq, worker.app, worker.worker\n"
         "from llamaq.admission import tracing\n"
         "assert tracing.created('a', 'chat', 'm', 'llamaq') == ''\n"
         "unwanted = ('worker.telemetry.spans', 'opentelemetry.sdk.trace')\n"

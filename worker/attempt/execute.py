@@ -24,7 +24,9 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
     """Run the attempt to an outcome, whatever happens: it catches every exception."""
     try:
         with provide(job, attempt) as services:
-            return KINDS[job.kind](services.screening.admitted(job), services)
+            outcome = KINDS[job.kind](services.screening.admitted(job), services)
+        # Readers would miss a part of the text: such an attempt must not complete.
+        return _stopped(job, attempt) if attempt.stopped == "unwritable" else outcome
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:
@@ -68,4 +70,6 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) ->
 def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:
     if attempt.stopped == "deadline":
         return failures.timed_out(FAILURES[WorkerEvent.DEADLINE], job.request.deadline)
+    if attempt.stopped == "unwritable":
+        return failures.outcome_of(WorkerEvent.OWN_FAULT, "an event cannot be written; see the worker's log")
     return Stopped(attempt.stopped or "draining")

@@ -1,4 +1,4 @@
-"""One thread that does things later: the deadline of an attempt, or a word about why no text comes yet."""
+"""Calls that are made later: the deadline of an attempt, or the progress event that says why no text comes yet."""
 
 import heapq
 import itertools
@@ -6,56 +6,61 @@ import threading
 from collections.abc import Callable
 
 from llamaq.store.clock import Clock
+from worker.duties.duty import Duty
 
 
-class Alarm:
-    """A call that is due at some time, unless cancelled before."""
+class Timer:
+    """A call that is made at some time, unless cancelled before."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """Forget it; harmless once it has gone off."""
+        """Do not make the call. Harmless once it was made."""
         self.call = None
 
 
-class Timers:
-    """Alarms for all attempts of a worker. The calls must be quick and must not raise."""
+class Timers(Duty):
+    """The duty that makes the calls for all attempts of a worker. A call must be quick: others wait behind it."""
+
+    name = "timers"
+    stops_at = "drain"
+    retry_seconds = 0.2
+    longest_retry_seconds = 0.2
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._due: list[tuple[float, int, Timer]] = []
         self._number = itertools.count()
         self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="llamaq-watch", daemon=True)
-        self._thread.start()
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Alarm:
-        """Make the call once, so many seconds from now, on the watch's thread."""
-        alarm = Alarm(call)
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Make the call once, so many seconds from now, in the duty's thread."""
+        timer = Timer(call)
         with self._changed:
-            heapq.heappush(self._alarms, (self._clock.monotonic() + seconds, next(self._number), alarm))
+            heapq.heappush(self._due, (self._clock.monotonic() + seconds, next(self._number), timer))
             self._changed.notify()
-        return alarm
+        return timer
 
-    def close(self) -> None:
-        """Forget all alarms and end the thread."""
+    def round(self) -> float:
+        """Wait for the next timer, and make its call."""
+        timer = self._next()
+        if timer is not None and (call := timer.call) is not None:
+            call()
+        return 0
+
+    def stop(self) -> None:
+        """Make no more calls."""
+        super().stop()
         with self._changed:
-            self._closed = True
             self._changed.notify()
-        self._thread.join()
 
-    def _run(self) -> None:
-        while (alarm := self._next()) is not None:
-            if (call := alarm.call) is not None:
-                call()
-
-    def _next(self) -> Alarm | None:
+    def _next(self) -> Timer | None:
         with self._changed:
-            while not self._closed:
-                left = self._alarms[0][0] - self._clock.monotonic() if self._alarms else None
+            while not self.stopping.is_set():
+                left = self._due[0][0] - self._clock.monotonic() if self._due else None
                 if left is not None and left <= 0:
-                    return heapq.heappop(self._alarms)[2]
+                    return heapq.heappop(self._due)[2]
                 self._changed.wait(left)
         return None

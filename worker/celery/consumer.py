@@ -1,4 +1,4 @@
-"""Celery's consumer without what this service has no use for, and with a guard, however the worker is started."""
+"""Celery's consumer with a guard, and without the parts that this service does not need."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 
 from worker.celery import guard
 from worker.celery.guard import BadMessage
-from worker.celery.lifecycle import service_of
+from worker.celery.lifecycle import worker_of
 
 
 class Consumer(CeleryConsumer):
@@ -42,5 +42,5 @@ class Consumer(CeleryConsumer):
         self._set_aside(message, "", BadMessage(f"the message cannot be decoded: {type(exc).__name__}"))
 
     def _set_aside(self, message: Any, job_id: str, error: BadMessage) -> None:
-        service_of(self.app).set_aside(job_id, str((message.headers or {}).get("task", "")), message.body, error)
+        worker_of(self.app).set_aside(job_id, str((message.headers or {}).get("task", "")), message.body, error)
         message.ack_log_error(guard.log, self.connection_errors)

@@ -1,21 +1,19 @@
 """Jobs sent by Celery task name: validated and submitted like any other; the task id becomes the job id."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
 from tasks.attempt import failures
-
-if TYPE_CHECKING:
-    from worker.service import Service
+from worker.worker import Worker
 
 AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-def take(service: "Service", kind: str, job_id: str, request: Any) -> str:
+def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
     """Submit one request. One that is refused is set aside, and its job ends `failed`: a reader learns of it.
 
     Returns:
@@ -23,24 +21,24 @@ def take(service: "Service", kind: str, job_id: str, request: Any) -> str:
     """
     while True:
         try:
-            return _submit(service, kind, job_id, request)
+            return _submit(worker, kind, job_id, request)
         except BrokerUnavailable as error:
-            # The message is acknowledged: it is in our hands alone, so it waits here until Redis is back.
+            # The message is acknowledged, so that this thread alone has it. It waits here until Redis is back.
             _log.warning("a request sent by name waits for Redis", job_id=job_id, error=str(error))
-            if service.pause(AGAIN_SECONDS):
+            if worker.pause(AGAIN_SECONDS):
                 continue
             _log.error("a request sent by name is lost: the worker ends while Redis is away", job_id=job_id)
             return ""
 
 
-def _submit(service: "Service", kind: str, job_id: str, request: Any) -> str:
+def _submit(worker: Worker, kind: str, job_id: str, request: Any) -> str:
     try:
         if not isinstance(request, dict):
             raise InvalidRequest.of("request", "send the request as the keyword argument `request`, an object")
-        service.queue.submit({**request, "kind": kind}, job_id=job_id)
+        worker.queue.submit({**request, "kind": kind}, job_id=job_id)
     except (InvalidRequest, UnknownModel, QueueFull, ConversationBusy) as error:
         refusal = failures.refusal(error)
         _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=refusal.code)
-        service.refuse(job_id, kind, json.dumps(request, default=str), refusal)
+        worker.refuse(job_id, kind, json.dumps(request, default=str), refusal)
         return f"failed {refusal.code}"
     return ""

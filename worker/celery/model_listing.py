@@ -14,7 +14,7 @@ from celery.backends.redis import RedisBackend
 from celery.worker.control import inspect_command
 
 from llamaq.cli.terminal.records import wire
-from worker.celery.lifecycle import service_of
+from worker.celery.lifecycle import worker_of
 from worker.settings.environment import Settings
 
 TASK = "llamaq.models"
@@ -31,10 +31,10 @@ def register(app: Celery, config: Settings) -> None:
     @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types
     def models() -> list[dict[str, Any]]:
         """Every model of every host, as the workers last reported."""
-        return [wire(model) for model in service_of(app).queue.models()]
+        return [wire(model) for model in worker_of(app).queue.models()]
 
 
 @inspect_command(name="llamaq_status")  # type: ignore[untyped-decorator]  # Celery has no types
 def status(state: Any) -> dict[str, Any]:
     """Host, slots, circuit, models and running jobs of each worker."""
-    return service_of(state.app).status()
+    return worker_of(state.app).status()

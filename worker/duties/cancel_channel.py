@@ -1,50 +1,49 @@
-"""Hears of cancelled jobs at once; one that it misses, the next write of the attempt learns of."""
+"""Cuts running jobs when they are cancelled. A cancel that is missed here, the next write of the attempt finds."""
 
-import threading
 from collections.abc import Callable
-
-from redis.exceptions import RedisError
+from typing import Any
 
 from llamaq.store.connection import Client
-from worker.telemetry.throttled_warning import ThrottledWarning
+from worker.duties.duty import Duty
 
-_PAUSE_SECONDS = 0.5
+LISTEN_SECONDS = 0.5
 
 
-class CancelChannel:
-    """Listens on the host's channel, over lost connections."""
+class CancelChannel(Duty):
+    """The duty that listens on the host's channel, over lost connections."""
+
+    name = "cancel-channel"
+    stops_at = "drain"
+    when_redis_fails = "the cancel channel is lost; connecting again"
+    retry_seconds = 0.5
 
     def __init__(self, client: Client, channel: str, cancel: Callable[[str], None]) -> None:
+        """Make it; `cancel` is called with a job's id."""
+        super().__init__()
         self._client = client
         self._channel = channel
         self._cancel = cancel
-        self._complaint = ThrottledWarning("the cancel channel is lost; connecting again")
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="llamaq-control", daemon=True)
+        self._pubsub: Any = None
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
+    def round(self) -> float:
+        """Wait for one message, for half a second."""
+        try:
+            message = self._subscribed().get_message(timeout=LISTEN_SECONDS)
+        except BaseException:
+            self.finish()
+            raise
+        if message is not None:
+            self._cancel(message["data"])
+        return 0
 
-    def stop(self) -> None:
-        """Listen no longer."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def finish(self) -> None:
+        """Close the subscription."""
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except (RedisError, OSError) as error:
-                self._complaint.make(error)
-                self._stopping.wait(_PAUSE_SECONDS)
-
-    def _listen(self) -> None:
-        with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
-            pubsub.subscribe(self._channel)
-            self._complaint.settle()
-            while not self._stopping.is_set():
-                message = pubsub.get_message(timeout=0.5)
-                if message is not None:
-                    self._cancel(message["data"])
+    def _subscribed(self) -> Any:
+        if self._pubsub is None:
+            self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
+            self._pubsub.subscribe(self._channel)
+        return self._pubsub

@@ -1,28 +1,56 @@
-"""One thread of a worker, which does the same thing again and again until it is told to stop."""
+"""One repeated job of a worker process. The supervisor runs each in a thread of its own."""
 
 import threading
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
-JOIN_SECONDS = 5.0
+Phase = Literal["quiet", "drain"]
 
 
-class Duty:
-    """What such threads have in common; each says in `_run` what it does, and looks at `_stopping` meanwhile."""
+class Duty(ABC):
+    """Does the same round again and again until it is stopped.
 
-    def __init__(self, name: str) -> None:
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"llamaq-{name}", daemon=True)
+    Attributes:
+        name: names its thread (`llamaq-<name>`) and its failures in the metrics.
+        stops_at: the phase that stops it: `quiet`, when the worker takes nothing more in, or `drain`, when the last
+            attempt has ended.
+        when_redis_fails: the warning that is logged when Redis fails a round.
+        retry_seconds: the pause after a round that failed; it doubles while rounds fail by unexpected exceptions.
+        longest_retry_seconds: the limit of that.
+        stopping: set when no further round begins.
+    """
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    name: ClassVar[str]
+    stops_at: ClassVar[Phase] = "quiet"
+    when_redis_fails: ClassVar[str] = "Redis does not answer"
+    retry_seconds: ClassVar[float] = 1.0
+    longest_retry_seconds: ClassVar[float] = 10.0
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._wake = threading.Event()
+
+    @abstractmethod
+    def round(self) -> float:
+        """Do one round.
+
+        Returns:
+            Seconds to wait before the next one.
+        """
+
+    def finish(self) -> None:  # noqa: B027 - most duties have nothing in hand
+        """Finish what is in hand. Called once, in the duty's thread, after its last round."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the next round is due, or `wake` or `stop` is called."""
+        if seconds > 0 and self._wake.wait(seconds):
+            self._wake.clear()
+
+    def wake(self) -> None:
+        """Begin the next round now, from any thread."""
+        self._wake.set()
 
     def stop(self) -> None:
-        """Begin no further round."""
-        self._stopping.set()
-
-    def join(self) -> None:
-        """Wait for the thread's end, before its connections are closed under it."""
-        self._thread.join(JOIN_SECONDS)
-
-    def _run(self) -> None:
-        raise NotImplementedError
+        """Begin no further round, from any thread. What is in hand is finished."""
+        self.stopping.set()
+        self.wake()

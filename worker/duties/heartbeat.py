@@ -1,8 +1,8 @@
-"""Whether this worker still consumes, which is another thing than whether its process is there.
+"""Checks that this worker still consumes messages: its process may run while its consumer hangs.
 
 Every few seconds the worker sends itself a Celery message over the broker. While they arrive, the liveness file is
-touched. When Redis answers and they do not arrive, the worker is deaf: it ends itself, so that its supervisor starts
-another. While Redis itself is away no worker could do better, and running jobs would be lost for nothing.
+touched. When Redis answers and they do not arrive, the worker ends itself, so that its supervisor starts another. While
+Redis itself is away a new worker could do no better, and running jobs would be lost for nothing.
 """
 
 import os
@@ -31,36 +31,40 @@ _log = structlog.get_logger(__name__)
 
 
 class Heartbeat(Duty):
-    """The thread that feels it. It ends first: a worker that stops is not deaf."""
+    """The duty that sends and checks them. It stops first: a worker that stops consuming in order is not stuck."""
+
+    name = "heartbeat"
 
     def __init__(self, app: Celery, client: Client, queue: str, file: str, clock: Clock, grace_seconds: float) -> None:
+        """Make it; `grace_seconds` are for an orderly end before the process is ended as it is."""
+        super().__init__()
         self._app = app
         self._client = client
         self._queue = queue
         self._file = Path(file) if file else None
         self._clock = clock
         self._grace = grace_seconds
-        self._heard_at = clock.monotonic()
-        super().__init__("pulse")
+        self._received_at = clock.monotonic()
 
-    def heard(self) -> None:
-        """A pulse has come through Celery to a thread of the pool."""
-        self._heard_at = self._clock.monotonic()
+    def received(self) -> None:
+        """A heartbeat has come through Celery to a thread of the pool."""
+        self._received_at = self._clock.monotonic()
         self._touch()
 
     def age_seconds(self) -> float:
-        """Since a pulse last came through; the time in which Redis was away does not count."""
-        return self._clock.monotonic() - self._heard_at
+        """Since a heartbeat last came through; the time in which Redis was away does not count."""
+        return self._clock.monotonic() - self._received_at
 
-    def _run(self) -> None:
-        while not self._stopping.wait(BEAT_SECONDS):
-            if not self._sent():
-                # Redis is away: the time in which nothing can arrive does not count.
-                self._heard_at = self._clock.monotonic()
-                self._touch()
-            elif self._clock.monotonic() - self._heard_at > DEAF_SECONDS:
-                self._end()
-                return
+    def round(self) -> float:
+        """Send a heartbeat, and end the worker when none has come through for too long."""
+        if self.stopping.wait(BEAT_SECONDS):  # before the first one too: Celery is still starting
+            return 0
+        if not self._sent():
+            # Redis is away: the time in which nothing can arrive does not count.
+            self.received()
+        elif self.age_seconds() > DEAF_SECONDS:
+            self._end()
+        return 0
 
     def _sent(self) -> bool:
         try:
@@ -77,6 +81,6 @@ class Heartbeat(Duty):
     def _end(self) -> None:
         _log.critical("this worker no longer hears its messages, though Redis answers; it ends to be started anew")
         state.should_stop = EXIT_CODE
-        # A consumer that hangs does not look at the flag: then the process is ended as it is; its jobs' leases lapse.
-        if not self._stopping.wait(self._grace):
+        # A consumer that hangs does not read the flag. Then the process ends as it is, and its jobs' leases lapse.
+        if not self.stopping.wait(self._grace):
             os._exit(EXIT_CODE)

@@ -2,8 +2,8 @@
 
 And a cancel: `XADD <prefix>:inbox * cancel <id>`, with a `reason` where there is one.
 
-A consumer group shares the stream among all workers. An entry is taken off only once its job is queued or set aside;
-one that a dead worker had read is read again by another. Submitting twice is harmless: the id is known then.
+A consumer group shares the stream among all workers. An entry is deleted only once its job is queued or set aside; one
+that a dead worker had read is read again by another. Submitting twice is harmless, because the id is known then.
 """
 
 import json
@@ -11,67 +11,58 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.connection import Client
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.worker.job_store import JobStore
-from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
+from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, UnknownModel
 from tasks.attempt import failures
 from worker.duties.duty import Duty
-from worker.telemetry.throttled_warning import ThrottledWarning
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
 BLOCK_MILLISECONDS = 1_000
 ABANDONED_MILLISECONDS = 30_000
-_PAUSE_SECONDS = 1.0
-Entry = tuple[bytes, dict[bytes, bytes]]
+StreamEntry = tuple[bytes, dict[bytes, bytes]]
+"""Its id and its fields."""
 _log = structlog.get_logger(__name__)
 
 
 class Inbox(Duty):
-    """The thread that takes jobs out of the inbox. What it has read and not queued when it stops, another reads again.
+    """The duty that takes jobs out of the inbox. What it has read and not queued when it stops, another reads again."""
 
-    `client` answers in bytes: what others wrote may be no text.
-    """
+    name = "inbox"
+    when_redis_fails = "the inbox waits: Redis does not answer"
 
     def __init__(self, client: Client, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
+        """Make it; `client` answers in bytes: what others wrote may be no text."""
+        super().__init__()
         self._client = client
         self._keys = keys
         self._queue = queue
         self._store = store
         self._worker = worker
-        self._complaint = ThrottledWarning("the inbox waits: Redis does not answer")
-        super().__init__("inbox")
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._round()
-                self._complaint.settle()
-            except (RedisError, OSError, BrokerUnavailable, QueueFull) as error:
-                # The entry stays in the group's pending list, and is read again.
-                if isinstance(error, QueueFull):
-                    _log.warning("the inbox waits", reason=type(error).__name__)
-                else:
-                    self._complaint.make(error)
-                self._stopping.wait(_PAUSE_SECONDS)
-
-    def _round(self) -> None:
-        inbox = self._keys.inbox()
+    def round(self) -> float:
+        """Read once, and queue what was read. What cannot be queued now stays pending, and is read again."""
         try:
-            # First what a worker that died had read, then what this one could not queue before, then what is new.
-            self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
-            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
-            if not self._stopping.is_set():
-                fresh = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
-                self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **fresh)))
+            self._read()
         except ResponseError as error:
             if "NOGROUP" not in str(error):
                 raise
             self._make_group()
+        return 0
+
+    def _read(self) -> None:
+        inbox = self._keys.inbox()
+        # First what a worker that died had read, then what this one could not queue before, then what is new.
+        self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
+        self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
+        if not self.stopping.is_set():
+            new = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
+            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **new)))
 
     def _make_group(self) -> None:
         try:
@@ -80,7 +71,7 @@ class Inbox(Duty):
             if "BUSYGROUP" not in str(error):  # another worker was faster
                 raise
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, entries: Sequence[StreamEntry]) -> None:
         for entry_id, fields in entries:
             if fields:  # an entry that was deleted while it was pending has none
                 try:
@@ -125,7 +116,5 @@ def _object(request: bytes) -> dict[str, Any]:
     return fields
 
 
-def _entries(
-    answer: list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]],
-) -> list[tuple[bytes, dict[bytes, bytes]]]:
+def _entries(answer: list[tuple[bytes, list[StreamEntry]]]) -> list[StreamEntry]:
     return [entry for _, entries in answer for entry in entries]

@@ -1,10 +1,11 @@
-"""Tells receivers of the ends of jobs, beside everything else: no job and no slot waits for one.
+"""Calls webhooks when jobs have ended. No job and no slot waits for a receiver.
 
-A thread looks for what is due and starts another for each call, a few at a time, since a receiver may be slow. What was
-taken and not settled, because this worker ended, is due again.
+The duty looks for messages that are due and starts a thread for each call, a few at a time, since a receiver may be
+slow. A message that was taken and not settled, because this worker ended, is due again.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
@@ -15,72 +16,73 @@ from redis.exceptions import RedisError
 from llamaq.store.clock import Clock
 from llamaq.store.worker.deliveries import Deliveries, Delivery
 from worker.duties import webhook_post
-from worker.duties.duty import JOIN_SECONDS, Duty
+from worker.duties.duty import Duty
 from worker.settings import signing
-from worker.telemetry.throttled_warning import ThrottledWarning
 
 LOOK_SECONDS = 1.0
 AT_A_TIME = 4
+FINISH_SECONDS = 5.0
 Post = Callable[..., int]
 _log = structlog.get_logger(__name__)
 
 
 class Webhooks(Duty):
-    """The threads that deliver; none, where there is no secret to sign with."""
+    """The duty that delivers them. It exists only where there is a secret to sign with."""
+
+    name = "webhooks"
+    when_redis_fails = "no webhooks this time: Redis does not answer"
 
     def __init__(self, deliveries: Deliveries, secrets: str, clock: Clock, post: Post) -> None:
+        """Make it; `post` sends one message."""
+        super().__init__()
         self._deliveries = deliveries
         self._secrets = secrets
         self._clock = clock
-        self._complaint = ThrottledWarning("no webhooks this time: Redis does not answer", clock)
         self._post = post
         self._free = threading.Semaphore(AT_A_TIME)
-        super().__init__("webhooks")
+        self._unexpected: deque[Exception] = deque()
 
-    def start(self) -> None:
-        """Begin, where there is a secret to sign with."""
-        if self._secrets:
-            super().start()
-
-    def join(self) -> None:
-        """Wait for the calls that are under way, but not for a receiver that is slow: another worker calls it again."""
-        if self._secrets:
-            super().join()
-            for _ in range(AT_A_TIME):
-                self._free.acquire(timeout=JOIN_SECONDS / AT_A_TIME)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            # First a free thread, then a delivery: one that waited here could fall due a second time.
-            if not self._free.acquire(timeout=LOOK_SECONDS):
-                continue
-            delivery = self._next()
-            if delivery is None:
+    def round(self) -> float:
+        """Start the delivery of one message that is due. Raises what an earlier delivery did not expect."""
+        if self._unexpected:
+            raise self._unexpected.popleft()
+        # First a free thread, then a delivery: one that waited here could fall due a second time.
+        if not self._free.acquire(timeout=LOOK_SECONDS):
+            return 0
+        started = False
+        try:
+            started = self._start_next()
+        finally:
+            if not started:
                 self._free.release()
-                self._stopping.wait(LOOK_SECONDS)
-            else:
-                # No pool: Python would wait for its threads before it ends.
-                threading.Thread(target=self._tell, args=(delivery,), name="llamaq-webhook", daemon=True).start()
+        return 0 if started else LOOK_SECONDS
 
-    def _next(self) -> Delivery | None:
+    def finish(self) -> None:
+        """Wait for the calls that are under way, but not for a slow receiver: another worker calls it again."""
+        for _ in range(AT_A_TIME):
+            self._free.acquire(timeout=FINISH_SECONDS / AT_A_TIME)
+
+    def _start_next(self) -> bool:
         try:
             delivery = self._deliveries.take()
-        except (RedisError, OSError) as error:
-            self._complaint.make(error)
         except (ValueError, KeyError, TypeError) as error:  # something else has damaged it
             _log.warning("a webhook cannot be read", error=type(error).__name__)
-        else:
-            self._complaint.settle()
-            return delivery
-        return None
+            return False
+        if delivery is None:
+            return False
+        # No pool: Python would wait for its threads before it ends.
+        threading.Thread(target=self._deliver, args=(delivery,), name="llamaq-webhook", daemon=True).start()
+        return True
 
-    def _tell(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery) -> None:
         try:
             self._settle(delivery, self._call(delivery))
         except (RedisError, OSError) as error:
             _log.warning(
-                "a webhook will be told twice: Redis does not answer", job_id=delivery.job_id, error=str(error)
+                "a webhook will be sent twice: Redis does not answer", job_id=delivery.job_id, error=str(error)
             )
+        except Exception as error:  # noqa: BLE001 - the duty's next round raises it; the message is due again later
+            self._unexpected.append(error)
         finally:
             self._free.release()
 
@@ -94,14 +96,14 @@ class Webhooks(Duty):
 
     def _settle(self, delivery: Delivery, error: webhook_post.WebhookError | None) -> None:
         # Not the URL: its path or query may well be a secret between the producer and the receiver.
-        about = {"job_id": delivery.job_id, "receiver": urlsplit(delivery.url).hostname, "number": delivery.number}
+        fields = {"job_id": delivery.job_id, "receiver": urlsplit(delivery.url).hostname, "number": delivery.number}
         if error is None:
             self._deliveries.done(delivery)
-            _log.info("webhook received", **about)
+            _log.info("webhook received", **fields)
             return
         final = isinstance(error, webhook_post.WebhookRefused)
         again = self._deliveries.failed(delivery, str(error), self._clock.random(), final=final)
-        _log.warning("webhook failed", reason=str(error), again=again, **about)
+        _log.warning("webhook failed", reason=str(error), again=again, **fields)
 
 
 def poster(*, private: bool) -> Post:

@@ -1,6 +1,6 @@
 """What one worker counts and measures for Prometheus. `docs/metrics.md` has the list; a test keeps the two equal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
@@ -39,6 +39,9 @@ class Metrics:
         self._prompt = self._counter("llamaq_prompt_tokens", "Tokens read, of completed jobs.", which)
         self._output = self._counter("llamaq_output_tokens", "Tokens written, of completed jobs.", which)
         self._rescued = self._counter("llamaq_rescue_actions", "What this worker did while it led rescue.", ["action"])
+        self._duty_failures = self._counter(
+            "llamaq_duty_failures", "Rounds of a worker's duties that failed unexpectedly.", ["duty"]
+        )
         for action in Rescued._fields:
             self._rescued.labels(action)  # shown as 0 from the start, so that the first one is an increase
         self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
@@ -46,10 +49,12 @@ class Metrics:
             "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
         )
 
-    def watch(self, running: Callable[[], float], pulse_age: Callable[[], float]) -> None:
-        """Where the gauges of this worker are read from, at each scrape."""
+    def watch(self, running: Callable[[], float], pulse_age: Callable[[], float], duties: Iterable[str]) -> None:
+        """Where the gauges of this worker are read from, at each scrape, and the names of its duties."""
         self._running.set_function(running)
         self._pulse.set_function(pulse_age)
+        for duty in duties:
+            self._duty_failures.labels(duty)  # shown as 0 from the start, so that the first one is an increase
 
     def began(self, job: ClaimedJob) -> None:
         """An attempt was claimed."""
@@ -73,6 +78,10 @@ class Metrics:
         """This worker led a round of rescue."""
         for action, number in done._asdict().items():
             self._rescued.labels(action).inc(number)
+
+    def duty_failed(self, duty: str) -> None:
+        """A round of a duty failed by an exception that it does not expect."""
+        self._duty_failures.labels(duty).inc()
 
     def _completed(self, job: ClaimedJob, outcome: Completed) -> None:
         which = (job.kind, job.model)

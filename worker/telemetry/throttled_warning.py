@@ -1,4 +1,4 @@
-"""What a loop says while Redis is away: at once, and then now and then, not at each of its rounds."""
+"""A warning that a loop logs when its rounds fail: at once, then every 30 seconds, not at each round."""
 
 import structlog
 
@@ -10,24 +10,24 @@ _log = structlog.get_logger(__name__)
 
 
 class ThrottledWarning:
-    """One loop's. It begins anew once the loop has got through."""
+    """The warning of one loop."""
 
     def __init__(self, what: str, clock: Clock = SYSTEM) -> None:
         self._what = what
         self._clock = clock
-        self._said_at: float | None = None
+        self._logged_at: float | None = None
 
-    def make(self, error: Exception) -> None:
-        """A round has failed: the first time of an outage it is told with the remedy, then every 30 seconds."""
+    def warn(self, error: Exception) -> None:
+        """Log that a round failed: with the remedy for the first of an outage, then every 30 seconds."""
         now = self._clock.monotonic()
-        if self._said_at is None:
+        if self._logged_at is None:
             _log.warning(self._what, error=str(error) or type(error).__name__, remedy=REMEDY)
-        elif now - self._said_at >= AGAIN_SECONDS:
+        elif now - self._logged_at >= AGAIN_SECONDS:
             _log.warning(f"{self._what}; still so", error=str(error) or type(error).__name__)
         else:
             return
-        self._said_at = now
+        self._logged_at = now
 
-    def settle(self) -> None:
-        """A round went well."""
-        self._said_at = None
+    def reset(self) -> None:
+        """A round went well: the next failure is a new outage."""
+        self._logged_at = None

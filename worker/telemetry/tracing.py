@@ -24,7 +24,7 @@ class NotInstalled(Exception):
 
 
 class Tracing(Protocol):
-    """What the service needs of it."""
+    """What the worker needs of it."""
 
     def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:
         """The span of one attempt; what it yields is called with its end."""

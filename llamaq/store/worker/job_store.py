@@ -20,8 +20,6 @@ RESCUED_AT_A_TIME = 100
 RETRY_SECONDS = 0.5
 MOST_DEAD = 10_000
 """Messages kept in the dead-letter stream, about."""
-LOST = Error("internal", "the worker that ran this attempt stopped renewing its lease", retryable=True)
-QUARANTINED = Error("attempts_exhausted", "each attempt ended with the loss of its worker; the job is not tried again")
 _log = logging.getLogger(__name__)
 
 
@@ -34,19 +32,31 @@ class Rescued(NamedTuple):
     expired: int
 
 
+class HostState(NamedTuple):
+    """A host, as the store sees it.
+
+    Attributes:
+        circuit: `closed`, `open` or `half_open`.
+        trial: the job that tries a half-open circuit, or an empty text.
+        loading: whether a model is being loaded there.
+        wanted: whether jobs wait for what the host has; known of a host that is down.
+    """
+
+    circuit: str = "closed"
+    trial: str = ""
+    loading: bool = False
+    wanted: bool = True
+
+
 class JobStore:
     """One worker's way to the job records.
 
     What ends an attempt answers what the store made of it: `ok`; `cancelled`, when the job had ended meanwhile and only
     the slot was given back; `fenced`, when the slot was no longer this attempt's and nothing was written (or this very
     word had arrived before, and its answer was lost); `unsent`, when the worker ended while Redis was away.
-
-    Attributes:
-        circuit: of the worker's host, as last told: `closed`, `open` or `half_open`.
-        trial: the job that tries a half-open circuit, or an empty text.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a worker that its scripts need
         self,
         client: Client,
         keys: Keys,
@@ -56,8 +66,24 @@ class JobStore:
         lease_seconds: float,
         conversation_ttl: int,
         result_ttl: int,
+        lost: Error,
+        exhausted: Error,
         clock: Clock = SYSTEM,
     ) -> None:
+        """Make it.
+
+        Args:
+            client: answers in text.
+            keys: of the fleet.
+            host: the worker's host.
+            worker: the worker's name.
+            lease_seconds: how long an attempt may be silent.
+            conversation_ttl: seconds that a conversation is kept.
+            result_ttl: seconds that an ended job is kept.
+            lost: the error of an attempt whose worker was lost.
+            exhausted: the error of a job whose last try ended that way.
+            clock: gives ids.
+        """
         self._client = client
         self._keys = keys
         self._host = host
@@ -67,7 +93,8 @@ class JobStore:
         self._result_ttl = result_ttl
         self._clock = clock
         self._closed = threading.Event()
-        self.circuit, self.trial = "closed", ""
+        self._lost = lost
+        self._exhausted = exhausted
 
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Take a placed job over; None when the message is stale: another worker has it, or it has ended."""
@@ -156,8 +183,8 @@ class JobStore:
         loaded: Sequence[str] = (),
         affinity_patience: float = 15.0,
         lane_patience: float = 60.0,
-    ) -> bool:
-        """Tell the fleet what this worker's host offers; whether a model is being loaded there.
+    ) -> HostState:
+        """Report what this worker's host offers.
 
         `loaded` are the models in memory. Patience is in seconds: of jobs with what is in memory, and of a lane with
         those above it.
@@ -165,19 +192,16 @@ class JobStore:
         patience = (affinity_patience, lane_patience)
         spec: list[str | float] = [self._host, self._worker, slots, max_models, status, *patience, " ".join(loaded)]
         answer = self._run("report", *spec, *models)
-        self.circuit, self.trial = answer[2:]
-        return bool(answer[1])
+        return HostState(circuit=answer[2], trial=answer[3], loading=bool(answer[1]))
 
-    def down(self, slots: int, max_models: int, reason: str) -> bool:
-        """Tell the fleet that this worker's host does not answer; whether jobs wait for it."""
+    def down(self, slots: int, max_models: int, reason: str) -> HostState:
+        """Report that this worker's host does not answer."""
         answer = self._run("down", self._host, self._worker, slots, max_models, reason)
-        self.circuit = answer[1]
-        return bool(answer[2] == "1")
+        return HostState(circuit=answer[1], wanted=answer[2] == "1")
 
-    def proven(self) -> None:
-        """Tell the fleet that an answer has begun on this worker's host: it is well."""
-        answer = self._run("proven", self._host)
-        self.circuit, self.trial = answer[1], ""
+    def proven(self) -> HostState:
+        """Report that an answer has begun on this worker's host, so that it is well."""
+        return HostState(circuit=self._run("proven", self._host)[1])
 
     def leave(self) -> None:
         """Tell the fleet that this worker takes nothing more."""
@@ -185,8 +209,8 @@ class JobStore:
 
     def rescue(self) -> Rescued | None:
         """One round of rescue, unless another worker leads."""
-        lost = members(error=LOST.as_json(), delay_seconds=0)
-        quarantined = dumps(QUARANTINED.as_json())
+        lost = members(error=self._lost.as_json(), delay_seconds=0)
+        exhausted = dumps(self._exhausted.as_json())
         answer = self._run(
             "rescue",
             self._worker,
@@ -194,8 +218,8 @@ class JobStore:
             RESCUED_AT_A_TIME,
             self._lease,
             lost,
-            f'"error":{quarantined}',
-            quarantined,
+            f'"error":{exhausted}',
+            exhausted,
         )
         if answer[0] == "FOLLOWED":
             return None

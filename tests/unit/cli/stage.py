@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from redis import Redis
 
+from embedded.scripted.fleet import EXHAUSTED, LOST
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store import scripts
@@ -53,6 +54,8 @@ class Stage:
             lease_seconds=LEASE_SECONDS,
             conversation_ttl=100,
             result_ttl=100,
+            lost=LOST,
+            exhausted=EXHAUSTED,
         )
 
     def close(self) -> None:

@@ -1,28 +1,27 @@
 """Event writers, as tests start and end them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connection import Client
-from tests.unit.worker.writing import NEVER, Writing
+from tests.unit.worker.writing import NEVER, Writing, supervised
 from worker.attempt.event_writer import EventWriter
 
 
 @pytest.fixture
 def writing(fleet: Fleet) -> Iterator[Writing]:
-    """Starts scribes, by default with a flush window that never ends."""
-    started: list[EventWriter] = []
+    """Starts event writers, by default with a flush window that never ends."""
+    with ExitStack() as stack:
 
-    def start(
-        flush_seconds: float = NEVER, lease_seconds: float = LEASE_SECONDS, client: Client | None = None
-    ) -> EventWriter:
-        scribe = EventWriter(client or fleet.redis, fleet.keys, SYSTEM, flush_seconds, lease_seconds)
-        started.append(scribe)
-        return scribe
+        def start(
+            flush_seconds: float = NEVER, lease_seconds: float = LEASE_SECONDS, client: Client | None = None
+        ) -> EventWriter:
+            writer = EventWriter(client or fleet.redis, fleet.keys, SYSTEM, flush_seconds, lease_seconds)
+            stack.enter_context(supervised(writer))
+            return writer
 
-    yield start
-    for scribe in started:
-        scribe.close()
+        yield start

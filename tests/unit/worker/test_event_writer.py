@@ -1,4 +1,4 @@
-"""The scribe: what attempts say is written once, in order, and soon."""
+"""The event writer: what attempts say is written once, in order, and soon."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,55 +8,57 @@ from tests.unit.worker.writing import NEVER, Writing, begin, deltas, until
 
 def test_the_first_piece_is_written_at_once_and_the_rest_joined(fleet: Fleet, writing: Writing) -> None:
     """A reader waits for the first token alone; what comes within the flush window is one event."""
-    job, _, transcript = begin(fleet, writing(lease_seconds=NEVER))  # a renewal would take along what waits
+    writer = writing(lease_seconds=NEVER)  # a renewal would take along what waits
+    job, _, buffer = begin(fleet, writer)
     for count in range(1, 4):  # whatever was said of progress before: no window of its makes the first token wait
-        transcript.progress("loading")
+        buffer.progress("loading")
         until(lambda count=count: fleet.types(job.id).count("progress") == count)  # type: ignore[misc]  # binds it
-    transcript.delta("a")
+    buffer.delta("a")
     until(lambda: deltas(fleet, job) == ["a"])
 
-    with transcript._scribe.changed:  # the scribe waits: one machine is slow, another fast
+    with writer.changed:  # the event writer waits: one machine is slow, another fast
         for text in "bcd":
-            transcript.delta(text)
-    transcript.close()
+            buffer.delta(text)
+    buffer.close()
 
     assert deltas(fleet, job) == ["a", "bcd"]
 
 
 def test_the_flush_window_ends_by_itself(fleet: Fleet, writing: Writing) -> None:
     """Nobody has to say more for what was said to be written."""
-    job, _, transcript = begin(fleet, writing(flush_seconds=0.02))
-    transcript.delta("a")
+    job, _, buffer = begin(fleet, writing(flush_seconds=0.02))
+    buffer.delta("a")
     until(lambda: deltas(fleet, job) == ["a"])
-    transcript.delta("b")
+    buffer.delta("b")
 
     until(lambda: deltas(fleet, job) == ["a", "b"])
-    transcript.close()
+    buffer.close()
 
 
 def test_a_window_of_zero_sends_each(fleet: Fleet, writing: Writing) -> None:
     """LLAMAQ_FLUSH_MS=0: one event for each piece, however fast they come."""
-    job, _, transcript = begin(fleet, writing(flush_seconds=0))
+    job, _, buffer = begin(fleet, writing(flush_seconds=0))
 
     for text in "abcdefgh":
-        transcript.delta(text)
-    transcript.close()
+        buffer.delta(text)
+    buffer.close()
 
     assert deltas(fleet, job) == list("abcdefgh")
 
 
 def test_the_order_of_what_was_said_is_kept(fleet: Fleet, writing: Writing) -> None:
     """A word about progress parts what was said before it from what is said after it."""
-    job, _, transcript = begin(fleet, writing())
-    transcript.delta("first")
+    writer = writing()
+    job, _, buffer = begin(fleet, writer)
+    buffer.delta("first")
     until(lambda: deltas(fleet, job))
 
-    with transcript._scribe.changed:  # the scribe waits, so that all of it is pending at once
-        transcript.delta("a", "thought")
-        transcript.delta("b", tool_calls=[{"function": {"name": "f", "arguments": {}}}])
-        transcript.progress("repairing", repair=1, of=2)
-        transcript.delta("c")
-    transcript.close()
+    with writer.changed:  # the event writer waits, so that all of it is pending at once
+        buffer.delta("a", "thought")
+        buffer.delta("b", tool_calls=[{"function": {"name": "f", "arguments": {}}}])
+        buffer.progress("repairing", repair=1, of=2)
+        buffer.delta("c")
+    buffer.close()
 
     said = [
         {name: value for name, value in event.items() if name not in ("v", "at")} for event in fleet.log(job.id)[3:]
@@ -74,27 +76,27 @@ def test_the_order_of_what_was_said_is_kept(fleet: Fleet, writing: Writing) -> N
     ]
 
 
-def test_a_silent_transcript_writes_no_deltas(fleet: Fleet, writing: Writing) -> None:
+def test_a_silent_buffer_writes_no_deltas(fleet: Fleet, writing: Writing) -> None:
     """`stream: false`: progress is told, the text is only in the result; when it began is known all the same."""
-    job, _, transcript = begin(fleet, writing(), silent=True)
-    transcript.delta("a")
-    transcript.progress("loading")
-    transcript.close()
+    job, _, buffer = begin(fleet, writing(), silent=True)
+    buffer.delta("a")
+    buffer.progress("loading")
+    buffer.close()
 
     assert fleet.types(job.id) == ["queued", "started", "progress"]
-    assert transcript.first_at is not None
+    assert buffer.first_at is not None
 
 
 def test_attempts_that_speak_at_once_do_not_mix(fleet: Fleet, writing: Writing) -> None:
-    """Twelve threads, one scribe: each log holds the words of its own attempt, whole and in order."""
-    scribe = writing(flush_seconds=0.001)
-    begun = [begin(fleet, scribe) for _ in range(12)]
+    """Twelve threads, one event writer: each log holds the words of its own attempt, whole and in order."""
+    writer = writing(flush_seconds=0.001)
+    begun = [begin(fleet, writer) for _ in range(12)]
 
     def speak(number: int) -> None:
-        transcript = begun[number][2]
+        buffer = begun[number][2]
         for count in range(50):
-            transcript.delta(f"{number}.{count} ")
-        transcript.close()
+            buffer.delta(f"{number}.{count} ")
+        buffer.close()
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(speak, range(12)))

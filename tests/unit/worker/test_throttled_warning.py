@@ -6,8 +6,8 @@ from llamaq.store.clock import Clock
 from worker.telemetry.throttled_warning import AGAIN_SECONDS, ThrottledWarning
 
 
-class _Hands(Clock):
-    """A clock that stands where it is put."""
+class _SetClock(Clock):
+    """A clock that a test sets."""
 
     now = 0.0
 
@@ -17,13 +17,13 @@ class _Hands(Clock):
 
 def test_an_outage_is_told_at_once_and_then_now_and_then() -> None:
     """The first time with the variable and the command that help; a new outage begins anew."""
-    clock = _Hands()
-    complaint = ThrottledWarning("no rescue", clock)
+    clock = _SetClock()
+    warning = ThrottledWarning("no rescue", clock)
     with capture_logs() as logs:
         for clock.now in (0.0, 1.0, AGAIN_SECONDS - 1, AGAIN_SECONDS, AGAIN_SECONDS + 1):
-            complaint.make(OSError("refused"))
-        complaint.settle()
-        complaint.make(OSError("refused"))
+            warning.warn(OSError("refused"))
+        warning.reset()
+        warning.warn(OSError("refused"))
     assert [line["event"] for line in logs] == ["no rescue", "no rescue; still so", "no rescue"]
     assert "LLAMAQ_REDIS_URL" in logs[0]["remedy"]
     assert "worker check" in logs[0]["remedy"]

@@ -1,18 +1,36 @@
-"""What the tests of the scribe share: a job that has begun, and a look at what was written of it."""
+"""What the tests of the event writer share: a job that has begun, and a look at what was written of it."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, get_args
 
 from embedded.scripted.fleet import Fleet
 from llamaq import Job
+from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.claimed_job import ClaimedJob
 from tasks.attempt.attempt import Attempt
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
+from worker.duties.duty import Duty, Phase
+from worker.duties.supervisor import Supervisor
 
 NEVER = 3600.0
 Writing = Callable[..., EventWriter]
+
+
+@contextmanager
+def supervised(*duties: Duty) -> Iterator[list[str]]:
+    """Runs duties. Yields the names of those that failed, one for each time; all threads have ended at the end."""
+    failed: list[str] = []
+    supervisor = Supervisor(duties, SYSTEM, failed.append)
+    supervisor.start()
+    try:
+        yield failed
+    finally:
+        for phase in get_args(Phase):
+            supervisor.stop(phase)
+        supervisor.close()
 
 
 def until(met: Callable[[], Any]) -> None:
@@ -23,10 +41,10 @@ def until(met: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-def begin(fleet: Fleet, scribe: EventWriter, *, silent: bool = False) -> tuple[Job[Any], ClaimedJob, EventBuffer]:
-    """A job that has just begun, with its transcript."""
+def begin(fleet: Fleet, writer: EventWriter, *, silent: bool = False) -> tuple[Job[Any], ClaimedJob, EventBuffer]:
+    """A job that has just begun, with its event buffer."""
     job, claimed = fleet.running(fleet.host(slots=20))
-    return job, claimed, scribe.open(claimed, Attempt(job.id), silent=silent)
+    return job, claimed, writer.open(claimed, Attempt(job.id), silent=silent)
 
 
 def deltas(fleet: Fleet, job: Job[Any]) -> list[str]:

@@ -134,9 +134,9 @@ def test_a_load_that_failed_makes_room_for_the_next(fleet: Fleet) -> None:
     store.release(fleet.claim(store, failing), error(), 600, counts=True)
 
     assert list(fleet.slots()) == [other.id]
-    assert store.report(1, 1, "{}", ALL) is True
+    assert store.report(1, 1, "{}", ALL).loading is True
     store.complete(fleet.claim(store, other), answer())
-    assert store.report(1, 1, "{}", ALL, loaded=[B]) is False
+    assert store.report(1, 1, "{}", ALL, loaded=[B]).loading is False
 
 
 def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, answer, error
 from llamaq import Job
-from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.job_store import HostState, JobStore
 from llamaq.store.worker.outcome import Blame
 
 
@@ -127,13 +127,13 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
     for _ in range(3):
         fleet.submit()
     rested(fleet)
-    report(store)
-    assert (store.circuit, len(fleet.slots())) == ("half_open", 1)
-    assert store.trial in fleet.slots()
+    seen = report(store)
+    assert (seen.circuit, len(fleet.slots())) == ("half_open", 1)
+    assert seen.trial in fleet.slots()
 
-    store.proven()
+    proven = store.proven()
 
-    assert (circuit(fleet), store.circuit, len(fleet.slots())) == ("closed", "closed", 2)
+    assert (circuit(fleet), proven.circuit, len(fleet.slots())) == ("closed", "closed", 2)
 
 
 def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
@@ -141,7 +141,7 @@ def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
     store = fleet.host(slots=2)
     placed = [fleet.submit() for _ in range(2)]
 
-    assert store.down(2, 1, "nobody there") is True
+    assert store.down(2, 1, "nobody there").wanted is True
 
     assert (circuit(fleet), fleet.slots()) == ("open", {})
     assert fleet.queue.hosts()[0].last_error == "nobody there"
@@ -159,9 +159,9 @@ def test_a_probe_does_not_end_a_rest_that_jobs_asked_for(fleet: Fleet) -> None:
     for _ in range(3):
         fault(fleet, store)
 
-    report(store)
+    seen = report(store)
 
-    assert (circuit(fleet), store.circuit) == ("open", "open")
+    assert (circuit(fleet), seen.circuit) == ("open", "open")
 
 
 def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> None:
@@ -209,11 +209,11 @@ def test_a_host_is_waited_for_as_long_as_a_worker_speaks_for_it(fleet: Fleet) ->
 def test_a_host_that_never_answered_makes_nothing_unknown(fleet: Fleet) -> None:
     """Who knows what it has: jobs wait, and its worker is told so."""
     store = fleet.worker()
-    assert store.down(1, 1, "refused") is False
+    assert store.down(1, 1, "refused").wanted is False
 
     fleet.queue.generate(MODEL, "x")
 
-    assert store.down(1, 1, "refused") is True
+    assert store.down(1, 1, "refused").wanted is True
     (status,) = fleet.queue.hosts()
     assert (status.host, status.circuit, status.seen_at, status.models) == ("alpha", "open", None, ())
 
@@ -232,6 +232,6 @@ def test_a_host_that_is_gone_disappears(fleet: Fleet, *, leaves: bool) -> None:
     assert (fleet.queue.hosts(), fleet.queue.models()) == ([], [])
 
 
-def report(store: JobStore, slots: int = 2) -> None:
+def report(store: JobStore, slots: int = 2) -> HostState:
     """A probe that succeeds."""
-    store.report(slots, 1, '{"models":[]}', [MODEL])
+    return store.report(slots, 1, '{"models":[]}', [MODEL])

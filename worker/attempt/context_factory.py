@@ -1,4 +1,4 @@
-"""What an attempt gets to work with, and what runs out on it."""
+"""Makes what an attempt works with, and starts its deadline."""
 
 import base64
 import json
@@ -25,81 +25,81 @@ from worker.attempt.event_writer import EventWriter
 from worker.attempt.redis_retry import outlast
 from worker.attempt.timers import Timers
 
-PATIENCE_SECONDS = 1.0
+SILENCE_SECONDS = 1.0
 """Silence after which a reader is told why no text comes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Provision:
-    """A worker's parts, as attempts need them.
+class ContextFactory:
+    """The parts of a worker that its attempts need.
 
     Attributes:
-        loaded: whether a model was in memory when last looked.
-        heard: called with the job's id for each piece of its answer.
-        over: called when there will be no more.
-        screening: makes what looks at an attempt's request before a model does.
+        loaded: whether a model was in memory at the last look.
+        answer_began: called with the job's id for each piece of its answer.
+        answer_ended: called with the job's id when there will be no more.
+        screening: makes the input policy of an attempt.
     """
 
     ollama: OllamaClient
     store: JobStore
     blobs: Client
     keys: Keys
-    scribe: EventWriter
-    watch: Timers
+    events: EventWriter
+    timers: Timers
     clock: Clock
     loaded: Callable[[str], bool]
-    heard: Callable[[str], None]
-    over: Callable[[str], None]
+    answer_began: Callable[[str], None]
+    answer_ended: Callable[[str], None]
     contexts: Contexts
     screening: Callable[[], Screening] = Screening
 
     @contextmanager
     def services(self, job: ClaimedJob, attempt: Attempt) -> Iterator[Services]:
-        """The services of one attempt: its transcript is open and its deadline runs while the block lasts.
+        """The services of one attempt. Its event buffer is open and its deadline runs while the block lasts.
 
         Raises:
             InvalidRequest: the stored request cannot be read.
         """
         request = job.request
         began = self.clock.monotonic()
-        transcript = self.scribe.open(job, attempt, silent=not request.stream)
-        deadline = self.watch.after(max(request.deadline - job.ran_seconds, 0), partial(attempt.stop, "deadline"))
+        buffer = self.events.open(job, attempt, silent=not request.stream)
+        deadline = self.timers.after(max(request.deadline - job.ran_seconds, 0), partial(attempt.stop, "deadline"))
 
         def first_token_after() -> float | None:
-            return None if transcript.first_at is None else transcript.first_at - began
+            return None if buffer.first_at is None else buffer.first_at - began
 
         try:
             yield Services(
                 ollama=self.ollama,
                 attempt=attempt,
-                events=transcript,
+                events=buffer,
                 image=lambda reference: outlast(partial(self._image, reference), attempt, self.clock),
                 history=lambda: outlast(partial(self._history, job), attempt, self.clock),
                 settings=lambda: read_settings(outlast(partial(self.store.settings, job), attempt, self.clock)),
                 contexts=self.contexts,
-                patience=partial(self._patience, job, transcript),
+                patience=partial(self._patience, job, buffer),
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
                 screening=self.screening(),
             )
         finally:
             deadline.cancel()
-            transcript.close()
+            buffer.close()
 
     @contextmanager
-    def _patience(self, job: ClaimedJob, transcript: EventBuffer) -> Iterator[Callable[[], None]]:
+    def _patience(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:
         stage = "prompt" if self.loaded(job.model) else "loading"
-        alarm = self.watch.after(PATIENCE_SECONDS, partial(transcript.progress, stage))
+        timer = self.timers.after(SILENCE_SECONDS, partial(buffer.progress, stage))
 
         def heard() -> None:
-            alarm.cancel()
-            self.heard(job.id)
+            timer.cancel()
+            self.answer_began(job.id)
 
         try:
             yield heard
         finally:
-            alarm.cancel()
-            self.over(job.id)
+            timer.cancel()
+            self.answer_ended(job.id)
 
     def _history(self, job: ClaimedJob) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self.store.history(job)]

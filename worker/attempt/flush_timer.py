@@ -1,0 +1,71 @@
+"""When the next call of Redis for one attempt is due: to write its events, or to renew its lease."""
+
+GATHER_SECONDS = 0.002
+"""How long events wait for those of other attempts, after the last write of all: one batch costs less than two."""
+RETRY_SECONDS = 0.2
+RENEW_SECONDS = 1.0
+"""A write renews the lease as well, unless that was done within this time."""
+
+
+class FlushTimer:
+    """The timer of one attempt. All times are monotonic seconds.
+
+    Events are written, by the first rule that applies:
+
+    1. after a write that Redis did not take: `RETRY_SECONDS` later;
+    2. at once, when they are `urgent`: the first piece of an answer, progress, and what is left at the end;
+    3. when the flush window is over, and `GATHER_SECONDS` after the last write of any attempt.
+
+    The lease is renewed when a third of its time is over, with a write or alone.
+
+    Attributes:
+        joins: whether deltas are joined at all; with a flush window of 0 each is an event of its own.
+        urgent: whether what is pending should not wait for the flush window.
+        renewing: whether the call under way renews the lease.
+    """
+
+    __slots__ = ("_flush", "_lease", "_renewed_at", "_retry_at", "_window_ends_at", "joins", "renewing", "urgent")
+
+    def __init__(self, flush_seconds: float, lease_seconds: float, now: float) -> None:
+        self.joins = flush_seconds > 0
+        self.urgent = False
+        self.renewing = False
+        self._flush = flush_seconds
+        self._lease = lease_seconds
+        self._window_ends_at = now
+        self._retry_at = 0.0
+        self._renewed_at = now
+
+    def write_at(self, last_write_at: float) -> float:
+        """When pending events are to be written; `last_write_at` is that of any attempt."""
+        if self._retry_at:
+            return self._retry_at
+        if self.urgent:
+            return 0.0
+        # One window may be used ahead. Else tokens that come about as fast as the windows would be joined two by two,
+        # each pair a whole window late.
+        return max(self._window_ends_at - self._flush, last_write_at + GATHER_SECONDS)
+
+    def renew_at(self) -> float:
+        """When the lease is to be renewed, with events or without."""
+        return max(self._renewed_at + self._lease / 3, self._retry_at)
+
+    def sent(self, now: float) -> None:
+        """A call goes out: the next flush window begins."""
+        self._window_ends_at = max(self._window_ends_at, now) + self._flush
+        self.renewing = self._renewed_at + min(RENEW_SECONDS, self._lease / 3) <= now
+
+    def refused(self, now: float) -> None:
+        """Redis did not take the call."""
+        self._retry_at = now + RETRY_SECONDS
+
+    def confirmed(self, now: float) -> None:
+        """Redis took the call."""
+        self._retry_at = 0.0
+        if self.renewing:
+            self._renewed_at = now
+
+    @property
+    def retrying(self) -> bool:
+        """Whether the last call was not taken."""
+        return self._retry_at > 0

@@ -1,0 +1,64 @@
+"""The attempts that run in this worker now: found for a cancel, and ended by a drain."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.attempt.attempt import Attempt
+
+RELEASE_SECONDS = 10.0
+"""For aborting the attempts that are left at the end of a drain, and requeueing their jobs."""
+
+
+class RunningAttempts:
+    """The attempts of one worker."""
+
+    def __init__(self) -> None:
+        # Not by job id: a worker that was frozen may begin a job's next attempt while the last one still winds down.
+        self._attempts: set[Attempt] = set()
+        self._changed = threading.Condition()
+        self._hurried = False
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    @contextmanager
+    def attempt(self, job_id: str) -> Iterator[Attempt]:
+        """An attempt at the job, which runs as long as the block."""
+        attempt = Attempt(job_id)
+        with self._changed:
+            self._attempts.add(attempt)
+        try:
+            yield attempt
+        finally:
+            with self._changed:
+                self._attempts.remove(attempt)
+                self._changed.notify_all()
+
+    def job_ids(self) -> list[str]:
+        """The jobs that run, sorted."""
+        with self._changed:
+            return sorted(attempt.job_id for attempt in self._attempts)
+
+    def cancel(self, job_id: str) -> None:
+        """Abort the attempts at a job that was cancelled, if there are any."""
+        with self._changed:
+            found = [attempt for attempt in self._attempts if attempt.job_id == job_id]
+        for attempt in found:
+            attempt.stop("cancelled")
+
+    def drain(self, seconds: float) -> None:
+        """Wait for all attempts to end; after so many seconds abort the rest, so that their jobs are requeued."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._attempts or self._hurried, seconds)
+            left = list(self._attempts)
+        for attempt in left:
+            attempt.stop("draining")
+        with self._changed:
+            self._changed.wait_for(lambda: not self._attempts, RELEASE_SECONDS)
+
+    def hurry(self) -> None:
+        """Let a drain wait no longer. Safe in a signal handler: the lock may be held by the interrupted thread."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()

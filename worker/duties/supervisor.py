@@ -1,0 +1,102 @@
+"""Starts, supervises and stops the duties of a worker.
+
+A round that fails by whatever exception does not end its duty: the failure is logged, the duty waits, and the next
+round begins.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from llamaq.store.clock import Clock
+from llamaq.vocabulary.errors import BrokerUnavailable
+from worker.duties.duty import Duty, Phase
+from worker.telemetry.throttled_warning import ThrottledWarning
+
+JOIN_SECONDS = 10.0
+"""For the last rounds of all duties together, before the connections are closed under them."""
+_OUTAGE = (RedisConnectionError, RedisTimeoutError, ConnectionError, TimeoutError, BrokerUnavailable)
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """The duties of one worker, each in a thread. The phases come in the order of the methods."""
+
+    def __init__(self, duties: Sequence[Duty], clock: Clock, failed: Callable[[str], None]) -> None:
+        """Make it.
+
+        Args:
+            duties: started and stopped in this order.
+            clock: gives the time.
+            failed: called with the duty's name for each round that failed, unless Redis could not be reached.
+        """
+        self.duties = tuple(duties)
+        self._clock = clock
+        self._threads = [
+            threading.Thread(target=_Rounds(duty, clock, failed).run, name=f"llamaq-{duty.name}", daemon=True)
+            for duty in self.duties
+        ]
+
+    def start(self) -> None:
+        """Start every duty."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, phase: Phase) -> None:
+        """Stop the duties of a phase; what they have in hand they finish meanwhile."""
+        for duty in self.duties:
+            if duty.stops_at == phase:
+                duty.stop()
+
+    def close(self) -> None:
+        """Wait for the end of every duty, for at most `JOIN_SECONDS`."""
+        limit = self._clock.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(limit - self._clock.monotonic(), 0))
+        late = [thread.name for thread in self._threads if thread.is_alive()]
+        if late:
+            _log.warning("threads that have not ended in time are left behind", threads=late)
+
+
+class _Rounds:
+    """The thread of one duty."""
+
+    def __init__(self, duty: Duty, clock: Clock, failed: Callable[[str], None]) -> None:
+        self._duty = duty
+        self._failed = failed
+        self._outage = ThrottledWarning(duty.when_redis_fails, clock)
+        self._failures = 0
+
+    def run(self) -> None:
+        while not self._duty.stopping.is_set():
+            self._duty.wait(self._round())
+        try:
+            self._duty.finish()
+        except Exception as error:  # noqa: BLE001 - the last thing that the thread does
+            self._report(error)
+
+    def _round(self) -> float:
+        try:
+            pause = self._duty.round()
+        except Exception as error:  # noqa: BLE001 - no exception may end a duty
+            return self._report(error)
+        self._outage.reset()
+        self._failures = 0
+        return pause
+
+    def _report(self, error: Exception) -> float:
+        """Log and count a failure; the seconds to wait after it."""
+        duty = self._duty
+        if not isinstance(error, _OUTAGE):
+            self._failed(duty.name)
+        if isinstance(error, (RedisError, *_OUTAGE)):
+            self._outage.warn(error)
+            return duty.retry_seconds
+        pause = min(duty.retry_seconds * 2.0**self._failures, duty.longest_retry_seconds)
+        self._failures = min(self._failures + 1, 30)  # 2.0 to the power of a thousand is an OverflowError
+        _log.error("a round failed; the next one follows", duty=duty.name, again_in_seconds=pause, exc_info=error)
+        return pause

@@ -1,0 +1,206 @@
+"""One worker: its parts, put together, and its phases: start, quiet, drain, close."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from celery import Celery
+
+from llamaq.store.clock import SYSTEM, Clock
+from llamaq.store.connection import translated
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.deliveries import Deliveries
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
+from tasks.attempt.attempt import Attempt
+from tasks.attempt.contexts import Contexts
+from tasks.attempt.failures import WorkerEvent, error_of
+from worker.attempt import execute
+from worker.attempt.context_factory import ContextFactory
+from worker.attempt.event_writer import EventWriter
+from worker.attempt.input_policy import screening
+from worker.attempt.running_attempts import RunningAttempts
+from worker.attempt.timers import Timers
+from worker.connections import Connections
+from worker.duties.cancel_channel import CancelChannel
+from worker.duties.dead_letters import DeadLetters
+from worker.duties.duty import Duty
+from worker.duties.heartbeat import Heartbeat
+from worker.duties.inbox import Inbox
+from worker.duties.reaper import Reaper
+from worker.duties.script_registry import ScriptRegistry
+from worker.duties.supervisor import Supervisor
+from worker.duties.webhooks import Webhooks, poster
+from worker.host.probe import Probe
+from worker.settings.environment import Settings
+from worker.telemetry import tracing
+from worker.telemetry.logs import about
+from worker.telemetry.metrics import Metrics, result
+
+_log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """What a worker process has beside Celery. Its phases come in the order of the methods.
+
+    Attributes:
+        queue: a producer's client, for what comes in by other ways than the SDK.
+        heartbeat: whether this worker still consumes.
+        supervisor: runs the duties.
+    """
+
+    def __init__(self, config: Settings, app: Celery, name: str, metrics: Metrics, clock: Clock = SYSTEM) -> None:
+        keys = config.producer.keys
+        self._config, self._metrics, self._clock = config, metrics, clock
+        self._closing = threading.Event()
+
+        self._connections = Connections.open(config, clock)
+        redis, binary_redis = self._connections.redis, self._connections.binary_redis
+        self.queue = self._connections.queue
+        self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
+
+        self._store = _job_store(config, self._connections, name, clock)
+        self._running = RunningAttempts()
+        self._events = EventWriter(redis, keys, clock, config.flush_ms / 1000, config.lease_seconds)
+        self._timers = Timers(clock)
+        self._probe = Probe(self._connections.probe, self._store, config, clock)
+        self._dead_letters = DeadLetters(self._store)
+        self.heartbeat = Heartbeat(
+            app, redis, keys.worker_queue(name), config.liveness_file, clock, config.drain_seconds
+        )
+        self._contexts = self._context_factory()
+
+        duties: list[Duty] = [
+            self._events,
+            self._timers,
+            self._dead_letters,
+            CancelChannel(redis, keys.control(config.host), self._running.cancel),
+            self.heartbeat,
+            self._probe,
+            Reaper(self._store, metrics.rescued),
+            ScriptRegistry(redis, keys.scripts()),
+            Inbox(binary_redis, keys, self.queue, self._store, name),
+        ]
+        if config.webhook_secret:
+            secret = config.webhook_secret.get_secret_value()
+            post = poster(private=bool(config.webhook_private))
+            duties.append(Webhooks(Deliveries(redis, keys), secret, clock, post))
+        self.supervisor = Supervisor(duties, clock, metrics.duty_failed)
+        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, [duty.name for duty in duties])
+
+    def start(self) -> None:
+        """Start every duty."""
+        self.supervisor.start()
+
+    def quiet(self) -> None:
+        """Take nothing more: placement passes this worker by from here on."""
+        self.supervisor.stop("quiet")
+
+    def drain(self, seconds: float) -> None:
+        """Wait for running attempts; after so many seconds requeue the jobs of those that are left."""
+        self._running.drain(seconds)
+        self.supervisor.stop("drain")
+
+    def hurry(self) -> None:
+        """Let a drain wait no longer. Safe in a signal handler."""
+        self._running.hurry()
+
+    def close(self) -> None:
+        """End the threads and the connections."""
+        self._closing.set()
+        self._store.close()
+        self._connections.abort()
+        self.supervisor.close()
+        self._tracing.close()
+        self._connections.close()
+
+    def execute(self, job_id: str, began: Callable[[ClaimedJob], None]) -> str:
+        """Run a job that was placed here; a stale message has no effect.
+
+        Returns:
+            What the attempt came to, in the words of `llamaq_attempts_total`, with an error's code; "" of a stale one.
+        """
+        # Known before the claim, so that neither a cancel nor a drain overlooks it in between.
+        with self._running.attempt(job_id) as attempt:
+            job = self._store.claim(job_id)
+            if job is None:
+                return ""
+            with about(job):
+                began(job)
+                return self._run(job, attempt)
+
+    def refuse(self, job_id: str, kind: str, message: str, error: Error) -> None:
+        """Set a request aside that came by name and cannot be queued.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        with translated(self.queue.url):
+            self._store.refuse(job_id, kind, "celery", message, error)
+
+    def set_aside(self, job_id: str, kind: str, message: object, reason: Exception) -> None:
+        """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
+        self._dead_letters.add(job_id, kind.removeprefix("llamaq."), message, reason)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait before trying again; False when the worker ends, so that there is no next try."""
+        return not self._closing.wait(seconds)
+
+    def status(self) -> dict[str, Any]:
+        """This worker's view of its host, from memory."""
+        slots = {"slots": self._config.slots, "max_models": self._config.max_models}
+        return {"host": self._config.host, **slots, "running": self._running.job_ids(), **self._probe.seen()}
+
+    def _run(self, job: ClaimedJob, attempt: Attempt) -> str:
+        self._metrics.began(job)
+        began = self._clock.monotonic()
+        with self._tracing.attempt(job) as ended:
+            outcome = execute.final(job, execute.run(job, attempt, self._contexts.services))
+            stored = execute.settle(job, outcome, self._store, self._clock.random())
+            ended(result(outcome, stored), outcome)
+            self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began)
+            _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_in_short(outcome))
+        blamed = isinstance(outcome, Retry) and bool(outcome.blame)
+        if blamed or not self._probe.loaded(job.model):
+            self._probe.wake()  # the host has changed: report it now, not seconds later
+        return " ".join([result(outcome, stored), *_in_short(outcome).values()])
+
+    def _context_factory(self) -> ContextFactory:
+        ollama = self._connections.ollama
+        return ContextFactory(
+            ollama=self._tracing.ollama(ollama),
+            store=self._store,
+            blobs=self._connections.binary_redis,
+            keys=self._config.producer.keys,
+            events=self._events,
+            timers=self._timers,
+            clock=self._clock,
+            loaded=self._probe.loaded,
+            answer_began=self._probe.answer_began,
+            answer_ended=self._probe.answer_ended,
+            contexts=Contexts(ollama, self._clock),
+            screening=partial(screening, self._config, self._probe.template),
+        )
+
+
+def _job_store(config: Settings, connections: Connections, worker: str, clock: Clock) -> JobStore:
+    return JobStore(
+        connections.redis,
+        config.producer.keys,
+        host=config.host,
+        worker=worker,
+        lease_seconds=config.lease_seconds,
+        conversation_ttl=config.conversation_ttl,
+        result_ttl=config.result_ttl,
+        lost=error_of(WorkerEvent.LEASE_LAPSED),
+        exhausted=error_of(WorkerEvent.LEASE_LAPSED_LAST),
+        clock=clock,
+    )
+
+
+def _in_short(outcome: Outcome) -> dict[str, str]:
+    if isinstance(outcome, Failed | Retry):
+        return {"code": outcome.error.code}
+    return {"reason": outcome.reason} if isinstance(outcome, Stopped) else {}
