@@ -34,7 +34,8 @@ PACKAGES: dict[str, str | None] = {
 FIXTURES = {
     "secrets": ("openssl",),
     "locked_redis": ("redis-server 7",),
-    "site": ("nginx", "openssl", "redis-server 7"),
+    "topology": ("nginx", "openssl", "redis-server 7"),
+    "chromium": ("chromium",),
     "flower": ("curl",),
     "ask": ("prometheus",),
 }

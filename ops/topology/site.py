@@ -90,13 +90,17 @@ class Site:
         port = urlsplit(self.flower_url).port or 0
         return self._run("flower", "flower", [f"--port={port}", "--address=127.0.0.1"], {}, {}).listening(port)
 
-    def start_prometheus(self) -> Running:
-        """Prometheus, which scrapes the worker and keeps its data here."""
+    def start_prometheus(self, scrape_seconds: int = 15) -> Running:
+        """Prometheus, which scrapes the worker so often and keeps its data here."""
         configured = self.folder / "prometheus"
         configured.mkdir()
         static = f'static_configs: [{{targets: ["127.0.0.1:{self._metrics_port}"]}}]'
         port = urlsplit(self.prometheus_url).port or 0
         target = {BY_NAME: static, "127.0.0.1:9090": f"127.0.0.1:{port}", "/etc/prometheus": str(configured)}
+        target |= {
+            "interval: 15s": f"interval: {scrape_seconds}s",
+            "timeout: 10s": f"timeout: {min(scrape_seconds, 10)}s",
+        }
         render(PROMETHEUS / "prometheus.yml", configured / "prometheus.yml", target)
         render(PROMETHEUS / "alerts.yml", configured / "alerts.yml", {})
         given = [word.replace("/etc/prometheus", str(configured)) for word in self.services["prometheus"]["command"]]

@@ -20,6 +20,8 @@ QUICK = """
 import sys
 from worker.duties import heartbeat
 heartbeat.BEAT_SECONDS, heartbeat.DEAF_SECONDS = 0.5, 4.0
+from worker.app import app
+app.conf.broker_transport_options["socket_timeout"] = 2
 from worker.__main__ import main
 sys.exit(main([]))
 """

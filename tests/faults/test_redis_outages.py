@@ -21,7 +21,7 @@ from tests.faults.site import LEASE_SECONDS, Site, started_by
 from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
 from tests.integration.house import read_until, until
 
-OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,10").split(",")]
+OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,6").split(",")]
 SURE_SECONDS = 30
 """Up to here, jobs that were running complete in their first attempt."""
 TOKENS_PER_SECOND = 20

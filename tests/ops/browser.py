@@ -22,6 +22,38 @@ FLAGS += ["--ignore-certificate-errors", "--hide-scrollbars", "--window-size=175
 STEP_SECONDS = 40.0
 
 
+class Chromium:
+    """The program. Each `Browser` is a window in it that shares nothing with the others."""
+
+    def __init__(self, profile: Path) -> None:
+        found = shutil.which("chromium")
+        assert found, "the test lacks its mark: needs('chromium')"
+        self._log = (profile.parent / f"{profile.name}.log").open("wb")
+        command, output = [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"], self._log.fileno()
+        self._process = spawn(command, output=output, errors=output, group=True)
+        self._address = profile / "DevToolsActivePort"
+
+    def address(self) -> str:
+        """Where it takes commands, as soon as it does."""
+        until(lambda: self._address.exists() and len(self._address.read_text().split()) == 2)
+        port, path = self._address.read_text().split()
+        return f"ws://127.0.0.1:{port}{path}"
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(30)
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
 class Browser:
     """One tab. `login` is what the user would type when the page asks; without one the question is refused.
 
@@ -29,17 +61,22 @@ class Browser:
         statuses: of every answer so far, by URL.
     """
 
-    def __init__(self, profile: Path, login: tuple[str, str] | None = None) -> None:
-        found = shutil.which("chromium")
-        assert found, "the test lacks its mark: needs('chromium')"
+    def __init__(self, chromium: Chromium, login: tuple[str, str] | None = None) -> None:
         self.statuses: dict[str, int] = {}
         self._login = login
         self._loop = asyncio.new_event_loop()
         self._number = 0
-        self._log = (profile.parent / f"{profile.name}.log").open("wb")
-        command, output = [found, *FLAGS, f"--user-data-dir={profile}", "about:blank"], self._log.fileno()
-        self._process = spawn(command, output=output, errors=output, group=True)
-        self._socket = self._connect(profile / "DevToolsActivePort")
+        self._session = ""
+        self._socket: WebSocketClientConnection = self._await(
+            partial(websocket_connect, chromium.address(), max_message_size=1 << 28)
+        )
+        # A context has cookies, a cache and logins of its own.
+        self._context = self._call("Target.createBrowserContext")["browserContextId"]
+        tab = self._call("Target.createTarget", url="about:blank", browserContextId=self._context)["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
+        self._call("Page.enable")
+        self._call("Network.enable")
+        self._call("Fetch.enable", handleAuthRequests=True)
 
     def open(self, url: str) -> None:
         """Go to a page, and wait until all of it is there."""
@@ -76,32 +113,16 @@ class Browser:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def close(self) -> None:
-        """End it."""
+        """Close the tab."""
+        self._session = ""
+        self._call("Target.disposeBrowserContext", browserContextId=self._context)
         # Inside the loop: tornado asks for the current one when it writes its last word.
-        try:
-            self._loop.run_until_complete(self._hang_up())
-        finally:
-            self._process.terminate()
-            self._process.wait(30)
+        self._loop.run_until_complete(self._hang_up())
         self._loop.close()
-        self._log.close()
 
     async def _hang_up(self) -> None:
         self._socket.close()
         await asyncio.sleep(0)
-
-    def _connect(self, address: Path) -> WebSocketClientConnection:
-        until(lambda: address.exists() and len(address.read_text().split()) == 2)
-        port, path = address.read_text().split()
-        self._socket = self._await(partial(websocket_connect, f"ws://127.0.0.1:{port}{path}", max_message_size=1 << 28))
-        self._session = ""
-        (tab,) = (one for one in self._call("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        attached = self._call("Target.attachToTarget", targetId=tab["targetId"], flatten=True)
-        self._session = attached["sessionId"]
-        self._call("Page.enable")
-        self._call("Network.enable")
-        self._call("Fetch.enable", handleAuthRequests=True)
-        return self._socket
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = self._send(method, parameters)

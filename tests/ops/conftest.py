@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from embedded.scripted.launcher import ScriptedOllama
 from ops import credentials
 from ops.topology.redis_server import LockedRedis, start_redis
+from ops.topology.running import Running
+from ops.topology.site import Site
+from tests.ops.browser import Chromium
 
 AUDITOR = "for-the-tests-alone"
 
@@ -25,6 +29,33 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     acl.write_text(f"{acl.read_text()}user llamaq-auditor on >{AUDITOR} ~* &* +@all\n")
     (folder / "redis_auditor").write_text(AUDITOR)
     return folder
+
+
+@pytest.fixture(scope="session")
+def topology_host() -> Iterator[ScriptedOllama]:
+    """In the place of the container `ollama`."""
+    with ScriptedOllama.start(slots=2) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def topology(topology_host: ScriptedOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The compose file's services. Whoever asks for it is of the group `topology`, so that it is started once."""
+    with Site(tmp_path_factory.mktemp("site"), topology_host.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def started_flower(topology: Site) -> Running:
+    """Flower, behind the door of the topology."""
+    return topology.start_flower()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """The browser program."""
+    with Chromium(tmp_path_factory.mktemp("chromium") / "profile") as program:
+        yield program
 
 
 @pytest.fixture(scope="module")

@@ -17,89 +17,80 @@ from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.house import fresh_name, until
-from tests.ops.browser import Browser
+from tests.ops.browser import Browser, Chromium
 from tests.worker_process import CHECKOUT
 from worker.celery.tls import verified
 
 PROMPT = "planted-words-of-a-prompt"
 RESULT = "planted-words-of-a-result"
 FLOWER = [sys.executable, "-m", "celery", "--app", "worker.app", "flower", "--conf=ops/flower/flowerconfig.py"]
+pytestmark = pytest.mark.xdist_group("topology")
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[ScriptedOllama]:
-    """In the place of the container `ollama`."""
-    with ScriptedOllama.start(slots=2) as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def site(host: ScriptedOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The compose file's services."""
-    with Site(tmp_path_factory.mktemp("site"), host.url) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def flower(site: Site) -> Running:
+def flower(started_flower: Running, topology: Site) -> Running:
     """Flower, which sees the worker."""
-    flower = site.start_flower()
-    until(lambda: len(workers(site, "?refresh=1")) == 1)
-    return flower
+    until(lambda: len(workers(topology, "?refresh=1")) == 1)
+    return started_flower
 
 
 @pytest.fixture
-def producer(site: Site) -> Iterator[JobQueue]:
+def producer(topology: Site) -> Iterator[JobQueue]:
     """A producer."""
-    with site.producer() as queue:
+    with topology.producer() as queue:
         yield queue
 
 
-def password(site: Site) -> str:
+def password(topology: Site) -> str:
     """Of Flower's login."""
-    return (site.secrets / "flower_password").read_text()
+    return (topology.secrets / "flower_password").read_text()
 
 
-def curl(site: Site, path: str, *more: str, login: bool = True) -> tuple[int, str]:
+def curl(topology: Site, path: str, *more: str, login: bool = True) -> tuple[int, str]:
     """Status and body of a page, through the door."""
-    user = ["--user", f"llamaq:{password(site)}"] if login else []
-    command = ["curl", "-s", "-w", "\n%{http_code}", "--cacert", str(site.secrets / "ca.pem"), *user, *more]
-    done = run([*command, f"{site.door.url}/flower/{path}"], timeout=60, check=True)
+    user = ["--user", f"llamaq:{password(topology)}"] if login else []
+    command = ["curl", "-s", "-w", "\n%{http_code}", "--cacert", str(topology.secrets / "ca.pem"), *user, *more]
+    done = run([*command, f"{topology.door.url}/flower/{path}"], timeout=60, check=True)
     body, _, status = done.stdout.rpartition("\n")
     return int(status), body
 
 
-def workers(site: Site, more: str = "") -> dict[str, Any]:
+def workers(topology: Site, more: str = "") -> dict[str, Any]:
     """What the API tells of the workers."""
-    status, body = curl(site, f"api/workers{more}")
+    status, body = curl(topology, f"api/workers{more}")
     found: dict[str, Any] = json.loads(body) if status == 200 else {}
     return {name: about for name, about in found.items() if about.get("stats") or not more}
 
 
-def seen(site: Site, job_id: str) -> dict[str, Any]:
+def seen(topology: Site, job_id: str) -> dict[str, Any]:
     """A task as the API tells it; empty while it is not known."""
-    found: dict[str, Any] = json.loads(curl(site, "api/tasks")[1]).get(job_id, {})
+    found: dict[str, Any] = json.loads(curl(topology, "api/tasks")[1]).get(job_id, {})
     return found
 
 
-def start_running(producer: JobQueue, host: ScriptedOllama) -> tuple[str, str]:
+def start_running(producer: JobQueue, topology_host: ScriptedOllama) -> tuple[str, str]:
     """A job that runs until its gate is opened: its id and the gate."""
     gate = fresh_name()
-    host.script(tokens=[RESULT], hold=gate)
+    topology_host.script(tokens=[RESULT], hold=gate)
     job = producer.generate(MODEL, PROMPT)
-    host.wait(lambda stats: stats["held"].get(gate, 0) == 1)
+    topology_host.wait(lambda stats: stats["held"].get(gate, 0) == 1)
     return job.id, gate
 
 
 @pytest.mark.needs("chromium")
 def test_a_running_job_is_found_in_a_browser(
-    site: Site, flower: Running, producer: JobQueue, host: ScriptedOllama, tmp_path: Path
+    topology: Site,
+    flower: Running,
+    producer: JobQueue,
+    topology_host: ScriptedOllama,
+    chromium: Chromium,
+    tmp_path: Path,
 ) -> None:
     """Log in, type the job's id, read its kind, model and state, see the worker; nowhere the prompt."""
-    job_id, gate = start_running(producer, host)
-    until(lambda: seen(site, job_id).get("state") == "STARTED")
-    with Browser(tmp_path / "profile", ("llamaq", password(site))) as browser:
-        browser.open(f"{site.door.url}/flower/tasks")
+    job_id, gate = start_running(producer, topology_host)
+    until(lambda: seen(topology, job_id).get("state") == "STARTED")
+    with Browser(chromium, ("llamaq", password(topology))) as browser:
+        browser.open(f"{topology.door.url}/flower/tasks")
         browser.wait("!!document.querySelector('input[type=search]')")
         browser.enter("input[type=search]", job_id)
         row = "[...document.querySelectorAll('#tasks-table tbody tr')]"
@@ -111,64 +102,73 @@ def test_a_running_job_is_found_in_a_browser(
         picture = os.environ.get("LLAMAQ_SCREENSHOT")
         browser.screenshot(Path(picture) if picture else tmp_path / "flower.png")
 
-        browser.open(f"{site.door.url}/flower/task/{job_id}")
+        browser.open(f"{topology.door.url}/flower/task/{job_id}")
         page = browser.source()
         assert "llamaq.generate" in page
         assert MODEL in page
         assert PROMPT not in page
-        (worker,) = workers(site)
-        browser.open(f"{site.door.url}/flower/workers")
+        (worker,) = workers(topology)
+        browser.open(f"{topology.door.url}/flower/workers")
         browser.wait(f"document.body.textContent.includes({json.dumps(worker)})")
-    host.release(gate)
+    topology_host.release(gate)
     assert producer.job(job_id).result(30).text == RESULT
-    until(lambda: seen(site, job_id)["state"] == "SUCCESS")
+    until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
 
 
 @pytest.mark.needs("chromium")
-def test_nobody_gets_in_without_the_password(site: Site, flower: Running, tmp_path: Path) -> None:
+def test_nobody_gets_in_without_the_password(topology: Site, flower: Running, chromium: Chromium) -> None:
     """Every page and the API ask for it; a browser that has none sees nothing."""
     for path in ("", "workers", "tasks", "broker", "api/workers", "api/tasks", "api/queues/length"):
-        assert curl(site, path, login=False)[0] == 401, path
-        assert curl(site, path)[0] == 200, path
-    with Browser(tmp_path / "profile") as browser:
-        browser.open(f"{site.door.url}/flower/tasks")
+        assert curl(topology, path, login=False)[0] == 401, path
+        assert curl(topology, path)[0] == 200, path
+    with Browser(chromium) as browser:
+        browser.open(f"{topology.door.url}/flower/tasks")
         assert 401 in browser.statuses.values()
         assert "llamaq" not in browser.text()
 
 
-def test_the_two_pages_that_flower_leaves_open_are_closed(site: Site, flower: Running) -> None:
+def test_the_two_pages_that_flower_leaves_open_are_closed(topology: Site, flower: Running) -> None:
     """From outside by nginx, from inside by the login."""
 
     def status(page: str, *login: str) -> str:
-        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *login, f"{site.flower_url}/flower/{page}"]
+        command = [
+            "curl",
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            *login,
+            f"{topology.flower_url}/flower/{page}",
+        ]
         return run(command, timeout=30, check=True).stdout
 
     for page in ("metrics", "healthcheck"):
-        assert curl(site, page)[0] == 403
+        assert curl(topology, page)[0] == 403
         assert status(page) == "401"
-        assert status(page, "--user", f"llamaq:{password(site)}") == "200"
+        assert status(page, "--user", f"llamaq:{password(topology)}") == "200"
 
 
 @pytest.mark.parametrize(
     "path",
     ["task/send-task/llamaq.generate", "task/async-apply/llamaq.generate", "task/revoke/x", "worker/shutdown/x"],
 )
-def test_one_may_look_and_not_touch(path: str, site: Site, flower: Running) -> None:
+def test_one_may_look_and_not_touch(path: str, topology: Site, flower: Running) -> None:
     """With the login, too: what would change something is refused."""
-    assert curl(site, f"api/{path}", "-X", "POST", "-d", '{"args": []}')[0] == 403
+    assert curl(topology, f"api/{path}", "-X", "POST", "-d", '{"args": []}')[0] == 403
 
 
-def by_name(site: Site, job_id: str, request: object) -> None:
+def by_name(topology: Site, job_id: str, request: object) -> None:
     """Send a request by task name as another backend would, and announce it in an event of the sender's own."""
-    url = site.redis.url("producer")
+    url = topology.redis.url("producer")
     with Celery("backend", broker=url, set_as_current=False) as app:
         app.conf.update(verified(url))
         app.send_task("llamaq.generate", kwargs={"request": request}, queue="llamaq", task_id=job_id, shadow=PROMPT)
 
 
-def sent_event(site: Site, job_id: str) -> None:
+def sent_event(topology: Site, job_id: str) -> None:
     """`task_send_sent_event`: the producer's user may not send it, but one who may could."""
-    url = site.redis.url("flower")
+    url = topology.redis.url("flower")
     with Celery("backend", broker=url, set_as_current=False) as app:
         app.conf.update(verified(url))
         with app.events.default_dispatcher() as events:
@@ -177,68 +177,72 @@ def sent_event(site: Site, job_id: str) -> None:
             events.send("task-failed", uuid=job_id, exception=f"E({PROMPT})", traceback=PROMPT, result=PROMPT)
 
 
-def everything(site: Site) -> str:
+def everything(topology: Site) -> str:
     """All that Flower tells, in pages and API."""
-    (worker,) = workers(site)
-    text = json.dumps(workers(site, "?refresh=1"))
-    text += "".join(curl(site, path)[1] for path in ("", "workers", "tasks", "broker", f"worker/{worker}", "api/tasks"))
-    for job_id in json.loads(curl(site, "api/tasks")[1]):
-        text += curl(site, f"task/{job_id}")[1] + curl(site, f"api/task/info/{job_id}")[1]
+    (worker,) = workers(topology)
+    text = json.dumps(workers(topology, "?refresh=1"))
+    text += "".join(
+        curl(topology, path)[1] for path in ("", "workers", "tasks", "broker", f"worker/{worker}", "api/tasks")
+    )
+    for job_id in json.loads(curl(topology, "api/tasks")[1]):
+        text += curl(topology, f"task/{job_id}")[1] + curl(topology, f"api/task/info/{job_id}")[1]
     query = "draw=1&start=0&length=100&search[value]=&order[0][column]=0&order[0][dir]=asc&columns[0][data]=name"
-    return text + curl(site, f"tasks/datatable?{query}", "--globoff")[1] + curl_inside(site, "metrics")
+    return text + curl(topology, f"tasks/datatable?{query}", "--globoff")[1] + curl_inside(topology, "metrics")
 
 
-def curl_inside(site: Site, page: str) -> str:
+def curl_inside(topology: Site, page: str) -> str:
     """A page that nginx keeps from outside."""
-    command = ["curl", "-s", "--user", f"llamaq:{password(site)}", f"{site.flower_url}/flower/{page}"]
+    command = ["curl", "-s", "--user", f"llamaq:{password(topology)}", f"{topology.flower_url}/flower/{page}"]
     return run(command, timeout=30, check=True).stdout
 
 
 def test_prompts_results_and_passwords_never_appear(
-    site: Site, flower: Running, producer: JobQueue, host: ScriptedOllama
+    topology: Site, flower: Running, producer: JobQueue, topology_host: ScriptedOllama
 ) -> None:
     """While a job sent by name runs, after it, of one that was refused, and of events that others send."""
     job_id, bad, other = (f"{name}-{fresh_name()[:8]}" for name in ("named", "bad", "other"))
     gate = fresh_name()
-    host.script(tokens=[RESULT], hold=gate)
-    by_name(site, job_id, {"model": MODEL, "prompt": PROMPT})
-    host.wait(lambda stats: stats["held"].get(gate, 0) == 1)
-    by_name(site, bad, {"model": MODEL, "prompt": PROMPT, "nonsense": 1})
-    sent_event(site, other)
-    until(lambda: seen(site, job_id).get("state") == "STARTED")
-    until(lambda: seen(site, other).get("state") == "FAILURE")
-    until(lambda: seen(site, bad).get("state") == "FAILURE")
-    assert seen(site, bad)["exception"] == "invalid_request"
-    told = everything(site)
-    host.release(gate)
-    until(lambda: seen(site, job_id)["state"] == "SUCCESS")
-    told += everything(site)
+    topology_host.script(tokens=[RESULT], hold=gate)
+    by_name(topology, job_id, {"model": MODEL, "prompt": PROMPT})
+    topology_host.wait(lambda stats: stats["held"].get(gate, 0) == 1)
+    by_name(topology, bad, {"model": MODEL, "prompt": PROMPT, "nonsense": 1})
+    sent_event(topology, other)
+    until(lambda: seen(topology, job_id).get("state") == "STARTED")
+    until(lambda: seen(topology, other).get("state") == "FAILURE")
+    until(lambda: seen(topology, bad).get("state") == "FAILURE")
+    assert seen(topology, bad)["exception"] == "invalid_request"
+    told = everything(topology)
+    topology_host.release(gate)
+    until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
+    told += everything(topology)
 
     assert job_id in told
     assert MODEL in told
-    secrets = [path.read_text().strip() for path in site.secrets.iterdir() if path.name.startswith("redis_")]
-    secrets += [(site.secrets / "ollama_token").read_text(), password(site)]
+    secrets = [path.read_text().strip() for path in topology.secrets.iterdir() if path.name.startswith("redis_")]
+    secrets += [(topology.secrets / "ollama_token").read_text(), password(topology)]
     assert [word for word in (PROMPT, RESULT, *secrets) if word in told] == []
-    assert [word for word in (PROMPT, RESULT, *secrets) if word in flower.log() + site.worker.log()] == []
+    assert [word for word in (PROMPT, RESULT, *secrets) if word in flower.log() + topology.worker.log()] == []
 
 
-def test_states_are_those_of_the_job(site: Site, flower: Running, producer: JobQueue, host: ScriptedOllama) -> None:
+def test_states_are_those_of_the_job(
+    topology: Site, flower: Running, producer: JobQueue, topology_host: ScriptedOllama
+) -> None:
     """One that fails is a failure, one that is cancelled is revoked; one that is tried again shows it."""
-    host.script(status=400, body={"error": "no"})
+    topology_host.script(status=400, body={"error": "no"})
     failed = producer.generate(MODEL, "x")
-    until(lambda: seen(site, failed.id).get("state") == "FAILURE")
-    assert seen(site, failed.id)["exception"] == failed.status().error.code  # type: ignore[union-attr]  # it failed
+    until(lambda: seen(topology, failed.id).get("state") == "FAILURE")
+    assert seen(topology, failed.id)["exception"] == failed.status().error.code  # type: ignore[union-attr]  # it failed
 
-    cancelled, gate = start_running(producer, host)
+    cancelled, gate = start_running(producer, topology_host)
     producer.job(cancelled).cancel()
-    until(lambda: seen(site, cancelled).get("state") == "REVOKED")
-    host.release(gate)
+    until(lambda: seen(topology, cancelled).get("state") == "REVOKED")
+    topology_host.release(gate)
 
-    host.script(tokens=["a"], fault="cut")
+    topology_host.script(tokens=["a"], fault="cut")
     again = producer.generate(MODEL, "x")
     assert again.result(60).attempts > 1
-    until(lambda: seen(site, again.id).get("state") == "SUCCESS")
-    assert "'attempt': 2" in seen(site, again.id)["kwargs"]
+    until(lambda: seen(topology, again.id).get("state") == "SUCCESS")
+    assert "'attempt': 2" in seen(topology, again.id)["kwargs"]
 
 
 @pytest.mark.parametrize("how", ["none", "empty", "missing"])

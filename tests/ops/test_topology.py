@@ -12,6 +12,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology import compose
 from ops.topology.rendering import NothingToChange, render
+from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
@@ -19,56 +20,44 @@ from tests.integration.house import until
 from tests.worker_process import CHECKOUT
 
 PROMPT = "planted-prompt-of-the-topology"
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[ScriptedOllama]:
-    """In the place of the container `ollama`."""
-    with ScriptedOllama.start(slots=2) as host:
-        yield host
-
-
-@pytest.fixture(scope="module")
-def site(host: ScriptedOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Everything that a job passes through."""
-    with Site(tmp_path_factory.mktemp("site"), host.url) as site:
-        yield site
+pytestmark = pytest.mark.xdist_group("topology")
 
 
 @pytest.fixture
-def queue(site: Site) -> Iterator[JobQueue]:
+def queue(topology: Site) -> Iterator[JobQueue]:
     """A producer with its own user, over TLS."""
-    with site.producer() as queue:
+    with topology.producer() as queue:
         yield queue
 
 
-def test_a_job_passes_through_the_whole_of_it(site: Site, queue: JobQueue, host: ScriptedOllama) -> None:
+def test_a_job_passes_through_the_whole_of_it(topology: Site, queue: JobQueue, topology_host: ScriptedOllama) -> None:
     """Producer, Redis over TLS, worker, nginx with token and TLS, Ollama, and back; nothing of it in any log."""
-    host.script(tokens=["an", "swer"])
+    topology_host.script(tokens=["an", "swer"])
     job = queue.generate(MODEL, PROMPT)
 
     assert "".join(job.text()) == job.result(30).text == "answer"
-    assert job.result(30).host == site.services["worker"]["environment"]["LLAMAQ_HOST"]
-    logs = site.door.nginx.log() + site.worker.log() + site.redis.redis.log()
+    assert job.result(30).host == topology.services["worker"]["environment"]["LLAMAQ_HOST"]
+    logs = topology.door.nginx.log() + topology.worker.log() + topology.redis.redis.log()
     assert "/api/generate" in logs
     assert PROMPT not in logs
-    secrets = [path.read_text() for path in site.secrets.iterdir() if path.name.startswith(("redis_", "ollama_token"))]
+    files = [path for path in topology.secrets.iterdir() if path.name.startswith(("redis_", "ollama_token"))]
+    secrets = [path.read_text() for path in files]
     assert [secret for secret in secrets if secret.strip() in logs] == []
 
 
 @pytest.mark.needs("curl", "redis-cli")
-def test_the_health_checks_of_compose_pass(site: Site) -> None:
+def test_the_health_checks_of_compose_pass(topology: Site) -> None:
     """Each is the very command of the file, with the paths and ports of this machine; on a stopped one it fails."""
     checks = {
-        "redis": site.services["redis"]["healthcheck"]["test"],
-        "nginx": site.services["nginx"]["healthcheck"]["test"],
+        "redis": topology.services["redis"]["healthcheck"]["test"],
+        "nginx": topology.services["nginx"]["healthcheck"]["test"],
         "worker": ["CMD", *_image_check()],
     }
-    port = urlsplit(site.door.url).port
+    port = urlsplit(topology.door.url).port
     changes = {
-        "/run/secrets": str(site.secrets),
-        "/run/llamaq/alive": str(site.liveness_file),
-        "redis-cli": f"redis-cli -p {site.redis.port}",
+        "/run/secrets": str(topology.secrets),
+        "/run/llamaq/alive": str(topology.liveness_file),
+        "redis-cli": f"redis-cli -p {topology.redis.port}",
         ":8443": f":{port}",
     }
     for name, (how, *words) in checks.items():
@@ -85,15 +74,15 @@ def _image_check() -> list[str]:
     return [word.strip().strip('"') for word in found.split(",")]
 
 
-def test_replicas_share_the_slots_of_the_host(site: Site, queue: JobQueue, host: ScriptedOllama) -> None:
+def test_replicas_share_the_slots_of_the_host(topology: Site, queue: JobQueue, topology_host: ScriptedOllama) -> None:
     """`--scale worker=2`: nothing clashes, the host has as many slots as before; one that is stopped drains."""
-    replica = site.start_worker("worker-2")
-    slots = int(site.services["worker"]["environment"]["LLAMAQ_SLOTS"])
+    replica = topology.start_worker("worker-2")
+    slots = int(topology.services["worker"]["environment"]["LLAMAQ_SLOTS"])
     jobs = queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(number)} for number in range(20)])
     assert all(job.result(60).text for job in jobs)
     assert max(model.slots for model in queue.models()) == slots
 
-    host.script(tokens=["a"] * 40, rate=20)
+    topology_host.script(tokens=["a"] * 40, rate=20)
     running = queue.generate(MODEL, "drained")
     next(iter(running.text()))
     code = replica.stop()
@@ -104,30 +93,29 @@ def test_replicas_share_the_slots_of_the_host(site: Site, queue: JobQueue, host:
 
 
 @pytest.mark.needs("curl")
-def test_flower_is_behind_the_door(site: Site) -> None:
+def test_flower_is_behind_the_door(topology: Site, started_flower: Running) -> None:
     """With its login, and with the two pages closed that Flower leaves open."""
-    flower = site.start_flower()
-    secret = (site.secrets / "flower_password").read_text()
+    secret = (topology.secrets / "flower_password").read_text()
 
     def status(path: str, *more: str) -> str:
-        url = f"{site.door.url}/flower/{path}"
-        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(site.secrets / "ca.pem")]
+        url = f"{topology.door.url}/flower/{path}"
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(topology.secrets / "ca.pem")]
         return run([*command, *more, url], timeout=30, check=True).stdout
 
     until(lambda: status("workers") == "401")
     assert status("workers", "--user", f"llamaq:{secret}") == "200"
     assert status("workers", "--user", "llamaq:wrong") == "401"
     assert status("api/queues/length", "--user", f"llamaq:{secret}") == "200"
-    assert "permission" not in flower.log()
+    assert "permission" not in started_flower.log()
     assert status("metrics") == status("healthcheck") == "403"
-    assert secret not in flower.log()
+    assert secret not in started_flower.log()
 
 
 @pytest.mark.needs("prometheus", "curl")
-def test_prometheus_finds_the_worker(site: Site) -> None:
+def test_prometheus_finds_the_worker(topology: Site) -> None:
     """It scrapes what compose would let it scrape."""
-    site.start_prometheus()
-    url = f"{site.prometheus_url}/api/v1/query?query=llamaq_redis_up"
+    topology.start_prometheus(scrape_seconds=1)
+    url = f"{topology.prometheus_url}/api/v1/query?query=llamaq_redis_up"
 
     def answer() -> str:
         return run(["curl", "-s", url], timeout=30).stdout

@@ -18,6 +18,12 @@ def tell(request):
 @pytest.mark.xdist_group("marked")
 def test_marked(number, request): tell(request)
 
+@pytest.fixture(scope="module")
+def shared(): ...
+
+@pytest.mark.parametrize("number", range(8))
+def test_sharing(number, shared, request): tell(request)
+
 @pytest.mark.parametrize("number", range(8))
 def test_free(number, request): tell(request)
 
@@ -27,7 +33,7 @@ def test_marked_as_well(request): tell(request)
 
 
 def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
-    """All nine of the group in the same of two processes; the others are spread over both."""
+    """All of a group in the same of two processes, marked or sharing a fixture; the others are spread over both."""
     (tmp_path / "test_it.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.groups", "--rootdir", str(tmp_path)]
     command += ["--import-mode=importlib", "-n", "2", "--dist", "loadgroup"]
@@ -35,8 +41,9 @@ def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
     ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
-    marked = [process for name, process in ran if name.startswith("test_marked")]
-    assert len(ran) == 17
-    assert len(marked) == 9
-    assert len(set(marked)) == 1
+    assert len(ran) == 25
+    for prefix, number in (("test_marked", 9), ("test_sharing", 8)):
+        group = [process for name, process in ran if name.startswith(prefix)]
+        assert len(group) == number
+        assert len(set(group)) == 1
     assert {process for _, process in ran} == {"gw0", "gw1"}

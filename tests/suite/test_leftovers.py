@@ -30,9 +30,9 @@ def test_with_a_worker(worker):
 
 def test_with_everything(worker, ollama, tmp_path):
     from ops.topology.site import Site
-    from tests.ops.browser import Browser
+    from tests.ops.browser import Browser, Chromium
 
-    with Site(tmp_path / "site", ollama.url) as site, Browser(tmp_path / "profile"):
+    with Site(tmp_path / "site", ollama.url) as site, Chromium(tmp_path / "profile") as chromium, Browser(chromium):
         site.start_flower()
         site.start_prometheus()
         wait()
