@@ -1,4 +1,4 @@
-"""A site of a test's own, which it may break, and a calm one that the tests of a process share."""
+"""Sites for tests that break workers, or the Redis and the host too, and a calm one that tests share."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,10 +12,27 @@ Measure = Callable[[str, float], None]
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    """A Redis, a scripted host with two slots, and a producer of this test's own; no worker yet."""
+def own_site() -> Iterator[Site]:
+    """A Redis, a scripted host with two slots, and a producer of this test's own, which it may end; no worker yet."""
     with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def shared_host() -> Iterator[ScriptedOllama]:
+    """Use `site`, which keeps tests apart."""
+    with ScriptedOllama.start(slots=2) as ollama:
+        yield ollama
+
+
+@pytest.fixture
+def site(redis_server: EmbeddedRedis, shared_host: ScriptedOllama) -> Iterator[Site]:
+    """A prefix and a producer of this test's own, on a Redis and a host that it leaves alive; no worker yet."""
+    with Site(redis_server, shared_host) as site:
+        site.begin()
+        yield site
+    shared_host.clear()
+    shared_host.wait(lambda stats: all(entry["ended_at"] is not None for entry in stats["requests"]))
 
 
 @pytest.fixture(scope="session")

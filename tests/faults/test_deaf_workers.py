@@ -34,20 +34,20 @@ def alive(file: Path) -> int:
     return run([sys.executable, "-m", "worker", "alive"], cwd=CHECKOUT, env=environment).returncode
 
 
-def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure) -> None:
+def test_a_deaf_worker_ends_itself(own_site: Site, tmp_path: Path, measure: Measure) -> None:
     """Redis answers, its messages do not come: its liveness file ages, it exits with 1, its successor runs the job."""
     file = tmp_path / "alive"
-    with DeafeningProxy(site.server.port) as proxy:
-        deaf = site.start_worker(
+    with DeafeningProxy(own_site.server.port) as proxy:
+        deaf = own_site.start_worker(
             [sys.executable, "-c", QUICK], redis_url=proxy.url, liveness_file=str(file), drain_seconds=1
         )
         until(file.exists)
         assert alive(file) == 0
-        assert_completed(site.queue.generate(MODEL, "before"), attempt=1)
+        assert_completed(own_site.queue.generate(MODEL, "before"), attempt=1)
 
         proxy.deafen()
         began = time.monotonic()
-        job = site.queue.generate(MODEL, "unheard")
+        job = own_site.queue.generate(MODEL, "unheard")
         last = file.stat().st_mtime
         assert deaf.wait() == 1
         measure("a deaf worker ends, patience 4 s", time.monotonic() - began)
@@ -57,5 +57,5 @@ def test_a_deaf_worker_ends_itself(site: Site, tmp_path: Path, measure: Measure)
     old = file.stat().st_mtime - liveness.STALE_SECONDS
     os.utime(file, (old, old))
     assert alive(file) == 1
-    site.start_worker()
+    own_site.start_worker()
     assert_completed(job, attempt=1)

@@ -9,18 +9,18 @@ from tests.integration.house import read_until, retried, until
 DEFAULT_TRIES = 3
 
 
-def test_killed_in_the_middle_and_started_again(site: Site) -> None:
+def test_killed_in_the_middle_and_started_again(own_site: Site) -> None:
     """What it was saying is begun again once it is back; what waited for it runs."""
-    site.start_worker(probe_seconds=0.5)
-    site.hold(tokens=["half ", "an ", "answer"], hold_after=2, times=2)
-    jobs = [site.queue.generate(MODEL, f"job {number}") for number in range(4)]
+    own_site.start_worker(probe_seconds=0.5)
+    own_site.hold(tokens=["half ", "an ", "answer"], hold_after=2, times=2)
+    jobs = [own_site.queue.generate(MODEL, f"job {number}") for number in range(4)]
     for job in jobs[:2]:
         read_until(job, Delta)
 
-    site.ollama.kill()
+    own_site.ollama.kill()
     for job in jobs[:2]:
         read_until(job, Retrying)
-    site.ollama.restart()
+    own_site.ollama.restart()
 
     for job in jobs[:2]:
         events = assert_completed(job, attempt=job.result(60).attempts, text="Hello from the script.")
@@ -29,31 +29,31 @@ def test_killed_in_the_middle_and_started_again(site: Site) -> None:
         job.result(60)
 
 
-def test_refusing_connections(site: Site) -> None:
+def test_refusing_connections(own_site: Site) -> None:
     """A job that was given to a host just gone is `retrying` with `ollama_unavailable`, and waits for its return."""
-    site.start_worker()
-    site.ollama.kill()
-    job = site.queue.generate(MODEL, "Why?")
+    own_site.start_worker()
+    own_site.ollama.kill()
+    job = own_site.queue.generate(MODEL, "Why?")
     read_until(job, Retrying)
-    until(lambda: [host.circuit for host in site.queue.hosts()] == ["open"])
-    late = site.queue.generate(MODEL, "late", wait_for_model=True)
+    until(lambda: [host.circuit for host in own_site.queue.hosts()] == ["open"])
+    late = own_site.queue.generate(MODEL, "late", wait_for_model=True)
 
-    site.ollama.restart()
+    own_site.ollama.restart()
 
     events = assert_completed(job, attempt=2)
     assert retried(events) == ["ollama_unavailable"]
     assert_completed(late, attempt=1)
 
 
-def test_busy_for_longer_than_any_number_of_tries(site: Site) -> None:
+def test_busy_for_longer_than_any_number_of_tries(own_site: Site) -> None:
     """503 for more attempts than the default number of tries: such attempts are no tries, and the jobs complete."""
-    site.start_worker()
-    site.ollama.script(status=503, body={"error": "server busy, please try again"}, times=None)
-    jobs = [site.queue.generate(MODEL, f"job {number}") for number in range(4)]
+    own_site.start_worker()
+    own_site.ollama.script(status=503, body={"error": "server busy, please try again"}, times=None)
+    jobs = [own_site.queue.generate(MODEL, f"job {number}") for number in range(4)]
     until(lambda: jobs[0].status().attempt > DEFAULT_TRIES)
     assert {job.status().state for job in jobs} <= {"queued", "retrying", "running"}
 
-    site.ollama.clear()
+    own_site.ollama.clear()
 
     for job in jobs:
         events = assert_completed(job, attempt=job.result(60).attempts, text="Hello from the script.")

@@ -19,36 +19,36 @@ CUTS = 4
 SENDERS = 4
 
 
-def cut_all_connections(site: Site) -> None:
+def cut_all_connections(own_site: Site) -> None:
     """As `CLIENT KILL` does: clients, and those that listen to channels."""
     for kind in ("normal", "pubsub"):
-        site.redis.client_kill_filter(_type=kind, skipme=True)
+        own_site.redis.client_kill_filter(_type=kind, skipme=True)
 
 
-def test_all_connections_cut_in_the_middle(site: Site) -> None:
+def test_all_connections_cut_in_the_middle(own_site: Site) -> None:
     """Two jobs stream meanwhile: each was asked of Ollama once, ends in attempt 1, and its reader missed nothing."""
-    site.start_worker()
-    site.ollama.script(count=60, rate=20, times=2)
-    jobs = [site.queue.generate(MODEL, f"long {number}") for number in range(2)]
+    own_site.start_worker()
+    own_site.ollama.script(count=60, rate=20, times=2)
+    jobs = [own_site.queue.generate(MODEL, f"long {number}") for number in range(2)]
     with ThreadPoolExecutor(2) as readers:
         read = [readers.submit(list[Event], job.events(fresh=False)) for job in jobs]
         for job in jobs:
             read_until(job, Delta)
         for _ in range(CUTS):
-            cut_all_connections(site)
+            cut_all_connections(own_site)
             time.sleep(0.5)  # into the stream, and into the connecting again
 
         for job, reading in zip(jobs, read, strict=True):
             assert reading.result(60) == assert_completed(job, attempt=1, text=" token" * 60)
-    assert sorted(body["prompt"] for body in site.asked()) == ["long 0", "long 1"]
-    assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
+    assert sorted(body["prompt"] for body in own_site.asked()) == ["long 0", "long 1"]
+    assert_completed(own_site.queue.generate(MODEL, "afterwards"), attempt=1)
 
 
-def test_heartbeats_while_connections_are_cut(site: Site) -> None:
+def test_heartbeats_while_connections_are_cut(own_site: Site) -> None:
     """A message that cannot be sent raises nothing, whatever fails inside kombu: the next one is tried."""
-    app, over = Celery("pulse", broker=site.url, set_as_current=False), threading.Event()
-    queue = f"{site.prefix}.worker.none"
-    heartbeat = Heartbeat(app, site.redis, queue, "", SYSTEM, grace_seconds=1)
+    app, over = Celery("pulse", broker=own_site.url, set_as_current=False), threading.Event()
+    queue = f"{own_site.prefix}.worker.none"
+    heartbeat = Heartbeat(app, own_site.redis, queue, "", SYSTEM, grace_seconds=1)
 
     def beat() -> int:
         sent = 0
@@ -60,7 +60,7 @@ def test_heartbeats_while_connections_are_cut(site: Site) -> None:
         sending = [senders.submit(beat) for _ in range(SENDERS)]
         for _ in range(40):
             time.sleep(0.05)
-            cut_all_connections(site)
+            cut_all_connections(own_site)
         over.set()
         assert all(sent.result(60) for sent in sending)
     app.close()

@@ -10,27 +10,27 @@ from tests.faults.whole import assert_completed
 from tests.integration.house import read_until, until
 
 
-def test_out_of_memory(site: Site) -> None:
+def test_out_of_memory(own_site: Site) -> None:
     """`submit` raises an error that names the remedy; what was running ends in its attempt once there is room."""
-    worker = site.start_worker()
-    gate = site.hold(tokens=["one ", "two ", "three"], hold_after=1)
-    job = site.queue.generate(MODEL, "Why?")
+    worker = own_site.start_worker()
+    gate = own_site.hold(tokens=["one ", "two ", "three"], hold_after=1)
+    job = own_site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    site.redis.config_set("maxmemory-policy", "noeviction")
-    site.redis.config_set("maxmemory", "1")
+    own_site.redis.config_set("maxmemory-policy", "noeviction")
+    own_site.redis.config_set("maxmemory", "1")
 
     with pytest.raises(BrokerUnavailable, match=r"out of memory.*LLAMAQ_RESULT_TTL"):
-        site.queue.generate(MODEL, "refused")
-    site.ollama.release(gate)
-    until(lambda: "they are held" in worker.log())
-    until(lambda: _lapsed(site))
-    site.redis.config_set("maxmemory", "0")
+        own_site.queue.generate(MODEL, "refused")
+    own_site.ollama.release(gate)
+    until(lambda: "events of running jobs are held" in worker.log())
+    until(lambda: _lapsed(own_site))
+    own_site.redis.config_set("maxmemory", "0")
 
     assert_completed(job, attempt=1, text="one two three")
-    assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
-    assert [body["prompt"] for body in site.asked()] == ["Why?", "afterwards"]
+    assert_completed(own_site.queue.generate(MODEL, "afterwards"), attempt=1)
+    assert [body["prompt"] for body in own_site.asked()] == ["Why?", "afterwards"]
 
 
-def _lapsed(site: Site) -> bool:
-    seconds, _ = site.redis.time()
-    return bool(site.redis.zcount(site.keys.leases(), "-inf", seconds) == 1)
+def _lapsed(own_site: Site) -> bool:
+    seconds, _ = own_site.redis.time()
+    return bool(own_site.redis.zcount(own_site.keys.leases(), "-inf", seconds) == 1)

@@ -38,26 +38,26 @@ def idle_host() -> Iterator[ScriptedOllama]:
 @pytest.mark.timeout(120 + int(2 * max(OUTAGES)))
 @pytest.mark.parametrize("how", ["shut_down", "kill"])
 @pytest.mark.parametrize("seconds", OUTAGES)
-def test_an_outage(site: Site, idle_host: ScriptedOllama, how: str, seconds: float, measure: Measure) -> None:
+def test_an_outage(own_site: Site, idle_host: ScriptedOllama, how: str, seconds: float, measure: Measure) -> None:
     """Jobs that speak through it, jobs that wait, an idle worker: every job completes, and a reader sees all of it."""
-    site.start_worker()
-    site.start_worker(host="idle-host", ollama_url=idle_host.url)
+    own_site.start_worker()
+    own_site.start_worker(host="idle-host", ollama_url=idle_host.url)
     count = int(TOKENS_PER_SECOND * (seconds + 4))
-    site.ollama.script(count=count, rate=TOKENS_PER_SECOND, times=2)
-    running = [site.queue.generate(MODEL, "running") for _ in range(2)]
+    own_site.ollama.script(count=count, rate=TOKENS_PER_SECOND, times=2)
+    running = [own_site.queue.generate(MODEL, "running") for _ in range(2)]
     for job in running:
         read_until(job, Delta, 3)
-    waiting = site.queue.submit_many({"kind": "generate", "model": MODEL, "prompt": "waiting"} for _ in range(5))
+    waiting = own_site.queue.submit_many({"kind": "generate", "model": MODEL, "prompt": "waiting"} for _ in range(5))
 
     with ThreadPoolExecutor(1) as reader:
         read = reader.submit(lambda: list(running[0].events(fresh=False)))
-        getattr(site.server, how)()
+        getattr(own_site.server, how)()
         with pytest.raises(BrokerUnavailable):
-            site.queue.generate(MODEL, "refused")
+            own_site.queue.generate(MODEL, "refused")
         time.sleep(seconds)
-        site.server.restart()
+        own_site.server.restart()
         back = time.time()
-        fresh = site.queue.generate(OTHER, "for the idle one", wait_for_model=True)
+        fresh = own_site.queue.generate(OTHER, "for the idle one", wait_for_model=True)
 
         measure(f"{how}, {seconds:g} s: an idle worker starts a job", started_by(fresh).at.timestamp() - back)
         for job in running:
@@ -70,22 +70,22 @@ def test_an_outage(site: Site, idle_host: ScriptedOllama, how: str, seconds: flo
         assert_ended_once(events)
         assert_not_mixed(events)
         assert isinstance(events[-1], Completed)
-    until(lambda: site.slots_held() == 0)
+    until(lambda: own_site.slots_held() == 0)
 
 
-def test_one_outage_after_another(site: Site) -> None:
+def test_one_outage_after_another(own_site: Site) -> None:
     """Each is longer than a lease has left, and the second begins while the living still renew: attempt 1 goes on."""
-    site.start_worker()
-    site.ollama.script(count=17 * TOKENS_PER_SECOND, rate=TOKENS_PER_SECOND)
-    job = site.queue.generate(MODEL, "running")
+    own_site.start_worker()
+    own_site.ollama.script(count=17 * TOKENS_PER_SECOND, rate=TOKENS_PER_SECOND)
+    job = own_site.queue.generate(MODEL, "running")
     read_until(job, Delta, 3)
 
     for seconds in (LEASE_SECONDS, LEASE_SECONDS + 0.5, LEASE_SECONDS + 0.5):
-        site.server.kill()
+        own_site.server.kill()
         time.sleep(seconds)
-        site.server.restart()
-        last = site.log(job.id)[-1][0]
-        until(lambda last=last: site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
+        own_site.server.restart()
+        last = own_site.log(job.id)[-1][0]
+        until(lambda last=last: own_site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
         time.sleep(1)  # a round of rescue
 
     assert_completed(job, attempt=1, text=" token" * 17 * TOKENS_PER_SECOND)
