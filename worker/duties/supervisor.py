@@ -55,9 +55,10 @@ class Supervisor:
     def close(self) -> None:
         """Wait for the end of every duty, for at most `JOIN_SECONDS`."""
         limit = self._clock.monotonic() + JOIN_SECONDS
-        for thread in self._threads:
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for thread in started:
             thread.join(max(limit - self._clock.monotonic(), 0))
-        late = [thread.name for thread in self._threads if thread.is_alive()]
+        late = [thread.name for thread in started if thread.is_alive()]
         if late:
             _log.warning("threads that have not ended in time are left behind", threads=late)
 

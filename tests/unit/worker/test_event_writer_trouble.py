@@ -5,21 +5,23 @@ from typing import Any
 
 import pytest
 import redis
+from structlog.testing import capture_logs
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connection import Client, connect
 from tasks.attempt.attempt import Attempt
-from tests.unit.worker.writing import Writing, begin, deltas, supervised, until
+from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
 from worker.attempt.event_writer import EventWriter
 
 
 class Forgetful:
-    """A client that loses the answers of its first pipelines: Redis has done all, and nobody knows."""
+    """A client that loses the answers of its first pipelines: Redis has done all, and the client does not know."""
 
-    def __init__(self, client: Client, losses: int) -> None:
+    def __init__(self, client: Client, losses: int, error: Exception | None = None) -> None:
         self._client = client
+        self._error = error or redis.ConnectionError("the answer got lost")
         self.left = losses
 
     def __getattr__(self, name: str) -> Any:
@@ -33,7 +35,7 @@ class Forgetful:
             answers = execute(**how)
             if self.left:
                 self.left -= 1
-                raise redis.ConnectionError("the answer got lost")
+                raise self._error
             return answers
 
         pipe.execute = lose
@@ -51,6 +53,30 @@ def test_what_is_sent_again_is_written_once(fleet: Fleet, writing: Writing) -> N
 
     assert client.left == 0
     assert "".join(deltas(fleet, job)) == "ab"
+
+
+def test_an_outage_is_one_warning(fleet: Fleet, writing: Writing) -> None:
+    """However often the events are sent again meanwhile."""
+    with capture_logs() as logs:
+        job, _, buffer = begin(fleet, writing(client=Forgetful(fleet.redis, 4)))
+        buffer.delta("a")
+        buffer.close()
+
+    assert deltas(fleet, job) == ["a"]
+    assert [line["event"] for line in logs] == ["events of running jobs are held: Redis does not take them"]
+
+
+def test_an_exception_of_no_known_type_costs_no_event(fleet: Fleet) -> None:
+    """The batch that was under way is sent again, and written once."""
+    client = Forgetful(fleet.redis, 2, type("NeverSeen", (Exception,), {})("out of the blue"))
+    writer = EventWriter(client, fleet.keys, SYSTEM, NEVER, NEVER)  # no renewal sends it
+    with supervised(writer) as failed:
+        job, _, buffer = begin(fleet, writer)
+        buffer.delta("a")
+        buffer.close()
+
+    assert deltas(fleet, job) == ["a"]
+    assert failed == ["event-writer"] * 2
 
 
 def test_an_outage_of_redis_costs_nothing_but_time(prefix: str) -> None:
@@ -166,6 +192,28 @@ def test_words_that_are_not_json_end_their_own_attempt_alone(fleet: Fleet, writi
     bad.close()
 
     assert deltas(fleet, job) == ["x"]
+
+
+def test_an_event_that_cannot_be_formatted_ends_its_own_attempt_alone(fleet: Fleet, writing: Writing) -> None:
+    """A foreign type fails in the writer's thread: that attempt is stopped, and the others' events are written."""
+    writer = writing()
+    bad_job, claimed = fleet.running(fleet.host(slots=20))
+    attempt, call = Attempt(bad_job.id), Call()
+    bad = writer.open(claimed, attempt, silent=False)
+    job, _, good = begin(fleet, writer)
+
+    with writer.changed, attempt.during(call):  # both go out in one batch
+        good.delta("x")
+        bad.delta(thinking=["no text"])  # type: ignore[arg-type]  # as a host could send it
+        assert writer.changed.wait_for(call.cut.is_set, 60)
+    good.delta("y")
+    good.close()
+    bad.close()
+
+    assert attempt.stopped == "unwritable"
+    assert "".join(deltas(fleet, job)) == "xy"
+    assert deltas(fleet, bad_job) == []
+    assert fleet.renew(claimed) == "OK"  # until its worker has given the slot back
 
 
 def test_a_writer_that_stops_lets_everyone_go(prefix: str) -> None:

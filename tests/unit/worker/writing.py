@@ -1,5 +1,6 @@
 """What the tests of the event writer share: a job that has begun, and a look at what was written of it."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,16 @@ def supervised(*duties: Duty) -> Iterator[list[str]]:
     """Runs duties. Yields the names of those that failed, one for each time; all threads have ended at the end."""
     failed: list[str] = []
     supervisor = Supervisor(duties, SYSTEM, failed.append)
+    before = set(threading.enumerate())
     supervisor.start()
+    started = set(threading.enumerate()) - before
     try:
         yield failed
     finally:
         for phase in get_args(Phase):
             supervisor.stop(phase)
         supervisor.close()
+    assert not [thread.name for thread in started if thread.is_alive()]
 
 
 def until(met: Callable[[], Any]) -> None:

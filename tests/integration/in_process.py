@@ -1,0 +1,72 @@
+"""A worker in the test's own process, without Celery's consumer: its duties can be reached, and broken."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import Celery
+
+from llamaq.store.connection import connect
+from tests.conftest import MODEL
+from worker.settings.environment import Settings
+from worker.telemetry.metrics import Metrics
+from worker.worker import Worker
+
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+WAIT_SECONDS = 60
+
+
+class InProcess:
+    """One worker, and what it counts.
+
+    Attributes:
+        worker: started by `running`.
+        metrics: what it counts.
+    """
+
+    def __init__(self, redis_url: str, ollama_url: str, prefix: str) -> None:
+        config = Settings(
+            redis_url=redis_url, ollama_url=ollama_url, prefix=prefix, host="here", slots=2, webhook_secret=SECRET
+        )
+        self.metrics = Metrics()
+        self.worker = Worker(config, Celery(broker=redis_url, set_as_current=False), "w1", self.metrics)
+        self._redis = connect(redis_url)
+        self._queue = config.producer.keys.host_queue("here")
+
+    def run_job(self) -> str:
+        """Submit a job, take its message as Celery would, and run it; returns its text."""
+        job = self.worker.queue.generate(MODEL, "x", wait_for_model=True)
+        message = self._redis.brpop([self._queue], timeout=WAIT_SECONDS)
+        assert message is not None, "no message came"
+        outcome = self.worker.execute(json.loads(message[1])["headers"]["id"], lambda _: None)
+        assert outcome == "completed"
+        assert "".join(job.text()) == job.result(WAIT_SECONDS).text
+        return job.result(WAIT_SECONDS).text
+
+    def failures(self, duty: str) -> float | None:
+        """How often a duty has failed, by the metric."""
+        return self.metrics.registry.get_sample_value("llamaq_duty_failures_total", {"duty": duty})
+
+    def end(self) -> None:
+        """All phases of an orderly stop."""
+        self.worker.quiet()
+        self.worker.drain(1)
+        self.worker.close()
+        self._redis.close()
+
+
+def threads() -> set[threading.Thread]:
+    """Those that are ours."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("llamaq-")}
+
+
+@contextmanager
+def running(redis_url: str, ollama_url: str, prefix: str) -> Iterator[InProcess]:
+    """A worker that is started, and ended."""
+    process = InProcess(redis_url, ollama_url, prefix)
+    process.worker.start()
+    try:
+        yield process
+    finally:
+        process.end()

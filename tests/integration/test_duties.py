@@ -1,0 +1,81 @@
+"""The duties of a worker: one list, and whatever goes wrong in one of them, it goes on and the worker works."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from tests.integration.in_process import WAIT_SECONDS, InProcess, running, threads
+from worker.duties import heartbeat
+from worker.duties.duty import Duty
+
+NAMES = [
+    duty.name for duty in InProcess("redis://127.0.0.1:1/0", "http://127.0.0.1:1", "none").worker.supervisor.duties
+]
+
+
+class NeverSeen(Exception):
+    """A class that the code does not know."""
+
+
+@pytest.fixture(scope="module")
+def process(redis_server: EmbeddedRedis) -> Iterator[InProcess]:
+    """One worker for all of them."""
+    with (
+        pytest.MonkeyPatch.context() as hurried,
+        ScriptedOllama.start(slots=2) as ollama,
+        running(redis_server.url, ollama.url, "test-duties") as started,
+    ):
+        hurried.setattr(heartbeat, "BEAT_SECONDS", 0.1)
+        hurried.setattr(Duty, "retry_seconds", 0.01)
+        yield started
+
+
+def test_the_list_has_every_duty() -> None:
+    """A class that is not in the worker's list would never be started."""
+    ours = {kind.name for kind in Duty.__subclasses__() if kind.__module__.startswith("worker.")}
+
+    assert ours == set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_duty_goes_on_after_whatever_exception(
+    name: str, process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is logged and counted once, the next round follows, and a job completes."""
+    duty = next(duty for duty in process.worker.supervisor.duties if duty.name == name)
+    rounds, failed, went_on = duty.round, threading.Event(), threading.Event()
+
+    def broken() -> float:
+        if not failed.is_set():
+            failed.set()
+            raise NeverSeen("out of the blue")
+        went_on.set()
+        return rounds()
+
+    before = process.failures(name)
+    with capture_logs() as logs:
+        monkeypatch.setattr(duty, "round", broken)
+        process.run_job()  # gives the event writer and the timers something to do
+        assert failed.wait(WAIT_SECONDS)
+        assert went_on.wait(WAIT_SECONDS)
+        assert process.run_job()
+
+    assert before == 0
+    assert process.failures(name) == 1
+    assert [(line["duty"], type(line["exc_info"])) for line in logs if "exc_info" in line] == [(name, NeverSeen)]
+
+
+def test_no_thread_is_left(redis_server: EmbeddedRedis, ollama: ScriptedOllama, prefix: str) -> None:
+    """An orderly stop ends every thread that the worker has started."""
+    before = threads()
+    with running(redis_server.url, ollama.url, prefix) as process:
+        started = threads() - before
+        process.run_job()
+
+    assert {thread.name for thread in started} == {f"llamaq-{name}" for name in NAMES}
+    assert threads() - before == set()

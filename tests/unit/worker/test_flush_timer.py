@@ -1,0 +1,64 @@
+"""When an attempt's events are written and its lease is renewed, by the figures alone."""
+
+import pytest
+
+from worker.attempt.flush_timer import GATHER_SECONDS, RENEW_SECONDS, RETRY_SECONDS, FlushTimer
+
+FLUSH, LEASE, NOW = 0.02, 15.0, 100.0
+
+
+@pytest.fixture
+def timer() -> FlushTimer:
+    """Of an attempt that has just begun."""
+    return FlushTimer(FLUSH, LEASE, NOW)
+
+
+def test_what_is_urgent_is_written_at_once(timer: FlushTimer) -> None:
+    """Whatever was written before; else events wait for those of other attempts."""
+    assert timer.write_at(NOW) == NOW + GATHER_SECONDS
+
+    timer.urgent = True
+
+    assert timer.write_at(NOW) == 0.0
+
+
+def test_one_window_may_be_used_ahead(timer: FlushTimer) -> None:
+    """Tokens at the pace of the windows are written as they come; faster ones are joined."""
+    timer.sent(NOW)
+    assert timer.write_at(0.0) == NOW  # the second write needs no wait
+    timer.sent(NOW)
+    assert timer.write_at(0.0) == pytest.approx(NOW + FLUSH)
+    timer.sent(NOW + 10)  # what was not used does not add up
+    assert timer.write_at(0.0) == pytest.approx(NOW + 10)
+
+
+def test_what_redis_refused_waits_also_when_it_is_urgent(timer: FlushTimer) -> None:
+    """Until Redis takes it; then the flush window counts again. Renewals wait as well."""
+    timer.urgent = True
+    timer.sent(NOW)
+
+    timer.refused(NOW)
+
+    assert (timer.retrying, timer.write_at(NOW)) == (True, NOW + RETRY_SECONDS)
+    timer.refused(NOW + 30)
+    assert timer.renew_at() == NOW + 30 + RETRY_SECONDS
+    timer.confirmed(NOW + 31)
+    assert (timer.retrying, timer.write_at(NOW)) == (False, 0.0)
+
+
+def test_a_lease_is_renewed_at_a_third_of_its_time(timer: FlushTimer) -> None:
+    """With a write that goes out anyway from a second on; only a confirmation counts."""
+    timer.sent(NOW + RENEW_SECONDS / 2)
+    timer.confirmed(NOW + RENEW_SECONDS / 2)
+    assert (timer.renewing, timer.renew_at()) == (False, NOW + LEASE / 3)
+
+    timer.sent(NOW + RENEW_SECONDS)
+    assert (timer.renewing, timer.renew_at()) == (True, NOW + LEASE / 3)
+    timer.confirmed(NOW + RENEW_SECONDS)
+    assert timer.renew_at() == NOW + RENEW_SECONDS + LEASE / 3
+
+
+def test_a_window_of_zero_joins_nothing() -> None:
+    """LLAMAQ_FLUSH_MS=0."""
+    assert not FlushTimer(0, LEASE, NOW).joins
+    assert FlushTimer(FLUSH, LEASE, NOW).joins
