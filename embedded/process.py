@@ -43,6 +43,11 @@ class ServerProcess:
             raise ServerFailed(message)
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not ended since; a process that ended by itself counts as running."""
+        return self._process is not None
+
     def stop(self) -> int:
         """End it in order (SIGTERM). Calling it twice does no harm.
 

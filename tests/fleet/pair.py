@@ -54,6 +54,17 @@ class Pair:
         """Wait until jobs have opened a host's circuit, and none of them runs there any longer."""
         until(lambda: (self.status(host).circuit, self.status(host).slots_used) == ("open", 0))
 
+    def tidy(self) -> None:
+        """Start hosts that were killed, end what runs, and wait until the fleet finds every host well and idle."""
+        for server in self.hosts.values():
+            if not server.running:
+                server.restart()
+            server.clear()
+        for status in self.queue.jobs(limit=200):
+            if not status.ended:
+                self.queue.job(status.id).cancel()
+        until(lambda: {(host.circuit, host.slots_used) for host in self.queue.hosts()} == {("closed", 0)})
+
     def asked(self, host: str) -> int:
         """How many requests to models a host has got."""
         return sum(entry["path"] in GENERATING for entry in self.hosts[host].stats()["requests"])

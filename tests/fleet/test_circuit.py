@@ -18,6 +18,13 @@ NOISE_SECONDS = 1.5
 """What a busy machine may add to a promise."""
 
 
+@pytest.fixture(scope="module")
+def shared_alone(redis_server: EmbeddedRedis) -> Iterator[Pair]:
+    """Use `alone`, which keeps tests apart."""
+    with pair(redis_server.url, "x") as found:
+        yield found
+
+
 @pytest.fixture
 def both(redis_server: EmbeddedRedis) -> Iterator[Pair]:
     """Hosts x (a, b) and y (b, c)."""
@@ -26,10 +33,10 @@ def both(redis_server: EmbeddedRedis) -> Iterator[Pair]:
 
 
 @pytest.fixture
-def alone(redis_server: EmbeddedRedis) -> Iterator[Pair]:
+def alone(shared_alone: Pair) -> Iterator[Pair]:
     """Host x (a, b) alone."""
-    with pair(redis_server.url, "x") as found:
-        yield found
+    yield shared_alone
+    shared_alone.tidy()
 
 
 def test_the_jobs_of_a_dead_host_run_elsewhere(both: Pair, record_property: Callable[[str, object], None]) -> None:
