@@ -44,13 +44,14 @@ CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
     "demo": (DEMO, ["-m", "demo"], "try it: brings a Redis and a language model where there are none"),
     "test": (EVERYTHING, PYTEST, "the tests; --all: first install what some need; the rest goes to pytest"),
-    "lint": (EVERYTHING, [], "ruff, mypy and import-linter"),
+    "lint": (EVERYTHING, [], "ruff, mypy, import-linter, and whether generated files are fresh"),
+    "generate": (EVERYTHING, ["-m", "codegen"], "write the generated files: the blocking client, schemas, pages"),
     "worker": (SERVICE, ["-m", "worker"], "a worker in front of an Ollama; `worker check` names what is missing"),
     "llamaq": (SERVICE, CLI, "the command line: run.py llamaq generate MODEL PROMPT"),
     "model": (MODEL, ["-m", "embedded.weights"], "fetch the demo's language model, as the demo does if need be"),
     "lock": ((), ["requirements/lock.py"], "write requirements/ from pyproject.toml; --upgrade: newest versions"),
 }
-LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports")
+LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports", "python -m codegen --check")
 
 
 def main(argv: list[str]) -> int:
@@ -87,7 +88,7 @@ def _run(command: str, args: list[str]) -> int:
 
 
 def _usage() -> str:
-    rows = "\n".join(f"  {name:8}{text}" for name, (_, _, text) in COMMANDS.items())
+    rows = "\n".join(f"  {name:10}{text}" for name, (_, _, text) in COMMANDS.items())
     return f"usage: python3 run.py COMMAND [ARGUMENT ...]\n\n{rows}\n\nThe first run sets up .venv beside run.py."
 
 

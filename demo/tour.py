@@ -13,7 +13,8 @@ from demo.services import NoGround
 from llamaq import InvalidRequest, JobFailed, JobQueue
 from llamaq.cli.commands.listing import models_sheet
 from llamaq.cli.terminal.tables import table
-from llamaq.client.blocking.job import Job, outcome
+from llamaq.client.blocking.job import Job
+from llamaq.client.log import outcome
 from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, Retrying
 from llamaq.vocabulary.models import ModelStatus
 from llamaq.vocabulary.results import Timings

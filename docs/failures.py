@@ -1,4 +1,4 @@
-"""The page on failures, rendered from `tasks.attempt.failures`: `python -m docs.failures` writes it anew."""
+"""The page on failures, rendered from `tasks.attempt.failures`: `python3 run.py generate` writes it."""
 
 from pathlib import Path
 
@@ -41,7 +41,3 @@ def _row(cause: Cause, meaning: Meaning) -> str:
         "yes" if meaning.retryable else "no",
     )
     return f"| {' | '.join(cells)} |\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")

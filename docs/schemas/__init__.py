@@ -1,4 +1,4 @@
-"""The shapes on the wire as JSON Schemas, made from the models: `python -m docs.schemas` writes them anew."""
+"""The shapes on the wire as JSON Schemas, made from the models: `python3 run.py generate` writes them."""
 
 import json
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ CODES = {
 
 
 def test_the_page_is_that_of_the_table() -> None:
-    """After a change that is meant: `python -m docs.failures`."""
+    """After a change that is meant: `python3 run.py generate`."""
     assert PAGE.read_text("utf-8") == page(), "write it anew: python -m docs.failures"
 
 

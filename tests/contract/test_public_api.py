@@ -5,10 +5,12 @@ import inspect
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import llamaq
+from codegen import blocking_client
 from tests.commands import run
 from tests.contract import golden
 from tests.contract.built import CHECKOUT
@@ -29,15 +31,34 @@ def test_nothing_public_is_kept_from_the_list() -> None:
     assert shown == set(llamaq.__all__)
 
 
-def test_both_clients_have_the_same_verbs() -> None:
-    """`AsyncJobQueue` is `JobQueue`, awaited: same names, same parameters, same defaults."""
-    for blocking, awaiting in ((llamaq.JobQueue, llamaq.AsyncJobQueue), (llamaq.Job, llamaq.AsyncJob)):
-        verbs = {name for name in vars(blocking) if not name.startswith("_")} - {"close"}
-        assert verbs <= set(vars(awaiting))
-        assert {name for name in vars(awaiting) if not name.startswith("_")} - {"aclose"} == verbs
-        for verb in verbs:
-            one, other = (inspect.signature(getattr(kind, verb)) for kind in (blocking, awaiting))
-            assert one.parameters == other.parameters, verb
+PAIRS = (
+    (llamaq.JobQueue, llamaq.AsyncJobQueue),
+    (llamaq.Job, llamaq.AsyncJob),
+    (llamaq.Conversation, llamaq.AsyncConversation),
+)
+
+
+def _verbs(kind: type) -> dict[str, Any]:
+    """What users call, also what is inherited."""
+    return {name: getattr(kind, name) for name in dir(kind) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(("blocking", "awaiting"), PAIRS, ids=lambda kind: kind.__name__)
+def test_both_clients_have_the_same_verbs(blocking: type, awaiting: type) -> None:
+    """The same names, parameters, defaults and docstrings; only `close` is `aclose` where it is awaited."""
+    one, other = _verbs(blocking), _verbs(awaiting)
+    other = {"close" if name == "aclose" else name: verb for name, verb in other.items()}
+
+    assert set(one) == set(other)
+    for name, verb in one.items():
+        assert inspect.signature(verb).parameters.keys() == inspect.signature(other[name]).parameters.keys(), name
+        assert (verb.__doc__ or "").replace("Async", "") == (other[name].__doc__ or "").replace("Async", ""), name
+        assert inspect.getdoc(verb), f"{blocking.__name__}.{name} says nothing"
+
+
+def test_the_blocking_client_is_the_generated_one() -> None:
+    """A change of the asyncio side without `python3 run.py generate` is seen here, and by `run.py lint`."""
+    assert {path.name for path, text in blocking_client.files().items() if path.read_text("utf-8") != text} == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))

@@ -7,7 +7,8 @@ from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts, deafen
 from llamaq.cli.terminal.show import Lines, Prose, View
 from llamaq.cli.terminal.waiting import Waiting
-from llamaq.client.blocking.job import Job, outcome
+from llamaq.client.blocking.job import Job
+from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.batches import BatchResult, Item, Window, ended, refused
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
-if TYPE_CHECKING:
-    from llamaq.client.aio.job import AsyncJob
-    from llamaq.client.aio.producer import AsyncProducer
 
-
-async def run(producer: "AsyncProducer", window: Window) -> AsyncGenerator[BatchResult, None]:
+async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchResult, None]:
     """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
 
     Raises:
@@ -35,7 +33,7 @@ async def run(producer: "AsyncProducer", window: Window) -> AsyncGenerator[Batch
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _end(producer: "AsyncProducer", item: Item) -> BatchResult:
+async def _end(producer: AsyncProducer, item: Item) -> BatchResult:
     try:
         job = await _submitted(producer, item)
     except (InvalidRequest, UnknownModel) as error:
@@ -46,7 +44,7 @@ async def _end(producer: "AsyncProducer", item: Item) -> BatchResult:
         return ended(item, job.id, error)
 
 
-async def _submitted(producer: "AsyncProducer", item: Item) -> "AsyncJob[Any]":
+async def _submitted(producer: AsyncProducer, item: Item) -> AsyncJob[Any]:
     while True:
         try:
             return await producer.submit(item.request)

@@ -1,19 +1,24 @@
-"""One kept conversation, seen from an event loop: `llamaq.client.blocking.conversation`, awaited."""
+"""One kept conversation, as a client sees it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Protocol, Unpack
 
+from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.conversation_calls import TRIES, Conversing, Side, model_of
-from llamaq.store.connection import Call, run_async, translated
+from llamaq.client.conversation_calls import TRIES, Conversing, Side
+from llamaq.store.connection import Call, translated
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
-from llamaq.vocabulary.fields import SendFields, SettingsFields
+from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
 from llamaq.vocabulary.requests import Message
 from llamaq.vocabulary.results import ChatResult
 
-if TYPE_CHECKING:
-    from llamaq.client.aio.queue import AsyncJobQueue
+
+class Chat(Protocol):
+    """The verb `chat` of a queue."""
+
+    async def __call__(self, model: str | None = None, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
+        """Answer a chat."""
 
 
 class AsyncConversation:
@@ -24,9 +29,10 @@ class AsyncConversation:
         tenant: whose it is; the same name of another tenant is another conversation.
     """
 
-    def __init__(self, queue: "AsyncJobQueue", name: str, tenant: str) -> None:
-        self._queue = queue
-        self._verbs = Conversing(queue.settings, name, tenant)
+    def __init__(self, connection: AsyncConnection, chat: Chat, name: str, tenant: str) -> None:
+        self._connection = connection
+        self._chat = chat
+        self._verbs = Conversing(connection.settings, name, tenant)
         self.name = name
         self.tenant = tenant
 
@@ -46,7 +52,7 @@ class AsyncConversation:
             ConversationBusy: `when_busy="reject"`, and a turn runs or waits.
             InvalidRequest: among others: no model was given, and the conversation is set to none.
         """
-        return await self._queue.chat(**self._verbs.asked(message, fields))
+        return await self._chat(**self._verbs.asked(message, fields))
 
     async def history(self) -> list[KeptMessage]:
         """What is kept, oldest first; nothing where there is no such conversation."""
@@ -54,8 +60,8 @@ class AsyncConversation:
 
     async def settings(self) -> ConversationSettings:
         """What it is set to."""
-        with translated(self._queue.url):
-            return read_settings(await self._queue._redis.hgetall(self._verbs.about_key))  # noqa: SLF001 - the two are one component
+        with translated(self._connection.url):
+            return read_settings(await self._connection.redis.hgetall(self._verbs.about_key))
 
     async def set(self, **changes: Unpack[SettingsFields]) -> None:
         """Set what is given, and clear what is None; turns that have not begun yet go by it.
@@ -81,9 +87,9 @@ class AsyncConversation:
             ConversationNotFound: there is no such conversation.
             ConversationExists: the new name is taken.
         """
-        token = self._queue._verbs.new_id()  # noqa: SLF001 - as above
+        token = self._connection.clock.uuid()
         await self._change(lambda texts: self._verbs.fork(texts, new_name, at, token), new_name)
-        return AsyncConversation(self._queue, new_name, self.tenant)
+        return AsyncConversation(self._connection, self._chat, new_name, self.tenant)
 
     async def delete(self, after: int | None = None) -> None:
         """Forget it all, or only the turns behind `after` (0: every turn, and the settings stay).
@@ -104,17 +110,9 @@ class AsyncConversation:
         raise ConversationBusy(self.name)
 
     async def _texts(self) -> list[str]:
-        with translated(self._queue.url):
-            texts: list[str] = await self._queue._redis.lrange(self._verbs.messages_key, 0, -1)  # noqa: SLF001 - as above
+        with translated(self._connection.url):
+            texts: list[str] = await self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
             return texts
 
     async def _run(self, call: Call) -> Any:
-        with translated(self._queue.url):
-            return await run_async(self._queue._redis, call)  # noqa: SLF001 - as above
-
-
-async def answering(queue: "AsyncJobQueue", model: str | None, fields: dict[str, Any]) -> str:
-    """The model of a turn: the one given, or the conversation's."""
-    if model is None and fields.get("conversation"):
-        model = (await queue.conversation(fields["conversation"], fields.get("tenant", "default")).settings()).model
-    return model_of(model, fields)
+        return await self._connection.run(call)

@@ -1,6 +1,5 @@
-"""The half of the asyncio client that works on any request: `llamaq.client.blocking.producer`, awaited."""
+"""The half of a queue that works on any request: from a submission to a job, and what the fleet offers."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
@@ -8,25 +7,24 @@ from typing import Any, Self
 from llamaq.admission import submission
 from llamaq.admission.preparation import Verbs
 from llamaq.admission.submission import Submission, UploadLapsed
-from llamaq.client.aio.job import AsyncJob, AsyncReader
-from llamaq.client.blocking.producer import BATCH, UPLOAD_SECONDS, raised, read_status
+from llamaq.client.aio import io
+from llamaq.client.aio.connection import AsyncConnection
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
 from llamaq.images.loading import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import cancel, fleet, scripts
+from llamaq.store import fleet
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import Call, run_async, run_many_async, translated
+from llamaq.store.connection import run_async, run_many_async, translated
 from llamaq.store.keys import Keys
-from llamaq.store.loop_clients import ClientPerLoop
-from llamaq.vocabulary import status
-from llamaq.vocabulary.errors import JobNotFound, LlamaqError, UnknownModel
+from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
-from llamaq.vocabulary.status import JobStatus
 
 
 class AsyncProducer:
-    """Enqueues requests, and attaches to jobs, from any event loop."""
+    """Enqueues requests, and attaches to jobs."""
 
     def __init__(
         self,
@@ -37,12 +35,24 @@ class AsyncProducer:
         settings: Settings | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        """Make a client; nothing connects until the first call.
+
+        Args:
+            url: of Redis; `rediss://` for TLS.
+            prefix: first part of every key, as the workers have it (`LLAMAQ_PREFIX`).
+            limits: what one request may bring.
+            settings: all of a producer's settings, in place of `prefix` and `limits`.
+            clock: where time and ids come from.
+
+        Raises:
+            InvalidRequest: the URL cannot be one of a Redis.
+        """
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
         self.url = url
         self._keys = self.settings.keys
-        self._redis = ClientPerLoop(url)
+        self._connection = AsyncConnection(url, self.settings, clock)
+        self._redis = self._connection.redis
         self._verbs = Verbs(self.settings.limits, clock.uuid)
-        self._reader = AsyncReader(self._redis, url, self._keys, clock)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -57,11 +67,16 @@ class AsyncProducer:
             request: what to do.
             job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
         """
-        return await self._submit(await asyncio.to_thread(self._verbs.item, request, job_id))
+        return await self._submit(await io.in_thread(self._verbs.item, request, job_id))
 
     async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
-        """Enqueue many in few round trips, in their order. Raises as `JobQueue.submit_many`."""
-        checked = await asyncio.to_thread(lambda: [self._verbs.item(request) for request in requests])
+        """Enqueue many in few round trips; the jobs come in the order of the requests.
+
+        All are checked first: when one is invalid, none is queued. When the queue is full, or Redis fails, on the way,
+        the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
+        `idempotency_key` to send them all again.
+        """
+        checked = await io.in_thread(lambda: [self._verbs.item(request) for request in requests])
         pending = iter(checked)
         jobs: list[AsyncJob[Any]] = []
         while batch := list(islice(pending, BATCH)):
@@ -70,7 +85,7 @@ class AsyncProducer:
 
     def job(self, job_id: str) -> AsyncJob[Any]:
         """Attach to a job that this or another process enqueued."""
-        return AsyncJob(self, job_id)
+        return AsyncJob(self._connection, job_id)
 
     async def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
@@ -108,7 +123,7 @@ class AsyncProducer:
             except UploadLapsed:
                 await self._upload(one.images)
                 job_id = await self._read(one, await run_async(self._redis, call))
-        return AsyncJob(self, job_id)
+        return AsyncJob(self._connection, job_id)
 
     async def _submit_batch(self, batch: Sequence[Submission]) -> list[AsyncJob[Any]]:
         with translated(self.url):
@@ -118,7 +133,7 @@ class AsyncProducer:
         failure: Exception | None = None
         for one, answer in zip(batch, answers, strict=True):
             try:
-                jobs.append(AsyncJob(self, await self._read_of_many(one, answer)))
+                jobs.append(AsyncJob(self._connection, await self._read_of_many(one, answer)))
             except LlamaqError as error:
                 failure = failure or error
         if failure is not None:
@@ -144,20 +159,3 @@ class AsyncProducer:
             key = self._keys.blob(image.sha256)
             if not await self._redis.exists(key):
                 await self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
-
-    # --- one job
-
-    async def _cancel(self, job_id: str, reason: str) -> bool:
-        call = cancel.call(self._keys, job_id, reason)
-        with translated(self.url):
-            return cancel.read(job_id, await run_async(self._redis, call))
-
-    async def _status(self, job_id: str) -> JobStatus:
-        with translated(self.url):
-            answer = await run_async(self._redis, self._status_call(job_id))
-        if not answer:
-            raise JobNotFound(job_id)
-        return read_status(job_id, answer)
-
-    def _status_call(self, job_id: str) -> Call:
-        return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])

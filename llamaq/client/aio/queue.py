@@ -1,19 +1,18 @@
-"""The producer's client for asyncio: the verbs of `llamaq.client.blocking.queue`, awaited."""
+"""The producer's client: a verb for each kind of job, conversations, many jobs at a time, and dead letters."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
 from llamaq.admission.limits import listed_limit
 from llamaq.client import batches
-from llamaq.client.aio import batch
-from llamaq.client.aio.conversation import AsyncConversation, answering
+from llamaq.client.aio import batch, io
+from llamaq.client.aio.conversation import AsyncConversation
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
+from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
-from llamaq.client.blocking.producer import read_kept
-from llamaq.client.conversation_calls import listed, listing
+from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.loading import ImageSource
 from llamaq.store.connection import run_async, run_many_async, translated
@@ -40,7 +39,11 @@ from llamaq.vocabulary.status import JobStatus
 
 
 class AsyncJobQueue(AsyncProducer):
-    """Enqueues jobs, and attaches to them, from any event loop. See `JobQueue` for what each verb takes and raises."""
+    """Enqueues jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
+
+    Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
+    `InvalidRequest`, `UnknownModel`) when the job was not queued; once it returns, the job is.
+    """
 
     async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
         """Complete a prompt."""
@@ -51,12 +54,15 @@ class AsyncJobQueue(AsyncProducer):
 
         A conversation that is set to a model needs no other here.
         """
-        model = await answering(self, model, {**fields})
+        if model is None and fields.get("conversation"):
+            named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
+            model = (await named.settings()).model
+        model = model_of(model, {**fields})
         return await self._ask("chat", {"model": model, **fields})
 
     def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
         """A conversation that is kept, or that begins with its first turn or setting."""
-        return AsyncConversation(self, name, tenant)
+        return AsyncConversation(self._connection, self.chat, name, tenant)
 
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was touched last first."""
@@ -87,7 +93,7 @@ class AsyncJobQueue(AsyncProducer):
     ) -> AsyncJob[ExtractionResult]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
         asked = {"model": model, "prompt": prompt, **fields}
-        return await self._submit(await asyncio.to_thread(self._verbs.extract, schema, asked, images))
+        return await self._submit(await io.in_thread(self._verbs.extract, schema, asked, images))
 
     def extract_many(
         self,
@@ -147,7 +153,11 @@ class AsyncJobQueue(AsyncProducer):
         return await self._ask("embedding", {"model": model, "input": input, **fields})
 
     async def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> AsyncJob[PullResult]:
-        """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`."""
+        """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
+
+        Its `progress` events have the stage `pulling`, and `completed` and `total` in bytes. Cancelled, it stops where
+        it is; the next pull goes on from there.
+        """
         return await self._ask("pull", {"model": model, "host": host, **fields})
 
     async def unload(
@@ -161,7 +171,7 @@ class AsyncJobQueue(AsyncProducer):
         """The jobs that are kept, the newest first; without those whose record something else has damaged."""
         with translated(self.url):
             ids = await self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = await run_many_async(self._redis, [self._status_call(job_id) for job_id in ids])
+            answers = await run_many_async(self._redis, [status_call(self._keys, job_id) for job_id in ids])
         return read_kept(ids, answers)
 
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
@@ -205,4 +215,4 @@ class AsyncJobQueue(AsyncProducer):
     ) -> AsyncJob[Any]:
         # Off the loop: decoding a large image takes tens of milliseconds.
         verb = self._verbs.ask
-        return await self._submit(await asyncio.to_thread(verb, kind, fields, images) if images else verb(kind, fields))
+        return await self._submit(await io.in_thread(verb, kind, fields, images) if images else verb(kind, fields))

@@ -3,39 +3,37 @@
 import threading
 from collections.abc import Generator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llamaq.client.batches import LOOK_SECONDS, BatchResult, Item, Window, ended, refused
 from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.producer import Producer
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
-if TYPE_CHECKING:
-    from llamaq.client.blocking.producer import Producer
 
-
-def run(producer: "Producer", window: Window) -> Generator[BatchResult, None, None]:
+def run(producer: Producer, window: Window) -> Generator[BatchResult, None, None]:
     """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
 
     Raises:
         BrokerUnavailable: Redis did not answer.
     """
-    crew = _Crew(producer)
+    threads = _Threads(producer)
     try:
         for item in window.start():
-            crew.take(item)
+            threads.take(item)
         while window.open:
-            item, result = crew.next()
+            item, result = threads.next()
             yield from window.end(item, result)
             for following in window.start():
-                crew.take(following)
+                threads.take(following)
     finally:
-        crew.leave()
+        threads.leave()
 
 
-class _Crew:
+class _Threads:
     """The threads. They are daemons, so that a program that is left does not wait for a model to end its answer."""
 
-    def __init__(self, producer: "Producer") -> None:
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._left = threading.Event()
         self._ends: SimpleQueue[tuple[Item, BatchResult | Exception]] = SimpleQueue()

@@ -1,19 +1,25 @@
-"""One kept conversation, seen from a producer."""
+# Generated from ../aio/conversation.py by `python3 run.py generate`: change that file instead.
+"""One kept conversation, as a client sees it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Protocol, Unpack
 
+from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
-from llamaq.client.conversation_calls import TRIES, Conversing, Side, model_of
-from llamaq.store.connection import Call, run, translated
+from llamaq.client.conversation_calls import TRIES, Conversing, Side
+from llamaq.store.connection import Call, translated
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
-from llamaq.vocabulary.fields import SendFields, SettingsFields
+from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
 from llamaq.vocabulary.requests import Message
 from llamaq.vocabulary.results import ChatResult
 
-if TYPE_CHECKING:
-    from llamaq.client.blocking.queue import JobQueue
+
+class Chat(Protocol):
+    """The verb `chat` of a queue."""
+
+    def __call__(self, model: str | None = None, **fields: Unpack[ChatFields]) -> Job[ChatResult]:
+        """Answer a chat."""
 
 
 class Conversation:
@@ -24,9 +30,10 @@ class Conversation:
         tenant: whose it is; the same name of another tenant is another conversation.
     """
 
-    def __init__(self, queue: "JobQueue", name: str, tenant: str) -> None:
-        self._queue = queue
-        self._verbs = Conversing(queue.settings, name, tenant)
+    def __init__(self, connection: Connection, chat: Chat, name: str, tenant: str) -> None:
+        self._connection = connection
+        self._chat = chat
+        self._verbs = Conversing(connection.settings, name, tenant)
         self.name = name
         self.tenant = tenant
 
@@ -46,7 +53,7 @@ class Conversation:
             ConversationBusy: `when_busy="reject"`, and a turn runs or waits.
             InvalidRequest: among others: no model was given, and the conversation is set to none.
         """
-        return self._queue.chat(**self._verbs.asked(message, fields))
+        return self._chat(**self._verbs.asked(message, fields))
 
     def history(self) -> list[KeptMessage]:
         """What is kept, oldest first; nothing where there is no such conversation."""
@@ -54,8 +61,8 @@ class Conversation:
 
     def settings(self) -> ConversationSettings:
         """What it is set to."""
-        with translated(self._queue.url):
-            return read_settings(self._queue._redis.hgetall(self._verbs.about_key))  # noqa: SLF001 - the two are one component
+        with translated(self._connection.url):
+            return read_settings(self._connection.redis.hgetall(self._verbs.about_key))
 
     def set(self, **changes: Unpack[SettingsFields]) -> None:
         """Set what is given, and clear what is None; turns that have not begun yet go by it.
@@ -81,9 +88,9 @@ class Conversation:
             ConversationNotFound: there is no such conversation.
             ConversationExists: the new name is taken.
         """
-        token = self._queue._verbs.new_id()  # noqa: SLF001 - as above
+        token = self._connection.clock.uuid()
         self._change(lambda texts: self._verbs.fork(texts, new_name, at, token), new_name)
-        return Conversation(self._queue, new_name, self.tenant)
+        return Conversation(self._connection, self._chat, new_name, self.tenant)
 
     def delete(self, after: int | None = None) -> None:
         """Forget it all, or only the turns behind `after` (0: every turn, and the settings stay).
@@ -104,17 +111,9 @@ class Conversation:
         raise ConversationBusy(self.name)
 
     def _texts(self) -> list[str]:
-        with translated(self._queue.url):
-            texts: list[str] = self._queue._redis.lrange(self._verbs.messages_key, 0, -1)  # noqa: SLF001 - as above
+        with translated(self._connection.url):
+            texts: list[str] = self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
             return texts
 
     def _run(self, call: Call) -> Any:
-        with translated(self._queue.url):
-            return run(self._queue._redis, call)  # noqa: SLF001 - as above
-
-
-def answering(queue: "JobQueue", model: str | None, fields: dict[str, Any]) -> str:
-    """The model of a turn: the one given, or the conversation's."""
-    if model is None and fields.get("conversation"):
-        model = queue.conversation(fields["conversation"], fields.get("tenant", "default")).settings().model
-    return model_of(model, fields)
+        return self._connection.run(call)

@@ -1,18 +1,21 @@
-"""One job, seen from a producer."""
+# Generated from ../aio/job.py by `python3 run.py generate`: change that file instead.
+"""One job, as a client sees it."""
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from contextlib import closing
+from typing import Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 
+from llamaq.client.answers import read_status, status_call
+from llamaq.client.blocking.connection import Connection
+from llamaq.client.log import Pieces, outcome
 from llamaq.extraction.partials import Partials
-from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
-from llamaq.vocabulary.events import Completed, Delta, Event, Expired, Failed, Progress, Started
+from llamaq.store import cancel
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus
-
-if TYPE_CHECKING:
-    from llamaq.client.blocking.producer import Producer
 
 R = TypeVar("R", bound=AnyResult)
 T = TypeVar("T")
@@ -25,8 +28,8 @@ class Job(Generic[R]):
         id: the job's id, which is Celery's task id too.
     """
 
-    def __init__(self, queue: "Producer", job_id: str) -> None:
-        self._queue = queue
+    def __init__(self, connection: Connection, job_id: str) -> None:
+        self._connection = connection
         self.id = job_id
 
     def __repr__(self) -> str:
@@ -48,7 +51,9 @@ class Job(Generic[R]):
             CursorExpired: the log that the cursor belongs to is no longer kept.
             BrokerUnavailable: Redis did not answer for two minutes.
         """
-        return self._queue._reader.events(self.id, after, fresh=fresh)  # noqa: SLF001 - the two are one component
+        with closing(self._connection.reader.events(self.id, after, fresh=fresh)) as stream:
+            for event in stream:
+                yield event
 
     def text(self, after: str | None = None) -> Generator[str, None, None]:
         """The answer's text, piece by piece as it is generated.
@@ -59,10 +64,11 @@ class Job(Generic[R]):
             JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
         """
         pieces = Pieces(given=after is not None)
-        for event in self.events(after, fresh=False):
-            piece = pieces.take(self.id, event)
-            if piece:
-                yield piece
+        with closing(self.events(after, fresh=False)) as stream:
+            for event in stream:
+                piece = pieces.take(self.id, event)
+                if piece:
+                    yield piece
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.
@@ -78,10 +84,12 @@ class Job(Generic[R]):
             pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
         """
         partials = Partials(target)
-        for event in self.events(fresh=False):
-            yield from partials.take(event)
-            if event.terminal:
-                outcome(self.id, event)
+        with closing(self.events(fresh=False)) as stream:
+            for event in stream:
+                for grown in partials.take(event):
+                    yield grown
+                if event.terminal:
+                    outcome(self.id, event)
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the end, at most `timeout` seconds.
@@ -90,7 +98,7 @@ class Job(Generic[R]):
             JobFailed, JobCancelled, JobExpired: how it ended instead.
             TimeoutError: it has not ended yet; the job goes on.
         """
-        return cast("R", outcome(self.id, self._queue._reader.end(self.id, timeout)))  # noqa: SLF001 - as above
+        return cast("R", outcome(self.id, self._connection.reader.end(self.id, timeout)))
 
     def status(self) -> JobStatus:
         """Where the job stands now.
@@ -98,7 +106,10 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        return self._queue._status(self.id)  # noqa: SLF001 - as above
+        answer = self._connection.run(status_call(self._connection.settings.keys, self.id))
+        if not answer:
+            raise JobNotFound(self.id)
+        return read_status(self.id, answer)
 
     def cancel(self, reason: str = "cancelled by the producer") -> bool:
         """End the job now, in whatever state it is; a request running at Ollama is cut.
@@ -109,36 +120,5 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        return self._queue._cancel(self.id, reason)  # noqa: SLF001 - as above
-
-
-class Pieces:
-    """Turns events into pieces of text, and watches for a restart."""
-
-    def __init__(self, *, given: bool) -> None:
-        self._given = given  # whoever reads on from a cursor holds text from before it
-
-    def take(self, job_id: str, event: Event) -> str | None:
-        """The event's text, if it has one. Raises as `Job.text`."""
-        anew = isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing")
-        if anew and self._given and (event.attempt > 1 or isinstance(event, Progress)):
-            raise StreamRestarted(event.attempt, event.cursor)
-        if isinstance(event, Delta) and event.text:
-            self._given = True
-            return event.text
-        if event.terminal:
-            outcome(job_id, event)
-        return None
-
-
-def outcome(job_id: str, event: Event) -> AnyResult:
-    """The result in a terminal event, or the error it stands for."""
-    match event:
-        case Completed(result=result):
-            return result
-        case Failed(error=error):
-            raise JobFailed(job_id, error)
-        case Expired(reason=reason):
-            raise JobExpired(job_id, reason)
-        case _:
-            raise JobCancelled(job_id, getattr(event, "reason", "cancelled"))
+        call = cancel.call(self._connection.settings.keys, self.id, reason)
+        return cancel.read(self.id, self._connection.run(call))

@@ -1,35 +1,27 @@
-"""The half of the blocking client that works on any request: from a submission to a job, and one job's state."""
+# Generated from ../aio/producer.py by `python3 run.py generate`: change that file instead.
+"""The half of a queue that works on any request: from a submission to a job, and what the fleet offers."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
-from redis.exceptions import ResponseError
-
 from llamaq.admission import submission
 from llamaq.admission.preparation import Verbs
 from llamaq.admission.submission import Submission, UploadLapsed
+from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
+from llamaq.client.blocking import io
+from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
-from llamaq.client.blocking.reader import Reader
 from llamaq.images.loading import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import cancel, fleet, scripts
+from llamaq.store import fleet
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import Call, connect, run, run_many, translated
+from llamaq.store.connection import run, run_many, translated
 from llamaq.store.keys import Keys
-from llamaq.vocabulary import status
-from llamaq.vocabulary.errors import JobNotFound, LlamaqError, UnknownModel
+from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
-from llamaq.vocabulary.status import JobStatus
-
-UPLOAD_SECONDS = 3600
-"""How long a stored image waits for its job."""
-BATCH = 200
-"""Jobs in one round trip of `submit_many`."""
-_log = logging.getLogger(__name__)
 
 
 class Producer:
@@ -44,7 +36,7 @@ class Producer:
         settings: Settings | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        """Make a client.
+        """Make a client; nothing connects until the first call.
 
         Args:
             url: of Redis; `rediss://` for TLS.
@@ -52,13 +44,16 @@ class Producer:
             limits: what one request may bring.
             settings: all of a producer's settings, in place of `prefix` and `limits`.
             clock: where time and ids come from.
+
+        Raises:
+            InvalidRequest: the URL cannot be one of a Redis.
         """
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
         self.url = url
         self._keys = self.settings.keys
-        self._redis = connect(url)
+        self._connection = Connection(url, self.settings, clock)
+        self._redis = self._connection.redis
         self._verbs = Verbs(self.settings.limits, clock.uuid)
-        self._reader = Reader(self._redis, url, self._keys, clock)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -73,7 +68,7 @@ class Producer:
             request: what to do.
             job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
         """
-        return self._submit(self._verbs.item(request, job_id))
+        return self._submit(io.in_thread(self._verbs.item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -82,7 +77,8 @@ class Producer:
         the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
         `idempotency_key` to send them all again.
         """
-        pending = iter([self._verbs.item(request) for request in requests])
+        checked = io.in_thread(lambda: [self._verbs.item(request) for request in requests])
+        pending = iter(checked)
         jobs: list[Job[Any]] = []
         while batch := list(islice(pending, BATCH)):
             jobs += self._submit_batch(batch)
@@ -90,7 +86,7 @@ class Producer:
 
     def job(self, job_id: str) -> Job[Any]:
         """Attach to a job that this or another process enqueued."""
-        return Job(self, job_id)
+        return Job(self._connection, job_id)
 
     def models(self) -> list[ModelStatus]:
         """What the fleet offers: one entry for each model and host, as the workers last reported."""
@@ -122,12 +118,13 @@ class Producer:
     def _submit(self, one: Submission) -> Job[Any]:
         with translated(self.url):
             self._upload(one.images)
+            call = submission.call(one, self.settings)
             try:
-                job_id = self._read(one, run(self._redis, submission.call(one, self.settings)))
+                job_id = self._read(one, run(self._redis, call))
             except UploadLapsed:
                 self._upload(one.images)
-                job_id = self._read(one, run(self._redis, submission.call(one, self.settings)))
-        return Job(self, job_id)
+                job_id = self._read(one, run(self._redis, call))
+        return Job(self._connection, job_id)
 
     def _submit_batch(self, batch: Sequence[Submission]) -> list[Job[Any]]:
         with translated(self.url):
@@ -137,7 +134,7 @@ class Producer:
         failure: Exception | None = None
         for one, answer in zip(batch, answers, strict=True):
             try:
-                jobs.append(Job(self, self._read_of_many(one, answer)))
+                jobs.append(Job(self._connection, self._read_of_many(one, answer)))
             except LlamaqError as error:
                 failure = failure or error
         if failure is not None:
@@ -149,61 +146,17 @@ class Producer:
             with translated(self.url):
                 return self._read(one, raised(answer))
         except UploadLapsed:
-            return self._submit(one).id
+            return (self._submit(one)).id
 
     def _read(self, one: Submission, answer: list[Any]) -> str:
         try:
             return submission.read(one, answer)
         except UnknownModel as error:
-            raise UnknownModel(error.model, near_matches(error.model, [m.model for m in self.models()])) from None
+            offered = [model.model for model in self.models()]
+            raise UnknownModel(error.model, near_matches(error.model, offered)) from None
 
     def _upload(self, images: Sequence[Image]) -> None:
         for image in images:
             key = self._keys.blob(image.sha256)
             if not self._redis.exists(key):
                 self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
-
-    # --- one job
-
-    def _cancel(self, job_id: str, reason: str) -> bool:
-        call = cancel.call(self._keys, job_id, reason)
-        with translated(self.url):
-            return cancel.read(job_id, run(self._redis, call))
-
-    def _status(self, job_id: str) -> JobStatus:
-        with translated(self.url):
-            answer = run(self._redis, self._status_call(job_id))
-        if not answer:
-            raise JobNotFound(job_id)
-        return read_status(job_id, answer)
-
-    def _status_call(self, job_id: str) -> Call:
-        return Call(scripts.load("status"), [self._keys.prefix, job_id, *status.FIELDS])
-
-
-def read_status(job_id: str, answer: list[Any]) -> JobStatus:
-    """The typed status out of the answer of `status.lua`."""
-    position, eta, values = answer
-    ahead = None if position == "" else int(position)
-    return status.read(job_id, values, ahead, float(eta) if eta else None)
-
-
-def read_kept(ids: Sequence[str], answers: Sequence[Any]) -> list[JobStatus]:
-    """The typed statuses out of the answers of `status.lua`; a record that something else has damaged is left out."""
-    found = []
-    for job_id, answer in zip(ids, answers, strict=True):
-        # An error of the class itself comes from the script: of its subclasses most are about Redis, not about the job.
-        if type(answer) is ResponseError or not raised(answer):
-            continue
-        try:
-            found.append(read_status(job_id, answer))
-        except ValueError:  # pydantic's, json's and our own
-            _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
-    return found
-
-
-def raised(answer: Any) -> Any:
-    """The answer of one script of many, unless it is an error."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer

@@ -1,17 +1,19 @@
-"""The producer's client, blocking. `llamaq.client.aio.queue` has the same verbs, awaited."""
+# Generated from ../aio/queue.py by `python3 run.py generate`: change that file instead.
+"""The producer's client: a verb for each kind of job, conversations, many jobs at a time, and dead letters."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
 from llamaq.admission.limits import listed_limit
 from llamaq.client import batches
+from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
-from llamaq.client.blocking import batch
-from llamaq.client.blocking.conversation import Conversation, answering
+from llamaq.client.blocking import batch, io
+from llamaq.client.blocking.conversation import Conversation
 from llamaq.client.blocking.job import Job
-from llamaq.client.blocking.producer import Producer, read_kept
-from llamaq.client.conversation_calls import listed, listing
+from llamaq.client.blocking.producer import Producer
+from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.loading import ImageSource
 from llamaq.store.connection import run, run_many, translated
@@ -25,9 +27,8 @@ from llamaq.vocabulary.fields import (
     GenerateFields,
     MultimodalFields,
 )
-from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.requests import AnyRequest, Kind
 from llamaq.vocabulary.results import (
-    AnyResult,
     ChatResult,
     EmbeddingResult,
     ExtractionResult,
@@ -37,11 +38,9 @@ from llamaq.vocabulary.results import (
 )
 from llamaq.vocabulary.status import JobStatus
 
-R = TypeVar("R", bound=AnyResult)
-
 
 class JobQueue(Producer):
-    """Enqueues jobs, and attaches to them. Thread-safe; make one for a process and keep it.
+    """Enqueues jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
 
     Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
     `InvalidRequest`, `UnknownModel`) when the job was not queued; once it returns, the job is.
@@ -49,19 +48,22 @@ class JobQueue(Producer):
 
     def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> Job[TextResult]:
         """Complete a prompt."""
-        return self._submit(self._verbs.ask("generate", {"model": model, "prompt": prompt, **fields}))
+        return self._ask("generate", {"model": model, "prompt": prompt, **fields})
 
     def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> Job[ChatResult]:
         """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
         A conversation that is set to a model needs no other here.
         """
-        model = answering(self, model, {**fields})
-        return self._submit(self._verbs.ask("chat", {"model": model, **fields}))
+        if model is None and fields.get("conversation"):
+            named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
+            model = (named.settings()).model
+        model = model_of(model, {**fields})
+        return self._ask("chat", {"model": model, **fields})
 
     def conversation(self, name: str, tenant: str = "default") -> Conversation:
         """A conversation that is kept, or that begins with its first turn or setting."""
-        return Conversation(self, name, tenant)
+        return Conversation(self._connection, self.chat, name, tenant)
 
     def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was touched last first."""
@@ -79,7 +81,7 @@ class JobQueue(Producer):
         **fields: Unpack[MultimodalFields],
     ) -> Job[Any]:
         """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.loading.ImageSource`."""
-        return self._submit(self._verbs.ask("multimodal", {"model": model, "prompt": prompt, **fields}, images))
+        return self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     def extract(
         self,
@@ -91,7 +93,8 @@ class JobQueue(Producer):
         **fields: Unpack[ExtractFields],
     ) -> Job[ExtractionResult]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
-        return self._submit(self._verbs.extract(schema, {"model": model, "prompt": prompt, **fields}, images))
+        asked = {"model": model, "prompt": prompt, **fields}
+        return self._submit(io.in_thread(self._verbs.extract, schema, asked, images))
 
     def extract_many(
         self,
@@ -141,9 +144,14 @@ class JobQueue(Producer):
         """
         return batch.run(self, Window(batches.items_of(items, run), in_flight, ordered=ordered))
 
-    def embed(self, model: str, input: str | list[str], **fields: Unpack[CommonFields]) -> Job[EmbeddingResult]:  # noqa: A002 - Ollama's name
+    def embed(
+        self,
+        model: str,
+        input: str | list[str],  # noqa: A002 - Ollama's name
+        **fields: Unpack[CommonFields],
+    ) -> Job[EmbeddingResult]:
         """Vectors for one text or a list of them."""
-        return self._submit(self._verbs.ask("embedding", {"model": model, "input": input, **fields}))
+        return self._ask("embedding", {"model": model, "input": input, **fields})
 
     def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> Job[PullResult]:
         """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
@@ -151,7 +159,7 @@ class JobQueue(Producer):
         Its `progress` events have the stage `pulling`, and `completed` and `total` in bytes. Cancelled, it stops where
         it is; the next pull goes on from there.
         """
-        return self._submit(self._verbs.ask("pull", {"model": model, "host": host, **fields}))
+        return self._ask("pull", {"model": model, "host": host, **fields})
 
     def unload(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> list[Job[UnloadResult]]:
         """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
@@ -162,7 +170,7 @@ class JobQueue(Producer):
         """The jobs that are kept, the newest first; without those whose record something else has damaged."""
         with translated(self.url):
             ids = self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = run_many(self._redis, [self._status_call(job_id) for job_id in ids])
+            answers = run_many(self._redis, [status_call(self._keys, job_id) for job_id in ids])
         return read_kept(ids, answers)
 
     def replay(self, job_id: str, **changes: Any) -> Job[Any]:
@@ -200,3 +208,8 @@ class JobQueue(Producer):
         """Delete what was set aside; False when it was gone already."""
         with translated(self.url):
             return bool(self._redis.xdel(self._keys.dead(), letter.id))
+
+    def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
+        # Off the loop: decoding a large image takes tens of milliseconds.
+        verb = self._verbs.ask
+        return self._submit(io.in_thread(verb, kind, fields, images) if images else verb(kind, fields))

@@ -1,30 +1,19 @@
-"""The blocking driver of `following`: one subscription, kept alive over lost connections."""
+# Generated from ../aio/reader.py by `python3 run.py generate`: change that file instead.
+"""Reads the log of a job: one subscription, connected again after lost connections. It drives `Following`."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import redis
 
-from llamaq.store import scripts
+from llamaq.client.blocking import io
+from llamaq.client.log import PAUSE_SECONDS, entries, heard, look, standing
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Call, Client, run, translated
-from llamaq.store.following import (
-    OUTAGE_SECONDS,
-    PAGE,
-    RESUBSCRIBED,
-    Exists,
-    Following,
-    Listen,
-    Look,
-    Read,
-    ReadLast,
-    Standing,
-    Want,
-)
+from llamaq.store.connection import Client, run, translated
+from llamaq.store.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Look, Read, ReadLast, Want
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Event
-
-PAUSE_SECONDS = 0.25
 
 
 class Reader:
@@ -39,20 +28,21 @@ class Reader:
     def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
         following = Following(job_id, after, fresh=fresh)
-        return self._run(job_id, following, following.events, None)
+        return self._run(job_id, following, following.events)
 
     def end(self, job_id: str, timeout: float | None) -> Event:
         """The terminal event.
 
         Raises:
-            TimeoutError: the job had not ended after `timeout` seconds.
+            TimeoutError: it has not come within `timeout` seconds.
         """
         following = Following(job_id)
         limit = None if timeout is None else self._clock.monotonic() + timeout
-        return next(self._run(job_id, following, following.end, limit))
+        with io.limited(timeout), closing(self._run(job_id, following, following.end, limit)) as stream:
+            return next(stream)
 
     def _run(
-        self, job_id: str, following: Following, machine: Any, limit: float | None
+        self, job_id: str, following: Following, machine: Any, limit: float | None = None
     ) -> Generator[Event, None, None]:
         silent_since: float | None = None
         with translated(self._url):
@@ -62,7 +52,9 @@ class Reader:
                     with self._client.pubsub() as pubsub:
                         pubsub.subscribe(self._keys.events(job_id))
                         pubsub.get_message(timeout=None)
-                        yield from self._drive(job_id, machine(), pubsub, limit)
+                        with closing(self._drive(job_id, machine(), pubsub, limit)) as stream:
+                            for event in stream:
+                                yield event
                 except (redis.ConnectionError, redis.TimeoutError):
                     now = self._clock.monotonic()
                     if limit is not None and now >= limit:
@@ -70,11 +62,12 @@ class Reader:
                     silent_since = now if silent_since is None or following.answers > answers else silent_since
                     if now - silent_since > OUTAGE_SECONDS:
                         raise
-                    self._clock.sleep(PAUSE_SECONDS)
+                    io.pause(self._clock, PAUSE_SECONDS)
 
     def _drive(
         self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: Any, limit: float | None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
+        log = self._keys.events(job_id)
         answer: Any = None
         while True:
             try:
@@ -83,52 +76,24 @@ class Reader:
                 return
             match want:
                 case Read(cursor):
-                    answer = entries(self._client.xrange(self._keys.events(job_id), f"({cursor}", "+", count=PAGE))
+                    answer = entries(self._client.xrange(log, f"({cursor}", "+", count=PAGE))
                 case ReadLast():
-                    answer = entries(self._client.xrevrange(self._keys.events(job_id), count=1))
+                    answer = entries(self._client.xrevrange(log, count=1))
                 case Exists():
                     answer = self._client.exists(self._keys.record(job_id))
                 case Listen(seconds):
-                    answer = self._listen(pubsub, seconds, limit)
+                    answer = heard(pubsub.get_message(timeout=self._left(seconds, limit)))
                 case Look():
                     answer = standing(run(self._client, look(self._keys, job_id)), self._clock.time())
                 case event:
                     answer = None
                     yield event
 
-    def _listen(self, pubsub: Any, seconds: float, limit: float | None) -> tuple[str, str] | None:
-        if limit is not None:
-            left = limit - self._clock.monotonic()
-            if left <= 0:
-                raise TimeoutError("the job has not ended yet")
-            seconds = min(seconds, left)
-        message = pubsub.get_message(timeout=seconds)
-        return heard(message)
-
-
-def heard(message: dict[str, Any] | None) -> tuple[str, str] | None:
-    """A message of pub/sub as an entry: `<cursor> <json>`."""
-    if message is None:
-        return None
-    if message["type"] != "message":
-        return RESUBSCRIBED
-    cursor, _, payload = message["data"].partition(" ")
-    return cursor, payload
-
-
-def entries(answer: Any) -> list[tuple[str, str]]:
-    """The answer of XRANGE as entries."""
-    return [(cursor, fields["event"]) for cursor, fields in answer]
-
-
-def look(keys: Keys, job_id: str) -> Call:
-    """The question where a job stands."""
-    return Call(scripts.load("status"), [keys.prefix, job_id, "state"])
-
-
-def standing(answer: list[Any], now: float) -> Standing | None:
-    """Its answer; None when there is no such job."""
-    if not answer:
-        return None
-    position, eta, (state,) = answer
-    return Standing(state, None if position == "" else int(position), float(eta) if eta else None, now)
+    def _left(self, seconds: float, limit: float | None) -> float:
+        """How long to listen: so many seconds, but not beyond the limit."""
+        if limit is None:
+            return seconds
+        left = limit - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("the job has not ended yet")
+        return min(seconds, left)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from llamaq.client.aio.job import AsyncReader
+from llamaq.client.aio.reader import AsyncReader
 from llamaq.client.blocking.reader import Reader
 from llamaq.store.clock import Clock
 from llamaq.store.keys import Keys

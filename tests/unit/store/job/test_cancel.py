@@ -3,7 +3,7 @@
 import pytest
 
 from embedded.scripted.fleet import Fleet, answer, error
-from llamaq import Job, JobNotFound
+from llamaq import JobNotFound
 
 
 def test_a_waiting_job_is_cancelled_and_leaves_the_line(fleet: Fleet) -> None:
@@ -95,7 +95,7 @@ def test_an_ended_job_is_not_cancelled(fleet: Fleet) -> None:
 def test_cancelling_what_is_not_there_is_an_error(fleet: Fleet) -> None:
     """A wrong id is not a cancelled job."""
     with pytest.raises(JobNotFound):
-        Job(fleet.queue, "nobody").cancel()
+        fleet.queue.job("nobody").cancel()
 
 
 def test_the_slot_of_a_cancelled_job_comes_back_when_its_worker_died(fleet: Fleet) -> None:

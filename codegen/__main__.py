@@ -1,0 +1,37 @@
+"""`python -m codegen` writes every generated file; `--check` names the stale ones and writes nothing."""
+
+import sys
+from pathlib import Path
+
+from codegen import blocking_client
+from docs import failures, schemas
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+COMMAND = "python3 run.py generate"
+
+
+def texts() -> dict[Path, str]:
+    """Every generated file, with the text that it should have."""
+    return {
+        **blocking_client.files(),
+        **{schemas.HERE / name: text for name, text in schemas.all_of_them().items()},
+        failures.PAGE: failures.page(),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files that changed; with `--check`, exit code 1 and a line for each stale one."""
+    stale = {path: text for path, text in texts().items() if not path.exists() or path.read_text("utf-8") != text}
+    check = "--check" in arguments
+    for path, text in stale.items():
+        name = path.relative_to(CHECKOUT)
+        if check:
+            sys.stderr.write(f"{name} is stale: {COMMAND}\n")
+            continue
+        path.write_text(text, "utf-8")
+        sys.stdout.write(f"{name}\n")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

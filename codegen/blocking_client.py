@@ -1,0 +1,66 @@
+"""The blocking client out of the asyncio client: `llamaq/client/blocking/` from `llamaq/client/aio/`.
+
+The asyncio side is written. This script takes `async` and `await` out, and maps the names that differ. Comments and
+docstrings stay. `io.py` and `batch.py` are written on both sides: threads and event loops differ there.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+CLIENT = Path(__file__).parents[1] / "llamaq" / "client"
+GENERATED = ("connection", "conversation", "job", "producer", "queue", "reader")
+HEADER = "# Generated from ../aio/{name}.py by `python3 run.py generate`: change that file instead.\n"
+NAMES = {
+    "AsyncGenerator": "Generator",
+    "__aenter__": "__enter__",
+    "__aexit__": "__exit__",
+    "aclose": "close",
+    "aclosing": "closing",
+    "anext": "next",
+    "run_async": "run",
+    "run_many_async": "run_many",
+    "client.aio": "client.blocking",
+}
+_NAME = re.compile(r"\b(" + "|".join(map(re.escape, NAMES)) + r")\b")
+
+
+def blocking(source: str) -> str:
+    """The blocking form of an asyncio module, before it is formatted."""
+    text = re.sub(r"\basync (def|with|for)\b", r"\1", source)
+    text = re.sub(r"\bawait ", "", text)
+    text = re.sub(r"\bAsyncGenerator\[([^\n]+), None\]", r"Generator[\1, None, None]", text)
+    text = _NAME.sub(lambda found: NAMES[found[1]], text)
+    text = re.sub(r"\bAsync(?=[A-Z])", "", text)
+    text = re.sub(r"  # noqa: ASYNC\d+[^\n]*", "", text)
+    return re.sub(r"^from collections\.abc import ([^\n]+)$", _sorted_names, text, flags=re.MULTILINE)
+
+
+def _sorted_names(found: "re.Match[str]") -> str:
+    return "from collections.abc import " + ", ".join(sorted(set(found[1].split(", "))))
+
+
+def generated(name: str) -> str:
+    """The whole text of `blocking/<name>.py`."""
+    source = (CLIENT / "aio" / f"{name}.py").read_text("utf-8")
+    return _formatted(HEADER.format(name=name) + blocking(source), f"{name}.py")
+
+
+def _formatted(text: str, name: str) -> str:
+    for command in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format"]):
+        done = subprocess.run(
+            ["ruff", *command, "--stdin-filename", str(CLIENT / "blocking" / name), "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{name}: {done.stderr}")
+        text = done.stdout
+    return text
+
+
+def files() -> dict[Path, str]:
+    """Every generated module, with its text."""
+    return {CLIENT / "blocking" / f"{name}.py": generated(name) for name in GENERATED}

@@ -1,0 +1,52 @@
+"""The answers of the store to a producer, without any I/O."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from llamaq.store import scripts
+from llamaq.store.connection import Call
+from llamaq.store.keys import Keys
+from llamaq.vocabulary import status
+from llamaq.vocabulary.status import JobStatus
+
+UPLOAD_SECONDS = 3600
+"""How long a stored image waits for its job."""
+BATCH = 200
+"""Jobs in one round trip of `submit_many`."""
+_log = logging.getLogger(__name__)
+
+
+def status_call(keys: Keys, job_id: str) -> Call:
+    """The call of `status.lua`."""
+    return Call(scripts.load("status"), [keys.prefix, job_id, *status.FIELDS])
+
+
+def read_status(job_id: str, answer: list[Any]) -> JobStatus:
+    """The typed status out of the answer of `status.lua`."""
+    position, eta, values = answer
+    ahead = None if position == "" else int(position)
+    return status.read(job_id, values, ahead, float(eta) if eta else None)
+
+
+def read_kept(ids: Sequence[str], answers: Sequence[Any]) -> list[JobStatus]:
+    """The typed statuses out of the answers of `status.lua`; a record that something else has damaged is left out."""
+    found = []
+    for job_id, answer in zip(ids, answers, strict=True):
+        # An error of the class itself comes from the script: of its subclasses most are about Redis, not about the job.
+        if type(answer) is ResponseError or not raised(answer):
+            continue
+        try:
+            found.append(read_status(job_id, answer))
+        except ValueError:  # pydantic's, json's and our own
+            _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
+    return found
+
+
+def raised(answer: Any) -> Any:
+    """The answer of one script of many, unless it is an error."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
