@@ -1,4 +1,4 @@
-"""An answer that comes as one JSON object: embeddings, and what the server tells about itself."""
+"""An answer that comes as one JSON object: embeddings, and the server's metadata."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class Answer(Exchange):
-    """Ask for its `result()` once; nothing is sent before.
+    """Nothing is sent before `result()`, which is called once.
 
     with client.embed(payload) as answer:     # another thread may call answer.abort() from here on
         vectors = answer.result()["embeddings"]

@@ -1,8 +1,8 @@
 """The part of a request that another thread can end.
 
-Closing the connection is the only way to cancel at Ollama, and a thread that waits in `recv` cannot be interrupted
-from outside. Shutting its socket down can: the wait ends at once, as if the server had closed. The socket must be
-known from the moment it exists, since Ollama sends no header before the first token; `api_client.connection` tells it.
+Closing the connection is the only cancel that Ollama knows, and a thread that waits in `recv` cannot be interrupted.
+Shutting its socket down ends the wait at once, as if the server had closed. The socket must be known from the moment
+it exists, since Ollama sends no header before the first token: `api_client.connection` sets it.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from api_client.errors import Aborted
 
 
 class Call:
-    """Whether a request was aborted, and the socket it runs on just now."""
+    """Whether a request was aborted, and the socket that it uses now."""
 
     def __init__(self) -> None:
         self.aborted = False
@@ -25,17 +25,17 @@ class Call:
         self._handle: socket.socket | None = None
 
     def abort(self) -> None:
-        """Ends the request, whatever it waits for. From any thread, any number of times."""
+        """Ends the request, whatever it waits for. May be called from any thread, any number of times."""
         with self._lock:
             self.aborted = True
             self._wake.set()
             if self._handle is not None:
-                # The peer may have closed already; then there is nothing left to end.
+                # The peer may have closed already.
                 with contextlib.suppress(OSError):
                     self._handle.shutdown(socket.SHUT_RDWR)
 
     def hold(self, sock: socket.socket) -> None:
-        """Takes note of the socket in use.
+        """Sets the socket in use.
 
         Raises:
             Aborted: The call was aborted before it had a socket.
@@ -44,13 +44,13 @@ class Call:
             self._drop_handle()
             if self.aborted:
                 raise Aborted("the call was aborted")
-            # A descriptor of our own on the same connection: the socket object may be closed, or swapped for its TLS
-            # wrapper, at any moment by the thread that reads, and its number be given to someone else.
+            # A duplicate descriptor of the connection: the reading thread may close the socket object, or replace it by
+            # its TLS wrapper, at any moment, and the number of its descriptor may be used again.
             self._handle = socket.socket(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
             self._socket = sock
 
-    def let_go(self) -> None:
-        """Forgets the socket: from here on an abort must not touch it, as another call may be using it."""
+    def release(self) -> None:
+        """Forgets the socket: an abort must not touch it any more, since another call may use it."""
         with self._lock:
             self._drop_handle()
 
@@ -65,7 +65,7 @@ class Call:
         Raises:
             Aborted: The call was aborted before or meanwhile.
         """
-        self.let_go()  # our descriptor would keep the failed connection open for the length of the wait
+        self.release()  # the duplicate would keep the failed connection open for the length of the wait
         if self._wake.wait(seconds):
             raise Aborted("the call was aborted")
 
@@ -75,5 +75,5 @@ class Call:
         self._handle = self._socket = None
 
 
-# urllib3 makes its connections far below us and passes nothing through; the thread that sends is the one that connects.
+# urllib3 passes nothing through to its connections; the thread that sends is the one that connects.
 current_call: ContextVar[Call] = ContextVar("current_call")

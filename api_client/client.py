@@ -15,7 +15,7 @@ from api_client.answer import Answer
 from api_client.clock import Clock, SystemClock
 from api_client.errors import BadRequest, StreamError
 from api_client.exchange import Exchange, Limits, Route
-from api_client.models import Installed, InstalledModel, ModelCard, Running, RunningModel, Told, Version
+from api_client.models import Installed, InstalledModel, Metadata, ModelCard, Running, RunningModel, Version
 from api_client.retry import RetryPolicy
 from api_client.stream import DONE, PULLED, LastLine, Stream
 from api_client.transport import new_session
@@ -23,18 +23,18 @@ from api_client.transport import new_session
 # The defaults of a job's `first_token_within` and `stall_after`.
 FIRST_BYTE_TIMEOUT_SECONDS = 600.0
 STALL_TIMEOUT_SECONDS = 60.0
-# What the server knows without asking a model, it says at once.
-QUESTION_TIMEOUT_SECONDS = 10.0
+# Requests that need no model are answered at once.
+METADATA_TIMEOUT_SECONDS = 10.0
 
 AnyExchange = TypeVar("AnyExchange", bound=Exchange)
-AnyTold = TypeVar("AnyTold", bound=Told)
+AnyMetadata = TypeVar("AnyMetadata", bound=Metadata)
 
 
 class OllamaClient:
     """Talks to one Ollama host over kept-alive connections; threads may share it.
 
-    Calls that run a model come back unsent, as a `Stream` or an `Answer`, so that the thread that may have to abort
-    them has them before they can block. Proxy settings of the environment are ignored, redirects are not followed.
+    Calls that run a model return a `Stream` or an `Answer` that is not sent yet, so that it can be aborted before it
+    blocks. Proxy settings of the environment are ignored, redirects are not followed.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class OllamaClient:
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
         return self._registered(Answer(self._route, self._prepared("POST", "/api/embed", payload), limits))
 
-    def tags(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> tuple[InstalledModel, ...]:
+    def tags(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> tuple[InstalledModel, ...]:
         """/api/tags: the models on disk, newest first.
 
         Raises:
@@ -152,15 +152,15 @@ class OllamaClient:
         """
         return self._asked(Installed, "GET", "/api/tags", None, timeout_seconds).models
 
-    def ps(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> tuple[RunningModel, ...]:
+    def ps(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> tuple[RunningModel, ...]:
         """/api/ps: the models in memory; raises as `tags`."""
         return self._asked(Running, "GET", "/api/ps", None, timeout_seconds).models
 
-    def show(self, model: str, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> ModelCard:
+    def show(self, model: str, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> ModelCard:
         """/api/show: one model in detail; raises as `tags`, and ModelNotFound."""
         return self._asked(ModelCard, "POST", "/api/show", {"model": model}, timeout_seconds)
 
-    def version(self, *, timeout_seconds: float = QUESTION_TIMEOUT_SECONDS) -> str:
+    def version(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> str:
         """/api/version: such as "0.32.15"; raises as `tags`."""
         return self._asked(Version, "GET", "/api/version", None, timeout_seconds).version
 
@@ -185,8 +185,8 @@ class OllamaClient:
         return f"OllamaClient({self.address!r})"
 
     def _asked(
-        self, kind: type[AnyTold], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
-    ) -> AnyTold:
+        self, kind: type[AnyMetadata], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
+    ) -> AnyMetadata:
         limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds)
         with self._registered(Answer(self._route, self._prepared(method, path, payload), limits)) as answer:
             told = answer.result()

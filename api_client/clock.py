@@ -1,4 +1,4 @@
-"""The clock this package is handed. `llamaq.store.clock.Clock` has this shape; a test hands in its own."""
+"""The clock that the client is given. `llamaq.store.clock.Clock` has this shape; tests give their own."""
 
 import random
 import time
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the client asks of a clock. Waiting is not among it: a wait here must end when `abort()` is called."""
+    """What the client needs of a clock. It has no `sleep`: a wait here must end when `abort()` is called."""
 
     def time(self) -> float:
         """Unix seconds."""

@@ -1,8 +1,8 @@
-"""Connections that tell the current call which socket it runs on, and pools that make them.
+"""Connections that set the socket of the current call, and pools that make them.
 
-Two private methods of urllib3 are overridden, since it offers no public place that early or that late: `_new_conn`
-(a TLS handshake may block before `connect` returns) and `_put_conn` (the last moment at which a connection still
-belongs to one call). The tests of `abort` fail if either is ever renamed.
+Two private methods of urllib3 are overridden, since it has no public hook that early or that late: `_new_conn` (a TLS
+handshake may block before `connect` returns) and `_put_conn` (the last moment at which a connection belongs to one
+call). The tests of `abort` fail if either is renamed.
 """
 
 import socket
@@ -49,7 +49,7 @@ class WatchedTLSConnection(HTTPSConnection):
 
 
 class WatchedPool(HTTPConnectionPool):
-    """Takes a connection back only after its call let go of it."""
+    """Takes a connection back only after its call has released it."""
 
     ConnectionCls = WatchedConnection
 
@@ -86,14 +86,14 @@ def _announce_open(connection: WatchedConnection | WatchedTLSConnection) -> None
 
 def _part(connection: WatchedConnection | WatchedTLSConnection | None) -> None:
     if connection is not None and connection.call is not None:
-        connection.call.let_go()
+        connection.call.release()
         connection.call = None
 
 
 def _in_pieces(body: Any) -> Any:
     if not isinstance(body, bytes) or len(body) <= PIECE_BYTES:
         return body
-    return _pieces(body)  # made anew for each attempt, so a retry sends the whole body again
+    return _pieces(body)  # a new iterator for each attempt, so that a retry sends the whole body
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

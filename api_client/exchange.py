@@ -1,4 +1,4 @@
-"""One request and its answer: opened late, ended from any thread, always cleaned up."""
+"""One request and its answer: sent when it is read, ended from any thread, always closed."""
 
 from collections.abc import Iterator
 from types import TracebackType
@@ -69,7 +69,7 @@ class Exchange:
         response, self._response = self._response, None
         if response is not None:
             response.close()
-        self.call.let_go()
+        self.call.release()
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +100,7 @@ class Exchange:
             return self._route.session.send(
                 self._request,
                 stream=True,
-                allow_redirects=False,  # a POST would turn into a GET, and the token might go elsewhere
+                allow_redirects=False,  # a POST would become a GET, and the token could go to another server
                 timeout=(self._limits.connect, self._limits.first_byte),
             )
         finally:
@@ -112,7 +112,7 @@ class Exchange:
         return self._scrubbed(error)
 
     def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:
-        # Some proxies quote the request they refuse, and messages go to logs and to producers.
+        # Some proxies quote the request in their error, and messages go to logs and to producers.
         if self._route.secret and self._route.secret in error.message:
             error.message = error.message.replace(self._route.secret, "[token]")
             error.args = (error.message,)
@@ -136,7 +136,7 @@ def pieces(raw: Any) -> Iterator[bytes]:
 
 
 def _beginning(raw: Any) -> bytes:
-    """As much of an error's body as can be had: the status decides even where the body is cut."""
+    """As much of an error's body as arrives: the status decides even where the body is cut."""
     body = bytearray()
     try:
         for piece in pieces(raw):

@@ -1,7 +1,7 @@
-"""What a host tells about itself: models on disk, models in memory, and one model in detail.
+"""The metadata of a host: models on disk, models in memory, and one model in detail.
 
-Servers differ by years of versions, so every field but the name has a default, null counts as absent, and fields we
-do not know are ignored.
+Servers of many versions must be read, so every field but the name has a default, null counts as absent, and unknown
+fields are ignored.
 """
 
 from datetime import datetime
@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Told(BaseModel):
-    """Anything a server tells: tolerant of what is new, missing or null."""
+class Metadata(BaseModel):
+    """Metadata of any version: new, missing and null fields are accepted."""
 
     # "model_" is where pydantic keeps its own methods; Ollama has a field model_info.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
@@ -24,8 +24,8 @@ class Told(BaseModel):
         return {name: field for name, field in value.items() if field is not None}
 
 
-class Details(Told):
-    """Of a model's weights.
+class Details(Metadata):
+    """Details of a model's weights.
 
     Attributes:
         context_length: Tokens the model was trained for; None on servers that do not tell it here.
@@ -41,7 +41,7 @@ class Details(Told):
     embedding_length: int | None = None
 
 
-class InstalledModel(Told):
+class InstalledModel(Metadata):
     """A model on the host's disk.
 
     Attributes:
@@ -58,7 +58,7 @@ class InstalledModel(Told):
     capabilities: frozenset[str] | None = None
 
 
-class RunningModel(Told):
+class RunningModel(Metadata):
     """A model in the host's memory. Models of the same weights share one entry, under the name loaded first.
 
     Attributes:
@@ -78,7 +78,7 @@ class RunningModel(Told):
     context_length: int | None = None
 
 
-class ModelCard(Told):
+class ModelCard(Metadata):
     """One model in detail.
 
     Attributes:
@@ -110,19 +110,19 @@ class ModelCard(Told):
         return value if isinstance(value, int) else None
 
 
-class Installed(Told):
+class Installed(Metadata):
     """The answer of /api/tags, newest first."""
 
     models: tuple[InstalledModel, ...] = ()
 
 
-class Running(Told):
+class Running(Metadata):
     """The answer of /api/ps."""
 
     models: tuple[RunningModel, ...] = ()
 
 
-class Version(Told):
+class Version(Metadata):
     """The answer of /api/version."""
 
     version: str = ""

@@ -16,7 +16,7 @@ from api_client.ndjson import chunks
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
 Chunk = dict[str, Any]
 
-# The body's end mark comes right behind the last line. Waited for briefly, so that the connection can be used again.
+# The body's end mark follows the last line. It is awaited briefly, so that the connection can be used again.
 END_MARK_SECONDS = 0.25
 END_MARK_PIECES = 16
 
@@ -89,7 +89,7 @@ class Stream(Exchange):
         try:
             yield chunk
         finally:
-            # The answer is whole: what befalls the connection now costs a reconnect, not the job.
+            # The answer is complete: a failure of the connection now costs a reconnect, not the job.
             with suppress(HTTPError, OSError):
                 self.call.set_silence(END_MARK_SECONDS)
                 for _ in itertools.islice(body, END_MARK_PIECES):

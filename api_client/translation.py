@@ -1,4 +1,4 @@
-"""The boundary: what requests, urllib3 and the sockets raise becomes an `OllamaError`, in this one place."""
+"""Translates what requests, urllib3 and sockets raise into `OllamaError`, in this one place."""
 
 import ssl
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from api_client.retry import can_help
 
 
 class Exchanging(Protocol):
-    """What the translation must know about a request: where it went, and how far it came."""
+    """What the translation needs of a request."""
 
     call: Call
     address: str
@@ -46,10 +46,10 @@ class Exchanging(Protocol):
 
 @contextmanager
 def translated(exchange: Exchanging) -> Iterator[None]:
-    """Raises typed errors for whatever happens inside; wrap the iteration of a body too.
+    """A block whose failures are raised as typed errors; wrap the iteration of a body too.
 
     Raises:
-        Aborted: The call was aborted; whatever the connection made of that is its cause.
+        Aborted: The call was aborted; the error of the connection is its cause.
         OllamaError: Any other failure.
     """
     try:

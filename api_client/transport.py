@@ -1,4 +1,4 @@
-"""The session: pooled, retrying, and deaf to its surroundings (proxies, netrc, cookies, redirects)."""
+"""The session: pooled and retrying; it ignores proxy variables, netrc, cookies and redirects."""
 
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -32,8 +32,8 @@ def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: 
         ca_file: PEM file of the authorities to trust instead of the usual ones.
     """
     session = Session()
-    session.trust_env = False  # the host is named explicitly: HTTP_PROXY and netrc are about other servers
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # the jar is the one part threads would share
+    session.trust_env = False  # the host is named explicitly; HTTP_PROXY and netrc are for other servers
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # else threads would share the jar
     session.verify = ca_file or True
     # Tokens are sent one by one; a compressing proxy would hold them back to fill its blocks.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "llamaq"})

@@ -26,12 +26,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
     with interruptible():
-        # Imported late: it takes long enough for a Ctrl-C.
-        from pydantic import ValidationError  # noqa: PLC0415 - as above
+        from pydantic import ValidationError  # noqa: PLC0415 - slow enough for a Ctrl-C, so inside the block
     try:
-        # As above; and the application reads the settings as it is imported, and they may be wrong.
         with interruptible():
-            from worker.app import app  # noqa: PLC0415 - as above
+            from worker.app import app  # noqa: PLC0415 - as above; it reads the settings, which may be wrong
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(f"{part}: " for part in problem["loc"])
@@ -59,9 +57,9 @@ def _work(arguments: list[str], app: Any) -> int:
         from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
 
         from worker.telemetry import logs  # noqa: PLC0415 - as above
-    command.params[0].default = app  # as Celery's own `app.worker_main`, which loses the exit code on the way
+    command.params[0].default = app  # as `app.worker_main` of Celery does, which loses the exit code
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
-    # Now, for what Celery says before it sets up its logging; its banner would be the one thing that is not JSON.
+    # Before Celery sets up its logging, for what it logs until then. Its banner would be no JSON.
     logs.configure(wanted=app.conf.llamaq.log_format)
     quiet = ["--quiet"] if logs.chosen(app.conf.llamaq.log_format) == "json" else []
     try:

@@ -23,7 +23,7 @@ def create(config: Settings) -> Celery:
     """The application for these settings, with a task for each kind."""
     app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
     app.conf.llamaq = config
-    # A name alone would not do: a worker that comes back under the same name is another worker.
+    # With a random part: a worker that comes back on the same machine is another worker.
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
     app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
     app.steps["worker"].add(WorkerStep)
@@ -79,11 +79,11 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # the default gives up after 100 tries, and with it the worker
         "broker_transport_options": {
-            # By themselves these three are shared by all that use the database, whatever their prefix.
+            # Celery's defaults for these three are shared by all users of the database, whatever their prefix.
             "unacked_key": f"{config.prefix}.unacked",
             "unacked_index_key": f"{config.prefix}.unacked_index",
             "unacked_mutex_key": f"{config.prefix}.unacked_mutex",
-            "socket_timeout": 15,  # unset, a publish on a connection that was cut silently hangs for ever
+            "socket_timeout": 15,  # without it a publish hangs for ever on a connection that was cut silently
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,
@@ -93,11 +93,11 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
 
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
 def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
-    # However the worker is started, its log is the same. Celery's own two lines for each message say less than ours.
+    # However the worker is started, its log is the same. Celery's two lines for each message add nothing to ours.
     logs.configure(loglevel or logging.INFO, settings().log_format)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry of a probe; the probe itself says it once
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry of a probe; the probe itself logs once
     logging.getLogger("celery.pool").setLevel(logging.INFO)  # at DEBUG it quotes arguments: requests sent by name
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while the program still imports: it ends quietly, with 130. Imports nothing that is slow itself."""
+"""Ends the program with exit code 130 at a Ctrl-C while it still imports. This module imports nothing slow itself."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """For the imports. Nothing is to be put in order yet, and an exception could be lost in one of them."""
+    """A block of imports that Ctrl-C ends. It exits at once: an exception could be swallowed by an imported module."""
     # Ignored, as in a background job of a shell's script, it stays ignored.
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield

@@ -1,7 +1,7 @@
 """`python -m worker.liveness FILE`: 0 while a worker touches its liveness file, else 1. For container health checks.
 
-It imports nothing of ours: `python -m worker alive` reads all settings first, which takes a second of processor time,
-and an engine asks every few seconds. For the same reason it reads the clock by itself.
+It imports no other module of this project, also not for the clock: `python -m worker alive` reads all settings first,
+which takes a second of processor time, and a container engine asks every few seconds.
 """
 
 import sys
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 STALE_SECONDS = 60.0
-"""Age at which the file tells a supervisor that nobody is home."""
+"""Age of the file from which on the worker counts as dead."""
 
 
 def is_alive(file: str, now: float) -> bool:

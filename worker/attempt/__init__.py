@@ -1,1 +1,1 @@
-"""One attempt in the worker: executed, written down, timed."""
+"""One attempt at a job: its execution, its events, its timers."""

@@ -22,7 +22,7 @@ from tasks.attempt.services import ImageGone, Services
 from tasks.input_policy.policy import Screening
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
-from worker.attempt.redis_retry import outlast
+from worker.attempt.redis_retry import retry
 from worker.attempt.timers import Timers
 
 SILENCE_SECONDS = 1.0
@@ -73,9 +73,9 @@ class ContextFactory:
                 ollama=self.ollama,
                 attempt=attempt,
                 events=buffer,
-                image=lambda reference: outlast(partial(self._image, reference), attempt, self.clock),
-                history=lambda: outlast(partial(self._history, job), attempt, self.clock),
-                settings=lambda: read_settings(outlast(partial(self.store.settings, job), attempt, self.clock)),
+                image=lambda reference: retry(partial(self._image, reference), attempt, self.clock),
+                history=lambda: retry(partial(self._history, job), attempt, self.clock),
+                settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
                 contexts=self.contexts,
                 patience=partial(self._patience, job, buffer),
                 elapsed=lambda: self.clock.monotonic() - began,

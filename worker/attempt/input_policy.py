@@ -1,4 +1,4 @@
-"""What this worker's settings make of requests before a model sees them."""
+"""The input policy of this worker's settings."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from worker.settings.environment import Settings
 
 
 def screening(config: Settings, template: Callable[[str], str]) -> Screening:
-    """One attempt's screening; `template` gives a model's, or nothing where it is not known."""
+    """The policy of one attempt; `template` gives a model's prompt template, or "" where it is not known."""
     pattern = re.compile(config.filter_pattern) if config.filter_pattern else None
     texts = Filter(pattern, config.filter_length)
     return Screening(

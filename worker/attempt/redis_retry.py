@@ -1,4 +1,4 @@
-"""What an attempt has to read from Redis before it can go on, over an outage: that costs no attempt."""
+"""Retries of what an attempt reads from Redis: an outage of Redis costs time, not an attempt."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,8 +12,8 @@ AGAIN_SECONDS = 0.2
 T = TypeVar("T")
 
 
-def outlast(read: Callable[[], T], attempt: Attempt, clock: Clock) -> T:
-    """What was read, as soon as Redis answers.
+def retry(read: Callable[[], T], attempt: Attempt, clock: Clock) -> T:
+    """Read, again and again while Redis does not answer.
 
     Raises:
         AttemptStopped: the attempt was ended meanwhile, by its deadline or a drain.

@@ -1,4 +1,4 @@
-"""Looks at each Celery message before Celery does, which would end the worker at some and retry others for ever."""
+"""Checks each message before Celery, which would end the worker at some bad ones and retry others for ever."""
 
 from collections.abc import Container
 from datetime import datetime
@@ -27,10 +27,10 @@ class BadMessage(Exception):
 
 
 def check(message: Any, tasks: Container[str]) -> None:
-    """Let a message pass that Celery can run: protocol 2, or 1 as older clients send it.
+    """Check that Celery can run a message: of protocol 2, or of protocol 1 as older clients send it.
 
     Raises:
-        BadMessage: it is neither, or of a task that is not ours.
+        BadMessage: it is neither, or names a task that this worker does not have.
     """
     headers = message.headers if isinstance(message.headers, dict) else {}
     payload = _payload(message, str(headers.get("id") or ""))

@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
-    """Submit one request. One that is refused is set aside, and its job ends `failed`: a reader learns of it.
+    """Submit one request. One that is refused is set aside, and its job ends `failed`, so that a reader sees it.
 
     Returns:
         `failed <code>` of one that was refused, else nothing.

@@ -1,9 +1,9 @@
-"""What the fleet offers, for those who have Celery and not the SDK.
+"""The models of the fleet, for callers that have Celery and not the SDK.
 
 * `app.send_task("llamaq.models", queue="llamaq").get()`: a list of records as of `llamaq models --json`. The results of
-  jobs never go through a result backend; this one does, since its caller may have nothing else to read it with. The
-  caller's application needs the same Redis as its `backend`; the answer lies there for a minute.
-* `celery -A worker.app inspect llamaq_status`: each worker's own view of its host, out of its memory: nobody is asked.
+  jobs never go through a result backend; this one does, since its caller may have no other way to read it. The
+  caller's application needs the same Redis as its `backend`; the answer is kept there for a minute.
+* `celery -A worker.app inspect llamaq_status`: each worker's own view of its host, from memory.
 """
 
 import ssl
@@ -25,7 +25,7 @@ def register(app: Celery, config: Settings) -> None:
     """Add the task to the application."""
     if config.redis_url.startswith("rediss://"):
         app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    # It connects with the first answer. Of its own: as the application's it would keep the result of every task.
+    # A backend of this task alone: as the application's it would keep the result of every task.
     backend = RedisBackend(app=app, url=config.redis_url, expires=KEPT_SECONDS)
 
     @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types

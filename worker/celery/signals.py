@@ -1,4 +1,4 @@
-"""What a signal means: SIGTERM and Ctrl-C drain, a second one, or SIGQUIT, gives back at once what still runs.
+"""Signal handlers: SIGTERM and Ctrl-C drain; a second one, or SIGQUIT, requeues running jobs at once.
 
 Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread cannot be ended from outside.
 """
@@ -13,14 +13,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Stopping:
-    """The handlers of one worker process; `hurry` is called when it shall not wait any longer."""
+    """The handlers of one worker process. `hurry` is called when the drain should wait no longer."""
 
     def __init__(self, hurry: Callable[[], None]) -> None:
         self._hurry = hurry
         self._asked = False
 
     def install(self) -> None:
-        """Take the signals over from Celery. In the main thread."""
+        """Replace Celery's handlers. Must be called in the main thread."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 

@@ -1,8 +1,8 @@
-"""What a worker tells of a job in Celery's own way: in its events and to `inspect`, and so to Flower.
+"""Celery's events and `inspect` answers about a job, which Flower shows.
 
-Celery's events would quote arguments, and a request that is sent by name is one. They would also call a job a success
-when its task has come back, however the job ended. So a job's events say which model, attempt and host, and how it
-ended in the states that Celery has; nothing of what was asked or answered.
+Celery's own would quote arguments, and a request that is sent by name is one. They would also report success whenever
+the task returns, however the job ended. So these events hold model, attempt and host, and the job's end in Celery's
+states; nothing of the request or the answer.
 """
 
 import re
@@ -21,7 +21,7 @@ _EVENTS = {
     "drained": "task-retried",
     "cancelled": "task-revoked",
 }
-"""Of an attempt's end, in the words of `llamaq_attempts_total`; of the others somebody else tells, or nobody can."""
+"""Celery's event for an attempt's end, named as in `llamaq_attempts_total`. Other ends another worker reports."""
 
 
 class TaskRequest(Request):
@@ -29,13 +29,13 @@ class TaskRequest(Request):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.name = self._type  # the sender may have sent another, to be shown in its place
+        self.name = self._type  # the sender may have sent another name, to be shown instead
         self._by_name = not self._request_dict["args"]
-        # The sender made these, out of the arguments.
+        # The sender made these from the arguments.
         self._argsrepr = self._kwargsrepr = ""
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
-        """A thread has the message; the task itself comes next in it."""
+        """A thread has the message, and calls the task next."""
         # Not by id: a request sent by name and the message of its placed job have the same one, at the same time.
         _current.set(self)
         super().on_accepted(pid, time_accepted)
@@ -51,11 +51,11 @@ class TaskRequest(Request):
         return shown
 
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - the signature is Celery's
-        """Send what an event of Celery's means for the job, where it means anything."""
+        """Send the job's event in place of one of Celery's, or none."""
         if type == "task-succeeded":
             self._ended(str(fields.get("result")).strip("'"), fields.get("runtime"))
         elif type == "task-failed":
-            # By a fault of ours outside an attempt. Its words may quote anything; the log has where it came from.
+            # An exception outside an attempt. Its message may quote anything, so that the log alone has it.
             super().send_event(type, exception="internal", traceback="")
         elif type != "task-started":  # a thread has the message; whether the job begins, the claim decides
             super().send_event(type, **fields)
@@ -64,7 +64,7 @@ class TaskRequest(Request):
         word, _, code = outcome.partition(" ")
         event = _EVENTS.get(word)
         if event is None or (self._by_name and word != "failed"):
-            return  # taken in by name, the job is shown when it is placed
+            return  # a job that was sent by name is shown when it is placed
         fields: dict[str, Any] = {"runtime": runtime}
         if event == "task-succeeded":
             fields["result"] = word

@@ -10,6 +10,6 @@ def verified(redis_url: str) -> dict[str, Any]:
     parts = urlsplit(redis_url)
     if parts.scheme != "rediss":
         return {}
-    # The authority is named in the URL too, but Flower reads it here alone.
+    # The URL names the authority too, but Flower reads it only here.
     authority = {name: values[-1] for name, values in parse_qs(parts.query).items() if name == "ssl_ca_certs"}
     return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, **authority}}

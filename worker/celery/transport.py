@@ -1,7 +1,7 @@
-"""kombu's Redis transport with a guard: a message that it cannot read would end one worker after another.
+"""kombu's Redis transport with a guard: a message that kombu cannot read would end one worker after another.
 
-Celery sees a message only after kombu has parsed it, put it together and noted it as unacknowledged. What fails on that
-way is caught here and given to `set_aside`; what Celery itself would stumble over, `worker.celery.guard` catches.
+Celery sees a message only after kombu has parsed it and noted it as unacknowledged. A message that fails before that is
+given to `set_aside` here; one that would fail in Celery is caught by `worker.celery.guard`.
 """
 
 import base64
@@ -19,24 +19,27 @@ _log = logging.getLogger(__name__)
 
 
 class QoS(kombu.transport.redis.QoS):
-    """kombu's account of the messages in hand, which a lost connection does not upset.
+    """kombu's list of unacknowledged messages, which survives a lost connection.
 
-    A message may be in hand for the moment between its receipt and its acknowledgement. When Redis goes away just then,
-    kombu tries to give it back over a connection that was taken apart already, and the AttributeError ends the worker.
+    A message is in it for the moment between its receipt and its acknowledgement. When Redis goes away in that moment,
+    kombu returns the message over a connection that is closed already, and the AttributeError ends the worker.
     """
 
     def restore_unacked(self, client: Any = None) -> None:
-        """Give back what was not acknowledged. Without one it stays noted in Redis, which delivers it again."""
+        """Return unacknowledged messages. Without a connection they stay in Redis, which delivers them again."""
         transport = self.channel.connection
         if client is None and (transport is None or transport.client is None):
-            _log.warning("the connection was lost with %d messages in hand; they come again", len(self._delivered))
+            _log.warning(
+                "the connection was lost with %d unacknowledged messages; they are delivered again",
+                len(self._delivered),
+            )
             self._delivered.clear()
             return
         super().restore_unacked(client)
 
 
 class Channel(kombu.transport.redis.Channel):
-    """The channel with that account."""
+    """The channel with that list."""
 
     QoS = QoS
 
@@ -45,7 +48,7 @@ class Transport(kombu.transport.redis.Transport):
     """The transport with a guard around the delivery of each message.
 
     Attributes:
-        set_aside: is given the queue, the message as far as it was read, and what is wrong with it.
+        set_aside: called with the queue, the message as far as it was read, and what is wrong with it.
     """
 
     set_aside: SetAside
@@ -61,11 +64,11 @@ class Transport(kombu.transport.redis.Transport):
 
 
 def install(set_aside: SetAside) -> None:
-    """Make every Redis connection that kombu opens in this process a guarded one."""
+    """Guard every Redis connection that kombu opens in this process."""
     Transport.set_aside = staticmethod(set_aside)
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
-    # The parsing is buried in the middle of a long method of kombu's channel; its module's `loads` is the one seam.
+    # kombu parses in the middle of a long method of its channel; its module's `loads` is the only place to hook in.
     kombu.transport.redis.loads = _tolerant_loads
 
 
@@ -77,7 +80,7 @@ def _tolerant_loads(text: str) -> Any:
 
 
 def _require_readable(message: Any) -> None:
-    """What kombu takes for granted when it makes its `Message` of one."""
+    """Check the fields that kombu reads without a check when it makes its `Message`."""
     if isinstance(message, dict) and _UNREADABLE in message:
         raise ValueError("the message is not JSON")
     if not isinstance(message, dict) or not isinstance(message.get("properties"), dict):

@@ -1,1 +1,1 @@
-"""The threads of a worker, each with one duty."""
+"""The threads of a worker: each runs one duty, and one supervisor runs them all."""

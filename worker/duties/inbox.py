@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.connection import Client
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.worker.job_store import JobStore
-from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, UnknownModel
+from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
 from tasks.attempt import failures
+from tasks.attempt.failures import WorkerEvent
 from worker.duties.duty import Duty
 
 GROUP = "workers"
@@ -72,14 +73,25 @@ class Inbox(Duty):
                 raise
 
     def _take(self, entries: Sequence[StreamEntry]) -> None:
-        for entry_id, fields in entries:
-            if fields:  # an entry that was deleted while it was pending has none
-                try:
-                    self._act({name.decode(errors="replace"): value for name, value in fields.items()})
-                except QueueFull:  # it stays pending, and is read again; one model's queue must not hold up the others'
-                    continue
+        for entry_id, given in entries:
+            fields = {name.decode(errors="replace"): value for name, value in given.items()}
+            try:
+                if fields:  # an entry that was deleted while it was pending has none
+                    self._act(fields)
+            except QueueFull:  # it stays pending, and is read again; other models' jobs do not wait for it
+                continue
+            except (RedisError, OSError, BrokerUnavailable):
+                raise
+            except Exception:  # noqa: BLE001 - kept, the entry would fail each round, and those behind it would wait
+                _log.exception("an entry of the inbox could not be handled")
+                self._set_aside(fields)
             self._client.xack(self._keys.inbox(), GROUP, entry_id)
             self._client.xdel(self._keys.inbox(), entry_id)
+
+    def _set_aside(self, fields: dict[str, bytes]) -> None:
+        job_id, kind, request = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind", "request"))
+        fault = failures.error_of(WorkerEvent.OWN_FAULT, "the worker could not take the request in; see its log")
+        self._store.refuse(job_id, kind, "inbox", request, fault)
 
     def _act(self, fields: dict[str, bytes]) -> None:
         if "cancel" in fields:

@@ -1,7 +1,7 @@
-"""Calls somebody else's server, whose address a producer chose: nothing on our own network can be reached that way.
+"""Sends webhooks to addresses that producers chose, without reaching into the worker's own network.
 
-The name is resolved once, every address is looked at, and the connection goes to an address that was looked at. Asked
-a second time, the name could lead elsewhere (DNS rebinding). No proxy, no redirect, no cookie, no credentials of ours.
+The name is resolved once, every address is checked, and the connection goes to a checked address. A second resolution
+could give another address (DNS rebinding). No proxy, redirect, cookie or credential is used.
 """
 
 import ssl
@@ -16,14 +16,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 ANSWER_SECONDS = 15.0
-"""For the whole of one call: a receiver that sends a byte now and then would outlast any time-out between two."""
+"""For the whole of one call: a receiver that sends a byte now and then never meets a time-out between two bytes."""
 CONNECT_SECONDS = 5.0
 MOST_ADDRESSES = 3
 """Tried of one name, each for `CONNECT_SECONDS`."""
 GONE = 410
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
-# An IPv4 address travels inside, to a gateway that may sit on our own network.
+# These hold an IPv4 address, for a gateway that may stand on the worker's own network.
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
@@ -32,7 +32,7 @@ class WebhookError(Exception):
 
 
 class WebhookRefused(WebhookError):
-    """It must not be sent there, or the receiver wants no more: another try would be no better."""
+    """The address is not allowed, or the receiver wants no more messages. Another try does not help."""
 
 
 def resolved(host: str, port: int) -> list[str]:
@@ -42,7 +42,7 @@ def resolved(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether anybody on the internet could reach it: not ours, not this machine's, not one inside another."""
+    """Whether the address is public: not of a private network, of this machine, or one with another inside."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         inner = parsed.ipv4_mapped
@@ -92,10 +92,10 @@ def post(
         addresses = resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise WebhookError(f"{host} cannot be resolved: {error}") from error
-    # One that is not public spoils them all: whoever owns the name means us to reach it sooner or later.
+    # One address that is not public is enough: the owner of the name could make the others fail.
     if not addresses or not (private or all(is_public(address) for address in addresses)):
         raise WebhookRefused(f"{host} is not a public address (LLAMAQ_WEBHOOK_PRIVATE)")
-    # The first that can be connected to has the message; a second try at another could deliver it twice.
+    # The message goes to the first address that accepts a connection; a second one could deliver it twice.
     status = _call(_connected(parts, host, addresses, port, tls), parts, body, headers, seconds)
     if status == GONE:
         raise WebhookRefused("the receiver answered 410: it wants no more")
@@ -105,14 +105,14 @@ def post(
 
 
 def _taken_apart(url: str) -> tuple[SplitResult, str, int]:
-    # Not its words: they may quote the URL, which may hold a secret of the receiver's.
+    # Without the exception's message: it may quote the URL, which may hold a secret of the receiver.
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         raise WebhookRefused("its URL cannot be read") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise WebhookRefused("its URL is none of http or https")
+        raise WebhookRefused("its URL is neither http nor https")
     return parts, parts.hostname, port
 
 
@@ -135,7 +135,7 @@ def _connected(
 def _connection(scheme: str, host: str, address: str, port: int, tls: ssl.SSLContext | None) -> HTTPConnection:
     if scheme != "https":
         return HTTPConnection(address, port, timeout=CONNECT_SECONDS)
-    # The certificate has to be the name's, although the connection is to an address.
+    # The certificate must be of the name, although the connection goes to an address.
     context = tls or ssl.create_default_context()
     return HTTPSConnection(address, port, timeout=CONNECT_SECONDS, ssl_context=context, server_hostname=host)
 
@@ -158,7 +158,7 @@ def _call(
     finally:
         over.cancel()
         connection.close()
-    if late.is_set():  # headers that end in mid-air are taken for whole ones
+    if late.is_set():  # http.client takes headers that are cut for complete ones
         raise WebhookError(f"no answer within {seconds:g} s")
     return status
 

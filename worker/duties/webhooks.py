@@ -46,7 +46,7 @@ class Webhooks(Duty):
         """Start the delivery of one message that is due. Raises what an earlier delivery did not expect."""
         if self._unexpected:
             raise self._unexpected.popleft()
-        # First a free thread, then a delivery: one that waited here could fall due a second time.
+        # First a free thread, then a message: one that waited here could become due a second time.
         if not self._free.acquire(timeout=LOOK_SECONDS):
             return 0
         started = False
@@ -95,7 +95,7 @@ class Webhooks(Duty):
         return None
 
     def _settle(self, delivery: Delivery, error: webhook_post.WebhookError | None) -> None:
-        # Not the URL: its path or query may well be a secret between the producer and the receiver.
+        # Without the URL: its path or query may hold a secret of the producer and the receiver.
         fields = {"job_id": delivery.job_id, "receiver": urlsplit(delivery.url).hostname, "number": delivery.number}
         if error is None:
             self._deliveries.done(delivery)
@@ -107,5 +107,5 @@ class Webhooks(Duty):
 
 
 def poster(*, private: bool) -> Post:
-    """What sends a message, to addresses of one's own network only where that is allowed."""
+    """The function that sends a message; `private` allows addresses of private networks."""
     return partial(webhook_post.post, private=private)

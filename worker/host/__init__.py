@@ -1,1 +1,1 @@
-"""The Ollama host of a worker: probed and listed."""
+"""The Ollama host of a worker: its probe and its inventory of models."""

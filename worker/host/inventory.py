@@ -1,4 +1,4 @@
-"""What a host has and can, put together from Ollama's `/api/tags`, `/api/ps`, `/api/version` and `/api/show`."""
+"""The models of a host and what they can do, from `/api/tags`, `/api/ps`, `/api/version` and `/api/show`."""
 
 import re
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from llamaq.vocabulary.models import normalise
 from llamaq.vocabulary.wire import dumps
 
 CARDS_AT_A_TIME = 20
-"""Models asked about in one look: a host with hundreds must not be reported minutes late for it."""
+"""Calls of `/api/show` in one look: else a host with hundreds of models would be reported minutes late."""
 EMBEDS_IF_ABLE = (0, 30)
-"""Servers from this version on embed only with models made for it; older ones do with any, and do not tell."""
+"""Servers from this version on embed only with embedding models; older ones embed with any, and do not say so."""
 _UNKNOWN = ModelCard()
 
 
@@ -29,10 +29,10 @@ class Report:
     """One look at the host.
 
     Attributes:
-        status: its version, and of each model what `llamaq.vocabulary.models.ModelStatus` holds, as JSON.
+        status: JSON of its version and of each model's `llamaq.vocabulary.models.ModelStatus`.
         models: names of what is on its disk.
         loaded: names of what is in its memory.
-        whole: whether nothing is left to ask.
+        whole: whether every model is known.
         templates: of each model, its prompt template; empty where it is not known.
     """
 
@@ -44,14 +44,14 @@ class Report:
 
 
 class Inventory:
-    """Looks at one host. What `/api/show` tells of a model holds for its digest, so it is asked once for each."""
+    """Looks at one host. `/api/show` is asked once for each digest, since its answer depends on that alone."""
 
     def __init__(self, ollama: OllamaClient) -> None:
         self._ollama = ollama
         self._cards: dict[str, ModelCard] = {}
 
-    def knock(self) -> None:
-        """The cheapest question there is. Raises as `take`."""
+    def ping(self) -> None:
+        """Ask for the version, the cheapest request. Raises as `take`."""
         self._ollama.version()
 
     def take(self) -> Report:
@@ -72,7 +72,7 @@ class Inventory:
         )
 
     def _learn(self, installed: tuple[InstalledModel, ...]) -> bool:
-        """Ask about what is new, and forget what is gone; whether that was all."""
+        """Ask about new models, and forget those that are gone; returns whether all are known."""
         names = {_key(model): model.name for model in installed}
         self._cards = {key: card for key, card in self._cards.items() if key in names}
         new = [key for key in names if key not in self._cards]
@@ -82,7 +82,7 @@ class Inventory:
             except ModelNotFound:
                 continue  # deleted since the list was made
             except (OllamaStatusError, StreamError):
-                self._cards[key] = _UNKNOWN  # a proxy that lets only some paths through, say: the list has to do
+                self._cards[key] = _UNKNOWN  # for example a proxy that lets only some paths through: the list is enough
         return len(new) <= CARDS_AT_A_TIME
 
 
@@ -91,7 +91,7 @@ def _key(model: InstalledModel) -> str:
 
 
 def loaded_names(installed: tuple[InstalledModel, ...], running: tuple[RunningModel, ...]) -> list[str]:
-    """Names of the models in memory. Names that share one file share one runner, and `/api/ps` tells only the first."""
+    """Names of the models in memory. Names of one file share one runner, and `/api/ps` lists only the first."""
     digests = {model.digest for model in running}
     named = {normalise(model.name) for model in running}
     return [name for model in installed if (name := normalise(model.name)) in named or model.digest in digests]
@@ -103,7 +103,7 @@ def status(
     version: str,
     cards: list[ModelCard],
 ) -> str:
-    """The host's status as JSON. `serves` stands beside `capabilities` where a server does more than it tells."""
+    """The host's status as JSON. `serves` is added to `capabilities` where a server does more than it lists."""
     by_name = {normalise(model.name): model for model in running}
     by_digest = {model.digest: model for model in running if model.digest}
     models = []

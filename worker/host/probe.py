@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 def probe_client(config: Settings) -> OllamaClient:
-    """A client that gives up sooner than one for jobs: a host that is back must be seen within a second or two."""
+    """A client that gives up sooner than one for jobs, so that a host that is back is seen within a second or two."""
     return OllamaClient(
         config.ollama_url,
         token=config.ollama_token.get_secret_value() if config.ollama_token else None,
@@ -106,7 +106,7 @@ class Probe(Duty):
     def _look(self) -> None:
         try:
             if self._error is not None:
-                self._inventory.knock()
+                self._inventory.ping()
             self._report = self._inventory.take()
         except OllamaError as error:
             self._missed(error)

@@ -1,1 +1,1 @@
-"""`python -m worker check`: what would keep a worker from working."""
+"""`python -m worker check`: the checks before a worker is started."""

@@ -1,11 +1,11 @@
-"""What a look of the preflight comes to."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One look: what was looked at, whether it is well (None: it works, but mind it), and what to do."""
+    """What was checked, whether it is well (None: it works, with a warning), and what to do."""
 
     name: str
     well: bool | None

@@ -1,4 +1,4 @@
-"""What `python -m worker check` looks at in Ollama: whether it answers, its version, its models, its slots."""
+"""Checks of Ollama: whether it answers, its version, its models, its slots."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from api_client import Forbidden, OllamaClient, OllamaError, UntrustedCertificat
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings, parallel_of_ollama
 
-MENDED = (0, 20, 3)
-"""The first version without the holes that are known of older ones (CVE-2026-7020, and before it CVE-2026-7482)."""
+FIXED = (0, 20, 3)
+"""The first version without the known vulnerabilities of older ones (CVE-2026-7020, and before it CVE-2026-7482)."""
 
 
 def look(config: Settings) -> Iterator[Finding]:
-    """Everything about Ollama; only that it does not answer, where it does not."""
+    """All checks of Ollama, or the one finding that it does not answer."""
     token = config.ollama_token.get_secret_value() if config.ollama_token else None
     with OllamaClient(config.ollama_url, token=token, ca_file=config.ollama_ca_file, retries=0) as ollama:
         try:
@@ -37,12 +37,12 @@ def _remedy(error: OllamaError) -> str:
 def _version(version: str, where: str) -> Finding:
     shown = f"{version} at {where}"
     numbers = version.split("-", maxsplit=1)[0].split(".")
-    # What is built from source calls itself 0.0.0, or anything.
+    # A build from source calls itself 0.0.0, or anything.
     if not all(number.isdecimal() for number in numbers) or not any(map(int, numbers)):
         return Finding("ollama", True, shown)
-    if tuple(map(int, numbers)) < MENDED:
-        mended = ".".join(map(str, MENDED))
-        return Finding("ollama", None, f"{shown}; versions before {mended} have known holes: upgrade it")
+    if tuple(map(int, numbers)) < FIXED:
+        fixed = ".".join(map(str, FIXED))
+        return Finding("ollama", None, f"{shown}; versions before {fixed} have known holes: upgrade it")
     return Finding("ollama", True, shown)
 
 
@@ -55,6 +55,6 @@ def _slots(config: Settings) -> Finding:
         said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: the others would wait inside Ollama, their clocks running"
         return Finding("slots", None, f"{said}; set both to the same")
     if config.slots < parallel:
-        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: Ollama keeps memory for slots that nobody uses"
+        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: Ollama keeps memory for slots that are not used"
         return Finding("slots", None, f"{said}; set both to the same")
     return Finding("slots", True, f"{shown}, as OLLAMA_NUM_PARALLEL")

@@ -1,4 +1,4 @@
-"""What `python -m worker check` looks at in Redis: version, persistence, eviction, memory, rights, clock, the fleet."""
+"""Checks of Redis: version, persistence, eviction, memory, rights, clock, other workers of the host."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,14 +16,14 @@ OLDEST_THAT_WORKS = (6, 2)
 OLDEST_ADVISED = (7, 0)
 LOOK_SECONDS = 3
 FULL = 0.9
-"""Part of `maxmemory` in use from which on it is worth a word."""
+"""Part of `maxmemory` in use from which on the check warns."""
 CLOCK_SECONDS = 2.0
-NOBODY = "llamaq-check"
+NO_JOB = "llamaq-check"
 """An id that no job has."""
 
 
 def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
-    """Everything about Redis; only that it does not answer, where it does not."""
+    """All checks of Redis, or the one finding that it does not answer."""
     client = connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS)
     try:
         with translated(config.redis_url):
@@ -39,7 +39,7 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
         yield _memory(about)
         rights = _rights(client, config)
         yield rights
-        if rights.well is not False:  # else the next looks would only say so again
+        if rights.well is not False:  # else the next checks would only repeat it
             yield _clock(client, clock)
             yield from _shared_host(client, config)
 
@@ -100,20 +100,20 @@ def _rights(client: Client, config: Settings) -> Finding:
 
 
 def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object]]:
-    """One harmless try of each kind of thing that a worker does, on the very keys: a rule read wrongly still counts."""
+    """One harmless command for each kind of access that a worker needs, on the very keys that it uses."""
     keys = config.producer.keys
     queue = keys.host_queue(config.host)
     return {
         "load scripts": lambda: client.script_load(scripts.load("claim").text),
-        "run scripts": lambda: run(client, Call(scripts.load("claim"), [keys.prefix, NOBODY, "", 1, "", "", ""])),
-        f"use {keys.record('<id>')}": lambda: client.hdel(keys.record(NOBODY), "state"),
+        "run scripts": lambda: run(client, Call(scripts.load("claim"), [keys.prefix, NO_JOB, "", 1, "", "", ""])),
+        f"use {keys.record('<id>')}": lambda: client.hdel(keys.record(NO_JOB), "state"),
         f"use {keys.inbox()}": lambda: client.xlen(keys.inbox()),
         f"use {keys.scripts()}": lambda: client.hlen(keys.scripts()),
-        f"use Celery's queue {keys.intake_queue()}": lambda: client.lrem(keys.intake_queue(), 1, NOBODY),
-        f"use Celery's queue {queue}": lambda: client.lrem(queue, 1, NOBODY),
-        "use Celery's _kombu.binding.*": lambda: client.srem("_kombu.binding.celery.pidbox", NOBODY),
-        # To a control channel, where an id that no job has is passed over.
-        f"publish on {keys.control(config.host)}": lambda: client.publish(keys.control(config.host), NOBODY),
+        f"use Celery's queue {keys.intake_queue()}": lambda: client.lrem(keys.intake_queue(), 1, NO_JOB),
+        f"use Celery's queue {queue}": lambda: client.lrem(queue, 1, NO_JOB),
+        "use Celery's _kombu.binding.*": lambda: client.srem("_kombu.binding.celery.pidbox", NO_JOB),
+        # On a control channel, whose listeners ignore an unknown job.
+        f"publish on {keys.control(config.host)}": lambda: client.publish(keys.control(config.host), NO_JOB),
         f"listen to {keys.control(config.host)}": lambda: _listen(client, keys.control(config.host)),
         "listen to Celery's /0.celery.pidbox": lambda: _listen(client, "/0.celery.pidbox"),
     }
@@ -130,7 +130,7 @@ def _allowed(attempt: Callable[[], object]) -> bool:
         attempt()
     except NoPermissionError:
         return False
-    except RedisError as error:  # from inside a script it has no type of its own
+    except RedisError as error:  # an error from inside a script has no type of its own
         return "permission" not in str(error) and "can't run this command" not in str(error)
     return True
 
@@ -149,7 +149,7 @@ def _clock(client: Client, clock: Clock) -> Finding:
 
 
 def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
-    """Workers of one host have to agree: the one that reports last decides for all."""
+    """Workers of one host must have the same settings: the last report counts for all."""
     names = ("slots", "max_models")
     theirs = client.hmget(config.producer.keys.host(config.host), *names)
     ours = (config.slots, config.max_models)

@@ -1,4 +1,4 @@
-"""`python -m worker check`: each thing that would keep a worker from working, with its remedy."""
+"""`python -m worker check`: prints each finding, with its remedy."""
 
 import sys
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def main(config: Settings) -> int:
 
 
 def check(config: Settings) -> Iterator[Finding]:
-    """Look at the variables, at files, at Redis, then at Ollama."""
+    """Check the variables, files, Redis, then Ollama."""
     for name, near in unknown_variables().items():
         hint = f"did you mean {' or '.join(near)}?" if near else "see the table in the README"
         yield Finding("settings", None, f"{name} is none of them; {hint}")

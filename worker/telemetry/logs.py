@@ -1,4 +1,4 @@
-"""Logs: JSON lines, or coloured ones on a terminal. Nothing that is logged holds a prompt, a result or a secret."""
+"""Logs: JSON lines, or coloured ones on a terminal. No line holds a prompt, a result or a secret."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ def chosen(wanted: Format | None) -> Format:
 
 
 def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> None:
-    """Send structlog's, the standard library's and so Celery's records the same way, to stderr; and uncaught faults."""
+    """Send all records to stderr in one format: of structlog, the standard library, Celery, and uncaught exceptions."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,7 +47,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
 
 
 def about(job: ClaimedJob) -> AbstractContextManager[None]:
-    """Each line that this thread logs inside, ours or a library's, tells of which attempt it is."""
+    """A block in which each line that this thread logs, also a library's, names the attempt."""
     return structlog.contextvars.bound_contextvars(
         job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.model
     )
@@ -62,4 +62,4 @@ def _log_uncaught(fault: threading.ExceptHookArgs) -> None:
         return
     name = fault.thread.name if fault.thread else "?"
     cause = (fault.exc_type, fault.exc_value, fault.exc_traceback)
-    logging.getLogger(__name__).critical("the thread %s ended by a fault", name, exc_info=cause)
+    logging.getLogger(__name__).critical("the thread %s ended by an exception", name, exc_info=cause)

@@ -1,4 +1,4 @@
-"""What one worker counts and measures for Prometheus. `docs/metrics.md` has the list; a test keeps the two equal."""
+"""The Prometheus metrics of one worker. `docs/metrics.md` lists them; a test keeps the two equal."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,14 +11,14 @@ from llamaq.vocabulary.errors import InvalidRequest
 
 # From a warm small model to a job that waits for an hour behind others.
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
-# Else each counter and histogram would have a second series, of no use to rate().
+# Else each counter and histogram would have a second series, which rate() does not need.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 
 class Metrics:
-    """One worker's own figures. What the whole fleet shares is read from Redis: `worker.telemetry.fleet_metrics`.
+    """The metrics of one worker. Those of the whole fleet are read from Redis by `worker.telemetry.fleet_metrics`.
 
-    Labels are kinds, lanes, models, codes and hosts: never a prompt, a tenant or a job, which would have no end.
+    Labels are kinds, lanes, models, codes and hosts. Prompts, tenants and jobs are none: their number has no limit.
 
     Attributes:
         registry: what is served.
@@ -117,5 +117,5 @@ def result(outcome: Outcome, stored: str) -> str:
 def _lane(job: ClaimedJob) -> str:
     try:
         return job.request.priority
-    except InvalidRequest:  # the attempt will say so
+    except InvalidRequest:  # the attempt reports it
         return ""

@@ -1,7 +1,7 @@
-"""One trace from the submit over the queue to Ollama, for those who ask for it: `LLAMAQ_OTEL`.
+"""Traces from the submit through the queue to Ollama, where `LLAMAQ_OTEL` is set.
 
-Nothing of OpenTelemetry is imported otherwise. Spans tell of models, counts and times; of what was asked and answered
-only with `LLAMAQ_OTEL_CONTENT=1`.
+Without it OpenTelemetry is not imported. Spans hold models, counts and times; requests and answers only with
+`LLAMAQ_OTEL_CONTENT=1`.
 """
 
 import importlib
@@ -20,11 +20,11 @@ Ended = Callable[[str, Outcome], None]
 
 
 class NotInstalled(Exception):
-    """Traces were asked for and OpenTelemetry is not there; the message says what to install."""
+    """`LLAMAQ_OTEL` is set and OpenTelemetry is missing; the message says what to install."""
 
 
 class Tracing(Protocol):
-    """What the worker needs of it."""
+    """What the worker calls, with traces or without."""
 
     def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:
         """The span of one attempt; what it yields is called with its end."""
@@ -33,7 +33,7 @@ class Tracing(Protocol):
         """The client, with a span for each request to a model."""
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
 
 
 class Untraced:
@@ -56,7 +56,7 @@ def _ignore(word: str, outcome: Outcome) -> None:
 
 
 def chosen(export: Export | None, client: Client, keys: Keys, *, content: bool) -> Tracing:
-    """What the settings ask for.
+    """The tracing that the settings ask for.
 
     Raises:
         NotInstalled: they ask for traces, and OpenTelemetry is missing.

@@ -267,7 +267,7 @@ def test_ends_a_call_on_a_kept_connection(scheme: Scheme) -> None:
         assert server.connections == 1, "both calls were meant to share a connection"
 
 
-def test_a_connection_is_given_back_only_after_its_call_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_is_given_back_only_after_its_call_has_released_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the pool's having it and the call's forgetting it, an abort would hit another job."""
     holders = []
     give_back = HTTPConnectionPool._put_conn

@@ -85,7 +85,7 @@ def test_a_fault_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     fell, warned, ended = lines(stream)
     assert "ZeroDivisionError: by design" in fell["exception"]
     assert "mind this" in warned["event"]
-    assert ended["event"] == "the thread faller ended by a fault"
+    assert ended["event"] == "the thread faller ended by an exception"
     assert "ZeroDivisionError: by design" in ended["exception"]
 
 

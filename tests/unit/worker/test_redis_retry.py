@@ -5,7 +5,7 @@ import redis
 
 from llamaq.store.clock import Clock
 from tasks.attempt.attempt import Attempt, AttemptStopped
-from worker.attempt.redis_retry import outlast
+from worker.attempt.redis_retry import retry
 
 
 class Outage(Clock):
@@ -27,17 +27,17 @@ def test_it_waits_for_redis() -> None:
     """The attempt goes on when Redis is back, as if nothing had been."""
     outage = Outage(naps=300)
 
-    assert outlast(outage.read, Attempt("j"), outage) == "history"
+    assert retry(outage.read, Attempt("j"), outage) == "history"
     assert outage.naps == 0
 
 
-def test_it_does_not_outlast_its_attempt() -> None:
+def test_it_does_not_retry_its_attempt() -> None:
     """A deadline or a drain ends the wait."""
     attempt = Attempt("j")
     attempt.stop("draining")
 
     with pytest.raises(AttemptStopped, match="draining"):
-        outlast(Outage(naps=3).read, attempt, Outage(naps=3))
+        retry(Outage(naps=3).read, attempt, Outage(naps=3))
 
 
 def test_what_redis_refuses_is_no_outage() -> None:
@@ -47,4 +47,4 @@ def test_what_redis_refuses_is_no_outage() -> None:
         raise redis.ResponseError("WRONGTYPE")
 
     with pytest.raises(redis.ResponseError):
-        outlast(refused, Attempt("j"), Outage(naps=3))
+        retry(refused, Attempt("j"), Outage(naps=3))
