@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can hold."""
+"""The rules of the structure that a machine can hold."""
 
 import sys
 from pathlib import Path

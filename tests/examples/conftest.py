@@ -6,20 +6,20 @@ from collections.abc import Iterator
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from tests.integration.conftest import open_house
-from tests.integration.house import House
+from tests.integration.conftest import start_service
+from tests.service import Service
 from tests.worker_process import CHECKOUT
 
 
 @pytest.fixture(scope="session")
-def shared(redis_server: EmbeddedRedis) -> Iterator[House]:
-    """Use `house`, which keeps tests apart."""
-    with open_house(redis_server.url, slots=2) as house:
-        yield house
+def shared(redis_server: EmbeddedRedis) -> Iterator[Service]:
+    """Use `service`, which keeps tests apart."""
+    with start_service(redis_server.url, slots=2) as service:
+        yield service
 
 
 @pytest.fixture
-def house(shared: House) -> Iterator[House]:
+def service(shared: Service) -> Iterator[Service]:
     """The service, idle, and left idle."""
     shared.begin()
     yield shared
@@ -27,7 +27,7 @@ def house(shared: House) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def environment(shared: House) -> dict[str, str]:
+def environment(shared: Service) -> dict[str, str]:
     """What an example is told of where it runs."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
     return bare | {"LLAMAQ_REDIS_URL": shared.url, "LLAMAQ_PREFIX": shared.prefix, "PYTHONPATH": str(CHECKOUT)}

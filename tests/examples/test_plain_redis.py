@@ -11,7 +11,7 @@ from llamaq import JobFailed
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.examples.program import EXAMPLES, Program, output
-from tests.integration.house import House, until
+from tests.service import Service, until
 
 TOKENS = ["It", " is", " «blue»", "\nand so", " on."]
 Producer = Callable[..., list[str]]
@@ -51,9 +51,9 @@ def submit(example: tuple[list[str], Path], environment: dict[str, str], model: 
     return job_id
 
 
-def told(house: House, job_id: str) -> list[tuple[str, str]]:
+def told(service: Service, job_id: str) -> list[tuple[str, str]]:
     """Cursor and type of each event in the log."""
-    return [(cursor, json.loads(event)["type"]) for cursor, event in house.log(job_id)]
+    return [(cursor, json.loads(event)["type"]) for cursor, event in service.log(job_id)]
 
 
 def read(lines: list[str]) -> list[tuple[str, str]]:
@@ -66,43 +66,45 @@ def read(lines: list[str]) -> list[tuple[str, str]]:
 
 
 def test_a_job_is_followed_to_its_end(
-    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+    service: Service, environment: dict[str, str], example: tuple[list[str], Path]
 ) -> None:
     """Each event of the log once, in order, up to the result."""
     command, folder = example
-    house.ollama.script(tokens=TOKENS, rate=50)
+    service.ollama.script(tokens=TOKENS, rate=50)
     job_id = submit(example, environment)
 
     lines = output([*command, "follow", job_id], environment, folder)
 
-    assert read(lines) == told(house, job_id)
+    assert read(lines) == told(service, job_id)
     assert read(lines)[-1][1] == "completed"
     assert json.dumps("".join(TOKENS), ensure_ascii=False)[1:-1] in lines[-1]
 
 
 def test_a_reader_that_died_reads_on_behind_its_cursor(
-    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+    service: Service, environment: dict[str, str], example: tuple[list[str], Path]
 ) -> None:
     """What it saw before it was killed and what it sees afterwards are the whole log, nothing twice."""
     command, folder = example
-    gate = house.hold(tokens=TOKENS, hold_after=2)
+    gate = service.hold(tokens=TOKENS, hold_after=2)
     job_id = submit(example, environment)
     with Program([*command, "follow", job_id], environment, folder) as reader:
         cursor = reader.line(r"^(\d+-\d+) .*delta")[1]
         reader.kill()
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     lines = output([*command, "follow", job_id, cursor], environment, folder)
 
-    log = told(house, job_id)
+    log = told(service, job_id)
     assert read(lines) == log[[entry for entry, _ in log].index(cursor) + 1 :]
     assert read(lines)[-1][1] == "completed"
 
 
-def test_a_running_job_is_cancelled(house: House, environment: dict[str, str], example: tuple[list[str], Path]) -> None:
+def test_a_running_job_is_cancelled(
+    service: Service, environment: dict[str, str], example: tuple[list[str], Path]
+) -> None:
     """A reader sees it at once, and the connection to Ollama is closed."""
     command, folder = example
-    house.hold(tokens=TOKENS, hold_after=1)
+    service.hold(tokens=TOKENS, hold_after=1)
     job_id = submit(example, environment)
     with Program([*command, "follow", job_id], environment, folder) as reader:
         reader.line("delta")
@@ -111,11 +113,11 @@ def test_a_running_job_is_cancelled(house: House, environment: dict[str, str], e
 
         assert "no longer needed" in reader.line("cancelled").string
         assert reader.rest() == []
-    house.wait_hung_up()
+    service.wait_hung_up()
 
 
 def test_a_refused_request_ends_failed(
-    house: House, environment: dict[str, str], example: tuple[list[str], Path]
+    service: Service, environment: dict[str, str], example: tuple[list[str], Path]
 ) -> None:
     """There is nobody to raise to: the reason comes as the job's one event."""
     command, folder = example
@@ -126,16 +128,16 @@ def test_a_refused_request_ends_failed(
     assert [kind for _, kind in read(lines)] == ["failed"]
     assert "ollama pull nobody-has-this" in lines[0]
     with pytest.raises(JobFailed):
-        house.queue.job(job_id).result(30)
+        service.queue.job(job_id).result(30)
 
 
 @pytest.mark.needs("redis-cli")
-def test_the_shell_tells_where_a_job_stands(house: House, environment: dict[str, str]) -> None:
+def test_the_shell_tells_where_a_job_stands(service: Service, environment: dict[str, str]) -> None:
     """By the field of the record that the contract names; an id of one's own is the job's."""
     folder, request = EXAMPLES / "redis-cli", json.dumps({"model": MODEL, "prompt": "Why?"})
-    (job_id,) = output(["./llamaq.sh", "submit", "generate", request, f"{house.prefix}-7"], environment, folder)
-    assert job_id == f"{house.prefix}-7"
-    until(lambda: house.redis.exists(house.keys.record(job_id)) == 1)
-    house.queue.job(job_id).result(30)
+    (job_id,) = output(["./llamaq.sh", "submit", "generate", request, f"{service.prefix}-7"], environment, folder)
+    assert job_id == f"{service.prefix}-7"
+    until(lambda: service.redis.exists(service.keys.record(job_id)) == 1)
+    service.queue.job(job_id).result(30)
 
     assert output(["./llamaq.sh", "state", job_id], environment, folder) == ["completed"]

@@ -10,7 +10,7 @@ import requests
 
 from tests.conftest import MODEL
 from tests.examples.program import EXAMPLES, Program
-from tests.integration.house import House
+from tests.service import Service
 
 TOKENS = ["It", " is", " «blue»", "\nand so", " on."]
 WSGI = """
@@ -63,18 +63,18 @@ def events(answer: requests.Response) -> Iterator[Sent]:
             fields = {}
 
 
-def logged(house: House, job_id: str) -> list[Sent]:
+def logged(service: Service, job_id: str) -> list[Sent]:
     """What a reader of the whole log must have got."""
-    return [Sent(cursor, json.loads(event)["type"], event) for cursor, event in house.log(job_id)]
+    return [Sent(cursor, json.loads(event)["type"], event) for cursor, event in service.log(job_id)]
 
 
 def ask(address: str, model: str = MODEL, **query: str) -> requests.Response:
     return requests.post(f"{address}/jobs", json={"model": model, "prompt": "Why?"}, params=query, timeout=SECONDS)
 
 
-def test_a_browser_that_was_cut_reads_on_behind_its_last_event(house: House, fastapi: str) -> None:
+def test_a_browser_that_was_cut_reads_on_behind_its_last_event(service: Service, fastapi: str) -> None:
     """`Last-Event-ID` is the cursor: the two halves are the log, and leaving did not cancel the job."""
-    gate = house.hold(tokens=TOKENS, hold_after=2)
+    gate = service.hold(tokens=TOKENS, hold_after=2)
     job_id = ask(fastapi).json()["id"]
     url = f"{fastapi}/jobs/{job_id}/events"
     seen = []
@@ -83,22 +83,22 @@ def test_a_browser_that_was_cut_reads_on_behind_its_last_event(house: House, fas
             seen.append(sent)
             if sent.event == "delta":
                 break
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     with requests.get(url, stream=True, timeout=SECONDS, headers={"Last-Event-ID": seen[-1].id}) as answer:
         seen += events(answer)
 
     # A job that waits is told its place as it changes; such an event is in no log.
-    assert [sent for sent in seen if '"fresh":true' not in sent.data] == logged(house, job_id)
+    assert [sent for sent in seen if '"fresh":true' not in sent.data] == logged(service, job_id)
     assert seen[-1].event == "completed"
     again = requests.get(url, timeout=SECONDS, headers={"Last-Event-ID": seen[-1].id})
     assert again.status_code == 204, "a browser would connect for ever"
 
 
-def test_what_cannot_be_streamed_is_a_status(house: House, fastapi: str) -> None:
+def test_what_cannot_be_streamed_is_a_status(service: Service, fastapi: str) -> None:
     """No such job, no such model, something that is no cursor: told before the stream begins."""
     job_id = ask(fastapi).json()["id"]
-    house.queue.job(job_id).result(SECONDS)
+    service.queue.job(job_id).result(SECONDS)
     url = f"{fastapi}/jobs/{job_id}/events"
 
     assert requests.get(f"{fastapi}/jobs/nobody/events", timeout=SECONDS).status_code == 404
@@ -106,9 +106,9 @@ def test_what_cannot_be_streamed_is_a_status(house: House, fastapi: str) -> None
     assert ask(fastapi, "nobody-has-this").status_code == 422
 
 
-def test_a_browser_may_cancel(house: House, fastapi: str) -> None:
+def test_a_browser_may_cancel(service: Service, fastapi: str) -> None:
     """The stream ends with `cancelled`, and the host is free."""
-    house.hold(tokens=TOKENS, hold_after=1)
+    service.hold(tokens=TOKENS, hold_after=1)
     job_id = ask(fastapi).json()["id"]
     with requests.get(f"{fastapi}/jobs/{job_id}/events", stream=True, timeout=SECONDS) as answer:
         reading = events(answer)
@@ -117,14 +117,14 @@ def test_a_browser_may_cancel(house: House, fastapi: str) -> None:
         assert requests.delete(f"{fastapi}/jobs/{job_id}", timeout=SECONDS).json() == {"cancelled": True}
 
         assert [sent.event for sent in reading][-1] == "cancelled"
-    house.wait_hung_up()
+    service.wait_hung_up()
 
 
-def test_django_waits_for_an_answer_or_gives_the_id(house: House, django: str) -> None:
+def test_django_waits_for_an_answer_or_gives_the_id(service: Service, django: str) -> None:
     """With `wait`, the text; when it is not there in time, the id under which it will be."""
-    house.ollama.script(tokens=TOKENS)
+    service.ollama.script(tokens=TOKENS)
     assert ask(django, wait="30").json()["text"] == "".join(TOKENS)
-    house.hold(tokens=TOKENS, hold_after=1)
+    service.hold(tokens=TOKENS, hold_after=1)
 
     late = ask(django, wait="0.2")
 
@@ -135,16 +135,16 @@ def test_django_waits_for_an_answer_or_gives_the_id(house: House, django: str) -
     assert requests.get(f"{django}/jobs/nobody", timeout=SECONDS).status_code == 404
 
 
-def test_django_streams_the_text_as_it_comes(house: House, django: str) -> None:
+def test_django_streams_the_text_as_it_comes(service: Service, django: str) -> None:
     """The first pieces are there while the model still writes."""
-    gate = house.hold(tokens=TOKENS, hold_after=2)
+    gate = service.hold(tokens=TOKENS, hold_after=2)
     job_id = ask(django).json()["id"]
     with requests.get(f"{django}/jobs/{job_id}/text", stream=True, timeout=SECONDS) as answer:
         pieces = answer.iter_content(chunk_size=1)
         text = b""
         while text.decode() != "It is":
             text += next(pieces)
-        house.ollama.release(gate)
+        service.ollama.release(gate)
         text += b"".join(pieces)
 
     assert text.decode() == "".join(TOKENS)

@@ -10,7 +10,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import Job, JobQueue
 from llamaq.vocabulary.events import Started
-from tests.integration.house import House, fresh_name, until
+from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
 
 LEASE_SECONDS = 3
@@ -19,8 +19,8 @@ LOG_CHARS = 6_000
 """Of each worker's log, told when a test fails."""
 
 
-class Site(House):
-    """A house whose Redis and workers may be hurt.
+class Site(Service):
+    """A service whose Redis and workers may be hurt.
 
     Attributes:
         server: the Redis.

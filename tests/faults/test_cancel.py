@@ -12,7 +12,7 @@ from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed, assert_ended_once
-from tests.integration.house import fresh_name, read_until
+from tests.service import fresh_name, read_until
 
 
 def assert_cancelled(job: Job[Any]) -> None:

@@ -11,7 +11,7 @@ from tests.faults.conftest import Measure
 from tests.faults.proxy import DeafeningProxy
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import CHECKOUT
 from worker import liveness
 from worker.duties import heartbeat

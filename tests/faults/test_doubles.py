@@ -12,7 +12,7 @@ from llamaq import Job, JobQueue
 from tests.conftest import MODEL
 from tests.faults.site import HOST, Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import until
+from tests.service import until
 
 TIMES = 10
 PRODUCERS = 50

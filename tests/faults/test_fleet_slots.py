@@ -20,7 +20,7 @@ from llamaq.store.keys import Keys
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import HOST, LEASE_SECONDS, Site
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import WorkerProcess
 
 SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "12"))

@@ -8,7 +8,7 @@ from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by
 from tests.faults.whole import assert_completed, assert_ended_once
-from tests.integration.house import read_until, until
+from tests.service import read_until, until
 
 
 def test_a_worker_frozen_past_its_lease(site: Site) -> None:

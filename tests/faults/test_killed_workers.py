@@ -13,7 +13,7 @@ from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by
 from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
-from tests.integration.house import kinds, read_until, retried, until
+from tests.service import kinds, read_until, retried, until
 
 
 def test_killed_in_the_middle_while_another_lives(site: Site, measure: Measure) -> None:

@@ -7,7 +7,7 @@ from tests.conftest import MODEL
 from tests.faults.malformed import in_the_broker, in_the_inbox
 from tests.faults.site import HOST, Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import until
+from tests.service import until
 
 
 def set_aside(site: Site) -> int:

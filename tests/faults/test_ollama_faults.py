@@ -8,7 +8,7 @@ from llamaq import JobFailed
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import last_text, retried
+from tests.service import last_text, retried
 
 BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}
 REQUESTS_PER_ATTEMPT = 3

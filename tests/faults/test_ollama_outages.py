@@ -4,7 +4,7 @@ from llamaq.vocabulary.events import Delta, Retrying
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import read_until, retried, until
+from tests.service import read_until, retried, until
 
 DEFAULT_TRIES = 3
 

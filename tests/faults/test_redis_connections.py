@@ -12,7 +12,7 @@ from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import read_until
+from tests.service import read_until
 from worker.duties.heartbeat import Heartbeat
 
 CUTS = 4

@@ -7,7 +7,7 @@ from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site
 from tests.faults.whole import assert_completed
-from tests.integration.house import read_until, until
+from tests.service import read_until, until
 
 
 def test_out_of_memory(own_site: Site) -> None:

@@ -19,7 +19,7 @@ from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by
 from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
-from tests.integration.house import read_until, until
+from tests.service import read_until, until
 
 OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,6").split(",")]
 SURE_SECONDS = 30

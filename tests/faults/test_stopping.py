@@ -10,7 +10,7 @@ from tests.conftest import MODEL
 from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by
 from tests.faults.whole import assert_completed
-from tests.integration.house import read_until, retried, until
+from tests.service import read_until, retried, until
 
 
 def test_sigterm_with_short_and_long_jobs(site: Site) -> None:

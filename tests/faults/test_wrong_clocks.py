@@ -11,7 +11,7 @@ from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.site import Site, started_by
 from tests.faults.whole import assert_completed
-from tests.integration.house import read_until
+from tests.service import read_until
 from tests.worker_process import CHECKOUT
 
 LEASE_SECONDS = 2

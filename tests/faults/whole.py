@@ -5,7 +5,7 @@ from typing import Any
 
 from llamaq import Event, Job
 from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
-from tests.integration.house import last_text
+from tests.service import last_text
 
 
 def assert_ended_once(events: Sequence[Event]) -> None:

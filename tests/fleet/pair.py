@@ -8,7 +8,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import HostStatus, Job, JobQueue
 from llamaq.vocabulary.events import Started
-from tests.integration.house import fresh_name, until
+from tests.service import fresh_name, until
 from tests.worker_process import WorkerProcess
 
 PROBE_SECONDS = 0.5

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import ScriptedModel
 from llamaq import Job, TextResult
-from tests.fleet.stage import open_stage, waited_seconds
-from tests.integration.house import House, until
+from tests.fleet.one_model import one_model_service, waited_seconds
+from tests.service import Service, until
 
 A, B, C = "a:1", "b:1", "c:1"
 LOAD_SECONDS = 0.2
@@ -22,22 +22,22 @@ SLACK_SECONDS = 3.0
 """For messages, probes and the noise of a busy machine."""
 
 
-def brief(house: House) -> None:
+def brief(service: Service) -> None:
     """Let each request take about `JOB_SECONDS`."""
-    house.ollama.script(tokens=["x"] * 5, rate=5 / JOB_SECONDS, times=None)
+    service.ollama.script(tokens=["x"] * 5, rate=5 / JOB_SECONDS, times=None)
 
 
 @contextmanager
-def endless(house: House, model: str, waiting: int = 3) -> Iterator[list[Job[TextResult]]]:
+def endless(service: Service, model: str, waiting: int = 3) -> Iterator[list[Job[TextResult]]]:
     """Keep so many jobs of a model waiting for as long as the block lasts; all that were sent."""
     sent: list[Job[TextResult]] = []
     over = threading.Event()
 
     def send() -> None:
-        line = f"{house.prefix}:waiting:normal:{model}"
+        line = f"{service.prefix}:waiting:normal:{model}"
         while not over.wait(0.02):
-            if house.redis.zcard(line) < waiting:
-                sent.append(house.queue.generate(model, "endless"))
+            if service.redis.zcard(line) < waiting:
+                sent.append(service.queue.generate(model, "endless"))
 
     thread = threading.Thread(target=send)
     thread.start()
@@ -50,17 +50,17 @@ def endless(house: House, model: str, waiting: int = 3) -> Iterator[list[Job[Tex
 
 def test_the_trace_costs_three_loads(redis_server: EmbeddedRedis) -> None:
     """A B A A C A B C with one model at a time: 3 loads, and no job waits longer than its turn plus patience."""
-    with open_stage(redis_server.url, models=MODELS, affinity_patience=LONG_PATIENCE_SECONDS) as house:
-        brief(house)
-        jobs = [house.queue.generate(model, "x") for model in (A, B, A, A, C, A, B, C)]
+    with one_model_service(redis_server.url, models=MODELS, affinity_patience=LONG_PATIENCE_SECONDS) as service:
+        brief(service)
+        jobs = [service.queue.generate(model, "x") for model in (A, B, A, A, C, A, B, C)]
         for job in jobs:
             job.result(60)
 
-        stats = house.ollama.stats()
+        stats = service.ollama.stats()
         assert stats["loads"] == {A: 1, B: 1, C: 1}
         assert stats["aborted_loads"] == {}
         assert stats["max_running"] == 1
-        assert [body["model"] for body in house.asked()] == [A] * 4 + [B] * 2 + [C] * 2
+        assert [body["model"] for body in service.asked()] == [A] * 4 + [B] * 2 + [C] * 2
         for place, job in enumerate(jobs):
             turn = place * (JOB_SECONDS + LOAD_SECONDS)
             assert waited_seconds(job) <= turn + LONG_PATIENCE_SECONDS + SLACK_SECONDS
@@ -68,14 +68,14 @@ def test_the_trace_costs_three_loads(redis_server: EmbeddedRedis) -> None:
 
 def test_endless_traffic_for_one_model_does_not_keep_another_out(redis_server: EmbeddedRedis) -> None:
     """Under endless A traffic a B job starts within patience plus one A job; and not at once: the swap has a price."""
-    with open_stage(redis_server.url, models=MODELS, affinity_patience=PATIENCE_SECONDS) as house:
-        brief(house)
-        with endless(house, A) as stream:
+    with one_model_service(redis_server.url, models=MODELS, affinity_patience=PATIENCE_SECONDS) as service:
+        brief(service)
+        with endless(service, A) as stream:
             until(lambda: len(stream) > 4)
-            before = house.ollama.stats()["served_by_model"][A]
-            other = house.queue.generate(B, "x")
+            before = service.ollama.stats()["served_by_model"][A]
+            other = service.queue.generate(B, "x")
             other.result(60)
-            served = house.ollama.stats()["served_by_model"][A] - before
+            served = service.ollama.stats()["served_by_model"][A] - before
 
         assert served > 3
         assert waited_seconds(other) <= PATIENCE_SECONDS + JOB_SECONDS + LOAD_SECONDS + SLACK_SECONDS
@@ -83,30 +83,30 @@ def test_endless_traffic_for_one_model_does_not_keep_another_out(redis_server: E
 
 def test_a_change_of_runner_options_is_a_load_like_any_other(redis_server: EmbeddedRedis) -> None:
     """Jobs with another num_ctx wait for each other instead of reloading the model to and fro."""
-    with open_stage(redis_server.url, models=MODELS, affinity_patience=30) as house:
-        brief(house)
-        first = house.queue.generate(A, "first")
-        house.wait_asked(1)
-        jobs = [house.queue.generate(A, "x", options={"num_ctx": 2048} if odd else {}) for odd in (1, 0, 1, 0, 1, 0)]
+    with one_model_service(redis_server.url, models=MODELS, affinity_patience=30) as service:
+        brief(service)
+        first = service.queue.generate(A, "first")
+        service.wait_asked(1)
+        jobs = [service.queue.generate(A, "x", options={"num_ctx": 2048} if odd else {}) for odd in (1, 0, 1, 0, 1, 0)]
         for job in [first, *jobs]:
             job.result(60)
 
-        assert house.ollama.stats()["loads"] == {A: 2}
+        assert service.ollama.stats()["loads"] == {A: 2}
 
 
 def test_a_slow_load_is_not_cut(redis_server: EmbeddedRedis) -> None:
     """A load that takes longer than patience, lease and every look at the host is waited for, and done once."""
     slow = [ScriptedModel(A), ScriptedModel(B, load_seconds=5)]
-    with open_stage(redis_server.url, models=slow, affinity_patience=0.2, lease_seconds=2, slots=2) as house:
-        house.queue.generate(A, "x").result(60)
-        jobs = [house.queue.generate(B, "x") for _ in range(2)]
-        until(lambda: house.ollama.stats(bodies=False)["loading"].get(B) == 1)
+    with one_model_service(redis_server.url, models=slow, affinity_patience=0.2, lease_seconds=2, slots=2) as service:
+        service.queue.generate(A, "x").result(60)
+        jobs = [service.queue.generate(B, "x") for _ in range(2)]
+        until(lambda: service.ollama.stats(bodies=False)["loading"].get(B) == 1)
         began = time.monotonic()
-        back = house.queue.generate(A, "x")
+        back = service.queue.generate(A, "x")
         for job in [*jobs, back]:
             assert job.result(60).attempts == 1
 
-        stats = house.ollama.stats()
+        stats = service.ollama.stats()
         assert stats["loads"] == {A: 2, B: 1}
         assert stats["aborted_loads"] == {}
         assert time.monotonic() - began > 3

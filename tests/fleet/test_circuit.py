@@ -9,7 +9,7 @@ from embedded.redis import EmbeddedRedis
 from llamaq import JobFailed
 from llamaq.vocabulary.events import Started
 from tests.fleet.pair import Pair, pair, starts
-from tests.integration.house import fresh_name, read_until, retried, until
+from tests.service import fresh_name, read_until, retried, until
 
 ELSEWHERE_SECONDS = 5.0
 BACK_SECONDS = 2.0

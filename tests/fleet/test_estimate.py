@@ -5,19 +5,19 @@ import statistics
 from embedded.redis import EmbeddedRedis
 from llamaq.vocabulary.events import Queued
 from tests.conftest import MODEL
-from tests.fleet.stage import open_stage, waited_seconds
+from tests.fleet.one_model import one_model_service, waited_seconds
 
 JOB_SECONDS = 0.5
 
 
 def test_in_a_steady_queue_the_estimate_is_about_right(redis_server: EmbeddedRedis) -> None:
     """Half of the estimates given at submit are within 25 % of what the wait turned out to be."""
-    with open_stage(redis_server.url, slots=2) as house:
-        house.ollama.script(tokens=["x"] * 10, rate=10 / JOB_SECONDS, times=None)
-        for job in [house.queue.generate(MODEL, "to be measured") for _ in range(6)]:
+    with one_model_service(redis_server.url, slots=2) as service:
+        service.ollama.script(tokens=["x"] * 10, rate=10 / JOB_SECONDS, times=None)
+        for job in [service.queue.generate(MODEL, "to be measured") for _ in range(6)]:
             job.result(60)
 
-        jobs = [house.queue.generate(MODEL, f"job {number}") for number in range(20)]
+        jobs = [service.queue.generate(MODEL, f"job {number}") for number in range(20)]
         said = []
         for job in jobs:
             queued = next(iter(job.events()))

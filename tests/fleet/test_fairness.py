@@ -6,16 +6,16 @@ from embedded.redis import EmbeddedRedis
 from llamaq import Job, TextResult
 from tests.conftest import MODEL
 from tests.faults.conftest import Measure, measure  # noqa: F401 - a fixture, used by its name
-from tests.fleet.stage import open_stage, waited_seconds
-from tests.integration.house import House
+from tests.fleet.one_model import one_model_service, waited_seconds
+from tests.service import Service
 
 FLOOD, FEW = 1000, 10
 
 
-def send(house: House, tenant: str, number: int) -> list[Job[TextResult]]:
+def send(service: Service, tenant: str, number: int) -> list[Job[TextResult]]:
     """So many jobs of a tenant at once."""
     request = {"kind": "generate", "model": MODEL, "prompt": tenant, "tenant": tenant}
-    return house.queue.submit_many([request] * number)
+    return service.queue.submit_many([request] * number)
 
 
 def test_few_behind_a_flood_wait_at_most_twice_as_long(redis_server: EmbeddedRedis, measure: Measure) -> None:  # noqa: F811 - the fixture
@@ -23,30 +23,30 @@ def test_few_behind_a_flood_wait_at_most_twice_as_long(redis_server: EmbeddedRed
 
     Judged in jobs that went before, which no noise of the machine touches; the seconds are told.
     """
-    with open_stage(redis_server.url) as house:
-        house.ollama.script(tokens=["x"] * 4, rate=80, times=None)
-        alone = send(house, "few", FEW)
+    with one_model_service(redis_server.url) as service:
+        service.ollama.script(tokens=["x"] * 4, rate=80, times=None)
+        alone = send(service, "few", FEW)
         for job in alone:
             job.result(60)
-        before = median_place(house)
-        send(house, "flood", FLOOD)
-        gate = house.hold()
-        house.wait_held(gate)  # in the middle of the flood, so that none of it goes while the ten are being sent
-        house.begin()
+        before = median_place(service)
+        send(service, "flood", FLOOD)
+        gate = service.hold()
+        service.wait_held(gate)  # in the middle of the flood, so that none of it goes while the ten are being sent
+        service.begin()
 
-        behind = send(house, "few", FEW)
-        house.ollama.release(gate)
+        behind = send(service, "few", FEW)
+        service.ollama.release(gate)
         for job in behind:
             job.result(60)
 
         measure("median wait alone", statistics.median(waited_seconds(job) for job in alone))
         measure("median wait behind a flood of 1,000", statistics.median(waited_seconds(job) for job in behind))
         assert before == (FEW - 1) / 2
-        assert median_place(house) <= 2 * before
-        assert house.redis.zcard(f"{house.prefix}:waiting:normal:{MODEL}") > FLOOD / 2
+        assert median_place(service) <= 2 * before
+        assert service.redis.zcard(f"{service.prefix}:waiting:normal:{MODEL}") > FLOOD / 2
 
 
-def median_place(house: House) -> float:
+def median_place(service: Service) -> float:
     """How many requests went before the median one of the few."""
-    prompts = [body["prompt"] for body in house.asked()]
+    prompts = [body["prompt"] for body in service.asked()]
     return statistics.median(place for place, prompt in enumerate(prompts) if prompt == "few")

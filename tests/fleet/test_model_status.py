@@ -19,7 +19,7 @@ from llamaq import AsyncJobQueue
 from llamaq.cli.terminal.records import wire
 from tests.commands import run
 from tests.fleet.pair import Pair, pair
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 PROBES = 3

@@ -16,7 +16,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
 from tests.fleet.pair import Pair, pair
-from tests.integration.house import until
+from tests.service import until
 
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

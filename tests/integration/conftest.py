@@ -8,12 +8,12 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from tests.integration.house import House, fresh_name
+from tests.service import Service, fresh_name
 from tests.worker_process import WorkerProcess
 
 
 @contextmanager
-def open_house(redis_url: str, slots: int) -> Iterator[House]:
+def start_service(redis_url: str, slots: int) -> Iterator[Service]:
     """A scripted host and a worker with so many slots.
 
     The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection.
@@ -25,44 +25,44 @@ def open_house(redis_url: str, slots: int) -> Iterator[House]:
         WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, probe_seconds=0.5, lease_seconds=6) as worker,
     ):
         worker.start().ready(queue)
-        house = House(redis_url, prefix, queue, ollama)
-        yield house
-        house.close()
+        service = Service(redis_url, prefix, queue, ollama)
+        yield service
+        service.close()
 
 
 @pytest.fixture(scope="session")
-def open_to_all(redis_server: EmbeddedRedis) -> Iterator[House]:
-    """Use `house`, which keeps tests apart."""
-    with open_house(redis_server.url, slots=2) as house:
-        yield house
+def shared_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
+    """Use `service`, which keeps tests apart."""
+    with start_service(redis_server.url, slots=2) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")
-def open_to_one(redis_server: EmbeddedRedis) -> Iterator[House]:
-    """Use `narrow_house`, which keeps tests apart."""
-    with open_house(redis_server.url, slots=1) as house:
-        yield house
+def shared_single_slot_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
+    """Use `single_slot_service`, which keeps tests apart."""
+    with start_service(redis_server.url, slots=1) as service:
+        yield service
 
 
 @pytest.fixture
-def house(open_to_all: House) -> Iterator[House]:
+def service(shared_service: Service) -> Iterator[Service]:
     """The shared service with two slots, idle, and left idle."""
-    open_to_all.begin()
-    yield open_to_all
-    open_to_all.tidy()
+    shared_service.begin()
+    yield shared_service
+    shared_service.tidy()
 
 
 @pytest.fixture
-def narrow_house(open_to_one: House) -> Iterator[House]:
+def single_slot_service(shared_single_slot_service: Service) -> Iterator[Service]:
     """The same with one slot, where order shows."""
-    open_to_one.begin()
-    yield open_to_one
-    open_to_one.tidy()
+    shared_single_slot_service.begin()
+    yield shared_single_slot_service
+    shared_single_slot_service.tidy()
 
 
 @pytest.fixture
-def own_house(redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, ollama: ScriptedOllama) -> Iterator[House]:
+def own_service(redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, ollama: ScriptedOllama) -> Iterator[Service]:
     """A host with two slots that no worker serves yet: `start_worker` gives it some."""
-    house = House(redis_server.url, prefix, queue, ollama)
-    yield house
-    house.close()
+    service = Service(redis_server.url, prefix, queue, ollama)
+    yield service
+    service.close()

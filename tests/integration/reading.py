@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llamaq import AsyncJobQueue, JobQueue
-from tests.integration.house import House, fresh_name
+from tests.service import Service, fresh_name
 
 Moment = Literal["before", "during", "after"]
 Cut = tuple[int, Literal["leave", "kill"]]
@@ -32,12 +32,12 @@ class Plan:
 class Reading:
     """One reader, with connections of its own that can be killed by their name."""
 
-    def __init__(self, house: House, job_id: str, plan: Plan) -> None:
-        self._house = house
+    def __init__(self, service: Service, job_id: str, plan: Plan) -> None:
+        self._service = service
         self._job_id = job_id
         self._plan = plan
         self._name = fresh_name()
-        self._url = f"{house.url}?client_name={self._name}"
+        self._url = f"{service.url}?client_name={self._name}"
 
     def run(self) -> Transcript:
         """Read to the end."""
@@ -46,7 +46,7 @@ class Reading:
     def _read(self) -> Transcript:
         got: Transcript = []
         cuts = list(self._plan.cuts)
-        with JobQueue(self._url, prefix=self._house.prefix) as queue:
+        with JobQueue(self._url, prefix=self._service.prefix) as queue:
             while not ended(got):
                 stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None, fresh=False)
                 patience, how = cuts.pop(0) if cuts else (0, "leave")
@@ -63,7 +63,7 @@ class Reading:
     async def _read_async(self) -> Transcript:
         got: Transcript = []
         cuts = list(self._plan.cuts)
-        async with AsyncJobQueue(self._url, prefix=self._house.prefix) as queue:
+        async with AsyncJobQueue(self._url, prefix=self._service.prefix) as queue:
             while not ended(got):
                 stream: Any = queue.job(self._job_id).events(after=got[-1][0] if got else None, fresh=False)
                 patience, how = cuts.pop(0) if cuts else (0, "leave")
@@ -78,9 +78,9 @@ class Reading:
         return got
 
     def _kill(self) -> None:
-        for client in self._house.redis.client_list():
+        for client in self._service.redis.client_list():
             if client["name"] == self._name:
-                self._house.redis.client_kill_filter(_id=client["id"])
+                self._service.redis.client_kill_filter(_id=client["id"])
 
 
 def ended(got: Transcript) -> bool:
@@ -91,8 +91,8 @@ def ended(got: Transcript) -> bool:
 class Readers:
     """Readers of one job, each in a thread of its own."""
 
-    def __init__(self, house: House, job_id: str, plans: Sequence[Plan], threads: ThreadPoolExecutor) -> None:
-        self._house = house
+    def __init__(self, service: Service, job_id: str, plans: Sequence[Plan], threads: ThreadPoolExecutor) -> None:
+        self._service = service
         self._job_id = job_id
         self._plans = plans
         self._threads = threads
@@ -100,7 +100,7 @@ class Readers:
 
     def attach(self, when: Moment) -> None:
         """Start those whose moment it is."""
-        due = [Reading(self._house, self._job_id, plan) for plan in self._plans if plan.attaches == when]
+        due = [Reading(self._service, self._job_id, plan) for plan in self._plans if plan.attaches == when]
         self._futures += [self._threads.submit(reading.run) for reading in due]
 
     def transcripts(self) -> list[Transcript]:

@@ -24,30 +24,30 @@ from llamaq import (
 )
 from llamaq.vocabulary.events import Completed, Queued
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name
+from tests.service import Service, fresh_name
 
-Scene = Callable[[House, AsyncJobQueue], Coroutine[Any, Any, None]]
+Scene = Callable[[Service, AsyncJobQueue], Coroutine[Any, Any, None]]
 
 
-def awaited(scene: Scene) -> Callable[[House], None]:
+def awaited(scene: Scene) -> Callable[[Service], None]:
     """Play a scene with an async client on a loop of its own."""
 
-    async def play(house: House) -> None:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
-            await asyncio.wait_for(scene(house, queue), 60)
+    async def play(service: Service) -> None:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
+            await asyncio.wait_for(scene(service, queue), 60)
 
     @wraps(scene)
-    def test(house: House) -> None:
-        asyncio.run(play(house))
+    def test(service: Service) -> None:
+        asyncio.run(play(service))
 
     del test.__wrapped__  # pytest would look for the scene's own arguments
     return test
 
 
 @awaited
-async def test_generate_streams_and_completes(house: House, queue: AsyncJobQueue) -> None:
+async def test_generate_streams_and_completes(service: Service, queue: AsyncJobQueue) -> None:
     """Events from queued to completed; text piece by piece; the result, typed."""
-    await asyncio.to_thread(house.ollama.script, tokens=["a", "b"], rate=50)
+    await asyncio.to_thread(service.ollama.script, tokens=["a", "b"], rate=50)
 
     job = await queue.generate(MODEL, "Why?", options={"seed": 1})
     events = [event async for event in job.events()]
@@ -62,7 +62,7 @@ async def test_generate_streams_and_completes(house: House, queue: AsyncJobQueue
 
 
 @awaited
-async def test_chat_and_its_conversation(house: House, queue: AsyncJobQueue) -> None:
+async def test_chat_and_its_conversation(service: Service, queue: AsyncJobQueue) -> None:
     """Both forms of chat."""
     name = fresh_name()
     first = await queue.chat(MODEL, messages=[{"role": "user", "content": "Hi"}])
@@ -73,7 +73,7 @@ async def test_chat_and_its_conversation(house: House, queue: AsyncJobQueue) -> 
 
 
 @awaited
-async def test_multimodal(house: House, queue: AsyncJobQueue) -> None:
+async def test_multimodal(service: Service, queue: AsyncJobQueue) -> None:
     """Images are checked and stored by the async client too."""
     data = io.BytesIO()
     PIL.Image.new("RGB", (4, 4)).save(data, "PNG")
@@ -86,9 +86,9 @@ async def test_multimodal(house: House, queue: AsyncJobQueue) -> None:
 
 
 @awaited
-async def test_extract_and_embed(house: House, queue: AsyncJobQueue) -> None:
+async def test_extract_and_embed(service: Service, queue: AsyncJobQueue) -> None:
     """A typed value, and vectors."""
-    await asyncio.to_thread(house.ollama.script, tokens=['{"a": 1}'], path="/api/chat")
+    await asyncio.to_thread(service.ollama.script, tokens=['{"a": 1}'], path="/api/chat")
 
     extraction = await queue.extract(MODEL, "Draw", schema=dict[str, int])
     embedding = await queue.embed("smollm2-embed:135m", ["a", "b"])
@@ -100,7 +100,7 @@ async def test_extract_and_embed(house: House, queue: AsyncJobQueue) -> None:
 
 
 @awaited
-async def test_submit_submit_many_and_job(house: House, queue: AsyncJobQueue) -> None:
+async def test_submit_submit_many_and_job(service: Service, queue: AsyncJobQueue) -> None:
     """Requests as dicts and models, an id of one's own, and attaching by id."""
     name = fresh_name()
     one = await queue.submit({"kind": "generate", "model": MODEL, "prompt": "a"}, job_id=name)
@@ -112,27 +112,27 @@ async def test_submit_submit_many_and_job(house: House, queue: AsyncJobQueue) ->
     await asyncio.gather(*(job.result(30) for job in many))
     known = [status.id for status in await queue.jobs(6)]
     assert set(known) == {name, *(job.id for job in many)}
-    assert len(await asyncio.to_thread(house.asked)) == 6
+    assert len(await asyncio.to_thread(service.asked)) == 6
 
 
 @awaited
-async def test_status_and_cancel(house: House, queue: AsyncJobQueue) -> None:
+async def test_status_and_cancel(service: Service, queue: AsyncJobQueue) -> None:
     """A running job is running, is cancelled with its reason, and closes its connection."""
-    gate = await asyncio.to_thread(house.hold)
+    gate = await asyncio.to_thread(service.hold)
     job = await queue.generate(MODEL, "Why?")
-    await asyncio.to_thread(house.wait_held, gate)
+    await asyncio.to_thread(service.wait_held, gate)
     assert (await job.status()).state == "running"
 
     assert await job.cancel("enough")
 
-    await asyncio.to_thread(house.wait_hung_up)
+    await asyncio.to_thread(service.wait_hung_up)
     with pytest.raises(JobCancelled, match="enough"):
         await job.result(30)
     assert (await job.status()).reason == "enough"
 
 
 @awaited
-async def test_errors_are_those_of_the_sync_client(house: House, queue: AsyncJobQueue) -> None:
+async def test_errors_are_those_of_the_sync_client(service: Service, queue: AsyncJobQueue) -> None:
     """UnknownModel with what is near, JobNotFound, JobFailed, StreamRestarted and TimeoutError."""
     with pytest.raises(UnknownModel) as unknown:
         await queue.generate("smollm2", "Why?")
@@ -142,26 +142,26 @@ async def test_errors_are_those_of_the_sync_client(house: House, queue: AsyncJob
             await lost
     with pytest.raises(InvalidRequest, match="embedding"):
         await queue.embed(MODEL, "a")
-    await asyncio.to_thread(house.ollama.script, status=400, body={"error": "no"})
+    await asyncio.to_thread(service.ollama.script, status=400, body={"error": "no"})
     with pytest.raises(JobFailed):
         await (await queue.generate(MODEL, "Why?")).result(30)
 
-    await asyncio.to_thread(house.ollama.script, tokens=["a"], fault="end")
+    await asyncio.to_thread(service.ollama.script, tokens=["a"], fault="end")
     job = await queue.generate(MODEL, "Why?")
     with pytest.raises(StreamRestarted) as restarted:
         assert [piece async for piece in job.text()] == []
     assert "".join([piece async for piece in job.text(after=restarted.value.cursor)])
 
-    gate = await asyncio.to_thread(house.hold)
+    gate = await asyncio.to_thread(service.hold)
     held = await queue.generate(MODEL, "Why?")
     with pytest.raises(TimeoutError):
         await held.result(0.1)
-    await asyncio.to_thread(house.ollama.release, gate)
+    await asyncio.to_thread(service.ollama.release, gate)
     await held.result(30)
 
 
 @awaited
-async def test_many_jobs_share_one_loop(house: House, queue: AsyncJobQueue) -> None:
+async def test_many_jobs_share_one_loop(service: Service, queue: AsyncJobQueue) -> None:
     """Thirty jobs are sent and followed at once."""
     jobs = await asyncio.gather(*(queue.generate(MODEL, str(number)) for number in range(30)))
 

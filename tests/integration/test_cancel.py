@@ -9,21 +9,21 @@ from embedded.scripted.script import ScriptedModel
 from llamaq import Job, JobCancelled, JobNotFound, JobQueue
 from llamaq.vocabulary.events import Cancelled, Delta, Retrying
 from tests.conftest import MODEL, StartWorker
-from tests.integration.house import House, fresh_name, kinds, read_until
+from tests.service import Service, fresh_name, kinds, read_until
 
 
-def fill_the_slots(house: House) -> tuple[str, list[Job[Any]]]:
+def fill_the_slots(service: Service) -> tuple[str, list[Job[Any]]]:
     """Hold both slots; the gate, and the jobs that stop at it."""
-    gate = house.hold(times=2)
-    jobs = [house.queue.generate(MODEL, "hold") for _ in range(2)]
-    house.wait_held(gate, 2)
+    gate = service.hold(times=2)
+    jobs = [service.queue.generate(MODEL, "hold") for _ in range(2)]
+    service.wait_held(gate, 2)
     return gate, jobs
 
 
-def assert_the_slots_are_free(house: House) -> None:
+def assert_the_slots_are_free(service: Service) -> None:
     """Both slots take a job again, at the same time."""
-    gate, jobs = fill_the_slots(house)
-    house.ollama.release(gate)
+    gate, jobs = fill_the_slots(service)
+    service.ollama.release(gate)
     for job in jobs:
         job.result(30)
 
@@ -36,10 +36,10 @@ def assert_ended_once(job: Job[Any]) -> None:
     assert job.status().state == "cancelled"
 
 
-def test_a_queued_job_that_is_cancelled_never_reaches_ollama(house: House) -> None:
+def test_a_queued_job_that_is_cancelled_never_reaches_ollama(service: Service) -> None:
     """While all slots are held, a waiting job ends at once, with the reason that was given."""
-    gate, jobs = fill_the_slots(house)
-    waiting = house.queue.generate(MODEL, "never")
+    gate, jobs = fill_the_slots(service)
+    waiting = service.queue.generate(MODEL, "never")
 
     assert waiting.cancel("changed my mind")
 
@@ -47,113 +47,113 @@ def test_a_queued_job_that_is_cancelled_never_reaches_ollama(house: House) -> No
         waiting.result(30)
     assert kinds(list(waiting.events())) == ["queued", "cancelled"]
     assert waiting.status().reason == "changed my mind"
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     for job in jobs:
         job.result(30)
-    house.queue.generate(MODEL, "behind it").result(30)
-    assert "never" not in [body["prompt"] for body in house.asked()]
+    service.queue.generate(MODEL, "behind it").result(30)
+    assert "never" not in [body["prompt"] for body in service.asked()]
     assert_ended_once(waiting)
 
 
-def test_a_job_cancelled_while_the_model_is_loading_closes_its_connection(house: House) -> None:
+def test_a_job_cancelled_while_the_model_is_loading_closes_its_connection(service: Service) -> None:
     """No header has come yet: the connection is closed all the same, the load is given up, and the slot is free."""
     name = f"{fresh_name()}:latest"
-    house.ollama.set_model(ScriptedModel(name, load_seconds=600))
-    job = house.queue.generate(name, "Why?", wait_for_model=True)
-    house.wait_asked(1)
+    service.ollama.set_model(ScriptedModel(name, load_seconds=600))
+    job = service.queue.generate(name, "Why?", wait_for_model=True)
+    service.wait_asked(1)
 
     assert job.cancel()
 
-    house.wait_hung_up()
-    house.wait(lambda stats: stats["aborted_loads"].get(name) == 1)
+    service.wait_hung_up()
+    service.wait(lambda stats: stats["aborted_loads"].get(name) == 1)
     assert_ended_once(job)
-    assert_the_slots_are_free(house)
+    assert_the_slots_are_free(service)
 
 
-def test_a_job_cancelled_before_its_first_token_closes_its_connection(house: House) -> None:
+def test_a_job_cancelled_before_its_first_token_closes_its_connection(service: Service) -> None:
     """While the prompt is read there is no header; the host sees the connection close."""
-    gate = house.hold()
-    job = house.queue.generate(MODEL, "Why?")
-    house.wait_held(gate)
+    gate = service.hold()
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_held(gate)
 
     assert job.cancel()
 
-    house.wait_hung_up()
+    service.wait_hung_up()
     assert kinds(list(job.events()))[-1] == "cancelled"
     assert_ended_once(job)
-    assert_the_slots_are_free(house)
+    assert_the_slots_are_free(service)
 
 
-def test_a_job_cancelled_while_it_speaks_is_cut_off(house: House) -> None:
+def test_a_job_cancelled_while_it_speaks_is_cut_off(service: Service) -> None:
     """Tokens stop, the connection is closed, nothing comes behind the terminal event, and the slot is free."""
-    house.ollama.script(count=100_000, rate=50)
-    job = house.queue.generate(MODEL, "Talk")
+    service.ollama.script(count=100_000, rate=50)
+    job = service.queue.generate(MODEL, "Talk")
     read_until(job, Delta, 2)
 
     assert job.cancel()
 
-    house.wait_hung_up()
-    assert_the_slots_are_free(house)
+    service.wait_hung_up()
+    assert_the_slots_are_free(service)
     assert_ended_once(job)
 
 
-def test_a_job_cancelled_in_a_silence_is_cut_off(house: House) -> None:
+def test_a_job_cancelled_in_a_silence_is_cut_off(service: Service) -> None:
     """In the middle of an answer, with nothing to read or write, the cancel still gets through."""
-    gate = house.hold(tokens=["a", "b"], hold_after=1)
-    job = house.queue.generate(MODEL, "Talk", stream=False)
-    house.wait_held(gate)
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job = service.queue.generate(MODEL, "Talk", stream=False)
+    service.wait_held(gate)
 
     assert job.cancel()
 
-    house.wait_hung_up()
+    service.wait_hung_up()
     assert_ended_once(job)
-    assert_the_slots_are_free(house)
+    assert_the_slots_are_free(service)
 
 
-def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(house: House) -> None:
+def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(service: Service) -> None:
     """Between two attempts it ends at once; the second never begins."""
-    house.ollama.script(tokens=["a"], fault="end")
-    job = house.queue.generate(MODEL, "Again")
+    service.ollama.script(tokens=["a"], fault="end")
+    job = service.queue.generate(MODEL, "Again")
     read_until(job, Retrying)
 
     assert job.cancel()
 
     assert kinds(list(job.events())) == ["queued", "started", "delta", "retrying", "cancelled"]
-    assert_the_slots_are_free(house)
-    assert len([body for body in house.asked() if body["prompt"] == "Again"]) == 1
-    assert house.redis.zscore(f"{house.prefix}:delayed", job.id) is None
+    assert_the_slots_are_free(service)
+    assert len([body for body in service.asked() if body["prompt"] == "Again"]) == 1
+    assert service.redis.zscore(f"{service.prefix}:delayed", job.id) is None
 
 
-def test_an_extraction_cancelled_between_two_questions_asks_no_more(house: House) -> None:
+def test_an_extraction_cancelled_between_two_questions_asks_no_more(service: Service) -> None:
     """A cancel during a repair ends the job; the host is not asked a third time."""
-    house.ollama.script(tokens=["no JSON"])
-    gate = house.hold(tokens=["no JSON"])
-    job = house.queue.extract(MODEL, "Draw", schema={"type": "object"})
-    house.wait_held(gate)
+    service.ollama.script(tokens=["no JSON"])
+    gate = service.hold(tokens=["no JSON"])
+    job = service.queue.extract(MODEL, "Draw", schema={"type": "object"})
+    service.wait_held(gate)
 
     assert job.cancel()
 
-    house.wait_hung_up()
+    service.wait_hung_up()
     assert_ended_once(job)
-    assert_the_slots_are_free(house)
-    assert len(house.asked("/api/chat")) == 2
+    assert_the_slots_are_free(service)
+    assert len(service.asked("/api/chat")) == 2
 
 
-def test_an_embedding_can_be_cancelled(house: House) -> None:
+def test_an_embedding_can_be_cancelled(service: Service) -> None:
     """Also a kind that does not stream closes its connection."""
-    gate = house.hold()
-    job = house.queue.embed("smollm2-embed:135m", "a")
-    house.wait_held(gate)
+    gate = service.hold()
+    job = service.queue.embed("smollm2-embed:135m", "a")
+    service.wait_held(gate)
 
     assert job.cancel()
 
-    house.wait_hung_up()
+    service.wait_hung_up()
     assert_ended_once(job)
 
 
-def test_a_completed_job_cannot_be_cancelled(house: House) -> None:
+def test_a_completed_job_cannot_be_cancelled(service: Service) -> None:
     """Cancel says False, and the result stands."""
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     text = job.result(30).text
 
     assert job.cancel() is False
@@ -162,11 +162,11 @@ def test_a_completed_job_cannot_be_cancelled(house: House) -> None:
     assert job.result(30).text == text
 
 
-def test_cancelling_twice_is_true_twice_and_one_event(house: House) -> None:
+def test_cancelling_twice_is_true_twice_and_one_event(service: Service) -> None:
     """The second cancel changes nothing: neither the reason nor the log."""
-    gate = house.hold()
-    job = house.queue.generate(MODEL, "Why?")
-    house.wait_held(gate)
+    gate = service.hold()
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_held(gate)
 
     assert job.cancel("first")
     assert job.cancel("second")
@@ -175,50 +175,54 @@ def test_cancelling_twice_is_true_twice_and_one_event(house: House) -> None:
     assert_ended_once(job)
 
 
-def test_anyone_who_knows_the_id_may_cancel(house: House) -> None:
+def test_anyone_who_knows_the_id_may_cancel(service: Service) -> None:
     """Another client, as in another process, cancels by the id alone."""
-    gate = house.hold()
-    job = house.queue.generate(MODEL, "Why?")
-    house.wait_held(gate)
+    gate = service.hold()
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_held(gate)
 
-    with JobQueue(house.url, prefix=house.prefix) as stranger:
+    with JobQueue(service.url, prefix=service.prefix) as stranger:
         assert stranger.job(job.id).cancel()
 
-    house.wait_hung_up()
+    service.wait_hung_up()
     assert_ended_once(job)
 
 
-def test_a_running_job_hears_of_its_cancel_without_having_to_write(own_house: House, start_worker: StartWorker) -> None:
+def test_a_running_job_hears_of_its_cancel_without_having_to_write(
+    own_service: Service, start_worker: StartWorker
+) -> None:
     """In a silence after its first token, and with no lease due for minutes, the connection is closed all the same."""
     start_worker(lease_seconds=600)
-    own_house.hold(hold_after=1)
-    job = own_house.queue.generate(MODEL, "Why?")
+    own_service.hold(hold_after=1)
+    job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
 
     assert job.cancel()
 
-    own_house.wait_hung_up()
+    own_service.wait_hung_up()
 
 
-def test_a_cancel_whose_message_is_lost_is_learned_of_all_the_same(own_house: House, start_worker: StartWorker) -> None:
+def test_a_cancel_whose_message_is_lost_is_learned_of_all_the_same(
+    own_service: Service, start_worker: StartWorker
+) -> None:
     """The worker's subscription is cut before, and it cannot subscribe again in time: the lease's renewal tells it."""
     worker = start_worker(lease_seconds=3)
-    own_house.hold(hold_after=1)
-    job = own_house.queue.generate(MODEL, "Why?")
+    own_service.hold(hold_after=1)
+    job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
 
     worker.signal(signal.SIGSTOP)
-    own_house.redis.client_kill_filter(_type="pubsub")
+    own_service.redis.client_kill_filter(_type="pubsub")
     assert job.cancel()
     worker.signal(signal.SIGCONT)
 
-    own_house.wait_hung_up()
+    own_service.wait_hung_up()
     assert_ended_once(job)
 
 
-def test_an_unknown_id_is_not_found(house: House) -> None:
+def test_an_unknown_id_is_not_found(service: Service) -> None:
     """Cancel, status and result of a job that never was raise JobNotFound."""
-    job = house.queue.job("no-such-job")
+    job = service.queue.job("no-such-job")
 
     with pytest.raises(JobNotFound):
         job.cancel()

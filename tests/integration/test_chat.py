@@ -7,48 +7,48 @@ import pytest
 from llamaq import ChatResult, InvalidRequest, Message
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds, last_text
+from tests.service import Service, kinds, last_text
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
 CALL = {"function": {"name": "weather", "arguments": {"city": "Köln", "days": 2, "exact": None, "more": {"a": [1]}}}}
 
 
-def test_the_history_reaches_ollama_and_the_answer_is_a_message(house: House) -> None:
+def test_the_history_reaches_ollama_and_the_answer_is_a_message(service: Service) -> None:
     """Messages arrive in their order and unchanged; the result is the assistant's message, joined from the deltas."""
-    house.ollama.script(tokens=["Hi", " there"])
+    service.ollama.script(tokens=["Hi", " there"])
     messages: list[Message | dict[str, Any]] = [
         {"role": "system", "content": "Be kind."},
         Message(role="user", content="Hello"),
     ]
 
-    job = house.queue.chat(MODEL, messages=messages)
+    job = service.queue.chat(MODEL, messages=messages)
     events, result = list(job.events()), job.result(30)
 
     sent = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello"}]
-    assert house.asked("/api/chat") == [{"model": MODEL, "messages": sent, "stream": True, "truncate": False}]
+    assert service.asked("/api/chat") == [{"model": MODEL, "messages": sent, "stream": True, "truncate": False}]
     assert isinstance(result, ChatResult)
     assert (result.message.role, result.message.content) == ("assistant", "Hi there")
     assert last_text(events) == result.text == "Hi there"
     assert result.message.tool_calls is None
 
 
-def test_tool_calls_come_as_events_and_in_the_result(house: House) -> None:
+def test_tool_calls_come_as_events_and_in_the_result(service: Service) -> None:
     """What the model wants to call is in a delta and in the message, its arguments still an object."""
-    house.ollama.script(tokens=["Let me see."], tool_calls=[CALL])
+    service.ollama.script(tokens=["Let me see."], tool_calls=[CALL])
 
-    job = house.queue.chat(
+    job = service.queue.chat(
         "smollm2-tools:135m", messages=[{"role": "user", "content": "Weather?"}], tools=[TOOL], format="json"
     )
     events, result = list(job.events()), job.result(30)
 
-    assert house.asked()[0]["tools"] == [TOOL]
-    assert house.asked()[0]["format"] == "json"
+    assert service.asked()[0]["tools"] == [TOOL]
+    assert service.asked()[0]["format"] == "json"
     assert [call for event in events if isinstance(event, Delta) for call in event.tool_calls or ()] == [CALL]
     assert result.message.tool_calls == [CALL]
     assert result.message.content == "Let me see."
 
 
-def test_a_tools_answer_goes_back_with_its_call(house: House) -> None:
+def test_a_tools_answer_goes_back_with_its_call(service: Service) -> None:
     """A history with a call and its answer arrives whole: arguments as an object, nulls in them kept."""
     history: list[Message | dict[str, Any]] = [
         {"role": "user", "content": "Weather?"},
@@ -56,49 +56,49 @@ def test_a_tools_answer_goes_back_with_its_call(house: House) -> None:
         {"role": "tool", "content": "11 degrees", "tool_name": "weather"},
     ]
 
-    house.queue.chat("smollm2-tools:135m", messages=history, tools=[TOOL]).result(30)
+    service.queue.chat("smollm2-tools:135m", messages=history, tools=[TOOL]).result(30)
 
-    asked, called, answered = house.asked()[0]["messages"]
+    asked, called, answered = service.asked()[0]["messages"]
     assert asked == {"role": "user", "content": "Weather?"}
     assert called["tool_calls"] == [CALL]
     assert answered == {"role": "tool", "content": "11 degrees", "tool_name": "weather"}
 
 
-def test_arguments_as_a_string_are_refused_before_anything_is_queued(house: House) -> None:
+def test_arguments_as_a_string_are_refused_before_anything_is_queued(service: Service) -> None:
     """Ollama refuses arguments that are a string; so does the producer, naming the field."""
     wrong = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}]}
 
     with pytest.raises(InvalidRequest) as caught:
-        house.queue.chat("smollm2-tools:135m", messages=[wrong])
+        service.queue.chat("smollm2-tools:135m", messages=[wrong])
 
     assert [problem.field for problem in caught.value.problems] == ["messages.0.tool_calls.0.function.arguments"]
-    assert house.asked() == []
+    assert service.asked() == []
 
 
-def test_thinking_is_kept_apart_and_not_sent_back(house: House) -> None:
+def test_thinking_is_kept_apart_and_not_sent_back(service: Service) -> None:
     """Thinking has a field of its own in deltas and result; in a history that is sent on it is left out."""
-    house.ollama.script(thinking=["Well", "..."], tokens=["Yes."])
+    service.ollama.script(thinking=["Well", "..."], tokens=["Yes."])
     history: list[Message | dict[str, Any]] = [
         {"role": "user", "content": "One?"},
         {"role": "assistant", "content": "No.", "thinking": "A long story."},
         {"role": "user", "content": "Two?"},
     ]
 
-    job = house.queue.chat("smollm2-thinking:135m", messages=history, think="high")
+    job = service.queue.chat("smollm2-thinking:135m", messages=history, think="high")
     events, result = list(job.events()), job.result(30)
 
     assert (result.message.thinking, result.message.content) == ("Well...", "Yes.")
     assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Well..."
     assert last_text(events) == "Yes."
-    assert house.asked()[0]["think"] == "high"
-    assert house.asked()[0]["messages"][1] == {"role": "assistant", "content": "No."}
+    assert service.asked()[0]["think"] == "high"
+    assert service.asked()[0]["messages"][1] == {"role": "assistant", "content": "No."}
 
 
-def test_without_streaming_the_message_is_whole(house: House) -> None:
+def test_without_streaming_the_message_is_whole(service: Service) -> None:
     """`stream: false` writes no deltas; content, thinking and tool calls are in the result all the same."""
-    house.ollama.script(thinking=["Hm."], tokens=["a", "b"])
+    service.ollama.script(thinking=["Hm."], tokens=["a", "b"])
 
-    job = house.queue.chat(
+    job = service.queue.chat(
         "smollm2-thinking:135m", messages=[{"role": "user", "content": "x"}], think=True, stream=False
     )
 

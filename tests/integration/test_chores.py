@@ -12,7 +12,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, PullResult, UnloadResult
 from llamaq.vocabulary.events import Completed, Progress
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name, kinds, until
+from tests.service import Service, fresh_name, kinds, until
 from tests.worker_process import WorkerProcess
 
 LINES: list[dict[str, Any]] = [
@@ -26,7 +26,7 @@ LINES: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def allowing(redis_server: EmbeddedRedis) -> Iterator[House]:
+def allowing(redis_server: EmbeddedRedis) -> Iterator[Service]:
     """A service with one slot, whose worker may pull what is on its list."""
     prefix = f"test-{fresh_name()[:12]}"
     settings: dict[str, Any] = {"slots": 1, "probe_seconds": 0.5, "pull_allowed": "acme/*, smollm2"}
@@ -36,24 +36,24 @@ def allowing(redis_server: EmbeddedRedis) -> Iterator[House]:
         WorkerProcess(redis_server.url, ollama.url, prefix=prefix, **settings) as worker,
     ):
         worker.start().ready(queue)
-        house = House(redis_server.url, prefix, queue, ollama)
-        yield house
-        house.close()
+        service = Service(redis_server.url, prefix, queue, ollama)
+        yield service
+        service.close()
 
 
 @pytest.fixture
-def house(allowing: House) -> Iterator[House]:
+def service(allowing: Service) -> Iterator[Service]:
     """The same, idle, and left idle."""
     allowing.begin()
     yield allowing
     allowing.tidy()
 
 
-def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(house: House) -> None:
+def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(service: Service) -> None:
     """`progress` events of the stage `pulling` with bytes over all layers, growing; then the result."""
-    house.ollama.script(path="/api/pull", status=200, body="".join(json.dumps(line) + "\n" for line in LINES))
+    service.ollama.script(path="/api/pull", status=200, body="".join(json.dumps(line) + "\n" for line in LINES))
 
-    job = house.queue.pull("Acme/Big:7b")
+    job = service.queue.pull("Acme/Big:7b")
     events = list(job.events())
 
     told = [event for event in events if isinstance(event, Progress)]
@@ -66,93 +66,93 @@ def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(house: House) ->
     result = job.result(30)
     assert isinstance(result, PullResult)
     assert (result.pulled, result.size, result.model) == ("acme/big:7b", 320, "acme/big:7b")
-    assert house.asked("/api/pull") == [{"model": "acme/big:7b"}]
+    assert service.asked("/api/pull") == [{"model": "acme/big:7b"}]
     assert job.status().model == "acme/big:7b"
 
 
-def test_a_pull_keeps_no_model_waiting(house: House) -> None:
+def test_a_pull_keeps_no_model_waiting(service: Service) -> None:
     """While it runs, on the one slot of the host, a job is answered."""
-    house.ollama.script(path="/api/pull", delay_seconds=60)
-    pull = house.queue.pull("acme/big")
-    house.wait(lambda stats: any(entry["path"] == "/api/pull" for entry in house._entries(stats, "/api/pull")))
+    service.ollama.script(path="/api/pull", delay_seconds=60)
+    pull = service.queue.pull("acme/big")
+    service.wait(lambda stats: any(entry["path"] == "/api/pull" for entry in service._entries(stats, "/api/pull")))
 
-    assert house.queue.generate(MODEL, "Hi").result(30).text
+    assert service.queue.generate(MODEL, "Hi").result(30).text
 
     assert pull.status().state == "running"
     pull.cancel()
 
 
-def test_a_cancelled_pull_closes_the_connection(house: House) -> None:
+def test_a_cancelled_pull_closes_the_connection(service: Service) -> None:
     """Which is how Ollama learns to stop; what has come it keeps, for the next pull."""
-    house.ollama.script(path="/api/pull", delay_seconds=60)
-    job = house.queue.pull("acme/big")
-    house.wait(lambda stats: bool(house._entries(stats, "/api/pull")))
+    service.ollama.script(path="/api/pull", delay_seconds=60)
+    job = service.queue.pull("acme/big")
+    service.wait(lambda stats: bool(service._entries(stats, "/api/pull")))
 
     assert job.cancel("changed my mind")
 
-    house.wait(lambda stats: house._entries(stats, "/api/pull")[0]["hung_up_at"] is not None)
+    service.wait(lambda stats: service._entries(stats, "/api/pull")[0]["hung_up_at"] is not None)
     with pytest.raises(JobCancelled, match="changed my mind"):
         job.result(30)
 
 
-def test_a_model_that_is_not_on_the_list_is_not_pulled(house: House) -> None:
+def test_a_model_that_is_not_on_the_list_is_not_pulled(service: Service) -> None:
     """The job fails, typed, and names the setting; the host is not asked."""
     with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED") as caught:
-        house.queue.pull("evil/miner").result(30)
+        service.queue.pull("evil/miner").result(30)
 
     assert (caught.value.code, caught.value.error.retryable) == ("invalid_request", False)
-    assert house.asked("/api/pull") == []
+    assert service.asked("/api/pull") == []
 
 
-def test_by_default_no_model_is_pulled(open_to_all: House) -> None:
+def test_by_default_no_model_is_pulled(shared_service: Service) -> None:
     """The list is empty until somebody writes one; by the inbox it is the same."""
     job_id = fresh_name()
-    open_to_all.redis.xadd(
-        open_to_all.keys.inbox(), {"id": job_id, "kind": "pull", "request": json.dumps({"model": MODEL})}
+    shared_service.redis.xadd(
+        shared_service.keys.inbox(), {"id": job_id, "kind": "pull", "request": json.dumps({"model": MODEL})}
     )
 
     with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
-        open_to_all.queue.pull(MODEL).result(30)
-    until(lambda: open_to_all.redis.exists(open_to_all.keys.record(job_id)))
+        shared_service.queue.pull(MODEL).result(30)
+    until(lambda: shared_service.redis.exists(shared_service.keys.record(job_id)))
     with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
-        open_to_all.queue.job(job_id).result(30)
+        shared_service.queue.job(job_id).result(30)
 
 
-def test_a_registry_that_does_not_have_it_fails_the_job(house: House) -> None:
+def test_a_registry_that_does_not_have_it_fails_the_job(service: Service) -> None:
     """In Ollama's own words, and not tried again."""
-    job = house.queue.pull("acme/absent")
+    job = service.queue.pull("acme/absent")
 
     with pytest.raises(JobFailed, match="file does not exist") as caught:
         job.result(30)
 
     assert caught.value.code == "ollama_error"
     assert kinds(list(job.events()))[-1] == "failed"
-    assert len(house.asked("/api/pull")) == 1
+    assert len(service.asked("/api/pull")) == 1
 
 
-def test_unload_takes_a_model_out_of_memory(house: House) -> None:
+def test_unload_takes_a_model_out_of_memory(service: Service) -> None:
     """At once where it is idle; the fleet learns of it without waiting for the next look."""
-    house.queue.generate(MODEL, "Hi").result(30)
+    service.queue.generate(MODEL, "Hi").result(30)
 
-    (job,) = house.queue.unload(MODEL)
+    (job,) = service.queue.unload(MODEL)
     result = job.result(30)
 
     assert isinstance(result, UnloadResult)
     assert (result.unloaded, result.model) == (MODEL, MODEL)
-    assert house.asked("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
-    house.wait(lambda stats: stats["unloads"].get(MODEL, 0) >= 1)
+    assert service.asked("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
+    service.wait(lambda stats: stats["unloads"].get(MODEL, 0) >= 1)
 
 
-def test_the_async_client_pulls_and_unloads(house: House) -> None:
+def test_the_async_client_pulls_and_unloads(service: Service) -> None:
     """The same verbs, awaited."""
 
     async def both() -> tuple[PullResult, list[UnloadResult]]:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
             pulled = await (await queue.pull("smollm2")).result(30)
             jobs = await queue.unload(MODEL)
             return pulled, [await job.result(30) for job in jobs]
 
-    house.ollama.script(path="/api/pull", status=200, body='{"status":"success"}\n')
+    service.ollama.script(path="/api/pull", status=200, body='{"status":"success"}\n')
 
     pulled, unloaded = asyncio.run(both())
 

@@ -7,7 +7,7 @@ import pytest
 from llamaq import Job, JobExpired, JobFailed
 from llamaq.vocabulary.events import Delta, Expired, Progress, Started
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds, last_text, read_until
+from tests.service import Service, kinds, last_text, read_until
 
 
 def assert_timed_out(job: Job[Any], clock: str) -> None:
@@ -19,23 +19,23 @@ def assert_timed_out(job: Job[Any], clock: str) -> None:
     assert kinds(list(job.events()))[-1] == "failed"
 
 
-def assert_both_slots_work(house: House) -> None:
+def assert_both_slots_work(service: Service) -> None:
     """Two jobs run at the same time."""
-    gate = house.hold(times=2)
-    jobs = [house.queue.generate(MODEL, "hold") for _ in range(2)]
-    house.wait_held(gate, 2)
-    house.ollama.release(gate)
+    gate = service.hold(times=2)
+    jobs = [service.queue.generate(MODEL, "hold") for _ in range(2)]
+    service.wait_held(gate, 2)
+    service.ollama.release(gate)
     for job in jobs:
         job.result(30)
 
 
-def test_a_job_that_does_not_start_in_time_expires(house: House) -> None:
+def test_a_job_that_does_not_start_in_time_expires(service: Service) -> None:
     """With all slots held past `start_within`, the job ends `expired` and never reaches Ollama."""
-    gate = house.hold(times=2)
-    holding = [house.queue.generate(MODEL, "hold") for _ in range(2)]
-    house.wait_held(gate, 2)
+    gate = service.hold(times=2)
+    holding = [service.queue.generate(MODEL, "hold") for _ in range(2)]
+    service.wait_held(gate, 2)
 
-    job = house.queue.generate(MODEL, "late", start_within=0.2)
+    job = service.queue.generate(MODEL, "late", start_within=0.2)
 
     with pytest.raises(JobExpired):
         job.result(30)
@@ -43,82 +43,82 @@ def test_a_job_that_does_not_start_in_time_expires(house: House) -> None:
     assert kinds(events) == ["queued", "expired"]
     assert isinstance(events[-1], Expired)
     assert job.status().state == "expired"
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     for one in holding:
         one.result(30)
-    assert_both_slots_work(house)
-    assert "late" not in [body["prompt"] for body in house.asked()]
+    assert_both_slots_work(service)
+    assert "late" not in [body["prompt"] for body in service.asked()]
 
 
-def test_a_job_that_started_in_time_is_not_expired_while_it_runs(house: House) -> None:
+def test_a_job_that_started_in_time_is_not_expired_while_it_runs(service: Service) -> None:
     """`start_within` is about the start alone: a long answer may outlast it."""
-    gate = house.hold(tokens=["a", "b"], hold_after=1)
-    job = house.queue.generate(MODEL, "long", start_within=1.5)
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job = service.queue.generate(MODEL, "long", start_within=1.5)
     read_until(job, Started)
 
     # The rescue round that expires a later job has passed over this one too.
-    late = house.queue.generate("never-there:latest", "late", start_within=1.5, wait_for_model=True)
+    late = service.queue.generate("never-there:latest", "late", start_within=1.5, wait_for_model=True)
     with pytest.raises(JobExpired):
         late.result(30)
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     assert job.result(30).text == "ab"
 
 
-def test_no_first_token_in_time(house: House) -> None:
+def test_no_first_token_in_time(service: Service) -> None:
     """Nothing came before `first_token_within`: the job fails, the connection is closed, the slot is free."""
-    house.hold()
+    service.hold()
 
-    job = house.queue.generate(MODEL, "Why?", first_token_within=0.3)
+    job = service.queue.generate(MODEL, "Why?", first_token_within=0.3)
 
     assert_timed_out(job, "first_token_within")
-    house.wait_hung_up()
-    assert_both_slots_work(house)
+    service.wait_hung_up()
+    assert_both_slots_work(service)
 
 
-def test_a_silence_in_the_middle(house: House) -> None:
+def test_a_silence_in_the_middle(service: Service) -> None:
     """A stream that goes quiet for longer than `stall_after` fails; what was said stays in the log."""
-    house.hold(tokens=["a", "b"], hold_after=1)
+    service.hold(tokens=["a", "b"], hold_after=1)
 
-    job = house.queue.generate(MODEL, "Why?", stall_after=0.3)
+    job = service.queue.generate(MODEL, "Why?", stall_after=0.3)
 
     assert_timed_out(job, "stall_after")
     assert last_text(list(job.events())) == "a"
-    house.wait_hung_up()
-    assert_both_slots_work(house)
+    service.wait_hung_up()
+    assert_both_slots_work(service)
 
 
-def test_a_slow_first_token_is_no_stall(house: House) -> None:
+def test_a_slow_first_token_is_no_stall(service: Service) -> None:
     """`stall_after` begins with the first byte: a load may take longer than that."""
-    house.ollama.script(tokens=["a"], first_token_seconds=0.6)
+    service.ollama.script(tokens=["a"], first_token_seconds=0.6)
 
-    assert house.queue.generate(MODEL, "Why?", stall_after=0.2).result(30).text == "a"
+    assert service.queue.generate(MODEL, "Why?", stall_after=0.2).result(30).text == "a"
 
 
-def test_an_answer_without_end(house: House) -> None:
+def test_an_answer_without_end(service: Service) -> None:
     """Tokens come steadily, and the `deadline` ends the job all the same."""
-    house.ollama.script(count=100_000, rate=50)
+    service.ollama.script(count=100_000, rate=50)
 
-    job = house.queue.generate(MODEL, "Talk", deadline=1.0)
+    job = service.queue.generate(MODEL, "Talk", deadline=1.0)
 
     assert_timed_out(job, "deadline")
     assert any(isinstance(event, Delta) for event in job.events())
-    house.wait_hung_up()
-    assert_both_slots_work(house)
+    service.wait_hung_up()
+    assert_both_slots_work(service)
 
 
-def test_the_deadline_holds_before_the_first_token_too(house: House) -> None:
+def test_the_deadline_holds_before_the_first_token_too(service: Service) -> None:
     """It covers the whole running time, whatever the job waits for."""
-    house.hold()
+    service.hold()
 
-    assert_timed_out(house.queue.generate(MODEL, "Why?", deadline=0.3), "deadline")
+    assert_timed_out(service.queue.generate(MODEL, "Why?", deadline=0.3), "deadline")
 
 
-def test_the_deadline_counts_earlier_attempts(house: House) -> None:
+def test_the_deadline_counts_earlier_attempts(service: Service) -> None:
     """Time spent in an attempt that broke off is not given again: the second, as long as the first, is cut short."""
-    house.ollama.script(tokens=["a"], fault="end", first_token_seconds=0.7)
-    house.ollama.script(tokens=["a"], first_token_seconds=0.7)
-    job = house.queue.generate(MODEL, "Why?", deadline=1.3)
+    service.ollama.script(tokens=["a"], fault="end", first_token_seconds=0.7)
+    service.ollama.script(tokens=["a"], first_token_seconds=0.7)
+    job = service.queue.generate(MODEL, "Why?", deadline=1.3)
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)
@@ -127,22 +127,22 @@ def test_the_deadline_counts_earlier_attempts(house: House) -> None:
     assert job.status().attempt == 2
 
 
-def test_an_embedding_has_clocks_too(house: House) -> None:
+def test_an_embedding_has_clocks_too(service: Service) -> None:
     """A kind that does not stream times out like the others."""
-    house.hold()
+    service.hold()
 
-    assert_timed_out(house.queue.embed("smollm2-embed:135m", "a", first_token_within=0.3), "first_token_within")
+    assert_timed_out(service.queue.embed("smollm2-embed:135m", "a", first_token_within=0.3), "first_token_within")
 
 
-def test_a_reader_is_told_why_no_text_comes(house: House) -> None:
+def test_a_reader_is_told_why_no_text_comes(service: Service) -> None:
     """After a while without a token there is a `progress` event that names the stage."""
-    house.queue.generate(MODEL, "Load it").result(30)
-    gate = house.hold()
+    service.queue.generate(MODEL, "Load it").result(30)
+    gate = service.hold()
 
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     seen = read_until(job, Progress)
 
     assert isinstance(seen[-1], Progress)
     assert seen[-1].stage in {"loading", "prompt"}
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     job.result(30)

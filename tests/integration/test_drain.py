@@ -5,40 +5,42 @@ import sys
 
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
-from tests.integration.house import House, kinds, last_text, read_until, until
+from tests.service import Service, kinds, last_text, read_until, until
 
 
-def test_a_running_job_is_let_to_its_end(own_house: House, start_worker: StartWorker) -> None:
+def test_a_running_job_is_let_to_its_end(own_service: Service, start_worker: StartWorker) -> None:
     """The job that runs completes in its first attempt; the one that waits stays queued; the exit code is 0.
 
     Also where the worker was started with Ctrl-C ignored, as below nohup.
     """
     worker = start_worker(["sh", "-c", f"trap '' INT; exec {sys.executable} -m worker"], slots=1)
-    gate = own_house.hold(tokens=["a", "b"], hold_after=1)
-    job = own_house.queue.generate(MODEL, "runs")
+    gate = own_service.hold(tokens=["a", "b"], hold_after=1)
+    job = own_service.queue.generate(MODEL, "runs")
     read_until(job, Delta)
-    waiting = own_house.queue.generate(MODEL, "waits", wait_for_model=True)
+    waiting = own_service.queue.generate(MODEL, "waits", wait_for_model=True)
 
     worker.signal(signal.SIGTERM)
     # The host is withdrawn: nothing is placed on it any more.
-    until(lambda: not own_house.queue.models())
-    own_house.ollama.release(gate)
+    until(lambda: not own_service.queue.models())
+    own_service.ollama.release(gate)
 
     assert worker.wait() == 0
     assert (job.result(30).text, job.result(30).attempts) == ("ab", 1)
     assert (waiting.status().state, waiting.status().position) == ("queued", 0)
-    assert own_house.slots_held() == 0
+    assert own_service.slots_held() == 0
 
 
-def test_a_job_that_does_not_end_in_time_goes_to_another_worker(own_house: House, start_worker: StartWorker) -> None:
+def test_a_job_that_does_not_end_in_time_goes_to_another_worker(
+    own_service: Service, start_worker: StartWorker
+) -> None:
     """Readers see `retrying` and `started` with attempt 2; it completes elsewhere; the stop costs it no try."""
     first = start_worker(host="first", drain_seconds=0.1)
-    own_house.hold(tokens=["half"], hold_after=1)
-    job = own_house.queue.generate(MODEL, "long")
+    own_service.hold(tokens=["half"], hold_after=1)
+    job = own_service.queue.generate(MODEL, "long")
     read_until(job, Delta)
     start_worker(host="second")
-    until(lambda: len(own_house.queue.models()) > len({model.model for model in own_house.queue.models()}))
-    own_house.ollama.script(tokens=["whole"])
+    until(lambda: len(own_service.queue.models()) > len({model.model for model in own_service.queue.models()}))
+    own_service.ollama.script(tokens=["whole"])
 
     first.signal(signal.SIGTERM)
 
@@ -50,17 +52,17 @@ def test_a_job_that_does_not_end_in_time_goes_to_another_worker(own_house: House
     result = job.result(30)
     assert (result.text, result.attempts, result.host) == ("whole", 2, "second")
     assert last_text(events) == "whole"
-    assert own_house.redis.hget(own_house.keys.record(job.id), "tries") == "1"
+    assert own_service.redis.hget(own_service.keys.record(job.id), "tries") == "1"
     assert first.wait() == 0
-    own_house.wait_hung_up()
-    assert own_house.slots_held() == 0
+    own_service.wait_hung_up()
+    assert own_service.slots_held() == 0
 
 
-def test_a_job_given_back_waits_for_the_next_worker(own_house: House, start_worker: StartWorker) -> None:
+def test_a_job_given_back_waits_for_the_next_worker(own_service: Service, start_worker: StartWorker) -> None:
     """With nobody else there it is `retrying` until a worker comes, and then completes."""
     worker = start_worker(drain_seconds=0)
-    own_house.hold(tokens=["half"], hold_after=1)
-    job = own_house.queue.generate(MODEL, "long")
+    own_service.hold(tokens=["half"], hold_after=1)
+    job = own_service.queue.generate(MODEL, "long")
     read_until(job, Delta)
 
     worker.signal(signal.SIGTERM)
@@ -71,33 +73,33 @@ def test_a_job_given_back_waits_for_the_next_worker(own_house: House, start_work
     assert job.result(30).attempts == 2
 
 
-def test_a_second_signal_ends_the_wait(own_house: House, start_worker: StartWorker) -> None:
+def test_a_second_signal_ends_the_wait(own_service: Service, start_worker: StartWorker) -> None:
     """Who sends SIGTERM twice wants it now: what runs is given back at once."""
     worker = start_worker(drain_seconds=600)
-    own_house.hold()
-    job = own_house.queue.generate(MODEL, "long")
+    own_service.hold()
+    job = own_service.queue.generate(MODEL, "long")
     read_until(job, Started)
 
     worker.signal(signal.SIGTERM)
-    until(lambda: not own_house.queue.models())
+    until(lambda: not own_service.queue.models())
     worker.signal(signal.SIGTERM)
 
     worker.wait()
     assert job.status().state == "retrying"
-    assert own_house.slots_held() == 0
+    assert own_service.slots_held() == 0
 
 
-def test_a_job_can_be_cancelled_while_its_worker_drains(own_house: House, start_worker: StartWorker) -> None:
+def test_a_job_can_be_cancelled_while_its_worker_drains(own_service: Service, start_worker: StartWorker) -> None:
     """The drain does not make a worker deaf: the connection is closed and the worker need not wait."""
     worker = start_worker(drain_seconds=600)
-    own_house.hold()
-    job = own_house.queue.generate(MODEL, "long")
-    own_house.wait_asked(1)
+    own_service.hold()
+    job = own_service.queue.generate(MODEL, "long")
+    own_service.wait_asked(1)
     worker.signal(signal.SIGTERM)
-    until(lambda: not own_house.queue.models())
+    until(lambda: not own_service.queue.models())
 
     assert job.cancel()
 
-    own_house.wait_hung_up()
+    own_service.wait_hung_up()
     assert worker.wait() == 0
     assert job.status().state == "cancelled"

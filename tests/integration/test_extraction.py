@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from llamaq import InvalidRequest, JobFailed
 from llamaq.vocabulary.events import Progress
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds
+from tests.service import Service, kinds
 
 DUNE = '{"title": "Dune", "year": 1965, "level": "advanced"}'
 SCHEMA: dict[str, Any] = {
@@ -32,16 +32,16 @@ class Book(BaseModel):
     level: Literal["beginner", "advanced"]
 
 
-def test_a_valid_answer_becomes_a_typed_value(house: House) -> None:
+def test_a_valid_answer_becomes_a_typed_value(service: Service) -> None:
     """A pydantic model goes along as `format`; the value comes back parsed, with no repair."""
-    house.ollama.script(tokens=[DUNE[:20], DUNE[20:]])
+    service.ollama.script(tokens=[DUNE[:20], DUNE[20:]])
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book, system="Answer in JSON.")
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=Book, system="Answer in JSON.")
     result = job.result(30)
 
     assert (result.value, result.repairs) == ({"title": "Dune", "year": 1965, "level": "advanced"}, 0)
     assert result.parse(Book) == Book(title="Dune", year=1965, level="advanced")
-    assert house.asked("/api/chat") == [
+    assert service.asked("/api/chat") == [
         {
             "model": MODEL,
             "messages": [
@@ -55,26 +55,26 @@ def test_a_valid_answer_becomes_a_typed_value(house: House) -> None:
     ]
 
 
-def test_a_schema_as_a_dict_is_sent_as_it_is(house: House) -> None:
+def test_a_schema_as_a_dict_is_sent_as_it_is(service: Service) -> None:
     """A JSON Schema needs no pydantic model on either side."""
-    house.ollama.script(tokens=['{"title": "Emma", "year": 1815}'])
+    service.ollama.script(tokens=['{"title": "Emma", "year": 1815}'])
 
-    result = house.queue.extract(MODEL, "Describe Emma.", schema=SCHEMA).result(30)
+    result = service.queue.extract(MODEL, "Describe Emma.", schema=SCHEMA).result(30)
 
     assert result.value == {"title": "Emma", "year": 1815}
-    assert house.asked()[0]["format"] == SCHEMA
+    assert service.asked()[0]["format"] == SCHEMA
 
 
-def test_an_invalid_answer_is_asked_for_again_with_its_errors(house: House) -> None:
+def test_an_invalid_answer_is_asked_for_again_with_its_errors(service: Service) -> None:
     """The second question shows the model its answer and what is wrong with it; the job counts one repair."""
-    house.ollama.script(tokens=['{"title": "Dune", "year": "1965"}'])
-    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
+    service.ollama.script(tokens=['{"title": "Dune", "year": "1965"}'])
+    service.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
     events, result = list(job.events()), job.result(30)
 
     assert (result.value, result.repairs, result.attempts) == ({"title": "Dune", "year": 1965}, 1, 1)
-    question, answer, complaint = house.asked()[1]["messages"]
+    question, answer, complaint = service.asked()[1]["messages"]
     assert question == {"role": "user", "content": "Describe Dune."}
     assert answer == {"role": "assistant", "content": '{"title": "Dune", "year": "1965"}'}
     assert complaint["role"] == "user"
@@ -84,26 +84,26 @@ def test_an_invalid_answer_is_asked_for_again_with_its_errors(house: House) -> N
     assert [event.stage for event in events if isinstance(event, Progress)] == ["repairing"]
 
 
-def test_the_usage_counts_every_question(house: House) -> None:
+def test_the_usage_counts_every_question(service: Service) -> None:
     """Tokens of the answer that was refused are in the bill."""
-    house.ollama.script(tokens=["no JSON"], final={"prompt_eval_count": 5, "eval_count": 3})
-    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'], final={"prompt_eval_count": 9, "eval_count": 4})
+    service.ollama.script(tokens=["no JSON"], final={"prompt_eval_count": 5, "eval_count": 3})
+    service.ollama.script(tokens=['{"title": "Dune", "year": 1965}'], final={"prompt_eval_count": 9, "eval_count": 4})
 
-    usage = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30).usage
+    usage = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30).usage
 
     assert (usage.prompt_tokens, usage.output_tokens) == (14, 7)
 
 
-def test_an_answer_that_was_cut_gets_more_room(house: House) -> None:
+def test_an_answer_that_was_cut_gets_more_room(service: Service) -> None:
     """Cut by `num_predict`, the same question is asked again with a higher limit, without the stump."""
-    house.ollama.script(tokens=['{"title": "Du'], done_reason="length")
-    house.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
+    service.ollama.script(tokens=['{"title": "Du'], done_reason="length")
+    service.ollama.script(tokens=['{"title": "Dune", "year": 1965}'])
 
-    result = house.queue.extract(
+    result = service.queue.extract(
         MODEL, "Describe Dune.", schema=SCHEMA, options={"num_predict": 8, "temperature": 0.0}
     ).result(30)
 
-    first, second = house.asked()
+    first, second = service.asked()
     assert result.value == {"title": "Dune", "year": 1965}
     assert first["messages"] == second["messages"]
     assert first["options"] == {"num_predict": 8, "temperature": 0.0}
@@ -111,11 +111,11 @@ def test_an_answer_that_was_cut_gets_more_room(house: House) -> None:
     assert second["options"]["temperature"] == 0.0
 
 
-def test_what_never_becomes_valid_fails_with_the_text_and_its_errors(house: House) -> None:
+def test_what_never_becomes_valid_fails_with_the_text_and_its_errors(service: Service) -> None:
     """After two repairs the job fails with `invalid_output`: the last text, and one line for each thing wrong."""
-    house.ollama.script(tokens=['{"year": "soon"}'], times=3)
+    service.ollama.script(tokens=['{"year": "soon"}'], times=3)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA)
     with pytest.raises(JobFailed) as caught:
         job.result(30)
 
@@ -123,32 +123,32 @@ def test_what_never_becomes_valid_fails_with_the_text_and_its_errors(house: Hous
     assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
     assert error.errors is not None
     assert sorted(line.split(":")[0] for line in error.errors) == ["$", "$.year"]
-    assert len(house.asked()) == 3
+    assert len(service.asked()) == 3
     assert job.status().error == error
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '{"title": "Dune", "year": NaN}', '{"title": "Dune"', "[" * 100_000])
-def test_what_is_no_json_is_invalid_output_too(house: House, text: str) -> None:
+def test_what_is_no_json_is_invalid_output_too(service: Service, text: str) -> None:
     """Empty, prose, NaN, half an object and a bottomless list end typed, and harm no worker."""
-    house.ollama.script(tokens=[text], times=3)
+    service.ollama.script(tokens=[text], times=3)
 
     with pytest.raises(JobFailed) as caught:
-        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
+        service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
 
     assert caught.value.code == "invalid_output"
 
 
-def test_images_can_be_extracted_from(house: House) -> None:
+def test_images_can_be_extracted_from(service: Service) -> None:
     """An extraction takes images as multimodal does; they stay with the question in a repair."""
     data = io.BytesIO()
     PIL.Image.new("RGB", (4, 4), "red").save(data, "PNG")
-    house.ollama.script(tokens=["{}"])
-    house.ollama.script(tokens=['{"title": "Red", "year": 1}'])
+    service.ollama.script(tokens=["{}"])
+    service.ollama.script(tokens=['{"title": "Red", "year": 1}'])
 
-    job = house.queue.extract("smollm2-vision:135m", "Read it.", schema=SCHEMA, images=[data.getvalue()])
+    job = service.queue.extract("smollm2-vision:135m", "Read it.", schema=SCHEMA, images=[data.getvalue()])
 
     assert job.result(30).repairs == 1
-    images = [body["messages"][0]["images"] for body in house.asked()]
+    images = [body["messages"][0]["images"] for body in service.asked()]
     assert images == [[base64.b64encode(data.getvalue()).decode()]] * 2
 
 
@@ -163,14 +163,14 @@ def test_images_can_be_extracted_from(house: House) -> None:
     ],
 )
 def test_a_schema_that_is_none_is_refused_before_anything_is_queued(
-    house: House, schema: dict[str, Any], field: str
+    service: Service, schema: dict[str, Any], field: str
 ) -> None:
     """A wrong schema, a remote reference, a pattern for no grammar, a huge one: named, never fetched, never queued."""
     with pytest.raises(InvalidRequest) as caught:
-        house.queue.extract(MODEL, "Describe Dune.", schema=schema)
+        service.queue.extract(MODEL, "Describe Dune.", schema=schema)
 
     assert [problem.field for problem in caught.value.problems] == [field]
-    assert house.asked() == []
+    assert service.asked() == []
 
 
 @dataclass
@@ -196,47 +196,47 @@ class Shelf(TypedDict):
         (TypeAdapter(set[int]), "[1, 2]", {1, 2}),
     ],
 )
-def test_what_pydantic_knows_can_be_drawn_out(house: House, target: Any, text: str, value: Any) -> None:
+def test_what_pydantic_knows_can_be_drawn_out(service: Service, target: Any, text: str, value: Any) -> None:
     """A dataclass, a TypedDict, a TypeAdapter: `parse` gives what was asked for."""
-    house.ollama.script(tokens=[text])
+    service.ollama.script(tokens=[text])
 
-    assert house.queue.extract(MODEL, "Draw.", schema=target).result(30).parse(target) == value
+    assert service.queue.extract(MODEL, "Draw.", schema=target).result(30).parse(target) == value
 
 
-def test_the_request_says_how_often_to_ask_again(house: House) -> None:
+def test_the_request_says_how_often_to_ask_again(service: Service) -> None:
     """With `repairs=0` the first answer decides."""
-    house.ollama.script(tokens=['{"year": "soon"}'], times=2)
+    service.ollama.script(tokens=['{"year": "soon"}'], times=2)
 
     with pytest.raises(JobFailed) as caught:
-        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=0).result(30)
+        service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=0).result(30)
 
     assert caught.value.code == "invalid_output"
-    assert len(house.asked()) == 1
+    assert len(service.asked()) == 1
     with pytest.raises(InvalidRequest, match="repairs"):
-        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=6)
+        service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=6)
 
 
-def test_a_repair_ends_with_the_deadline(house: House) -> None:
+def test_a_repair_ends_with_the_deadline(service: Service) -> None:
     """Time ran out while it was asked again: the job fails with what was invalid, not with the clock alone."""
-    house.ollama.script(tokens=['{"year": "soon"}'])
-    house.hold(tokens=["{}"])
+    service.ollama.script(tokens=['{"year": "soon"}'])
+    service.hold(tokens=["{}"])
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, deadline=3)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, deadline=3)
     with pytest.raises(JobFailed) as caught:
         job.result(30)
 
     error = caught.value.error
     assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
     assert "deadline" in error.message
-    assert len(house.asked()) == 2
+    assert len(service.asked()) == 2
 
 
-def test_a_context_that_is_full_is_called_so(house: House) -> None:
+def test_a_context_that_is_full_is_called_so(service: Service) -> None:
     """Cut again at as many tokens, with more room: `context_overflow`, with the text that there was."""
-    house.ollama.script(tokens=['{"title": "Du'], done_reason="length", times=3)
+    service.ollama.script(tokens=['{"title": "Du'], done_reason="length", times=3)
 
     with pytest.raises(JobFailed) as caught:
-        house.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
+        service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
 
     assert (caught.value.code, caught.value.error.text) == ("context_overflow", '{"title": "Du')
-    assert len(house.asked()) == 2
+    assert len(service.asked()) == 2

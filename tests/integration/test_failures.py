@@ -6,10 +6,10 @@ import pytest
 
 from llamaq import InvalidRequest, Job, JobFailed, UnknownModel
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds
+from tests.service import Service, kinds
 
 
-def assert_failed(house: House, job: Job[Any], code: str, status: int | None) -> JobFailed:
+def assert_failed(service: Service, job: Job[Any], code: str, status: int | None) -> JobFailed:
     """It failed at its first attempt, after one request; record, event and exception tell the same."""
     with pytest.raises(JobFailed) as caught:
         job.result(30)
@@ -18,60 +18,60 @@ def assert_failed(house: House, job: Job[Any], code: str, status: int | None) ->
     assert error.message
     assert kinds(list(job.events())) == ["queued", "started", "failed"]
     assert (job.status().state, job.status().error) == ("failed", error)
-    assert len(house.asked()) == 1
+    assert len(service.asked()) == 1
     return caught.value
 
 
-def test_an_unknown_model_is_refused_with_what_is_near(house: House) -> None:
+def test_an_unknown_model_is_refused_with_what_is_near(service: Service) -> None:
     """No host has it: nothing is queued, and the error names models that look like it."""
-    before = len(house.queue.jobs(1000))
+    before = len(service.queue.jobs(1000))
 
     with pytest.raises(UnknownModel) as caught:
-        house.queue.generate("SmolLM2", "Why?")
+        service.queue.generate("SmolLM2", "Why?")
 
     assert caught.value.model == "smollm2:latest"
     assert caught.value.near[0] == MODEL
-    assert len(house.queue.jobs(1000)) == before
+    assert len(service.queue.jobs(1000)) == before
 
 
-def test_a_model_deleted_after_the_submit(house: House) -> None:
+def test_a_model_deleted_after_the_submit(service: Service) -> None:
     """The host no longer has it when the job comes: `model_not_found`, with Ollama's own words."""
-    house.ollama.script(status=404, body={"error": f"model '{MODEL}' not found"})
+    service.ollama.script(status=404, body={"error": f"model '{MODEL}' not found"})
 
-    failed = assert_failed(house, house.queue.generate(MODEL, "Why?"), "model_not_found", 404)
+    failed = assert_failed(service, service.queue.generate(MODEL, "Why?"), "model_not_found", 404)
 
     assert f"model '{MODEL}' not found" in failed.error.message
 
 
-def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(house: House) -> None:
+def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(service: Service) -> None:
     """Ollama answers it with a 500 or bends it; the producer names the field, and one that is misspelt."""
     with pytest.raises(InvalidRequest) as caught:
-        house.queue.generate(MODEL, "Why?", options={"num_ctx": "4096", "top_k": 5.5, "temprature": 1.0})
+        service.queue.generate(MODEL, "Why?", options={"num_ctx": "4096", "top_k": 5.5, "temprature": 1.0})
 
     fields = sorted(problem.field for problem in caught.value.problems)
     assert fields == ["options.num_ctx", "options.temprature", "options.top_k"]
-    assert house.asked() == []
+    assert service.asked() == []
 
 
-def test_a_value_that_ollama_refuses(house: House) -> None:
+def test_a_value_that_ollama_refuses(service: Service) -> None:
     """What only the host can judge fails there: `invalid_request`, not tried again."""
-    house.ollama.script(status=400, body={"error": "invalid template"})
+    service.ollama.script(status=400, body={"error": "invalid template"})
 
-    assert_failed(house, house.queue.generate(MODEL, "Why?"), "invalid_request", 400)
+    assert_failed(service, service.queue.generate(MODEL, "Why?"), "invalid_request", 400)
 
 
-def test_a_500_that_is_the_clients_mistake(house: House) -> None:
+def test_a_500_that_is_the_clients_mistake(service: Service) -> None:
     """Ollama answers a wrong option with a 500: it is told from a server's fault, and not tried again."""
-    house.ollama.script(status=500, body={"error": 'option "num_ctx" must be of type integer'})
+    service.ollama.script(status=500, body={"error": 'option "num_ctx" must be of type integer'})
 
-    assert_failed(house, house.queue.generate(MODEL, "Why?"), "invalid_request", 500)
+    assert_failed(service, service.queue.generate(MODEL, "Why?"), "invalid_request", 500)
 
 
-def test_a_prompt_beyond_the_context(house: House) -> None:
+def test_a_prompt_beyond_the_context(service: Service) -> None:
     """It is not cut silently: `context_overflow`, with the number of tokens and the room there is."""
-    job = house.queue.generate(MODEL, "word " * 100, options={"num_ctx": 16})
+    job = service.queue.generate(MODEL, "word " * 100, options={"num_ctx": 16})
 
-    failed = assert_failed(house, job, "context_overflow", 400)
+    failed = assert_failed(service, job, "context_overflow", 400)
 
     assert failed.error.model_extra == {"n_prompt_tokens": 100, "n_ctx": 16}
 
@@ -83,30 +83,32 @@ def test_a_prompt_beyond_the_context(house: House) -> None:
         ("thinking", {"think": True}),
     ],
 )
-def test_what_the_model_lacks_after_all_is_unsupported(house: House, capability: str, fields: dict[str, Any]) -> None:
+def test_what_the_model_lacks_after_all_is_unsupported(
+    service: Service, capability: str, fields: dict[str, Any]
+) -> None:
     """A host that told otherwise refuses tools or thinking: the error names the capability."""
     model = f"smollm2-{capability}:135m"
-    house.ollama.script(status=400, body={"error": f'"{model}" does not support {capability}'})
-    job = house.queue.chat(model, messages=[{"role": "user", "content": "Why?"}], **fields)
+    service.ollama.script(status=400, body={"error": f'"{model}" does not support {capability}'})
+    job = service.queue.chat(model, messages=[{"role": "user", "content": "Why?"}], **fields)
 
-    failed = assert_failed(house, job, "unsupported", 400)
+    failed = assert_failed(service, job, "unsupported", 400)
 
     assert (failed.error.model_extra or {})["capability"] == capability
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "ollama_error"), (403, "ollama_error"), (400, "invalid_request")])
-def test_a_refusal_at_the_door_is_not_tried_again(house: House, status: int, code: str) -> None:
+def test_a_refusal_at_the_door_is_not_tried_again(service: Service, status: int, code: str) -> None:
     """A proxy or Ollama itself says no: the job fails at once."""
-    house.ollama.script(status=status, body="")
+    service.ollama.script(status=status, body="")
 
-    assert_failed(house, house.queue.generate(MODEL, "Why?"), code, status)
+    assert_failed(service, service.queue.generate(MODEL, "Why?"), code, status)
 
 
-def test_a_failed_job_harms_no_other(house: House) -> None:
+def test_a_failed_job_harms_no_other(service: Service) -> None:
     """Behind a failure the slot takes the next job."""
-    house.ollama.script(status=400, body={"error": "no"}, contains="bad", times=None)
+    service.ollama.script(status=400, body={"error": "no"}, contains="bad", times=None)
 
-    jobs = [house.queue.generate(MODEL, text) for text in ["bad", "good"] * 4]
+    jobs = [service.queue.generate(MODEL, text) for text in ["bad", "good"] * 4]
 
     for job in jobs[::2]:
         with pytest.raises(JobFailed):

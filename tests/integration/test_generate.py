@@ -7,14 +7,14 @@ import pytest
 from llamaq import JobFailed, TextResult
 from llamaq.vocabulary.events import Completed, Delta, Queued, Started
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds, last_text
+from tests.service import Service, kinds, last_text
 
 
-def test_a_job_streams_its_text_and_ends_with_its_result(house: House) -> None:
+def test_a_job_streams_its_text_and_ends_with_its_result(service: Service) -> None:
     """A producer sees queued, started, the text in pieces, and the typed result; joined, the pieces are its text."""
-    house.ollama.script(tokens=["The", " sky", " is", " blue."], rate=50)
+    service.ollama.script(tokens=["The", " sky", " is", " blue."], rate=50)
 
-    events = list(house.queue.generate(MODEL, "Why?").events())
+    events = list(service.queue.generate(MODEL, "Why?").events())
 
     assert isinstance(events[0], Queued)
     assert isinstance(events[1], Started)
@@ -24,29 +24,29 @@ def test_a_job_streams_its_text_and_ends_with_its_result(house: House) -> None:
     assert events[-1].result.text == "The sky is blue."
 
 
-def test_the_text_comes_while_the_model_still_speaks(house: House) -> None:
+def test_the_text_comes_while_the_model_still_speaks(service: Service) -> None:
     """A reader has the first tokens while the host is still held in the middle of its answer."""
-    gate = house.hold(tokens=["one", " two", " three"], hold_after=2)
-    job = house.queue.generate(MODEL, "Count.")
+    gate = service.hold(tokens=["one", " two", " three"], hold_after=2)
+    job = service.queue.generate(MODEL, "Count.")
     pieces = job.text()
 
     heard = next(pieces)
     while heard != "one two":
         heard += next(pieces)
     assert job.status().state == "running"
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     assert list(pieces) == [" three"]
 
 
-def test_what_was_not_set_is_not_sent(house: House) -> None:
+def test_what_was_not_set_is_not_sent(service: Service) -> None:
     """A bare request reaches Ollama as model, prompt, stream, and `truncate: false`: nothing is cut silently."""
-    house.queue.generate(MODEL, "Why?").result(30)
+    service.queue.generate(MODEL, "Why?").result(30)
 
-    assert house.asked("/api/generate") == [{"model": MODEL, "prompt": "Why?", "stream": True, "truncate": False}]
+    assert service.asked("/api/generate") == [{"model": MODEL, "prompt": "Why?", "stream": True, "truncate": False}]
 
 
-def test_every_field_reaches_ollama_as_given(house: House) -> None:
+def test_every_field_reaches_ollama_as_given(service: Service) -> None:
     """system, raw, format, options, keep_alive and think arrive unchanged, falsy values too."""
     fields: dict[str, Any] = {
         "system": "Be brief.",
@@ -57,35 +57,35 @@ def test_every_field_reaches_ollama_as_given(house: House) -> None:
         "think": False,
     }
 
-    house.queue.generate(MODEL, "Why is „it“ so? \U0001f999", **fields).result(30)
+    service.queue.generate(MODEL, "Why is „it“ so? \U0001f999", **fields).result(30)
 
     common = {"model": MODEL, "prompt": "Why is „it“ so? \U0001f999", "stream": True, "truncate": False}
-    assert house.asked() == [{**common, **fields}]
+    assert service.asked() == [{**common, **fields}]
 
 
-def test_a_suffix_reaches_ollama(house: House) -> None:
+def test_a_suffix_reaches_ollama(service: Service) -> None:
     """A suffix arrives, and the refusal of a model that cannot insert is typed."""
-    job = house.queue.generate(MODEL, "def f(", suffix="return 1")
+    job = service.queue.generate(MODEL, "def f(", suffix="return 1")
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)
 
     assert caught.value.code == "unsupported"
-    assert house.asked()[0]["suffix"] == "return 1"
+    assert service.asked()[0]["suffix"] == "return 1"
 
 
 @pytest.mark.parametrize("keep_alive", [0, -1, "24h"])
-def test_keep_alive_goes_through_in_each_of_its_forms(house: House, keep_alive: str | int) -> None:
+def test_keep_alive_goes_through_in_each_of_its_forms(service: Service, keep_alive: str | int) -> None:
     """A number and a duration arrive as they were written; 0 is not taken for unset."""
-    house.queue.generate(MODEL, "Why?", keep_alive=keep_alive).result(30)
+    service.queue.generate(MODEL, "Why?", keep_alive=keep_alive).result(30)
 
-    assert house.asked()[0]["keep_alive"] == keep_alive
+    assert service.asked()[0]["keep_alive"] == keep_alive
 
 
-def test_thinking_is_kept_apart_from_the_text(house: House) -> None:
+def test_thinking_is_kept_apart_from_the_text(service: Service) -> None:
     """Thinking comes in deltas and in a field of its own, and never in the text."""
-    house.ollama.script(thinking=["Hm", "..."], tokens=["Be", "cause."])
-    job = house.queue.generate("smollm2-thinking:135m", "Why?", think=True)
+    service.ollama.script(thinking=["Hm", "..."], tokens=["Be", "cause."])
+    job = service.queue.generate("smollm2-thinking:135m", "Why?", think=True)
 
     events = list(job.events())
     result = job.result(30)
@@ -93,23 +93,23 @@ def test_thinking_is_kept_apart_from_the_text(house: House) -> None:
     assert (result.text, result.thinking) == ("Because.", "Hm...")
     assert last_text(events) == "Because."
     assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Hm..."
-    assert house.asked()[0]["think"] is True
+    assert service.asked()[0]["think"] is True
 
 
-def test_without_streaming_there_are_no_deltas_and_the_result_is_whole(house: House) -> None:
+def test_without_streaming_there_are_no_deltas_and_the_result_is_whole(service: Service) -> None:
     """`stream: false` leaves queued, started and completed; the text is complete all the same."""
-    house.ollama.script(tokens=["a", "b", "c"], rate=100)
+    service.ollama.script(tokens=["a", "b", "c"], rate=100)
 
-    job = house.queue.generate(MODEL, "Why?", stream=False)
+    job = service.queue.generate(MODEL, "Why?", stream=False)
 
     assert kinds(list(job.events())) == ["queued", "started", "completed"]
     assert job.result().text == "abc"
 
 
-def test_the_result_tells_where_and_how_long(house: House) -> None:
+def test_the_result_tells_where_and_how_long(service: Service) -> None:
     """Every result has model, host, attempts, done_reason, usage and timings; the record has the same times."""
-    house.ollama.script(tokens=["a", "b"], done_reason="length", final={"prompt_eval_count": 11, "eval_count": 2})
-    job = house.queue.generate("SmolLM2:135M", "Why?")
+    service.ollama.script(tokens=["a", "b"], done_reason="length", final={"prompt_eval_count": 11, "eval_count": 2})
+    job = service.queue.generate("SmolLM2:135M", "Why?")
 
     result, status = job.result(30), job.status()
 
@@ -125,12 +125,12 @@ def test_the_result_tells_where_and_how_long(house: House) -> None:
     assert status.submitted_at <= status.started_at <= status.finished_at
 
 
-def test_the_record_can_be_read_without_the_sdk(house: House) -> None:
+def test_the_record_can_be_read_without_the_sdk(service: Service) -> None:
     """The record is a Redis hash with the documented fields; `result` is JSON, times are Unix seconds."""
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     result = job.result(30)
 
-    record = house.redis.hgetall(f"{house.prefix}:{{{job.id}}}")
+    record = service.redis.hgetall(f"{service.prefix}:{{{job.id}}}")
 
     assert (record["state"], record["kind"], record["model"]) == ("completed", "generate", MODEL)
     assert (record["attempt"], record["host"]) == ("1", result.host)
@@ -138,18 +138,18 @@ def test_the_record_can_be_read_without_the_sdk(house: House) -> None:
     assert TextResult.model_validate_json(record["result"]) == result
 
 
-def test_an_ended_job_is_kept_for_its_time_and_no_longer(house: House) -> None:
+def test_an_ended_job_is_kept_for_its_time_and_no_longer(service: Service) -> None:
     """Record and log get the expiry of LLAMAQ_RESULT_TTL when the job ends."""
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     job.result(30)
 
-    for key in (house.keys.record(job.id), house.keys.events(job.id)):
-        assert 86_300 < house.redis.ttl(key) <= 86_400
+    for key in (service.keys.record(job.id), service.keys.events(job.id)):
+        assert 86_300 < service.redis.ttl(key) <= 86_400
 
 
-def test_metadata_comes_back(house: House) -> None:
+def test_metadata_comes_back(service: Service) -> None:
     """What a producer notes on a job stands in its status and in its result."""
-    job = house.queue.generate(MODEL, "Why?", metadata={"user": "17"})
+    job = service.queue.generate(MODEL, "Why?", metadata={"user": "17"})
 
     assert job.result(timeout=30).metadata == {"user": "17"}
     assert job.status().metadata == {"user": "17"}

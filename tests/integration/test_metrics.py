@@ -11,8 +11,8 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobExpired, JobFailed, JobQueue
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name, until
 from tests.integration.scraping import Scrape, Shape, port_of, scrape
+from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -23,7 +23,7 @@ Look = Callable[[], Scrape]
 
 
 @pytest.fixture(scope="module")
-def watched(redis_server: EmbeddedRedis) -> Iterator[tuple[House, WorkerProcess]]:
+def watched(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, WorkerProcess]]:
     """A service with one slot whose worker serves metrics."""
     prefix = f"test-{fresh_name()[:12]}"
     with (
@@ -32,39 +32,39 @@ def watched(redis_server: EmbeddedRedis) -> Iterator[tuple[House, WorkerProcess]
         WorkerProcess(redis_server.url, ollama.url, prefix=prefix, metrics_port=0, probe_seconds=0.5) as worker,
     ):
         worker.start().ready(queue)
-        house = House(redis_server.url, prefix, queue, ollama)
-        yield house, worker
-        house.close()
+        service = Service(redis_server.url, prefix, queue, ollama)
+        yield service, worker
+        service.close()
 
 
 @pytest.fixture
-def service(watched: tuple[House, WorkerProcess]) -> Iterator[House]:
+def service(watched: tuple[Service, WorkerProcess]) -> Iterator[Service]:
     """Idle, and left idle."""
-    house, _ = watched
-    house.begin()
-    yield house
-    house.tidy()
+    service, _ = watched
+    service.begin()
+    yield service
+    service.tidy()
 
 
 @pytest.fixture
-def look(watched: tuple[House, WorkerProcess]) -> Look:
+def look(watched: tuple[Service, WorkerProcess]) -> Look:
     """Scrapes the worker."""
     port = port_of(watched[1])
     return lambda: scrape(port)
 
 
-def complete(house: House) -> None:
+def complete(service: Service) -> None:
     """A job that completes: three tokens read, two written."""
-    house.ollama.script(tokens=["a", "b"], final={"prompt_eval_count": 3, "eval_count": 2})
-    house.queue.generate(MODEL, SECRET, tenant=TENANT).result(30)
+    service.ollama.script(tokens=["a", "b"], final={"prompt_eval_count": 3, "eval_count": 2})
+    service.queue.generate(MODEL, SECRET, tenant=TENANT).result(30)
 
 
-def fail(house: House) -> None:
+def fail(service: Service) -> None:
     """A job whose first attempt breaks off, and whose second is refused."""
-    house.ollama.script(tokens=["a"], fault="end")
-    house.ollama.script(status=400, body={"error": "no"})
+    service.ollama.script(tokens=["a"], fault="end")
+    service.ollama.script(status=400, body={"error": "no"})
     with pytest.raises(JobFailed):
-        house.queue.generate(MODEL, SECRET).result(30)
+        service.queue.generate(MODEL, SECRET).result(30)
 
 
 def documented() -> dict[str, Shape]:
@@ -73,7 +73,7 @@ def documented() -> dict[str, Shape]:
     return {name: (kind, frozenset(filter(None, labels.strip().split(", ")))) for name, kind, labels in rows}
 
 
-def test_the_tables_are_what_is_exported(service: House, look: Look) -> None:
+def test_the_tables_are_what_is_exported(service: Service, look: Look) -> None:
     """Each metric with its type and its labels, no less and no more; and each has a sample once there was work."""
     complete(service)
     fail(service)
@@ -84,7 +84,7 @@ def test_the_tables_are_what_is_exported(service: House, look: Look) -> None:
     assert look().shapes == documented()
 
 
-def test_counters_and_histograms_move(service: House, look: Look) -> None:
+def test_counters_and_histograms_move(service: Service, look: Look) -> None:
     """One job that completes and one that fails after a retry: each figure goes up by what happened."""
     before = look()
     complete(service)
@@ -115,7 +115,7 @@ def test_counters_and_histograms_move(service: House, look: Look) -> None:
     assert after.figure("llamaq_host_swaps_total") >= 1
 
 
-def test_what_waits_and_runs_is_seen(service: House, look: Look) -> None:
+def test_what_waits_and_runs_is_seen(service: Service, look: Look) -> None:
     """A slot that is held, two jobs behind it, one of which expires."""
     gate = service.hold()
     service.queue.generate(MODEL, "hold")
@@ -148,7 +148,7 @@ def test_what_waits_and_runs_is_seen(service: House, look: Look) -> None:
     until(lambda: look().figure("llamaq_rescue_actions_total", action="expired") >= 1)
 
 
-def test_a_bad_message_is_a_dead_letter(service: House, look: Look) -> None:
+def test_a_bad_message_is_a_dead_letter(service: Service, look: Look) -> None:
     """What is set aside shows."""
     before = look().figure("llamaq_dead_letters")
 
@@ -157,7 +157,7 @@ def test_a_bad_message_is_a_dead_letter(service: House, look: Look) -> None:
     until(lambda: look().figure("llamaq_dead_letters") == before + 1)
 
 
-def test_no_label_tells_of_a_job(service: House, look: Look) -> None:
+def test_no_label_tells_of_a_job(service: Service, look: Look) -> None:
     """Neither prompt nor tenant nor id: they would have no end, and are nobody's business."""
     complete(service)
     ids = [status.id for status in service.queue.jobs()]
@@ -168,7 +168,7 @@ def test_no_label_tells_of_a_job(service: House, look: Look) -> None:
     assert [word for word in (SECRET, TENANT, *ids) if word in text] == []
 
 
-def test_the_log_is_json_and_tells_of_each_attempt(watched: tuple[House, WorkerProcess], service: House) -> None:
+def test_the_log_is_json_and_tells_of_each_attempt(watched: tuple[Service, WorkerProcess], service: Service) -> None:
     """Every line, Celery's too; those of an attempt say which; the last says what the store made of it; no prompt."""
     job_id = service.queue.generate(MODEL, SECRET, tenant=TENANT).id
     service.queue.job(job_id).result(30)
@@ -184,11 +184,11 @@ def test_the_log_is_json_and_tells_of_each_attempt(watched: tuple[House, WorkerP
     assert SECRET not in watched[1].log()
 
 
-def test_a_port_that_is_taken_ends_the_second_worker(watched: tuple[House, WorkerProcess]) -> None:
+def test_a_port_that_is_taken_ends_the_second_worker(watched: tuple[Service, WorkerProcess]) -> None:
     """One line that names the setting, and exit code 2; the first worker goes on."""
-    house, first = watched
+    service, first = watched
     port = port_of(first)
-    with WorkerProcess(house.url, house.ollama.url, prefix=house.prefix, metrics_port=port) as second:
+    with WorkerProcess(service.url, service.ollama.url, prefix=service.prefix, metrics_port=port) as second:
         code = second.start().wait()
         said = second.log()
 

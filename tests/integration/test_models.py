@@ -5,17 +5,17 @@ import asyncio
 from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq import AsyncJobQueue, ModelStatus
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name, until
+from tests.service import Service, fresh_name, until
 
 
-def offered(house: House, name: str) -> ModelStatus:
+def offered(service: Service, name: str) -> ModelStatus:
     """One model as the fleet has it now."""
-    return next(model for model in house.queue.models() if model.model == name)
+    return next(model for model in service.queue.models() if model.model == name)
 
 
-def test_every_model_of_the_host_is_listed(house: House) -> None:
+def test_every_model_of_the_host_is_listed(service: Service) -> None:
     """Name, host, abilities, size, context and slots, from `/api/tags`; the server's version too."""
-    listed = {model.model: model for model in house.queue.models()}
+    listed = {model.model: model for model in service.queue.models()}
 
     assert {model.name for model in MODELS} <= set(listed)
     assert listed["smollm2-tools:135m"].capabilities == ("completion", "tools")
@@ -26,52 +26,52 @@ def test_every_model_of_the_host_is_listed(house: House) -> None:
     assert len({model.host for model in listed.values()}) == 1
 
 
-def test_a_model_is_shown_as_loaded_while_it_is(house: House) -> None:
+def test_a_model_is_shown_as_loaded_while_it_is(service: Service) -> None:
     """Unloaded at first, loaded once it has run, with the time at which it will leave; and unloaded again."""
     name = f"{fresh_name()}:latest"
-    house.ollama.set_model(ScriptedModel(name))
-    until(lambda: any(model.model == name for model in house.queue.models()))
-    assert (offered(house, name).loaded, offered(house, name).expires_at) == (False, None)
+    service.ollama.set_model(ScriptedModel(name))
+    until(lambda: any(model.model == name for model in service.queue.models()))
+    assert (offered(service, name).loaded, offered(service, name).expires_at) == (False, None)
 
-    house.queue.generate(name, "Why?", keep_alive="1h").result(30)
+    service.queue.generate(name, "Why?", keep_alive="1h").result(30)
 
-    until(lambda: offered(house, name).loaded)
-    assert offered(house, name).expires_at is not None
-    house.queue.generate(name, "Why?", keep_alive=0).result(30)
-    until(lambda: not offered(house, name).loaded)
+    until(lambda: offered(service, name).loaded)
+    assert offered(service, name).expires_at is not None
+    service.queue.generate(name, "Why?", keep_alive=0).result(30)
+    until(lambda: not offered(service, name).loaded)
 
 
-def test_slots_in_use_are_counted_as_they_are(house: House) -> None:
+def test_slots_in_use_are_counted_as_they_are(service: Service) -> None:
     """While a job runs its model has a slot in use; afterwards none."""
-    gate = house.hold()
-    job = house.queue.generate(MODEL, "Why?")
-    house.wait_held(gate)
+    gate = service.hold()
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_held(gate)
 
-    assert offered(house, MODEL).slots_used == 1
-    assert offered(house, "smollm2-b:135m").slots_used == 0
-    house.ollama.release(gate)
+    assert offered(service, MODEL).slots_used == 1
+    assert offered(service, "smollm2-b:135m").slots_used == 0
+    service.ollama.release(gate)
     job.result(30)
 
-    assert offered(house, MODEL).slots_used == 0
+    assert offered(service, MODEL).slots_used == 0
 
 
-def test_a_new_model_can_be_waited_for(house: House) -> None:
+def test_a_new_model_can_be_waited_for(service: Service) -> None:
     """With `wait_for_model` a job for a model that nobody has yet waits until a host gets it."""
     name = f"{fresh_name()}:latest"
-    job = house.queue.generate(name, "Why?", wait_for_model=True)
+    job = service.queue.generate(name, "Why?", wait_for_model=True)
     assert job.status().state == "queued"
 
-    house.ollama.set_model(ScriptedModel(name))
+    service.ollama.set_model(ScriptedModel(name))
 
     assert job.result(30).model == name
 
 
-def test_the_async_client_sees_the_same(house: House) -> None:
+def test_the_async_client_sees_the_same(service: Service) -> None:
     """The two clients read one report."""
 
     async def models() -> list[ModelStatus]:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
             return await queue.models()
 
-    names = {(model.model, model.host) for model in house.queue.models()}
+    names = {(model.model, model.host) for model in service.queue.models()}
     assert {(model.model, model.host) for model in asyncio.run(models())} == names

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from llamaq import AsyncJobQueue, JobFailed
 from tests.conftest import MODEL
-from tests.integration.house import House
+from tests.service import Service
 
 PIECES = ['{"title": "Du', 'ne", "ye', 'ar": 19', "65}"]
 WHOLE = "".join(PIECES)
@@ -31,12 +31,12 @@ class Volume:
     year: int
 
 
-def _seen(house: House, job_id: str, target: Any, *, asynchronous: bool) -> list[Any]:
+def _seen(service: Service, job_id: str, target: Any, *, asynchronous: bool) -> list[Any]:
     if not asynchronous:
-        return list(house.queue.job(job_id).partials(target))
+        return list(service.queue.job(job_id).partials(target))
 
     async def read() -> list[Any]:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
             return [book async for book in queue.job(job_id).partials(target)]
 
     return asyncio.run(read())
@@ -48,71 +48,71 @@ def _short(books: list[Any]) -> list[tuple[Any, Any]]:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("target", [Book, TypeAdapter(Book), Volume])
-def test_an_object_grows_while_it_is_written(house: House, target: Any, asynchronous: bool) -> None:
+def test_an_object_grows_while_it_is_written(service: Service, target: Any, asynchronous: bool) -> None:
     """A text as far as it has come, a number when it is whole; the last is validated. Late readers see the same."""
-    house.ollama.script(tokens=PIECES, rate=20)
+    service.ollama.script(tokens=PIECES, rate=20)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=target)
-    books = _seen(house, job.id, target, asynchronous=asynchronous)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=target)
+    books = _seen(service, job.id, target, asynchronous=asynchronous)
 
     assert _short(books)[-1] == ("Dune", 1965)
     assert [book for book in _short(books)[:-1] if book not in [("Du", None), ("Dune", None), ("Dune", 1965)]] == []
     assert ("Du", None) in _short(books)
-    assert _short(_seen(house, job.id, target, asynchronous=asynchronous)) == _short(books)
+    assert _short(_seen(service, job.id, target, asynchronous=asynchronous)) == _short(books)
 
 
-def test_it_is_shown_before_the_end(house: House) -> None:
+def test_it_is_shown_before_the_end(service: Service) -> None:
     """While the model still writes: the first object is there with the answer held in the middle."""
-    gate = house.hold(tokens=PIECES, hold_after=1)
+    gate = service.hold(tokens=PIECES, hold_after=1)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=Book)
     partials = job.partials(Book)
     assert _short([next(partials)]) == [("Du", None)]
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     assert list(partials)[-1] == Book(title="Dune", year=1965)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_repair_begins_anew(house: House, asynchronous: bool) -> None:
+def test_a_repair_begins_anew(service: Service, asynchronous: bool) -> None:
     """What was invalid is not mixed with what comes after it."""
-    house.ollama.script(tokens=['{"title": "Emma", "year": "soon"}'])
-    house.ollama.script(tokens=['{"title": "D', 'une", "year": 1965}'], rate=20)
+    service.ollama.script(tokens=['{"title": "Emma", "year": "soon"}'])
+    service.ollama.script(tokens=['{"title": "D', 'une", "year": 1965}'], rate=20)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book)
-    books = _short(_seen(house, job.id, Book, asynchronous=asynchronous))
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=Book)
+    books = _short(_seen(service, job.id, Book, asynchronous=asynchronous))
 
     assert books[:2] == [("Emma", None), ("D", None)]
     assert books[-1] == ("Dune", 1965)
 
 
-def test_another_attempt_begins_anew(house: House) -> None:
+def test_another_attempt_begins_anew(service: Service) -> None:
     """A stream that was cut is void, and its text with it."""
-    house.ollama.script(tokens=['{"title": "Em', "ma"], fault="cut", rate=20)
-    house.ollama.script(tokens=[WHOLE])
+    service.ollama.script(tokens=['{"title": "Em', "ma"], fault="cut", rate=20)
+    service.ollama.script(tokens=[WHOLE])
 
-    books = _short(list(house.queue.extract(MODEL, "Describe Dune.", schema=Book).partials(Book)))
+    books = _short(list(service.queue.extract(MODEL, "Describe Dune.", schema=Book).partials(Book)))
 
     assert books[0] == ("Em", None)
     assert books[-1] == ("Dune", 1965)
     assert not [title for title, _ in books if title and not "Emma".startswith(title) and not "Dune".startswith(title)]
 
 
-def test_without_streaming_only_the_whole_comes(house: House) -> None:
+def test_without_streaming_only_the_whole_comes(service: Service) -> None:
     """`stream=False` writes no deltas."""
-    house.ollama.script(tokens=PIECES)
+    service.ollama.script(tokens=PIECES)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book, stream=False)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=Book, stream=False)
 
     assert list(job.partials(Book)) == [Book(title="Dune", year=1965)]
 
 
-def test_a_list_grows_item_by_item(house: House) -> None:
+def test_a_list_grows_item_by_item(service: Service) -> None:
     """The schema may be of any type that a TypeAdapter can describe."""
     many = TypeAdapter(list[Book])
     text = json.dumps([{"title": "A", "year": 1}, {"title": "B", "year": 2}])
-    house.ollama.script(tokens=list(text), rate=200)
+    service.ollama.script(tokens=list(text), rate=200)
 
-    job = house.queue.extract(MODEL, "Describe them.", schema=many)
+    job = service.queue.extract(MODEL, "Describe them.", schema=many)
     sizes = [len(books) for books in job.partials(many)]
 
     assert sizes == sorted(sizes)
@@ -120,12 +120,12 @@ def test_a_list_grows_item_by_item(house: House) -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_failure_is_raised_behind_the_last_object(house: House, asynchronous: bool) -> None:
+def test_a_failure_is_raised_behind_the_last_object(service: Service, asynchronous: bool) -> None:
     """As `result` raises it."""
-    house.ollama.script(tokens=['{"title": "Emma"}'], times=3)
+    service.ollama.script(tokens=['{"title": "Emma"}'], times=3)
 
-    job = house.queue.extract(MODEL, "Describe Dune.", schema=Book)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=Book)
     with pytest.raises(JobFailed) as caught:
-        _seen(house, job.id, Book, asynchronous=asynchronous)
+        _seen(service, job.id, Book, asynchronous=asynchronous)
 
     assert caught.value.code == "invalid_output"

@@ -11,18 +11,18 @@ import pytest
 from llamaq import AsyncJobQueue, Event, Job, JobCancelled
 from llamaq.vocabulary.events import Queued
 from tests.conftest import MODEL
-from tests.integration.house import House
+from tests.service import Service
 
 POLL_SECONDS = 0.01
 
 
 @pytest.fixture
-def line(narrow_house: House) -> Iterator[list[Job[Any]]]:
+def line(single_slot_service: Service) -> Iterator[list[Job[Any]]]:
     """One job that is held in the only slot, and three behind it."""
-    narrow_house.hold()
-    jobs: list[Job[Any]] = [narrow_house.queue.generate(MODEL, f"job {number}") for number in range(4)]
+    single_slot_service.hold()
+    jobs: list[Job[Any]] = [single_slot_service.queue.generate(MODEL, f"job {number}") for number in range(4)]
     yield jobs
-    narrow_house.ollama.clear()
+    single_slot_service.ollama.clear()
 
 
 def leave_one_by_one(jobs: list[Job[Any]], seen: list[Event]) -> None:
@@ -37,18 +37,18 @@ def leave_one_by_one(jobs: list[Job[Any]], seen: list[Event]) -> None:
     jobs[0].cancel()
 
 
-def assert_told(house: House, job: Job[Any], seen: list[Event]) -> None:
+def assert_told(service: Service, job: Job[Any], seen: list[Event]) -> None:
     """Every place on the way, made by the reader; without those, exactly the log; and any cursor is a place in it."""
     made = [event for event in seen if event.fresh]
     assert [event.position for event in made if isinstance(event, Queued)][-1] == 0
     assert {event.cursor for event in made} == {seen[0].cursor}
-    assert [(event.cursor, event.payload) for event in seen if not event.fresh] == house.log(job.id)
-    assert [event.cursor for event in job.events(after=made[-1].cursor)] == [cursor for cursor, _ in house.log(job.id)][
-        1:
-    ]
+    assert [(event.cursor, event.payload) for event in seen if not event.fresh] == service.log(job.id)
+    assert [event.cursor for event in job.events(after=made[-1].cursor)] == [
+        cursor for cursor, _ in service.log(job.id)
+    ][1:]
 
 
-def test_a_reader_sees_its_place_change(narrow_house: House, line: list[Job[Any]]) -> None:
+def test_a_reader_sees_its_place_change(single_slot_service: Service, line: list[Job[Any]]) -> None:
     """Blocking: from three jobs ahead to none, while nothing is written into the log; then on as ever."""
     seen: list[Event] = []
     with ThreadPoolExecutor(1) as threads:
@@ -57,15 +57,15 @@ def test_a_reader_sees_its_place_change(narrow_house: House, line: list[Job[Any]
             seen.append(event)  # noqa: PERF402 - the other thread looks at it meanwhile
         leaving.result(30)
 
-    assert_told(narrow_house, line[-1], seen)
+    assert_told(single_slot_service, line[-1], seen)
 
 
-def test_an_awaiting_reader_sees_its_place_change(narrow_house: House, line: list[Job[Any]]) -> None:
+def test_an_awaiting_reader_sees_its_place_change(single_slot_service: Service, line: list[Job[Any]]) -> None:
     """The same, awaited."""
     seen: list[Event] = []
 
     async def read() -> None:
-        async with AsyncJobQueue(narrow_house.url, prefix=narrow_house.prefix) as queue:
+        async with AsyncJobQueue(single_slot_service.url, prefix=single_slot_service.prefix) as queue:
             leaving = asyncio.create_task(asyncio.to_thread(leave_one_by_one, line, seen))
             async for event in queue.job(line[-1].id).events():
                 seen.append(event)  # noqa: PERF401 - as above
@@ -73,18 +73,18 @@ def test_an_awaiting_reader_sees_its_place_change(narrow_house: House, line: lis
 
     asyncio.run(asyncio.wait_for(read(), 60))
 
-    assert_told(narrow_house, line[-1], seen)
+    assert_told(single_slot_service, line[-1], seen)
 
 
-def test_pieces_and_results_do_not_look(narrow_house: House, line: list[Job[Any]]) -> None:
+def test_pieces_and_results_do_not_look(single_slot_service: Service, line: list[Job[Any]]) -> None:
     """`text()` and `result()` have no use for a place: while the job waits they ask nothing of any script."""
     asked: list[str] = []
     job = line[-1]
-    with ThreadPoolExecutor(2) as threads, narrow_house.redis.monitor() as monitor:
+    with ThreadPoolExecutor(2) as threads, single_slot_service.redis.monitor() as monitor:
         reading = [threads.submit(lambda: list(job.text())), threads.submit(lambda: [job.result(30).text])]
         ends_at = time.monotonic() + 2.5
         while time.monotonic() < ends_at:
-            narrow_house.redis.ping()  # there is always something to hear, so that this ends
+            single_slot_service.redis.ping()  # there is always something to hear, so that this ends
             asked.append(str(monitor.next_command()["command"]))
         for waiting in line:
             waiting.cancel()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from llamaq import AsyncJobQueue, CursorExpired, JobNotFound
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL, StartWorker
-from tests.integration.house import House, fresh_name, kinds, last_text, read_until
 from tests.integration.reading import Plan, Readers
+from tests.service import Service, fresh_name, kinds, last_text, read_until
 
 TOKENS = 30
 PLANS = st.builds(
@@ -25,31 +25,31 @@ PLANS = st.builds(
 )
 
 
-def assert_all_read_the_log(house: House, plans: Sequence[Plan], **script: Any) -> None:
+def assert_all_read_the_log(service: Service, plans: Sequence[Plan], **script: Any) -> None:
     """Run a job that is held somewhere, with readers by plan: each gets exactly what stands in the log."""
     name = fresh_name()
-    gate = house.hold(contains=name, **script)
+    gate = service.hold(contains=name, **script)
     with ThreadPoolExecutor(len(plans)) as threads:
-        job = house.queue.generate(MODEL, name)
-        readers = Readers(house, job.id, plans, threads)
+        job = service.queue.generate(MODEL, name)
+        readers = Readers(service, job.id, plans, threads)
         readers.attach("before")
-        house.wait_held(gate)
+        service.wait_held(gate)
         readers.attach("during")
-        house.ollama.release(gate)
+        service.ollama.release(gate)
         job.result(30)
         readers.attach("after")
         transcripts = readers.transcripts()
-    assert transcripts == [house.log(job.id)] * len(plans)
+    assert transcripts == [service.log(job.id)] * len(plans)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plans=st.lists(PLANS, min_size=1, max_size=4), hold_after=st.integers(0, TOKENS))
-def test_every_reader_gets_the_same_transcript(house: House, plans: list[Plan], hold_after: int) -> None:
+def test_every_reader_gets_the_same_transcript(service: Service, plans: list[Plan], hold_after: int) -> None:
     """Attached before, during or after, cut off at any event and resumed from its cursor: byte for byte the log."""
-    assert_all_read_the_log(house, plans, count=TOKENS, rate=400, hold_after=hold_after)
+    assert_all_read_the_log(service, plans, count=TOKENS, rate=400, hold_after=hold_after)
 
 
-def test_readers_get_the_same_over_a_restart(house: House) -> None:
+def test_readers_get_the_same_over_a_restart(service: Service) -> None:
     """Events of a void attempt are in every transcript too, and in the same order."""
     plans = [
         Plan("before", [(2, "kill"), (1, "leave"), (2, "kill")]),
@@ -58,71 +58,71 @@ def test_readers_get_the_same_over_a_restart(house: House) -> None:
         Plan("after", [(4, "leave")], asynchronous=True),
     ]
 
-    assert_all_read_the_log(house, plans, count=TOKENS, rate=400, hold_after=9, fault="end")
+    assert_all_read_the_log(service, plans, count=TOKENS, rate=400, hold_after=9, fault="end")
 
 
-def test_a_log_of_many_events_comes_whole(own_house: House, start_worker: StartWorker) -> None:
+def test_a_log_of_many_events_comes_whole(own_service: Service, start_worker: StartWorker) -> None:
     """With a flush window of 0 each token is an event; a late reader gets all of them, live readers too."""
     start_worker(flush_ms=0)
     plans = [Plan("before"), Plan("during", [(700, "kill")]), Plan("after"), Plan("after", asynchronous=True)]
 
-    assert_all_read_the_log(own_house, plans, count=1_300, hold_after=600)
+    assert_all_read_the_log(own_service, plans, count=1_300, hold_after=600)
 
-    events = list(own_house.queue.job(own_house.queue.jobs(1)[0].id).events())
+    events = list(own_service.queue.job(own_service.queue.jobs(1)[0].id).events())
     assert [event.text for event in events if isinstance(event, Delta)] == [" token"] * 1_300
 
 
-def test_a_reader_that_leaves_does_not_cancel(house: House) -> None:
+def test_a_reader_that_leaves_does_not_cancel(service: Service) -> None:
     """The only reader goes away in the middle; the job completes all the same."""
-    gate = house.hold(tokens=["a", "b"], hold_after=1)
-    job = house.queue.generate(MODEL, "Why?")
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job = service.queue.generate(MODEL, "Why?")
 
     read_until(job, Delta)
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     assert job.result(30).text == "ab"
     assert kinds(list(job.events()))[-1] == "completed"
 
 
-def test_resuming_behind_the_last_event_ends_at_once(house: House) -> None:
+def test_resuming_behind_the_last_event_ends_at_once(service: Service) -> None:
     """A client that has everything, and asks again behind it, gets nothing and does not wait."""
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     last = list(job.events())[-1]
 
     assert list(job.events(after=last.cursor)) == []
     assert list(job.text(after=last.cursor)) == []
 
 
-def test_any_cursor_continues_right_behind_it(house: House) -> None:
+def test_any_cursor_continues_right_behind_it(service: Service) -> None:
     """For every event: reading behind its cursor gives exactly the rest."""
-    house.ollama.script(tokens=["a", "b", "c"], rate=30)
-    job = house.queue.generate(MODEL, "Why?")
+    service.ollama.script(tokens=["a", "b", "c"], rate=30)
+    job = service.queue.generate(MODEL, "Why?")
     events = list(job.events())
 
     for index, event in enumerate(events):
         assert list(job.events(after=event.cursor)) == events[index + 1 :]
 
 
-def test_text_can_be_read_from_a_cursor(house: House) -> None:
+def test_text_can_be_read_from_a_cursor(service: Service) -> None:
     """`text(after=...)` gives the pieces behind it alone."""
-    gate = house.hold(tokens=["a", "b"], hold_after=1)
-    job = house.queue.generate(MODEL, "Why?")
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job = service.queue.generate(MODEL, "Why?")
     first = read_until(job, Delta)[-1]
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     assert "".join(job.text(after=first.cursor)) == "b"
     assert "".join(job.text()) == last_text(list(job.events())) == "ab"
 
 
-def test_a_job_that_never_was_is_not_found(house: House) -> None:
+def test_a_job_that_never_was_is_not_found(service: Service) -> None:
     """Events, text and result of an unknown id raise JobNotFound, sync and async."""
-    job = house.queue.job(fresh_name())
+    job = service.queue.job(fresh_name())
     for read in (lambda: list(job.events()), lambda: list(job.text()), lambda: job.result(5)):
         with pytest.raises(JobNotFound):
             read()
 
     async def read_async() -> None:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
             with pytest.raises(JobNotFound):
                 await anext(aiter(queue.job(fresh_name()).events()))
             with pytest.raises(JobNotFound):
@@ -131,13 +131,13 @@ def test_a_job_that_never_was_is_not_found(house: House) -> None:
     asyncio.run(read_async())
 
 
-def test_a_cursor_of_a_log_that_is_gone_has_expired(house: House) -> None:
+def test_a_cursor_of_a_log_that_is_gone_has_expired(service: Service) -> None:
     """Once a job is no longer kept, a reader that comes back with a cursor learns so, and is not left waiting."""
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     cursor = next(iter(job.events())).cursor
     job.result(30)
 
-    house.redis.delete(house.keys.record(job.id), house.keys.events(job.id))
+    service.redis.delete(service.keys.record(job.id), service.keys.events(job.id))
 
     with pytest.raises(CursorExpired):
         list(job.events(after=cursor))
@@ -145,23 +145,23 @@ def test_a_cursor_of_a_log_that_is_gone_has_expired(house: House) -> None:
         list(job.events())
 
 
-def test_waiting_for_a_result_can_end_before_the_job(house: House) -> None:
+def test_waiting_for_a_result_can_end_before_the_job(service: Service) -> None:
     """TimeoutError after so many seconds; the job goes on, and its result can be had later."""
-    gate = house.hold(tokens=["a"])
-    job = house.queue.generate(MODEL, "Why?")
-    house.wait_held(gate)
+    gate = service.hold(tokens=["a"])
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_held(gate)
 
     with pytest.raises(TimeoutError):
         job.result(timeout=0.1)
-    house.ollama.release(gate)
+    service.ollama.release(gate)
 
     assert job.result(30).text == "a"
 
 
-def test_many_readers_follow_one_job_at_once(house: House) -> None:
+def test_many_readers_follow_one_job_at_once(service: Service) -> None:
     """Twenty async readers on one client get the same events as the log has."""
-    gate = house.hold(tokens=["a", "b", "c"], hold_after=1)
-    job = house.queue.generate(MODEL, "Why?")
+    gate = service.hold(tokens=["a", "b", "c"], hold_after=1)
+    job = service.queue.generate(MODEL, "Why?")
 
     async def read(queue: AsyncJobQueue) -> list[tuple[str, str]]:
         stream: Any = queue.job(job.id).events(fresh=False)
@@ -169,10 +169,10 @@ def test_many_readers_follow_one_job_at_once(house: House) -> None:
             return [(event.cursor, event.payload) async for event in stream]
 
     async def read_all() -> list[list[tuple[str, str]]]:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue, asyncio.TaskGroup() as group:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue, asyncio.TaskGroup() as group:
             readers = [group.create_task(read(queue)) for _ in range(20)]
-            await asyncio.to_thread(house.wait_held, gate)
-            await asyncio.to_thread(house.ollama.release, gate)
+            await asyncio.to_thread(service.wait_held, gate)
+            await asyncio.to_thread(service.ollama.release, gate)
         return [reader.result() for reader in readers]
 
-    assert asyncio.run(read_all()) == [house.log(job.id)] * 20
+    assert asyncio.run(read_all()) == [service.log(job.id)] * 20

@@ -9,29 +9,29 @@ from llamaq import JobFailed, JobQueue, StreamRestarted
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL
-from tests.integration.house import House, kinds, last_text, read_until, retried
+from tests.service import Service, kinds, last_text, read_until, retried
 
 
-def test_a_busy_host_is_asked_again(house: House) -> None:
+def test_a_busy_host_is_asked_again(service: Service) -> None:
     """503 twice, then an answer: the job completes, whoever asked again."""
-    house.ollama.script(status=503, body={"error": "server busy, please try again"}, times=2)
-    house.ollama.script(tokens=["fine"])
+    service.ollama.script(status=503, body={"error": "server busy, please try again"}, times=2)
+    service.ollama.script(tokens=["fine"])
 
-    result = house.queue.generate(MODEL, "Why?").result(60)
+    result = service.queue.generate(MODEL, "Why?").result(60)
 
     assert result.text == "fine"
-    assert len(house.asked()) == 3
+    assert len(service.asked()) == 3
 
 
 @pytest.mark.parametrize("fault", ["error", "end", "cut", "reset"])
-def test_an_answer_that_breaks_off_is_begun_again(house: House, fault: Fault) -> None:
+def test_an_answer_that_breaks_off_is_begun_again(service: Service, fault: Fault) -> None:
     """An error line, an end without `done`, a cut or a reset: `retrying`, then attempt 2, whose text alone counts."""
-    gate = house.hold(tokens=["bro", "ken"], hold_after=2, fault=fault)
-    house.ollama.script(tokens=["whole", " now"])
+    gate = service.hold(tokens=["bro", "ken"], hold_after=2, fault=fault)
+    service.ollama.script(tokens=["whole", " now"])
 
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     events, result = list(job.events()), job.result(30)
 
     assert kinds(events) == ["queued", "started", "delta", "retrying", "started", "delta", "completed"]
@@ -41,11 +41,11 @@ def test_an_answer_that_breaks_off_is_begun_again(house: House, fault: Fault) ->
     assert (result.attempts, job.status().attempt) == (2, 2)
 
 
-def test_garbage_in_the_answer_is_an_error_of_ollama(house: House) -> None:
+def test_garbage_in_the_answer_is_an_error_of_ollama(service: Service) -> None:
     """A line that is no JSON ends the job with `ollama_error`; nothing of it becomes text."""
-    house.ollama.script(tokens=["a"], fault="garbage", times=3)
+    service.ollama.script(tokens=["a"], fault="garbage", times=3)
 
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
     with pytest.raises(JobFailed) as caught:
         job.result(60)
 
@@ -53,11 +53,11 @@ def test_garbage_in_the_answer_is_an_error_of_ollama(house: House) -> None:
     assert last_text(list(job.events())) == "a"
 
 
-def test_a_delay_comes_before_the_next_try(house: House) -> None:
+def test_a_delay_comes_before_the_next_try(service: Service) -> None:
     """`retrying` tells how long it waits at the least, and the next attempt does not begin before."""
-    house.ollama.script(tokens=["a"], fault="end")
+    service.ollama.script(tokens=["a"], fault="end")
 
-    events = list(house.queue.generate(MODEL, "Why?").events())
+    events = list(service.queue.generate(MODEL, "Why?").events())
 
     broken = next(event for event in events if isinstance(event, Retrying))
     again = next(event for event in events if isinstance(event, Started) and event.attempt == 2)
@@ -66,29 +66,29 @@ def test_a_delay_comes_before_the_next_try(house: House) -> None:
     assert (again.at - broken.at).total_seconds() >= broken.delay_seconds - 0.002
 
 
-def test_while_it_waits_for_its_next_try_the_slot_is_free(house: House) -> None:
+def test_while_it_waits_for_its_next_try_the_slot_is_free(service: Service) -> None:
     """A job between two attempts is `retrying`, and others use its slot."""
-    house.ollama.script(tokens=["a"], fault="end")
-    job = house.queue.generate(MODEL, "Why?")
+    service.ollama.script(tokens=["a"], fault="end")
+    job = service.queue.generate(MODEL, "Why?")
     read_until(job, Retrying)
-    gate = house.hold(times=2, contains="hold")
+    gate = service.hold(times=2, contains="hold")
 
     status = job.status()
-    others = [house.queue.generate(MODEL, "hold") for _ in range(2)]
-    house.wait_held(gate, 2)
+    others = [service.queue.generate(MODEL, "hold") for _ in range(2)]
+    service.wait_held(gate, 2)
 
     assert (status.state, status.attempt) == ("retrying", 1)
-    house.ollama.release(gate)
+    service.ollama.release(gate)
     for other in others:
         other.result(30)
     assert job.result(30).attempts == 2
 
 
-def test_the_last_attempt_fails_with_its_own_error(house: House) -> None:
+def test_the_last_attempt_fails_with_its_own_error(service: Service) -> None:
     """When the attempts are used up the job fails with the code of what went wrong; each was made."""
-    house.ollama.script(tokens=["a"], fault="error", times=2)
+    service.ollama.script(tokens=["a"], fault="error", times=2)
 
-    with JobQueue(house.url, settings=Settings(keys=house.keys, max_attempts=2)) as twice:
+    with JobQueue(service.url, settings=Settings(keys=service.keys, max_attempts=2)) as twice:
         job = twice.generate(MODEL, "Why?")
         with pytest.raises(JobFailed) as caught:
             job.result(30)
@@ -99,14 +99,14 @@ def test_the_last_attempt_fails_with_its_own_error(house: House) -> None:
             *("queued", "started", "delta", "retrying", "started", "delta", "failed"),
         ]
         assert job.status().attempt == 2
-    assert len(house.asked()) == 2
+    assert len(service.asked()) == 2
 
 
-def test_a_reader_of_text_learns_of_the_restart(house: House) -> None:
+def test_a_reader_of_text_learns_of_the_restart(service: Service) -> None:
     """`text()` raises StreamRestarted when what it gave became void, and reads on behind it from its cursor."""
-    house.ollama.script(tokens=["bro", "ken"], fault="end")
-    house.ollama.script(tokens=["whole"])
-    job = house.queue.generate(MODEL, "Why?")
+    service.ollama.script(tokens=["bro", "ken"], fault="end")
+    service.ollama.script(tokens=["whole"])
+    job = service.queue.generate(MODEL, "Why?")
     given: list[str] = []
 
     with pytest.raises(StreamRestarted) as caught:
@@ -116,21 +116,21 @@ def test_a_reader_of_text_learns_of_the_restart(house: House) -> None:
     assert "".join(job.text(after=caught.value.cursor)) == "whole"
 
 
-def test_a_restart_before_any_text_does_not_disturb_the_reader(house: House) -> None:
+def test_a_restart_before_any_text_does_not_disturb_the_reader(service: Service) -> None:
     """Where nothing was given, nothing is void: `text()` just goes on."""
-    house.ollama.script(fault="error", fault_after=0)
-    house.ollama.script(tokens=["whole"])
+    service.ollama.script(fault="error", fault_after=0)
+    service.ollama.script(tokens=["whole"])
 
-    assert "".join(house.queue.generate(MODEL, "Why?").text()) == "whole"
+    assert "".join(service.queue.generate(MODEL, "Why?").text()) == "whole"
 
 
 @pytest.mark.parametrize("fields", [{"chunk_bytes": 1}, {"chunk_bytes": 7}, {"chunk_bytes": 100_000}])
-def test_the_text_survives_any_cut_of_the_bytes(house: House, fields: dict[str, Any]) -> None:
+def test_the_text_survives_any_cut_of_the_bytes(service: Service, fields: dict[str, Any]) -> None:
     """However the body falls into chunks, across lines and characters, the text is whole."""
     tokens = ["Grüße", " aus", " 東京", " \U0001f999", '\n"quoted"\\', "\u2028"]
-    house.ollama.script(tokens=tokens, **fields)
+    service.ollama.script(tokens=tokens, **fields)
 
-    job = house.queue.generate(MODEL, "Why?")
+    job = service.queue.generate(MODEL, "Why?")
 
     assert job.result(30).text == last_text(list(job.events())) == "".join(tokens)
     assert all(event.text for event in job.events() if isinstance(event, Delta))

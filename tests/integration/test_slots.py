@@ -10,7 +10,7 @@ from embedded.scripted.script import MODELS
 from llamaq import JobQueue
 from llamaq.vocabulary.events import Started
 from tests.conftest import MODEL, StartWorker
-from tests.integration.house import House, until
+from tests.service import Service, until
 
 OTHER = "smollm2-b:135m"
 
@@ -23,57 +23,59 @@ def ollama() -> Iterator[ScriptedOllama]:
 
 
 @pytest.fixture
-def wide_house(redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, ollama: ScriptedOllama) -> Iterator[House]:
-    """The house of that host."""
-    house = House(redis_server.url, prefix, queue, ollama)
-    yield house
-    house.close()
+def wide_service(
+    redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, ollama: ScriptedOllama
+) -> Iterator[Service]:
+    """The service of that host."""
+    service = Service(redis_server.url, prefix, queue, ollama)
+    yield service
+    service.close()
 
 
-def assert_at_most(house: House, slots: int, jobs: int = 40) -> set[str]:
+def assert_at_most(service: Service, slots: int, jobs: int = 40) -> set[str]:
     """Many jobs at once: the host's own count reaches the slots and never passes them; the workers that ran them."""
-    gate = house.hold(times=slots)
-    sent = [house.queue.generate(MODEL, f"job {number}") for number in range(jobs)]
-    house.wait_held(gate, slots)
-    house.ollama.script(tokens=["a", "b", "c"], rate=100, times=None)
-    house.ollama.release(gate)
+    gate = service.hold(times=slots)
+    sent = [service.queue.generate(MODEL, f"job {number}") for number in range(jobs)]
+    service.wait_held(gate, slots)
+    service.ollama.script(tokens=["a", "b", "c"], rate=100, times=None)
+    service.ollama.release(gate)
     started = [event for job in sent for event in job.events() if isinstance(event, Started)]
-    assert house.ollama.stats(bodies=False)["max_running"] == slots
-    assert sorted(body["prompt"] for body in house.asked()) == sorted(f"job {number}" for number in range(jobs))
-    assert house.slots_held() == 0
+    assert service.ollama.stats(bodies=False)["max_running"] == slots
+    assert sorted(body["prompt"] for body in service.asked()) == sorted(f"job {number}" for number in range(jobs))
+    assert service.slots_held() == 0
     return {event.worker for event in started}
 
 
-def test_all_slots_are_used_and_no_more(wide_house: House, start_worker: StartWorker) -> None:
+def test_all_slots_are_used_and_no_more(wide_service: Service, start_worker: StartWorker) -> None:
     """With three slots, 40 jobs run three at a time; each is asked for once."""
     start_worker(slots=3)
 
-    assert len(assert_at_most(wide_house, 3)) == 1
+    assert len(assert_at_most(wide_service, 3)) == 1
 
 
-def test_two_workers_share_the_slots_of_their_host(wide_house: House, start_worker: StartWorker) -> None:
+def test_two_workers_share_the_slots_of_their_host(wide_service: Service, start_worker: StartWorker) -> None:
     """Workers with the same LLAMAQ_HOST count together: three slots, not six; and both do work."""
     for _ in range(2):
         start_worker(slots=3, host="the-host")
-    until(lambda: wide_house.redis.zcard(f"{wide_house.prefix}:host:the-host:workers") == 2)
+    until(lambda: wide_service.redis.zcard(f"{wide_service.prefix}:host:the-host:workers") == 2)
 
-    assert len(assert_at_most(wide_house, 3)) == 2
+    assert len(assert_at_most(wide_service, 3)) == 2
 
-    assert {status.host for status in wide_house.queue.jobs(100)} == {"the-host"}
+    assert {status.host for status in wide_service.queue.jobs(100)} == {"the-host"}
 
 
-def test_each_model_has_its_slots_and_models_are_limited(wide_house: House, start_worker: StartWorker) -> None:
+def test_each_model_has_its_slots_and_models_are_limited(wide_service: Service, start_worker: StartWorker) -> None:
     """Two slots for each of two models: four at a time, two of each, and a third model waits."""
     start_worker(slots=2, max_models=2)
-    gate = wide_house.hold(times=4)
-    held = [wide_house.queue.generate(model, "x") for model in (MODEL, OTHER, MODEL, OTHER, MODEL, OTHER)]
-    wide_house.wait_held(gate, 4)
-    third = wide_house.queue.generate(MODELS[3].name, "x")
+    gate = wide_service.hold(times=4)
+    held = [wide_service.queue.generate(model, "x") for model in (MODEL, OTHER, MODEL, OTHER, MODEL, OTHER)]
+    wide_service.wait_held(gate, 4)
+    third = wide_service.queue.generate(MODELS[3].name, "x")
 
-    assert dict(wide_house.ollama.stats()["running_by_model"]) == {MODEL: 2, OTHER: 2}
+    assert dict(wide_service.ollama.stats()["running_by_model"]) == {MODEL: 2, OTHER: 2}
     assert third.status().position == 0
-    wide_house.ollama.release(gate)
+    wide_service.ollama.release(gate)
 
     for job in [*held, third]:
         job.result(30)
-    assert wide_house.ollama.stats()["max_running"] <= 4
+    assert wide_service.ollama.stats()["max_running"] <= 4

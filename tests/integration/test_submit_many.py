@@ -17,7 +17,7 @@ from llamaq import (
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.requests import AnyRequest
 from tests.conftest import MODEL
-from tests.integration.house import House
+from tests.service import Service
 
 EMBED = "smollm2-embed:135m"
 
@@ -27,9 +27,9 @@ def request(prompt: str) -> dict[str, Any]:
     return {"kind": "generate", "model": MODEL, "prompt": prompt}
 
 
-def test_dicts_and_models_of_every_kind_come_back_in_order(house: House) -> None:
+def test_dicts_and_models_of_every_kind_come_back_in_order(service: Service) -> None:
     """Each job runs as if it had been sent alone."""
-    house.ollama.script(tokens=["{}"], contains='"format"')
+    service.ollama.script(tokens=["{}"], contains='"format"')
     requests: list[AnyRequest | dict[str, Any]] = [
         request("a"),
         GenerateRequest(model=MODEL, prompt="b", priority="batch"),
@@ -39,7 +39,7 @@ def test_dicts_and_models_of_every_kind_come_back_in_order(house: House) -> None
         {"kind": "extraction", "model": MODEL, "prompt": "f", "schema": {"type": "object"}},
     ]
 
-    jobs = house.queue.submit_many(requests)
+    jobs = service.queue.submit_many(requests)
 
     for job in jobs:
         job.result(30)
@@ -48,59 +48,59 @@ def test_dicts_and_models_of_every_kind_come_back_in_order(house: House) -> None
     assert jobs[-1].result().value == {}
 
 
-def test_more_than_one_round_trip_keeps_the_order(house: House) -> None:
+def test_more_than_one_round_trip_keeps_the_order(service: Service) -> None:
     """450 jobs, as many as three pipelines take: every one runs once, and is known by its place."""
-    house.ollama.script(tokens=["x"], times=None)
+    service.ollama.script(tokens=["x"], times=None)
 
-    jobs = house.queue.submit_many(request(str(number)) for number in range(450))
+    jobs = service.queue.submit_many(request(str(number)) for number in range(450))
 
     assert len({job.id for job in jobs}) == 450
     for job in jobs:
         job.result(60)
-    prompts = [house.redis.hget(house.keys.record(job.id), "request") for job in jobs]
+    prompts = [service.redis.hget(service.keys.record(job.id), "request") for job in jobs]
     assert all(f'"prompt":"{number}"' in prompt for number, prompt in enumerate(prompts))
-    assert sorted(int(body["prompt"]) for body in house.asked()) == list(range(450))
+    assert sorted(int(body["prompt"]) for body in service.asked()) == list(range(450))
 
 
-def test_one_that_is_invalid_queues_nothing(house: House) -> None:
+def test_one_that_is_invalid_queues_nothing(service: Service) -> None:
     """All are checked first: the error names the field, and no job was made."""
-    before = house.redis.zcard(house.keys.jobs())
+    before = service.redis.zcard(service.keys.jobs())
     good = request("a")
 
     for bad in ({**good, "prompt": 1}, {**good, "unknown": 1}, {**good, "kind": "nonsense"}, {"kind": "generate"}):
         with pytest.raises(InvalidRequest):
-            house.queue.submit_many([good, bad, good])
+            service.queue.submit_many([good, bad, good])
 
-    assert house.redis.zcard(house.keys.jobs()) == before
-    assert house.asked() == []
+    assert service.redis.zcard(service.keys.jobs()) == before
+    assert service.asked() == []
 
 
-def test_none_is_none(house: House) -> None:
+def test_none_is_none(service: Service) -> None:
     """An empty list of requests gives an empty list of jobs."""
-    assert house.queue.submit_many([]) == []
+    assert service.queue.submit_many([]) == []
 
 
-def test_a_model_that_nobody_has_is_told_and_what_came_before_it_runs(house: House) -> None:
+def test_a_model_that_nobody_has_is_told_and_what_came_before_it_runs(service: Service) -> None:
     """UnknownModel names the model; the job before it is not lost."""
     with pytest.raises(UnknownModel):
-        house.queue.submit_many([request("good"), {**request("bad"), "model": "nobody-has-it"}])
+        service.queue.submit_many([request("good"), {**request("bad"), "model": "nobody-has-it"}])
 
-    house.queue.job(house.queue.jobs(1)[0].id).result(30)
-    assert [body["prompt"] for body in house.asked()] == ["good"]
+    service.queue.job(service.queue.jobs(1)[0].id).result(30)
+    assert [body["prompt"] for body in service.asked()] == ["good"]
 
 
-def test_a_full_queue_is_told_and_what_fitted_runs(house: House) -> None:
+def test_a_full_queue_is_told_and_what_fitted_runs(service: Service) -> None:
     """With both slots held and room for two, the third of five is refused; the first two run."""
-    gate = house.hold(times=2)
-    held = [house.queue.generate(MODEL, "hold") for _ in range(2)]
-    house.wait_held(gate, 2)
+    gate = service.hold(times=2)
+    held = [service.queue.generate(MODEL, "hold") for _ in range(2)]
+    service.wait_held(gate, 2)
 
-    producer = JobQueue(house.url, settings=Settings(keys=house.keys, max_queued=2))
+    producer = JobQueue(service.url, settings=Settings(keys=service.keys, max_queued=2))
     with producer, pytest.raises(QueueFull):
         producer.submit_many([request(str(number)) for number in range(5)])
 
-    fitted = [house.queue.job(status.id) for status in house.queue.jobs(2)]
-    house.ollama.release(gate)
+    fitted = [service.queue.job(status.id) for status in service.queue.jobs(2)]
+    service.ollama.release(gate)
     for job in [*held, *fitted]:
         job.result(30)
-    assert {body["prompt"] for body in house.asked()} == {"hold", "0", "1"}
+    assert {body["prompt"] for body in service.asked()} == {"hold", "0", "1"}

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.conftest import MODEL, StartWorker
-from tests.integration.house import PATIENCE_SECONDS, House, until
+from tests.service import PATIENCE_SECONDS, Service, until
 
 SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef01234567').decode()}"
 PRIVATE: dict[str, object] = {"webhook_secret": SECRET, "webhook_private": 1}
@@ -77,67 +77,69 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_an_end_is_told_signed_and_again_until_it_is_received(
-    own_house: House, start_worker: StartWorker, receiver: Receiver
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
 ) -> None:
     """The second try is the same message with a signature of its own; after a 2xx there is nothing left of it."""
     worker = start_worker(**PRIVATE)
     receiver.statuses.put(500)
-    job = own_house.queue.generate(MODEL, "Why?", notify={"url": receiver.url}, metadata={"order": "17"})
+    job = own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}, metadata={"order": "17"})
 
     first, told = receiver.next()
     assert (told["type"], told["data"]["id"]) == ("job.completed", job.id)
     assert told["data"]["metadata"] == {"order": "17"}
     assert first.path == "/hook?key=planted-in-the-url"
-    waiting = f"{own_house.prefix}:webhooks"
+    waiting = f"{own_service.prefix}:webhooks"
     until(lambda: "webhook failed" in worker.log())
-    own_house.redis.zadd(waiting, {job.id: 1}, xx=True)  # no need to wait for the pause
+    own_service.redis.zadd(waiting, {job.id: 1}, xx=True)  # no need to wait for the pause
     second, again = receiver.next()
 
     assert (again, second.headers["webhook-id"]) == (told, first.headers["webhook-id"])
-    until(lambda: own_house.redis.zcard(waiting) == 0)
+    until(lambda: own_service.redis.zcard(waiting) == 0)
     until(lambda: "webhook received" in worker.log())
     assert "planted-in-the-url" not in worker.log()
     assert SECRET not in worker.log()
 
 
 def test_no_slot_waits_for_a_receiver_that_does_not_answer(
-    own_house: House, start_worker: StartWorker, receiver: Receiver
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
 ) -> None:
     """More receivers hang than there are threads to tell them, and jobs run on."""
     start_worker(**PRIVATE)
     for _ in range(6):
         receiver.statuses.put(None)
-        own_house.queue.generate(MODEL, "Why?", notify={"url": receiver.url}).result(30)
+        own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}).result(30)
     for _ in range(4):
         receiver.next()
 
     for _ in range(3):
-        assert own_house.queue.generate(MODEL, "Why?").result(30).text
+        assert own_service.queue.generate(MODEL, "Why?").result(30).text
 
 
-def test_a_private_address_is_not_called(own_house: House, start_worker: StartWorker, receiver: Receiver) -> None:
+def test_a_private_address_is_not_called(own_service: Service, start_worker: StartWorker, receiver: Receiver) -> None:
     """Unless the setting allows it: the message is set aside with the reason, and the job is as completed as ever."""
     start_worker(webhook_secret=SECRET)
-    job = own_house.queue.generate(MODEL, "Why?", notify={"url": receiver.url})
+    job = own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url})
     job.result(30)
 
-    until(lambda: bool(own_house.queue.dead()))
+    until(lambda: bool(own_service.queue.dead()))
 
-    (letter,) = own_house.queue.dead()
+    (letter,) = own_service.queue.dead()
     assert (letter.job_id, letter.source) == (job.id, "webhook")
     assert "not a public address" in letter.reason
     assert receiver.calls.empty()
 
 
-def test_a_job_of_any_way_in_may_be_told_of(own_house: House, start_worker: StartWorker, receiver: Receiver) -> None:
+def test_a_job_of_any_way_in_may_be_told_of(
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
+) -> None:
     """By the inbox as well; and a cancel, which no worker runs, is told like any other end."""
     start_worker(**PRIVATE)
-    own_house.hold(tokens=["a", "b"], hold_after=1)
+    own_service.hold(tokens=["a", "b"], hold_after=1)
     request = f'{{"model": "{MODEL}", "prompt": "Why?", "notify": {{"url": "{receiver.url}", "include_result": true}}}}'
-    own_house.redis.xadd(f"{own_house.prefix}:inbox", {"id": "job-7", "kind": "generate", "request": request})
-    own_house.wait_asked(1)
+    own_service.redis.xadd(f"{own_service.prefix}:inbox", {"id": "job-7", "kind": "generate", "request": request})
+    own_service.wait_asked(1)
 
-    own_house.redis.xadd(f"{own_house.prefix}:inbox", {"cancel": "job-7", "reason": "no"})
+    own_service.redis.xadd(f"{own_service.prefix}:inbox", {"cancel": "job-7", "reason": "no"})
 
     _, told = receiver.next()
     assert (told["type"], told["data"]["id"], told["data"]["reason"]) == ("job.cancelled", "job-7", "no")

@@ -14,7 +14,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq.admission.host_jobs import CHORES
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name
+from tests.service import Service, fresh_name
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 COMMANDS = {"module": [sys.executable, "-m", "worker"], "celery": [sys.executable, "-m", "celery", "-A", "worker.app"]}
@@ -37,13 +37,13 @@ def inspector(redis_server: EmbeddedRedis) -> Iterator[Celery]:
     app.close()
 
 
-def described(inspector: Celery, house: House, command: list[str]) -> dict[str, Any]:
+def described(inspector: Celery, service: Service, command: list[str]) -> dict[str, Any]:
     """Start a worker by a command, run a job on it, and tell what it is made of."""
     name = f"{fresh_name()}@here"
-    settings = {"prefix": house.prefix, "slots": 3, "max_models": 2, "host": "the-host"}
-    with WorkerProcess(house.url, house.ollama.url, [*command, "-n", name], **settings) as worker:
-        worker.start().ready(house.queue)
-        assert house.queue.generate(MODEL, "Why?").result(30).host == "the-host"
+    settings = {"prefix": service.prefix, "slots": 3, "max_models": 2, "host": "the-host"}
+    with WorkerProcess(service.url, service.ollama.url, [*command, "-n", name], **settings) as worker:
+        worker.start().ready(service.queue)
+        assert service.queue.generate(MODEL, "Why?").result(30).host == "the-host"
         asked = inspector.control.inspect([name], timeout=5, limit=1)
         stats, queues, tasks = asked.stats()[name], asked.active_queues()[name], sorted(asked.registered()[name])
     return {
@@ -51,20 +51,22 @@ def described(inspector: Celery, house: House, command: list[str]) -> dict[str, 
         "concurrency": stats["pool"]["max-concurrency"],
         "prefetch": stats["prefetch_count"],
         # A worker's own queue has its process id in its name.
-        "queues": sorted(queue["name"] for queue in queues if not queue["name"].startswith(f"{house.prefix}.worker.")),
+        "queues": sorted(
+            queue["name"] for queue in queues if not queue["name"].startswith(f"{service.prefix}.worker.")
+        ),
         "tasks": tasks,
     }
 
 
-def test_celerys_own_command_gives_the_same_worker(own_house: House, inspector: Celery) -> None:
+def test_celerys_own_command_gives_the_same_worker(own_service: Service, inspector: Celery) -> None:
     """`celery -A worker.app worker` is `python -m worker`: same pool, concurrency, queues and tasks; both run jobs."""
-    module = described(inspector, own_house, COMMANDS["module"])
-    celery = described(inspector, own_house, [*COMMANDS["celery"], "worker"])
+    module = described(inspector, own_service, COMMANDS["module"])
+    celery = described(inspector, own_service, [*COMMANDS["celery"], "worker"])
 
     assert module == celery
     assert module["pool"].endswith("thread:TaskPool")
     assert module["concurrency"] == 3 * 2 + len(CHORES) + 2
-    assert module["queues"] == sorted([own_house.prefix, f"{own_house.prefix}.host.the-host"])
+    assert module["queues"] == sorted([own_service.prefix, f"{own_service.prefix}.host.the-host"])
 
 
 @pytest.fixture

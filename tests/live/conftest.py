@@ -11,7 +11,7 @@ import pytest
 from api_client import OllamaClient, OllamaError
 from embedded.redis import EmbeddedRedis
 from llamaq import JobQueue
-from tests.integration.house import fresh_name
+from tests.service import fresh_name
 from tests.worker_process import WorkerProcess
 from worker.settings.environment import Settings
 

@@ -4,7 +4,7 @@ import pytest
 
 from llamaq import InvalidRequest, JobFailed, JobQueue, UnknownModel
 from llamaq.vocabulary.events import Completed, Delta, Started
-from tests.integration.house import read_until
+from tests.service import read_until
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.timeout(600)]
 

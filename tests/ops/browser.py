@@ -13,7 +13,7 @@ from typing import Any, Self
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from embedded.child import spawn
-from tests.integration.house import until
+from tests.service import until
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]

@@ -16,8 +16,8 @@ from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import fresh_name, until
 from tests.ops.browser import Browser, Chromium
+from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT
 from worker.celery.tls import verified
 

@@ -24,8 +24,8 @@ from llamaq import AsyncJobQueue, JobFailed, JobQueue
 from ops.topology.redis_server import LockedRedis
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of, scrape
+from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
 from worker.celery.tls import verified
 

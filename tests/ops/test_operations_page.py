@@ -10,7 +10,7 @@ import yaml
 
 from llamaq import JobQueue
 from ops.topology.redis_server import start_redis
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text()

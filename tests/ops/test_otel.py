@@ -20,7 +20,7 @@ from llamaq.store.connection import connect
 from llamaq.store.keys import Keys
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import House, fresh_name, until
+from tests.service import Service, fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
 from worker.telemetry.tracing import NotInstalled, Untraced, chosen
 
@@ -42,7 +42,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 @pytest.fixture(scope="module", params=["without content", "with content"])
 def traced(
     request: pytest.FixtureRequest, redis_server: EmbeddedRedis, exporter: InMemorySpanExporter
-) -> Iterator[tuple[House, WorkerProcess, bool]]:
+) -> Iterator[tuple[Service, WorkerProcess, bool]]:
     """A service whose worker prints its spans."""
     prefix, content = f"test-{fresh_name()[:12]}", request.param == "with content"
     more: dict[str, Any] = {"otel": "console", "otel_content": int(content), "probe_seconds": 0.5}
@@ -52,9 +52,9 @@ def traced(
         WorkerProcess(redis_server.url, ollama.url, prefix=prefix, **more) as worker,
     ):
         worker.start().ready(queue)
-        house = House(redis_server.url, prefix, queue, ollama)
-        yield house, worker, content
-        house.close()
+        service = Service(redis_server.url, prefix, queue, ollama)
+        yield service, worker, content
+        service.close()
 
 
 def printed(worker: WorkerProcess, trace_id: int, number: int) -> list[Span]:
@@ -69,11 +69,11 @@ def printed(worker: WorkerProcess, trace_id: int, number: int) -> list[Span]:
     return spans()
 
 
-def submitted(house: House, exporter: InMemorySpanExporter) -> tuple[Any, int, str]:
+def submitted(service: Service, exporter: InMemorySpanExporter) -> tuple[Any, int, str]:
     """A job that is submitted within a span of the application: the job, its trace and the span of its submit."""
     exporter.clear()
     with trace.get_tracer("application").start_as_current_span("answer a visitor"):
-        job = house.queue.generate(MODEL, PROMPT)
+        job = service.queue.generate(MODEL, PROMPT)
     submit, outer = exporter.get_finished_spans()
     assert submit.parent is not None
     assert submit.parent.span_id == outer.context.span_id
@@ -82,13 +82,13 @@ def submitted(house: House, exporter: InMemorySpanExporter) -> tuple[Any, int, s
 
 
 def test_one_trace_from_the_submit_to_each_attempt_and_to_ollama(
-    traced: tuple[House, WorkerProcess, bool], exporter: InMemorySpanExporter
+    traced: tuple[Service, WorkerProcess, bool], exporter: InMemorySpanExporter
 ) -> None:
     """Two attempts, each under the submit, and under each its request to Ollama; named as the conventions have it."""
-    house, worker, content = traced
-    house.ollama.script(tokens=[ANSWER], fault="cut")
-    house.ollama.script(tokens=[ANSWER], final={"prompt_eval_count": 7, "eval_count": 3})
-    job, trace_id, parent = submitted(house, exporter)
+    service, worker, content = traced
+    service.ollama.script(tokens=[ANSWER], fault="cut")
+    service.ollama.script(tokens=[ANSWER], final={"prompt_eval_count": 7, "eval_count": 3})
+    job, trace_id, parent = submitted(service, exporter)
     assert job.result(60).attempts == 2
     spans = printed(worker, trace_id, 4)
 
@@ -113,23 +113,23 @@ def test_one_trace_from_the_submit_to_each_attempt_and_to_ollama(
 
 
 def test_the_trace_is_in_the_record_and_not_in_the_events(
-    traced: tuple[House, WorkerProcess, bool], exporter: InMemorySpanExporter
+    traced: tuple[Service, WorkerProcess, bool], exporter: InMemorySpanExporter
 ) -> None:
     """A reader of the log learns nothing of the application's traces."""
-    house = traced[0]
-    job, trace_id, _ = submitted(house, exporter)
+    service = traced[0]
+    job, trace_id, _ = submitted(service, exporter)
     job.result(30)
-    assert f"{trace_id:032x}" in house.redis.hget(house.keys.record(job.id), "traceparent")
-    assert all(f"{trace_id:032x}" not in event for _, event in house.log(job.id))
+    assert f"{trace_id:032x}" in service.redis.hget(service.keys.record(job.id), "traceparent")
+    assert all(f"{trace_id:032x}" not in event for _, event in service.log(job.id))
 
 
 def test_a_failure_is_told_by_its_code(
-    traced: tuple[House, WorkerProcess, bool], exporter: InMemorySpanExporter
+    traced: tuple[Service, WorkerProcess, bool], exporter: InMemorySpanExporter
 ) -> None:
     """Ollama's words may quote the prompt: they stay out."""
-    house, worker, _ = traced
-    house.ollama.script(status=400, body={"error": "words-of-ollama"})
-    job, trace_id, _ = submitted(house, exporter)
+    service, worker, _ = traced
+    service.ollama.script(status=400, body={"error": "words-of-ollama"})
+    job, trace_id, _ = submitted(service, exporter)
     with pytest.raises(JobFailed) as caught:
         job.result(30)
     spans = printed(worker, trace_id, 2)
@@ -140,18 +140,18 @@ def test_a_failure_is_told_by_its_code(
 
 
 def test_the_async_client_and_many_at_once_carry_it_too(
-    traced: tuple[House, WorkerProcess, bool], exporter: InMemorySpanExporter
+    traced: tuple[Service, WorkerProcess, bool], exporter: InMemorySpanExporter
 ) -> None:
     """Each job of a batch is a span of its own."""
-    house = traced[0]
+    service = traced[0]
     exporter.clear()
 
     async def one() -> None:
-        async with AsyncJobQueue(house.url, prefix=house.prefix) as queue:
+        async with AsyncJobQueue(service.url, prefix=service.prefix) as queue:
             await (await queue.generate(MODEL, "x")).result(30)
 
     with trace.get_tracer("application").start_as_current_span("all"):
-        jobs = house.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * 3)
+        jobs = service.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * 3)
         asyncio.run(one())
     for job in jobs:
         job.result(30)

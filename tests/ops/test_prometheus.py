@@ -19,10 +19,10 @@ from ops.topology.running import Running, free_port, program
 from ops.topology.site import BY_NAME
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import fresh_name, until
 from tests.integration.scraping import port_of
 from tests.ops import queries
 from tests.ops.test_grafana import EXPRESSIONS
+from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 FOLDER = CHECKOUT / "ops" / "prometheus"

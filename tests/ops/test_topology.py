@@ -16,7 +16,7 @@ from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import CHECKOUT
 
 PROMPT = "planted-prompt-of-the-topology"

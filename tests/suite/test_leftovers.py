@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from embedded.child import bound
-from tests.integration.house import until
+from tests.service import until
 from tests.worker_process import CHECKOUT
 
 SUITE = """

@@ -27,7 +27,7 @@ def _picture() -> bytes:
 
 
 def _every_ending(fleet: Fleet) -> list[str]:
-    """A job for each way through the house, of which none is left running; their ids."""
+    """A job for each way through the service, of which none is left running; their ids."""
     store = fleet.host(slots=9)
     completed, claimed = fleet.running(store, idempotency_key="k", start_within=60)
     fleet.append(claimed, 1, text="x")

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 30.0
 E = TypeVar("E", bound=Event)
 
 
-class House:
+class Service:
     """One prefix in one Redis, one scripted host, and a producer. Workers are whoever serves the prefix.
 
     Attributes:

@@ -7,15 +7,15 @@ from typing import Any
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
 from llamaq import Job, JobQueue
-from tests.integration.house import House, fresh_name
+from tests.service import Service, fresh_name
 from tests.worker_process import WorkerProcess
 
 
 @contextmanager
-def open_stage(
+def one_model_service(
     redis_url: str, *, slots: int = 1, models: Sequence[ScriptedModel] = (), **settings: object
-) -> Iterator[House]:
-    """A house whose worker has these settings; the host would take any number of requests at once."""
+) -> Iterator[Service]:
+    """A service whose worker has these settings; the host would take any number of requests at once."""
     prefix = f"test-{fresh_name()[:12]}"
     given = {"prefix": prefix, "slots": slots, "probe_seconds": 0.5, **settings}
     with (
@@ -24,9 +24,9 @@ def open_stage(
         WorkerProcess(redis_url, ollama.url, None, **given) as worker,
     ):
         worker.start().ready(queue)
-        house = House(redis_url, prefix, queue, ollama)
-        yield house
-        house.close()
+        service = Service(redis_url, prefix, queue, ollama)
+        yield service
+        service.close()
 
 
 def waited_seconds(job: Job[Any]) -> float:
