@@ -8,10 +8,10 @@ from embedded.engine.scheduler import Scheduler
 from embedded.ollama.routes import ROUTES
 from embedded.ollama.server import Face, Server
 from embedded.ollama.serving import serve
-from embedded.scripted.control import Desk, control_routes
-from embedded.scripted.dispatcher import ScriptedPorter, Scripts
+from embedded.scripted.control import Controls, control_routes
+from embedded.scripted.dispatcher import ScriptedDispatcher, Scripts
 from embedded.scripted.engine import Holds, ScriptedEngine
-from embedded.scripted.request_log import Ledger
+from embedded.scripted.request_log import RequestLog
 from embedded.scripted.script import MODELS, ScriptedModel
 
 
@@ -28,13 +28,13 @@ def _arguments() -> argparse.Namespace:
 
 async def _run(arguments: argparse.Namespace) -> None:
     models = [ScriptedModel(**fields) for fields in json.loads(arguments.models)] if arguments.models else MODELS
-    ledger, scripts = Ledger(), Scripts()
-    holds = Holds(ledger)
-    engine = ScriptedEngine(models, ledger, holds)
+    request_log, scripts = RequestLog(), Scripts()
+    holds = Holds(request_log)
+    engine = ScriptedEngine(models, request_log, holds)
     scheduler = Scheduler(engine, arguments.slots, arguments.max_queue, arguments.max_models)
-    face = Face(engine, scheduler, arguments.keep_alive, porter=ScriptedPorter(ledger, scripts))
-    desk = Desk(ledger, scripts, holds, engine)
-    await serve(Server(face, [*ROUTES, *control_routes(desk)], arguments.port))
+    face = Face(engine, scheduler, arguments.keep_alive, porter=ScriptedDispatcher(request_log, scripts))
+    controls = Controls(request_log, scripts, holds, engine)
+    await serve(Server(face, [*ROUTES, *control_routes(controls)], arguments.port))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The endpoints a test steers the server with. They are not in the ledger."""
+"""The endpoints a test steers the server with. They are not in the request log."""
 
 import json
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from tornado.web import RequestHandler
 
 from embedded.scripted.dispatcher import Scripts
 from embedded.scripted.engine import Holds, ScriptedEngine
-from embedded.scripted.request_log import Ledger
+from embedded.scripted.request_log import RequestLog
 from embedded.scripted.script import Script, ScriptedModel
 
 
 @dataclass(frozen=True)
-class Desk:
+class Controls:
     """What can be steered."""
 
-    ledger: Ledger
+    request_log: RequestLog
     scripts: Scripts
     holds: Holds
     engine: ScriptedEngine
 
 
 class _Control(RequestHandler):
-    def initialize(self, desk: Desk) -> None:
-        self.desk = desk
+    def initialize(self, controls: Controls) -> None:
+        self.controls = controls
 
 
 class ScriptControl(_Control):
@@ -31,17 +31,17 @@ class ScriptControl(_Control):
 
     async def post(self) -> None:
         for fields in json.loads(self.request.body):
-            self.desk.scripts.add(Script(**fields))
+            self.controls.scripts.add(Script(**fields))
 
     async def delete(self) -> None:
-        self.desk.scripts.clear()
+        self.controls.scripts.clear()
 
 
 class ReleaseControl(_Control):
     """POST `{"name": ...}` lets go what is held there."""
 
     async def post(self) -> None:
-        self.desk.holds.release(json.loads(self.request.body)["name"])
+        self.controls.holds.release(json.loads(self.request.body)["name"])
 
 
 class ModelControl(_Control):
@@ -49,21 +49,21 @@ class ModelControl(_Control):
 
     async def post(self) -> None:
         fields = json.loads(self.request.body)
-        self.desk.engine.change(ScriptedModel(**{**fields, "capabilities": tuple(fields["capabilities"])}))
+        self.controls.engine.change(ScriptedModel(**{**fields, "capabilities": tuple(fields["capabilities"])}))
 
     async def delete(self) -> None:
-        self.desk.engine.remove(self.get_argument("name"))
+        self.controls.engine.remove(self.get_argument("name"))
 
 
 class StatsControl(_Control):
-    """GET the ledger; `?after=<version>` waits for something newer, `?bodies=1` adds the requests."""
+    """GET the request log; `?after=<version>` waits for something newer, `?bodies=1` adds the requests."""
 
     async def get(self) -> None:
-        await self.desk.ledger.newer_than(int(self.get_argument("after", "-1")))
-        self.finish(self.desk.ledger.to_json(bodies=self.get_argument("bodies", "") == "1"))
+        await self.controls.request_log.newer_than(int(self.get_argument("after", "-1")))
+        self.finish(self.controls.request_log.to_json(bodies=self.get_argument("bodies", "") == "1"))
 
 
-def control_routes(desk: Desk) -> list[tuple[str, type[RequestHandler], dict[str, Desk]]]:
+def control_routes(controls: Controls) -> list[tuple[str, type[RequestHandler], dict[str, Controls]]]:
     """Path, handler and its arguments."""
     handlers: dict[str, type[RequestHandler]] = {
         "/_script": ScriptControl,
@@ -71,4 +71,4 @@ def control_routes(desk: Desk) -> list[tuple[str, type[RequestHandler], dict[str
         "/_model": ModelControl,
         "/_stats": StatsControl,
     }
-    return [(path, handler, {"desk": desk}) for path, handler in handlers.items()]
+    return [(path, handler, {"controls": controls}) for path, handler in handlers.items()]

@@ -1,4 +1,4 @@
-"""Meets every request: writes it into the ledger, gives it its script, and answers where the script says so at once."""
+"""Takes every request: logs it, gives it its script, and answers where the script says so at once."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from tornado.iostream import IOStream
 
 from embedded.ollama.server import FaceHandler
-from embedded.scripted.request_log import Entry, Ledger
+from embedded.scripted.request_log import LoggedRequest, RequestLog
 from embedded.scripted.script import DEFAULT, Script
 
 # More of a body than this is not kept for the test to look at.
@@ -22,7 +22,7 @@ _KEPT_CHARACTERS = 200_000
 class Visit:
     """One request and what it gets."""
 
-    entry: Entry
+    entry: LoggedRequest
     script: Script
     stream: IOStream
 
@@ -56,11 +56,11 @@ class Scripts:
         return next((script for script in self._endless if script.fits(path, model, raw)), DEFAULT)
 
 
-class ScriptedPorter:
-    """The face's porter."""
+class ScriptedDispatcher:
+    """Takes each request before it is answered."""
 
-    def __init__(self, ledger: Ledger, scripts: Scripts) -> None:
-        self._ledger = ledger
+    def __init__(self, request_log: RequestLog, scripts: Scripts) -> None:
+        self._request_log = request_log
         self._scripts = scripts
         self._visits: WeakKeyDictionary[FaceHandler, Visit] = WeakKeyDictionary()
         self._connections: WeakKeyDictionary[IOStream, int] = WeakKeyDictionary()
@@ -72,7 +72,7 @@ class ScriptedPorter:
         raw = request.body.decode("utf-8", errors="replace")
         model = _model_in(raw)
         stream = handler.connection_stream
-        entry = self._ledger.arrive(
+        entry = self._request_log.arrive(
             self._number(stream), request.method or "", request.path, model, raw[:_KEPT_CHARACTERS]
         )  # fmt: skip
         visit = Visit(entry, self._scripts.take(request.path, model, raw), stream)
@@ -83,12 +83,12 @@ class ScriptedPorter:
     def hung_up(self, handler: FaceHandler) -> None:
         """The client left early."""
         if visit := self._visits.get(handler):
-            self._ledger.hang_up(visit.entry)
+            self._request_log.hang_up(visit.entry)
 
     def left(self, handler: FaceHandler) -> None:
         """The request is over."""
         if visit := self._visits.get(handler):
-            self._ledger.end(visit.entry)
+            self._request_log.end(visit.entry)
 
     async def _receive(self, handler: FaceHandler, script: Script) -> None:
         if script.delay_seconds:

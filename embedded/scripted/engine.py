@@ -15,7 +15,7 @@ from embedded.scripted.dispatcher import VISIT, Visit
 from embedded.scripted.faults import break_stream, break_whole
 from embedded.scripted.frames import chunk, cut_at, frames, line, pieces, recut
 from embedded.scripted.pacing import Frame, Wheel, send
-from embedded.scripted.request_log import Ledger
+from embedded.scripted.request_log import RequestLog
 from embedded.scripted.script import Script, ScriptedModel
 
 _NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
@@ -24,19 +24,19 @@ _NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embe
 class Holds:
     """Named places where requests stop until they are let go. A name that was released stays open."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, request_log: RequestLog) -> None:
+        self._request_log = request_log
         self._gates: dict[str, asyncio.Event] = {}
 
     async def wait(self, name: str) -> None:
         """Stop here."""
-        self._ledger.held[name] += 1
-        self._ledger.touch()
+        self._request_log.held[name] += 1
+        self._request_log.touch()
         try:
             await self._gate(name).wait()
         finally:
-            self._ledger.held[name] -= 1
-            self._ledger.touch()
+            self._request_log.held[name] -= 1
+            self._request_log.touch()
 
     def release(self, name: str) -> None:
         """Let everyone go who stops there, now or later."""
@@ -49,9 +49,9 @@ class Holds:
 class ScriptedEngine:
     """The catalogue, and models that take as long to load as they are told to."""
 
-    def __init__(self, models: Sequence[ScriptedModel], ledger: Ledger, holds: Holds) -> None:
+    def __init__(self, models: Sequence[ScriptedModel], request_log: RequestLog, holds: Holds) -> None:
         self._scripted = {model.name: model for model in models}
-        self._ledger = ledger
+        self._request_log = request_log
         self._holds = holds
         self._wheel = Wheel()
 
@@ -77,29 +77,31 @@ class ScriptedEngine:
     async def load(self, model: Model, context_length: int) -> "ScriptedRunner":
         """Take as long as the model's `load_seconds`."""
         scripted = self._scripted[model.name]
-        self._ledger.loading[model.name] += 1
-        self._ledger.touch()
+        self._request_log.loading[model.name] += 1
+        self._request_log.touch()
         try:
             await asyncio.sleep(scripted.load_seconds)
         except asyncio.CancelledError:
-            self._ledger.aborted_loads[model.name] += 1
+            self._request_log.aborted_loads[model.name] += 1
             raise
         finally:
-            self._ledger.loading[model.name] -= 1
-            self._ledger.touch()
-        self._ledger.loads[model.name] += 1
-        self._ledger.touch()
-        return ScriptedRunner(scripted, context_length, self._ledger, self._holds, self._wheel)
+            self._request_log.loading[model.name] -= 1
+            self._request_log.touch()
+        self._request_log.loads[model.name] += 1
+        self._request_log.touch()
+        return ScriptedRunner(scripted, context_length, self._request_log, self._holds, self._wheel)
 
 
 class ScriptedRunner:
     """A model that plays scripts."""
 
-    def __init__(self, model: ScriptedModel, context_length: int, ledger: Ledger, holds: Holds, wheel: Wheel) -> None:
+    def __init__(
+        self, model: ScriptedModel, context_length: int, request_log: RequestLog, holds: Holds, wheel: Wheel
+    ) -> None:
         self.context_length = context_length
         self.size = 200_000_000
         self._model = model
-        self._ledger = ledger
+        self._request_log = request_log
         self._holds = holds
         self._wheel = wheel
 
@@ -126,8 +128,8 @@ class ScriptedRunner:
 
     async def close(self) -> None:
         """Note it."""
-        self._ledger.unloads[self._model.name] += 1
-        self._ledger.touch()
+        self._request_log.unloads[self._model.name] += 1
+        self._request_log.touch()
 
     def _check_length(self, call: Call) -> None:
         tokens = len(_prompt(call).split())
@@ -135,8 +137,8 @@ class ScriptedRunner:
             raise context_overflow(tokens, self.context_length)
 
     async def _counted(self, visit: Visit, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work with a slot in the ledger; a client that leaves ends it, unless the script says otherwise."""
-        self._ledger.start(visit.entry, self._model.name)
+        """Do the work and log its slot; a client that leaves ends it, unless the script says otherwise."""
+        self._request_log.start(visit.entry, self._model.name)
         task = asyncio.ensure_future(work)
         try:
             await asyncio.shield(task)
@@ -147,7 +149,7 @@ class ScriptedRunner:
             await asyncio.gather(task, return_exceptions=True)
             raise
         finally:
-            self._ledger.stop(self._model.name, served=visit.entry.hung_up_at is None)
+            self._request_log.stop(self._model.name, served=visit.entry.hung_up_at is None)
 
     async def _before_headers(self, script: Script) -> None:
         if script.first_token_seconds:
@@ -170,7 +172,7 @@ class ScriptedRunner:
         if script.fault is not None:
             if script.fault in ("cut", "reset", "utf8"):
                 # The end is ours: it must not count as the client's hanging up.
-                self._ledger.end(visit.entry)
+                self._request_log.end(visit.entry)
             await break_stream(visit.stream, call, script, time.time())
         elif script.chunk_bytes is None:
             send(visit.stream, chunk(self._last_line(call, script, answer)))
@@ -211,7 +213,7 @@ class ScriptedRunner:
         if script.fault is None:
             await answer.done(outcome)
             return
-        self._ledger.end(visit.entry)
+        self._request_log.end(visit.entry)
         undone = {"done": False} if script.fault == "end" else {}
         await break_whole(visit.stream, script, encode({**answer.last_line(outcome), **undone}))
 

@@ -69,7 +69,7 @@ class ScriptedOllama(ServerProcess):
         self._control("DELETE", f"/_model?name={quote(name)}", None)
 
     def stats(self, *, bodies: bool = True) -> Stats:
-        """What it saw so far: `Ledger`'s fields; `requests` are `Entry`'s."""
+        """What it saw so far: `RequestLog`'s fields; `requests` are `LoggedRequest`'s."""
         return self._control("GET", "/_stats?bodies=1" if bodies else "/_stats", None)
 
     def wait(self, until: Callable[[Stats], bool], seconds: float = 30.0) -> Stats:

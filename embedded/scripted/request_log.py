@@ -11,7 +11,7 @@ _KEPT = 5000
 
 
 @dataclass
-class Entry:
+class LoggedRequest:
     """One request. Times are `time.monotonic()`, which all processes of a Linux machine share."""
 
     number: int
@@ -28,7 +28,7 @@ class Entry:
 
 
 @dataclass
-class Ledger:
+class RequestLog:
     """All of it. `version` grows with every change except single tokens, so that a test can wait for one."""
 
     version: int = 0
@@ -45,7 +45,7 @@ class Ledger:
     aborted_loads: Counter[str] = field(default_factory=Counter)
     disconnects: int = 0
     connections: int = 0
-    requests: deque[Entry] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_KEPT))
     held: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -62,17 +62,17 @@ class Ledger:
         while self.version <= version:
             await self._changed.wait()
 
-    def arrive(self, connection: int, method: str, path: str, model: str, body: str) -> Entry:
+    def arrive(self, connection: int, method: str, path: str, model: str, body: str) -> LoggedRequest:
         """A request has come."""
         self.arrived += 1
         self.in_flight += 1
         self.connections = max(self.connections, connection)
-        entry = Entry(self.arrived, connection, method, path, model, body, time.monotonic())
+        entry = LoggedRequest(self.arrived, connection, method, path, model, body, time.monotonic())
         self.requests.append(entry)
         self.touch()
         return entry
 
-    def start(self, entry: Entry, model: str) -> None:
+    def start(self, entry: LoggedRequest, model: str) -> None:
         """It has a slot."""
         entry.started_at = time.monotonic()
         self.running += 1
@@ -88,14 +88,14 @@ class Ledger:
         self.served_by_model[model] += served
         self.touch()
 
-    def hang_up(self, entry: Entry) -> None:
+    def hang_up(self, entry: LoggedRequest) -> None:
         """Its client has gone."""
         if entry.hung_up_at is None and entry.ended_at is None:
             entry.hung_up_at = time.monotonic()
             self.disconnects += 1
             self.touch()
 
-    def end(self, entry: Entry) -> None:
+    def end(self, entry: LoggedRequest) -> None:
         """It is over."""
         if entry.ended_at is None:
             entry.ended_at = time.monotonic()

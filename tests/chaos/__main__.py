@@ -22,9 +22,9 @@ def main() -> int:
     _say(again)
     done = run(arguments.seconds, seed, arguments.logs)
     _say(done.table())
-    for breach in done.verdict.breaches:
+    for breach in done.findings.breaches:
         _say(f"BROKEN: {breach}")
-    if done.verdict.breaches:
+    if done.findings.breaches:
         _say(f"again: {again}")
         return 1
     if arguments.write:

@@ -17,7 +17,7 @@ from embedded.scripted.script import Script
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
-from tests.chaos.witness import Window, Witness
+from tests.chaos.host_observer import HostObserver, Window
 from tests.worker_process import WorkerProcess
 
 PREFIX = "chaos"
@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 6
 
 
 @dataclass
-class Toll:
+class InjectedFaults:
     """What was done.
 
     Attributes:
@@ -58,16 +58,16 @@ class Fleet:
     """All processes of a run.
 
     Attributes:
-        toll: what was done to them.
-        witness: what the hosts saw.
+        injected: what was done to them.
+        observer: what the hosts saw.
     """
 
     def __init__(self, scripts: Callable[[], list[Script]], logs: Path | None = None) -> None:
         self._stack = ExitStack()
         self._scripts = scripts
         self._logs = logs
-        self.toll = Toll()
-        self.witness = Witness()
+        self.injected = InjectedFaults()
+        self.observer = HostObserver()
         self.keys = Keys(PREFIX)
         self.server = self._stack.enter_context(EmbeddedRedis.start())
         self.redis: Any = redis.Redis.from_url(self.server.url, decode_responses=True)
@@ -94,7 +94,7 @@ class Fleet:
         """End a worker with SIGKILL and start another in its place."""
         worker = self.workers[number]
         worker.signal(signal.SIGKILL)
-        self.toll.killed[worker.process.pid] = time.time()
+        self.injected.killed[worker.process.pid] = time.time()
         worker.wait()
         self._replace(number)
 
@@ -111,14 +111,14 @@ class Fleet:
         def thaw() -> None:
             if worker.process.poll() is None:
                 worker.signal(signal.SIGCONT)
-            self.toll.frozen.append(Window(HOSTS[HOST_OF_WORKER[number]], began, time.monotonic()))
+            self.injected.frozen.append(Window(HOSTS[HOST_OF_WORKER[number]], began, time.monotonic()))
 
         return thaw
 
     def kill_host(self, number: int) -> Callable[[], None]:
         """End a host with SIGKILL; what is returned brings it back."""
         host = self.hosts[number]
-        self.witness.take(HOSTS[number], host, time.monotonic())
+        self.observer.take(HOSTS[number], host, time.monotonic())
         host.kill()
 
         def back() -> None:
@@ -134,7 +134,7 @@ class Fleet:
 
         def back() -> None:
             self.server.restart()
-            self.toll.away.append((ended, time.time()))
+            self.injected.away.append((ended, time.time()))
 
         return back
 

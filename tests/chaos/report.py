@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.fleet import LEASE_SECONDS, Toll
+from tests.chaos.fleet import LEASE_SECONDS, InjectedFaults
+from tests.chaos.invariants import Findings, Told
 from tests.chaos.traffic import Sent
-from tests.chaos.verdict import Told, Verdict
 
 BOOK = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
@@ -22,8 +22,8 @@ class Report:
     seed: int
     seconds: float
     sent: Sent
-    toll: Toll
-    verdict: Verdict
+    injected: InjectedFaults
+    findings: Findings
 
     def table(self) -> str:
         """All figures, in Markdown."""
@@ -31,15 +31,15 @@ class Report:
         return "\n".join(["| | |", "|---|---|", *rows])
 
     def _figures(self) -> list[tuple[str, str]]:
-        endings = Counter(job.record.get("state", "") for job in self.verdict.told)
-        counts = self.toll.counts
-        breaches = self.verdict.breaches
-        frozen = sum(window.end - window.begin for window in self.verdict.overlaps)
+        endings = Counter(job.record.get("state", "") for job in self.findings.told)
+        counts = self.injected.counts
+        breaches = self.findings.breaches
+        frozen = sum(window.end - window.begin for window in self.findings.overlaps)
         return [
             ("length, seed", f"{self.seconds:.0f} s, {self.seed}"),
             ("jobs accepted; submits refused while Redis was away", f"{len(self.sent.accepted)}; {self.sent.refused}"),
             ("endings", ", ".join(f"{count} {name}" for name, count in sorted(endings.items()))),
-            ("attempts", str(sum(int(job.record.get("attempt", 0)) for job in self.verdict.told))),
+            ("attempts", str(sum(int(job.record.get("attempt", 0)) for job in self.findings.told))),
             ("workers killed, frozen, stopped", _counts(counts, "kill", "freeze", "stop")),
             ("Redis killed, shut down; all connections cut", _counts(counts, "redis_kill", "redis_shut_down", "cut")),
             ("hosts killed", _counts(counts, "host_kill")),
@@ -50,7 +50,7 @@ class Report:
             ("promises broken", str(len(breaches))),
             (
                 "a host over its slots beside a frozen worker",
-                f"{len(self.verdict.overlaps)} times, {frozen:.1f} s in all",
+                f"{len(self.findings.overlaps)} times, {frozen:.1f} s in all",
             ),
             (
                 f"kill -9 of a worker until its job goes back, lease {LEASE_SECONDS} s",
@@ -61,15 +61,15 @@ class Report:
         ]
 
     def _recovered(self, by: str) -> list[float]:
-        return [seconds for job in self.verdict.told for seconds in _recovered(job, self.toll, by)]
+        return [seconds for job in self.findings.told for seconds in _recovered(job, self.injected, by)]
 
     def _resumed(self) -> list[float]:
-        written = sorted(event["at"] for job in self.verdict.told for event in job.events)
-        firsts = [(moment, next((at for at in written if at >= moment), None)) for _, moment in self.toll.away]
+        written = sorted(event["at"] for job in self.findings.told for event in job.events)
+        firsts = [(moment, next((at for at in written if at >= moment), None)) for _, moment in self.injected.away]
         return [at - moment for moment, at in firsts if at is not None]
 
 
-def _recovered(job: Told, toll: Toll, by: str) -> list[float]:
+def _recovered(job: Told, injected: InjectedFaults, by: str) -> list[float]:
     """Seconds from the death of a worker until a job that it was running was given back, or begun again.
 
     Those with an outage of Redis in between say nothing about rescue.
@@ -77,13 +77,13 @@ def _recovered(job: Told, toll: Toll, by: str) -> list[float]:
     found: list[float] = []
     begun = [event for event in job.events if event["type"] == "started"]
     for event, following in itertools.pairwise(begun):
-        died = toll.killed.get(int(event["worker"].rsplit(":", 2)[1]))
+        died = injected.killed.get(int(event["worker"].rsplit(":", 2)[1]))
         back = [e for e in job.events if e["type"] == "retrying" and e["attempt"] == event["attempt"]]
         if (
             died is not None
             and back
             and event["at"] <= died <= back[0]["at"]
-            and not toll.was_away(died, back[0]["at"])
+            and not injected.was_away(died, back[0]["at"])
         ):
             found.append((back[0] if by == "retrying" else following)["at"] - died)
     return found

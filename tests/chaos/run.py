@@ -4,12 +4,12 @@ import threading
 import time
 from pathlib import Path
 
+from tests.chaos.fault_injector import FaultInjector
 from tests.chaos.fleet import HOSTS, LEASE_SECONDS, Fleet
-from tests.chaos.mischief import Mischief
+from tests.chaos.invariants import TERMINAL, check_invariants, leftovers
 from tests.chaos.plan import draw
 from tests.chaos.report import Report
 from tests.chaos.traffic import Producer, Sent, scripts
-from tests.chaos.verdict import TERMINAL, judge, leftovers
 
 PRODUCERS = 4
 QUIET_SECONDS = 180.0
@@ -25,17 +25,17 @@ def run(seconds: float, seed: int, logs: Path | None = None) -> Report:
         producers = [
             Producer(queue, f"producer {number} {seed}", sent, stopping) for number, queue in enumerate(queues)
         ]
-        Mischief(fleet, seed).run(draw(seed, seconds))
+        FaultInjector(fleet, seed).run(draw(seed, seconds))
         stopping.set()
         await_quiet(fleet)
         for producer in producers:
             producer.join()
         for name, host in zip(HOSTS, fleet.hosts, strict=True):
-            fleet.witness.take(name, host, time.monotonic())
-        verdict = judge(fleet, sent)
+            fleet.observer.take(name, host, time.monotonic())
+        findings = check_invariants(fleet, sent)
         for queue in queues:
             queue.close()
-        return Report(seed, seconds, sent, fleet.toll, verdict)
+        return Report(seed, seconds, sent, fleet.injected, findings)
 
 
 def await_quiet(fleet: Fleet) -> None:

@@ -20,5 +20,5 @@ def test_a_short_chaos_run() -> None:
     done = run(SECONDS, SEED)
 
     print(done.table())  # noqa: T201 - shown where it fails
-    assert done.verdict.breaches == []
+    assert done.findings.breaches == []
     assert len(done.sent.accepted) > SECONDS

@@ -1,4 +1,4 @@
-"""Fixtures: one Redis for all tests here, a stage of its own for each, and the shell that starts `llamaq` there."""
+"""Fixtures: one Redis for all tests here, a fake worker for each, and the shell that starts `llamaq`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
+from tests.unit.cli.fake_worker import FakeWorker
 from tests.unit.cli.shell import Shell
-from tests.unit.cli.stage import Stage
 
 Llamaq = Callable[..., Shell]
 
@@ -19,11 +19,11 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """Indirect parameters are the stage's own."""
-    stage = Stage(redis_url, **getattr(request, "param", {}))
-    yield stage
-    stage.close()
+def fake_worker(redis_url: str, request: pytest.FixtureRequest) -> Iterator[FakeWorker]:
+    """Indirect parameters are those of `FakeWorker`."""
+    fake_worker = FakeWorker(redis_url, **getattr(request, "param", {}))
+    yield fake_worker
+    fake_worker.close()
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def started() -> Iterator[list[Shell]]:
 
 
 @pytest.fixture
-def llamaq(stage: Stage, started: list[Shell]) -> Llamaq:
+def llamaq(fake_worker: FakeWorker, started: list[Shell]) -> Llamaq:
     """Start `llamaq` with pipes."""
 
     def start(*args: str, **how: Any) -> Shell:
-        shell = Shell.piped(*args, **{"LLAMAQ_REDIS_URL": stage.url, "LLAMAQ_PREFIX": stage.prefix} | how)
+        shell = Shell.piped(*args, **{"LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix} | how)
         started.append(shell)
         return shell
 
@@ -47,11 +47,13 @@ def llamaq(stage: Stage, started: list[Shell]) -> Llamaq:
 
 
 @pytest.fixture
-def terminal(stage: Stage, started: list[Shell]) -> Llamaq:
+def terminal(fake_worker: FakeWorker, started: list[Shell]) -> Llamaq:
     """Start `llamaq` on a pseudo-terminal."""
 
     def start(*args: str, **how: Any) -> Shell:
-        shell = Shell.on_terminal(*args, **{"LLAMAQ_REDIS_URL": stage.url, "LLAMAQ_PREFIX": stage.prefix} | how)
+        shell = Shell.on_terminal(
+            *args, **{"LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix} | how
+        )
         started.append(shell)
         return shell
 

@@ -7,13 +7,13 @@ import PIL.Image
 import pytest
 
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import HOST, MODEL, Stage
+from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
 
-def test_generate_streams_its_text(stage: Stage, llamaq: Llamaq) -> None:
+def test_generate_streams_its_text(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Text is on stdout as soon as it is written, the whole answer ends with a line end, and the code is 0."""
     shell = llamaq("generate", "M", "hello")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("Hé")
     shell.out.until("Hé")
     attempt.say("llo ", "[bold]you[/bold]")
@@ -23,20 +23,20 @@ def test_generate_streams_its_text(stage: Stage, llamaq: Llamaq) -> None:
     assert shell.err.all() == ""
 
 
-def test_json_lines_are_the_log(stage: Stage, llamaq: Llamaq) -> None:
+def test_json_lines_are_the_log(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--json` gives each event as it stands in the log, with its cursor, up to the terminal one."""
     shell = llamaq("generate", "m", "hello", "--json")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.event("progress", stage="loading", numbers={"percent": 3})
     attempt.say("a\nb\x1b")
     attempt.complete(text="a\nb\x1b", added_by_a_newer_worker=1)
     assert shell.code() == 0
     lines = [json.loads(line) for line in shell.out.all().splitlines()]
-    assert lines == [{"cursor": cursor} | json.loads(event) for cursor, event in stage.log(attempt.job_id)]
+    assert lines == [{"cursor": cursor} | json.loads(event) for cursor, event in fake_worker.log(attempt.job_id)]
     assert [line["type"] for line in lines] == ["queued", "started", "progress", "delta", "completed"]
 
 
-def test_the_options_become_fields_of_the_request(stage: Stage, llamaq: Llamaq) -> None:
+def test_the_options_become_fields_of_the_request(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Every shared option reaches the request with its type; `-` is stdin; `--detach` prints the id alone."""
     shell = llamaq(
         *("generate", "m", "-", "--detach", "--priority", "interactive", "--tenant", "t1", "--system", "be brief"),
@@ -47,7 +47,7 @@ def test_the_options_become_fields_of_the_request(stage: Stage, llamaq: Llamaq) 
     )
     assert shell.code() == 0, shell.err.all()
     job_id = shell.out.all().removesuffix("\n")
-    assert stage.request(job_id) == {
+    assert fake_worker.request(job_id) == {
         "model": MODEL,
         "prompt": "Grüße\n",
         "system": "be brief",
@@ -65,18 +65,20 @@ def test_the_options_become_fields_of_the_request(stage: Stage, llamaq: Llamaq) 
 
 
 @pytest.mark.parametrize(("flag", "meaning"), [("--think=false", False), ("--think=high", "high"), ("--think", True)])
-def test_think_has_levels_and_takes_no_word(stage: Stage, llamaq: Llamaq, flag: str, meaning: object) -> None:
+def test_think_has_levels_and_takes_no_word(
+    fake_worker: FakeWorker, llamaq: Llamaq, flag: str, meaning: object
+) -> None:
     """`--think` before the arguments does not swallow one of them; a level follows an equals sign."""
     shell = llamaq("generate", "--detach", flag, "m", "hello")
     assert shell.code() == 0, shell.err.all()
-    assert stage.request(shell.out.all().strip())["think"] == meaning
+    assert fake_worker.request(shell.out.all().strip())["think"] == meaning
 
 
-def test_chat_takes_one_turn(stage: Stage, llamaq: Llamaq) -> None:
+def test_chat_takes_one_turn(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A message with `--system` goes as a whole history, and the answer streams."""
     shell = llamaq("chat", "m", "Hi", "--system", "be kind")
-    attempt = stage.take()
-    assert stage.request(attempt.job_id)["messages"] == [
+    attempt = fake_worker.take()
+    assert fake_worker.request(attempt.job_id)["messages"] == [
         {"role": "system", "content": "be kind"},
         {"role": "user", "content": "Hi"},
     ]
@@ -86,18 +88,18 @@ def test_chat_takes_one_turn(stage: Stage, llamaq: Llamaq) -> None:
     assert shell.out.all() == "Hello\n"
 
 
-def test_chat_continues_a_conversation_from_stdin(stage: Stage, llamaq: Llamaq) -> None:
+def test_chat_continues_a_conversation_from_stdin(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Without a terminal a missing MESSAGE is stdin; `--conversation` names the kept history."""
     shell = llamaq("chat", "m", "--conversation", "user-17", "--detach", stdin=b"And now?")
     assert shell.code() == 0, shell.err.all()
-    request = stage.request(shell.out.all().strip())
+    request = fake_worker.request(shell.out.all().strip())
     assert (request["conversation"], request["message"]) == ("user-17", "And now?")
 
 
-def test_tool_calls_are_lines_of_json(stage: Stage, llamaq: Llamaq) -> None:
+def test_tool_calls_are_lines_of_json(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """What a model wants called is part of the answer."""
     shell = llamaq("chat", "m", "Weather?")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     call = {"function": {"name": "weather", "arguments": {"city": "Köln"}}}
     attempt.event("delta", text="Let me see")
     attempt.event("delta", tool_calls=[call])
@@ -108,13 +110,13 @@ def test_tool_calls_are_lines_of_json(stage: Stage, llamaq: Llamaq) -> None:
     assert json.loads(second) == call
 
 
-def test_describe_tells_images_from_the_prompt(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+def test_describe_tells_images_from_the_prompt(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
     """All files are images, here of one request; the last argument is the prompt."""
     for name, colour in (("a.png", "red"), ("b.png", "blue")):
         PIL.Image.new("RGB", (2, 2), colour).save(tmp_path / name)
     shell = llamaq("describe", "m", "--together", "a.png", "b.png", "What has changed?", cwd=tmp_path)
-    attempt = stage.take()
-    request = stage.request(attempt.job_id)
+    attempt = fake_worker.take()
+    request = fake_worker.request(attempt.job_id)
     assert request["prompt"] == "What has changed?"
     assert len(set(request["images"])) == 2
     attempt.say("The colour")
@@ -123,11 +125,11 @@ def test_describe_tells_images_from_the_prompt(stage: Stage, llamaq: Llamaq, tmp
     assert shell.out.all() == "The colour\n"
 
 
-def test_extract_prints_the_value_alone(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+def test_extract_prints_the_value_alone(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
     """Stdout is one JSON value, also after a repair whose first text was not valid."""
     (tmp_path / "book.json").write_text('{"type": "object", "properties": {"title": {"type": "string"}}}')
     shell = llamaq("extract", "m", "Dune", "--schema", "book.json", cwd=tmp_path)
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say('{"title": 3}')
     attempt.event("progress", stage="repairing")
     attempt.say('{"title": "Dünengeschichte"}')
@@ -137,31 +139,33 @@ def test_extract_prints_the_value_alone(stage: Stage, llamaq: Llamaq, tmp_path: 
     assert "Dünengeschichte" in shell.out.all()
 
 
-def test_extract_takes_a_class_from_the_working_directory(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+def test_extract_takes_a_class_from_the_working_directory(
+    fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path
+) -> None:
     """`module:Class` is imported from where one stands."""
     (tmp_path / "shop.py").write_text(
         "import pydantic\n\n\nclass Invoice(pydantic.BaseModel):\n    total: float\n", "utf-8"
     )
     shell = llamaq("extract", "m", "3 EUR", "--schema", "shop:Invoice", "--detach", cwd=tmp_path)
     assert shell.code() == 0, shell.err.all()
-    schema = stage.request(shell.out.all().strip())["schema"]
+    schema = fake_worker.request(shell.out.all().strip())["schema"]
     assert schema["required"] == ["total"]
 
 
-def test_embed_prints_a_vector_for_each_text(stage: Stage, llamaq: Llamaq) -> None:
+def test_embed_prints_a_vector_for_each_text(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """One JSON array per line, in the order of the texts."""
     shell = llamaq("embed", "m", "a", "b")
-    attempt = stage.take()
-    assert stage.request(attempt.job_id)["input"] == ["a", "b"]
+    attempt = fake_worker.take()
+    assert fake_worker.request(attempt.job_id)["input"] == ["a", "b"]
     attempt.complete(embeddings=[[0.25, 1.0], [0.5, 2.0]])
     assert shell.code() == 0
     assert [json.loads(line) for line in shell.out.all().splitlines()] == [[0.25, 1.0], [0.5, 2.0]]
 
 
-def test_connection_options_stand_at_either_place(stage: Stage, llamaq: Llamaq) -> None:
+def test_connection_options_stand_at_either_place(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--redis-url` and `--prefix` override the environment, before the command or behind it."""
     wrong = {"LLAMAQ_REDIS_URL": "redis://127.0.0.1:1/0", "LLAMAQ_PREFIX": "elsewhere"}
-    right = ("--redis-url", stage.url, "--prefix", stage.prefix)
+    right = ("--redis-url", fake_worker.url, "--prefix", fake_worker.prefix)
     for words in ((*right, "models"), ("models", *right)):
         shell = llamaq(*words, **wrong)
         assert shell.code() == 0, shell.err.all()

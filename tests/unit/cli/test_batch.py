@@ -10,7 +10,7 @@ import pytest
 from llamaq.cli.commands.many import _request
 from llamaq.cli.input.jsonl import Input
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import MODEL, Attempt, Stage
+from tests.unit.cli.fake_worker import MODEL, Attempt, FakeWorker
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -38,29 +38,29 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _prompt(stage: Stage, attempt: Attempt) -> str:
-    return str(stage.request(attempt.job_id)["prompt"])
+def _prompt(fake_worker: FakeWorker, attempt: Attempt) -> str:
+    return str(fake_worker.request(attempt.job_id)["prompt"])
 
 
-def _answer(stage: Stage, number: int) -> list[str]:
+def _answer(fake_worker: FakeWorker, number: int) -> list[str]:
     """Complete so many jobs with their own prompts; what they were."""
     prompts = []
     for _ in range(number):
-        attempt = stage.take()
-        prompts.append(_prompt(stage, attempt))
+        attempt = fake_worker.take()
+        prompts.append(_prompt(fake_worker, attempt))
         attempt.complete(text=prompts[-1].upper())
     return prompts
 
 
-def test_batch_writes_results_as_they_end(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_batch_writes_results_as_they_end(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """In the lane `batch`, no more than asked for at a time; a line for each; a summary on stderr, and code 0."""
     shell = llamaq("batch", "in.jsonl", "out.jsonl", "--in-flight", "2", cwd=folder)
-    first, second = stage.take(), stage.take()
-    assert stage.request(first.job_id)["priority"] == "batch"
-    assert len(stage.queue.jobs()) == 2
-    late, early = sorted((first, second), key=lambda attempt: _prompt(stage, attempt))
+    first, second = fake_worker.take(), fake_worker.take()
+    assert fake_worker.request(first.job_id)["priority"] == "batch"
+    assert len(fake_worker.queue.jobs()) == 2
+    late, early = sorted((first, second), key=lambda attempt: _prompt(fake_worker, attempt))
     early.complete(text="1")
-    third = stage.take()
+    third = fake_worker.take()
     third.complete(text="2")
     late.complete(text="0")
 
@@ -73,16 +73,16 @@ def test_batch_writes_results_as_they_end(stage: Stage, llamaq: Llamaq, folder: 
     assert shell.out.all() == ""
 
 
-def test_failures_are_counted_by_code(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_failures_are_counted_by_code(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """Each failure is a line of the output too; the code is 1."""
     _write(folder / "in.jsonl", [_question(f"q{n}", "x") for n in range(3)] + [_question("bad", "x")])
     lines = _lines(folder / "in.jsonl")
     lines[-1]["request"]["model"] = "absent"
     _write(folder / "in.jsonl", lines)
     shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
-    stage.take().complete(text="fine")
-    stage.take().fail("timed_out", "late", clock="deadline")
-    stage.queue.job(stage.take().job_id).cancel("enough")
+    fake_worker.take().complete(text="fine")
+    fake_worker.take().fail("timed_out", "late", clock="deadline")
+    fake_worker.queue.job(fake_worker.take().job_id).cancel("enough")
 
     assert shell.code() == 1
     written = {line["custom_id"]: line for line in _lines(folder / "out.jsonl")}
@@ -97,10 +97,13 @@ def test_failures_are_counted_by_code(stage: Stage, llamaq: Llamaq, folder: Path
     ]
 
 
-def test_extract_writes_results_in_the_order_of_the_file(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_extract_writes_results_in_the_order_of_the_file(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """A text or an object on each line; to stdout where no `--out` is given."""
     shell = llamaq("extract", "m", "--schema", "s.json", "--file", "items.jsonl", "--repairs", "1", cwd=folder)
-    attempts = {_prompt(stage, attempt): attempt for attempt in (stage.take(), stage.take(), stage.take())}
+    attempts = {
+        _prompt(fake_worker, attempt): attempt
+        for attempt in (fake_worker.take(), fake_worker.take(), fake_worker.take())
+    }
     for n, prompt in enumerate(("x", "two", "one")):
         attempts[prompt].complete(value={"n": n}, repairs=0)
 
@@ -111,17 +114,17 @@ def test_extract_writes_results_in_the_order_of_the_file(stage: Stage, llamaq: L
         ("line-2", 1),
         ("c", 0),
     ]
-    request = stage.request(attempts["two"].job_id)
+    request = fake_worker.request(attempts["two"].job_id)
     assert (request["system"], request["repairs"], request["schema"]) == ("be brief", 1, SCHEMA)
 
 
-def test_what_was_interrupted_goes_on(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_what_was_interrupted_goes_on(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """Ctrl-C ends it at once with 130; the same command does the rest: no job twice, none lost, in order."""
     command = ("extract", "m", "--schema", "s.json", "--file", "items.jsonl", "--out", "out.jsonl", "--in-flight", "2")
     shell = llamaq(*command, cwd=folder)
-    first, second = sorted((stage.take(), stage.take()), key=lambda attempt: _prompt(stage, attempt))
+    first, second = sorted((fake_worker.take(), fake_worker.take()), key=lambda attempt: _prompt(fake_worker, attempt))
     first.complete(value={"n": 1}, repairs=0)
-    third = stage.take()
+    third = fake_worker.take()
     shell.interrupt()
 
     assert shell.code() == 130
@@ -138,16 +141,16 @@ def test_what_was_interrupted_goes_on(stage: Stage, llamaq: Llamaq, folder: Path
     lines = _lines(folder / "out.jsonl")
     assert [line["custom_id"] for line in lines] == ["line-1", "line-2", "c"]
     assert [line["job_id"] for line in lines] == [first.job_id, second.job_id, third.job_id]
-    assert len(stage.queue.jobs()) == 3
+    assert len(fake_worker.queue.jobs()) == 3
     assert again.err.all() == "3 of 3 completed\n"
 
 
-def test_a_finished_run_does_nothing_more(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_a_finished_run_does_nothing_more(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """Its failures stand; `--retry-failed` tries those again, and those alone."""
     command = ("batch", "in.jsonl", "out.jsonl")
     shell = llamaq(*command, cwd=folder)
-    for attempt in (stage.take(), stage.take(), stage.take()):
-        if _prompt(stage, attempt) == "text 1":
+    for attempt in (fake_worker.take(), fake_worker.take(), fake_worker.take()):
+        if _prompt(fake_worker, attempt) == "text 1":
             attempt.fail("timed_out", "late")
         else:
             attempt.complete(text="fine")
@@ -157,32 +160,32 @@ def test_a_finished_run_does_nothing_more(stage: Stage, llamaq: Llamaq, folder: 
     assert again.code() == 1
     assert "1 timed_out: q1" in again.err.all()
     assert "1 failed in an earlier run, and stand; --retry-failed tries them again" in again.err.all()
-    assert len(stage.queue.jobs()) == 3
+    assert len(fake_worker.queue.jobs()) == 3
 
     retry = llamaq(*command, "--retry-failed", cwd=folder)
-    assert _answer(stage, 1) == ["text 1"]
+    assert _answer(fake_worker, 1) == ["text 1"]
     assert retry.code() == 0, retry.err.all()
     assert sorted(line["custom_id"] for line in _lines(folder / "out.jsonl")) == ["q0", "q1", "q2"]
-    assert len(stage.queue.jobs()) == 4
+    assert len(fake_worker.queue.jobs()) == 4
 
 
-def test_a_terminal_sees_how_far_it_is(stage: Stage, terminal: Llamaq, folder: Path) -> None:
+def test_a_terminal_sees_how_far_it_is(fake_worker: FakeWorker, terminal: Llamaq, folder: Path) -> None:
     """A bar with the count and the time that is left, which is gone at the end."""
     shell = terminal("batch", str(folder / "in.jsonl"), str(folder / "out.jsonl"), "--in-flight", "1")
     shell.out.until("0/3")
-    _answer(stage, 1)
+    _answer(fake_worker, 1)
     shell.out.until("1/3")
     shell.out.until("left")
-    _answer(stage, 2)
+    _answer(fake_worker, 2)
     assert shell.code() == 0
     assert shell.out.all().rstrip().endswith("3 of 3 completed")
 
 
-def test_another_run_does_everything_anew(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_another_run_does_everything_anew(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """The same requests under another name are other jobs."""
     for run in ("monday", "tuesday"):
         shell = llamaq("batch", "in.jsonl", f"{run}.jsonl", "--run", run, cwd=folder)
-        assert len(_answer(stage, 3)) == 3
+        assert len(_answer(fake_worker, 3)) == 3
         assert shell.code() == 0
 
 
@@ -206,17 +209,17 @@ def test_a_wrong_line_is_named(folder: Path, lines: list[str], complaint: str) -
     assert complaint in str(caught.value)
 
 
-def test_a_file_is_checked_before_anything_is_queued(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_a_file_is_checked_before_anything_is_queued(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """The last line is wrong: the first is not submitted either, and the code is 2."""
     with (folder / "in.jsonl").open("a") as lines:
         lines.write("{")
     shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
     assert shell.code() == 2
     assert "in.jsonl, line 4: " in shell.err.all()
-    assert stage.queue.jobs() == []
+    assert fake_worker.queue.jobs() == []
 
 
-def test_every_wrong_request_is_named_beforehand(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_every_wrong_request_is_named_beforehand(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """With its line and field, ten at most; nothing is queued, and the code is 2."""
     wrong = [_question(f"w{n}", "") for n in range(12)]
     schema = {"model": "m", "prompt": "x", "schema": {"pattern": "x"}}
@@ -230,7 +233,7 @@ def test_every_wrong_request_is_named_beforehand(stage: Stage, llamaq: Llamaq, f
     assert "in.jsonl, line 2: schema.pattern: " in said
     assert "in.jsonl, line 3: prompt: String should have at least 1 character" in said
     assert said.count("in.jsonl, line ") == 10
-    assert stage.queue.jobs() == []
+    assert fake_worker.queue.jobs() == []
 
 
 def test_the_word_to_wait_for_a_model_is_no_fault(folder: Path) -> None:
@@ -241,7 +244,7 @@ def test_the_word_to_wait_for_a_model_is_no_fault(folder: Path) -> None:
     assert Input(folder / "in.jsonl", _request).check() == 1
 
 
-def test_the_output_of_something_else_is_left_alone(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_the_output_of_something_else_is_left_alone(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """A file that is no output, and one whose input has changed since: refused, and not a byte is written."""
     (folder / "out.jsonl").write_text('{"some": "thing"}\n')
     shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
@@ -251,7 +254,7 @@ def test_the_output_of_something_else_is_left_alone(stage: Stage, llamaq: Llamaq
 
     (folder / "out.jsonl").unlink()
     done = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
-    _answer(stage, 3)
+    _answer(fake_worker, 3)
     assert done.code() == 0
     _write(folder / "in.jsonl", [_question("q0", "something else")])
     changed = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
@@ -276,10 +279,10 @@ def test_extract_takes_a_prompt_or_a_file(llamaq: Llamaq, folder: Path, words: t
     assert complaint in shell.err.all()
 
 
-def test_an_unusable_schema_ends_it_at_once(stage: Stage, llamaq: Llamaq, folder: Path) -> None:
+def test_an_unusable_schema_ends_it_at_once(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """Not once for each line."""
     (folder / "s.json").write_text('{"pattern": "x"}')
     shell = llamaq("extract", "m", "--schema", "s.json", "--file", "items.jsonl", cwd=folder)
     assert shell.code() == 2
     assert shell.err.all().count("schema.pattern: a pattern must begin with ^") == 1
-    assert stage.queue.jobs() == []
+    assert fake_worker.queue.jobs() == []

@@ -6,15 +6,15 @@ import PIL.Image
 import pytest
 
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import HOST, Stage
+from tests.unit.cli.fake_worker import HOST, FakeWorker
 
 LONG = "v" * 100_000
 
 
-def test_pull_says_what_is_there_now(stage: Stage, llamaq: Llamaq) -> None:
+def test_pull_says_what_is_there_now(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """One line on stdout."""
     shell = llamaq("pull", "Qwen3")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     assert attempt.job.kind == "pull"
     attempt.event("progress", stage="pulling", status="pulling manifest")
     attempt.complete(pulled="qwen3:latest", size=5_200_000_000)
@@ -22,10 +22,10 @@ def test_pull_says_what_is_there_now(stage: Stage, llamaq: Llamaq) -> None:
     assert (shell.code(), shell.out.all()) == (0, f"pulled qwen3:latest on {HOST}, 5.2 GB\n")
 
 
-def test_a_terminal_shows_how_far_the_pull_is(stage: Stage, terminal: Llamaq) -> None:
+def test_a_terminal_shows_how_far_the_pull_is(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """In per cent of the bytes that are known."""
     shell = terminal("pull", "qwen3")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.event("progress", stage="pulling", status="pulling 1a", completed=1_300_000_000, total=5_200_000_000)
     shell.out.until("pulling 1a: 25 % of 5.2 GB")
     attempt.complete(pulled="qwen3:latest")
@@ -33,35 +33,35 @@ def test_a_terminal_shows_how_far_the_pull_is(stage: Stage, terminal: Llamaq) ->
     assert shell.code() == 0
 
 
-def test_a_pull_that_is_not_allowed_fails(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_pull_that_is_not_allowed_fails(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """With the worker's words, and code 1."""
     shell = llamaq("pull", "evil/miner")
-    stage.take().fail("invalid_request", "model: evil/miner:latest may not be pulled here: LLAMAQ_PULL_ALLOWED")
+    fake_worker.take().fail("invalid_request", "model: evil/miner:latest may not be pulled here: LLAMAQ_PULL_ALLOWED")
 
     assert shell.code() == 1
     assert "invalid_request: model: evil/miner:latest may not be pulled here" in shell.err.all()
 
 
-def test_detached_a_chore_prints_its_id(stage: Stage, llamaq: Llamaq) -> None:
+def test_detached_a_chore_prints_its_id(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """It goes on by itself; `status` shows the model's name."""
     shell = llamaq("pull", "qwen3", "--host", HOST, "--detach")
 
     assert shell.code() == 0
-    job = stage.queue.job(shell.out.all().strip())
+    job = fake_worker.queue.job(shell.out.all().strip())
     assert (job.status().kind, job.status().model) == ("pull", "qwen3:latest")
     listed = llamaq("jobs")
     assert listed.code() == 0
     assert "qwen3:latest" in listed.out.all()
 
 
-def test_unload_asks_every_host_that_has_the_model(stage: Stage, llamaq: Llamaq) -> None:
+def test_unload_asks_every_host_that_has_the_model(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Here it is one; with a failure there, the code is the job's."""
     shell = llamaq("unload", "m")
-    stage.take().complete(unloaded="m:latest")
+    fake_worker.take().complete(unloaded="m:latest")
     assert (shell.code(), shell.out.all()) == (0, f"unloaded m:latest on {HOST}\n")
 
     shell = llamaq("unload", "m", "--host", HOST)
-    stage.take().fail("ollama_unavailable", "connection refused", retryable=True)
+    fake_worker.take().fail("ollama_unavailable", "connection refused", retryable=True)
     assert shell.code() == 1
     assert "ollama_unavailable: connection refused" in shell.err.all()
 
@@ -98,12 +98,12 @@ def test_what_cannot_go_in_is_refused(
     assert shell.out.all() == ""
 
 
-def test_control_characters_are_removed_by_setting(stage: Stage, llamaq: Llamaq) -> None:
+def test_control_characters_are_removed_by_setting(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """The command line reads it from its environment, as every backend does."""
     shell = llamaq("generate", "m", "a\x1bb", "--detach", LLAMAQ_CONTROL_CHARACTERS="remove")
 
     assert shell.code() == 0, shell.err.all()
-    assert stage.request(shell.out.all().strip())["prompt"] == "ab"
+    assert fake_worker.request(shell.out.all().strip())["prompt"] == "ab"
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ def test_control_characters_are_removed_by_setting(stage: Stage, llamaq: Llamaq)
         ("invalid_request", "the image sha256:00 is no longer stored: send its bytes again"),
     ],
 )
-def test_what_a_worker_refuses_is_said(stage: Stage, llamaq: Llamaq, code: str, message: str) -> None:
+def test_what_a_worker_refuses_is_said(fake_worker: FakeWorker, llamaq: Llamaq, code: str, message: str) -> None:
     """A job that was queued and may not run ends with the worker's reason."""
     shell = llamaq("generate", "m", "x")
-    stage.take().fail(code, message)
+    fake_worker.take().fail(code, message)
 
     assert shell.code() == 1
     assert f"{code}: {message}" in shell.err.all()
 
 
-def test_what_was_filtered_is_said_on_a_terminal(stage: Stage, terminal: Llamaq) -> None:
+def test_what_was_filtered_is_said_on_a_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """In the line of figures."""
     shell = terminal("generate", "m", "x")
-    stage.take().complete(text="ok", filtered={"prompt": 3, "system": 4})
+    fake_worker.take().complete(text="ok", filtered={"prompt": 3, "system": 4})
 
     assert shell.code() == 0
     assert "7 characters filtered out" in shell.out.all()

@@ -9,24 +9,24 @@ from llamaq.cli.app import main
 from llamaq.cli.terminal.answer import figures
 from llamaq.vocabulary.results import ChatResult, ReplyMessage
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import MODEL, Stage
+from tests.unit.cli.fake_worker import MODEL, FakeWorker
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 
 
-def _turn(stage: Stage, said: str, **answer: str) -> None:
+def _turn(fake_worker: FakeWorker, said: str, **answer: str) -> None:
     """A turn of `c` that was answered."""
-    job = stage.queue.chat(MODEL, conversation="c", message=said)
+    job = fake_worker.queue.chat(MODEL, conversation="c", message=said)
     message = {"role": "assistant", "content": f"re: {said}", **answer}
     turn = [{"role": "user", "content": said, "job": job.id}, {**message, "job": job.id}]
-    stage.claim(job.id).complete_turn(message, turn)
+    fake_worker.claim(job.id).complete_turn(message, turn)
 
 
 class Here:
     """The command line in this process: the same code, without the second that a process takes to begin."""
 
-    def __init__(self, stage: Stage, streams: pytest.CaptureFixture[str]) -> None:
-        self._connection = ("--redis-url", stage.url, "--prefix", stage.prefix)
+    def __init__(self, fake_worker: FakeWorker, streams: pytest.CaptureFixture[str]) -> None:
+        self._connection = ("--redis-url", fake_worker.url, "--prefix", fake_worker.prefix)
         self._streams = streams
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
@@ -36,16 +36,16 @@ class Here:
 
 
 @pytest.fixture
-def here(stage: Stage, capsys: pytest.CaptureFixture[str]) -> Here:
-    return Here(stage, capsys)
+def here(fake_worker: FakeWorker, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(fake_worker, capsys)
 
 
-def test_a_conversation_from_its_settings_to_its_end(stage: Stage, here: Here) -> None:
+def test_a_conversation_from_its_settings_to_its_end(fake_worker: FakeWorker, here: Here) -> None:
     """Set, shown, listed, forked, edited, cut and deleted: each says what it did, on stdout."""
     words = ("--model", MODEL, "--system", "Be kind.", "--option", "seed=1")
     assert here("set", "c", *words) == (0, "c set: model, system, options\n", "")
-    _turn(stage, "Hi")
-    _turn(stage, "And?")
+    _turn(fake_worker, "Hi")
+    _turn(fake_worker, "And?")
 
     assert here("show", "c")[1].splitlines() == [
         f"model: {MODEL}", "system: Be kind.", 'options: {"seed": 1}',
@@ -57,18 +57,21 @@ def test_a_conversation_from_its_settings_to_its_end(stage: Stage, here: Here) -
     assert here("fork", "c", "d", "--at", "1") == (0, "d forked from c\n", "")
     assert here("edit", "d", "1", "Hello") == (0, "d edited in turn 1\n", "")
     assert here("edit", "d", "1", "Good day", "--answer")[0] == 0
-    assert [(said.content, said.edited) for said in stage.queue.conversation("d").history()] == [
+    assert [(said.content, said.edited) for said in fake_worker.queue.conversation("d").history()] == [
         ("Hello", True), ("Good day", True),
     ]  # fmt: skip
     assert here("delete", "c", "--after", "1") == (0, "c deleted after turn 1\n", "")
     assert here("set", "c", "--clear", "system") == (0, "c set: system\n", "")
     assert here("delete", "d") == (0, "d deleted\n", "")
-    assert (len(stage.queue.conversation("c").history()), stage.queue.conversation("c").settings().system) == (2, None)
-    assert [one.name for one in stage.queue.conversations()] == ["c"]
+    assert (
+        len(fake_worker.queue.conversation("c").history()),
+        fake_worker.queue.conversation("c").settings().system,
+    ) == (2, None)
+    assert [one.name for one in fake_worker.queue.conversations()] == ["c"]
     assert here("list", "--tenant", "nobody")[2] == "no conversations of the tenant nobody are kept\n"
 
 
-def test_tools_come_from_a_file(stage: Stage, here: Here, tmp_path: Path) -> None:
+def test_tools_come_from_a_file(fake_worker: FakeWorker, here: Here, tmp_path: Path) -> None:
     """A JSON array; another file is refused."""
     (tmp_path / "tools.json").write_text(json.dumps([TOOL]))
     (tmp_path / "wrong.json").write_text("{")
@@ -76,14 +79,14 @@ def test_tools_come_from_a_file(stage: Stage, here: Here, tmp_path: Path) -> Non
     assert here("set", "c", "--tools", str(tmp_path / "tools.json"))[0] == 0
     code, _, err = here("set", "c", "--tools", str(tmp_path / "wrong.json"))
 
-    assert (code, stage.queue.conversation("c").settings().tools) == (2, [TOOL])
+    assert (code, fake_worker.queue.conversation("c").settings().tools) == (2, [TOOL])
     assert "--tools is no JSON" in err
 
 
-def test_for_scripts_there_is_json(stage: Stage, here: Here) -> None:
+def test_for_scripts_there_is_json(fake_worker: FakeWorker, here: Here) -> None:
     """The settings first, then a message a line; and the list, a conversation a line."""
-    stage.queue.conversation("c").set(model=MODEL, tools=[TOOL])
-    _turn(stage, "Hi")
+    fake_worker.queue.conversation("c").set(model=MODEL, tools=[TOOL])
+    _turn(fake_worker, "Hi")
 
     shown, listed = here("show", "c", "--json"), here("list", "--json")
 
@@ -96,16 +99,16 @@ def test_for_scripts_there_is_json(stage: Stage, here: Here) -> None:
     assert one["created_at"] <= one["updated_at"] < one["expires_at"]
 
 
-def test_a_turn_is_sent_with_what_the_conversation_is_set_to(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_turn_is_sent_with_what_the_conversation_is_set_to(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """As a text, or as the answer of a tool; and --when-busy goes along."""
-    stage.queue.conversation("c").set(model=MODEL)
+    fake_worker.queue.conversation("c").set(model=MODEL)
 
     sent = llamaq("conversation", "send", "c", "Weather?", "--detach")
     answered = llamaq("conversation", "send", "c", "-", "--tool-name", "weather", "--detach", stdin=b"11 degrees")
     chatted = llamaq("chat", MODEL, "Stop", "--conversation", "c", "--when-busy", "rollback", "--detach")
 
     assert [one.code() for one in (sent, answered, chatted)] == [0, 0, 0]
-    requests = [stage.request(one.out.all().strip()) for one in (sent, answered, chatted)]
+    requests = [fake_worker.request(one.out.all().strip()) for one in (sent, answered, chatted)]
     assert (requests[0]["model"], requests[0]["message"]) == (MODEL, "Weather?")
     assert requests[1]["message"] == {"role": "tool", "content": "11 degrees", "tool_name": "weather"}
     assert requests[2]["when_busy"] == "rollback"
@@ -127,9 +130,11 @@ def test_a_turn_is_sent_with_what_the_conversation_is_set_to(stage: Stage, llama
         (("list", "--tenant", "a:b"), 2, "tenant"),
     ],
 )
-def test_what_cannot_be_done_says_so(stage: Stage, here: Here, words: tuple[str, ...], code: int, said: str) -> None:
+def test_what_cannot_be_done_says_so(
+    fake_worker: FakeWorker, here: Here, words: tuple[str, ...], code: int, said: str
+) -> None:
     """On stderr, with the exit code of its kind."""
-    _turn(stage, "Hi")
+    _turn(fake_worker, "Hi")
 
     ended, out, err = here(*words)
 
@@ -137,9 +142,9 @@ def test_what_cannot_be_done_says_so(stage: Stage, here: Here, words: tuple[str,
     assert said in err
 
 
-def test_a_busy_conversation_names_its_turn(stage: Stage, here: Here, llamaq: Llamaq) -> None:
+def test_a_busy_conversation_names_its_turn(fake_worker: FakeWorker, here: Here, llamaq: Llamaq) -> None:
     """A turn that may not wait, a change and a deletion are refused while another turn has not ended."""
-    running = stage.queue.chat(MODEL, conversation="c", message="Hi")
+    running = fake_worker.queue.chat(MODEL, conversation="c", message="Hi")
     shell = llamaq("chat", MODEL, "And?", "--conversation", "c", "--when-busy", "reject")
 
     refused = [
@@ -152,13 +157,13 @@ def test_a_busy_conversation_names_its_turn(stage: Stage, here: Here, llamaq: Ll
     for code, out, err in refused:
         assert (code, out) == (5, "")
         assert f"llamaq cancel {running.id}" in err
-    assert len(stage.queue.jobs()) == 1
+    assert len(fake_worker.queue.jobs()) == 1
 
 
-def test_a_turn_that_does_not_fit_fails(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_turn_that_does_not_fit_fails(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """With the code and Ollama's words; and of one that did, the figures tell what was left out."""
     shell = llamaq("chat", MODEL, "Hi", "--conversation", "c")
-    stage.take().fail("context_overflow", "the prompt has 9000 tokens, the context 4096")
+    fake_worker.take().fail("context_overflow", "the prompt has 9000 tokens, the context 4096")
 
     assert shell.code() == 1
     assert "context_overflow: the prompt has 9000 tokens, the context 4096" in shell.err.all()

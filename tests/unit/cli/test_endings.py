@@ -12,14 +12,14 @@ import pytest
 from embedded.child import bound
 from tests.commands import ended
 from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.fake_worker import MODEL, FakeWorker
 from tests.unit.cli.shell import ROOT
-from tests.unit.cli.stage import MODEL, Stage
 
 
-def test_failed(stage: Stage, llamaq: Llamaq) -> None:
+def test_failed(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A failed job: code 1, its error's code and message, and no traceback."""
     shell = llamaq("generate", "m", "hello")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("half an ans")
     attempt.fail("timed_out", "no token for 60 s from h1; raise --stall-after", clock="stall_after", retryable=True)
     assert shell.code() == 1
@@ -30,11 +30,11 @@ def test_failed(stage: Stage, llamaq: Llamaq) -> None:
     ]
 
 
-def test_invalid_output_names_what_is_wrong(stage: Stage, llamaq: Llamaq, tmp_path: Path) -> None:
+def test_invalid_output_names_what_is_wrong(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
     """An extraction that stayed invalid shows the validation errors, and nothing on stdout."""
     (tmp_path / "s.json").write_text('{"type": "object"}')
     shell = llamaq("extract", "m", "x", "--schema", str(tmp_path / "s.json"))
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("[1]")
     attempt.fail("invalid_output", "3 answers were not valid", text="[1]", errors=["$: [1] is not of type 'object'"])
     assert shell.code() == 1
@@ -42,10 +42,10 @@ def test_invalid_output_names_what_is_wrong(stage: Stage, llamaq: Llamaq, tmp_pa
     assert "$: [1] is not of type 'object'" in shell.err.all()
 
 
-def test_cancelled(stage: Stage, llamaq: Llamaq) -> None:
+def test_cancelled(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A job that somebody cancels: code 3 and the reason; `cancel` says so with 0."""
     shell = llamaq("generate", "m", "hello")
-    job_id = stage.take().job_id
+    job_id = fake_worker.take().job_id
     cancel = llamaq("cancel", job_id, "--reason", "enough")
     assert cancel.code() == 0
     assert cancel.out.all() == f"{job_id} cancelled\n"
@@ -53,20 +53,20 @@ def test_cancelled(stage: Stage, llamaq: Llamaq) -> None:
     assert shell.err.all() == f"job {job_id} was cancelled: enough\n"
 
 
-def test_expired(stage: Stage, llamaq: Llamaq) -> None:
+def test_expired(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A job that was not started in time: code 4."""
-    job = stage.queue.generate("absent", "hello", start_within=0.001, wait_for_model=True)
+    job = fake_worker.queue.generate("absent", "hello", start_within=0.001, wait_for_model=True)
     follower = llamaq("follow", job.id)
     while not job.status().ended:
-        stage.store.rescue()
+        fake_worker.store.rescue()
     assert follower.code() == 4
     assert f"job {job.id} expired: " in follower.err.all()
 
 
-def test_result_waits_no_longer_than_told(stage: Stage, llamaq: Llamaq) -> None:
+def test_result_waits_no_longer_than_told(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`result --timeout`: code 124, and the job goes on; after its end, the answer alone."""
-    job = stage.queue.generate("m", "hello")
-    attempt = stage.take()
+    job = fake_worker.queue.generate("m", "hello")
+    attempt = fake_worker.take()
     attempt.say("draft")
     early = llamaq("result", job.id, "--timeout", "0.2")
     assert early.code() == 124
@@ -92,10 +92,10 @@ def test_no_redis(llamaq: Llamaq) -> None:
     assert "Traceback" not in said
 
 
-def test_queue_full(stage: Stage, llamaq: Llamaq) -> None:
+def test_queue_full(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Too many jobs wait: code 5, and when to try again."""
     for _ in range(10):
-        stage.queue.generate("m", "x")
+        fake_worker.queue.generate("m", "x")
     shell = llamaq("generate", "m", "x", LLAMAQ_MAX_QUEUED="1")
     assert shell.code() == 5
     assert "too many jobs wait for m:latest" in shell.err.all()
@@ -108,9 +108,9 @@ def test_unknown_model(llamaq: Llamaq) -> None:
     assert f"did you mean {MODEL}?" in shell.err.all()
 
 
-def test_what_is_to_be_copied_starts_here_too(stage: Stage) -> None:
+def test_what_is_to_be_copied_starts_here_too(fake_worker: FakeWorker) -> None:
     """Started by run.py, there may be no `llamaq` on PATH: what is printed begins with what was typed."""
-    where = {"LLAMAQ_REDIS_URL": stage.url, "LLAMAQ_PREFIX": stage.prefix}
+    where = {"LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix}
     process = subprocess.Popen(
         bound([sys.executable, "-m", "worker.shell", "run.py", "generate", "m", "hello"]),
         cwd=ROOT,
@@ -119,7 +119,7 @@ def test_what_is_to_be_copied_starts_here_too(stage: Stage) -> None:
         stderr=subprocess.PIPE,
     )
     with ended(process):
-        attempt = stage.take()
+        attempt = fake_worker.take()
         attempt.say("first")
         assert process.stdout is not None
         assert process.stdout.read(5) == b"first"
@@ -147,10 +147,10 @@ def test_no_such_job(llamaq: Llamaq, verb: str) -> None:
     assert "no job nope" in shell.err.all()
 
 
-def test_cancel_too_late(stage: Stage, llamaq: Llamaq) -> None:
+def test_cancel_too_late(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A job that has ended stays as it is: code 1; the others are cancelled all the same."""
-    ended, alive = stage.queue.generate("m", "x"), stage.queue.generate("m", "x")
-    stage.take().complete(text="done")
+    ended, alive = fake_worker.queue.generate("m", "x"), fake_worker.queue.generate("m", "x")
+    fake_worker.take().complete(text="done")
     shell = llamaq("cancel", ended.id, alive.id)
     assert shell.code() == 1
     assert shell.err.all() == f"job {ended.id} had ended already: completed\n"
@@ -194,10 +194,10 @@ def test_usage(llamaq: Llamaq, words: tuple[str, ...], said: str) -> None:
     assert shell.out.all() == ""
 
 
-def test_a_closed_pipe_ends_quietly(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_closed_pipe_ends_quietly(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """When the reader of stdout has gone (`| head`), there is no traceback; the job goes on."""
     shell = llamaq("generate", "m", "hello")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("first\n")
     shell.out.until("first")
     shell.out.close()
@@ -205,14 +205,25 @@ def test_a_closed_pipe_ends_quietly(stage: Stage, llamaq: Llamaq) -> None:
         attempt.say("more\n")
     assert shell.code() == 141
     assert shell.err.all() == ""
-    assert stage.queue.job(attempt.job_id).status().state == "running"
+    assert fake_worker.queue.job(attempt.job_id).status().state == "running"
 
 
-def test_a_stdout_that_cannot_be_written(stage: Stage) -> None:
+def test_a_stdout_that_cannot_be_written(fake_worker: FakeWorker) -> None:
     """A full disk below stdout, or as here a file that is not open for writing: code 1 and the reason, no traceback."""
     with Path(os.devnull).open("rb") as not_writable:
         ended = subprocess.run(
-            bound([sys.executable, "-m", "llamaq.cli", "models", "--redis-url", stage.url, "--prefix", stage.prefix]),
+            bound(
+                [
+                    sys.executable,
+                    "-m",
+                    "llamaq.cli",
+                    "models",
+                    "--redis-url",
+                    fake_worker.url,
+                    "--prefix",
+                    fake_worker.prefix,
+                ]
+            ),
             stdout=not_writable,
             stderr=subprocess.PIPE,
             text=True,

@@ -4,8 +4,8 @@ import json
 import re
 
 from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.fake_worker import FakeWorker
 from tests.unit.cli.shell import Shell
-from tests.unit.cli.stage import Stage
 
 AGAIN = re.compile(r"detached; the job goes on\. Follow it again: llamaq follow (\S+) --after (\d+-\d+)")
 
@@ -18,16 +18,16 @@ def left(shell: Shell) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def test_ctrl_c_detaches_and_follow_continues_exactly(stage: Stage, llamaq: Llamaq) -> None:
+def test_ctrl_c_detaches_and_follow_continues_exactly(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """The job goes on after Ctrl-C, and the parts before and behind the cursor join to the whole answer."""
     first = llamaq("generate", "m", "count")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("one ")
     first.out.until("one ")
     first.interrupt()
     job_id, cursor = left(first)
     assert job_id == attempt.job_id
-    assert stage.queue.job(job_id).status().state == "running"
+    assert fake_worker.queue.job(job_id).status().state == "running"
     attempt.say("two ")
     second = llamaq("follow", job_id, "--after", cursor)
     second.out.until("two ")
@@ -38,10 +38,10 @@ def test_ctrl_c_detaches_and_follow_continues_exactly(stage: Stage, llamaq: Llam
     assert second.out.all() == "two three\n"
 
 
-def test_impatience_changes_nothing(stage: Stage, llamaq: Llamaq) -> None:
+def test_impatience_changes_nothing(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Ctrl-C again and again until it ends: still 130, and the way back is told whole, once."""
     shell = llamaq("generate", "m", "count")
-    stage.take().say("one ")
+    fake_worker.take().say("one ")
     shell.out.until("one ")
     while shell.running():
         shell.interrupt()
@@ -50,22 +50,22 @@ def test_impatience_changes_nothing(stage: Stage, llamaq: Llamaq) -> None:
     assert "Traceback" not in shell.err.all()
 
 
-def test_sigterm_leaves_the_job_alone(stage: Stage, llamaq: Llamaq) -> None:
+def test_sigterm_leaves_the_job_alone(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """SIGTERM ends the command with 143, quietly; the job goes on."""
     shell = llamaq("generate", "m", "count")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("one ")
     shell.out.until("one ")
     shell.terminate()
     assert shell.code() == 143
     assert (shell.out.all(), shell.err.all()) == ("one \n", "")
-    assert stage.queue.job(attempt.job_id).status().state == "running"
+    assert fake_worker.queue.job(attempt.job_id).status().state == "running"
 
 
-def test_interrupted_while_text_pours(stage: Stage, llamaq: Llamaq) -> None:
+def test_interrupted_while_text_pours(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Wherever in a busy stream Ctrl-C strikes, the cursor it names is that of the last event that was printed."""
     shell = llamaq("generate", "m", "count", "--json")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say(*(f"{number} " for number in range(50)))
     shell.out.until('"49 "')
     shell.interrupt()
@@ -77,10 +77,10 @@ def test_interrupted_while_text_pours(stage: Stage, llamaq: Llamaq) -> None:
     assert [json.loads(line)["cursor"] for line in shell.out.all().splitlines()][-1] == cursor
 
 
-def test_follow_replays_and_goes_on(stage: Stage, llamaq: Llamaq) -> None:
+def test_follow_replays_and_goes_on(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A late reader gets everything from the start; several readers get the same."""
-    job = stage.queue.generate("m", "x")
-    attempt = stage.take()
+    job = fake_worker.queue.generate("m", "x")
+    attempt = fake_worker.take()
     attempt.say("a", "b")
     shells = [llamaq("follow", job.id) for _ in range(2)]
     for shell in shells:
@@ -90,10 +90,10 @@ def test_follow_replays_and_goes_on(stage: Stage, llamaq: Llamaq) -> None:
     assert [(shell.code(), shell.out.all()) for shell in shells] == [(0, "abc\n")] * 2
 
 
-def test_a_restart_starts_the_text_anew(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_restart_starts_the_text_anew(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A new attempt voids what was shown: stderr says so, and its text begins on a line of its own."""
     shell = llamaq("generate", "m", "x")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("lost words")
     shell.out.until("lost words")
     again = attempt.give_back("ollama_unavailable", "h1 closed the connection")
@@ -106,10 +106,10 @@ def test_a_restart_starts_the_text_anew(stage: Stage, llamaq: Llamaq) -> None:
     assert anew == "--- attempt 2 began: the text so far is void, and the answer starts anew ---"
 
 
-def test_a_retry_before_any_text_voids_nothing(stage: Stage, llamaq: Llamaq) -> None:
+def test_a_retry_before_any_text_voids_nothing(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Where nothing was shown, nothing is said to be void."""
     shell = llamaq("generate", "m", "x")
-    again = stage.take().give_back("ollama_unavailable", "h1 is away")
+    again = fake_worker.take().give_back("ollama_unavailable", "h1 is away")
     again.say("kept")
     again.complete(text="kept")
     assert shell.code() == 0
@@ -117,22 +117,22 @@ def test_a_retry_before_any_text_voids_nothing(stage: Stage, llamaq: Llamaq) -> 
     assert "void" not in shell.err.all()
 
 
-def test_the_same_idempotency_key_attaches(stage: Stage, llamaq: Llamaq) -> None:
+def test_the_same_idempotency_key_attaches(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Asking again with the same key follows the job that is there already."""
-    job = stage.queue.generate("m", "x", idempotency_key="k")
-    attempt = stage.take()
+    job = fake_worker.queue.generate("m", "x", idempotency_key="k")
+    attempt = fake_worker.take()
     attempt.say("once")
     attempt.complete(text="once")
     shell = llamaq("generate", "m", "x", "--idempotency-key", "k")
     assert (shell.code(), shell.out.all()) == (0, "once\n")
-    assert [each.id for each in stage.queue.jobs()] == [job.id]
+    assert [each.id for each in fake_worker.queue.jobs()] == [job.id]
 
 
-def test_follow_from_the_very_end(stage: Stage, llamaq: Llamaq) -> None:
+def test_follow_from_the_very_end(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Behind the last event there is nothing to print, but how the job ended is still the exit code."""
-    well, badly = stage.queue.generate("m", "x"), stage.queue.generate("m", "x")
-    stage.take().complete(text="x")
-    stage.take().fail("internal", "boom")
+    well, badly = fake_worker.queue.generate("m", "x"), fake_worker.queue.generate("m", "x")
+    fake_worker.take().complete(text="x")
+    fake_worker.take().fail("internal", "boom")
     for job, code in ((well, 0), (badly, 1)):
-        shell = llamaq("follow", job.id, "--after", stage.log(job.id)[-1][0])
+        shell = llamaq("follow", job.id, "--after", fake_worker.log(job.id)[-1][0])
         assert (shell.code(), shell.out.all()) == (code, "")

@@ -6,13 +6,13 @@ from click.testing import CliRunner
 
 from llamaq.cli.app import app
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import HOST, MODEL, Stage
+from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
 
-def test_jobs_in_a_pipe(stage: Stage, llamaq: Llamaq) -> None:
+def test_jobs_in_a_pipe(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """One line per job behind the titles, tab-separated, with the whole id, however narrow the terminal is."""
-    first, second = stage.queue.generate("m", "x"), stage.queue.generate("m", "x")
-    stage.take().fail("ollama_error", "boom\x1b[31m")
+    first, second = fake_worker.queue.generate("m", "x"), fake_worker.queue.generate("m", "x")
+    fake_worker.take().fail("ollama_error", "boom\x1b[31m")
     shell = llamaq("jobs", COLUMNS="20", FORCE_COLOR="1")
     assert shell.code() == 0
     titles, *rows = (line.split("\t") for line in shell.out.all().splitlines())
@@ -24,10 +24,10 @@ def test_jobs_in_a_pipe(stage: Stage, llamaq: Llamaq) -> None:
     assert "\x1b" not in shell.out.all() + shell.err.all()
 
 
-def test_jobs_as_json(stage: Stage, llamaq: Llamaq) -> None:
+def test_jobs_as_json(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--json` has the wire's field names and Unix seconds; `--state` and `--limit` choose."""
-    jobs = [stage.queue.generate("m", "x") for _ in range(9)]
-    stage.take().complete(text="done")
+    jobs = [fake_worker.queue.generate("m", "x") for _ in range(9)]
+    fake_worker.take().complete(text="done")
     shell = llamaq("jobs", "--json", "--state", "completed", "--limit", "1")
     assert shell.code() == 0
     (record,) = (json.loads(line) for line in shell.out.all().splitlines())
@@ -38,9 +38,9 @@ def test_jobs_as_json(stage: Stage, llamaq: Llamaq) -> None:
     assert len(limited.out.all().splitlines()) == 1 + 3
 
 
-def test_models(stage: Stage, llamaq: Llamaq) -> None:
+def test_models(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Models come as lines of tabs or of JSON, with the slots that are in use."""
-    stage.queue.generate("m", "x")
+    fake_worker.queue.generate("m", "x")
     plain, lines = llamaq("models"), llamaq("models", "--json")
     assert plain.code() == 0
     assert plain.out.all().splitlines()[1].split("\t")[:4] == [MODEL, HOST, "1/9", "no"]
@@ -49,9 +49,9 @@ def test_models(stage: Stage, llamaq: Llamaq) -> None:
     assert json.loads(lines.out.all())["slots_used"] == 1
 
 
-def test_hosts(stage: Stage, llamaq: Llamaq) -> None:
+def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--hosts` has a line for each host, with its circuit and why it last failed; JSON names its models."""
-    stage.another("h2").down(2, 1, "nobody\tthere")
+    fake_worker.another("h2").down(2, 1, "nobody\tthere")
     plain, lines, models = llamaq("models", "--hosts"), llamaq("models", "--hosts", "--json"), llamaq("models")
     assert plain.code() == 0
     titles, first, second = (line.split("\t") for line in plain.out.all().splitlines())
@@ -75,10 +75,10 @@ def test_no_models(llamaq: Llamaq) -> None:
     assert "is a worker running" in shell.err.all()
 
 
-def test_status(stage: Stage, llamaq: Llamaq) -> None:
+def test_status(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`status` gives the record, for people and as JSON, and ends with 0 whatever the state."""
-    job = stage.queue.generate("m", "x")
-    stage.take().fail("ollama_error", "boom")
+    job = fake_worker.queue.generate("m", "x")
+    fake_worker.take().fail("ollama_error", "boom")
     plain, lines = llamaq("status", job.id), llamaq("status", job.id, "--json")
     assert plain.code() == 0
     assert "state:     failed" in plain.out.all()

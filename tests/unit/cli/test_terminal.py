@@ -3,15 +3,15 @@
 import pytest
 
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.stage import HOST, MODEL, Stage
+from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
 ESCAPE = "\x1b["
 
 
-def test_an_answer_on_a_terminal(stage: Stage, terminal: Llamaq) -> None:
+def test_an_answer_on_a_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """The stage is shown while no text comes, then the text; the last line has tokens, speed and times."""
     shell = terminal("generate", "m", "hello")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.event("progress", stage="loading")
     shell.out.until("loading the model")
     attempt.event("delta", thinking="hmm")
@@ -28,10 +28,10 @@ def test_an_answer_on_a_terminal(stage: Stage, terminal: Llamaq) -> None:
     assert f"{MODEL} on {HOST} · 40 tokens · 10.0 tokens/s · queued 0.50 s · first token 1.0 s · total 5.0 s" in seen
 
 
-def test_models_cannot_steer_the_terminal(stage: Stage, terminal: Llamaq) -> None:
+def test_models_cannot_steer_the_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """Control sequences in a model's text and thoughts are shown, not obeyed; tabs, lines and letters stay."""
     shell = terminal("generate", "m", "x")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.event("delta", thinking="\x1b]0;title\x07")
     attempt.say("a\x1b[2Jb\x9b31m\x07\x08\x7f\tc\nü")
     attempt.complete(text="a\x1b[2Jb\x9b31m\x07\x08\x7f\tc\nü")
@@ -42,10 +42,10 @@ def test_models_cannot_steer_the_terminal(stage: Stage, terminal: Llamaq) -> Non
     assert not {"\x07", "\x08", "\x9b", "\x7f"} & set(seen)
 
 
-def test_in_a_pipe_the_text_is_as_it_is(stage: Stage, llamaq: Llamaq) -> None:
+def test_in_a_pipe_the_text_is_as_it_is(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A pipe gets every character, and no colours even where FORCE_COLOR asks for them."""
     shell = llamaq("generate", "m", "x", FORCE_COLOR="1")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("a\x1b[2Jb\r")
     again = attempt.give_back("ollama_error", "boom")
     again.say("c")
@@ -55,22 +55,22 @@ def test_in_a_pipe_the_text_is_as_it_is(stage: Stage, llamaq: Llamaq) -> None:
     assert "\x1b" not in shell.err.all()
 
 
-@pytest.mark.parametrize("stage", [{"slots": 1}], indirect=True)
-def test_the_place_in_the_queue_is_kept_fresh(stage: Stage, terminal: Llamaq) -> None:
+@pytest.mark.parametrize("fake_worker", [{"slots": 1}], indirect=True)
+def test_the_place_in_the_queue_is_kept_fresh(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """While a job waits, its place is shown, and moves on as the others end."""
-    running, waiting = stage.queue.generate("m", "x"), stage.queue.generate("m", "x")
+    running, waiting = fake_worker.queue.generate("m", "x"), fake_worker.queue.generate("m", "x")
     shell = terminal("generate", "m", "hello")
     shell.out.until("queued: 1 job ahead")
     waiting.cancel()
     shell.out.until("next in the queue")
-    stage.claim(running.id).complete(text="done")
+    fake_worker.claim(running.id).complete(text="done")
     shell.out.until("about to start")
 
 
-def test_a_restart_is_visible(stage: Stage, terminal: Llamaq) -> None:
+def test_a_restart_is_visible(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """On a terminal a new attempt draws a line between the void text and the new."""
     shell = terminal("generate", "m", "x")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("lost words")
     shell.out.until("lost words")
     again = attempt.give_back("ollama_unavailable", "h1 is away")
@@ -82,10 +82,12 @@ def test_a_restart_is_visible(stage: Stage, terminal: Llamaq) -> None:
     assert "kept\r\n" in kept
 
 
-@pytest.mark.parametrize("stage", [{"loaded": True, "size": 4_700_000_000, "capabilities": ["vision"]}], indirect=True)
-def test_tables_on_a_terminal(stage: Stage, terminal: Llamaq) -> None:
+@pytest.mark.parametrize(
+    "fake_worker", [{"loaded": True, "size": 4_700_000_000, "capabilities": ["vision"]}], indirect=True
+)
+def test_tables_on_a_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """Tables have colours there, and an id is never cut, even where the terminal is narrow."""
-    jobs = [stage.queue.generate("m", "x") for _ in range(2)]
+    jobs = [fake_worker.queue.generate("m", "x") for _ in range(2)]
     for columns in (60, 200):
         shell = terminal("jobs", columns=columns)
         assert shell.code() == 0
@@ -97,7 +99,7 @@ def test_tables_on_a_terminal(stage: Stage, terminal: Llamaq) -> None:
     assert "4.7 GB" in shell.out.all()
 
 
-def test_watch_ends_with_ctrl_c(stage: Stage, terminal: Llamaq) -> None:
+def test_watch_ends_with_ctrl_c(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """`models --watch` draws until Ctrl-C, and that is a good end."""
     shell = terminal("models", "--watch")
     shell.out.until(MODEL)
@@ -105,29 +107,29 @@ def test_watch_ends_with_ctrl_c(stage: Stage, terminal: Llamaq) -> None:
     assert shell.code() == 0
 
 
-def test_ctrl_c_on_a_terminal_leaves_it_in_order(stage: Stage, terminal: Llamaq) -> None:
+def test_ctrl_c_on_a_terminal_leaves_it_in_order(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """Detached while the waiting line moves: the cursor is shown again, and the command to come back is whole."""
     shell = terminal("generate", "m", "x", columns=40)
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.event("progress", stage="loading")
     shell.out.until("loading the model")
     shell.type("\x03")
     assert shell.code() == 130
     seen = shell.out.all()
-    cursor = stage.log(attempt.job_id)[-1][0]
+    cursor = fake_worker.log(attempt.job_id)[-1][0]
     assert f"Follow it again: llamaq follow {attempt.job_id} --after {cursor}\r\n" in seen
     assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")
 
 
-def test_a_conversation(stage: Stage, terminal: Llamaq) -> None:
+def test_a_conversation(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """Without MESSAGE: a turn per line in one fresh conversation, whose name is told at the end."""
     shell = terminal("chat", "m")
     names = set()
     for turn, answer in (("Hi", "Hello"), ("And you?", "Fine")):
         shell.out.until(">>> ")
         shell.type(f"{turn}\n")
-        attempt = stage.take()
-        request = stage.request(attempt.job_id)
+        attempt = fake_worker.take()
+        request = fake_worker.request(attempt.job_id)
         assert request["message"] == turn
         names.add(request["conversation"])
         attempt.say(answer)
@@ -140,21 +142,21 @@ def test_a_conversation(stage: Stage, terminal: Llamaq) -> None:
     assert f"Continue it: llamaq chat m --conversation {name}" in shell.out.all()
 
 
-def test_ctrl_c_in_a_conversation_stops_the_answer(stage: Stage, terminal: Llamaq) -> None:
+def test_ctrl_c_in_a_conversation_stops_the_answer(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """There Ctrl-C cancels the turn, which would hold up the next one, and the conversation goes on without it."""
     shell = terminal("chat", "m", "--system", "be kind")
     shell.out.until(">>> ")
     shell.type("Tell me everything\n")
-    attempt = stage.take()
+    attempt = fake_worker.take()
     attempt.say("Well")
     shell.out.until("Well")
     shell.type("\x03")
     shell.out.until("this turn is not kept")
     shell.out.until(">>> ")
-    assert stage.queue.job(attempt.job_id).status().state == "cancelled"
+    assert fake_worker.queue.job(attempt.job_id).status().state == "cancelled"
     shell.type("Hi\n")
-    second = stage.take()
-    assert stage.request(second.job_id)["messages"] == [
+    second = fake_worker.take()
+    assert fake_worker.request(second.job_id)["messages"] == [
         {"role": "system", "content": "be kind"},
         {"role": "user", "content": "Hi"},
     ]

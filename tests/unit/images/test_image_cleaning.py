@@ -13,7 +13,7 @@ from llamaq import InvalidRequest, Limits
 from llamaq.admission.submission import prepare
 from llamaq.images import loading
 from llamaq.vocabulary.requests import parse
-from tests.unit.images.drawing import SECRET, chunk, drawn, exif, into_jpeg, into_png, opened, picture, segment
+from tests.unit.images.image_factory import SECRET, chunk, drawn, exif, into_jpeg, into_png, opened, picture, segment
 
 # Nothing that another file begins with: that would be refused.
 harmless = st.binary(max_size=60).map(lambda content: content.translate(None, b"<%P"))

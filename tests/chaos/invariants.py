@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.fleet import SLOTS, Fleet
+from tests.chaos.host_observer import Window, crowded
 from tests.chaos.traffic import Sent
-from tests.chaos.witness import Window, crowded
 
 TERMINAL = ("completed", "failed", "cancelled", "expired")
 Log = list[tuple[str, dict[str, Any]]]
@@ -62,7 +62,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Findings:
     """What was found.
 
     Attributes:
@@ -76,7 +76,7 @@ class Verdict:
     overlaps: list[Window]
 
 
-def judge(fleet: Fleet, sent: Sent) -> Verdict:
+def check_invariants(fleet: Fleet, sent: Sent) -> Findings:
     """Check everything."""
     told = read_all(fleet)
     breaches = [f"job {job.job_id}: {breach}" for job in told for breach in job.breaches()]
@@ -86,10 +86,10 @@ def judge(fleet: Fleet, sent: Sent) -> Verdict:
     breaches += [f"left behind: {name}" for name in leftovers(fleet)]
     breaches += [f"in a worker's log: {line}" for line in fleet.broken()]
     breaches += _conversations(fleet, told)
-    crowds = crowded(fleet.witness.requests, SLOTS)
-    overlaps = [crowd for crowd in crowds if any(crowd.meets(frozen) for frozen in fleet.toll.frozen)]
+    crowds = crowded(fleet.observer.requests, SLOTS)
+    overlaps = [crowd for crowd in crowds if any(crowd.meets(frozen) for frozen in fleet.injected.frozen)]
     breaches += [f"more than {SLOTS} requests at {crowd}" for crowd in crowds if crowd not in overlaps]
-    return Verdict(breaches, told, overlaps)
+    return Findings(breaches, told, overlaps)
 
 
 def read_all(fleet: Fleet) -> list[Told]:

@@ -18,12 +18,12 @@ DOUBLES = 3
 GARBAGE = ["not json", "{}", "[1]", json.dumps({"body": "!!!", "properties": {}})]
 
 
-class Mischief:
+class FaultInjector:
     """One run's faults. What is down already is not hurt again before it is back."""
 
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
-        self._chance = random.Random(f"mischief {seed}")
+        self._chance = random.Random(f"injected faults {seed}")
         self._celery = Celery("somebody", broker=fleet.server.url, set_as_current=False)
         self._celery.conf.update(task_ignore_result=True, broker_transport_options={"socket_timeout": 5})
         self._ends: list[tuple[float, int, str, Callable[[], None]]] = []
@@ -82,7 +82,7 @@ class Mischief:
                 self._double()
             case "garbage":
                 self._garbage()
-        self._fleet.toll.count(step.what)
+        self._fleet.injected.count(step.what)
 
     def _double(self) -> None:
         """Send the message again of a few jobs, at either host."""

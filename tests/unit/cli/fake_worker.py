@@ -26,7 +26,7 @@ LEASE_SECONDS = 600
 RESULT = {"model": MODEL, "host": HOST, "done_reason": "stop"}
 
 
-class Stage:
+class FakeWorker:
     """One prefix of a Redis, with a host that offers `MODEL` and stays reported until `close`."""
 
     def __init__(self, url: str, *, slots: int = 9, **model: Any) -> None:
@@ -95,36 +95,36 @@ class Stage:
 class Attempt:
     """A running attempt at a job."""
 
-    def __init__(self, stage: Stage, job: ClaimedJob) -> None:
+    def __init__(self, fake_worker: FakeWorker, job: ClaimedJob) -> None:
         self.job_id = job.id
         self.job = job
-        self._stage = stage
+        self._fake_worker = fake_worker
         self._flush = 0
 
     def event(self, kind: str, **fields: Any) -> str:
         """Append an event, as a flush of its own; the answer is the script's."""
         self._flush += 1
-        keys = self._stage.keys
+        keys = self._fake_worker.keys
         args = (f"{self.job_id} {HOST}", self.job.fence, self._flush, LEASE_SECONDS, kind, self.job.attempt)
         places = (keys.record(self.job_id), keys.events(self.job_id), keys.leases())
         call = Call(scripts.load("append"), [*args, members(**fields)], places)
-        return str(run(self._stage.redis, call))
+        return str(run(self._fake_worker.redis, call))
 
     def say(self, *pieces: str) -> None:
         for piece in pieces:
             assert self.event("delta", text=piece) == "OK"
 
     def complete(self, **result: Any) -> None:
-        self._stage.store.complete(self.job, Completed(RESULT | {"attempts": self.job.attempt} | result))
+        self._fake_worker.store.complete(self.job, Completed(RESULT | {"attempts": self.job.attempt} | result))
 
     def complete_turn(self, message: dict[str, Any], turn: list[dict[str, Any]]) -> None:
         result = RESULT | {"attempts": self.job.attempt, "message": message}
-        self._stage.store.complete(self.job, Completed(result, tuple(turn)))
+        self._fake_worker.store.complete(self.job, Completed(result, tuple(turn)))
 
     def fail(self, code: str, message: str, *, retryable: bool = False, **details: Any) -> None:
-        self._stage.store.fail(self.job, Error(code, message, retryable, details))
+        self._fake_worker.store.fail(self.job, Error(code, message, retryable, details))
 
     def give_back(self, code: str, message: str) -> "Attempt":
         """Release it for another try, and claim that."""
-        self._stage.store.release(self.job, Error(code, message, retryable=True), 0, counts=True)
-        return self._stage.take()
+        self._fake_worker.store.release(self.job, Error(code, message, retryable=True), 0, counts=True)
+        return self._fake_worker.take()

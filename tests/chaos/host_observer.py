@@ -34,8 +34,8 @@ class Window:
         return self.host == other.host and self.begin < other.end and other.begin < self.end
 
 
-class Witness:
-    """Reads the ledgers of the hosts."""
+class HostObserver:
+    """Reads the request logs of the hosts."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
