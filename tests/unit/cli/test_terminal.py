@@ -9,7 +9,7 @@ ESCAPE = "\x1b["
 
 
 def test_an_answer_on_a_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
-    """The stage is shown while no text comes, then the text; the last line has tokens, speed and times."""
+    """The fake_worker is shown while no text comes, then the text; the last line has tokens, speed and times."""
     shell = terminal("generate", "m", "hello")
     attempt = fake_worker.take()
     attempt.event("progress", stage="loading")
