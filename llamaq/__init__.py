@@ -63,6 +63,8 @@ from llamaq.vocabulary.results import (
 )
 from llamaq.vocabulary.status import JobStatus
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AsyncConversation",
     "AsyncJob",

@@ -1,20 +1,13 @@
 """The group of all commands, and the entry point."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from llamaq import __version__
 from llamaq.cli import exits
 from llamaq.cli.commands import again, ask, attach, chat, conversations, host_jobs, listing, many
 from llamaq.cli.verb import Verbs
-
-
-def _version() -> str:
-    try:
-        return version("llamaq")
-    except PackageNotFoundError:  # run out of a checkout that was never installed
-        return "(a checkout)"
 
 
 @click.group(
@@ -32,7 +25,7 @@ Examples:
 {exits.HELP}
 The answer goes to stdout, everything else to stderr.""",
 )
-@click.version_option(_version(), prog_name="llamaq", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="llamaq", message="%(prog)s %(version)s")
 def app() -> None:
     """A job queue in front of Ollama: enqueue, watch the tokens arrive, cancel, never lose one."""
 

@@ -1,11 +1,15 @@
 """The wheel: the SDK alone, whole, and usable where nothing of the service is installed."""
 
+import importlib.metadata
 import os
 import re
 import zipfile
 from email.parser import Parser
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
+import llamaq
 from llamaq.store import scripts
 from tests.commands import run
 from tests.contract.built import CHECKOUT
@@ -77,6 +81,34 @@ def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
     assert needed == {"click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich"}
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["Version"] == llamaq.__version__
+
+
+def test_python_m_and_the_command_tell_the_same_version(outside: Path, tmp_path: Path) -> None:
+    """`python -m llamaq` is the command line, also where the script `llamaq` is not on PATH."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LLAMAQ_"))}
+    done = run([outside, "-m", "llamaq", "--version"], cwd=tmp_path, env=bare, timeout=120)
+
+    assert (done.returncode, done.stdout) == (0, f"llamaq {llamaq.__version__}\n"), done.stderr
+
+
+def test_it_brings_few_packages(wheel: Path) -> None:
+    """The packages that are installed with the wheel, those of its dependencies too: at most 15."""
+    found, pending = set(), ["llamaq"]
+    marks = {"extra": ""}
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        needs = {"llamaq": Parser().parsestr(archive.read(name).decode()).get_all("Requires-Dist") or []}
+    while pending:
+        package = pending.pop()
+        for line in needs.get(package) or importlib.metadata.requires(package) or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate(marks):
+                if needed.name not in found:
+                    pending.append(needed.name)
+                found.add(needed.name)
+
+    assert len(found) <= 15, sorted(found)
 
 
 def test_it_works_where_the_service_is_not_installed(outside: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def _everything_bad(server: LockedRedis, queue: JobQueue, host: ScriptedOllama) 
         until(lambda: auditor.xlen("llamaq:dead") >= 4)
 
 
-CLI = [sys.executable, "-m", "llamaq.cli"]
+CLI = [sys.executable, "-m", "llamaq"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def cli(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("url", ["rediss://u:{0}@127.0.0.1:1/0", "nonsense://u:{0}@h", "redis://u:{0}@h:port/0"])
-@pytest.mark.parametrize("command", [["-m", "llamaq.cli", "models"], ["-m", "worker", "check"], ["-m", "worker"]])
+@pytest.mark.parametrize("command", [["-m", "llamaq", "models"], ["-m", "worker", "check"], ["-m", "worker"]])
 def test_a_url_that_does_not_work_is_told_without_its_password(url: str, command: list[str], tmp_path: Path) -> None:
     """By the command line, by the preflight, and by a worker that cannot start."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("LLAMAQ_")}

@@ -156,7 +156,7 @@ def _take_terminal() -> None:
 
 
 def _command(args: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "llamaq.cli", *args]
+    return [sys.executable, "-m", "llamaq", *args]
 
 
 def _environ(more: dict[str, str]) -> dict[str, str]:

@@ -216,7 +216,7 @@ def test_a_stdout_that_cannot_be_written(fake_worker: FakeWorker) -> None:
                 [
                     sys.executable,
                     "-m",
-                    "llamaq.cli",
+                    "llamaq",
                     "models",
                     "--redis-url",
                     fake_worker.url,

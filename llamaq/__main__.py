@@ -1,4 +1,4 @@
-"""`python -m llamaq.cli`."""
+"""`python -m llamaq`: the command line."""
 
 import sys
 
