@@ -8,7 +8,7 @@ from celery import Celery, bootsteps
 from llamaq.store.connection import connect
 from worker.celery.signals import Stopping
 from worker.settings.environment import Settings
-from worker.telemetry.fleet_metrics import LOOK_SECONDS, FleetCollector
+from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
 from worker.telemetry.metrics import Metrics
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 from worker.telemetry.tracing import NotInstalled
@@ -83,7 +83,7 @@ def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:
     if config.metrics_port is None:
         return None
     # A connection of its own, so that a scrape neither waits for the jobs' writes nor holds them up.
-    client = connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS)
+    client = connect(config.redis_url, retries=0, timeout_seconds=SCRAPE_SECONDS)
     metrics.registry.register(FleetCollector(client, config.producer.keys))
     try:
         server = MetricsServer(config.metrics_host, config.metrics_port, metrics.registry)

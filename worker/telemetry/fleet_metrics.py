@@ -1,10 +1,10 @@
-"""What the whole fleet shares, read from Redis at each scrape: queues, hosts, slots, endings.
+"""The metrics of the whole fleet, read from Redis at each scrape: queues, hosts, slots, ended jobs.
 
 Every worker gives the same figures, so in PromQL they are joined with `max`, never with `sum`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,112 +16,137 @@ from llamaq.store.connection import Call, Client, run
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.status import TERMINAL_STATES
 
-LOOK_SECONDS = 3
+SCRAPE_SECONDS = 3
 """How long a scrape waits for Redis; Prometheus itself gives up after 10 s."""
 CIRCUITS = ("closed", "half_open", "open")
+Rows = Sequence[tuple[Sequence[str], float]]
+"""Label values and the figure, for each series."""
 _log = structlog.get_logger(__name__)
 
 
+class HostFigures(NamedTuple):
+    """One host, in the order in which `gauges.lua` answers.
+
+    Attributes:
+        running: model, number of its jobs that hold a slot, and so on.
+        offered: the models that the host has.
+    """
+
+    host: str
+    up: int
+    seen_age: str
+    workers: int
+    slots: int
+    slots_used: int
+    messages: int
+    swaps: int
+    circuit: str
+    running: list[Any]
+    offered: list[str]
+
+
 class FleetCollector(Collector):
-    """Asks Redis once for each scrape; where it does not answer, only `llamaq_redis_up` is told."""
+    """Asks Redis once for each scrape. Where it does not answer, `llamaq_redis_up` is the only metric."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
-        """Make it. `client` is one of its own, so that a scrape neither waits for jobs nor holds them up."""
+        """Make it. `client` is of its own, so that a scrape neither waits for jobs nor delays them."""
         self._client = client
         self._keys = keys
 
     def describe(self) -> list[Metric]:
-        """Nothing: to be registered must not need Redis."""
+        """Nothing, so that registering it does not need Redis."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         try:
-            answer = run(self._client, Call(scripts.load("gauges"), [self._keys.prefix]))
+            queues, hosts, totals, ended = run(self._client, Call(scripts.load("gauges"), [self._keys.prefix]))
         except (RedisError, OSError) as error:
-            _log.warning("a scrape without the fleet's figures: Redis does not answer", error=str(error))
-            yield _gauge("redis_up", "Whether this worker reached Redis.", [], [([], 0)])
+            _log.warning("a scrape without the fleet's metrics: Redis does not answer", error=str(error))
+            yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 0)])
             return
-        yield _gauge("redis_up", "Whether this worker reached Redis.", [], [([], 1)])
-        yield from _queues(answer[0])
-        yield from _hosts(answer[1])
-        yield from _of_the_fleet(answer[2], answer[3])
+        yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 1)])
+        yield from _queues(queues)
+        yield from _hosts([HostFigures(*row) for row in hosts])
+        yield from _totals(*totals)
+        yield _ended(dict(_pairs(ended)))
         yield from self._memory()
 
     def _memory(self) -> Iterator[Metric]:
         try:
             info = self._client.info("memory")
-        except (RedisError, OSError) as error:  # an ACL may forbid it: the rest is there all the same
+        except (RedisError, OSError) as error:  # an ACL may forbid it
             _log.warning("a scrape without the memory of Redis", error=str(error))
             return
-        yield _gauge("redis_memory_bytes", "Memory that Redis uses.", [], [([], info["used_memory"])])
-        yield _gauge("redis_memory_max_bytes", "Its limit; 0 for none.", [], [([], info.get("maxmemory", 0))])
+        limit = info.get("maxmemory", 0)
+        yield _gauge("llamaq_redis_memory_bytes", "Memory that Redis uses.", [], [([], info["used_memory"])])
+        yield _gauge("llamaq_redis_memory_max_bytes", "Its limit; 0 for none.", [], [([], limit)])
 
 
-Rows = Sequence[tuple[Sequence[str], float]]
+def _queues(rows: list[tuple[str, str, int, str]]) -> Iterator[Metric]:
+    labels = ["model", "lane"]
+    depths: Rows = [((model, lane), depth) for model, lane, depth, _ in rows]
+    ages: Rows = [((model, lane), float(age)) for model, lane, _, age in rows]
+    yield _gauge("llamaq_queue_depth", "Jobs that wait for a slot.", labels, depths)
+    yield _gauge("llamaq_queue_oldest_age_seconds", "Since the submit of the oldest job that waits.", labels, ages)
+
+
+def _hosts(hosts: Sequence[HostFigures]) -> Iterator[Metric]:
+    def by_host(figure: str) -> Rows:
+        return [([each.host], float(getattr(each, figure))) for each in hosts]
+
+    label = ["host"]
+    yield _gauge("llamaq_host_up", "Whether the host was reported within three probes.", label, by_host("up"))
+    yield _gauge(
+        "llamaq_host_seen_age_seconds", "Since a worker of the host last reported it.", label, by_host("seen_age")
+    )
+    yield _gauge("llamaq_host_workers", "Workers that serve the host.", label, by_host("workers"))
+    slots = "Requests that the host takes at a time, over all models."
+    yield _gauge("llamaq_host_slots", slots, label, by_host("slots"))
+    yield _gauge("llamaq_host_slots_used", "Slots that are held.", label, by_host("slots_used"))
+    messages = "Messages in the host's Celery queue that no worker has taken."
+    yield _gauge("llamaq_host_messages", messages, label, by_host("messages"))
+    yield _counter("llamaq_host_swaps", "Models loaded on the host.", label, by_host("swaps"))
+    circuits: Rows = [([each.host, state], each.circuit == state) for each in hosts for state in CIRCUITS]
+    yield _gauge("llamaq_host_circuit", "1 for the state that the host's circuit is in.", ["host", "state"], circuits)
+    running: Rows = [([each.host, model], jobs) for each in hosts for model, jobs in _pairs(each.running)]
+    yield _gauge("llamaq_running_jobs", "Jobs that hold a slot.", ["host", "model"], running)
+    live = dict.fromkeys((model for each in hosts for model in each.offered), 0)
+    for each in hosts:
+        for model in each.offered:
+            live[model] += each.up
+    yield _gauge(
+        "llamaq_model_hosts", "Live hosts that have the model.", ["model"], [([m], n) for m, n in live.items()]
+    )
+
+
+def _totals(delayed: int, dead_letters: int, inbox: int, intake: int) -> Iterator[Metric]:
+    yield _gauge("llamaq_delayed_jobs", "Jobs that wait for their next attempt to be due.", [], [([], delayed)])
+    dead = "Messages that were set aside and not put back or discarded."
+    yield _gauge("llamaq_dead_letters", dead, [], [([], dead_letters)])
+    yield _gauge("llamaq_inbox_entries", "Entries of the inbox that are not queued yet.", [], [([], inbox)])
+    yield _gauge("llamaq_intake_messages", "Messages sent by task name that no worker has taken.", [], [([], intake)])
+
+
+def _ended(jobs: dict[str, int]) -> Metric:
+    rows: Rows = [([state], float(jobs.get(state, 0))) for state in sorted(TERMINAL_STATES)]
+    return _counter("llamaq_jobs_ended", "Jobs that ended, by state.", ["state"], rows)
+
+
+def _pairs(flat: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The pairs of a Lua table that was flattened to {name, value, ...}."""
+    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def _gauge(name: str, meaning: str, labels: Sequence[str], rows: Rows) -> Metric:
-    family = GaugeMetricFamily(f"llamaq_{name}", meaning, labels=labels)
-    for values, figure in rows:
-        family.add_metric(values, float(figure))
-    return family
+    return _filled(GaugeMetricFamily(name, meaning, labels=labels), rows)
 
 
 def _counter(name: str, meaning: str, labels: Sequence[str], rows: Rows) -> Metric:
-    family = CounterMetricFamily(f"llamaq_{name}", meaning, labels=labels)
+    return _filled(CounterMetricFamily(name, meaning, labels=labels), rows)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, rows: Rows) -> Metric:
     for values, figure in rows:
         family.add_metric(values, float(figure))
     return family
-
-
-def _queues(rows: list[list[Any]]) -> Iterator[Metric]:
-    labels = ["model", "lane"]
-    yield _gauge("queue_depth", "Jobs that wait for a slot.", labels, [(row[:2], row[2]) for row in rows])
-    ages: Rows = [(row[:2], row[3]) for row in rows]
-    yield _gauge("queue_oldest_age_seconds", "Since the submit of the oldest job that waits.", labels, ages)
-
-
-def _hosts(rows: list[list[Any]]) -> Iterator[Metric]:
-    names = [row[0] for row in rows]
-    plain = ("host_up", "host_seen_age_seconds", "host_workers", "host_slots", "host_slots_used", "host_messages")
-    meanings = (
-        "Whether the host was reported within three probes.",
-        "Since a worker of the host last reported it.",
-        "Workers that serve the host.",
-        "Requests that the host takes at a time, over all models.",
-        "Slots that are held.",
-        "Messages in the host's Celery queue that no worker has taken.",
-    )
-    for index, (name, meaning) in enumerate(zip(plain, meanings, strict=True), start=1):
-        yield _gauge(name, meaning, ["host"], [([row[0]], row[index]) for row in rows])
-    swaps: Rows = [([row[0]], row[7]) for row in rows]
-    yield _counter("host_swaps", "Models loaded on the host.", ["host"], swaps)
-    circuit: Rows = [([row[0], state], row[8] == state) for row in rows for state in CIRCUITS]
-    yield _gauge("host_circuit", "1 for the state that the host's circuit is in.", ["host", "state"], circuit)
-    running: Rows = [
-        ([name, model], figure)
-        for name, row in zip(names, rows, strict=True)
-        for model, figure in zip(row[9][::2], row[9][1::2], strict=True)
-    ]
-    yield _gauge("running_jobs", "Jobs that hold a slot.", ["host", "model"], running)
-    offered: dict[str, int] = {}
-    for row in rows:
-        for model in row[10]:
-            offered[model] = offered.get(model, 0) + int(row[1])
-    yield _gauge("model_hosts", "Live hosts that have the model.", ["model"], [([m], n) for m, n in offered.items()])
-
-
-def _of_the_fleet(totals: list[Any], ended: list[str]) -> Iterator[Metric]:
-    names = ("delayed_jobs", "dead_letters", "inbox_entries", "intake_messages")
-    meanings = (
-        "Jobs that wait for their next attempt to be due.",
-        "Messages that were set aside and not put back or discarded.",
-        "Entries of the inbox that are not queued yet.",
-        "Messages sent by task name that no worker has taken.",
-    )
-    for name, meaning, figure in zip(names, meanings, totals, strict=True):
-        yield _gauge(name, meaning, [], [([], figure)])
-    known = dict(zip(ended[::2], ended[1::2], strict=True))
-    rows: Rows = [([state], float(known.get(state, 0))) for state in sorted(TERMINAL_STATES)]
-    yield _counter("jobs_ended", "Jobs that ended, by state.", ["state"], rows)
