@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks.input_policy.token_escaping import KNOWN, _texts, neutral_body, neutralised, tokens_of
 
-RECORDINGS = Path(__file__).parents[2] / "recordings"
+RECORDINGS = Path(__file__).parents[3] / "recordings"
 FAMILIES = {
     "ChatML": ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|vision_start|>", "<|image_pad|>"],
     "Llama 3": ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|python_tag|>"],

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from tests.commands import run
 from worker.settings.environment import Settings
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[4]
 HERE = socket.gethostname()
 # variable, default, a text for it, what that means
 ONE_LINE = str(CHECKOUT / "worker" / "__init__.py")

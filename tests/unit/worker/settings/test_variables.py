@@ -12,7 +12,7 @@ from tests.commands import run
 from worker.preflight import report
 from worker.settings.environment import Settings, settings, unknown_variables
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)
