@@ -53,42 +53,27 @@ class Worker:
 
     def __init__(self, config: Settings, app: Celery, name: str, metrics: Metrics, clock: Clock = SYSTEM) -> None:
         keys = config.producer.keys
-        self._config, self._metrics, self._clock = config, metrics, clock
+        self._config, self._name, self._metrics, self._clock = config, name, metrics, clock
         self._closing = threading.Event()
-
         self._connections = Connections.open(config, clock)
-        redis, binary_redis = self._connections.redis, self._connections.binary_redis
+        redis = self._connections.redis
         self.queue = self._connections.queue
+        self._store = _job_store(config, self._connections, name, clock)
         self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
 
-        self._store = _job_store(config, self._connections, name, clock)
         self._running = RunningAttempts()
         self._events = EventWriter(redis, keys, clock, config.flush_ms / 1000, config.lease_seconds)
         self._timers = Timers(clock)
         self._probe = Probe(self._connections.probe, self._store, config, clock)
+        self._contexts = self._context_factory()
         self._dead_letters = DeadLetters(self._store)
         self.heartbeat = Heartbeat(
             app, redis, keys.worker_queue(name), config.liveness_file, clock, config.drain_seconds
         )
-        self._contexts = self._context_factory()
 
-        duties: list[Duty] = [
-            self._events,
-            self._timers,
-            self._dead_letters,
-            CancelChannel(redis, keys.control(config.host), self._running.cancel),
-            self.heartbeat,
-            self._probe,
-            Reaper(self._store, metrics.rescued),
-            ScriptRegistry(redis, keys.scripts()),
-            Inbox(binary_redis, keys, self.queue, self._store, name),
-        ]
-        if config.webhook_secret:
-            secret = config.webhook_secret.get_secret_value()
-            post = poster(private=bool(config.webhook_private))
-            duties.append(Webhooks(Deliveries(redis, keys), secret, clock, post))
-        self.supervisor = Supervisor(duties, clock, metrics.duty_failed)
-        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, [duty.name for duty in duties])
+        self.supervisor = Supervisor(self._duties(), clock, metrics.duty_failed)
+        names = [duty.name for duty in self.supervisor.duties]
+        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, names)
 
     def start(self) -> None:
         """Start every duty."""
@@ -166,6 +151,26 @@ class Worker:
         if blamed or not self._probe.loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, not seconds later
         return " ".join([result(outcome, stored), *_in_short(outcome).values()])
+
+    def _duties(self) -> list[Duty]:
+        """The threads of the worker: the supervisor starts, stops and joins whatever is in this list."""
+        keys, redis = self._config.producer.keys, self._connections.redis
+        duties: list[Duty] = [
+            self._events,
+            self._timers,
+            self._dead_letters,
+            CancelChannel(redis, keys.control(self._config.host), self._running.cancel),
+            self.heartbeat,
+            self._probe,
+            Reaper(self._store, self._metrics.rescued),
+            ScriptRegistry(redis, keys.scripts()),
+            Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
+        ]
+        if self._config.webhook_secret:
+            secret = self._config.webhook_secret.get_secret_value()
+            post = poster(private=bool(self._config.webhook_private))
+            duties.append(Webhooks(Deliveries(redis, keys), secret, self._clock, post))
+        return duties
 
     def _context_factory(self) -> ContextFactory:
         ollama = self._connections.ollama
