@@ -14,7 +14,7 @@ from llamaq import Event, Job, JobQueue
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Retrying, Started
 
-PATIENCE_SECONDS = 30.0
+MAX_WAIT_SECONDS = 30.0
 E = TypeVar("E", bound=Event)
 
 
@@ -60,7 +60,7 @@ class Service:
 
     def wait(self, true: Callable[[Stats], bool]) -> None:
         """Wait until what the host saw is as it should be; a worker's own looks at the host keep it changing."""
-        limit = time.monotonic() + PATIENCE_SECONDS
+        limit = time.monotonic() + MAX_WAIT_SECONDS
 
         def in_time(stats: Stats) -> bool:
             assert time.monotonic() < limit, f"it did not come about: {stats}"
@@ -135,7 +135,7 @@ def retried(events: list[Event]) -> list[str]:
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for what nothing announces."""
-    limit = time.monotonic() + PATIENCE_SECONDS
+    limit = time.monotonic() + MAX_WAIT_SECONDS
     while not true():
         assert time.monotonic() < limit, "it did not come about"
         time.sleep(0.01)

@@ -27,7 +27,7 @@ class Visit:
     stream: IOStream
 
 
-# Set on arrival, for the length of the request: the runner finds here what the face does not hand it.
+# Set on arrival, for the length of the request: the runner finds here what the HTTP server does not hand it.
 VISIT: ContextVar[Visit] = ContextVar("VISIT")
 
 

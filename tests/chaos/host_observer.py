@@ -51,7 +51,7 @@ def _request(host: str, entry: dict[str, Any], now: float) -> Request:
     return Request(host, entry["model"], entry["arrived_at"], ended)
 
 
-def crowded(requests: Iterable[Request], slots: int) -> list[Window]:
+def overfull_windows(requests: Iterable[Request], slots: int) -> list[Window]:
     """The times in which a host had more requests for one model than slots."""
     by_place: dict[tuple[str, str], list[Request]] = {}
     for request in requests:
@@ -59,12 +59,12 @@ def crowded(requests: Iterable[Request], slots: int) -> list[Window]:
     return [
         window
         for (host, _), here in by_place.items()
-        for window in _crowded(host, here, slots)
+        for window in _overfull_on(host, here, slots)
         if window.end - window.begin > SETTLE_SECONDS
     ]
 
 
-def _crowded(host: str, requests: Sequence[Request], slots: int) -> list[Window]:
+def _overfull_on(host: str, requests: Sequence[Request], slots: int) -> list[Window]:
     changes = sorted(
         [(request.arrived_at, 1) for request in requests] + [(request.ended_at, -1) for request in requests]
     )

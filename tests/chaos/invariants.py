@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.fleet import SLOTS, Fleet
-from tests.chaos.host_observer import Window, crowded
+from tests.chaos.host_observer import Window, overfull_windows
 from tests.chaos.traffic import Sent
 
 TERMINAL = ("completed", "failed", "cancelled", "expired")
@@ -86,9 +86,9 @@ def check_invariants(fleet: Fleet, sent: Sent) -> Findings:
     breaches += [f"left behind: {name}" for name in leftovers(fleet)]
     breaches += [f"in a worker's log: {line}" for line in fleet.broken()]
     breaches += _conversations(fleet, told)
-    crowds = crowded(fleet.observer.requests, SLOTS)
-    overlaps = [crowd for crowd in crowds if any(crowd.meets(frozen) for frozen in fleet.injected.frozen)]
-    breaches += [f"more than {SLOTS} requests at {crowd}" for crowd in crowds if crowd not in overlaps]
+    overfull = overfull_windows(fleet.observer.requests, SLOTS)
+    overlaps = [window for window in overfull if any(window.meets(frozen) for frozen in fleet.injected.frozen)]
+    breaches += [f"more than {SLOTS} requests at {window}" for window in overfull if window not in overlaps]
     return Findings(breaches, told, overlaps)
 
 

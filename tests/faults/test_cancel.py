@@ -9,9 +9,9 @@ from embedded.scripted.script import ScriptedModel
 from llamaq import Job
 from llamaq.vocabulary.events import Cancelled, Delta, Retrying
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once
 from tests.faults.conftest import Measure
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed, assert_ended_once
 from tests.service import fresh_name, read_until
 
 

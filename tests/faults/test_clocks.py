@@ -7,9 +7,9 @@ import pytest
 from llamaq import JobExpired, JobFailed
 from llamaq.vocabulary.events import Expired, Failed
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once
 from tests.faults.conftest import Measure
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed, assert_ended_once
 
 LIMIT_SECONDS = 0.8
 SILENT_AT = {"first_token_within": 0, "stall_after": 1, "deadline": 0}

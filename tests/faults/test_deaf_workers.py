@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.commands import run
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.conftest import Measure
 from tests.faults.proxy import DeafeningProxy
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 from tests.service import until
 from tests.worker_process import CHECKOUT
 from worker import liveness

@@ -10,8 +10,8 @@ from celery import Celery
 
 from llamaq import Job, JobQueue
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import HOST, Site
-from tests.faults.whole import assert_completed
 from tests.service import until
 
 TIMES = 10

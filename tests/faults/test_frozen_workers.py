@@ -5,9 +5,9 @@ import time
 
 from llamaq.vocabulary.events import Cancelled, Delta
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once
 from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by
-from tests.faults.whole import assert_completed, assert_ended_once
 from tests.service import read_until, until
 
 

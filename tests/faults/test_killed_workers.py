@@ -10,9 +10,9 @@ from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Failed, Started
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by
-from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
 from tests.service import kinds, read_until, retried, until
 
 

@@ -4,8 +4,8 @@ import sys
 import time
 
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 
 LEASE_SECONDS = 1.5
 VISIBILITY_SECONDS = 1

@@ -4,9 +4,9 @@ import pytest
 
 from llamaq import JobFailed
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.malformed import in_the_broker, in_the_inbox
 from tests.faults.site import HOST, Site
-from tests.faults.whole import assert_completed
 from tests.service import until
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from llamaq import JobFailed
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 from tests.service import last_text, retried
 
 BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}

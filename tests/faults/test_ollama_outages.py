@@ -2,8 +2,8 @@
 
 from llamaq.vocabulary.events import Delta, Retrying
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 from tests.service import read_until, retried, until
 
 DEFAULT_TRIES = 3

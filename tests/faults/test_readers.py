@@ -9,8 +9,8 @@ from typing import Any
 
 from llamaq import AsyncJobQueue
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 
 READERS = 200
 CLIENTS = 8

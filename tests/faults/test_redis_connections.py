@@ -10,8 +10,8 @@ from llamaq import Event
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 from tests.service import read_until
 from worker.duties.heartbeat import Heartbeat
 

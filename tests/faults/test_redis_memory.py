@@ -5,8 +5,8 @@ import pytest
 from llamaq import BrokerUnavailable
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.faults.whole import assert_completed
 from tests.service import read_until, until
 
 

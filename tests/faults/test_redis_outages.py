@@ -16,9 +16,9 @@ from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Event
 from llamaq.vocabulary.events import Completed, Delta
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, Site, started_by
-from tests.faults.whole import assert_completed, assert_ended_once, assert_not_mixed
 from tests.service import read_until, until
 
 OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,6").split(",")]

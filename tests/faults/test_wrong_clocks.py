@@ -9,8 +9,8 @@ import pytest
 
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
 from tests.faults.site import Site, started_by
-from tests.faults.whole import assert_completed
 from tests.service import read_until
 from tests.worker_process import CHECKOUT
 

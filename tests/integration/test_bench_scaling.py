@@ -10,7 +10,7 @@ from bench.scaling import report
 from tests.commands import run
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 280
+MAX_WAIT_SECONDS = 280
 
 
 @pytest.mark.timeout(300)
@@ -18,7 +18,7 @@ def test_a_quick_run_measures_all_that_the_page_shows(tmp_path: Path) -> None:
     """`python -m bench.scaling --quick --save FILE`: real workers, every measure; the page lacks no figure."""
     saved = tmp_path / "book.json"
     command = [sys.executable, "-m", "bench.scaling", "--quick", "--save", str(saved)]
-    done = run(command, cwd=CHECKOUT, timeout=PATIENCE_SECONDS)
+    done = run(command, cwd=CHECKOUT, timeout=MAX_WAIT_SECONDS)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| workers and hosts |" in done.stdout

@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.conftest import MODEL, StartWorker
-from tests.service import PATIENCE_SECONDS, Service, until
+from tests.service import MAX_WAIT_SECONDS, Service, until
 
 SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef01234567').decode()}"
 PRIVATE: dict[str, object] = {"webhook_secret": SECRET, "webhook_private": 1}
@@ -45,7 +45,7 @@ class Receiver:
                 status = receiver.statuses.get_nowait() if not receiver.statuses.empty() else 204
                 receiver.calls.put(Call(self.path, dict(self.headers), body))
                 if status is None:
-                    receiver.closing.wait(PATIENCE_SECONDS)
+                    receiver.closing.wait(MAX_WAIT_SECONDS)
                     return
                 self.send_response(status)
                 self.end_headers()
@@ -59,7 +59,7 @@ class Receiver:
 
     def next(self) -> tuple[Call, Any]:
         """The next call, and what its body says, once its signature is checked."""
-        call = self.calls.get(timeout=PATIENCE_SECONDS)
+        call = self.calls.get(timeout=MAX_WAIT_SECONDS)
         return call, Webhook(SECRET).verify(call.body, call.headers)
 
     def close(self) -> None:

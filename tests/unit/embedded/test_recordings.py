@@ -1,4 +1,4 @@
-"""Both engines behind the face answer as the recorded Ollama did."""
+"""Both engines behind the HTTP server answer as the recorded Ollama did."""
 
 import re
 from collections.abc import Iterator
