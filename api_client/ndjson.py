@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from api_client.errors import StreamCut, StreamError
 
-# One line holds at most a whole answer that was not streamed, with its `context`: far below this.
+# Far above one line: at most a whole answer that was not streamed, with its `context`.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
 

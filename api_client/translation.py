@@ -88,7 +88,7 @@ def _unanswered(inner: Exception, where: str) -> OllamaError:
 
 
 def _unwrapped(error: Exception) -> Exception:
-    """urllib3's own error, from under requests' and the one that says "retries used up"."""
+    """urllib3's own error, unwrapped from the error of requests and from MaxRetryError."""
     if isinstance(error, RequestException) and error.args and isinstance(error.args[0], Exception):
         error = error.args[0]
     if isinstance(error, MaxRetryError) and error.reason is not None:
@@ -109,7 +109,7 @@ def _is_certificate(error: Exception) -> bool:
 def _is_connect_timeout(error: Exception) -> bool:
     if isinstance(error, NewConnectionError):
         return False  # a subclass of the timeout, for historical reasons
-    # The second form: the server accepted, and then read nothing of the body.
+    # The second form: the server accepted the connection, and then did not read the body.
     return isinstance(error, ConnectTimeoutError) or isinstance(_cause(error), TimeoutError)
 
 
@@ -118,7 +118,7 @@ def _cause(error: Exception) -> object:
 
 
 def _reason(error: Exception) -> str:
-    """The plain words of the innermost error, without the names and addresses of urllib3's objects."""
+    """The text of the innermost error, without the names and addresses of urllib3's objects."""
     if isinstance(error, NameResolutionError):
         return "the host name does not resolve"
     if isinstance(_cause(error), BadStatusLine) and not isinstance(_cause(error), RemoteDisconnected):

@@ -1,4 +1,4 @@
-"""`python -m worker` runs a worker; `python -m worker check` says what would keep it from working."""
+"""`python -m worker` runs a worker; `python -m worker check` checks its surroundings first."""
 
 import os
 import socket

@@ -91,12 +91,12 @@ class ContextFactory:
         stage = "prompt" if self.loaded(job.model) else "loading"
         timer = self.timers.after(SILENCE_SECONDS, partial(buffer.progress, stage))
 
-        def heard() -> None:
+        def began() -> None:
             timer.cancel()
             self.answer_began(job.id)
 
         try:
-            yield heard
+            yield began
         finally:
             timer.cancel()
             self.answer_ended(job.id)

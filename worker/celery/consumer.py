@@ -38,7 +38,7 @@ class Consumer(CeleryConsumer):
         return take
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Of a message that kombu could not decode; Celery would log its body, which may be somebody's prompt."""
+        """Set aside a message that kombu could not decode. Celery would log its body, which may be a user's prompt."""
         self._set_aside(message, "", BadMessage(f"the message cannot be decoded: {type(exc).__name__}"))
 
     def _set_aside(self, message: Any, job_id: str, error: BadMessage) -> None:

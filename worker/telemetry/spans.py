@@ -1,4 +1,4 @@
-"""OpenTelemetry's side of `worker.telemetry.tracing`; imported only where traces are asked for."""
+"""The spans of OpenTelemetry. Imported only where `LLAMAQ_OTEL` is set."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 def provider(export: Export) -> TracerProvider:
-    """What collects spans and sends them; OpenTelemetry's own variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...) hold.
+    """The provider that collects and sends spans, set by OpenTelemetry's variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...).
 
     Raises:
         ImportError: the exporter is not installed.
@@ -51,7 +51,7 @@ def _line(span: Any) -> str:
 
 
 class Traced:
-    """With traces: a span for each attempt, under the job's submit, and under it one for each request to Ollama."""
+    """Tracing with spans: one for each attempt, below the job's submit, and below it one for each request to Ollama."""
 
     def __init__(self, provider: TracerProvider, client: Client, keys: Keys, *, content: bool) -> None:
         self._provider = provider
@@ -62,7 +62,7 @@ class Traced:
 
     @contextmanager
     def attempt(self, job: ClaimedJob) -> Iterator[Ended]:
-        """The span of one attempt. Each line that is logged meanwhile has its `trace_id`."""
+        """The span of one attempt. Each line that is logged inside has its `trace_id`."""
         about: dict[str, str | int] = {
             **describe(job.kind, job.model),
             "messaging.system": "llamaq",
@@ -85,7 +85,7 @@ class Traced:
         return cast("OllamaClient", _TracedClient(client, self._tracer, content=self._content))
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
         self._provider.force_flush(_FLUSH_MILLISECONDS)
         self._provider.shutdown()
 
@@ -115,7 +115,7 @@ def _set_counts(span: Span, read: Any, written: Any) -> None:
 
 
 class _TracedClient:
-    """An `OllamaClient` for the three endpoints that ask a model; all else is the client's own."""
+    """An `OllamaClient` whose three endpoints that run a model have spans."""
 
     def __init__(self, client: OllamaClient, tracer: Tracer, *, content: bool) -> None:
         self._client = client
