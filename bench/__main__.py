@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench import plots, report
-from bench.command import arguments, book_of
+from bench.command import arguments, results_of
+from bench.figures import plots, report
 from bench.measures import MEASURES
 from bench.plan import FULL, QUICK
 
@@ -14,12 +14,12 @@ def main() -> None:
     """Run the measures that were asked for."""
     quick = "under a minute: shows that the bench works, no more"
     given = arguments("bench", "docs/performance.md", quick, MEASURES)
-    book = book_of(given, MEASURES, QUICK if given.quick else FULL)
-    for text in (report.table(book), report.spreads(book), *([] if given.quick else [report.misses(book)])):
+    results = results_of(given, MEASURES, QUICK if given.quick else FULL)
+    for text in (report.table(results), report.spreads(results), *([] if given.quick else [report.misses(results)])):
         print(f"\n{text}")
     if given.write:
-        (DOCS / "performance.md").write_text(report.document(book))
-        plots.draw(book, DOCS / "img")
+        (DOCS / "performance.md").write_text(report.document(results))
+        plots.draw(results, DOCS / "img")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from bench import machine
-from bench.book import Book
+from bench.figures import machine
+from bench.figures.results import Results
 
 P = TypeVar("P")
 
@@ -26,20 +26,20 @@ def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]
     return given
 
 
-def book_of(given: argparse.Namespace, measures: Mapping[str, Callable[[P, Book], None]], plan: P) -> Book:
+def results_of(given: argparse.Namespace, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
     """The figures: loaded, or measured now, and kept where that was asked for."""
-    book = Book.load(given.load) if given.load else _measured(given.only, measures, plan)
+    results = Results.load(given.load) if given.load else _measured(given.only, measures, plan)
     if given.save:
-        book.save(given.save)
-    return book
+        results.save(given.save)
+    return results
 
 
-def _measured(only: list[str] | None, measures: Mapping[str, Callable[[P, Book], None]], plan: P) -> Book:
-    book = Book(about=machine.about())
+def _measured(only: list[str] | None, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
+    results = Results(about=machine.about())
     for name, measure in measures.items():
         if only is None or name in only:
             began = time.monotonic()
             print(f"{name} ...", end=" ", flush=True)
-            measure(plan, book)
+            measure(plan, results)
             print(f"{time.monotonic() - began:.0f} s", flush=True)
-    return book
+    return results

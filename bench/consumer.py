@@ -1,4 +1,4 @@
-"""The consumer of many streams, in a process of its own: `python -m bench.consumer <path> <streams> <addresses>`.
+"""Reads many streams in a process of its own: `python -m bench.consumer <path> <streams> <addresses>`.
 
 Says `ready`, waits for a line, has the streams, and prints what it saw as JSON.
 """
@@ -7,8 +7,8 @@ import json
 import sys
 import time
 
-from bench.arrivals import Arrivals
 from bench.paths import PATHS, Addresses
+from bench.readers.arrivals import Arrivals
 
 
 def main(name: str, streams: int, addresses: Addresses) -> None:

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from bench import machine
 from bench.extraction import report
 from bench.extraction.runs import run_model, run_scripted
+from bench.figures import machine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
 

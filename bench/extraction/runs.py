@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from bench.environment.workers import llamaq_worker
 from bench.extraction.bad import KINDS
 from bench.extraction.pairs import PAIRS, Pair
-from bench.workers import llamaq_worker
 from embedded.process import ServerProcess
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama

@@ -2,13 +2,13 @@
 
 import time
 
-from bench.arrivals import First
-from bench.book import Book
-from bench.machine import note_quiet
+from bench.environment.services import MODEL, services
+from bench.figures.machine import note_quiet
+from bench.figures.results import Results
+from bench.figures.spread import percentile
 from bench.paths import PATHS, Addresses
 from bench.plan import Plan
-from bench.spread import percentile
-from bench.stage import MODEL, stage
+from bench.readers.arrivals import First
 
 PAUSE_SECONDS = 0.01
 """Between two requests, so that everyone is idle again."""
@@ -16,35 +16,35 @@ SLOTS = 4
 MILLISECOND = 1e6
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """The paths take turns request by request."""
-    with stage(SLOTS) as on:
+    with services(SLOTS) as on:
         on.host.script(stamp=True, count=3, rate=500, times=None)
         paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in PATHS.items()}
         for path in paths.values():
             path.first()  # connections are made, and scripts loaded, by the first
         for _ in range(plan.rounds):
-            note_quiet(book)
+            note_quiet(results)
             taken: dict[str, list[First]] = {name: [] for name in paths}
             for _ in range(plan.firsts):
                 for name, path in paths.items():
                     time.sleep(PAUSE_SECONDS)
                     taken[name].append(path.first())
-            _note(taken, book)
+            _note(taken, results)
         for path in paths.values():
             path.close()
 
 
-def _note(taken: dict[str, list[First]], book: Book) -> None:
+def _note(taken: dict[str, list[First]], results: Results) -> None:
     limit = percentile(_milliseconds(taken["direct"]), 50)
     for name, firsts in taken.items():
         took = _milliseconds(firsts)
-        book.add("first_p50_ms", name, percentile(took, 50) - limit)
-        book.add("first_p99_ms", name, percentile(took, 99) - limit)
-        book.add("first_whole_ms", name, percentile(took, 50))
-        book.add("first_submit_ms", name, percentile([(f.submitted - f.asked) / MILLISECOND for f in firsts], 50))
-        book.add("first_to_host_ms", name, percentile([(f.sent - f.asked) / MILLISECOND for f in firsts], 50))
-        book.add("first_back_ms", name, percentile([(f.received - f.sent) / MILLISECOND for f in firsts], 50))
+        results.add("first_p50_ms", name, percentile(took, 50) - limit)
+        results.add("first_p99_ms", name, percentile(took, 99) - limit)
+        results.add("first_whole_ms", name, percentile(took, 50))
+        results.add("first_submit_ms", name, percentile([(f.submitted - f.asked) / MILLISECOND for f in firsts], 50))
+        results.add("first_to_host_ms", name, percentile([(f.sent - f.asked) / MILLISECOND for f in firsts], 50))
+        results.add("first_back_ms", name, percentile([(f.received - f.sent) / MILLISECOND for f in firsts], 50))
 
 
 def _milliseconds(firsts: list[First]) -> list[float]:

@@ -9,18 +9,18 @@ import requests
 import trustme
 
 from api_client import OllamaClient
-from bench.book import Book
+from bench.environment.services import MODEL
+from bench.environment.tls_proxy import TLSProxy
+from bench.figures.results import Results
+from bench.figures.spread import percentile
 from bench.plan import Plan
-from bench.spread import percentile
-from bench.stage import MODEL
-from bench.tls_proxy import TLSProxy
 from embedded.scripted.launcher import ScriptedOllama
 
 BODY = {"model": MODEL, "prompt": "go", "stream": True}
 TIMEOUT_SECONDS = 30
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Each kind of session in turn, request by request; an answer has one token."""
     with tempfile.TemporaryDirectory() as folder, ScriptedOllama.start(slots=4) as host:
         host.script(tokens=["Hello"], times=None)
@@ -28,11 +28,11 @@ def measure(plan: Plan, book: Book) -> None:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(ca_file)
         with TLSProxy(authority, Path(folder), host.url) as proxy:
-            _compare("http", host.url, None, plan, book)
-            _compare("https", proxy.url, str(ca_file), plan, book)
+            _compare("http", host.url, None, plan, results)
+            _compare("https", proxy.url, str(ca_file), plan, results)
 
 
-def _compare(scheme: str, url: str, ca_file: str | None, plan: Plan, book: Book) -> None:
+def _compare(scheme: str, url: str, ca_file: str | None, plan: Plan, results: Results) -> None:
     target = f"{url}/api/generate"
     with OllamaClient(url, ca_file=ca_file) as client, requests.Session() as session:
         # Named at each call: a session's own setting would yield to REQUESTS_CA_BUNDLE of the environment.
@@ -52,4 +52,4 @@ def _compare(scheme: str, url: str, ca_file: str | None, plan: Plan, book: Book)
                     way()
                     took[name].append((time.perf_counter() - began) * 1000)
             for name, values in took.items():
-                book.add(f"session_{scheme}_ms", name, percentile(values, 50))
+                results.add(f"session_{scheme}_ms", name, percentile(values, 50))

@@ -7,24 +7,24 @@ from typing import Any
 
 import requests
 
-from bench.book import Book
+from bench.environment.services import MODEL, Services, producer, services
+from bench.figures.results import Results
 from bench.plan import RATE, Plan
-from bench.stage import MODEL, Stage, producer, stage
 from llamaq import GenerateRequest, JobQueue
 
 PATIENCE_SECONDS = 120.0
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Every path in turn, in every round."""
-    ways: dict[str, Callable[[Stage, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
-    with stage(plan.slots) as on:
+    ways: dict[str, Callable[[Services, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
+    with services(plan.slots) as on:
         on.host.script(count=plan.slot_tokens, rate=RATE, times=None)
         for _ in range(plan.slot_rounds):
             for name, way in ways.items():
                 before = on.host.stats(bodies=False)["arrived"]
                 way(on, plan)
-                book.add("slots_used", name, _busy(on.host.stats()["requests"], before, plan.slots))
+                results.add("slots_used", name, _busy(on.host.stats()["requests"], before, plan.slots))
 
 
 def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
@@ -34,14 +34,14 @@ def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float
     return float(sum(end - start for start, end in ran) / (slots * (last - first)))
 
 
-def _direct(on: Stage, plan: Plan) -> None:
+def _direct(on: Services, plan: Plan) -> None:
     url, body = f"{on.host.url}/api/generate", {"model": MODEL, "prompt": "go", "stream": True}
     with ThreadPoolExecutor(plan.slots) as pool:
         for _ in pool.map(lambda _: requests.post(url, json=body, timeout=PATIENCE_SECONDS), range(plan.slot_jobs)):
             pass
 
 
-def _naive(on: Stage, plan: Plan) -> None:
+def _naive(on: Services, plan: Plan) -> None:
     app = producer(on.redis.url)
     tasks = [
         app.send_task("naive.generate", args=[MODEL, "go"], task_id=str(uuid.uuid4())) for _ in range(plan.slot_jobs)
@@ -51,7 +51,7 @@ def _naive(on: Stage, plan: Plan) -> None:
     app.close()
 
 
-def _llamaq(on: Stage, plan: Plan) -> None:
+def _llamaq(on: Services, plan: Plan) -> None:
     with JobQueue(on.redis.url) as queue:
         for job in queue.submit_many([GenerateRequest(model=MODEL, prompt="go")] * plan.slot_jobs):
             job.result(PATIENCE_SECONDS)

@@ -6,55 +6,55 @@ import sys
 import time
 from typing import Any
 
-from bench.book import Book
-from bench.machine import note_quiet
+from bench.environment.services import MODEL, Services, services
+from bench.figures.machine import note_quiet
+from bench.figures.results import Results
+from bench.figures.spread import percentile
+from bench.figures.usage import Meter, pss_megabytes
 from bench.paths import PATHS, Addresses
 from bench.plan import RATE, Plan
-from bench.spread import percentile
-from bench.stage import MODEL, Stage, stage
-from bench.usage import Meter, pss_megabytes
 
 PATIENCE_SECONDS = 60.0
 SETTLE_SECONDS = 0.5
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Every path in turn, in every round."""
-    with stage(plan.streams) as on:
+    with services(plan.streams) as on:
         on.host.script(stamp=True, count=plan.tokens, rate=RATE, times=None)
         for _ in range(plan.rounds):
-            note_quiet(book)
+            note_quiet(results)
             for name in PATHS:
-                _turn(name, on, plan, book)
+                _turn(name, on, plan, results)
                 time.sleep(SETTLE_SECONDS)
 
 
-def _turn(name: str, on: Stage, plan: Plan, book: Book) -> None:
+def _turn(name: str, on: Services, plan: Plan, results: Results) -> None:
     worker = on.worker_of(name)
     addresses = Addresses(on.redis.url, on.host.url, MODEL)
     command = [sys.executable, "-m", "bench.consumer", name, str(plan.streams), *addresses]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as consumer:
         try:
-            saw = _watched(consumer, on, worker.pid if worker else None, plan, book, name)
+            saw = _watched(consumer, on, worker.pid if worker else None, plan, results, name)
         finally:
             consumer.kill()
-    _note(saw, name, plan, book)
+    _note(saw, name, plan, results)
 
 
 def _watched(
-    consumer: "subprocess.Popen[str]", on: Stage, pid: int | None, plan: Plan, book: Book, name: str
+    consumer: "subprocess.Popen[str]", on: Services, pid: int | None, plan: Plan, results: Results, name: str
 ) -> dict[str, Any]:
     _say_go(consumer)
     meter = Meter(on.redis.url, pid)
     _send(consumer, "go")
     time.sleep(plan.tokens / RATE / 2)
     if pid is not None:
-        book.add("pss_mb", name, pss_megabytes(pid))
+        results.add("pss_mb", name, pss_megabytes(pid))
     saw: dict[str, Any] = json.loads(consumer.communicate(timeout=PATIENCE_SECONDS)[0])
     tokens = len(saw["latencies"])
     if pid is not None:
-        book.add("worker_us", name, meter.worker() / tokens * 1e6)
-        book.add("redis_us", name, meter.redis() / tokens * 1e6)
+        results.add("worker_us", name, meter.worker() / tokens * 1e6)
+        results.add("redis_us", name, meter.redis() / tokens * 1e6)
     meter.close()
     return saw
 
@@ -71,11 +71,11 @@ def _send(consumer: "subprocess.Popen[str]", word: str) -> None:
     consumer.stdin.flush()
 
 
-def _note(saw: dict[str, Any], name: str, plan: Plan, book: Book) -> None:
+def _note(saw: dict[str, Any], name: str, plan: Plan, results: Results) -> None:
     latencies, tokens = saw["latencies"], len(saw["latencies"])
-    book.add("token_p50_ms", name, percentile(latencies, 50))
-    book.add("token_p99_ms", name, percentile(latencies, 99))
-    book.add("tokens_per_second", name, tokens / saw["seconds"])
-    book.add("delivered", name, tokens / (plan.tokens * plan.streams))
-    book.add("consumer_us", name, saw["cpu_seconds"] / tokens * 1e6)
-    book.keep(name, latencies)
+    results.add("token_p50_ms", name, percentile(latencies, 50))
+    results.add("token_p99_ms", name, percentile(latencies, 99))
+    results.add("tokens_per_second", name, tokens / saw["seconds"])
+    results.add("delivered", name, tokens / (plan.tokens * plan.streams))
+    results.add("consumer_us", name, saw["cpu_seconds"] / tokens * 1e6)
+    results.keep(name, latencies)

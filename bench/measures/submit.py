@@ -4,17 +4,17 @@ import time
 import uuid
 from collections.abc import Callable
 
-from bench.book import Book
+from bench.environment.services import MODEL, producer
+from bench.figures.results import Results
+from bench.figures.spread import percentile
 from bench.plan import Plan
-from bench.spread import percentile
-from bench.stage import MODEL, producer
 from embedded.redis import EmbeddedRedis
 from llamaq import GenerateRequest, JobQueue
 
 PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """One by one in turn, then many at once."""
     with EmbeddedRedis.start() as redis:
         app = producer(redis.url)
@@ -23,23 +23,23 @@ def measure(plan: Plan, book: Book) -> None:
             # A prefix for each round: a queue that grows from round to round would make them differ.
             with JobQueue(redis.url, prefix=uuid.uuid4().hex) as queue:
                 queue.generate(MODEL, PROMPT)
-                _one_by_one(plan, book, queue, app.send_task)
-                _many(plan, book, queue)
+                _one_by_one(plan, results, queue, app.send_task)
+                _many(plan, results, queue)
         app.close()
 
 
-def _one_by_one(plan: Plan, book: Book, queue: JobQueue, send_task: Callable[..., object]) -> None:
+def _one_by_one(plan: Plan, results: Results, queue: JobQueue, send_task: Callable[..., object]) -> None:
     ours, theirs = [], []
     for _ in range(plan.submits):
         ours.append(_milliseconds(lambda: queue.generate(MODEL, PROMPT)))
         theirs.append(_milliseconds(lambda: send_task("naive.generate", args=[MODEL, PROMPT], queue="nobody")))
-    book.add("submit_ms", "llamaq", percentile(ours, 50))
-    book.add("submit_ms", "naive", percentile(theirs, 50))
+    results.add("submit_ms", "llamaq", percentile(ours, 50))
+    results.add("submit_ms", "naive", percentile(theirs, 50))
 
 
-def _many(plan: Plan, book: Book, queue: JobQueue) -> None:
+def _many(plan: Plan, results: Results, queue: JobQueue) -> None:
     requests = [GenerateRequest(model=MODEL, prompt=PROMPT)] * plan.many
-    book.add("many_per_second", "llamaq", plan.many / _milliseconds(lambda: queue.submit_many(requests)) * 1000)
+    results.add("many_per_second", "llamaq", plan.many / _milliseconds(lambda: queue.submit_many(requests)) * 1000)
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

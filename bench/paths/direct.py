@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import requests
 
-from bench.arrivals import Arrivals, First, first_stamp
-from bench.crowd import crowd
 from bench.paths.route import Addresses
+from bench.readers.arrivals import Arrivals, First, first_stamp
+from bench.readers.threads import in_threads
 
 TIMEOUT_SECONDS = 60
 
@@ -32,7 +32,7 @@ class Direct:
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
         """As many threads as answers."""
-        crowd(count, lambda: self._follow(arrivals))
+        in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.arrivals import Arrivals, First, first_stamp
+from bench.readers.arrivals import Arrivals, First, first_stamp
 from llamaq.store.connection import connect
 
 PATIENCE_SECONDS = 60.0

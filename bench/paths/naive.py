@@ -3,11 +3,11 @@
 import uuid
 from threading import Thread
 
-from bench.arrivals import Arrivals, First
-from bench.naive import END, channel
+from bench.environment.naive_task import END, channel
+from bench.environment.services import producer
 from bench.paths.listening import Listener
 from bench.paths.route import Addresses
-from bench.stage import producer
+from bench.readers.arrivals import Arrivals, First
 
 
 class Naive:

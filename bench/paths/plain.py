@@ -4,9 +4,9 @@ import json
 import uuid
 from threading import Thread
 
-from bench.arrivals import Arrivals, First
 from bench.paths.listening import ENDED, Listener
 from bench.paths.route import Addresses
+from bench.readers.arrivals import Arrivals, First
 from llamaq import GenerateRequest, JobQueue
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.status import TERMINAL_STATES

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from bench.arrivals import Arrivals, First
+from bench.readers.arrivals import Arrivals, First
 
 
 class Addresses(NamedTuple):

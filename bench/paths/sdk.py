@@ -2,9 +2,9 @@
 
 import time
 
-from bench.arrivals import Arrivals, First, first_stamp
-from bench.crowd import crowd
 from bench.paths.route import Addresses
+from bench.readers.arrivals import Arrivals, First, first_stamp
+from bench.readers.threads import in_threads
 from llamaq import JobQueue
 from llamaq.vocabulary.events import Completed, Delta
 
@@ -29,7 +29,7 @@ class Sdk:
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
         """As many threads as answers."""
-        crowd(count, lambda: self._follow(arrivals))
+        in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:
         """Close the connections."""

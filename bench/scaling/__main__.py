@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.book import Book
-from bench.command import arguments, book_of
-from bench.scaling import backlog, failover, hosts, memory, plots, report, streams, throughput
+from bench.command import arguments, results_of
+from bench.figures.results import Results
+from bench.scaling.figures import plots, report
+from bench.scaling.measures import backlog, failover, hosts, memory, streams, throughput
 from bench.scaling.plan import FULL, QUICK, Plan
 
 DOCS = Path(__file__).parents[2] / "docs"
-MEASURES: dict[str, Callable[[Plan, Book], None]] = {
+MEASURES: dict[str, Callable[[Plan, Results], None]] = {
     "throughput": throughput.measure,
     "backlog": backlog.measure,
     "hosts": hosts.measure,
@@ -23,12 +24,12 @@ def main() -> None:
     """Run the measures that were asked for."""
     quick = "half a minute: shows that the bench works, no more"
     given = arguments("bench.scaling", "docs/scaling.md", quick, MEASURES)
-    book = book_of(given, MEASURES, QUICK if given.quick else FULL)
-    for text in report.tables(book):
+    results = results_of(given, MEASURES, QUICK if given.quick else FULL)
+    for text in report.tables(results):
         print(f"\n{text}")
     if given.write:
-        (DOCS / "scaling.md").write_text(report.document(book))
-        plots.draw(book, DOCS / "img")
+        (DOCS / "scaling.md").write_text(report.document(results))
+        plots.draw(results, DOCS / "img")
 
 
 if __name__ == "__main__":

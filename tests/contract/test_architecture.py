@@ -49,6 +49,11 @@ def test_no_file_is_too_long() -> None:
     assert long == {}
 
 
+def test_nothing_is_imported_for_types_alone() -> None:
+    """`TYPE_CHECKING` would hide a circle of imports from import-linter."""
+    assert [str(path) for path in _sources() if "TYPE_CHECKING" in path.read_text("utf-8")] == []
+
+
 def test_no_module_has_a_name_that_says_nothing() -> None:
     """A module is named for what it is."""
     assert [path for path in _sources() if path.stem in VAGUE] == []

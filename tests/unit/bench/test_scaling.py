@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from bench.book import Book
-from bench.scaling import report
-from bench.scaling.figures import BUDGET_US, Figures
-from bench.scaling.report import TEMPLATE
-from bench.scaling.sizing import numbers
+from bench.figures.results import Results
+from bench.scaling.figures import report
+from bench.scaling.figures.medians import BUDGET_US, Figures
+from bench.scaling.figures.report import TEMPLATE
+from bench.scaling.figures.sizing import numbers
 from llamaq import JobQueue
 
 MEASURED: dict[str, dict[str, float]] = {
@@ -40,9 +40,9 @@ MEASURED: dict[str, dict[str, float]] = {
 
 
 @pytest.fixture
-def book() -> Book:
-    """A book of one round."""
-    made = Book(about={"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0})
+def results() -> Results:
+    """A results of one round."""
+    made = Results(about={"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0})
     made.about["packages"] = {"celery": "5"}
     for metric, paths in MEASURED.items():
         for path, value in paths.items():
@@ -50,18 +50,18 @@ def book() -> Book:
     return made
 
 
-def test_the_page_holds_every_figure(book: Book) -> None:
+def test_the_page_holds_every_figure(results: Results) -> None:
     """Nothing is left to fill in, and nothing is made up: a figure that is missing fails the writing."""
-    assert "$" not in report.document(book)
+    assert "$" not in report.document(results)
 
-    del book.values["token_sent_bytes"]
+    del results.values["token_sent_bytes"]
     with pytest.raises(KeyError, match="token_sent_bytes"):
-        report.document(book)
+        report.document(results)
 
 
-def test_the_arithmetic_comes_out_as_it_is_shown(book: Book) -> None:
+def test_the_arithmetic_comes_out_as_it_is_shown(results: Results) -> None:
     """A reader who works a line out again gets what stands there."""
-    found = numbers(Figures(book))
+    found = numbers(Figures(results))
 
     assert (found["token_us"], found["streams"]) == (50, BUDGET_US / 50 / 50)
     assert found["joined_us"] == pytest.approx(4 + 10 * 0.1)
@@ -72,9 +72,9 @@ def test_the_arithmetic_comes_out_as_it_is_shown(book: Book) -> None:
     assert found["crowd_redis"] == -(-25_000 // found["busy_hosts"])
 
 
-def test_one_redis_is_given_as_many_hosts_as_fit(book: Book) -> None:
+def test_one_redis_is_given_as_many_hosts_as_fit(results: Results) -> None:
     """The number of hosts is the largest that stays within the budget."""
-    of = Figures(book)
+    of = Figures(results)
     hosts = of.borne(of.token_us)
 
     assert sum(of.busy_us(hosts, of.token_us)) <= BUDGET_US < sum(of.busy_us(hosts + 1, of.token_us))
@@ -84,20 +84,20 @@ def test_one_redis_is_given_as_many_hosts_as_fit(book: Book) -> None:
     ("speed", "machine", "said"),
     [(7.7, 50, "is reached"), (7.0, 50, "below 0.95 at 8 workers."), (7.0, 97, "where the machine was full")],
 )
-def test_a_missed_aim_is_told_and_whose_fault_it_is(book: Book, speed: float, machine: float, said: str) -> None:
+def test_a_missed_aim_is_told_and_whose_fault_it_is(results: Results, speed: float, machine: float, said: str) -> None:
     """Less than linear counts as a miss, unless the processor was full."""
-    book.values["long_per_second"]["8"] = [speed]
-    book.values["long_machine"]["8"] = [machine]
+    results.values["long_per_second"]["8"] = [speed]
+    results.values["long_machine"]["8"] = [machine]
 
-    assert said in report.linear(book)
+    assert said in report.linear(results)
 
 
 @pytest.mark.parametrize(("large", "said"), [([2.2, 2.0], "flat within noise"), ([4.0, 4.1], "it grows")])
-def test_a_cost_that_grows_with_the_backlog_is_told(book: Book, large: list[float], said: str) -> None:
+def test_a_cost_that_grows_with_the_backlog_is_told(results: Results, large: list[float], said: str) -> None:
     """A cost counts as flat where it differs no more from backlog to backlog than from round to round."""
-    book.values["submit_us"] = {"1/100": [2.0, 2.2], "1/1000": large}
+    results.values["submit_us"] = {"1/100": [2.0, 2.2], "1/1000": large}
 
-    assert said in report.flat(book).splitlines()[0]
+    assert said in report.flat(results).splitlines()[0]
 
 
 def test_the_page_divides_models_and_tenants_as_it_says() -> None:

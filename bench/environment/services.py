@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 
-from bench.workers import WorkerProcess, llamaq_worker, naive_worker
+from bench.environment.workers import WorkerProcess, llamaq_worker, naive_worker
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS
@@ -19,7 +19,7 @@ READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Services:
     """What runs; each in a process of its own, all on the same cores."""
 
     redis: EmbeddedRedis
@@ -32,7 +32,7 @@ class Stage:
 
 
 @contextmanager
-def stage(slots: int) -> Iterator[Stage]:
+def services(slots: int) -> Iterator[Services]:
     """Start all of it, and end it."""
     with (
         EmbeddedRedis.start() as redis,
@@ -45,7 +45,7 @@ def stage(slots: int) -> Iterator[Stage]:
         app = producer(redis.url)
         _until(lambda: bool(app.control.ping(timeout=0.2)), theirs)
         app.close()
-        yield Stage(redis, host, {"llamaq": ours, "naive": theirs})
+        yield Services(redis, host, {"llamaq": ours, "naive": theirs})
 
 
 def producer(redis_url: str) -> Any:

@@ -52,5 +52,16 @@ def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
 
 def naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
     """The tutorial's worker, with as many threads as there are slots."""
-    command = ["celery", "-A", "bench.naive", "worker", "-P", "threads", "-c", str(slots), "--loglevel", "INFO"]
+    command = [
+        "celery",
+        "-A",
+        "bench.environment.naive_task",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        str(slots),
+        "--loglevel",
+        "INFO",
+    ]
     return WorkerProcess(command, {"NAIVE_REDIS_URL": redis_url, "NAIVE_OLLAMA_URL": ollama_url})

@@ -1,7 +1,7 @@
 """The other side of the comparison: a Celery task that streams from Ollama as the tutorials show it.
 
 One `requests.post(stream=True)` for a task, one PUBLISH for a token, the whole text into Celery's result backend.
-`celery -A bench.naive worker -P threads` runs it.
+`celery -A bench.environment.naive_task worker -P threads` runs it.
 """
 
 import json

@@ -1,15 +1,15 @@
-"""Turns a book into text: the tables, and the whole of docs/scaling.md."""
+"""Turns a results into text: the tables, and the whole of docs/scaling.md."""
 
 from pathlib import Path
 from statistics import median
 from string import Template
 
-from bench.book import Book
-from bench.report import markdown, quiet
-from bench.scaling.failover import PATH as FAILOVER
-from bench.scaling.figures import Figures
-from bench.scaling.sizing import numbers
-from bench.scaling.streams import DEFAULT, JOINED, READ
+from bench.figures.report import markdown, quiet
+from bench.figures.results import Results
+from bench.scaling.figures.medians import Figures
+from bench.scaling.figures.sizing import numbers
+from bench.scaling.measures.failover import PATH as FAILOVER
+from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 
 TEMPLATE = Path(__file__).parent / "scaling.md"
 FLOOD = "flood_per_second"
@@ -26,9 +26,9 @@ HOST_CALLS = {
 }
 
 
-def throughput(book: Book) -> str:
+def throughput(results: Results) -> str:
     """Long cheap jobs, by the size of the fleet."""
-    of = Figures(book)
+    of = Figures(results)
     rows = [
         [
             size,
@@ -42,9 +42,9 @@ def throughput(book: Book) -> str:
     return markdown(["workers and hosts", "jobs/s", "of linear", "cores used", "machine in use, %"], rows)
 
 
-def flood(book: Book) -> str:
+def flood(results: Results) -> str:
     """Jobs without length, by the size of the fleet."""
-    of = Figures(book)
+    of = Figures(results)
     names = {FLOOD: 0, "flood_cores": 2, "flood_machine": 0, "flood_worker_us": 0, "flood_redis_us": 0}
     rows = [
         [size, *(f"{of(name, size):,.{digits}f}" for name, digits in names.items())] for size in of.paths("flood_cores")
@@ -53,9 +53,9 @@ def flood(book: Book) -> str:
     return markdown(head, rows)
 
 
-def linear(book: Book) -> str:
+def linear(results: Results) -> str:
     """Whether throughput grew as it should."""
-    of = Figures(book)
+    of = Figures(results)
     short = [size for size in of.paths("long_per_second") if _linear(of, size) < AIM]
     idle = [size for size in short if of("long_machine", size) < FULL_PERCENT]
     if not short:
@@ -66,34 +66,34 @@ def linear(book: Book) -> str:
     return f"The aim, {AIM} of linear, is missed: {'; '.join(said)}."
 
 
-def backlog(book: Book) -> str:
+def backlog(results: Results) -> str:
     """What a call costs, by what waits."""
     rows = []
-    for tenants in _tenants(book):
+    for tenants in _tenants(results):
         for call, title in CALLS.items():
-            cells = [_both(book, f"{call}_ms", f"{call}_us", f"{tenants}/{size}") for size in _sizes(book)]
+            cells = [_both(results, f"{call}_ms", f"{call}_us", f"{tenants}/{size}") for size in _sizes(results)]
             rows.append([f"{title}, {int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}", *cells])
-    return markdown(["ms for the caller / µs of Redis", *(f"{int(size):,} queued" for size in _sizes(book))], rows)
+    return markdown(["ms for the caller / µs of Redis", *(f"{int(size):,} queued" for size in _sizes(results))], rows)
 
 
-def flat(book: Book) -> str:
+def flat(results: Results) -> str:
     """Whether the cost stays the same, however much waits: a sentence for each call."""
-    return "\n".join(f"* {_growth(book, call, tenants)}" for tenants in _tenants(book) for call in CALLS)
+    return "\n".join(f"* {_growth(results, call, tenants)}" for tenants in _tenants(results) for call in CALLS)
 
 
-def hosts(book: Book) -> str:
+def hosts(results: Results) -> str:
     """What a call costs, by the hosts that have the job's model."""
-    counts = Figures(book).paths("hosts_submit_us")
+    counts = Figures(results).paths("hosts_submit_us")
     rows = [
-        [title, *(_both(book, f"hosts_{call}_ms", f"hosts_{call}_us", count) for count in counts)]
+        [title, *(_both(results, f"hosts_{call}_ms", f"hosts_{call}_us", count) for count in counts)]
         for call, title in HOST_CALLS.items()
     ]
     return markdown(["ms for the caller / µs of Redis", *(f"{int(count):,} hosts" for count in counts)], rows)
 
 
-def costs(book: Book) -> str:
+def costs(results: Results) -> str:
     """What a job and a token cost Redis."""
-    of = Figures(book)
+    of = Figures(results)
     rows: list[tuple[str, str, list[str]]] = [
         ("commands, those in scripts too", _one(of, "job_commands", 0), _row(of, "token_commands", 2)),
         ("round trips", _one(of, "job_reads", 1), _row(of, "token_reads", 2)),
@@ -105,9 +105,9 @@ def costs(book: Book) -> str:
     return markdown(head, [[title, job, *tokens] for title, job, tokens in rows])
 
 
-def memory(book: Book) -> str:
+def memory(results: Results) -> str:
     """What Redis keeps."""
-    of = Figures(book)
+    of = Figures(results)
     rows = [
         ["a job that waits", *(f"{of('queued_bytes', size):,.0f}" for size in of.paths("queued_bytes"))],
         ["1,000 streamed tokens, a delta each", *(f"{of('log_bytes', size):,.0f}" for size in of.paths("log_bytes"))],
@@ -116,9 +116,9 @@ def memory(book: Book) -> str:
     return markdown(["bytes", *(f"`stream-node-max-bytes` {size}" for size in of.paths("queued_bytes"))], rows)
 
 
-def idle(book: Book) -> str:
+def idle(results: Results) -> str:
     """What a fleet without work costs."""
-    of = Figures(book)
+    of = Figures(results)
     names = {"idle_commands": 1, "idle_reads": 1, "idle_redis_us": 0, "idle_clients": 0}
     rows = [
         [f"{size} in all", *(f"{of(name, size):,.{digits}f}" for name, digits in names.items()), _percent(of, size)]
@@ -136,24 +136,24 @@ def idle(book: Book) -> str:
     return markdown(head, rows)
 
 
-def failover(book: Book) -> str:
+def failover(results: Results) -> str:
     """What the loss of a master does."""
-    of = Figures(book)
+    of = Figures(results)
     rows = [
-        ["until a submit is taken again, s", *_failures(book, "failover_submit_seconds", 1)],
-        ["longest silence of a reader, s", *_failures(book, "failover_silence_seconds", 1)],
+        ["until a submit is taken again, s", *_failures(results, "failover_submit_seconds", 1)],
+        ["longest silence of a reader, s", *_failures(results, "failover_silence_seconds", 1)],
         [
             f"of {of('failover_answers', FAILOVER):.0f} answers: results that are whole",
-            *_failures(book, "failover_whole", 0),
+            *_failures(results, "failover_whole", 0),
         ],
-        ["readers that were told something twice", *_failures(book, "failover_doubled", 0)],
-        ["readers that missed something", *_failures(book, "failover_missed", 0)],
-        ["begun again in another attempt", *_failures(book, "failover_again", 0)],
+        ["readers that were told something twice", *_failures(results, "failover_doubled", 0)],
+        ["readers that missed something", *_failures(results, "failover_missed", 0)],
+        ["begun again in another attempt", *_failures(results, "failover_again", 0)],
     ]
     return markdown(["the master is killed (SIGKILL)", "least", "in the middle", "most"], rows)
 
 
-def tables(book: Book) -> list[str]:
+def tables(results: Results) -> list[str]:
     """Those of which something was measured."""
     made = {
         "long_cores": throughput, "flood_cores": flood, "submit_us": backlog, "hosts_submit_us": hosts,
@@ -161,10 +161,14 @@ def tables(book: Book) -> list[str]:
         "failover_whole": failover,
     }  # fmt: skip
     needs = {"log_bytes": "job_bytes"}
-    return [table(book) for name, table in made.items() if name in book.values and needs.get(name, name) in book.values]
+    return [
+        table(results)
+        for name, table in made.items()
+        if name in results.values and needs.get(name, name) in results.values
+    ]
 
 
-def document(book: Book) -> str:
+def document(results: Results) -> str:
     """The text of docs/scaling.md."""
     made = {
         "quiet": quiet, "throughput": throughput, "linear": linear, "flood": flood, "backlog": backlog, "flat": flat,
@@ -172,10 +176,10 @@ def document(book: Book) -> str:
         "failover": failover,
     }  # fmt: skip
     facts = {
-        **{name: str(value) for name, value in book.about.items()},
-        "packages": ", ".join(f"{name} {number}" for name, number in book.about["packages"].items()),
-        **{name: text(book) for name, text in made.items()},
-        **{name: shown(value) for name, value in numbers(Figures(book)).items()},
+        **{name: str(value) for name, value in results.about.items()},
+        "packages": ", ".join(f"{name} {number}" for name, number in results.about["packages"].items()),
+        **{name: text(results) for name, text in made.items()},
+        **{name: shown(value) for name, value in numbers(Figures(results)).items()},
     }
     return Template(TEMPLATE.read_text()).substitute(facts)
 
@@ -192,19 +196,19 @@ def _linear(of: Figures, size: str) -> float:
     return of("long_per_second", size) / of("long_per_second", first) / int(size) * int(first)
 
 
-def _tenants(book: Book) -> list[str]:
-    return list(dict.fromkeys(path.split("/")[0] for path in Figures(book).paths("submit_us")))
+def _tenants(results: Results) -> list[str]:
+    return list(dict.fromkeys(path.split("/")[0] for path in Figures(results).paths("submit_us")))
 
 
-def _sizes(book: Book) -> list[str]:
-    return list(dict.fromkeys(path.split("/")[1] for path in Figures(book).paths("submit_us")))
+def _sizes(results: Results) -> list[str]:
+    return list(dict.fromkeys(path.split("/")[1] for path in Figures(results).paths("submit_us")))
 
 
-def _growth(book: Book, call: str, tenants: str) -> str:
-    paths = [f"{tenants}/{size}" for size in _sizes(book)]
-    spreads = [book.values[f"{call}_us"][path] for path in paths]
+def _growth(results: Results, call: str, tenants: str) -> str:
+    paths = [f"{tenants}/{size}" for size in _sizes(results)]
+    spreads = [results.values[f"{call}_us"][path] for path in paths]
     noise = max(_noise(rounds) for rounds in spreads)
-    of = Figures(book)
+    of = Figures(results)
     ratio = of(f"{call}_us", paths[-1]) / of(f"{call}_us", paths[0])
     word = "too noisy to tell" if noise > MOST_NOISE else "flat within noise" if ratio <= noise else "it grows"
     who = f"{int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}"
@@ -218,13 +222,13 @@ def _noise(rounds: list[float]) -> float:
     return 1 + 2 * median(abs(value - middle) for value in rounds) / middle
 
 
-def _both(book: Book, first: str, second: str, path: str) -> str:
-    of = Figures(book)
+def _both(results: Results, first: str, second: str, path: str) -> str:
+    of = Figures(results)
     return f"{of(first, path):.2f} / {of(second, path):,.0f}"
 
 
-def _failures(book: Book, metric: str, digits: int) -> list[str]:
-    found = book.get(metric, FAILOVER)
+def _failures(results: Results, metric: str, digits: int) -> list[str]:
+    found = results.get(metric, FAILOVER)
     return [] if found is None else [f"{value:.{digits}f}" for value in (found.least, found.median, found.most)]
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from bench.spread import Spread, spread
+from bench.figures.spread import Spread, spread
 
 MOST_KEPT = 4000
 """Single latencies kept per path, enough for a plot."""
 
 
 @dataclass
-class Book:
+class Results:
     """The values of a run.
 
     Attributes:

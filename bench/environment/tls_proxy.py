@@ -1,4 +1,4 @@
-"""TLS in front of a plain server, as a reverse proxy puts it there: `python -m bench.tls_proxy --port 0 ...`."""
+"""TLS before a plain server, as a reverse proxy adds it: `python -m bench.environment.tls_proxy --port 0 ...`."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ class TLSProxy(ServerProcess):
         issued = authority.issue_cert("127.0.0.1")
         pem = folder / "server.pem"
         issued.private_key_and_cert_chain_pem.write_to_path(pem)
-        super().__init__("bench.tls_proxy", ["--pem", str(pem), "--to", str(urlsplit(to).port)])
+        super().__init__("bench.environment.tls_proxy", ["--pem", str(pem), "--to", str(urlsplit(to).port)])
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,8 +1,8 @@
-"""The medians of a book by name, and what follows from them at once."""
+"""The medians of a results by name, and what follows from them at once."""
 
-from bench.book import Book
+from bench.figures.results import Results
+from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 from bench.scaling.plan import RATE
-from bench.scaling.streams import DEFAULT, JOINED, READ
 
 BUDGET_US = 500_000
 """Processor time a second that is planned for one Redis: half of its one thread, for bursts, forks and failover."""
@@ -16,8 +16,8 @@ LEAST_US = 0.1
 class Figures:
     """What was measured, and rates made of two measurements."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, results: Results) -> None:
+        self._book = results
 
     def __call__(self, metric: str, path: str) -> float:
         """The median of the rounds.

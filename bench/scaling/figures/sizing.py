@@ -2,11 +2,11 @@
 
 import math
 
-from bench.scaling.figures import ANSWER_TOKENS, ANSWERS_PER_SLOT, BUDGET_US, SLOTS, Figures
-from bench.scaling.memory import NODE_BYTES
+from bench.scaling.figures.medians import ANSWER_TOKENS, ANSWERS_PER_SLOT, BUDGET_US, SLOTS, Figures
+from bench.scaling.fleet.sentinel import DOWN_MILLISECONDS
+from bench.scaling.measures.memory import NODE_BYTES
+from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 from bench.scaling.plan import RATE
-from bench.scaling.sentinel import DOWN_MILLISECONDS
-from bench.scaling.streams import DEFAULT, JOINED, READ
 
 GIGABYTE = 1e9
 MEMORY_GIGABYTES = 64

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from bench.book import Book
-from bench.scaling.figures import Figures
+from bench.figures.results import Results
+from bench.scaling.figures.medians import Figures
 
 GREEN, ORANGE, GREY = "#1b9e77", "#d95f02", "#888888"
 
 
-def draw(book: Book, folder: Path) -> None:
+def draw(results: Results, folder: Path) -> None:
     """Write all of them as PNG."""
     import matplotlib as mpl  # noqa: PLC0415 - half a second, and only --write draws
 
@@ -20,7 +20,7 @@ def draw(book: Book, folder: Path) -> None:
     for name, plots in {"scaling-fleet": (_long, _flood), "scaling-cost": (_backlog, _hosts)}.items():
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), dpi=90)
         for plot, where in zip(plots, axes, strict=True):
-            plot(where, Figures(book))
+            plot(where, Figures(results))
             where.grid(visible=True, which="major", alpha=0.3)
             where.legend()
         figure.tight_layout()

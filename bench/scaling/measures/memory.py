@@ -6,9 +6,9 @@ has one event of 150 bytes in it.
 
 import uuid
 
-from bench.book import Book
+from bench.figures.results import Results
+from bench.scaling.fleet.redis_use import look
 from bench.scaling.plan import Plan
-from bench.scaling.redis_use import look
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import GenerateRequest
@@ -19,7 +19,7 @@ DELTAS = 1_000
 PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Each setting in a Redis of its own."""
     for node_bytes in NODE_BYTES:
         with EmbeddedRedis.start() as redis:
@@ -29,9 +29,9 @@ def measure(plan: Plan, book: Book) -> None:
             before = look(fleet.redis)
             fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt=PROMPT)] * plan.kept)
             used = look(fleet.redis).since(before)
-            book.add("queued_bytes", str(node_bytes), used.memory / plan.kept)
-            book.add("queued_file_bytes", str(node_bytes), used.file_bytes / plan.kept)
-            book.add("log_bytes", str(node_bytes), _answer_bytes(fleet))
+            results.add("queued_bytes", str(node_bytes), used.memory / plan.kept)
+            results.add("queued_file_bytes", str(node_bytes), used.file_bytes / plan.kept)
+            results.add("log_bytes", str(node_bytes), _answer_bytes(fleet))
             fleet.close()
 
 

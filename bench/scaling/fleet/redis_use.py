@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bench.spread import percentile
+from bench.figures.spread import percentile
 
 
 class RedisUse(NamedTuple):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from bench.scaling.processes import Timers
-from bench.stage import MODEL, READY_SECONDS
-from bench.workers import WorkerProcess
+from bench.environment.services import MODEL, READY_SECONDS
+from bench.environment.workers import WorkerProcess
+from bench.scaling.fleet.processes import Timers
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import GENERATING, ScriptedModel
@@ -21,7 +21,7 @@ WARM_SECONDS = 0.3
 REQUEST = GenerateRequest(model=MODEL, prompt="go")
 
 
-class Crew:
+class WorkerFleet:
     """Hosts and their workers.
 
     Attributes:
@@ -108,8 +108,8 @@ class Crew:
 
 
 @contextmanager
-def crew(slots: int, **settings: object) -> Iterator[Crew]:
+def worker_fleet(slots: int, **settings: object) -> Iterator[WorkerFleet]:
     """A Redis, and nobody yet. Settings are those of every worker: `FLUSH_MS=200`."""
     with ExitStack() as stack:
         redis = stack.enter_context(EmbeddedRedis.start())
-        yield Crew(redis, slots, stack, settings)
+        yield WorkerFleet(redis, slots, stack, settings)

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from bench.stage import READY_SECONDS
+from bench.environment.services import READY_SECONDS
 from embedded.child import spawn
 from embedded.redis import EmbeddedRedis
 from llamaq.store.connection import connect

@@ -1,10 +1,10 @@
-"""Turns a book into text: the tables, and the whole of docs/performance.md."""
+"""Turns a results into text: the tables, and the whole of docs/performance.md."""
 
 from pathlib import Path
 from string import Template
 
-from bench.book import Book
-from bench.rows import ROWS
+from bench.figures.results import Results
+from bench.figures.rows import ROWS
 
 TEMPLATE = Path(__file__).parent / "performance.md"
 PATHS = {"direct": "direct", "naive": "naive Celery", "llamaq": "llamaq", "llamaq-sdk": "llamaq, SDK's reader"}
@@ -17,71 +17,71 @@ STEPS = {
 }
 
 
-def table(book: Book) -> str:
+def table(results: Results) -> str:
     """What was measured, beside the aims."""
     head = ["", *PATHS.values(), "aim", "LiteLLM proxy \\*", "taskiq \\*"]
-    rows = [[row.title, *(row.cell(book, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
+    rows = [[row.title, *(row.cell(results, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
     return markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
 
 
-def spreads(book: Book) -> str:
+def spreads(results: Results) -> str:
     """Of each number the median, and the extremes of the rounds."""
-    metrics = [figure for row in ROWS for figure in row.figures if figure.metric in book.values]
+    metrics = [figure for row in ROWS for figure in row.figures if figure.metric in results.values]
     rows = []
     for figure in metrics:
         cells = []
         for path in PATHS:
-            found = book.get(figure.metric, path)
+            found = results.get(figure.metric, path)
             cells.append("-" if found is None else " … ".join(figure.shown(v * figure.scale) for v in found[1:]))
         rows.append([f"`{figure.metric}`", *cells])
     return markdown(["least … most of the rounds", *PATHS.values()], rows)
 
 
-def steps(book: Book) -> str:
+def steps(results: Results) -> str:
     """Where the time to the first token goes."""
-    rows = [[title, *(_median(book, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
+    rows = [[title, *(_median(results, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
     return markdown(["p50, ms", *PATHS.values()], rows)
 
 
-def sessions(book: Book) -> str:
+def sessions(results: Results) -> str:
     """What a kept connection saves."""
     schemes = {"plain HTTP": "session_http_ms", "TLS": "session_https_ms"}
-    rows = [[title, *(_median(book, m, kind, 2) for m in schemes.values())] for kind, title in SESSIONS.items()]
+    rows = [[title, *(_median(results, m, kind, 2) for m in schemes.values())] for kind, title in SESSIONS.items()]
     return markdown(["ms per request", *schemes], rows)
 
 
-def misses(book: Book) -> str:
+def misses(results: Results) -> str:
     """What does not reach its aim, as a list."""
-    found = [sentence for row in ROWS for sentence in row.misses(book, "llamaq")]
+    found = [sentence for row in ROWS for sentence in row.misses(results, "llamaq")]
     return "\n".join(f"* {sentence}" for sentence in found) or "Every aim was reached."
 
 
-def quiet(book: Book) -> str:
+def quiet(results: Results) -> str:
     """How much the machine's own speed varied."""
-    spin = book.get("spin_ms", "machine")
+    spin = results.get("spin_ms", "machine")
     if spin is None:
         return "was not measured"
     return f"took {spin.least:.1f} to {spin.most:.1f} ms, in the middle {spin.median:.1f}"
 
 
-def document(book: Book) -> str:
+def document(results: Results) -> str:
     """The text of docs/performance.md."""
-    about = book.about
+    about = results.about
     facts = {
         **{name: str(value) for name, value in about.items()},
         "packages": ", ".join(f"{name} {number}" for name, number in about["packages"].items()),
-        "quiet": quiet(book),
-        "table": table(book),
-        "spreads": spreads(book),
-        "steps": steps(book),
-        "sessions": sessions(book),
-        "misses": misses(book),
+        "quiet": quiet(results),
+        "table": table(results),
+        "spreads": spreads(results),
+        "steps": steps(results),
+        "sessions": sessions(results),
+        "misses": misses(results),
     }
     return Template(TEMPLATE.read_text()).substitute(facts)
 
 
-def _median(book: Book, metric: str, path: str, digits: int) -> str:
-    found = book.get(metric, path)
+def _median(results: Results, metric: str, path: str, digits: int) -> str:
+    found = results.get(metric, path)
     return "-" if found is None else f"{found.median:.{digits}f}"
 
 

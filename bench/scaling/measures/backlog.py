@@ -9,11 +9,11 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from bench.book import Book
-from bench.machine import note_quiet
+from bench.figures.machine import note_quiet
+from bench.figures.results import Results
+from bench.figures.spread import percentile
+from bench.scaling.fleet.redis_use import Cost, cost
 from bench.scaling.plan import Plan
-from bench.scaling.redis_use import Cost, cost
-from bench.spread import percentile
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, Message, answer
 from llamaq import GenerateRequest
@@ -34,18 +34,18 @@ class Backlog:
 
     @property
     def name(self) -> str:
-        """As the book has it."""
+        """As the results has it."""
         return f"{self.tenants}/{self.size}"
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Fill all, then measure in turn."""
     with EmbeddedRedis.start() as redis:
         backlogs = [_filled(redis.url, size, tenants) for size in plan.backlogs for tenants in plan.tenants]
         for _ in range(plan.rounds):
-            note_quiet(book)
+            note_quiet(results)
             for backlog in backlogs:
-                _turn(backlog, plan, book)
+                _turn(backlog, plan, results)
         for backlog in backlogs:
             backlog.fleet.close()
 
@@ -58,7 +58,7 @@ def _filled(url: str, size: int, tenants: int) -> Backlog:
     return Backlog(fleet, size, tenants, [])
 
 
-def _turn(backlog: Backlog, plan: Plan, book: Book) -> None:
+def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
     fleet = backlog.fleet
     store = fleet.host()  # a host that was silent for 15 s would get nothing
     backlog.placed += fleet.messages()
@@ -78,16 +78,16 @@ def _turn(backlog: Backlog, plan: Plan, book: Book) -> None:
         ends.append((time.perf_counter() - began) * 1000)
         backlog.placed += fleet.messages()
 
-    _note(book, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
-    _note(book, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))
-    _note(book, "turn", backlog.name, cost(fleet.redis, plan.cycles, turn))
-    book.add("claim_ms", backlog.name, percentile(claims, 50))
-    book.add("finish_ms", backlog.name, percentile(ends, 50))
+    _note(results, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
+    _note(results, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))
+    _note(results, "turn", backlog.name, cost(fleet.redis, plan.cycles, turn))
+    results.add("claim_ms", backlog.name, percentile(claims, 50))
+    results.add("finish_ms", backlog.name, percentile(ends, 50))
 
 
-def _note(book: Book, name: str, backlog: str, found: Cost) -> None:
-    book.add(f"{name}_ms", backlog, found.milliseconds)
-    book.add(f"{name}_us", backlog, found.redis_us)
+def _note(results: Results, name: str, backlog: str, found: Cost) -> None:
+    results.add(f"{name}_ms", backlog, found.milliseconds)
+    results.add(f"{name}_us", backlog, found.redis_us)
 
 
 def _request(tenant: str) -> GenerateRequest:

@@ -4,11 +4,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from bench.book import Book
+from bench.environment.services import MODEL
+from bench.environment.workers import llamaq_worker
+from bench.figures.results import Results
+from bench.scaling.fleet.sentinel import watched_pair
 from bench.scaling.plan import RATE, Plan
-from bench.scaling.sentinel import watched_pair
-from bench.stage import MODEL
-from bench.workers import llamaq_worker
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Job, JobQueue
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
     attempts: int
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """Once for each round: each needs a pair of its own."""
     for _ in range(plan.failovers):
         with (
@@ -51,7 +51,7 @@ def measure(plan: Plan, book: Book) -> None:
                 answers = [readers.submit(_follow, job, plan.failover_tokens) for job in jobs]
                 time.sleep(plan.failover_tokens / RATE / 4)
                 pair.master.kill()
-                _note(book, _shut_out(queue), [answer.result(PATIENCE_SECONDS) for answer in answers])
+                _note(results, _shut_out(queue), [answer.result(PATIENCE_SECONDS) for answer in answers])
             worker.check()
 
 
@@ -90,11 +90,11 @@ def _shut_out(queue: JobQueue) -> float:
             return time.monotonic() - began
 
 
-def _note(book: Book, shut_out: float, answers: list[Answer]) -> None:
-    book.add("failover_submit_seconds", PATH, shut_out)
-    book.add("failover_silence_seconds", PATH, max(answer.silence for answer in answers))
-    book.add("failover_answers", PATH, len(answers))
-    book.add("failover_whole", PATH, sum(answer.whole for answer in answers))
-    book.add("failover_doubled", PATH, sum(answer.more > 0 for answer in answers))
-    book.add("failover_missed", PATH, sum(answer.more < 0 for answer in answers))
-    book.add("failover_again", PATH, sum(answer.attempts > 1 for answer in answers))
+def _note(results: Results, shut_out: float, answers: list[Answer]) -> None:
+    results.add("failover_submit_seconds", PATH, shut_out)
+    results.add("failover_silence_seconds", PATH, max(answer.silence for answer in answers))
+    results.add("failover_answers", PATH, len(answers))
+    results.add("failover_whole", PATH, sum(answer.whole for answer in answers))
+    results.add("failover_doubled", PATH, sum(answer.more > 0 for answer in answers))
+    results.add("failover_missed", PATH, sum(answer.more < 0 for answer in answers))
+    results.add("failover_again", PATH, sum(answer.attempts > 1 for answer in answers))

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.book import Book
+from bench.figures.results import Results
 from embedded.redis import EmbeddedRedis
 
 _SPINS = 400_000
@@ -30,12 +30,12 @@ def about() -> dict[str, Any]:
     }
 
 
-def note_quiet(book: Book) -> None:
+def note_quiet(results: Results) -> None:
     """Time work that is always the same: where it varies, others used the machine."""
     began = time.perf_counter()
     for _ in range(_SPINS):
         pass
-    book.add("spin_ms", "machine", (time.perf_counter() - began) * 1000)
+    results.add("spin_ms", "machine", (time.perf_counter() - began) * 1000)
 
 
 def _processor() -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.book import Book
+from bench.figures.results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,10 +10,10 @@ class Figure:
     """One number of a row.
 
     Attributes:
-        metric: as the book has it.
+        metric: as the results has it.
         aim: the limit; None where nothing is aimed at.
         most: whether the aim is an upper limit.
-        scale: the book's value is multiplied by it.
+        scale: the results's value is multiplied by it.
         digits: behind the point.
     """
 
@@ -23,9 +23,9 @@ class Figure:
     scale: float = 1
     digits: int = 1
 
-    def value(self, book: Book, path: str) -> float | None:
+    def value(self, results: Results, path: str) -> float | None:
         """The median, as it is shown."""
-        found = book.get(self.metric, path)
+        found = results.get(self.metric, path)
         return None if found is None else found.median * self.scale
 
     def missed(self, value: float) -> bool:
@@ -52,18 +52,18 @@ class Row:
     aim: str = ""
     elsewhere: tuple[str, str] = ("", "")
 
-    def cell(self, book: Book, path: str) -> str:
+    def cell(self, results: Results, path: str) -> str:
         """The row's numbers for one path."""
-        values = [figure.value(book, path) for figure in self.figures]
+        values = [figure.value(results, path) for figure in self.figures]
         known = [(figure, value) for figure, value in zip(self.figures, values, strict=True) if value is not None]
         return " / ".join(figure.shown(value) for figure, value in known) or "-"
 
-    def misses(self, book: Book, path: str) -> list[str]:
+    def misses(self, results: Results, path: str) -> list[str]:
         """A sentence for each number that misses its aim."""
         names = ("p50 ", "p99 ") if len(self.figures) == 2 else ("",)
         said = []
         for name, figure in zip(names, self.figures, strict=True):
-            value = figure.value(book, path)
+            value = figure.value(results, path)
             if value is not None and figure.missed(value):
                 sign = "≤" if figure.most else "≥"
                 said.append(f"{self.title}: {name}{figure.shown(value)}, aim {sign} {figure.aim:,g}")

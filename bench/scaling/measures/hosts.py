@@ -3,10 +3,10 @@
 import time
 import uuid
 
-from bench.book import Book
-from bench.machine import note_quiet
+from bench.figures.machine import note_quiet
+from bench.figures.results import Results
+from bench.scaling.fleet.redis_use import Cost, cost
 from bench.scaling.plan import Plan
-from bench.scaling.redis_use import Cost, cost
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import GenerateRequest
@@ -17,19 +17,19 @@ AHEAD_SECONDS = 3600
 MOST_QUEUED = 10_000_000
 
 
-def measure(plan: Plan, book: Book) -> None:
+def measure(plan: Plan, results: Results) -> None:
     """One number of hosts after the other, round by round."""
     with EmbeddedRedis.start() as redis:
         for _ in range(plan.host_rounds):
-            note_quiet(book)
+            note_quiet(results)
             for count in plan.hosts:
                 fleet = Fleet(redis.url, uuid.uuid4().hex, max_queued=MOST_QUEUED)
-                _turn(fleet, count, book)
+                _turn(fleet, count, results)
                 fleet.redis.flushdb()
                 fleet.close()
 
 
-def _turn(fleet: Fleet, count: int, book: Book) -> None:
+def _turn(fleet: Fleet, count: int, results: Results) -> None:
     names = [f"host-{number}" for number in range(count)]
     # The jobs first: as long as no host is known, a submit does not look at any.
     fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
@@ -45,11 +45,11 @@ def _turn(fleet: Fleet, count: int, book: Book) -> None:
         store.complete(claimed, answer())
         placed.extend(fleet.messages(message.host))
 
-    _note(book, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
-    _note(book, "turn", count, cost(fleet.redis, CALLS, turn))
-    _note(book, "report", count, cost(fleet.redis, CALLS, lambda: fleet.host(names[0], slots=SLOTS)))
+    _note(results, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
+    _note(results, "turn", count, cost(fleet.redis, CALLS, turn))
+    _note(results, "report", count, cost(fleet.redis, CALLS, lambda: fleet.host(names[0], slots=SLOTS)))
     _keep(fleet, names)
-    _note(book, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].rescue))
+    _note(results, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].rescue))
 
 
 def _keep(fleet: Fleet, names: list[str]) -> None:
@@ -60,6 +60,6 @@ def _keep(fleet: Fleet, names: list[str]) -> None:
     fleet.redis.zadd(fleet.keys.leases(), dict.fromkeys(leases, later))
 
 
-def _note(book: Book, name: str, count: int, found: Cost) -> None:
-    book.add(f"hosts_{name}_ms", str(count), found.milliseconds)
-    book.add(f"hosts_{name}_us", str(count), found.redis_us)
+def _note(results: Results, name: str, count: int, found: Cost) -> None:
+    results.add(f"hosts_{name}_ms", str(count), found.milliseconds)
+    results.add(f"hosts_{name}_us", str(count), found.redis_us)

@@ -1,0 +1,1 @@
+"""The fleet that is measured, and what it costs."""
