@@ -37,6 +37,7 @@ from llamaq.vocabulary.errors import (
     StreamRestarted,
     SubmitError,
     UnknownModel,
+    VersionMismatch,
 )
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.models import HostStatus, ModelStatus
@@ -117,4 +118,5 @@ __all__ = [
     "UnknownModel",
     "UnloadRequest",
     "UnloadResult",
+    "VersionMismatch",
 ]

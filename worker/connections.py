@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from api_client import OllamaClient
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client, connect
+from llamaq.store.connection import connect, connect_binary
+from llamaq.store.redis_client import BinaryClient, Client
 from worker.host.probe import probe_client
 from worker.settings.environment import Settings
 
@@ -23,7 +24,7 @@ class Connections:
     """
 
     redis: Client
-    binary_redis: Client
+    binary_redis: BinaryClient
     ollama: OllamaClient
     probe: OllamaClient
     queue: JobQueue
@@ -33,7 +34,7 @@ class Connections:
         """The connections that the settings name. Each connects on its first use."""
         return cls(
             redis=connect(config.redis_url),
-            binary_redis=connect(config.redis_url, binary=True),
+            binary_redis=connect_binary(config.redis_url),
             ollama=OllamaClient(
                 config.ollama_url,
                 slots=config.slots * config.max_models,

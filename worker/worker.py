@@ -163,7 +163,7 @@ class Worker:
             self.heartbeat,
             self._probe,
             Reaper(self._store, self._metrics.rescued),
-            ScriptRegistry(redis, keys.scripts()),
+            ScriptRegistry(redis, keys),
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]
         if self._config.webhook_secret:

@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 
 from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
-from llamaq.store import scripts
-from llamaq.store.connection import Call, connect, run
+from llamaq.store.answers import Answer
+from llamaq.store.arguments import Arguments
+from llamaq.store.connection import connect, run
 from llamaq.store.keys import Keys
+from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
+from llamaq.store.worker.worker_scripts import Append, Renew
 from llamaq.vocabulary.requests import dump_json, parse
 from llamaq.vocabulary.wire import members
 
@@ -42,7 +45,7 @@ class Fleet:
         self.url = url
         self.keys = Keys(prefix)
         self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings))
-        self.redis = connect(url)
+        self.redis: Any = connect(url)
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,21 +116,28 @@ class Fleet:
         return job, self.claim(store, job)
 
     def append(self, claimed: ClaimedJob, number: int, **words: Any) -> str:
-        """One flush of an attempt, as the scribe sends it."""
+        """One flush of an attempt, as the event writer sends it."""
         keys = [self.keys.record(claimed.id), self.keys.events(claimed.id), self.keys.leases()]
-        lease = f"{claimed.id} {claimed.host}"
-        args: list[str | float] = [lease, claimed.fence, number, LEASE_SECONDS, "delta", claimed.attempt]
-        answer: str = run(self.redis, Call(scripts.load("append"), [*args, members(**words)], keys))
-        return answer
+        append = Append(
+            lease=f"{claimed.id} {claimed.host}",
+            fence=claimed.fence,
+            number=number,
+            lease_seconds=LEASE_SECONDS,
+            type="delta",
+            attempt=claimed.attempt,
+            members=members(**words),
+        )
+        return self.run(append, keys).word
 
     def renew(self, claimed: ClaimedJob) -> str:
-        """A renewal, as the scribe sends it."""
+        """A renewal, as the event writer sends it."""
         keys = [self.keys.record(claimed.id), self.keys.leases()]
-        call = Call(
-            scripts.load("renew"), [f"{claimed.id} {claimed.host}", claimed.fence, LEASE_SECONDS], keys
-        )  # fmt: skip
-        answer: str = run(self.redis, call)
-        return answer
+        renew = Renew(lease=f"{claimed.id} {claimed.host}", fence=claimed.fence, lease_seconds=LEASE_SECONDS)
+        return self.run(renew, keys).word
+
+    def run(self, arguments: Arguments, keys: Sequence[str] = ()) -> Answer:
+        """The answer of any script."""
+        return run(self.redis, Call(self.keys.prefix, arguments, keys))
 
     def lapse(self, job_id: str, host: str = "alpha") -> None:
         """Let the lease of a slot be over, without waiting for it."""

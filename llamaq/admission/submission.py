@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from llamaq.admission import capabilities, tracing
@@ -14,9 +13,10 @@ from llamaq.extraction.schema import check_schema
 from llamaq.images import loading
 from llamaq.images.loading import Image, ImageSource
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import scripts
-from llamaq.store.connection import Call
+from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import checked_id
+from llamaq.store.producer_scripts import Submit
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import to_be_kept
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.notify import owed
@@ -73,48 +73,47 @@ def call(submission: Submission, settings: Settings) -> Call:
     """The call of `submit.lua`."""
     request, keys = submission.request, settings.keys
     references: list[str] = getattr(request, "images", None) or []
-    args: list[str | int | float] = [
-        keys.prefix,
-        submission.job_id,
-        request.kind,
-        room_of(request),
-        request.priority,
-        request.tenant,
-        dump_json(request),
-        "" if request.start_within is None else request.start_within,
-        getattr(request, "conversation", None) or "",
-        keys.idempotency(request.tenant, quote(request.idempotency_key, safe="")) if request.idempotency_key else "",
-        " ".join(dict.fromkeys(reference.removeprefix(loading.REFERENCE) for reference in references)),
-        settings.max_attempts,
-        settings.result_ttl,
-        settings.max_queued,
-        1 if submission.wait_for_model else 0,
-        dumps(request.metadata),
-        *_of_the_turn(submission, settings),
-        runner_key(request.options),
-        settings.tenant_weights.get(request.tenant, 1),
-        settings.max_queued_per_tenant,
-        " ".join(capabilities.of(request)),
-        target_of(request),
-        owed(request.notify),
-        tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
-    ]
-    return Call(scripts.load("submit"), args)
+    turn = request if isinstance(request, ChatRequest) and request.conversation is not None else None
+    arguments = Submit(
+        id=submission.job_id,
+        kind=request.kind,
+        model=room_of(request),
+        lane=request.priority,
+        tenant=request.tenant,
+        request=dump_json(request),
+        start_within="" if request.start_within is None else request.start_within,
+        conversation=getattr(request, "conversation", None) or "",
+        idempotency_key=_idempotency(request, settings),
+        images=" ".join(dict.fromkeys(reference.removeprefix(loading.REFERENCE) for reference in references)),
+        max_attempts=settings.max_attempts,
+        result_ttl=settings.result_ttl,
+        max_queued=settings.max_queued,
+        wait_for_model=int(submission.wait_for_model),
+        metadata=dumps(request.metadata),
+        when_busy=turn.when_busy if turn else "",
+        messages="\n".join(to_be_kept(turn, submission.job_id)) if turn else "",
+        conversation_ttl=settings.conversation_ttl,
+        runner=runner_key(request.options),
+        weight=settings.tenant_weights.get(request.tenant, 1),
+        max_queued_per_tenant=settings.max_queued_per_tenant,
+        capabilities=" ".join(capabilities.of(request)),
+        target=target_of(request),
+        notify=owed(request.notify),
+        traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
+    )
+    return Call(keys.prefix, arguments)
 
 
-def _of_the_turn(submission: Submission, settings: Settings) -> list[str | int]:
-    request = submission.request
-    if not isinstance(request, ChatRequest) or request.conversation is None:
-        return ["", "", settings.conversation_ttl]
-    said = "\n".join(to_be_kept(request, submission.job_id))
-    return [request.when_busy, said, settings.conversation_ttl]
+def _idempotency(request: AnyRequest, settings: Settings) -> str:
+    key = request.idempotency_key
+    return settings.keys.idempotency(request.tenant, quote(key, safe="")) if key else ""
 
 
 class UploadLapsed(Exception):
     """An image lapsed between its upload and the submit: store it again."""
 
 
-def read(submission: Submission, answer: list[Any]) -> str:
+def read(submission: Submission, answer: Answer) -> str:
     """The job's id: an earlier job's, for a known idempotency key.
 
     Raises:
@@ -124,24 +123,25 @@ def read(submission: Submission, answer: list[Any]) -> str:
         InvalidRequest: it refers to an image that is not stored, or the model cannot do what it asks for.
         UploadLapsed: one of the submission's own images is not.
     """
-    match answer[0]:
+    match answer.word:
         case "OK" | "EXISTS":
             return submission.job_id
         case "SAME":
-            return str(answer[1])
+            return answer.text("id")
         case "FULL":
-            raise _full(submission.request, float(answer[1]), answer[2])
+            raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
         case "UNKNOWN_MODEL":
             raise nobody_for(submission.request)
         case "UNSUPPORTED":
-            raise capabilities.refusal(submission.request, answer[1], answer[2])
+            raise capabilities.refusal(submission.request, answer.text("capability"), answer.text("capabilities"))
         case "BUSY":
-            raise ConversationBusy(getattr(submission.request, "conversation", ""), answer[1])
+            raise ConversationBusy(getattr(submission.request, "conversation", ""), answer.text("turn"))
         case "BLOB_MISSING":
-            if answer[1] in {image.sha256 for image in submission.images}:
+            missing = answer.text("image")
+            if missing in {image.sha256 for image in submission.images}:
                 raise UploadLapsed
-            raise InvalidRequest.of("images", f"no image sha256:{answer[1]} is stored: send its bytes again")
-    raise AssertionError(f"submit.lua answered {answer!r}")
+            raise InvalidRequest.of("images", f"no image sha256:{missing} is stored: send its bytes again")
+    raise unknown(answer)
 
 
 def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from redis.exceptions import ResponseError
 
-from llamaq.store import scripts
-from llamaq.store.connection import Call
+from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import Status
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
 from llamaq.vocabulary.status import JobStatus
 
@@ -21,31 +21,31 @@ _log = logging.getLogger(__name__)
 
 def status_call(keys: Keys, job_id: str) -> Call:
     """The call of `status.lua`."""
-    return Call(scripts.load("status"), [keys.prefix, job_id, *status.FIELDS])
+    return Call(keys.prefix, Status(id=job_id, fields=" ".join(status.FIELDS)))
 
 
-def read_status(job_id: str, answer: list[Any]) -> JobStatus:
+def read_status(job_id: str, answer: Answer) -> JobStatus:
     """The typed status out of the answer of `status.lua`."""
-    position, eta, values = answer
-    ahead = None if position == "" else int(position)
-    return status.read(job_id, values, ahead, float(eta) if eta else None)
+    position, eta = answer.optional("position"), answer.optional("eta_seconds")
+    ahead = None if position is None else int(position)
+    return status.read(job_id, answer.row("record").given(), ahead, None if eta is None else float(eta))
 
 
-def read_kept(ids: Sequence[str], answers: Sequence[Any]) -> list[JobStatus]:
+def read_kept(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
     """The typed statuses out of the answers of `status.lua`; a record that something else has damaged is left out."""
     found = []
     for job_id, answer in zip(ids, answers, strict=True):
         # An error of the class itself comes from the script: of its subclasses most are about Redis, not about the job.
-        if type(answer) is ResponseError or not raised(answer):
+        if type(answer) is ResponseError or raised(answer).word == "MISSING":
             continue
         try:
-            found.append(read_status(job_id, answer))
+            found.append(read_status(job_id, raised(answer)))
         except ValueError:  # pydantic's, json's and our own
             _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
     return found
 
 
-def raised(answer: Any) -> Any:
+def raised(answer: Answer | Exception) -> Answer:
     """The answer of one script of many, unless it is an error."""
     if isinstance(answer, Exception):
         raise answer

@@ -1,7 +1,8 @@
 """The verbs of one kept conversation, without any I/O: the calls of the scripts, and what their answers mean."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -9,9 +10,18 @@ from pydantic_core import from_json
 from llamaq.admission.limits import check_text, listed_limit, without_controls
 from llamaq.admission.load_options import runner_key
 from llamaq.settings.producer import Settings
-from llamaq.store import scripts
-from llamaq.store.connection import Call
-from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, Said, Whose, numbered, read_info
+from llamaq.store.answers import Answer, Fields
+from llamaq.store.arguments import Arguments
+from llamaq.store.producer_scripts import (
+    ConversationCut,
+    ConversationDelete,
+    ConversationEdit,
+    ConversationFork,
+    ConversationList,
+    ConversationSet,
+)
+from llamaq.store.script_runs import Call
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, Said, Whose, numbered
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.problems import problems
@@ -25,6 +35,12 @@ TRIES = 10
 """Times that a change is made anew because another one came between the reading and it."""
 
 
+class _Kept(TypedDict):
+    tenant: str
+    name: str
+    conversation_ttl: int
+
+
 class Conversing:
     """One conversation's names, and the calls about it."""
 
@@ -33,6 +49,7 @@ class Conversing:
         self.name = name
         self.tenant = tenant
         self._settings = settings
+        self._kept = _Kept(tenant=tenant, name=name, conversation_ttl=settings.conversation_ttl)
         self.messages_key = settings.keys.conversation(tenant, name)
         self.about_key = settings.keys.about(tenant, name)
 
@@ -49,10 +66,10 @@ class Conversing:
         whole = settings.model_dump(exclude_none=True)
         if settings.system is not None:
             whole["system"] = self._cleaned("system", settings.system)
-        flat = [word for name in changes for word in (name, _plain(whole.get(name)))]
+        texts = {name: _plain(whole.get(name)) for name in changes}
         if "options" in changes:
-            flat += ["runner", runner_key(settings.options or Options())]
-        return self._call("conversation_set", *flat)
+            texts["runner"] = runner_key(settings.options or Options())
+        return self._call(ConversationSet(**self._kept, changes=dumps(texts)))
 
     def edit(self, texts: Sequence[str], turn: int, content: str, side: Side) -> Call:
         """The call of `conversation_edit.lua`, from the messages as they were read."""
@@ -65,37 +82,39 @@ class Conversing:
             raise InvalidRequest.of("turn", f"turn {turn} has no message of the role {side!r}; {_extent(messages)}")
         index = found[-1]
         new = {name: value for name, value in messages[index][1].items() if name not in ("thinking", "interrupted")}
-        return self._call("conversation_edit", index, texts[index], dumps({**new, "content": content, "edited": True}))
+        after = dumps({**new, "content": content, "edited": True})
+        return self._call(ConversationEdit(**self._kept, index=index, before=texts[index], after=after))
 
     def cut(self, texts: Sequence[str], after: int) -> Call:
         """The call of `conversation_cut.lua`, from the messages as they were read."""
         number = _upto(texts, after, "after")
-        return self._call("conversation_cut", number, texts[number - 1] if number else "")
+        return self._call(ConversationCut(**self._kept, number=number, last=texts[number - 1] if number else ""))
 
     def fork(self, texts: Sequence[str], new_name: str, at: int | None, token: str) -> Call:
         """The call of `conversation_fork.lua`, from the messages as they were read."""
         checked(Whose, {"name": new_name})
         number = len(texts) if at is None else _upto(texts, at, "at")
-        return self._call("conversation_fork", new_name, number, texts[number - 1] if number else "", token)
+        last = texts[number - 1] if number else ""
+        return self._call(ConversationFork(**self._kept, new_name=new_name, number=number, last=last, token=token))
 
     def delete(self) -> Call:
         """The call of `conversation_delete.lua`."""
-        return Call(scripts.load("conversation_delete"), [self._settings.keys.prefix, self.tenant, self.name])
+        return self._call(ConversationDelete(tenant=self.tenant, name=self.name))
 
-    def done(self, answer: Sequence[str], new_name: str = "") -> bool:
+    def done(self, answer: Answer, new_name: str = "") -> bool:
         """Whether it is done; if not, another change came between: read again, and try again.
 
         Raises:
             ConversationBusy, ConversationNotFound, ConversationExists: what the script said.
         """
-        match answer[0]:
+        match answer.word:
             case "BUSY":
-                raise ConversationBusy(self.name, answer[1])
+                raise ConversationBusy(self.name, answer.text("turn"))
             case "MISSING":
                 raise ConversationNotFound(self.name)
             case "EXISTS":
                 raise ConversationExists(new_name)
-        return answer[0] == "OK"
+        return answer.word == "OK"
 
     def _cleaned(self, field: str, text: str) -> str:
         """The text as a turn's would come in."""
@@ -107,9 +126,8 @@ class Conversing:
             raise InvalidRequest.of(field, error.problems[0].message) from None
         return str(next(iter(getattr(clean, "messages", None) or [_SOMETHING])).content)
 
-    def _call(self, script: str, *args: str | float) -> Call:
-        about: list[str | float] = [self._settings.keys.prefix, self.tenant, self.name, self._settings.conversation_ttl]
-        return Call(scripts.load(script), [*about, *args])
+    def _call(self, arguments: Arguments) -> Call:
+        return Call(self._settings.keys.prefix, arguments)
 
 
 def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
@@ -127,12 +145,25 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
 def listing(settings: Settings, tenant: str, limit: int) -> Call:
     """The call of `conversation_list.lua`."""
     checked(Whose, {"name": "any", "tenant": tenant})
-    return Call(scripts.load("conversation_list"), [settings.keys.prefix, tenant, listed_limit(limit)])
+    return Call(settings.keys.prefix, ConversationList(tenant=tenant, limit=listed_limit(limit)))
 
 
-def listed(tenant: str, rows: Sequence[Sequence[Any]], now: float) -> list[ConversationInfo]:
+def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
     """Its answer."""
-    return [read_info(tenant, row, now) for row in rows]
+    return [_info(tenant, row, now) for row in answer.rows("conversations")]
+
+
+def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:
+    return ConversationInfo(
+        name=row.text("name"),
+        tenant=tenant,
+        model=row.optional("model"),
+        messages=row.integer("messages"),
+        turns_waiting=row.integer("turns_waiting"),
+        created_at=datetime.fromtimestamp(row.number("created_at"), UTC),
+        updated_at=datetime.fromtimestamp(row.number("updated_at"), UTC),
+        expires_at=datetime.fromtimestamp(now + row.number("seconds"), UTC),
+    )
 
 
 def model_of(model: str | None, fields: Mapping[str, Any]) -> str:

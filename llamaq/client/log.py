@@ -1,11 +1,11 @@
 """A job's log as readers see it, without any I/O: entries of Redis' answers, pieces of text, and how a job ended."""
 
-from typing import Any
-
-from llamaq.store import scripts
-from llamaq.store.connection import Call
+from llamaq.store.answers import Answer
 from llamaq.store.following import RESUBSCRIBED, Standing
 from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import Status
+from llamaq.store.redis_client import Entries, Message
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
 from llamaq.vocabulary.events import Completed, Delta, Event, Expired, Failed, Progress, Started
 from llamaq.vocabulary.results import AnyResult
@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.25
 """Before a reader connects again."""
 
 
-def heard(message: dict[str, Any] | None) -> tuple[str, str] | None:
+def heard(message: Message | None) -> tuple[str, str] | None:
     """A message of pub/sub as an entry: `<cursor> <json>`."""
     if message is None:
         return None
@@ -24,22 +24,23 @@ def heard(message: dict[str, Any] | None) -> tuple[str, str] | None:
     return cursor, payload
 
 
-def entries(answer: Any) -> list[tuple[str, str]]:
+def entries(answer: Entries) -> list[tuple[str, str]]:
     """The answer of XRANGE as entries."""
     return [(cursor, fields["event"]) for cursor, fields in answer]
 
 
 def look(keys: Keys, job_id: str) -> Call:
     """The question where a job stands."""
-    return Call(scripts.load("status"), [keys.prefix, job_id, "state"])
+    return Call(keys.prefix, Status(id=job_id, fields="state"))
 
 
-def standing(answer: list[Any], now: float) -> Standing | None:
+def standing(answer: Answer, now: float) -> Standing | None:
     """Its answer; None when there is no such job."""
-    if not answer:
+    if answer.word == "MISSING":
         return None
-    position, eta, (state,) = answer
-    return Standing(state, None if position == "" else int(position), float(eta) if eta else None, now)
+    position, eta = answer.optional("position"), answer.optional("eta_seconds")
+    state = answer.row("record").text("state")
+    return Standing(state, None if position is None else int(position), None if eta is None else float(eta), now)
 
 
 class Pieces:

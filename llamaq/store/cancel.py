@@ -1,10 +1,9 @@
 """A cancel without any I/O: the call of `cancel.lua`, and what its answer means."""
 
-from typing import Any
-
-from llamaq.store import scripts
-from llamaq.store.connection import Call
+from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import Cancel
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
 from llamaq.vocabulary.wire import members
 
@@ -21,15 +20,20 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
         reason.encode()
     except UnicodeEncodeError:
         raise InvalidRequest.of("reason", "holds half a surrogate pair, which UTF-8 cannot carry") from None
-    return Call(scripts.load("cancel"), [keys.prefix, job_id, members(reason=reason), reason])
+    return Call(keys.prefix, Cancel(id=job_id, members=members(reason=reason), reason=reason))
 
 
-def read(job_id: str, answer: list[Any]) -> bool:
+def read(job_id: str, answer: Answer) -> bool:
     """Whether the job is cancelled now.
 
     Raises:
         JobNotFound: there is no such job.
     """
-    if answer[0] == "MISSING":
-        raise JobNotFound(job_id)
-    return bool(answer[0] == "OK" or answer[1] == "cancelled")
+    match answer.word:
+        case "OK":
+            return True
+        case "TOO_LATE":
+            return answer.text("state") == "cancelled"
+        case "MISSING":
+            raise JobNotFound(job_id)
+    raise unknown(answer)

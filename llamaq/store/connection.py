@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 from urllib.parse import urlsplit
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from llamaq.store import script_loading
-from llamaq.store.scripts import Script
+from llamaq.store.answers import Answer
+from llamaq.store.clock import SYSTEM
+from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
+from llamaq.store.script_runs import Call, Command, Pause, Reply, Send, running
 from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -24,44 +25,31 @@ _RETRIES = 3
 USABLE_URL = "must look like redis://host:port/0, or rediss:// for TLS; percent-encode odd characters of a password"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a script, before anyone has sent it: the sync and the async client send the same."""
-
-    script: Script
-    args: Sequence[str | bytes | int | float]
-    keys: Sequence[str] = ()
-
-    @property
-    def command(self) -> list[Any]:
-        """What EVALSHA takes."""
-        return [self.script.sha, len(self.keys), *self.keys, *self.args]
-
-
-# redis-py types each answer as every answer that some setting could bring, so a typed client would need a cast at each
-# call; the scripts' headers are what tells.
-Client = Any
-
-
-def connect(
-    url: str, *, binary: bool = False, retries: int = _RETRIES, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS
-) -> Client:
+def connect(url: str, *, retries: int = _RETRIES, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS) -> Client:
     """A pooled client. It connects on first use; a lost connection is made again: every script may be sent twice."""
-    retry = Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), retries)
+    return cast("Client", _client(url, retries, timeout_seconds, decode_responses=True))  # see redis_client.py
+
+
+def connect_binary(url: str) -> BinaryClient:
+    """The same, for one that reads bytes."""
+    return cast("BinaryClient", _client(url, _RETRIES, ANSWER_TIMEOUT_SECONDS, decode_responses=False))
+
+
+def _client(url: str, retries: int, timeout_seconds: float, *, decode_responses: bool) -> redis.Redis:
     return redis.Redis.from_url(
         checked_url(url),
-        decode_responses=not binary,
+        decode_responses=decode_responses,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
         socket_timeout=timeout_seconds,
         health_check_interval=30,
-        retry=retry,
+        retry=Retry(ExponentialWithJitterBackoff(cap=1, base=0.05), retries),
     )
 
 
-def connect_async(url: str) -> Client:
+def connect_async(url: str) -> AsyncClient:
     """The same for asyncio."""
     retry = AsyncRetry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
-    return redis.asyncio.Redis.from_url(
+    client = redis.asyncio.Redis.from_url(
         checked_url(url),
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -71,76 +59,96 @@ def connect_async(url: str) -> Client:
         health_check_interval=30,
         retry=retry,
     )
+    return cast("AsyncClient", client)
 
 
-def run(client: Client, call: Call) -> Any:
-    """Run a script; Redis forgets its scripts at a restart, so one it does not know is loaded and run again."""
-    try:
-        return client.evalsha(*call.command)
-    except NoScriptError:
-        script_loading.load(client, call.script)
-        return client.evalsha(*call.command)
+def run(client: Client, call: Call) -> Answer:
+    """Run a script.
+
+    Raises:
+        RedisError: it failed, or Redis does not answer.
+        VersionMismatch: the fleet runs another version, and the two do not fit together.
+    """
+    return _raised(run_many(client, [call])[0])
 
 
-async def run_async(client: Client, call: Call) -> Any:
-    """The same for asyncio."""
-    async with _patience():
+def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
+    """Run scripts in one round trip; an answer that is an error stands in the list as that error."""
+    steps = running(calls)
+    replies: list[Reply] | None = None
+    while True:
         try:
-            return await client.evalsha(*call.command)
-        except NoScriptError:
-            await script_loading.load_async(client, call.script)
-            return await client.evalsha(*call.command)
+            step = steps.send(replies)
+        except StopIteration as end:
+            return list(end.value)
+        match step:
+            case Send(commands):
+                replies = _send(client, commands)
+            case Pause(seconds):
+                SYSTEM.sleep(seconds)
+                replies = []
+
+
+async def run_async(client: AsyncClient, call: Call) -> Answer:
+    """As `run`, awaited."""
+    return _raised((await run_many_async(client, [call]))[0])
+
+
+async def run_many_async(client: AsyncClient, calls: Sequence[Call]) -> list[Answer | Exception]:
+    """As `run_many`, awaited."""
+    steps = running(calls)
+    replies: list[Reply] | None = None
+    while True:
+        try:
+            step = steps.send(replies)
+        except StopIteration as end:
+            return list(end.value)
+        match step:
+            case Send(commands):
+                async with _answer_timeout():
+                    replies = await _send_async(client, commands)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+                replies = []
+
+
+def _send(client: Client, commands: Sequence[Command]) -> list[Reply]:
+    if len(commands) == 1:  # a pipeline of one costs more than the command
+        try:
+            return [client.execute_command(*commands[0])]
+        except ResponseError as error:
+            return [error]
+    with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)
+        return pipe.execute(raise_on_error=False)
+
+
+async def _send_async(client: AsyncClient, commands: Sequence[Command]) -> list[Reply]:
+    if len(commands) == 1:
+        try:
+            return [await client.execute_command(*commands[0])]
+        except ResponseError as error:
+            return [error]
+    async with client.pipeline(transaction=False) as pipe:
+        for command in commands:
+            pipe.execute_command(*command)
+        return await pipe.execute(raise_on_error=False)
+
+
+def _raised(answer: Answer | Exception) -> Answer:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 @asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
+async def _answer_timeout() -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
             yield
     except TimeoutError as error:
         raise redis.TimeoutError(f"no answer within {ANSWER_TIMEOUT_SECONDS} s") from error
-
-
-def run_many(client: Client, calls: Sequence[Call]) -> list[Any]:
-    """Run scripts in one round trip; an answer that is an error stands in the list as that error."""
-    answers = _pipelined(client, calls)
-    unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-    if unknown:
-        for script in {calls[index].script for index in unknown}:
-            script_loading.load(client, script)
-        for index, answer in zip(unknown, _pipelined(client, [calls[index] for index in unknown]), strict=True):
-            answers[index] = answer
-    return answers
-
-
-async def run_many_async(client: Client, calls: Sequence[Call]) -> list[Any]:
-    """The same for asyncio."""
-    async with _patience():
-        answers = await _pipelined_async(client, calls)
-    unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-    if unknown:
-        for script in {calls[index].script for index in unknown}:
-            await script_loading.load_async(client, script)
-        again = await _pipelined_async(client, [calls[index] for index in unknown])
-        for index, answer in zip(unknown, again, strict=True):
-            answers[index] = answer
-    return answers
-
-
-async def _pipelined_async(client: Client, calls: Sequence[Call]) -> list[Any]:
-    async with client.pipeline(transaction=False) as pipe:
-        for call in calls:
-            pipe.evalsha(*call.command)
-        answers: list[Any] = await pipe.execute(raise_on_error=False)
-        return answers
-
-
-def _pipelined(client: Client, calls: Sequence[Call]) -> list[Any]:
-    with client.pipeline(transaction=False) as pipe:
-        for call in calls:
-            pipe.evalsha(*call.command)
-        answers: list[Any] = pipe.execute(raise_on_error=False)
-        return answers
 
 
 def checked_url(url: str) -> str:
@@ -175,7 +183,7 @@ def translated(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except TimeoutError:  # the caller's own patience, not Redis: redis-py has a class of its own
+    except TimeoutError:  # the caller's own limit, not Redis: redis-py has a class of its own
         raise
     except (RedisError, OSError) as error:
         raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error)}") from error

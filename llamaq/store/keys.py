@@ -71,8 +71,12 @@ class Keys:
         return f"{self.prefix}:dead"
 
     def scripts(self) -> str:
-        """Hash: the SDK's scripts by their SHA-1. A dot, not a colon: no producer's ACL pattern covers it."""
+        """Hash: scripts by their SHA-1. A dot, not a colon: no producer's ACL pattern covers it."""
         return f"{self.prefix}.scripts"
+
+    def store(self) -> str:
+        """Hash: the version of the fleet's scripts, and which they are. Producers may read it, and not write."""
+        return f"{self.prefix}.store"
 
     def intake_queue(self) -> str:
         """Celery queue: jobs sent by task name."""

@@ -2,9 +2,19 @@
 
 import asyncio
 import threading
-from typing import Any
+from typing import Any, cast
 
-from llamaq.store.connection import Client, checked_url, connect_async
+from llamaq.store.connection import checked_url, connect_async
+from llamaq.store.redis_client import AsyncClient
+
+
+def client_per_loop(url: str) -> AsyncClient:
+    """A client for whatever event loop uses it.
+
+    Raises:
+        InvalidRequest: the URL cannot be one of a Redis.
+    """
+    return cast("AsyncClient", ClientPerLoop(url))  # its attributes are those of the loop's client
 
 
 class ClientPerLoop:
@@ -20,13 +30,13 @@ class ClientPerLoop:
             InvalidRequest: the URL cannot be one of a Redis.
         """
         self._url = checked_url(url)
-        self._clients: dict[asyncio.AbstractEventLoop, Client] = {}
+        self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._changing = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._here(), name)
 
-    def _here(self) -> Client:
+    def _here(self) -> AsyncClient:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:

@@ -1,36 +1,71 @@
 """The Lua scripts: one file for each verb, put together from the fragments that its `-- include:` line names.
 
-A fragment may name others that it stands on; each comes once, where it is first named.
+A fragment may name others that it stands on; each comes once, where it is first named. After them comes what is made
+here: the table `given` of the arguments by name, and in a script that assigns jobs the comparison of versions.
 """
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from llamaq.store.arguments import Arguments
+
+STORE_VERSION = 1
+"""Raise it with each release that changes keys or assignment: of workers of two versions the higher one decides."""
 LUA = Path(__file__).parent / "lua"
-_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+ASSIGNING = "assignment"
+"""The fragment that assigns jobs to slots: a script that has it compares its version with the fleet's."""
+OTHER_STORE = "OTHER_STORE"
+_INCLUDE = re.compile(r"^-- include:(.*)$", re.MULTILINE)
+_COMPARISON = """
+if (redis.call('HGET', P .. '.store', 'digest') or '{digest}') ~= '{digest}' then return {{'{other}'}} end"""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script and the SHA-1 that Redis knows it by."""
+    """A Lua script.
+
+    Attributes:
+        sha: the SHA-1 that Redis knows it by.
+        names: of its arguments, in their order.
+        assigns: whether it may assign jobs to slots.
+    """
 
     name: str
     text: str
     sha: str
+    names: tuple[str, ...] = ()
+    assigns: bool = False
+
+
+def load(arguments: type[Arguments]) -> Script:
+    """The script of a verb, with its fragments."""
+    return assembled(arguments.verb, arguments.names())
 
 
 @cache
-def load(name: str, folder: Path = LUA) -> Script:
-    """The script of a verb, with its fragments.
+def assembled(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Script:
+    """The script in a file `<verb>.lua`, put together.
 
     Raises:
         KeyError: there is no such file.
     """
-    text = _with_fragments(files(folder)[name].read_text("utf-8"), files(folder), set())
-    return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    known: set[str] = set()
+
+    def fragments_and_head(match: re.Match[str]) -> str:
+        lines = _fragments(match[1].split(), files(folder), known)
+        head = ", ".join(f"{name} = ARGV[{index}]" for index, name in enumerate(names, start=2))
+        lines += [f"local given = {{{head}}}"] if names else []
+        if ASSIGNING in known:
+            lines.append(_COMPARISON.strip().format(digest=digest(folder), other=OTHER_STORE))
+        return "\n".join(lines)
+
+    text = _INCLUDE.sub(fragments_and_head, files(folder)[verb].read_text("utf-8"))
+    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return Script(verb, text, sha, tuple(names), ASSIGNING in known)
 
 
 @cache
@@ -39,20 +74,19 @@ def files(folder: Path = LUA) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.rglob("*.lua"))}
 
 
-def verbs(*, of: str) -> list[Script]:
-    """The scripts that a `producer` or a `worker` runs."""
-    return [load(path.stem) for path in sorted((LUA / of).glob("*.lua"))]
+@cache
+def digest(folder: Path = LUA) -> str:
+    """What tells these scripts from those of every other version."""
+    texts = b"\0".join(path.read_bytes() for path in files(folder).values())
+    return hashlib.sha1(texts, usedforsecurity=False).hexdigest()
 
 
-def _with_fragments(text: str, files: dict[str, Path], known: set[str]) -> str:
-    return _INCLUDE.sub(lambda match: _fragments(match[1].split(), files, known), text)
-
-
-def _fragments(names: list[str], files: dict[str, Path], known: set[str]) -> str:
-    texts = []
+def _fragments(names: Sequence[str], files: dict[str, Path], known: set[str]) -> list[str]:
+    texts: list[str] = []
     for name in names:
         if name in known:
             continue
         known.add(name)
-        texts.append(_with_fragments(files[name].read_text("utf-8"), files, known))
-    return "\n".join(texts)
+        text = files[name].read_text("utf-8")
+        texts.append(_INCLUDE.sub(lambda match: "\n".join(_fragments(match[1].split(), files, known)), text))
+    return texts

@@ -1,7 +1,7 @@
 """What is kept of a conversation: its messages, turn by turn, and what it is set to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, field_validator
@@ -144,19 +144,4 @@ def read_settings(fields: Mapping[str, str]) -> ConversationSettings:
         options=None if options is None else _OPTIONS.validate_json(options),
         tools=None if tools is None else from_json(tools),
         ttl=None if ttl is None else int(ttl),
-    )
-
-
-def read_info(tenant: str, row: Sequence[Any], now: float) -> ConversationInfo:
-    """One row of `conversation_list.lua`."""
-    name, messages, waiting, left, created, updated, model = row
-    return ConversationInfo(
-        name=name,
-        tenant=tenant,
-        model=model or None,
-        messages=messages,
-        turns_waiting=waiting,
-        created_at=datetime.fromtimestamp(float(created), UTC),
-        updated_at=datetime.fromtimestamp(float(updated), UTC),
-        expires_at=datetime.fromtimestamp(now + left, UTC),
     )

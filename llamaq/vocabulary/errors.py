@@ -7,6 +7,7 @@ LlamaqError
 │   ├── InvalidRequest      mend the request: `problems` names each field
 │   ├── UnknownModel        pull it, or take one of `near`
 │   └── ConversationBusy    wait for `job_id`, the turn that runs or waits there
+├── VersionMismatch         update llamaq here, or in the workers: the message says which
 ├── ConversationError       about one conversation
 │   ├── ConversationNotFound
 │   └── ConversationExists  take another name
@@ -108,6 +109,13 @@ class ConversationBusy(SubmitError):
         super().__init__(f"the conversation {name!r} is busy with {what}")
         self.name = name
         self.job_id = job_id
+
+
+class VersionMismatch(LlamaqError):
+    """This llamaq and the fleet's workers are of versions that do not fit together; nothing was changed.
+
+    `str(error)` says which of the two to update.
+    """
 
 
 class ConversationError(LlamaqError):

@@ -1,6 +1,7 @@
 """Where a job stands, as `job.status()` gives it."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -48,9 +49,9 @@ class JobStatus(Frozen):
         return self.state in TERMINAL_STATES
 
 
-def read(job_id: str, values: list[str | None], position: int | None, eta_seconds: float | None) -> JobStatus:
-    """The status out of the record's `FIELDS`, in their order."""
-    fields: dict[str, object] = {name: value for name, value in zip(FIELDS, values, strict=True) if value is not None}
+def read(job_id: str, record: Mapping[str, str], position: int | None, eta_seconds: float | None) -> JobStatus:
+    """The status out of those of the record's `FIELDS` that are set."""
+    fields: dict[str, object] = dict(record)
     for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import redis
 from celery import Celery
 
-from llamaq.store.connection import connect
 from tests.conftest import MODEL
 from worker.settings.environment import Settings
 from worker.telemetry.metrics import Metrics
@@ -31,7 +31,7 @@ class InProcess:
         )
         self.metrics = Metrics()
         self.worker = Worker(config, Celery(broker=redis_url, set_as_current=False), "w1", self.metrics)
-        self._redis = connect(redis_url)
+        self._redis = redis.Redis.from_url(redis_url, decode_responses=True, socket_timeout=None)
         self._queue = config.producer.keys.host_queue("here")
 
     def run_job(self) -> str:

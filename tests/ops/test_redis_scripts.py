@@ -1,22 +1,24 @@
 """The scripts under the ACL: that each may do what it does, and that they are there when a producer needs them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store import script_loading, scripts
+from llamaq.store import script_runs, scripts
+from llamaq.store.arguments import Arguments
 from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
+from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS
 from ops.topology.redis_server import start_redis
 from tests.conftest import MODEL
 from tests.ops.test_redis_users import as_user
 from tests.worker_process import WorkerProcess
-from worker.duties.script_registry import ScriptRegistry, sdk_scripts
+from worker.duties.script_registry import ScriptRegistry, fleet_scripts
 
 
 @pytest.fixture
@@ -26,9 +28,9 @@ def host() -> Iterator[ScriptedOllama]:
         yield host
 
 
-def commands(*who: str) -> set[str]:
-    """Every command that the scripts of a producer or a worker call."""
-    texts = [script.text for of in who for script in scripts.verbs(of=of)]
+def commands(called: Iterable[type[Arguments]]) -> set[str]:
+    """Every command that these scripts call."""
+    texts = [scripts.load(arguments).text for arguments in called]
     return {name.lower() for text in texts for name in re.findall(r"redis\.p?call\(\s*'(\w+)'", text)}
 
 
@@ -43,8 +45,8 @@ def test_the_acl_grants_what_the_scripts_call(auditor: Any) -> None:
         arity = abs(int(known[name]["arity"]))
         return auditor.execute_command("ACL DRYRUN", f"llamaq-{user}", name, *["llamaq:x"] * (arity - 1))
 
-    assert missing("producer", commands("producer")) == []
-    assert missing("worker", commands("producer", "worker")) == []
+    assert missing("producer", commands(PRODUCER_SCRIPTS)) == []
+    assert missing("worker", commands(PRODUCER_SCRIPTS + WORKER_SCRIPTS)) == []
 
 
 @pytest.mark.needs("redis-server 7")
@@ -60,7 +62,7 @@ def test_the_scripts_come_back_after_a_restart_of_redis(
             WorkerProcess(server.bare_url("worker"), host.url, None, **settings) as worker,
         ):
             with monkeypatch.context() as hurried:
-                hurried.setattr(script_loading, "PAUSE_SECONDS", 0.01)
+                hurried.setattr(script_runs, "PAUSE_SECONDS", 0.01)
                 with pytest.raises(BrokerUnavailable, match="start a worker"):
                     queue.generate(MODEL, "x")
             worker.start().ready(queue)
@@ -84,13 +86,13 @@ def test_the_scripts_come_back_after_a_restart_of_redis(
         server.redis.stop()
 
 
-def test_the_library_asks_once_and_loads_only_what_is_missing(auditor: "redis.Redis") -> None:
-    """A round costs a question; what was deleted from the shelf is written again."""
-    library = ScriptRegistry(auditor, "test.scripts")
+def test_the_registry_asks_once_and_loads_only_what_is_missing(auditor: Any) -> None:
+    """A round costs a question; what was deleted from the hash is written again."""
+    registry = ScriptRegistry(auditor, Keys("test"))
     try:
-        assert library.keep() >= len(sdk_scripts())
-        assert library.keep() == 0
+        assert registry.load() >= len(fleet_scripts())
+        assert registry.load() == 0
         auditor.delete("test.scripts")
-        assert library.keep() >= len(sdk_scripts())
+        assert registry.load() >= len(fleet_scripts())
     finally:
         auditor.delete("test.scripts")

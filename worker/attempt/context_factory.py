@@ -11,8 +11,8 @@ from typing import Any
 from api_client import OllamaClient
 from llamaq.images import loading
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.conversations import read_settings
@@ -42,7 +42,7 @@ class ContextFactory:
 
     ollama: OllamaClient
     store: JobStore
-    blobs: Client
+    blobs: BinaryClient
     keys: Keys
     events: EventWriter
     timers: Timers
@@ -105,7 +105,7 @@ class ContextFactory:
         return [json.loads(message) for message in self.store.history(job)]
 
     def _image(self, reference: str) -> str:
-        data: bytes | None = self.blobs.get(self.keys.blob(reference.removeprefix(loading.REFERENCE)))
+        data = self.blobs.get(self.keys.blob(reference.removeprefix(loading.REFERENCE)))
         if data is None:
             raise ImageGone(f"the image {reference} is no longer stored: send its bytes again")
         return base64.b64encode(data).decode()

@@ -11,11 +11,13 @@ from itertools import islice
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-from llamaq.store import scripts
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Call, Client, run_many
+from llamaq.store.connection import run_many
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.worker_scripts import Append, Renew
 from tasks.attempt.attempt import Attempt, StopReason
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.flush_timer import GATHER_SECONDS, FlushTimer
@@ -52,8 +54,6 @@ class EventWriter(Duty):
         self._dirty: set[EventBuffer] = set()
         self._wakes_at = 0.0
         self._wrote_at = 0.0
-        self._append = scripts.load("append")
-        self._renew = scripts.load("renew")
 
     def open(self, job: ClaimedJob, attempt: Attempt, *, silent: bool) -> EventBuffer:
         """Open a buffer; from here on its lease is renewed. A silent one writes no deltas."""
@@ -137,7 +137,8 @@ class EventWriter(Duty):
         """Send one call for each buffer. What Redis does not take is sent again later, and delays no other buffer."""
         calls = {buffer: self._calls(buffer) for buffer in batch}
         try:
-            answers = run_many(self._client, [call for each in calls.values() for call in each])
+            found = run_many(self._client, [call for each in calls.values() for call in each])
+            answers = [answer if isinstance(answer, Exception) else answer.word for answer in found]
         except (RedisError, OSError) as error:
             answers = [error] * sum(map(len, calls.values()))
         with self.changed:
@@ -157,13 +158,21 @@ class EventWriter(Duty):
         job = buffer.job
         record, log, leases = self._keys.record(job.id), self._keys.events(job.id), self._keys.leases()
         if not buffer.sending:
-            return [Call(self._renew, [buffer.lease, job.fence, self._lease], [record, leases])]
-        lease = self._lease if buffer.timer.renewing else ""
-        head = (buffer.lease, job.fence)
-        return [
-            Call(self._append, [*head, number, lease, kind, job.attempt, fields], [record, log, leases])
-            for number, kind, fields in buffer.sending
+            renew = Renew(lease=buffer.lease, fence=job.fence, lease_seconds=self._lease)
+            return [Call(self._keys.prefix, renew, [record, leases])]
+        appends = [
+            Append(
+                lease=buffer.lease,
+                fence=job.fence,
+                number=number,
+                lease_seconds=self._lease if buffer.timer.renewing else "",
+                type=kind,
+                attempt=job.attempt,
+                members=members,
+            )
+            for number, kind, members in buffer.sending
         ]
+        return [Call(self._keys.prefix, append, [record, log, leases]) for append in appends]
 
     def _settle(self, buffer: EventBuffer, answers: Sequence[object]) -> Exception | None:
         """Act on the answers for one buffer, with the lock held; the error for which its events are held."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from llamaq.store.connection import Client
+from llamaq.store.redis_client import Client
 from worker.duties.duty import Duty
 
 LISTEN_SECONDS = 0.5

@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client
+from llamaq.store.redis_client import Client
 from worker.duties.duty import Duty
 
 TASK = "llamaq.pulse"

@@ -14,8 +14,8 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
-from llamaq.store.connection import Client
 from llamaq.store.keys import Keys, checked_id
+from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
 from tasks.attempt import failures
@@ -37,7 +37,7 @@ class Inbox(Duty):
     name = "inbox"
     when_redis_fails = "the inbox waits: Redis does not answer"
 
-    def __init__(self, client: Client, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
+    def __init__(self, client: BinaryClient, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
         """Make it; `client` answers in bytes: what others wrote may be no text."""
         super().__init__()
         self._client = client

@@ -1,64 +1,86 @@
-"""Keeps the SDK's scripts loaded in Redis, for producers that may run scripts and may not load any.
+"""Keeps the fleet's scripts loaded in Redis, and publishes which they are.
 
-Each worker writes the scripts of its own version into a hash, and asks Redis once a second whether it knows them. After
-a restart of Redis it loads every version that any worker ever wrote, so that a backend that is updated later than the
-workers goes on working. The hash lies outside the keys that a producer may write: else a producer could have scripts of
-its own loaded.
+1. Each worker writes the scripts of its own version into a hash, and asks Redis once a second whether it knows them.
+   After a restart of Redis it loads every version that any worker ever wrote, because producers may load none. The hash
+   lies outside the keys that a producer may write: else a producer could have scripts of its own loaded.
+2. It publishes which scripts are the fleet's. Producers and workers of another version call the published ones
+   (`llamaq/store/script_runs.py`).
 """
 
 import hashlib
+import json
 
 import structlog
 
-from llamaq.store import scripts
-from llamaq.store.connection import Client
+from llamaq.store import script_runs, scripts
+from llamaq.store.connection import run
+from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
 from llamaq.store.scripts import Script
+from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS, Publish
 from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0
+PUBLISHED_SECONDS = 15
+"""After the last worker of a version; by then none of its hosts is given jobs either."""
 _log = structlog.get_logger(__name__)
 
 
-def sdk_scripts() -> list[Script]:
-    """Every script that a producer runs."""
-    return scripts.verbs(of="producer")
+def fleet_scripts() -> list[Script]:
+    """Every script that a producer runs, and those with which a worker assigns jobs."""
+    loaded = [scripts.load(arguments) for arguments in WORKER_SCRIPTS]
+    return [scripts.load(arguments) for arguments in PRODUCER_SCRIPTS] + [each for each in loaded if each.assigns]
 
 
 class ScriptRegistry(Duty):
-    """The duty that loads them."""
+    """The duty that loads and publishes them."""
 
     name = "script-registry"
-    when_redis_fails = "the producers' scripts could not be checked"
+    when_redis_fails = "the fleet's scripts could not be checked"
 
-    def __init__(self, client: Client, registry: str) -> None:
-        """Make it; `registry` is the key of the hash: SHA-1 to text."""
+    def __init__(self, client: Client, keys: Keys) -> None:
+        """Make it."""
         super().__init__()
         self._client = client
-        self._registry = registry
-        self._own = sdk_scripts()
+        self._keys = keys
+        self._own = fleet_scripts()
+        by_verb = {script.name: script_runs.published(script) for script in self._own if script.assigns}
+        self._publish = Publish(
+            version=scripts.STORE_VERSION,
+            digest=scripts.digest(),
+            scripts=json.dumps(by_verb),
+            seconds=PUBLISHED_SECONDS,
+        )
 
     def round(self) -> float:
-        """Load what Redis has forgotten."""
-        if loaded := self.keep():
-            _log.info("scripts loaded for the producers", scripts=loaded)
+        """Load what Redis has forgotten, and publish."""
+        if loaded := self.load():
+            _log.info("scripts loaded for the fleet", scripts=loaded)
+        self.publish()
         return ROUND_SECONDS
 
-    def keep(self) -> int:
+    def load(self) -> int:
         """Load what Redis does not know; returns how many it had to.
 
         Raises:
             RedisError: Redis does not answer, or does not let this user load scripts.
         """
-        shas = [script.sha for script in self._own]
-        if all(self._client.script_exists(*shas)) and None not in self._client.hmget(self._registry, shas[:1]):
+        registry, shas = self._keys.scripts(), [script.sha for script in self._own]
+        if all(self._client.script_exists(*shas)) and None not in self._client.hmget(registry, shas[:1]):
             return 0
-        self._client.hset(self._registry, mapping={script.sha: script.text for script in self._own})
-        texts = self._client.hgetall(self._registry)
+        self._client.hset(registry, mapping={script.sha: script.text for script in self._own})
+        texts = self._client.hgetall(registry)
         # What was written by hand, or damaged, is not run under another script's name.
         whole = [text for sha, text in texts.items() if _sha(text) == sha]
         for text in whole:
             self._client.script_load(text)
         return len(whole)
+
+    def publish(self) -> bool:
+        """Make the scripts of this version the fleet's, for a while; False where another version's are."""
+        return run(self._client, Call(self._keys.prefix, self._publish)).word == "OK"
 
 
 def _sha(text: str) -> str:

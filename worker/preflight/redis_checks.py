@@ -7,7 +7,10 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import Call, Client, address, connect, run, translated
+from llamaq.store.connection import address, connect, run, translated
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
+from llamaq.store.worker.worker_scripts import Claim
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings
@@ -103,9 +106,10 @@ def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object
     """One harmless command for each kind of access that a worker needs, on the very keys that it uses."""
     keys = config.producer.keys
     queue = keys.host_queue(config.host)
+    claim = Claim(id=NO_JOB, host="", lease_seconds=1, worker="", members="", token="")
     return {
-        "load scripts": lambda: client.script_load(scripts.load("claim").text),
-        "run scripts": lambda: run(client, Call(scripts.load("claim"), [keys.prefix, NO_JOB, "", 1, "", "", ""])),
+        "load scripts": lambda: client.script_load(scripts.load(Claim).text),
+        "run scripts": lambda: run(client, Call(keys.prefix, claim)),
         f"use {keys.record('<id>')}": lambda: client.hdel(keys.record(NO_JOB), "state"),
         f"use {keys.inbox()}": lambda: client.xlen(keys.inbox()),
         f"use {keys.scripts()}": lambda: client.hlen(keys.scripts()),

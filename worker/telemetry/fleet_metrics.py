@@ -3,17 +3,20 @@
 Every worker gives the same figures, so in PromQL they are joined with `max`, never with `sum`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from llamaq.store import scripts
-from llamaq.store.connection import Call, Client, run
+from llamaq.store.answers import Answer, Fields
+from llamaq.store.connection import run
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
+from llamaq.store.worker.worker_scripts import Gauges
 from llamaq.vocabulary.status import TERMINAL_STATES
 
 SCRAPE_SECONDS = 3
@@ -22,27 +25,6 @@ CIRCUITS = ("closed", "half_open", "open")
 Rows = Sequence[tuple[Sequence[str], float]]
 """Label values and the figure, for each series."""
 _log = structlog.get_logger(__name__)
-
-
-class HostFigures(NamedTuple):
-    """One host, in the order in which `gauges.lua` answers.
-
-    Attributes:
-        running: model, number of its jobs that hold a slot, and so on.
-        offered: the models that the host has.
-    """
-
-    host: str
-    up: int
-    seen_age: str
-    workers: int
-    slots: int
-    slots_used: int
-    messages: int
-    swaps: int
-    circuit: str
-    running: list[Any]
-    offered: list[str]
 
 
 class FleetCollector(Collector):
@@ -60,16 +42,16 @@ class FleetCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         try:
-            queues, hosts, totals, ended = run(self._client, Call(scripts.load("gauges"), [self._keys.prefix]))
+            answer = run(self._client, Call(self._keys.prefix, Gauges()))
         except (RedisError, OSError) as error:
             _log.warning("a scrape without the fleet's metrics: Redis does not answer", error=str(error))
             yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 0)])
             return
         yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 1)])
-        yield from _queues(queues)
-        yield from _hosts([HostFigures(*row) for row in hosts])
-        yield from _totals(*totals)
-        yield _ended(dict(_pairs(ended)))
+        yield from _queues(answer.rows("queues"))
+        yield from _hosts(answer.rows("hosts"))
+        yield from _totals(answer)
+        yield _ended(answer.counts("ended"))
         yield from self._memory()
 
     def _memory(self) -> Iterator[Metric]:
@@ -83,22 +65,29 @@ class FleetCollector(Collector):
         yield _gauge("llamaq_redis_memory_max_bytes", "Its limit; 0 for none.", [], [([], limit)])
 
 
-def _queues(rows: list[tuple[str, str, int, str]]) -> Iterator[Metric]:
+def _queues(queues: Sequence[Fields]) -> Iterator[Metric]:
+    def by_queue(figure: str) -> Rows:
+        return [([each.text("model"), each.text("lane")], each.number(figure)) for each in queues]
+
     labels = ["model", "lane"]
-    depths: Rows = [((model, lane), depth) for model, lane, depth, _ in rows]
-    ages: Rows = [((model, lane), float(age)) for model, lane, _, age in rows]
-    yield _gauge("llamaq_queue_depth", "Jobs that wait for a slot.", labels, depths)
-    yield _gauge("llamaq_queue_oldest_age_seconds", "Since the submit of the oldest job that waits.", labels, ages)
+    yield _gauge("llamaq_queue_depth", "Jobs that wait for a slot.", labels, by_queue("depth"))
+    oldest = "Since the submit of the oldest job that waits."
+    yield _gauge("llamaq_queue_oldest_age_seconds", oldest, labels, by_queue("age_seconds"))
 
 
-def _hosts(hosts: Sequence[HostFigures]) -> Iterator[Metric]:
+def _hosts(hosts: Sequence[Fields]) -> Iterator[Metric]:
+    named = {each.text("host"): each for each in hosts}
+
     def by_host(figure: str) -> Rows:
-        return [([each.host], float(getattr(each, figure))) for each in hosts]
+        return [([host], each.number(figure)) for host, each in named.items()]
 
     label = ["host"]
     yield _gauge("llamaq_host_up", "Whether the host was reported within three probes.", label, by_host("up"))
     yield _gauge(
-        "llamaq_host_seen_age_seconds", "Since a worker of the host last reported it.", label, by_host("seen_age")
+        "llamaq_host_seen_age_seconds",
+        "Since a worker of the host last reported it.",
+        label,
+        by_host("seen_age_seconds"),
     )
     yield _gauge("llamaq_host_workers", "Workers that serve the host.", label, by_host("workers"))
     slots = "Requests that the host takes at a time, over all models."
@@ -107,35 +96,36 @@ def _hosts(hosts: Sequence[HostFigures]) -> Iterator[Metric]:
     messages = "Messages in the host's Celery queue that no worker has taken."
     yield _gauge("llamaq_host_messages", messages, label, by_host("messages"))
     yield _counter("llamaq_host_swaps", "Models loaded on the host.", label, by_host("swaps"))
-    circuits: Rows = [([each.host, state], each.circuit == state) for each in hosts for state in CIRCUITS]
+    circuits: Rows = [
+        ([host, state], each.text("circuit") == state) for host, each in named.items() for state in CIRCUITS
+    ]
     yield _gauge("llamaq_host_circuit", "1 for the state that the host's circuit is in.", ["host", "state"], circuits)
-    running: Rows = [([each.host, model], jobs) for each in hosts for model, jobs in _pairs(each.running)]
+    running: Rows = [
+        ([host, model], jobs) for host, each in named.items() for model, jobs in each.counts("running").items()
+    ]
     yield _gauge("llamaq_running_jobs", "Jobs that hold a slot.", ["host", "model"], running)
-    live = dict.fromkeys((model for each in hosts for model in each.offered), 0)
+    live: Counter[str] = Counter()
     for each in hosts:
-        for model in each.offered:
-            live[model] += each.up
+        live.update({model: each.integer("up") for model in each.texts("models")})
     yield _gauge(
         "llamaq_model_hosts", "Live hosts that have the model.", ["model"], [([m], n) for m, n in live.items()]
     )
 
 
-def _totals(delayed: int, dead_letters: int, inbox: int, intake: int) -> Iterator[Metric]:
-    yield _gauge("llamaq_delayed_jobs", "Jobs that wait for their next attempt to be due.", [], [([], delayed)])
+def _totals(fleet: Answer) -> Iterator[Metric]:
+    def total(figure: str) -> Rows:
+        return [([], fleet.number(figure))]
+
+    yield _gauge("llamaq_delayed_jobs", "Jobs that wait for their next attempt to be due.", [], total("delayed"))
     dead = "Messages that were set aside and not put back or discarded."
-    yield _gauge("llamaq_dead_letters", dead, [], [([], dead_letters)])
-    yield _gauge("llamaq_inbox_entries", "Entries of the inbox that are not queued yet.", [], [([], inbox)])
-    yield _gauge("llamaq_intake_messages", "Messages sent by task name that no worker has taken.", [], [([], intake)])
+    yield _gauge("llamaq_dead_letters", dead, [], total("dead"))
+    yield _gauge("llamaq_inbox_entries", "Entries of the inbox that are not queued yet.", [], total("inbox"))
+    yield _gauge("llamaq_intake_messages", "Messages sent by task name that no worker has taken.", [], total("intake"))
 
 
 def _ended(jobs: dict[str, int]) -> Metric:
     rows: Rows = [([state], float(jobs.get(state, 0))) for state in sorted(TERMINAL_STATES)]
     return _counter("llamaq_jobs_ended", "Jobs that ended, by state.", ["state"], rows)
-
-
-def _pairs(flat: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """The pairs of a Lua table that was flattened to {name, value, ...}."""
-    return zip(flat[::2], flat[1::2], strict=True)
 
 
 def _gauge(name: str, meaning: str, labels: Sequence[str], rows: Rows) -> Metric:

@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 
 from api_client import OllamaClient
 from llamaq.admission.tracing import describe
-from llamaq.store.connection import Client
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry
 from worker.settings.environment import Export

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from api_client import OllamaClient
-from llamaq.store.connection import Client
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from worker.settings.environment import Export

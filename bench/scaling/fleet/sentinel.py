@@ -30,7 +30,7 @@ class Follower:
 
     def __init__(self, master: int, sentinel: int) -> None:
         self._master = master
-        self._sentinel = connect(f"redis://127.0.0.1:{sentinel}/0")
+        self._sentinel: Any = connect(f"redis://127.0.0.1:{sentinel}/0")
         self._passing: set[asyncio.Task[None] | None] = set()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="follower", daemon=True)

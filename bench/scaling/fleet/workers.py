@@ -31,7 +31,7 @@ class WorkerFleet:
 
     def __init__(self, redis: EmbeddedRedis, slots: int, stack: ExitStack, settings: dict[str, object]) -> None:
         self.queue = stack.enter_context(JobQueue(redis.url))
-        self.redis = connect(redis.url)
+        self.redis: Any = connect(redis.url)
         stack.callback(self.redis.close)
         self._server = redis
         self._slots = slots

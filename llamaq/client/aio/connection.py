@@ -1,12 +1,12 @@
 """A queue's way to Redis, shared by its jobs and conversations."""
 
-from typing import Any
-
 from llamaq.client.aio import io
 from llamaq.client.aio.reader import AsyncReader
 from llamaq.settings.producer import Settings
+from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Call, run_async, translated
+from llamaq.store.connection import run_async, translated
+from llamaq.store.script_runs import Call
 
 
 class AsyncConnection:
@@ -27,7 +27,7 @@ class AsyncConnection:
         self.clock = clock
         self.reader = AsyncReader(self.redis, url, settings.keys, clock)
 
-    async def run(self, call: Call) -> Any:
+    async def run(self, call: Call) -> Answer:
         """The answer of a script.
 
         Raises:

@@ -6,7 +6,9 @@ from typing import Any, Protocol, Unpack
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
-from llamaq.store.connection import Call, translated
+from llamaq.store.answers import Answer
+from llamaq.store.connection import translated
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
 from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
@@ -111,8 +113,7 @@ class AsyncConversation:
 
     async def _texts(self) -> list[str]:
         with translated(self._connection.url):
-            texts: list[str] = await self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
-            return texts
+            return await self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
 
-    async def _run(self, call: Call) -> Any:
+    async def _run(self, call: Call) -> Answer:
         return await self._connection.run(call)

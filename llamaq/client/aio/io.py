@@ -6,15 +6,16 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, TypeVar
 
 from llamaq.store.clock import Clock
-from llamaq.store.loop_clients import ClientPerLoop
+from llamaq.store.loop_clients import client_per_loop
+from llamaq.store.redis_client import AsyncClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def connect(url: str) -> Any:
+def connect(url: str) -> AsyncClient:
     """A client of Redis that serves any number of event loops, one after the other or side by side in threads."""
-    return ClientPerLoop(url)
+    return client_per_loop(url)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -106,7 +106,7 @@ class AsyncJob(Generic[R]):
             JobNotFound: there is no such job.
         """
         answer = await self._connection.run(status_call(self._connection.settings.keys, self.id))
-        if not answer:
+        if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
 

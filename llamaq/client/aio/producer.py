@@ -15,6 +15,7 @@ from llamaq.images.loading import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet
+from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import run_async, run_many_async, translated
 from llamaq.store.keys import Keys
@@ -140,14 +141,14 @@ class AsyncProducer:
             raise failure
         return jobs
 
-    async def _read_of_many(self, one: Submission, answer: Any) -> str:
+    async def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
             with translated(self.url):
                 return await self._read(one, raised(answer))
         except UploadLapsed:
             return (await self._submit(one)).id
 
-    async def _read(self, one: Submission, answer: list[Any]) -> str:
+    async def _read(self, one: Submission, answer: Answer) -> str:
         try:
             return submission.read(one, answer)
         except UnknownModel as error:

@@ -184,7 +184,7 @@ class AsyncJobQueue(AsyncProducer):
         """
         with translated(self.url):
             kind, request = await self._redis.hmget(self._keys.record(job_id), "kind", "request")
-        if request is None:
+        if kind is None or request is None:
             raise JobNotFound(job_id)
         return await self.submit(once_more(kind, request, changes))
 

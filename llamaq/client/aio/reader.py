@@ -9,16 +9,17 @@ import redis
 from llamaq.client.aio import io
 from llamaq.client.log import PAUSE_SECONDS, entries, heard, look, standing
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client, run_async, translated
+from llamaq.store.connection import run_async, translated
 from llamaq.store.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Look, Read, ReadLast, Want
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import AsyncClient, AsyncPubSub
 from llamaq.vocabulary.events import Event
 
 
 class AsyncReader:
     """Reads the logs of jobs."""
 
-    def __init__(self, client: Client, url: str, keys: Keys, clock: Clock) -> None:
+    def __init__(self, client: AsyncClient, url: str, keys: Keys, clock: Clock) -> None:
         self._client = client
         self._url = url
         self._keys = keys
@@ -64,7 +65,7 @@ class AsyncReader:
                     await io.pause(self._clock, PAUSE_SECONDS)
 
     async def _drive(
-        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: Any, limit: float | None
+        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: AsyncPubSub, limit: float | None
     ) -> AsyncGenerator[Event, None]:
         log = self._keys.events(job_id)
         answer: Any = None

@@ -1,13 +1,13 @@
 # Generated from ../aio/connection.py by `python3 run.py generate`: change that file instead.
 """A queue's way to Redis, shared by its jobs and conversations."""
 
-from typing import Any
-
 from llamaq.client.blocking import io
 from llamaq.client.blocking.reader import Reader
 from llamaq.settings.producer import Settings
+from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Call, run, translated
+from llamaq.store.connection import run, translated
+from llamaq.store.script_runs import Call
 
 
 class Connection:
@@ -28,7 +28,7 @@ class Connection:
         self.clock = clock
         self.reader = Reader(self.redis, url, settings.keys, clock)
 
-    def run(self, call: Call) -> Any:
+    def run(self, call: Call) -> Answer:
         """The answer of a script.
 
         Raises:

@@ -7,7 +7,9 @@ from typing import Any, Protocol, Unpack
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
-from llamaq.store.connection import Call, translated
+from llamaq.store.answers import Answer
+from llamaq.store.connection import translated
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
 from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
@@ -112,8 +114,7 @@ class Conversation:
 
     def _texts(self) -> list[str]:
         with translated(self._connection.url):
-            texts: list[str] = self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
-            return texts
+            return self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
 
-    def _run(self, call: Call) -> Any:
+    def _run(self, call: Call) -> Answer:
         return self._connection.run(call)

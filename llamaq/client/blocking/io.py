@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client
 from llamaq.store.connection import connect as connected
+from llamaq.store.redis_client import Client
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -107,7 +107,7 @@ class Job(Generic[R]):
             JobNotFound: there is no such job.
         """
         answer = self._connection.run(status_call(self._connection.settings.keys, self.id))
-        if not answer:
+        if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
 

@@ -16,6 +16,7 @@ from llamaq.images.loading import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet
+from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import run, run_many, translated
 from llamaq.store.keys import Keys
@@ -141,14 +142,14 @@ class Producer:
             raise failure
         return jobs
 
-    def _read_of_many(self, one: Submission, answer: Any) -> str:
+    def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
             with translated(self.url):
                 return self._read(one, raised(answer))
         except UploadLapsed:
             return (self._submit(one)).id
 
-    def _read(self, one: Submission, answer: list[Any]) -> str:
+    def _read(self, one: Submission, answer: Answer) -> str:
         try:
             return submission.read(one, answer)
         except UnknownModel as error:

@@ -183,7 +183,7 @@ class JobQueue(Producer):
         """
         with translated(self.url):
             kind, request = self._redis.hmget(self._keys.record(job_id), "kind", "request")
-        if request is None:
+        if kind is None or request is None:
             raise JobNotFound(job_id)
         return self.submit(once_more(kind, request, changes))
 

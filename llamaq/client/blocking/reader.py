@@ -10,9 +10,10 @@ import redis
 from llamaq.client.blocking import io
 from llamaq.client.log import PAUSE_SECONDS, entries, heard, look, standing
 from llamaq.store.clock import Clock
-from llamaq.store.connection import Client, run, translated
+from llamaq.store.connection import run, translated
 from llamaq.store.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Look, Read, ReadLast, Want
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client, PubSub
 from llamaq.vocabulary.events import Event
 
 
@@ -65,7 +66,7 @@ class Reader:
                     io.pause(self._clock, PAUSE_SECONDS)
 
     def _drive(
-        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: Any, limit: float | None
+        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: PubSub, limit: float | None
     ) -> Generator[Event, None, None]:
         log = self._keys.events(job_id)
         answer: Any = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from llamaq.store.answers import Answer
 from llamaq.vocabulary.requests import AnyRequest, parse_json
 
 
@@ -31,6 +32,25 @@ class ClaimedJob:
     conversation: str
     host: str
     request_json: str
+
+    @classmethod
+    def of(cls, job_id: str, host: str, answer: Answer) -> "ClaimedJob":
+        """The job out of the answer of `claim.lua`."""
+        return cls(
+            id=job_id,
+            fence=answer.integer("fence"),
+            attempt=answer.integer("attempt"),
+            tries=answer.integer("tries"),
+            max_attempts=answer.integer("max_attempts"),
+            waited_seconds=answer.number("waited_seconds"),
+            ran_seconds=answer.number("ran_seconds"),
+            kind=answer.text("kind"),
+            model=answer.text("model"),
+            tenant=answer.text("tenant"),
+            conversation=answer.text("conversation"),
+            host=host,
+            request_json=answer.text("request"),
+        )
 
     @cached_property
     def request(self) -> AnyRequest:

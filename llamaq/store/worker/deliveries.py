@@ -3,14 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic_core import from_json
 
-from llamaq.store import scripts
-from llamaq.store.connection import Call, Client, run
+from llamaq.store.connection import run
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
 from llamaq.store.worker.job_store import MOST_DEAD
+from llamaq.store.worker.worker_scripts import WebhookSettle, WebhookTake
 from llamaq.vocabulary.notify import EndedJob, Notice
 
 PAUSES = (5, 30, 120, 600, 3_600, 21_600, 86_400)
@@ -51,11 +52,11 @@ class Deliveries:
         Raises:
             ValueError, KeyError, TypeError: it cannot be read; it was set aside.
         """
-        answer = self._run("webhook_take", TAKEN_SECONDS, MOST_DEAD)
-        if not answer:
+        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS, most_dead=MOST_DEAD))
+        answer = run(self._client, call)
+        if answer.word == "NONE":
             return None
-        job_id, number, *rest = answer
-        fields = dict(zip(rest[::2], rest[1::2], strict=True))
+        job_id, number, fields = answer.text("id"), answer.integer("tries"), answer.row("delivery").given()
         name = hashlib.sha256(self._keys.record(job_id).encode()).hexdigest()[:32]
         try:
             return Delivery(job_id, number, fields["url"], f"msg_{name}", _body(job_id, fields))
@@ -79,12 +80,17 @@ class Deliveries:
         self._settle(delivery, "later", PAUSES[delivery.number - 1] * (1 + random / 5))
         return True
 
-    def _settle(self, delivery: Delivery, verdict: str, seconds: float = 0, reason: str = "") -> None:
-        body = delivery.body if verdict == "dead" else ""
-        self._run("webhook_settle", delivery.job_id, delivery.number, verdict, seconds, reason, body, MOST_DEAD)
-
-    def _run(self, name: str, *args: str | float) -> Any:
-        return run(self._client, Call(scripts.load(name), [self._keys.prefix, *args]))
+    def _settle(self, delivery: Delivery, outcome: str, seconds: float = 0, reason: str = "") -> None:
+        arguments = WebhookSettle(
+            id=delivery.job_id,
+            tries=delivery.number,
+            outcome=outcome,
+            seconds=seconds,
+            reason=reason,
+            body=delivery.body if outcome == "dead" else "",
+            most_dead=MOST_DEAD,
+        )
+        run(self._client, Call(self._keys.prefix, arguments))
 
 
 def _body(job_id: str, fields: dict[str, str]) -> str:

@@ -3,16 +3,31 @@
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
-from llamaq.store import scripts
+from llamaq.store.answers import Answer
+from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import Call, Client, run
+from llamaq.store.connection import run
 from llamaq.store.keys import Keys, usable_id
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Blame, Completed, Error
+from llamaq.store.worker.worker_scripts import (
+    CallOff,
+    Claim,
+    Down,
+    Finish,
+    Leave,
+    Proven,
+    Refuse,
+    Release,
+    Report,
+    Rescue,
+)
 from llamaq.vocabulary.wire import dumps, members
 
 LEADER_SECONDS = 3
@@ -99,27 +114,22 @@ class JobStore:
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Take a placed job over; None when the message is stale: another worker has it, or it has ended."""
         started = members(host=self._host, worker=self._worker)
-        answer = self._run("claim", job_id, self._host, self._lease, self._worker, started, self._clock.uuid())
-        if answer[0] == "NEWER":
-            _log.warning("job %s is of wire version %s, of a newer producer: update this worker", job_id, answer[1])
-        if answer[0] != "CLAIMED":
-            return None
-        fence, attempt, tries, most, waited, ran, kind, model, tenant, conversation, request = answer[1:]
-        return ClaimedJob(
-            id=job_id,
-            fence=fence,
-            attempt=attempt,
-            tries=tries,
-            max_attempts=most,
-            waited_seconds=float(waited),
-            ran_seconds=float(ran),
-            kind=kind,
-            model=model,
-            tenant=tenant,
-            conversation=conversation,
-            host=self._host,
-            request_json=request,
+        answer = self._run(
+            Claim(
+                id=job_id,
+                host=self._host,
+                lease_seconds=self._lease,
+                worker=self._worker,
+                members=started,
+                token=self._clock.uuid(),
+            )
         )
+        if answer.word == "NEWER":
+            version = answer.text("version")
+            _log.warning("job %s is of wire version %s, of a newer producer: update this worker", job_id, version)
+        if answer.word != "CLAIMED":
+            return None
+        return ClaimedJob.of(job_id, self._host, answer)
 
     def complete(self, job: ClaimedJob, outcome: Completed) -> str:
         """End the job well; with an error, when the result holds a number that JSON cannot carry (1e999)."""
@@ -128,36 +138,53 @@ class JobStore:
             turn = [dumps(message) for message in outcome.turn]
         except ValueError as error:
             return self.fail(job, Error("ollama_error", f"the answer cannot be stored: {error}"))
-        return self._finish(job, "completed", f'"result":{result}', "result", result, turn)
+        return self._finish(job, "completed", "result", result, turn)
 
     def fail(self, job: ClaimedJob, error: Error) -> str:
         """End the job with an error."""
-        text = dumps(error.as_json())
-        return self._finish(job, "failed", f'"error":{text}', "error", text, [])
+        return self._finish(job, "failed", "error", dumps(error.as_json()))
 
     def release(self, job: ClaimedJob, error: Error, delay_seconds: float, *, counts: bool, blame: Blame = "") -> str:
         """Give the job back for another attempt; of one that has ended meanwhile, give back the slot alone.
 
         With `blame` the failure speaks against the host: the job may go to another one before its delay is over.
         """
-        words = members(error=error.as_json(), delay_seconds=round(delay_seconds, 3))
-        count = "1" if counts else "0"
-        return self._settle("release", job.id, job.fence, words, delay_seconds, count, blame, error.message)
+        return self._settle(
+            job,
+            Release(
+                id=job.id,
+                fence=job.fence,
+                members=members(error=error.as_json(), delay_seconds=round(delay_seconds, 3)),
+                delay_seconds=delay_seconds,
+                counts=int(counts),
+                blame=blame,
+                reason=error.message,
+            ),
+        )
 
     def let_go(self, job: ClaimedJob) -> str:
         """Give back the slot of a job that was cancelled: its connection to Ollama is closed now."""
-        return self._settle("release", job.id, job.fence, "", 0, "0", "", "")
+        return self._settle(job, Release(id=job.id, fence=job.fence))
 
     def refuse(self, job_id: str, kind: str, source: str, message: str, error: Error) -> None:
         """Set a bad message aside in the dead-letter stream; its job, where it has an id, ends `failed`."""
-        text = dumps(error.as_json())
-        job_id = job_id if usable_id(job_id) else ""
-        self._run("refuse", job_id, kind, source, message, error.message, text, self._result_ttl, MOST_DEAD)
+        self._run(
+            Refuse(
+                id=job_id if usable_id(job_id) else "",
+                kind=kind,
+                source=source,
+                message=message,
+                reason=error.message,
+                error=dumps(error.as_json()),
+                result_ttl=self._result_ttl,
+                most_dead=MOST_DEAD,
+            )
+        )
 
     def call_off(self, job_id: str, reason: str) -> bool:
         """Cancel a job, also one that is yet to come; False when it had ended."""
-        answer = self._run("call_off", job_id, members(reason=reason), reason, self._result_ttl)
-        return bool(answer[0] == "OK")
+        call = CallOff(id=job_id, members=members(reason=reason), reason=reason, result_ttl=self._result_ttl)
+        return self._run(call).word == "OK"
 
     def close(self) -> None:
         """Try no longer to reach Redis: what is not settled now, rescue will find."""
@@ -165,13 +192,11 @@ class JobStore:
 
     def history(self, job: ClaimedJob) -> list[str]:
         """The conversation's messages so far, oldest first, as JSON."""
-        texts: list[str] = self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
-        return texts
+        return self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
 
     def settings(self, job: ClaimedJob) -> dict[str, str]:
         """What the conversation is set to."""
-        fields: dict[str, str] = self._client.hgetall(self._keys.about(job.tenant, job.conversation))
-        return fields
+        return self._client.hgetall(self._keys.about(job.tenant, job.conversation))
 
     def report(
         self,
@@ -189,56 +214,77 @@ class JobStore:
         `loaded` are the models in memory. Patience is in seconds: of jobs with what is in memory, and of a lane with
         those above it.
         """
-        patience = (affinity_patience, lane_patience)
-        spec: list[str | float] = [self._host, self._worker, slots, max_models, status, *patience, " ".join(loaded)]
-        answer = self._run("report", *spec, *models)
-        return HostState(circuit=answer[2], trial=answer[3], loading=bool(answer[1]))
+        answer = self._run(
+            Report(
+                host=self._host,
+                worker=self._worker,
+                slots=slots,
+                max_models=max_models,
+                status=status,
+                affinity_patience=affinity_patience,
+                lane_patience=lane_patience,
+                loaded=" ".join(loaded),
+                models=" ".join(models),
+            )
+        )
+        return HostState(circuit=answer.text("circuit"), trial=answer.text("trial"), loading=answer.flag("loading"))
 
     def down(self, slots: int, max_models: int, reason: str) -> HostState:
         """Report that this worker's host does not answer."""
-        answer = self._run("down", self._host, self._worker, slots, max_models, reason)
-        return HostState(circuit=answer[1], wanted=answer[2] == "1")
+        call = Down(host=self._host, worker=self._worker, slots=slots, max_models=max_models, reason=reason)
+        answer = self._run(call)
+        return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
 
     def proven(self) -> HostState:
         """Report that an answer has begun on this worker's host, so that it is well."""
-        return HostState(circuit=self._run("proven", self._host)[1])
+        return HostState(circuit=self._run(Proven(host=self._host)).text("circuit"))
 
     def leave(self) -> None:
         """Tell the fleet that this worker takes nothing more."""
-        self._run("leave", self._host, self._worker)
+        self._run(Leave(host=self._host, worker=self._worker))
 
     def rescue(self) -> Rescued | None:
         """One round of rescue, unless another worker leads."""
-        lost = members(error=self._lost.as_json(), delay_seconds=0)
         exhausted = dumps(self._exhausted.as_json())
         answer = self._run(
-            "rescue",
-            self._worker,
-            LEADER_SECONDS,
-            RESCUED_AT_A_TIME,
-            self._lease,
-            lost,
-            f'"error":{exhausted}',
-            exhausted,
+            Rescue(
+                worker=self._worker,
+                leader_seconds=LEADER_SECONDS,
+                most=RESCUED_AT_A_TIME,
+                lease_seconds=self._lease,
+                lost=members(error=self._lost.as_json(), delay_seconds=0),
+                exhausted=f'"error":{exhausted}',
+                exhausted_error=exhausted,
+            )
         )
-        if answer[0] == "FOLLOWED":
+        if answer.word == "FOLLOWED":
             return None
-        return Rescued(*answer[1:])
+        return Rescued(*(answer.integer(name) for name in Rescued._fields))
 
-    def _finish(self, job: ClaimedJob, state: str, words: str, field: str, value: str, turn: list[str]) -> str:
-        return self._settle("finish", job.id, job.fence, state, words, field, value, self._conversation_ttl, *turn)
+    def _finish(self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = ()) -> str:
+        return self._settle(
+            job,
+            Finish(
+                id=job.id,
+                fence=job.fence,
+                state=state,
+                members=f'"{field}":{value}',
+                field=field,
+                value=value,
+                conversation_ttl=self._conversation_ttl,
+                messages="\n".join(turn),
+            ),
+        )
 
-    def _settle(self, name: str, *args: str | float) -> str:
-        """Send an attempt's last word until Redis has it: by then the job is still ours, or the fence refuses it."""
+    def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
+        """Send the end of an attempt until Redis has it: by then the job is still ours, or the fence refuses it."""
         while not self._closed.is_set():
             try:
-                answer = self._run(name, *args)
+                return self._run(arguments).word.lower()
             except (RedisError, OSError) as error:
-                _log.warning("Redis does not take the end of job %s (%s); trying again", args[0], error)
+                _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
-            else:
-                return str(answer[0]).lower()
         return "unsent"
 
-    def _run(self, name: str, *args: str | float) -> Any:
-        return run(self._client, Call(scripts.load(name), [self._keys.prefix, *args]))
+    def _run(self, arguments: Arguments) -> Answer:
+        return run(self._client, Call(self._keys.prefix, arguments))

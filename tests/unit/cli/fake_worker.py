@@ -10,12 +10,13 @@ from redis import Redis
 from embedded.scripted.fleet import EXHAUSTED, LOST
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
-from llamaq.store import scripts
-from llamaq.store.connection import Call, run
+from llamaq.store.connection import run
 from llamaq.store.keys import Keys
+from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
+from llamaq.store.worker.worker_scripts import Append
 from llamaq.vocabulary.wire import dumps, members
 
 HOST = "h1"
@@ -105,10 +106,17 @@ class Attempt:
         """Append an event, as a flush of its own; the answer is the script's."""
         self._flush += 1
         keys = self._fake_worker.keys
-        args = (f"{self.job_id} {HOST}", self.job.fence, self._flush, LEASE_SECONDS, kind, self.job.attempt)
+        append = Append(
+            lease=f"{self.job_id} {HOST}",
+            fence=self.job.fence,
+            number=self._flush,
+            lease_seconds=LEASE_SECONDS,
+            type=kind,
+            attempt=self.job.attempt,
+            members=members(**fields),
+        )
         places = (keys.record(self.job_id), keys.events(self.job_id), keys.leases())
-        call = Call(scripts.load("append"), [*args, members(**fields)], places)
-        return str(run(self._fake_worker.redis, call))
+        return run(self._fake_worker.redis, Call(keys.prefix, append, places)).word
 
     def say(self, *pieces: str) -> None:
         for piece in pieces:

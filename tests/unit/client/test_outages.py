@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -97,11 +97,11 @@ class AsyncCut(Cut):
 def _types(asynchronous: bool, clock: Leaping, *, answers: bool) -> list[str]:
     keys = Keys("p")
     if not asynchronous:
-        reader = Reader(Cut(clock, answers=answers), "redis://h", keys, clock)
+        reader = Reader(cast("Any", Cut(clock, answers=answers)), "redis://h", keys, clock)
         return [event.type for event in reader.events("j", None, fresh=False)]
 
     async def read() -> list[str]:
-        reader = AsyncReader(AsyncCut(clock, answers=answers), "redis://h", keys, clock)
+        reader = AsyncReader(cast("Any", AsyncCut(clock, answers=answers)), "redis://h", keys, clock)
         return [event.type async for event in reader.events("j", None, fresh=False)]
 
     return asyncio.run(read())

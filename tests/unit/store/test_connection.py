@@ -7,7 +7,7 @@ import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store.connection import address, connect, translated
+from llamaq.store.connection import address, translated
 
 SECRET = "hunter2"
 
@@ -72,7 +72,7 @@ def test_a_redis_without_memory_says_so() -> None:
 
         assert "out of memory" in message
         assert "LLAMAQ_RESULT_TTL" in message
-        with connect(server.url) as client:
+        with redis.Redis.from_url(server.url) as client:
             assert client.dbsize() == 0
 
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq.store import scripts
-from llamaq.store.connection import connect
 from llamaq.store.keys import Keys
 
 ID, HOST = "4fb1-x", "alpha:11434"
@@ -31,7 +31,7 @@ _LUA = (
 def test_both_sides_make_the_same_keys(redis_server: EmbeddedRedis, prefix: str) -> None:
     """A name that differed would be two stores."""
     fragment = scripts.files()["keys"].read_text()
-    with connect(redis_server.url) as client:
+    with redis.Redis.from_url(redis_server.url) as client:
         made = json.loads(client.eval(fragment + _LUA, 0, prefix, ID, HOST))
 
     assert made == {name: key(Keys(prefix)) for name, key in PYTHON.items()}

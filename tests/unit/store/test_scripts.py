@@ -1,69 +1,95 @@
-"""The Lua scripts: each loads, with its fragments, and opens with what it takes and answers."""
+"""The Lua scripts: each loads, reads its arguments by their names, and opens with what it takes and answers."""
 
+import re
 from pathlib import Path
 
 import pytest
+import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq.store import scripts
-from llamaq.store.connection import Call, connect, run, run_many
+from llamaq.store.arguments import Arguments
+from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
+from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS
 
-VERBS = [path for of in ("producer", "worker") for path in sorted((scripts.LUA / of).glob("*.lua"))]
+VERBS = (*PRODUCER_SCRIPTS, *WORKER_SCRIPTS)
+MOST_LOCALS = 160
+"""Lua refuses a script with more than 200 at its top."""
 
 
-@pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)
-def test_each_verb_compiles_and_has_its_sha(redis_server: EmbeddedRedis, path: Path) -> None:
+def head(verb: type[Arguments]) -> str:
+    """The comment that a Lua file opens with, up to its fragments."""
+    text, _, _ = scripts.files()[verb.verb].read_text().partition("-- include:")
+    return text
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_verb_compiles_and_has_its_sha(redis_server: EmbeddedRedis, verb: type[Arguments]) -> None:
     """Redis takes the script, under the very SHA-1 by which it is called."""
-    script = scripts.load(path.stem)
-    with connect(redis_server.url) as client:
+    script = scripts.load(verb)
+    with redis.Redis.from_url(redis_server.url, decode_responses=True) as client:
         assert client.script_load(script.text) == script.sha
 
 
-@pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)
-def test_each_verb_says_what_it_takes_and_answers(path: Path) -> None:
-    """Its head is the documentation of the store."""
-    head = path.read_text()
-    assert head.startswith("-- ")
-    for word in ("ARGV  1", "Returns  "):
-        assert word in head
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_verb_says_what_it_takes_and_answers(verb: type[Arguments]) -> None:
+    """Its head is the documentation of the store: it names each argument, and each word that the script answers."""
+    text = head(verb)
+    answered = set(re.findall(r"return \{?'([A-Z_]+)'|and '([A-Z_]+)' or '([A-Z_]+)'", code(verb)))
+
+    assert "\n-- Arguments  " in text
+    assert "\n-- Answers    " in text
+    for name in (*verb.names(), *(word for found in answered for word in found if word)):
+        assert re.search(rf"\b{name}\b", text), name
+
+
+def code(verb: type[Arguments]) -> str:
+    """What stands behind the fragments."""
+    _, _, text = scripts.files()[verb.verb].read_text().partition("-- include:")
+    return text
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_verb_reads_its_arguments_by_the_names_that_are_declared(verb: type[Arguments]) -> None:
+    """All of them, no other, and none by a number."""
+    text = code(verb)
+    used = set(re.findall(r"\bgiven\.(\w+)", text))
+    if "given[optional]" in text:
+        used |= {"target", "notify", "traceparent"}
+
+    assert used == set(verb.names())
+    assert "ARGV" not in text
+    assert not re.search(r"\b(?:job|found|spec|about)\[\d", text)
+
+
+def test_no_script_comes_near_the_most_locals_that_lua_takes() -> None:
+    """`submit` has the most fragments."""
+    counts = {verb.verb: len(_locals(scripts.load(verb).text)) for verb in VERBS}
+
+    assert max(counts.values()) <= MOST_LOCALS, counts
+
+
+def _locals(text: str) -> list[str]:
+    lines = re.findall(r"^local (?:function (\w+)|([\w, ]+))", text, re.MULTILINE)
+    return [name for function, names in lines for name in (function or names).split(",")]
 
 
 def test_a_fragment_brings_what_it_stands_on_once(tmp_path: Path) -> None:
-    """Fragments name others; whoever is named twice comes where it is first needed."""
+    """Fragments name others; whoever is named twice comes where it is first needed. Then come the arguments."""
     (tmp_path / "low.lua").write_text("-- low")
     (tmp_path / "high.lua").write_text("-- high\n-- include: low\n-- end of high")
     (tmp_path / "verb.lua").write_text("-- head\n-- include: high low\nreturn 1\n")
 
-    assert scripts.load("verb", tmp_path).text == "-- head\n-- high\n-- low\n-- end of high\nreturn 1\n"
+    text = scripts.assembled("verb", ("id", "kind"), tmp_path).text
+    given = "local given = {id = ARGV[2], kind = ARGV[3]}"
+    assert text == f"-- head\n-- high\n-- low\n-- end of high\n{given}\nreturn 1\n"
 
 
 def test_each_file_is_a_verb_or_a_fragment() -> None:
-    """Verbs stand in the folders of those who run them, fragments in those of their nouns; no two share a name."""
-    fragments = {path for path in scripts.LUA.rglob("*.lua") if path.read_text().startswith("-- Fragment")}
+    """A verb has its arguments declared, and no two files share a name."""
+    fragments = {name for name, path in scripts.files().items() if path.read_text().startswith("-- Fragment")}
+    verbs = {verb.verb for verb in VERBS}
 
-    assert fragments.isdisjoint(VERBS)
-    assert {*fragments, *VERBS} == set(scripts.LUA.rglob("*.lua")) == set(scripts.files().values())
-
-
-def test_a_script_that_redis_forgot_is_sent_again(redis_server: EmbeddedRedis, tmp_path: Path) -> None:
-    """A restart of Redis empties its scripts: alone or among many, a call still has its answer."""
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.lua").write_text(f"return '{name}' .. ARGV[1]")
-    calls = [Call(scripts.load(name, tmp_path), [index]) for index, name in enumerate("abab")]
-    with EmbeddedRedis.start(appendonly=False) as server, connect(server.url) as client:
-        client.script_flush()
-        assert run(client, calls[0]) == "a0"
-        client.script_flush()
-        assert run_many(client, calls) == ["a0", "b1", "a2", "b3"]
-
-
-def test_an_error_in_one_of_many_stands_in_its_place(redis_server: EmbeddedRedis, tmp_path: Path) -> None:
-    """The others have their answers."""
-    (tmp_path / "good.lua").write_text("return 'good'")
-    (tmp_path / "bad.lua").write_text("return redis.error_reply('BAD')")
-    good, bad = (Call(scripts.load(name, tmp_path), []) for name in ("good", "bad"))
-    with connect(redis_server.url) as client:
-        first, second, third = run_many(client, [good, bad, good])
-
-    assert (first, third) == ("good", "good")
-    assert isinstance(second, Exception)
+    assert fragments.isdisjoint(verbs)
+    assert fragments | verbs == set(scripts.files())
+    assert len(scripts.files()) == len(list(scripts.LUA.rglob("*.lua")))

@@ -48,6 +48,13 @@ local function refresh_conversation(tenant, name, ttl)
   sweep_conversations()
 end
 
+-- The lines of a text: messages come in as JSON, one a line.
+local function lines(text)
+  local found = {}
+  for line in string.gmatch(text, '[^\n]+') do found[#found + 1] = line end
+  return found
+end
+
 local function append_messages(tenant, name, ttl, messages)
   -- In pages, because unpack has a limit.
   for from = 1, #messages, 500 do

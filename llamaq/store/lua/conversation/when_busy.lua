@@ -31,8 +31,7 @@ local function end_previous_turn(head, how, tenant, name, ttl)
   local reason = REASONS[how]
   if not head or not reason then return end
   if how == 'interrupt' then
-    local messages = {}
-    for message in string.gmatch(redis.call('HGET', record(head), 'says') or '', '[^\n]+') do messages[#messages + 1] = message end
+    local messages = lines(redis.call('HGET', record(head), 'says') or '')
     local text = text_so_far(head)
     if text ~= '' then
       messages[#messages + 1] = '{"role":"assistant","content":' .. cjson.encode(text) .. ',"interrupted":true,"job":"' .. head .. '"}'

@@ -1,11 +1,12 @@
--- Cancels a job, in whatever state, at once: nobody's answer is waited for.
+-- Cancels a job in any state, at once: the worker that runs it is told, and not waited for.
 --
--- ARGV  1 prefix, 2 id, 3 JSON members of the event ("reason":...), 4 the reason
--- Returns  {'OK'} | {'TOO_LATE', state} (it had ended) | {'MISSING'}
+-- Arguments  id
+--            members  JSON members of the event ("reason":...)
+--            reason   the same as text
+-- Answers    OK | TOO_LATE state (it had ended) | MISSING
 -- include: keys events queue assignment ending cancelling
-local id = ARGV[2]
-local state = redis.call('HGET', record(id), 'state')
+local state = redis.call('HGET', record(given.id), 'state')
 if not state then return {'MISSING'} end
-if TERMINAL[state] then return {'TOO_LATE', state} end
-cancel_job(id, ARGV[3], ARGV[4])
+if TERMINAL[state] then return {'TOO_LATE', 'state', state} end
+cancel_job(given.id, given.members, given.reason)
 return {'OK'}

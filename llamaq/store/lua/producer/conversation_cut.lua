@@ -1,18 +1,21 @@
 -- Forgets a conversation's latest messages.
 --
--- ARGV  1 prefix, 2 tenant, 3 name, 4 seconds for which it is kept where it has no `ttl`, 5 number of messages that stay,
---       6 the last of them as it was read, '' where none stays
--- Returns  {'OK'} | {'BUSY', job id} (a turn runs or waits) | {'MISSING'} | {'CHANGED'} (another message is there now: read again)
+-- Arguments  tenant, name
+--            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            number            of messages that stay
+--            last              the last of them as it was read; '' where none stays
+-- Answers    OK | BUSY turn (the id of the job that runs or waits) | MISSING
+--            CHANGED (another message is there now: read again)
 -- include: keys events conversations
-local tenant, name, number = ARGV[2], ARGV[3], tonumber(ARGV[5])
-local head = current_turn(tenant, name)
-if head then return {'BUSY', head} end
+local tenant, name, number = given.tenant, given.name, tonumber(given.number)
+local turn = current_turn(tenant, name)
+if turn then return {'BUSY', 'turn', turn} end
 if not conversation_exists(tenant, name) then return {'MISSING'} end
 if number == 0 then
   redis.call('DEL', messages_key(tenant, name))
 else
-  if redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= ARGV[6] then return {'CHANGED'} end
+  if redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= given.last then return {'CHANGED'} end
   redis.call('LTRIM', messages_key(tenant, name), 0, number - 1)
 end
-refresh_conversation(tenant, name, ARGV[4])
+refresh_conversation(tenant, name, given.conversation_ttl)
 return {'OK'}

@@ -1,16 +1,19 @@
--- Puts another message in the place of one.
+-- Replaces one message of a conversation.
 --
--- ARGV  1 prefix, 2 tenant, 3 name, 4 seconds for which it is kept where it has no `ttl`, 5 index, 6 the message as it was
---       read, 7 the new one
--- Returns  {'OK'} | {'BUSY', job id} (a turn runs or waits) | {'CHANGED'} (another message is there now: read again)
+-- Arguments  tenant, name
+--            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            index             the message's place, from 0
+--            before            the message as it was read
+--            after             the new one
+-- Answers    OK | BUSY turn (the id of the job that runs or waits) | CHANGED (another message is there now: read again)
 -- Invariant: sent twice, it acts once.
 -- include: keys events conversations
-local tenant, name = ARGV[2], ARGV[3]
-local head = current_turn(tenant, name)
-if head then return {'BUSY', head} end
-local there = redis.call('LINDEX', messages_key(tenant, name), ARGV[5])
-if there == ARGV[7] then return {'OK'} end
-if there ~= ARGV[6] then return {'CHANGED'} end
-redis.call('LSET', messages_key(tenant, name), ARGV[5], ARGV[7])
-refresh_conversation(tenant, name, ARGV[4])
+local tenant, name = given.tenant, given.name
+local turn = current_turn(tenant, name)
+if turn then return {'BUSY', 'turn', turn} end
+local there = redis.call('LINDEX', messages_key(tenant, name), given.index)
+if there == given.after then return {'OK'} end
+if there ~= given.before then return {'CHANGED'} end
+redis.call('LSET', messages_key(tenant, name), given.index, given.after)
+refresh_conversation(tenant, name, given.conversation_ttl)
 return {'OK'}

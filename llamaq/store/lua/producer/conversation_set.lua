@@ -1,15 +1,13 @@
--- Changes what a conversation is set to; it begins to exist by that.
+-- Changes the settings of a conversation; it begins to exist by that.
 --
--- ARGV  1 prefix, 2 tenant, 3 name, 4 seconds for which it is kept where it has no `ttl`, 5... field, value; '' clears one
--- Returns  'OK'
+-- Arguments  tenant, name
+--            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            changes           JSON object of texts by setting; '' clears one
+-- Answers    OK
 -- include: keys events conversations
-local tenant, name = ARGV[2], ARGV[3]
-for index = 5, #ARGV, 2 do
-  if ARGV[index + 1] == '' then
-    redis.call('HDEL', about_key(tenant, name), ARGV[index])
-  else
-    redis.call('HSET', about_key(tenant, name), ARGV[index], ARGV[index + 1])
-  end
+local about = about_key(given.tenant, given.name)
+for setting, text in pairs(cjson.decode(given.changes)) do
+  if text == '' then redis.call('HDEL', about, setting) else redis.call('HSET', about, setting, text) end
 end
-refresh_conversation(tenant, name, ARGV[4])
-return 'OK'
+refresh_conversation(given.tenant, given.name, given.conversation_ttl)
+return {'OK'}

@@ -1,16 +1,28 @@
--- Where a job stands.
+-- Tells where a job stands.
 --
--- ARGV  1 prefix, 2 id, 3... names of the record's fields
--- Returns  {position or '', eta seconds or '', values of the fields} | {} when there is no such job
+-- Arguments  id
+--            fields  names of the record's fields to give, joined by blanks
+-- Answers    OK position or '', eta_seconds or '', record (those of the fields that are set) | MISSING
 -- include: keys events queue assignment estimate
-local id, names = ARGV[2], {}
-for index = 3, #ARGV do names[#names + 1] = ARGV[index] end
-local job = redis.call('HMGET', record(id), 'state', 'model', 'lane', 'lease', 'tenant', 'conversation')
-if not job[1] then return {} end
-local ahead = not TERMINAL[job[1]] and position(id, job[2], job[3])
-if not ahead and job[1] == 'queued' and job[4] == '' and job[6] ~= '' then
-  for index, other in ipairs(redis.call('LRANGE', turns_key(job[5], job[6]), 0, -1)) do
-    if other == id then ahead = index - 1 end
+local id, names, set = given.id, {}, {}
+local job = fields(record(id), 'state', 'model', 'lane', 'lease', 'tenant', 'conversation')
+if not job.state then return {'MISSING'} end
+
+-- Jobs ahead of this one; nil once it has a slot.
+local function jobs_ahead()
+  local ahead = not TERMINAL[job.state] and position(id, job.model, job.lane)
+  if ahead or job.state ~= 'queued' or job.lease ~= '' or job.conversation == '' then return ahead end
+  for index, turn in ipairs(redis.call('LRANGE', turns_key(job.tenant, job.conversation), 0, -1)) do
+    if turn == id then return index - 1 end
   end
 end
-return {ahead or '', ahead and eta(job[2], ahead) or '', redis.call('HMGET', record(id), unpack(names))}
+
+for name in string.gmatch(given.fields, '[^ ]+') do names[#names + 1] = name end
+for index, value in ipairs(redis.call('HMGET', record(id), unpack(names))) do
+  if value then
+    set[#set + 1] = names[index]
+    set[#set + 1] = value
+  end
+end
+local ahead = jobs_ahead()
+return {'OK', 'position', ahead or '', 'eta_seconds', ahead and eta(job.model, ahead) or '', 'record', set}

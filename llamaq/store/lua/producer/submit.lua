@@ -1,70 +1,111 @@
 -- Accepts a job: writes its record and its `queued` event, lets it wait, and places it if a slot is free.
 --
--- ARGV  1 prefix, 2 id, 3 kind, 4 model, 5 lane, 6 tenant, 7 request JSON, 8 start_within seconds or '',
---       9 conversation or '', 10 idempotency key's key or '', 11 image sha256s joined by blanks, 12 max attempts,
---       13 result ttl seconds, 14 most jobs waiting per model, 15 '1' to wait for a model nobody has,
---       16 metadata JSON, 17 what it does to a turn before it (`when_busy`), 18 its new messages for the conversation, JSON,
---       one a line, 19 conversation ttl seconds, 20 runner: the options that reload the model, as text, 21 the tenant's
---       weight, 22 most jobs waiting per tenant, 0 for no limit, 23 capabilities that the model must have,
---       joined by blanks, 24 the model to show, where 4 is the room of a chore, else '',
---       25 the webhook to tell of its end, as `llamaq.vocabulary.notify.owed` has it, else '', 26 its W3C traceparent or ''
--- Returns  {'OK'} | {'SAME', id of the job that the idempotency key stands for} | {'EXISTS'} (this id is known)
---          {'FULL', retry_after, 'model' | 'tenant'} | {'UNKNOWN_MODEL'} | {'BLOB_MISSING', sha256}
---          {'UNSUPPORTED', the capability that the model lacks everywhere, those it has}
---          {'BUSY', id of the turn that runs or waits} (only with `reject`)
+-- Arguments  id, kind, lane, tenant
+--            model                  or the queue of a host job (`:pull`, `:pull@<host>`)
+--            request                JSON
+--            start_within           seconds or ''
+--            conversation           name or ''
+--            idempotency_key        the Redis key of the idempotency key or ''
+--            images                 their sha256s, joined by blanks
+--            max_attempts
+--            result_ttl             seconds
+--            max_queued             most jobs waiting for the model
+--            wait_for_model         1 to wait for a model that no host has
+--            metadata               JSON
+--            when_busy              what it does to a turn before it: enqueue, reject, interrupt, rollback
+--            messages               what it adds to the conversation, JSON, one a line
+--            conversation_ttl       seconds
+--            runner                 the options that reload the model, as text
+--            weight                 of the tenant
+--            max_queued_per_tenant  0 for no limit
+--            capabilities           that the model must have, joined by blanks
+--            target                 the model to show where `model` is a host job's queue, else ''
+--            notify                 the webhook to tell of its end, as `llamaq.vocabulary.notify.owed` has it, or ''
+--            traceparent            W3C's, or ''
+-- Answers    OK | SAME id (of the job that the idempotency key stands for) | EXISTS (the id is known)
+--            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
+--            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
+--            BUSY turn (the id of the job that runs or waits; only with `reject`)
 -- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turns.lua).
 -- include: keys events queue assignment ending estimate cancelling conversations when_busy support
-local id, kind, model, lane, tenant, request = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local start_within, conversation, idem, blobs = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
 
-if redis.call('EXISTS', record(id)) == 1 then return {'EXISTS'} end
-if idem ~= '' then
-  local known = redis.call('GET', idem)
-  if known and redis.call('EXISTS', record(known)) == 1 then return {'SAME', known} end
-end
-local before = conversation ~= '' and current_turn(tenant, conversation)
-if before and ARGV[17] == 'reject' then return {'BUSY', before} end
--- The head of a conversation's turns runs, or waits in the room like any other job; those behind it wait in neither.
-local behind = conversation ~= '' and math.max(redis.call('LLEN', turns_key(tenant, conversation)) - 1, 0) or 0
-if depth(model) + behind >= tonumber(ARGV[14]) then return {'FULL', retry_after(model), 'model'} end
-local most = tonumber(ARGV[22])
-if most > 0 and tonumber(redis.call('HGET', QUEUED, tenant) or 0) + behind >= most then
-  return {'FULL', retry_after(model), 'tenant'}
-end
-if ARGV[15] ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
-local lacks, able = lacking_capability(model, ARGV[23])
-if lacks then return {'UNSUPPORTED', lacks, able} end
-for sha in string.gmatch(blobs, '[^ ]+') do
-  if redis.call('EXISTS', P .. ':blob:' .. sha) == 0 then return {'BLOB_MISSING', sha} end
+local function same_job()
+  local found = given.idempotency_key ~= '' and redis.call('GET', given.idempotency_key)
+  return found and redis.call('EXISTS', record(found)) == 1 and found
 end
 
--- Not what any producer says: 0 or NaN would spoil the line's virtual time for all.
-local weight, slots = math.max(0.001, math.min(1000, tonumber(ARGV[21]) or 1)), slot_forecast(model)
-local score = fair_score(model, lane, tenant, weight, math.max(#slots.free, 1))
-redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', kind, 'model', model, 'lane', lane, 'tenant', tenant,
-  'request', request, 'score', score, 'runner', turn_runner(ARGV[20], tenant, conversation), 'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0,
-  'lease', '', 'running', 0, 'max_attempts', ARGV[12], 'ttl', ARGV[13], 'conversation', conversation, 'idem', idem,
-  'blobs', blobs, 'metadata', ARGV[16], 'says', ARGV[18], 'start_by', start_within ~= '' and NOW + tonumber(start_within) or '')
-if ARGV[24] ~= '' then redis.call('HSET', record(id), 'target', ARGV[24]) end
-if ARGV[25] ~= '' then redis.call('HSET', record(id), 'notify', ARGV[25]) end
-if ARGV[26] ~= '' then redis.call('HSET', record(id), 'traceparent', ARGV[26]) end
-redis.call('ZADD', JOBS, NOW, id)
-if idem ~= '' then redis.call('SET', idem, id) end
-if start_within ~= '' then redis.call('ZADD', STARTS, NOW + tonumber(start_within), id) end
-for sha in string.gmatch(blobs, '[^ ]+') do
-  redis.call('HINCRBY', BLOBS, sha, 1)
-  redis.call('PERSIST', P .. ':blob:' .. sha)
+-- The limit that is reached: 'model' or 'tenant'. Turns behind the first of a conversation wait in no queue, but count.
+local function limit_reached()
+  local behind = conversation ~= '' and math.max(redis.call('LLEN', turns_key(tenant, conversation)) - 1, 0) or 0
+  if depth(model) + behind >= tonumber(given.max_queued) then return 'model' end
+  local most = tonumber(given.max_queued_per_tenant)
+  if most > 0 and tonumber(redis.call('HGET', QUEUED, tenant) or 0) + behind >= most then return 'tenant' end
 end
 
-local ahead = 0
-end_previous_turn(before, ARGV[17], tenant, conversation, ARGV[19])
-if before then enqueue_next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
-if conversation ~= '' then ahead = redis.call('RPUSH', turns_key(tenant, conversation), id) - 1 end
-if ahead == 0 then
+local function missing_image()
+  for image in string.gmatch(given.images, '[^ ]+') do
+    if redis.call('EXISTS', P .. ':blob:' .. image) == 0 then return image end
+  end
+end
+
+-- The answer that refuses the job; nil where it can be accepted.
+local function refusal(turn)
+  if redis.call('EXISTS', record(id)) == 1 then return {'EXISTS'} end
+  local same = same_job()
+  if same then return {'SAME', 'id', same} end
+  if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
+  local limit = limit_reached()
+  if limit then return {'FULL', 'retry_after', retry_after(model), 'limit', limit} end
+  if given.wait_for_model ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
+  local lacks, has = lacking_capability(model, given.capabilities)
+  if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
+  local image = missing_image()
+  if image then return {'BLOB_MISSING', 'image', image} end
+end
+
+local function write_record(score, weight, start_by)
+  redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', given.kind, 'model', model, 'lane', lane,
+    'tenant', tenant, 'request', given.request, 'score', score, 'runner', turn_runner(given.runner, tenant, conversation),
+    'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0, 'lease', '', 'running', 0,
+    'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
+    'idem', given.idempotency_key, 'blobs', given.images, 'metadata', given.metadata, 'says', given.messages,
+    'start_by', start_by)
+  for _, optional in ipairs({'target', 'notify', 'traceparent'}) do
+    if given[optional] ~= '' then redis.call('HSET', record(id), optional, given[optional]) end
+  end
+end
+
+local function write_indexes(start_by)
+  redis.call('ZADD', JOBS, NOW, id)
+  if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
+  if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
+  for image in string.gmatch(given.images, '[^ ]+') do
+    redis.call('HINCRBY', BLOBS, image, 1)
+    redis.call('PERSIST', P .. ':blob:' .. image)
+  end
+end
+
+-- Lets the job wait in its queue or, behind other turns of its conversation, in theirs. Returns the number of jobs ahead.
+local function wait(turn)
+  end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
+  if turn then enqueue_next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
+  local ahead = conversation ~= '' and redis.call('RPUSH', turns_key(tenant, conversation), id) - 1 or 0
+  if ahead > 0 then return ahead end
   enqueue(id)
-  ahead = position(id, model, lane)
+  return position(id, model, lane)
 end
-append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
 
+local turn = conversation ~= '' and current_turn(tenant, conversation)
+local refused = refusal(turn)
+if refused then return refused end
+
+-- A weight of 0 or NaN would spoil the virtual time of the whole line.
+local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), slot_forecast(model)
+local start_by = given.start_within ~= '' and NOW + tonumber(given.start_within) or ''
+write_record(fair_score(model, lane, tenant, weight, math.max(#slots.free, 1)), weight, start_by)
+write_indexes(start_by)
+local ahead = wait(turn)
+append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
 assign_model(model)
 return {'OK'}

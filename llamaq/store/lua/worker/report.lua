@@ -1,20 +1,26 @@
--- Takes a worker's report of its host, and serves the host if it has free slots.
+-- Records a worker's report of its host, and fills the host's free slots.
 --
--- ARGV  1 prefix, 2 host, 3 worker, 4 slots per model, 5 models at a time, 6 status JSON,
---       7 seconds of patience with what is not in memory, 8 with a lane that is passed over, 9 models in memory, joined by
---       blanks, 10... models it offers
--- Returns  {'OK', 1 while a model is being loaded there, else 0, the host's circuit, the job on trial or ''}
+-- Arguments  host, worker
+--            slots              per model
+--            max_models         that run at a time
+--            status             JSON
+--            affinity_patience  seconds that a job waits for a load while those for the loaded model go on
+--            lane_patience      seconds that a lane waits while higher ones go first
+--            loaded             models in memory, joined by blanks
+--            models             that the host offers, joined by blanks
+-- Answers    OK loading (1 while a model is being loaded there), circuit, trial (the id of the job that tries the host, or '')
 -- include: keys events queue assignment ending hosts
-local host, models = ARGV[2], {}
-for index = 10, #ARGV do models[#models + 1] = ARGV[index] end
-redis.call('HSET', host_key(host), 'slots', ARGV[4], 'max_models', ARGV[5], 'status', ARGV[6], 'seen_at', STAMP,
-  'patience', ARGV[7], 'lane_patience', ARGV[8])
+local host, models = given.host, {}
+for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
+redis.call('HSET', host_key(host), 'slots', given.slots, 'max_models', given.max_models, 'status', given.status,
+  'seen_at', STAMP, 'patience', given.affinity_patience, 'lane_patience', given.lane_patience)
 redis.call('ZADD', HOSTS, NOW, host)
-redis.call('ZADD', workers_key(host), NOW, ARGV[3])
+redis.call('ZADD', workers_key(host), NOW, given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 set_models(host, models)
-reconcile_loaded(host, ARGV[9])
-set_capabilities(host, ARGV[6])
+reconcile_loaded(host, given.loaded)
+set_capabilities(host, given.status)
 record_answer(host)
 assign(host)
-return {'OK', is_loading(loaded_now(host, (usage(host)))) and 1 or 0, circuit_of(host), trial_of(host)}
+local loading = is_loading(loaded_now(host, (usage(host))))
+return {'OK', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'trial', trial_of(host)}

@@ -1,73 +1,118 @@
--- One round of rescue, by the one worker that leads: whatever lost its owner goes back or ends.
+-- One round of the reaper, by the one worker that leads: jobs that lost their worker wait again or end, delayed retries that
+-- are due wait again, jobs past `start_within` expire, and hosts with free slots are served.
 --
--- ARGV  1 prefix, 2 worker, 3 seconds that leadership lasts, 4 most of each kind to handle in this round,
---       5 lease seconds, 6 JSON members of `retrying` for a lost worker, 7 JSON members of `failed` for a job whose worker was lost
---       too often, 8 the error of 7 alone
--- Returns  {'LED', number taken from lost workers, number put back unclaimed, number due, number expired}
---          | {'FOLLOWED'} (another leads)
--- Invariant: a lapsed lease is acted on once; work per round is bounded, whatever the backlog.
+-- Arguments  worker
+--            leader_seconds   that leadership lasts
+--            most             jobs of each kind to handle in this round
+--            lease_seconds
+--            lost             JSON members of `retrying` for a job that lost its worker
+--            exhausted        JSON members of `failed` for a job that lost its worker too often
+--            exhausted_error  the error in them, JSON
+-- Answers    LED lost, unclaimed (placed, and claimed by no worker in time), due, expired: numbers of jobs
+--            FOLLOWED (another worker leads)
+-- Invariant: a lapsed lease is acted on once; the work of a round is bounded, whatever the backlog.
 -- include: keys events queue assignment ending requeue hosts
-local most = tonumber(ARGV[4])
-local leader = P .. ':rescue'
--- After a silence of all workers (Redis was down, or there was none) the living get one lease time to renew before
--- anything is taken. Those who follow are heard too: else the death of the leader alone would look like one.
-local state = redis.call('HMGET', leader, 'last', 'slow')
-local slow = NOW - tonumber(state[1] or 0) > 2 and tonumber(state[2] or 0) + 1 or 0
-redis.call('HSET', leader, 'last', NOW, 'slow', slow)
--- Not for ever: where every round comes late, nothing would be taken. One that comes in time allows it again.
-if slow > 0 and slow <= 3 then redis.call('HSET', leader, 'grace', NOW + tonumber(ARGV[5])) end
-local holder = redis.call('HGET', leader, 'worker')
-if holder and holder ~= ARGV[2] and tonumber(redis.call('HGET', leader, 'until')) > NOW then return {'FOLLOWED'} end
+local LEADER = P .. ':rescue'
+local SILENT_SECONDS = 2   -- without a round of any worker: Redis was down, or there was none
+local MOST_GRACES = 3      -- in a row: where every round comes late, nothing would be taken any more
+local most = tonumber(given.most)
 
-redis.call('HSET', leader, 'worker', ARGV[2], 'until', NOW + tonumber(ARGV[3]))
-local grace = tonumber(redis.call('HGET', leader, 'grace') or 0) > NOW
+-- After a silence of all workers the living ones get one lease time to renew before any lease is acted on. The rounds of
+-- those who follow count: else the death of the leader alone would look like a silence.
+local function grace()
+  local last, silences, till = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace'))
+  local silent = NOW - tonumber(last or 0) > SILENT_SECONDS
+  silences = silent and tonumber(silences or 0) + 1 or 0
+  redis.call('HSET', LEADER, 'last', NOW, 'slow', silences)
+  if silent and silences <= MOST_GRACES then
+    till = NOW + tonumber(given.lease_seconds)
+    redis.call('HSET', LEADER, 'grace', till)
+  end
+  return tonumber(till or 0) > NOW
+end
 
-local lost, unclaimed, due, expired = 0, 0, 0, 0
-for _, lease in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, most)) do
-  local id, host = string.match(lease, '^(%S+) (.+)$')
-  local job = redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts')
-  if job[2] == 'placed' then
-    free_slot(host, id)
-    enqueue(id)
-    unclaimed = unclaimed + 1
-  elseif not grace then
-    free_slot(host, id)
-    if job[1] and not TERMINAL[job[1]] then
-      lost = lost + 1
-      redis.call('HINCRBY', record(id), 'fence', 1)
-      if tonumber(job[3]) >= tonumber(job[4]) then
-        end_job(id, 'failed', ARGV[7], 'error', ARGV[8])
-      else
-        requeue_running(id, ARGV[6], 0)
+local function leads()
+  local worker, till = unpack(redis.call('HMGET', LEADER, 'worker', 'until'))
+  if worker and worker ~= given.worker and tonumber(till) > NOW then return false end
+  redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + tonumber(given.leader_seconds))
+  return true
+end
+
+local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, most) end
+
+-- A running job whose lease lapsed waits again, or ends once its tries are used up. Late writes of its worker are fenced off.
+local function lose(id, tries, max_attempts)
+  redis.call('HINCRBY', record(id), 'fence', 1)
+  if tonumber(tries) >= tonumber(max_attempts) then
+    end_job(id, 'failed', given.exhausted, 'error', given.exhausted_error)
+  else
+    requeue_running(id, given.lost, 0)
+  end
+end
+
+local function take_lapsed_leases(in_grace)
+  local lost, unclaimed = 0, 0
+  for _, entry in ipairs(due_in(LEASES)) do
+    local id, host = string.match(entry, '^(%S+) (.+)$')
+    local state, lease, tries, max_attempts = unpack(redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts'))
+    if lease == 'placed' then
+      free_slot(host, id)
+      enqueue(id)
+      unclaimed = unclaimed + 1
+    elseif not in_grace then
+      free_slot(host, id)
+      if state and not TERMINAL[state] then
+        lose(id, tries, max_attempts)
+        lost = lost + 1
       end
     end
   end
+  return lost, unclaimed
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', NOW, 'LIMIT', 0, most)) do
-  redis.call('ZREM', DELAYED, id)
-  if redis.call('EXISTS', record(id)) == 1 then enqueue(id) end
-  due = due + 1
-end
-
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', STARTS, '-inf', NOW, 'LIMIT', 0, most)) do
-  local job = redis.call('HMGET', record(id), 'state', 'lease', 'host')
-  redis.call('ZREM', STARTS, id)
-  if job[1] == 'queued' then
-    expire_job(id)
-    if job[2] == 'placed' then free_slot(job[3], id) end
-    expired = expired + 1
+local function return_delayed()
+  local due = due_in(DELAYED)
+  for _, id in ipairs(due) do
+    redis.call('ZREM', DELAYED, id)
+    if redis.call('EXISTS', record(id)) == 1 then enqueue(id) end
   end
+  return #due
 end
 
-for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
-for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)) do forget_host(host) end
-
--- Records end by expiry; the list of jobs is swept behind them, a page a round.
-local from = tonumber(redis.call('HGET', leader, 'sweep') or 0)
-local page = redis.call('ZRANGE', JOBS, from, from + most - 1)
-for _, id in ipairs(page) do
-  if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) else from = from + 1 end
+local function expire_late()
+  local expired = 0
+  for _, id in ipairs(due_in(STARTS)) do
+    local state, lease, host = unpack(redis.call('HMGET', record(id), 'state', 'lease', 'host'))
+    redis.call('ZREM', STARTS, id)
+    if state == 'queued' then
+      expire_job(id)
+      if lease == 'placed' then free_slot(host, id) end
+      expired = expired + 1
+    end
+  end
+  return expired
 end
-redis.call('HSET', leader, 'sweep', #page < most and 0 or from)
-return {'LED', lost, unclaimed, due, expired}
+
+local function serve_hosts()
+  for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
+  local silent = redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)
+  for _, host in ipairs(silent) do forget_host(host) end
+end
+
+-- Records end by expiry; the index of jobs is swept behind them, one page a round.
+local function sweep_index()
+  local from = tonumber(redis.call('HGET', LEADER, 'sweep') or 0)
+  local page = redis.call('ZRANGE', JOBS, from, from + most - 1)
+  for _, id in ipairs(page) do
+    if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) else from = from + 1 end
+  end
+  redis.call('HSET', LEADER, 'sweep', #page < most and 0 or from)
+end
+
+local in_grace = grace()
+if not leads() then return {'FOLLOWED'} end
+local lost, unclaimed = take_lapsed_leases(in_grace)
+local due, expired = return_delayed(), expire_late()
+serve_hosts()
+sweep_index()
+return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired}

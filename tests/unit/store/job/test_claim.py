@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
-from llamaq.store import scripts
-from llamaq.store.connection import Call, run
+from llamaq.store.answers import Answer
+from llamaq.store.worker.worker_scripts import Claim
 
 
 def test_a_claim_begins_an_attempt(fleet: Fleet) -> None:
@@ -45,23 +45,19 @@ def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
     fleet.host()
     job = fleet.submit()
 
-    def claim(name: str) -> list[object]:
-        args: list[str | float] = [
-            fleet.keys.prefix,
-            job.id,
-            "alpha",
-            LEASE_SECONDS,
-            "w1",
-            '"host":"alpha","worker":"w1"',
-            name,
-        ]
-        found: list[object] = run(fleet.redis, Call(scripts.load("claim"), args))
-        return found
+    def claim(token: str) -> Answer:
+        started = '"host":"alpha","worker":"w1"'
+        arguments = Claim(
+            id=job.id, host="alpha", lease_seconds=LEASE_SECONDS, worker="w1", members=started, token=token
+        )
+        return fleet.run(arguments)
 
     first, again = claim("this"), claim("this")
 
-    assert first[:4] == again[:4] == ["CLAIMED", 1, 1, 1]
-    assert claim("that") == ["LEASED_ELSEWHERE"]
+    assert first.word == again.word == "CLAIMED"
+    for name in ("fence", "attempt", "tries"):
+        assert first.integer(name) == again.integer(name) == 1
+    assert claim("that").word == "LEASED_ELSEWHERE"
     assert fleet.types(job.id) == ["queued", "started"]
 
 

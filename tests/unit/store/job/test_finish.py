@@ -3,26 +3,24 @@
 import json
 
 from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
-from llamaq.store import scripts
-from llamaq.store.connection import Call, run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
+from llamaq.store.worker.worker_scripts import Finish
 
 
-def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed") -> list[object]:
+def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed") -> str:
     value = '{"text":"x"}'
-    args: list[str | float] = [
-        fleet.keys.prefix,
-        claimed.id,
-        claimed.fence,
-        state,
-        f'"result":{value}',
-        "result",
-        value,
-        1000,
-    ]
-    found: list[object] = run(fleet.redis, Call(scripts.load("finish"), args))
-    return found
+    arguments = Finish(
+        id=claimed.id,
+        fence=claimed.fence,
+        state=state,
+        members=f'"result":{value}',
+        field="result",
+        value=value,
+        conversation_ttl=1000,
+        messages="",
+    )
+    return fleet.run(arguments).word
 
 
 def test_the_end_is_one_step(fleet: Fleet) -> None:
@@ -52,7 +50,7 @@ def test_a_finish_sent_twice_acts_once(fleet: Fleet) -> None:
     job, claimed = fleet.running(store)
     following = fleet.submit()
 
-    answers = [_finish(fleet, claimed)[0] for _ in range(2)]
+    answers = [_finish(fleet, claimed) for _ in range(2)]
 
     assert answers == ["OK", "OK"]
     assert fleet.types(job.id) == ["queued", "started", "completed"]
@@ -66,7 +64,7 @@ def test_a_finish_after_a_cancel_gives_the_slot_back_and_says_so(fleet: Fleet) -
     job.cancel()
     assert list(fleet.slots()) == [job.id]
 
-    assert _finish(fleet, claimed)[0] == "CANCELLED"
+    assert _finish(fleet, claimed) == "CANCELLED"
 
     assert fleet.types(job.id) == ["queued", "started", "cancelled"]
     assert (fleet.slots(), fleet.leases()) == ({}, [])
@@ -78,10 +76,10 @@ def test_an_older_attempt_cannot_end_the_job(fleet: Fleet) -> None:
     store = fleet.host()
     job, old = fleet.running(store)
     store.release(old, error(), 0, counts=True)
-    assert _finish(fleet, old) == ["FENCED"]
+    assert _finish(fleet, old) == "FENCED"
     fleet.claim(store, job)
 
-    assert _finish(fleet, old) == ["FENCED"]
+    assert _finish(fleet, old) == "FENCED"
 
     assert fleet.record(job.id)["state"] == "running"
     assert list(fleet.slots()) == [job.id]

@@ -4,9 +4,9 @@ import io
 import json
 
 import PIL.Image
+import redis
 
 from embedded.scripted.fleet import MODEL, Fleet, answer, error
-from llamaq.store.connection import connect
 from llamaq.store.worker.outcome import Completed
 
 OF_THE_HOST = {
@@ -91,7 +91,10 @@ def test_short_results_really_lapse(redis_server: object, fleet: Fleet, prefix: 
     store = brief.host()
     job, claimed = brief.running(store)
     store.complete(claimed, answer())
-    with connect(fleet.url) as client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+    with (
+        redis.Redis.from_url(fleet.url, decode_responses=True) as client,
+        client.pubsub(ignore_subscribe_messages=True) as pubsub,
+    ):
         # An expiry is an event of Redis' own: wait for that, not for a second to pass.
         client.config_set("notify-keyspace-events", "Ex")
         pubsub.psubscribe("__keyevent@0__:expired")

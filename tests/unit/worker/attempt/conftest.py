@@ -7,7 +7,7 @@ import pytest
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connection import Client
+from llamaq.store.redis_client import Client
 from tests.unit.worker.writing import NEVER, Writing, supervised
 from worker.attempt.event_writer import EventWriter
 

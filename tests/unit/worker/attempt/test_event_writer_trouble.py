@@ -10,16 +10,15 @@ from structlog.testing import capture_logs
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connection import Client, connect
 from tasks.attempt.attempt import Attempt
 from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
 from worker.attempt.event_writer import EventWriter
 
 
 class Forgetful:
-    """A client that loses the answers of its first pipelines: Redis has done all, and the client does not know."""
+    """A client that loses its first answers, of a command or a pipeline, after Redis has acted on it."""
 
-    def __init__(self, client: Client, losses: int, error: Exception | None = None) -> None:
+    def __init__(self, client: Any, losses: int, error: Exception | None = None) -> None:
         self._client = client
         self._error = error or redis.ConnectionError("the answer got lost")
         self.left = losses
@@ -30,16 +29,17 @@ class Forgetful:
     def pipeline(self, **options: Any) -> Any:
         pipe = self._client.pipeline(**options)
         execute = pipe.execute
-
-        def lose(**how: Any) -> Any:
-            answers = execute(**how)
-            if self.left:
-                self.left -= 1
-                raise self._error
-            return answers
-
-        pipe.execute = lose
+        pipe.execute = lambda **how: self._lose(execute(**how))
         return pipe
+
+    def execute_command(self, *command: Any) -> Any:
+        return self._lose(self._client.execute_command(*command))
+
+    def _lose(self, answer: Any) -> Any:
+        if self.left:
+            self.left -= 1
+            raise self._error
+        return answer
 
 
 def test_what_is_sent_again_is_written_once(fleet: Fleet, writing: Writing) -> None:
@@ -83,7 +83,7 @@ def test_an_outage_of_redis_costs_nothing_but_time(prefix: str) -> None:
     """Redis is killed and comes back: what was said meanwhile follows what was written before, each once."""
     with EmbeddedRedis.start() as server:
         fleet = Fleet(server.url, prefix)
-        with connect(server.url) as client:
+        with redis.Redis.from_url(server.url, decode_responses=True) as client:
             client.config_set("appendfsync", "always")
             writer = EventWriter(client, fleet.keys, SYSTEM, 0.001, LEASE_SECONDS)
             with supervised(writer):

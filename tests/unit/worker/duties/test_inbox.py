@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from embedded.scripted.fleet import MODEL, Fleet, request_json
-from llamaq.store.connection import connect
+from llamaq.store.connection import connect_binary
 from tests.unit.worker.writing import supervised, until
 from worker.duties.inbox import Inbox
 
@@ -29,7 +29,7 @@ def test_an_entry_that_cannot_be_handled_is_set_aside(fleet: Fleet) -> None:
     for job_id in (bad, good):
         entry = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
         fleet.redis.xadd(fleet.keys.inbox(), entry)
-    with connect(fleet.url, binary=True) as client:
+    with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Tripping(fleet, bad), store, "w1")  # type: ignore[arg-type]  # fails on purpose
         with supervised(inbox) as failed:
             until(lambda: fleet.redis.exists(fleet.keys.record(good)))

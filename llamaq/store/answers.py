@@ -1,0 +1,89 @@
+"""The answers of the Lua scripts: a word, then names and values in turn."""
+
+from collections.abc import Sequence
+
+from llamaq.vocabulary.errors import VersionMismatch
+
+
+class Fields:
+    """Named values; those of a row, or of a whole answer. Each method raises VersionMismatch for what is not there."""
+
+    def __init__(self, flat: Sequence[object]) -> None:
+        self._values = dict(zip(map(str, flat[::2]), flat[1::2], strict=True))
+
+    def text(self, name: str) -> str:
+        """A text."""
+        return str(self._value(name))
+
+    def integer(self, name: str) -> int:
+        """A whole number."""
+        return int(self.text(name))
+
+    def number(self, name: str) -> float:
+        """A number with a fraction, which scripts answer as text: Redis cuts the fraction off."""
+        return float(self.text(name))
+
+    def flag(self, name: str) -> bool:
+        """Whether it is so: 1 or 0."""
+        return self.text(name) == "1"
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts."""
+        return [str(each) for each in self._list(name)]
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Numbers by names."""
+        row = Fields(self._list(name))
+        return {each: row.integer(each) for each in row._values}
+
+    def optional(self, name: str) -> str | None:
+        """A text; None where it is empty or not answered."""
+        value = self._values.get(name)
+        return None if value is None else str(value) or None
+
+    def given(self) -> dict[str, str]:
+        """All of them, as texts."""
+        return {name: str(value) for name, value in self._values.items()}
+
+    def row(self, name: str) -> "Fields":
+        """Fields within a field."""
+        return Fields(self._list(name))
+
+    def rows(self, name: str) -> list["Fields"]:
+        """A list of such."""
+        return [Fields(each) for each in self._list(name) if isinstance(each, list)]
+
+    def _list(self, name: str) -> list[object]:
+        value = self._value(name)
+        if not isinstance(value, list):
+            raise unknown(f"{name}={value!r}")
+        return value
+
+    def _value(self, name: str) -> object:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise unknown(f"no {name!r}") from None
+
+
+class Answer(Fields):
+    """A whole answer.
+
+    Attributes:
+        word: what came of the call; each script's head says which there are.
+    """
+
+    def __init__(self, reply: object) -> None:
+        flat = reply if isinstance(reply, list) else [reply]
+        if not flat:
+            raise unknown("nothing")
+        super().__init__(flat[1:])
+        self.word = str(flat[0])
+
+    def __repr__(self) -> str:
+        return " ".join([self.word, *(f"{name}={value!r}" for name, value in self._values.items())])
+
+
+def unknown(what: object) -> VersionMismatch:
+    """The error for an answer that this version does not understand."""
+    return VersionMismatch(f"the fleet's script answered {what}, which this llamaq does not know: update llamaq here")

@@ -1,0 +1,24 @@
+-- Records what came of a delivery that was taken.
+--
+-- Arguments  id
+--            tries      the number of the try
+--            outcome    'done' | 'later' | 'dead'
+--            seconds    until the next try
+--            reason     why it failed
+--            body       as it would have been sent
+--            most_dead  entries that the dead-letter stream keeps, about
+-- Answers    OK | STALE (it took too long, and another worker has it: nothing is changed)
+-- include: keys events webhook
+local id, outcome = given.id, given.outcome
+if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return {'STALE'} end
+if outcome == 'later' then
+  redis.call('ZADD', WEBHOOKS, NOW + tonumber(given.seconds), id)
+  return {'OK'}
+end
+if outcome == 'dead' then
+  redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', '', 'source', 'webhook',
+    'message', given.body, 'reason', given.reason)
+end
+redis.call('DEL', delivery_key(id))
+redis.call('ZREM', WEBHOOKS, id)
+return {'OK'}

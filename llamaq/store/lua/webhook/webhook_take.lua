@@ -1,0 +1,21 @@
+-- Takes a delivery that is due. No other worker gets it for so many seconds; unless it is settled by then, it is due again.
+--
+-- Arguments  seconds
+--            most_dead  entries that the dead-letter stream keeps, about
+-- Answers    TAKEN id, tries (with this one), delivery (its fields) | NONE (is due)
+-- include: keys events webhook
+local MOST_TAKEN = 50  -- far beyond the tries that there are: each time it was taken, no worker could settle it
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 0, 20)) do
+  if redis.call('EXISTS', delivery_key(id)) == 1 then
+    local tries = redis.call('HINCRBY', delivery_key(id), 'tries', 1)
+    if tries <= MOST_TAKEN then
+      redis.call('ZADD', WEBHOOKS, NOW + tonumber(given.seconds), id)
+      return {'TAKEN', 'id', id, 'tries', tries, 'delivery', redis.call('HGETALL', delivery_key(id))}
+    end
+    redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', '', 'source', 'webhook',
+      'message', '', 'reason', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
+    redis.call('DEL', delivery_key(id))
+  end
+  redis.call('ZREM', WEBHOOKS, id)
+end
+return {'NONE'}

@@ -1,0 +1,134 @@
+"""The scripts that producers run, with their arguments (the Lua files in `lua/producer/` say what each means)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from llamaq.store.arguments import Arguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submit(Arguments):
+    """Accepts a job."""
+
+    verb: ClassVar = "submit"
+    id: str
+    kind: str
+    model: str
+    lane: str
+    tenant: str
+    request: str
+    start_within: float | str
+    conversation: str
+    idempotency_key: str
+    images: str
+    max_attempts: int
+    result_ttl: int
+    max_queued: int
+    wait_for_model: int
+    metadata: str
+    when_busy: str
+    messages: str
+    conversation_ttl: int
+    runner: str
+    weight: float
+    max_queued_per_tenant: int
+    capabilities: str
+    target: str
+    notify: str
+    traceparent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel(Arguments):
+    """Cancels a job."""
+
+    verb: ClassVar = "cancel"
+    id: str
+    members: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(Arguments):
+    """Tells where a job stands."""
+
+    verb: ClassVar = "status"
+    id: str
+    fields: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfConversation(Arguments):
+    tenant: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationDelete(_OfConversation):
+    """Forgets a conversation."""
+
+    verb: ClassVar = "conversation_delete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationSet(_OfConversation):
+    """Changes the settings of a conversation."""
+
+    verb: ClassVar = "conversation_set"
+    conversation_ttl: int
+    changes: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationEdit(_OfConversation):
+    """Replaces a message."""
+
+    verb: ClassVar = "conversation_edit"
+    conversation_ttl: int
+    index: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationCut(_OfConversation):
+    """Forgets the latest messages."""
+
+    verb: ClassVar = "conversation_cut"
+    conversation_ttl: int
+    number: int
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationFork(_OfConversation):
+    """Begins a conversation with the first messages of another."""
+
+    verb: ClassVar = "conversation_fork"
+    conversation_ttl: int
+    new_name: str
+    number: int
+    last: str
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationList(Arguments):
+    """Lists a tenant's conversations."""
+
+    verb: ClassVar = "conversation_list"
+    tenant: str
+    limit: int
+
+
+PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
+    Submit,
+    Cancel,
+    Status,
+    ConversationDelete,
+    ConversationSet,
+    ConversationEdit,
+    ConversationCut,
+    ConversationFork,
+    ConversationList,
+)

@@ -1,0 +1,218 @@
+"""The scripts that workers run, with their arguments; the heads of the Lua files say what each means."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from llamaq.store.arguments import Arguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim(Arguments):
+    """Begins an attempt at a placed job."""
+
+    verb: ClassVar = "claim"
+    id: str
+    host: str
+    lease_seconds: float
+    worker: str
+    members: str
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Append(Arguments):
+    """Appends an event of a running attempt."""
+
+    verb: ClassVar = "append"
+    lease: str
+    fence: int
+    number: int
+    lease_seconds: float | str
+    type: str
+    attempt: int
+    members: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renew(Arguments):
+    """Renews the lease of a running attempt."""
+
+    verb: ClassVar = "renew"
+    lease: str
+    fence: int
+    lease_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish(Arguments):
+    """Ends an attempt and its job."""
+
+    verb: ClassVar = "finish"
+    id: str
+    fence: int
+    state: str
+    members: str
+    field: str
+    value: str
+    conversation_ttl: int
+    messages: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Arguments):
+    """Ends an attempt; its job waits for another."""
+
+    verb: ClassVar = "release"
+    id: str
+    fence: int
+    members: str = ""
+    delay_seconds: float = 0
+    counts: int = 0
+    blame: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refuse(Arguments):
+    """Puts a bad message into the dead-letter stream."""
+
+    verb: ClassVar = "refuse"
+    id: str
+    kind: str
+    source: str
+    message: str
+    reason: str
+    error: str
+    result_ttl: int
+    most_dead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallOff(Arguments):
+    """Cancels a job, also one that is yet to come."""
+
+    verb: ClassVar = "call_off"
+    id: str
+    members: str
+    reason: str
+    result_ttl: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Arguments):
+    """Reports a host that answers."""
+
+    verb: ClassVar = "report"
+    host: str
+    worker: str
+    slots: int
+    max_models: int
+    status: str
+    affinity_patience: float
+    lane_patience: float
+    loaded: str
+    models: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Down(Arguments):
+    """Reports a host that does not answer."""
+
+    verb: ClassVar = "down"
+    host: str
+    worker: str
+    slots: int
+    max_models: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proven(Arguments):
+    """Reports that a host has begun an answer."""
+
+    verb: ClassVar = "proven"
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leave(Arguments):
+    """Takes a worker off its host."""
+
+    verb: ClassVar = "leave"
+    host: str
+    worker: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescue(Arguments):
+    """One round of the reaper."""
+
+    verb: ClassVar = "rescue"
+    worker: str
+    leader_seconds: float
+    most: int
+    lease_seconds: float
+    lost: str
+    exhausted: str
+    exhausted_error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gauges(Arguments):
+    """Reads the figures of the fleet."""
+
+    verb: ClassVar = "gauges"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookTake(Arguments):
+    """Takes a delivery that is due."""
+
+    verb: ClassVar = "webhook_take"
+    seconds: float
+    most_dead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSettle(Arguments):
+    """Records what came of a delivery."""
+
+    verb: ClassVar = "webhook_settle"
+    id: str
+    tries: int
+    outcome: str
+    seconds: float
+    reason: str
+    body: str
+    most_dead: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish(Arguments):
+    """Makes the scripts of this version those of the fleet."""
+
+    verb: ClassVar = "publish"
+    version: int
+    digest: str
+    scripts: str
+    seconds: int
+
+
+WORKER_SCRIPTS: tuple[type[Arguments], ...] = (
+    Claim,
+    Append,
+    Renew,
+    Finish,
+    Release,
+    Refuse,
+    CallOff,
+    Report,
+    Down,
+    Proven,
+    Leave,
+    Rescue,
+    Gauges,
+    WebhookTake,
+    WebhookSettle,
+    Publish,
+)
