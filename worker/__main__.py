@@ -12,7 +12,7 @@ usage: python -m worker [celery worker options]   run one worker, bound to one O
        python -m worker check                     name each thing that is wrong, and its remedy
        python -m worker alive                     0 while a worker touches LLAMAQ_LIVENESS_FILE, else 1
 
-Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see the README.
+Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see docs/settings.md.
 """
 COMMANDS = ("check", "alive")
 

@@ -18,7 +18,7 @@ class Plain:
     def __init__(self, addresses: Addresses) -> None:
         self._request = GenerateRequest(model=addresses.model, prompt="go")
         self._queue = JobQueue(addresses.redis_url)
-        self._keys = Keys()
+        self._keys = Keys("llamaq")
         self._listener = Listener(addresses.redis_url, _text)
 
     def first(self) -> First:

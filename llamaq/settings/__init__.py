@@ -1,1 +1,1 @@
-"""What a producer can set, and the environment that sets it."""
+"""The settings of a producer, and how any setting is declared."""

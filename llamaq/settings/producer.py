@@ -1,54 +1,189 @@
-"""What a producer decides for its jobs."""
+"""The settings that a producer reads, and a worker too: their declaration, and the values that a client holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
 
-from llamaq.settings import tenants
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator, model_validator
+
+from llamaq.settings import declaration, tenants
+from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting
+from llamaq.settings.secret_files import read_secret, with_password
+from llamaq.store.connection import USABLE_URL, checked_url
 from llamaq.store.keys import Keys
+from llamaq.vocabulary.errors import InvalidRequest, Problem
 
 ControlCharacters = Literal["refuse", "remove"]
+_DECLARED_AS = "declared as"
+
+
+class ProducerVariables(BaseModel):
+    """The variables of a producer. A worker has the same, since it submits what comes by Celery or by plain Redis.
+
+    Raises:
+        pydantic.ValidationError: values that do not fit.
+    """
+
+    redis_url: str = setting(
+        "redis://127.0.0.1:6379/0",
+        "Redis: broker, job records, events",
+        values="a URL: `redis://`, `rediss://` for TLS, `unix://`, `redis+sentinel://` or `rediss+sentinel://`",
+        secret=True,
+    )
+    redis_password_file: str = setting(
+        "", "file with the password of that URL, which then contains none", values="a path"
+    )
+    prefix: str = setting(
+        "llamaq",
+        "first part of every key and channel, and the name of the intake queue",
+        values="1 to 64 letters, digits, `.`, `_` or `-`",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+    )
+    max_attempts: int = setting(3, "attempts before a job fails for good", least=1, most=MOST_COUNT)
+    result_ttl: int = setting(86_400, "seconds for which an ended job and its log are kept", least=1, most=MOST_SECONDS)
+    conversation_ttl: int = setting(
+        2_592_000,
+        "seconds for which a conversation is kept after its last use, unless it has a `ttl` of its own",
+        least=1,
+        most=MOST_SECONDS,
+    )
+    max_queued: int = setting(10_000, "jobs that wait per model before `QueueFull`", least=1, most=MOST_COUNT)
+    max_queued_per_tenant: int = setting(
+        0,
+        "jobs of one tenant that wait, over all models, before `QueueFull`; 0 sets no limit",
+        least=0,
+        most=MOST_COUNT,
+    )
+    tenant_weights: str = setting(
+        "",
+        "shares of the slots within a lane; a tenant that is not listed has weight 1",
+        values=f"a list such as `acme=3,free=1`, each weight from {tenants.LEAST} to {tenants.MOST}",
+    )
+    max_prompt_chars: int = setting(200_000, "characters of all texts of a request together", least=1, most=MOST_COUNT)
+    max_image_bytes: int = setting(20_971_520, "bytes of one image, as given", least=1, most=2**29)
+    max_image_pixels: int = setting(40_000_000, "width times height of one image", least=1, most=MOST_COUNT)
+    control_characters: ControlCharacters = setting(
+        "refuse", "what happens to control characters, other than tab and newline, in a text for a model"
+    )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        try:
+            return checked_url(url)
+        except InvalidRequest:
+            raise ValueError(USABLE_URL) from None
+
+    @field_validator("redis_password_file")
+    @classmethod
+    def _has_password(cls, path: str, about: ValidationInfo) -> str:
+        # Checked here so that the error names this variable; `_insert_password` below writes the URL.
+        if path and "redis_url" in about.data:
+            with_password(about.data["redis_url"], read_secret(path))
+        return path
+
+    @field_validator("tenant_weights")
+    @classmethod
+    def _are_weights(cls, text: str) -> str:
+        tenants.weights(text)
+        return text
+
+    @model_validator(mode="after")
+    def _insert_password(self) -> Self:
+        if self.redis_password_file:
+            self._replace(redis_url=with_password(self.redis_url, read_secret(self.redis_password_file)))
+        return self
+
+    def _replace(self, **computed: object) -> None:
+        # Not by assignment, after which pydantic would count the setting among those that were given.
+        self.__dict__.update(computed)
+
+    @property
+    def producer(self) -> "Settings":
+        """The settings of a client that submits under these variables."""
+        return Settings(
+            keys=Keys(self.prefix),
+            limits=Limits(**_taken(Limits, self)),
+            tenant_weights=tenants.weights(self.tenant_weights),
+            **_taken(Settings, self),
+        )
+
+
+def _declared(name: str) -> Any:
+    """A field with the default and the bounds of a variable."""
+    return field(default=declaration.default(ProducerVariables, name), metadata={_DECLARED_AS: name})
+
+
+def _variables(of: "type[Limits | Settings] | Limits | Settings") -> dict[str, str]:
+    return {one.name: one.metadata[_DECLARED_AS] for one in fields(of) if one.metadata}
+
+
+def _taken(of: "type[Limits | Settings]", given: ProducerVariables) -> dict[str, Any]:
+    return {name: getattr(given, declared) for name, declared in _variables(of).items()}
+
+
+def _check(given: "Limits | Settings") -> None:
+    names = {declared: name for name, declared in _variables(given).items()}
+    stated = {declared: getattr(given, name) for declared, name in names.items()}
+    try:
+        ProducerVariables.model_validate(stated, strict=True)
+    except ValidationError as error:
+        found = declaration.problems(ProducerVariables, error)
+        raise InvalidRequest([Problem(names[one.field], one.message) for one in found]) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may bring.
+    """The limits of one request.
 
     Attributes:
         prompt_chars: characters of all its texts together.
-        image_bytes: of one image, as given.
+        image_bytes: bytes of one image, as given.
         image_pixels: width times height of one image.
-        control_characters: what becomes of those other than tab and newline.
+        control_characters: what happens to those other than tab and newline.
+
+    Raises:
+        InvalidRequest: a limit is out of bounds.
     """
 
-    prompt_chars: int = 200_000
-    image_bytes: int = 20 * 1024 * 1024
-    image_pixels: int = 40_000_000
-    control_characters: ControlCharacters = "refuse"
+    prompt_chars: int = _declared("max_prompt_chars")
+    image_bytes: int = _declared("max_image_bytes")
+    image_pixels: int = _declared("max_image_pixels")
+    control_characters: ControlCharacters = _declared("control_characters")  # noqa: RUF009 - it makes a field
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        _check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a producer decides for its jobs; the defaults are the README's.
+    """The settings of a client that submits jobs.
 
     Attributes:
-        max_queued: jobs waiting per model before `QueueFull`.
+        keys: the names of Redis' keys.
+        limits: the limits of one request.
+        max_queued: jobs that wait per model before `QueueFull`.
         result_ttl: seconds for which an ended job and its log are kept.
-        max_attempts: tries before a job fails for good.
-        conversation_ttl: seconds for which a conversation is kept after it was last touched.
-        max_queued_per_tenant: jobs of one tenant that wait before `QueueFull`, over all models; 0 for no limit.
-        tenant_weights: shares of the slots, within a lane; a tenant that is not named has 1.
+        max_attempts: attempts before a job fails for good.
+        conversation_ttl: seconds for which a conversation is kept after its last use.
+        max_queued_per_tenant: jobs of one tenant that wait before `QueueFull`, over all models; 0 sets no limit.
+        tenant_weights: shares of the slots, within a lane; a tenant that is not listed has weight 1.
+
+    Raises:
+        InvalidRequest: a setting is out of bounds.
     """
 
-    keys: Keys = field(default_factory=Keys)
+    keys: Keys = field(default_factory=lambda: Keys(declaration.default(ProducerVariables, "prefix")))
     limits: Limits = field(default_factory=Limits)
-    max_queued: int = 10_000
-    result_ttl: int = 86_400
-    max_attempts: int = 3
-    conversation_ttl: int = 2_592_000
-    max_queued_per_tenant: int = 0
+    max_queued: int = _declared("max_queued")
+    result_ttl: int = _declared("result_ttl")
+    max_attempts: int = _declared("max_attempts")
+    conversation_ttl: int = _declared("conversation_ttl")
+    max_queued_per_tenant: int = _declared("max_queued_per_tenant")
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raise InvalidRequest for a weight that is none."""
+        """Check the bounds."""
+        _check(self)
         tenants.check(self.tenant_weights)

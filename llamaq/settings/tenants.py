@@ -1,4 +1,4 @@
-"""How much weight each tenant has: `LLAMAQ_TENANT_WEIGHTS="acme=3,free=1"`; whoever is not named has 1."""
+"""The weights of tenants, as in `LLAMAQ_TENANT_WEIGHTS="acme=3,free=1"`; a tenant that is not listed has 1."""
 
 import math
 import re
@@ -6,30 +6,29 @@ from collections.abc import Mapping
 
 from llamaq.vocabulary.errors import InvalidRequest
 
-VARIABLE = "LLAMAQ_TENANT_WEIGHTS"
 LEAST, MOST = 0.001, 1000
 _TENANT = re.compile(r"[A-Za-z0-9._@-]{1,128}")
 
 
 def weights(text: str) -> Mapping[str, float]:
-    """The weights in a setting's text.
+    """The weight of each tenant in a text.
 
     Raises:
-        InvalidRequest: it is not a list of `tenant=number`, each number from 0.001 to 1000.
+        ValueError: it is not a list of `tenant=number`, each number from 0.001 to 1000.
     """
     return dict(_weight(part.strip()) for part in text.split(",") if part.strip())
 
 
-def check(shares: Mapping[str, float]) -> None:
-    """Refuse weights that would spoil a line for all who wait in it.
+def check(given: Mapping[str, float]) -> None:
+    """Refuse weights that the scheduler cannot divide by.
 
     Raises:
-        InvalidRequest: one is no number from 0.001 to 1000.
+        InvalidRequest: one is not a number from 0.001 to 1000.
     """
-    for tenant, weight in shares.items():
+    for tenant, weight in given.items():
         if not isinstance(weight, int | float) or not LEAST <= weight <= MOST:
             raise InvalidRequest.of(
-                "tenant_weights", f"{tenant[:80]!r} has {weight!r}, not a number from 0.001 to 1000"
+                "tenant_weights", f"{tenant[:80]!r} has {weight!r}, not a number from {LEAST} to {MOST}"
             )
 
 
@@ -40,5 +39,5 @@ def _weight(part: str) -> tuple[str, float]:
     except ValueError:
         weight = math.nan
     if not _TENANT.fullmatch(tenant.strip()) or not LEAST <= weight <= MOST:
-        raise InvalidRequest.of(VARIABLE, f"{part[:80]!r} is not tenant=number, with a number from 0.001 to 1000")
+        raise ValueError(f"{part[:80]!r} is not tenant=number, with a number from {LEAST} to {MOST}")
     return tenant.strip(), weight

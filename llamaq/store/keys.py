@@ -12,7 +12,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class Keys:
     """The names under one prefix (`LLAMAQ_PREFIX`)."""
 
-    prefix: str = "llamaq"
+    prefix: str
 
     def record(self, job_id: str) -> str:
         """Hash: the job's record."""

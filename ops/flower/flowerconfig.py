@@ -1,15 +1,11 @@
 """Flower's configuration: `python -m celery --app worker.app flower --conf=ops/flower/flowerconfig.py`.
 
-LLAMAQ_FLOWER_PASSWORD_FILE   a file with the password; without one Flower does not start
-LLAMAQ_FLOWER_USER            the name that goes with it, by default llamaq
-
-Each name below is an option of Flower's. One that is given on the command line comes after, and wins.
+Its settings are in `docs/settings.md`. Each name below is an option of Flower; the command line overrides it.
 """
-
-import os
 
 from llamaq.settings.secret_files import read_secret
 from ops.flower import hiding
+from ops.flower.settings import FlowerSettings
 
 
 def login() -> str:
@@ -18,23 +14,24 @@ def login() -> str:
     Raises:
         SystemExit: there is no password.
     """
+    settings = FlowerSettings()
     try:
-        password = read_secret(os.environ.get("LLAMAQ_FLOWER_PASSWORD_FILE") or "/nonexistent")
+        password = read_secret(settings.flower_password_file or "/nonexistent")
     except ValueError as error:
         raise SystemExit(f"Flower starts with a password alone: LLAMAQ_FLOWER_PASSWORD_FILE: {error}") from None
-    return f"{os.environ.get('LLAMAQ_FLOWER_USER') or 'llamaq'}:{password}"
+    return f"{settings.flower_user}:{password}"
 
 
 hiding.install()
 basic_auth = [login()]
 format_task = hiding.format_task
-# With it off, whoever has the login may call any task by name with any argument, and stop workers.
+# Without it, whoever has the login can send any task with any argument, and stop workers.
 read_only = True
 # As in ops/nginx/flower.conf.
 url_prefix = "flower"
 tasks_columns = "name,uuid,state,kwargs,received,runtime,worker"
-# Milliseconds; by default one second, too little for workers that have much to do.
+# Milliseconds. Flower's default, one second, is too short for a busy worker.
 inspect_timeout = 3000.0
-# Of the newest jobs, in memory. Of a worker that is gone, for so many seconds.
+# The newest jobs that are held in memory, and the seconds after which an offline worker is removed from the list.
 max_tasks = 20_000
 purge_offline_workers = 300

@@ -91,7 +91,7 @@ def test_every_mounted_file_is_there() -> None:
 def test_the_worker_has_time_to_drain() -> None:
     """The grace before SIGKILL is above the drain and the ten seconds for giving back what is left."""
     worker = SERVICES["worker"]
-    assert int(worker["stop_grace_period"].rstrip("s")) > float(worker["environment"]["LLAMAQ_DRAIN_SECONDS"]) + 10
+    assert int(worker["stop_grace_period"].rstrip("s")) > default(Settings, "drain_seconds") + 10
 
 
 def test_health_is_the_workers_own_word() -> None:

@@ -192,5 +192,5 @@ def test_a_worker_that_shall_trace_and_cannot_says_so(
     monkeypatch.setitem(sys.modules, "worker.telemetry.spans", None)
     with connect(redis_server.url) as client:
         with pytest.raises(NotInstalled, match=r"LLAMAQ_OTEL .*otel"):
-            chosen("otlp", client, Keys(), content=False)
-        assert isinstance(chosen(None, client, Keys(), content=False), Untraced)
+            chosen("otlp", client, Keys("llamaq"), content=False)
+        assert isinstance(chosen(None, client, Keys("llamaq"), content=False), Untraced)

@@ -69,8 +69,8 @@ def test_the_scripts_come_back_after_a_restart_of_redis(
             older = "return 'an older version'"
             with as_user(server, "worker") as client:
                 sha = client.script_load(older)
-                client.hset(Keys().scripts(), sha, older)
-                client.hset(Keys().scripts(), "0" * 40, "return 'under a false name'")
+                client.hset(Keys("llamaq").scripts(), sha, older)
+                client.hset(Keys("llamaq").scripts(), "0" * 40, "return 'under a false name'")
             kept = queue.generate(MODEL, "before the restart")
             text = kept.result(60).text
             server.redis.stop()

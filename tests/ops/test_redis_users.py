@@ -176,7 +176,7 @@ def test_those_who_watch_cannot_read_what_was_asked(
     """Neither a record, nor a log, nor a request that waits in Celery's queue, nor what is published."""
     job = producer.generate(MODEL, SECRET)
     job.result(30)
-    keys = Keys()
+    keys = Keys("llamaq")
     auditor.lpush("waiting-for-nobody", "x")
     with as_user(locked_redis, user) as client:
         for look in (
@@ -232,9 +232,9 @@ def test_the_metrics_user_sees_figures_alone(locked_redis: LockedRedis, producer
     producer.generate(MODEL, "x").result(30)
     with as_user(locked_redis, "metrics") as client:
         assert client.info()["used_memory"] > 0
-        assert client.zcard(Keys().jobs()) > 0
+        assert client.zcard(Keys("llamaq").jobs()) > 0
         with pytest.raises(NoPermissionError):
-            client.zrange(Keys().jobs(), 0, -1)
+            client.zrange(Keys("llamaq").jobs(), 0, -1)
 
 
 def test_nobody_comes_in_without_a_password(locked_redis: LockedRedis) -> None:

@@ -26,7 +26,7 @@ def main(config: Settings) -> int:
 def check(config: Settings) -> Iterator[Finding]:
     """Check the variables, files, Redis, then Ollama."""
     for name, near in unknown_variables().items():
-        hint = f"did you mean {' or '.join(near)}?" if near else "see the table in the README"
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md lists the settings"
         yield Finding("settings", None, f"{name} is none of them; {hint}")
     if config.ollama_ca_file and not Path(config.ollama_ca_file).is_file():
         yield Finding("ollama certificate", False, f"no such file: LLAMAQ_OLLAMA_CA_FILE={config.ollama_ca_file}")

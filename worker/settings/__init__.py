@@ -1,1 +1,1 @@
-"""The settings of a worker, read from the environment."""
+"""The settings of a worker: their declaration, and the environment that they are read from."""

@@ -1,44 +1,43 @@
-"""The environment's variables by the names their owner wrote: of a setting that does not fit, and of none at all."""
+"""The environment's variables by name: Ollama's own, those with a wrong value, and those that are not settings."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-PREFIX = "LLAMAQ_"
-OLLAMAS = {
-    "LLAMAQ_SLOTS": "OLLAMA_NUM_PARALLEL",
-    "LLAMAQ_MAX_MODELS": "OLLAMA_MAX_LOADED_MODELS",
-    "LLAMAQ_OLLAMA_URL": "OLLAMA_HOST",
-}
-"""Variables of Ollama's own that serve where ours say nothing."""
+from llamaq.settings.declaration import PREFIX, about, problems, variable
+
 _MOST_NEAR = 2
 
 
-def named(error: ValidationError, environ: Mapping[str, str]) -> ValidationError:
-    """The same error, told of the variables that were set. It quotes no value: some are secrets."""
-    problems = [
+def of_ollama(environ: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> dict[str, str]:
+    """The fields that Ollama's own variables set. `OLLAMA_NUM_PARALLEL=0` lets Ollama decide, and sets nothing here."""
+    given = {name: environ.get(about(field, "ollama"), "") for name, field in fields.items()}
+    return {name: value for name, value in given.items() if value not in ("", "0")}
+
+
+def named(model: type[BaseModel], error: ValidationError, environ: Mapping[str, str]) -> ValidationError:
+    """The same error, with the variables that were set in place of the fields. It quotes no secret."""
+    found = [
         InitErrorDetails(
-            type=PydanticCustomError("setting", "{problem}", {"problem": problem["msg"].removeprefix("Value error, ")}),
-            loc=_location(problem["loc"], environ),
+            type=PydanticCustomError("setting", "{problem}", {"problem": problem.message}),
+            loc=(_set(problem.field, model, environ),) if problem.field else (),
             input=None,
         )
-        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        for problem in problems(model, error)
     ]
-    return ValidationError.from_exception_data("the environment", problems, hide_input=True)
+    return ValidationError.from_exception_data("the environment", found, hide_input=True)
 
 
-def _location(where: tuple[str | int, ...], environ: Mapping[str, str]) -> tuple[str, ...]:
-    if not where:  # about several of them; the message names each
-        return ()
-    ours = PREFIX + "_".join(map(str, where)).upper().removeprefix(PREFIX)
-    ollamas = OLLAMAS.get(ours, "")
-    return (ours if environ.get(ours) or not environ.get(ollamas) else ollamas,)
+def _set(name: str, model: type[BaseModel], environ: Mapping[str, str]) -> str:
+    ours, ollamas = variable(name), about(model.model_fields[name], "ollama")
+    return ours if environ.get(ours) or not environ.get(ollamas) else ollamas
 
 
 def unknown(environ: Iterable[str], fields: Iterable[str]) -> dict[str, list[str]]:
-    """Variables that look like settings of ours and are none, each with the names that it may have been meant for."""
+    """Variables that begin as settings do and are not, each with the names of settings that resemble it."""
     known = {field.upper() for field in fields}
     strange = (name for name in sorted(environ) if name.upper().startswith(PREFIX))
     stems = {name: name.upper().removeprefix(PREFIX) for name in strange}
@@ -46,5 +45,5 @@ def unknown(environ: Iterable[str], fields: Iterable[str]) -> dict[str, list[str
 
 
 def _near(stem: str, known: Iterable[str]) -> list[str]:
-    # Without the prefix, which would make every name look like every other.
+    # Without the prefix, which would make each name resemble each other.
     return [PREFIX + name for name in get_close_matches(stem, known, _MOST_NEAR, 0.75)]

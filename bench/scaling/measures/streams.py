@@ -12,7 +12,7 @@ from llamaq.store.keys import Keys
 
 DEFAULT, JOINED, READ = "20", "200", "read"
 """Milliseconds of `LLAMAQ_FLUSH_MS`; and the first again, with a reader of the SDK for each job."""
-_KEYS = Keys()
+_KEYS = Keys("llamaq")
 
 
 def measure(plan: Plan, results: Results) -> None:

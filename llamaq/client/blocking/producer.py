@@ -32,7 +32,7 @@ class Producer:
         self,
         url: str = environment.DEFAULT_URL,
         *,
-        prefix: str = "llamaq",
+        prefix: str = environment.DEFAULT_PREFIX,
         limits: Limits | None = None,
         settings: Settings | None = None,
         clock: Clock = SYSTEM,

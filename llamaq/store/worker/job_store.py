@@ -206,8 +206,8 @@ class JobStore:
         models: Sequence[str],
         *,
         loaded: Sequence[str] = (),
-        affinity_patience: float = 15.0,
-        lane_patience: float = 60.0,
+        affinity_patience: float,
+        lane_patience: float,
     ) -> HostState:
         """Report what this worker's host offers.
 

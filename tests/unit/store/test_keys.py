@@ -39,7 +39,7 @@ def test_both_sides_make_the_same_keys(redis_server: EmbeddedRedis, prefix: str)
 
 def test_the_names_are_the_contracts() -> None:
     """Producers in other languages rely on them."""
-    keys = Keys()
+    keys = Keys("llamaq")
     assert keys.record("x") == "llamaq:{x}"
     assert keys.events("x") == "llamaq:{x}:events"
     assert keys.inbox() == "llamaq:inbox"
@@ -50,7 +50,7 @@ def test_the_names_are_the_contracts() -> None:
 
 def test_no_two_things_share_a_key() -> None:
     """Whatever a tenant, a conversation or an idempotency key is called."""
-    keys = Keys()
+    keys = Keys("llamaq")
     names = [
         keys.record("a"),
         keys.events("a"),

@@ -1,0 +1,72 @@
+"""The page of settings, rendered from their declarations: `python -m docs.settings` writes it anew."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from llamaq.settings.declaration import about, values, variable
+from llamaq.settings.producer import ProducerVariables
+from ops.flower.settings import FlowerSettings
+from worker.settings.environment import Settings
+
+PAGE = Path(__file__).with_name("settings.md")
+_INTRODUCTION = """\
+# Settings
+
+Every setting is a variable of the environment; an empty one counts as not set. This page is made from the declarations
+in `llamaq/settings/producer.py`, `worker/settings/environment.py` and `ops/flower/settings.py`.
+
+A value out of its bounds is refused with the variable's name: by the worker at its start, and by `JobQueue.from_env()`
+and the command line with `InvalidRequest`. `python -m worker check` also names variables that begin with `LLAMAQ_` and
+are not settings. A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
+"""
+_HEAD = "\n## {title}\n\n{text}\n\n| variable | default | values | meaning |\n|---|---|---|---|\n"
+_SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    (
+        "Producers and workers",
+        "Read by the SDK (`JobQueue.from_env()`), the command line and workers.",
+        ProducerVariables,
+    ),
+    ("Workers", "Read by workers alone.", Settings),
+    ("Flower", "Read by Flower's configuration, beside the worker's settings.", FlowerSettings),
+)
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    shown: set[str] = set()
+    sections = []
+    for title, text, model in _SECTIONS:
+        own = {name: field for name, field in model.model_fields.items() if name not in shown}
+        shown |= set(own)
+        sections.append(_HEAD.format(title=title, text=text) + _rows(own))
+    return _INTRODUCTION + "".join(sections)
+
+
+def _rows(fields: Mapping[str, FieldInfo]) -> str:
+    return "".join(
+        f"| `{variable(name)}` | {_default(field)} | {_values(field)} | {field.description}{_mark(field)} |\n"
+        for name, field in fields.items()
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    own = about(field, "shown") or ("" if field.default in (None, "") else f"`{field.default}`")
+    ollamas = about(field, "ollama")
+    return f"`{ollamas}`, else {own}" if ollamas else own
+
+
+def _values(field: FieldInfo) -> str:
+    # Long numbers in groups of three.
+    return re.sub(r"\d{5,}", lambda number: f"{int(number[0]):,}", values(field))
+
+
+def _mark(field: FieldInfo) -> str:
+    return "" if field.repr else " (secret)"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,95 @@
+"""How a setting is declared: once, as a field of a pydantic model, from which readers, errors and the page are made."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from llamaq.vocabulary.errors import Problem
+
+PREFIX = "LLAMAQ_"
+MOST_SECONDS = 10**9
+"""Redis' EXPIRE takes it: in milliseconds, and added to the clock, it stays below 2^63."""
+MOST_COUNT = 10**12
+"""Lua and Redis hold it exactly, as a number and as text."""
+_MOST_QUOTED = 80
+
+
+def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and given by name
+    default: object,
+    text: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    values: str = "",
+    pattern: str | None = None,
+    shown: str = "",
+    ollama: str = "",
+    secret: bool = False,
+) -> Any:
+    """Declare the setting of a field; its variable is the field's name in capitals, behind `LLAMAQ_`.
+
+    Args:
+        default: its value where nothing is set.
+        text: what it does, for the page of settings.
+        least: the lowest value of a number.
+        above: a bound that a number must be above.
+        most: the highest value of a number.
+        values: which texts it takes; numbers and literals say so themselves.
+        pattern: a regular expression that a text must match.
+        shown: the default as the page shows it, where it is computed.
+        ollama: Ollama's variable that a worker reads where ours is not set.
+        secret: whether the value may hold a secret; no error and no `repr` shows it.
+    """
+    about: dict[str, Any] = {"values": values, "shown": shown, "ollama": ollama}
+    bounds: dict[str, Any] = {"ge": least, "gt": above, "le": most, "pattern": pattern}
+    return Field(default, description=text, repr=not secret, json_schema_extra=about, **bounds)
+
+
+def variable(name: str) -> str:
+    """The variable of the environment that sets a field."""
+    return PREFIX + name.upper()
+
+
+def about(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:
+    """One of the texts that the declaration gives; empty where it gives none."""
+    return str(field.json_schema_extra[what]) if isinstance(field.json_schema_extra, dict) else ""
+
+
+def default(model: type[BaseModel], name: str) -> Any:
+    """The declared default of one setting."""
+    return model.model_fields[name].default
+
+
+def values(field: FieldInfo) -> str:
+    """Which values a setting takes, as in "must be a whole number from 1 to 1000"."""
+    if said := about(field, "values"):
+        return said
+    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            return " or ".join(map(str, get_args(kind)))
+    return f"{'a whole number' if int in kinds else 'a number'} {_bounds(field)}"
+
+
+def _bounds(field: FieldInfo) -> str:
+    said = {type(bound): bound for bound in field.metadata}
+    most = f"{said[Le].le}"
+    return f"above {said[Gt].gt}, up to {most}" if Gt in said else f"from {said[Ge].ge} to {most}"
+
+
+def problems(model: type[BaseModel], error: ValidationError) -> Iterable[Problem]:
+    """What is wrong with which field, in words that name the values it takes."""
+    for found in error.errors(include_url=False):
+        name = str(found["loc"][0]) if found["loc"] else ""
+        yield Problem(name, _message(model.model_fields.get(name), found))
+
+
+def _message(field: FieldInfo | None, found: ErrorDetails) -> str:
+    if field is None or found["type"] == "value_error":  # of a validator, whose message names no value
+        return found["msg"].removeprefix("Value error, ")
+    return f"must be {values(field)}" + (f", not {str(found['input'])[:_MOST_QUOTED]!r}" if field.repr else "")
