@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from codegen import blocking_client
-from docs import failures, schemas
+from docs import failures, schemas, settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMAND = "python3 run.py generate"
@@ -16,6 +16,7 @@ def texts() -> dict[Path, str]:
         **blocking_client.files(),
         **{schemas.HERE / name: text for name, text in schemas.all_of_them().items()},
         failures.PAGE: failures.page(),
+        settings.PAGE: settings.page(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The page of settings, rendered from their declarations: `python -m docs.settings` writes it anew."""
+"""The page of settings, rendered from their declarations: `python3 run.py generate` writes it."""
 
 import re
 from collections.abc import Mapping
@@ -66,7 +66,3 @@ def _values(field: FieldInfo) -> str:
 
 def _mark(field: FieldInfo) -> str:
     return "" if field.repr else " (secret)"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
@@ -20,9 +20,20 @@ from llamaq.vocabulary.wire import members
 
 MODEL = "smollm2:135m"
 LEASE_SECONDS = 15.0
+_KEPT_SECONDS = Settings().result_ttl
 LOST = Error("internal", "the worker was lost", retryable=True)
 EXHAUSTED = Error("attempts_exhausted", "every worker was lost")
 ENDINGS = ("completed", "failed", "cancelled", "expired")
+
+
+class Patience(TypedDict):
+    """Seconds, as `JobStore.report` takes them."""
+
+    affinity_patience: float
+    lane_patience: float
+
+
+PATIENCE = Patience(affinity_patience=15, lane_patience=60)
 
 
 class Message(NamedTuple):
@@ -52,7 +63,7 @@ class Fleet:
         self.queue.close()
         self.redis.close()
 
-    def worker(self, host: str = "alpha", name: str = "w1", result_ttl: int = 86_400) -> JobStore:
+    def worker(self, host: str = "alpha", name: str = "w1", result_ttl: int = _KEPT_SECONDS) -> JobStore:
         """A worker's store."""
         return JobStore(
             self.redis,
@@ -74,8 +85,8 @@ class Fleet:
         max_models: int = 1,
         models: Iterable[str] = (MODEL,),
         loaded: Sequence[str] = (),
-        patience: float = 15,
-        lane_patience: float = 60,
+        patience: float = PATIENCE["affinity_patience"],
+        lane_patience: float = PATIENCE["lane_patience"],
     ) -> JobStore:
         """A worker that has reported its host."""
         store = self.worker(name)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from llamaq.settings.declaration import default
 from ops.topology import compose
 from tests.commands import run
 from tests.worker_process import CHECKOUT
+from worker.settings.environment import Settings
 
 DCLINT = "dclint@2.2.2"
 """The last that runs on the Node.js of Debian 12."""

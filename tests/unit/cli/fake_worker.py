@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from embedded.scripted.fleet import EXHAUSTED, LOST
+from embedded.scripted.fleet import EXHAUSTED, LOST, PATIENCE
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connection import run
@@ -90,7 +90,7 @@ class FakeWorker:
             self._report()
 
     def _report(self) -> None:
-        self.store.report(self._slots, 1, self._status, [MODEL])
+        self.store.report(self._slots, 1, self._status, [MODEL], **PATIENCE)
 
 
 class Attempt:

@@ -3,7 +3,7 @@
 import pytest
 
 from llamaq import InvalidRequest, JobQueue, Limits
-from llamaq.settings.environment import DEFAULT_URL, read
+from llamaq.settings.environment import read
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 
@@ -19,7 +19,10 @@ WHOLE = {
 
 def test_without_variables_the_defaults_are_the_contracts() -> None:
     """And an empty variable is one that is not set."""
-    wanted = (DEFAULT_URL, Settings(Keys("llamaq"), Limits(200_000, 20_971_520, 40_000_000), 10_000, 86_400, 3))
+    wanted = (
+        "redis://127.0.0.1:6379/0",
+        Settings(Keys("llamaq"), Limits(200_000, 20_971_520, 40_000_000), 10_000, 86_400, 3),
+    )
 
     assert read({}) == wanted
     assert read(dict.fromkeys([*WHOLE, "LLAMAQ_REDIS_URL", "LLAMAQ_PREFIX"], "")) == wanted
@@ -35,10 +38,10 @@ def test_each_number_is_read_from_its_variable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", " 5", "1e3", "²"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "1e3", "²", "nan", "9" * 20])
 def test_a_bad_number_names_its_variable(name: str, value: str) -> None:
     """Who sets it sees which one, and what it was."""
-    with pytest.raises(InvalidRequest, match=f"^{name}: must be a whole number above 0, not"):
+    with pytest.raises(InvalidRequest, match=f"^{name}: must be a whole number from 1 to [0-9]+, not '{value}'"):
         read({name: value})
 
 

@@ -26,7 +26,7 @@ def test_weights_are_read() -> None:
 def test_what_is_no_weight_is_named(text: str) -> None:
     """The variable and the part that is wrong."""
     with pytest.raises(InvalidRequest, match=r"LLAMAQ_TENANT_WEIGHTS: .* is not tenant=number"):
-        weights(text)
+        read({"LLAMAQ_TENANT_WEIGHTS": text})
 
 
 @pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, 1e-9, "3", None])

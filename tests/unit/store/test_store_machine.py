@@ -133,7 +133,9 @@ class Store(RuleBasedStateMachine):
     def come_back(self, host: str, loaded: tuple[str, ...] = ()) -> None:
         """A host has Ollama's word on what it has, and little patience."""
         models = MODELS if host == "alpha" else MODELS[:1]
-        self.stores[host, "w1"].report(SLOTS, MAX_MODELS, "{}", models, loaded=loaded, affinity_patience=0.02)
+        self.stores[host, "w1"].report(
+            SLOTS, MAX_MODELS, "{}", models, loaded=loaded, affinity_patience=0.02, lane_patience=60
+        )
 
     @invariant()
     def promises_hold(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, Message, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, Message, error
 from llamaq import InvalidRequest, QueueFull, UnknownModel
 from llamaq.admission import submission
 from llamaq.admission.submission import UploadLapsed
@@ -114,7 +114,7 @@ def test_a_model_that_no_live_host_has_is_refused_with_what_is_near(fleet: Fleet
     """With hosts alive, an unknown model is named, beside what looks like it; a job may ask to wait for it."""
     store = fleet.worker()
     models = '{"version":"0","models":[{"model":"llama3.2:latest"}]}'
-    store.report(1, 1, models, ["llama3.2:latest"])
+    store.report(1, 1, models, ["llama3.2:latest"], **PATIENCE)
 
     with pytest.raises(UnknownModel) as refused:
         fleet.queue.generate("lama3.2", "x")

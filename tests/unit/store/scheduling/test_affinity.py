@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import Fleet, answer, error
+from embedded.scripted.fleet import PATIENCE, Fleet, answer, error
 from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
 
@@ -120,7 +120,7 @@ def test_one_load_at_a_time(fleet: Fleet) -> None:
     first, other, same, third = (fleet.submit(name) for name in "abac")
     assert set(fleet.slots()) == {first.id, same.id}
 
-    store.report(2, 3, "{}", ALL, loaded=[A])
+    store.report(2, 3, "{}", ALL, loaded=[A], **PATIENCE)
     assert set(fleet.slots()) == {first.id, same.id, other.id}
     store.complete(fleet.claim(store, other), answer())
 
@@ -134,9 +134,9 @@ def test_a_load_that_failed_makes_room_for_the_next(fleet: Fleet) -> None:
     store.release(fleet.claim(store, failing), error(), 600, counts=True)
 
     assert list(fleet.slots()) == [other.id]
-    assert store.report(1, 1, "{}", ALL).loading is True
+    assert store.report(1, 1, "{}", ALL, **PATIENCE).loading is True
     store.complete(fleet.claim(store, other), answer())
-    assert store.report(1, 1, "{}", ALL, loaded=[B]).loading is False
+    assert store.report(1, 1, "{}", ALL, loaded=[B], **PATIENCE).loading is False
 
 
 def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
@@ -145,7 +145,7 @@ def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
     blocked = fleet.submit("c")
     on_a, on_b = fleet.submit("a"), fleet.submit("b")
     store.complete(fleet.claim(store, blocked), answer())
-    store.report(1, 1, "{}", ALL, loaded=[])
+    store.report(1, 1, "{}", ALL, loaded=[], **PATIENCE)
 
     assert fleet.redis.hkeys(f"{fleet.keys.host('alpha')}:resident") == [A]
     assert served(fleet, store, 2) == [on_a.id, on_b.id]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
 from llamaq import Job
 from llamaq.store.worker.job_store import HostState, JobStore
 from llamaq.store.worker.outcome import Blame
@@ -234,4 +234,4 @@ def test_a_host_that_is_gone_disappears(fleet: Fleet, *, leaves: bool) -> None:
 
 def report(store: JobStore, slots: int = 2) -> HostState:
     """A probe that succeeds."""
-    return store.report(slots, 1, '{"models":[]}', [MODEL])
+    return store.report(slots, 1, '{"models":[]}', [MODEL], **PATIENCE)

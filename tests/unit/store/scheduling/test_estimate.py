@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
 
 OTHER = "other:latest"
 
@@ -70,7 +70,7 @@ def test_failures_and_loads_are_not_measured(fleet: Fleet) -> None:
     store.complete(fleet.claim(store, first), answer())
     measured = fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL)
     store.fail(fleet.claim(store, fleet.submit()), error())
-    store.report(1, 1, "{}", [MODEL], loaded=[])
+    store.report(1, 1, "{}", [MODEL], loaded=[], **PATIENCE)
     store.complete(fleet.claim(store, fleet.submit()), answer())
 
     assert fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL) == measured

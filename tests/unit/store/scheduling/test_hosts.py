@@ -2,14 +2,15 @@
 
 import json
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
 
 
 def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
     """What a worker reports, `queue.models()` gives, with the slots in use."""
     store = fleet.worker()
     model = {"model": MODEL, "size": 5, "loaded": True, "expires_at": 1_900_000_000.5, "capabilities": ["vision"]}
-    store.report(2, 1, json.dumps({"version": "0.32", "models": [model, {"model": "other:latest"}]}), [MODEL])
+    status = json.dumps({"version": "0.32", "models": [model, {"model": "other:latest"}]})
+    store.report(2, 1, status, [MODEL], **PATIENCE)
     fleet.submit()
 
     found = fleet.queue.models()
@@ -47,7 +48,7 @@ def test_a_host_stays_while_one_of_its_workers_does(fleet: Fleet) -> None:
     """Two workers share the host's slots; the first that leaves leaves them to the other."""
     first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
     for store in (first, second):
-        store.report(1, 1, '{"models":[]}', [MODEL])
+        store.report(1, 1, '{"models":[]}', [MODEL], **PATIENCE)
 
     first.leave()
 
@@ -71,7 +72,7 @@ def test_leaving_twice_or_without_a_report_does_no_harm(fleet: Fleet) -> None:
     """A worker whose Ollama never answered says good-bye as well."""
     store = fleet.worker()
     store.leave()
-    store.report(1, 1, "{}", [MODEL])
+    store.report(1, 1, "{}", [MODEL], **PATIENCE)
     store.leave()
 
     store.leave()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
 from llamaq.store import scripts
 from llamaq.store.fleet import LIVE_SECONDS
 
@@ -25,7 +25,7 @@ def test_each_model_has_the_slots_for_itself_up_to_the_most_models(fleet: Fleet)
     store = fleet.host(slots=2, max_models=2, models=["a:latest", "b:latest", "c:latest"])
     jobs = {name: [fleet.submit(name) for _ in range(3)] for name in "abc"}
     for loaded in (["a:latest"], ["a:latest", "b:latest"]):
-        store.report(2, 2, "{}", ["a:latest", "b:latest", "c:latest"], loaded=loaded)
+        store.report(2, 2, "{}", ["a:latest", "b:latest", "c:latest"], loaded=loaded, **PATIENCE)
 
     held = fleet.slots()
 
@@ -80,7 +80,7 @@ def test_only_hosts_that_report_get_jobs(fleet: Fleet) -> None:
     assert fleet.slots() == {}
     assert fleet.queue.models() == []
 
-    store.report(1, 1, '{"version":"0","models":[]}', [MODEL])
+    store.report(1, 1, '{"version":"0","models":[]}', [MODEL], **PATIENCE)
 
     assert list(fleet.slots()) == [job.id]
 
@@ -104,7 +104,7 @@ def test_a_host_gets_only_jobs_of_models_that_it_has(fleet: Fleet) -> None:
 def test_a_model_taken_off_a_host_is_no_longer_placed_there(fleet: Fleet) -> None:
     """The report is the whole truth: a model that it lacks is gone."""
     store = fleet.host(models=["a:latest", "b:latest"])
-    store.report(1, 1, '{"version":"0","models":[]}', ["b:latest"])
+    store.report(1, 1, '{"version":"0","models":[]}', ["b:latest"], **PATIENCE)
 
     job = fleet.submit("a")
 
@@ -116,7 +116,7 @@ def test_fewer_slots_than_before_empty_themselves_first(fleet: Fleet) -> None:
     store = fleet.host(slots=3)
     claimed = [fleet.claim(store, fleet.submit()) for _ in range(3)]
     waiting = fleet.submit()
-    store.report(1, 1, '{"version":"0","models":[]}', [MODEL])
+    store.report(1, 1, '{"version":"0","models":[]}', [MODEL], **PATIENCE)
 
     for job in claimed[:2]:
         store.complete(job, answer())

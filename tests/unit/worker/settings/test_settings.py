@@ -1,4 +1,4 @@
-"""The service's settings: each variable of the README's table, with its default."""
+"""The service's settings: each variable with its default."""
 
 import os
 import socket
@@ -74,7 +74,7 @@ def _attribute(variable: str, settings: Settings) -> Any:
 
 
 def test_the_table_has_every_setting() -> None:
-    """A setting that is added belongs here, and into the README."""
+    """A setting that is added belongs here."""
     assert {f"LLAMAQ_{name.upper()}" for name in Settings.model_fields} == {variable for variable, *_ in TABLE}
 
 

@@ -1,0 +1,119 @@
+"""A value out of a setting's bounds is refused by each program that reads it, with the variable's name."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from annotated_types import Ge, Gt, Le
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from llamaq import InvalidRequest, Limits
+from llamaq.settings.declaration import variable
+from llamaq.settings.environment import read
+from llamaq.settings.producer import ProducerVariables
+from llamaq.settings.producer import Settings as ProducerSettings
+from ops.flower.settings import FlowerSettings
+from worker.settings.environment import Settings, settings
+
+BAD_TEXTS = {
+    "filter_pattern": "(",
+    "ollama_token": "\N{SNOWMAN}",
+    "ollama_token_file": "/nonexistent",
+    "ollama_url": "ftp://x",
+    "prefix": "a b",
+    "redis_password_file": "/nonexistent",
+    "redis_url": "http://x",
+    "tenant_weights": "acme",
+    "webhook_secret": "whsec_",
+    "webhook_secret_file": "/nonexistent",
+}
+# The preflight looks whether the files and the address are usable.
+ANY_TEXT = {"ollama_ca_file", "host", "pull_allowed", "liveness_file", "metrics_host"}
+ANY_TEXT |= set(FlowerSettings.model_fields)
+
+
+def _wrong(name: str, field: FieldInfo) -> Iterator[str]:
+    if name in BAD_TEXTS:
+        yield BAD_TEXTS[name]
+        return
+    kinds = (field.annotation, *get_args(field.annotation))
+    yield "neither a number nor a choice"
+    if any(get_origin(kind) is Literal for kind in kinds):
+        return
+    bounds = {type(bound): bound for bound in field.metadata}
+    yield from (str(bounds[Gt].gt) if Gt in bounds else str(bounds[Ge].ge - 1), str(bounds[Le].le + 1))
+    yield from ("nan", "inf", "3600.5") if int in kinds else ("nan", "inf", "-inf")
+
+
+WRONG = [
+    (name, text)
+    for name, field in Settings.model_fields.items()
+    if name not in ANY_TEXT
+    for text in _wrong(name, field)
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+
+
+@pytest.mark.parametrize(("name", "text"), WRONG)
+def test_a_worker_refuses_it(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And names no other variable."""
+    monkeypatch.setenv(variable(name), text)
+
+    with pytest.raises(ValidationError) as refused:
+        settings.__wrapped__()
+
+    assert [problem["loc"] for problem in refused.value.errors()] == [(variable(name),)]
+
+
+@pytest.mark.parametrize(("name", "text"), [row for row in WRONG if row[0] in ProducerVariables.model_fields])
+def test_a_producer_refuses_it(name: str, text: str) -> None:
+    """With the same message as a worker has."""
+    with pytest.raises(InvalidRequest) as refused:
+        read({variable(name): text})
+
+    assert [problem.field for problem in refused.value.problems] == [variable(name)]
+
+
+@pytest.mark.parametrize(
+    ("of", "given", "name"),
+    [
+        (ProducerSettings, {"result_ttl": 3600.5}, "result_ttl"),
+        (ProducerSettings, {"result_ttl": 10**10}, "result_ttl"),
+        (ProducerSettings, {"conversation_ttl": "60"}, "conversation_ttl"),
+        (ProducerSettings, {"max_attempts": 0}, "max_attempts"),
+        (ProducerSettings, {"max_queued": True}, "max_queued"),
+        (Limits, {"prompt_chars": 0}, "prompt_chars"),
+        (Limits, {"image_bytes": 2**29 + 1}, "image_bytes"),
+        (Limits, {"control_characters": "keep"}, "control_characters"),
+    ],
+)
+def test_a_program_that_sets_it_by_hand_is_refused_too(of: Any, given: dict[str, Any], name: str) -> None:
+    """With the name of the attribute: the scripts in Redis need whole numbers, and EXPIRE an upper bound."""
+    with pytest.raises(InvalidRequest, match=f"^{name}: must be "):
+        of(**given)
+
+
+def test_each_wrong_variable_is_named_at_once() -> None:
+    """One start of the program is enough to see all of them."""
+    with pytest.raises(InvalidRequest) as refused:
+        read({"LLAMAQ_MAX_QUEUED": "x", "LLAMAQ_RESULT_TTL": "3600.5", "LLAMAQ_PREFIX": "a b"})
+
+    assert {problem.field for problem in refused.value.problems} == {
+        "LLAMAQ_MAX_QUEUED",
+        "LLAMAQ_RESULT_TTL",
+        "LLAMAQ_PREFIX",
+    }
+
+
+def test_no_error_quotes_a_secret() -> None:
+    """The URL of Redis may hold a password."""
+    with pytest.raises(InvalidRequest) as refused:
+        read({"LLAMAQ_REDIS_URL": "http://u:planted@x"})
+
+    assert "planted" not in str(refused.value)
