@@ -70,7 +70,7 @@ def test_the_demo_names_a_wrong_setting_as_it_is_set() -> None:
     """On one line, and the code is 2."""
     code, said = _ran("demo", LLAMAQ_SLOTS="abc")
     assert code == 2
-    assert said == "demo: LLAMAQ_SLOTS: Input should be a valid integer, unable to parse string as an integer\n"
+    assert said == "demo: LLAMAQ_SLOTS: must be a whole number from 1 to 1000, not 'abc'\n"
 
 
 def test_the_demo_asks_the_users_redis_first() -> None:
