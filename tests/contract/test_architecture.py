@@ -1,6 +1,7 @@
 """The rules of the structure that a machine can hold."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from tests.commands import run
 from tests.contract.built import CHECKOUT
 
 PACKAGES = ("llamaq", "api_client", "tasks", "worker", "embedded", "demo")
+WHOLE = (*PACKAGES, "bench", "checkout", "codegen")
 MOST_LINES = 300
+MOST_MODULES = 14
 # The health check of a container asks every few seconds, and importing llamaq for its clock would cost half a second.
 CLOCKS = {"llamaq/store/clock.py", "worker/liveness.py"}
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "types", "misc"}
@@ -47,6 +50,14 @@ def test_no_file_is_too_long() -> None:
     }
 
     assert long == {}
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    """A folder that is read at one look: at most 14 modules or scripts beside `__init__`."""
+    modules = [path for top in WHOLE for end in ("py", "lua") for path in (CHECKOUT / top).rglob(f"*.{end}")]
+    counted = Counter(path.parent for path in modules if path.stem != "__init__")
+
+    assert {str(folder.relative_to(CHECKOUT)): n for folder, n in counted.items() if n > MOST_MODULES} == {}
 
 
 def test_nothing_is_imported_for_types_alone() -> None:
