@@ -27,7 +27,7 @@ class ProducerVariables(BaseModel):
     redis_url: str = setting(
         "redis://127.0.0.1:6379/0",
         "Redis: broker, job records, events",
-        values="a URL: `redis://`, `rediss://` for TLS, `unix://`, `redis+sentinel://` or `rediss+sentinel://`",
+        values="a URL: `redis://host:port/0`, or `rediss://` for TLS",
         secret=True,
     )
     redis_password_file: str = setting(
