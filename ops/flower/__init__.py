@@ -1,1 +1,1 @@
-"""Flower with a login, to look and not to touch, and with nothing to see of what is asked and answered."""
+"""Flower with a login, read-only, and without prompts and results."""

@@ -1,8 +1,7 @@
-"""Keeps what Flower holds free of prompts, results and passwords, whoever sent it.
+"""Removes prompts, results and passwords from what Flower receives.
 
-Our workers send none (`worker.celery.task_request`). But events may also come from a producer that sends its own
-(`task_send_sent_event`), or from a worker of an older version; and `inspect` may be answered by either. Flower keeps
-all of it, and shows it in its pages and its API: so it is taken out where it comes in.
+Workers send none (`worker.celery.task_request`), but producers with `task_send_sent_event` and workers of an older
+version may, in events and in answers to `inspect`. Flower would keep them and show them in its pages and its API.
 """
 
 import re
@@ -18,26 +17,26 @@ from tornado.web import authenticated
 
 HIDDEN = "(hidden)"
 _NAME = re.compile(r"[\w.-]{1,128}")
-# As worker.celery.task_request writes it; names of models and hosts hold neither blanks nor quotes.
+# As worker.celery.task_request writes it. Names of models and hosts contain neither blanks nor quotes.
 _ABOUT = re.compile(r"\{'model': '[^'\s]{1,256}', 'attempt': \d{1,6}, 'host': '[^'\s]{1,256}'\}")
 _WORD = re.compile(r"[a-z_]{1,64}")
-_LOOKS = {"name": _NAME, "kwargs": _ABOUT, "result": _WORD, "exception": _WORD}
+_HARMLESS = {"name": _NAME, "kwargs": _ABOUT, "result": _WORD, "exception": _WORD}
 _PLAIN = {"type", "uuid", "hostname", "timestamp", "local_received", "clock", "utcoffset", "pid", "runtime", "retries"}
 _PLAIN |= {"eta", "expires", "queue", "exchange", "routing_key", "terminated", "signum", "expired", "requeue"}
 _PRIVATE = re.compile("llamaq|url|broker|backend", re.IGNORECASE)
 
 
 def hide(event: dict[str, Any]) -> dict[str, Any]:
-    """An event of a task with what is known to be harmless in it, and no more."""
+    """The event of a task, reduced to the fields that are known to be harmless."""
     return {name: value for name, value in event.items() if name in _PLAIN or _is_harmless(name, value)}
 
 
 def _is_harmless(name: str, value: object) -> bool:
-    return name in _LOOKS and _LOOKS[name].fullmatch(str(value).strip("'")) is not None
+    return name in _HARMLESS and _HARMLESS[name].fullmatch(str(value).strip("'")) is not None
 
 
 def format_task(task: Task) -> Task:
-    """For the pages, what was kept in a file by a Flower without all this (`--persistent`)."""
+    """Hide a task for the pages: `--persistent` may have kept it in a file before this module was installed."""
     task.args = task.traceback = ""
     for name in ("kwargs", "result", "exception"):
         if getattr(task, name) and not _is_harmless(name, getattr(task, name)):
@@ -46,15 +45,15 @@ def format_task(task: Task) -> Task:
 
 
 class HidingState(EventsState):
-    """What Flower knows of tasks and workers."""
+    """Flower's state of tasks and workers."""
 
     def event(self, event: dict[str, Any]) -> None:
-        """Take an event in."""
+        """Store an event."""
         super().event(hide(event) if event["type"].startswith("task-") else event)
 
 
 class HidingInspector(Inspector):
-    """What Flower asks the workers."""
+    """Flower's `inspect` calls to the workers."""
 
     def _on_update(self, workername: str, method: str, response: Any) -> None:
         if method == "conf":
@@ -72,7 +71,7 @@ def _without_arguments(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def install() -> None:
-    """Put these in the place of Flower's own, and the two pages behind the login that Flower leaves open."""
+    """Replace Flower's classes with these, and require the login on the two pages that Flower leaves open."""
     flower.events.EventsState = HidingState
     flower.app.Inspector = HidingInspector
     for page in (Metrics, Healthcheck):

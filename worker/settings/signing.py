@@ -1,4 +1,4 @@
-"""Signatures after Standard Webhooks, and the secrets that they are made with."""
+"""Signatures of webhooks (Standard Webhooks), and the check of their secrets."""
 
 import base64
 import binascii
@@ -10,10 +10,10 @@ LEAST_BYTES, MOST_BYTES = 24, 64
 
 
 def checked(secrets: str) -> str:
-    """The secrets, where messages can be signed with them: one, or several while one is being replaced.
+    """The secrets, if messages can be signed with them: one, or several while one is replaced.
 
     Raises:
-        ValueError: they cannot be used, or nothing can be signed here. The message never quotes one.
+        ValueError: a secret is malformed, or the package `standardwebhooks` is missing. The message quotes none.
     """
     if not secrets.split():
         raise ValueError("is empty")
@@ -26,7 +26,7 @@ def checked(secrets: str) -> str:
 
 
 def headers(secrets: str, message: str, body: str, now: float) -> dict[str, str]:
-    """What proves to the receiver who sent the message, and when (Unix seconds)."""
+    """The headers of a signed message; `now` is in Unix seconds."""
     from standardwebhooks import Webhook  # noqa: PLC0415 - an extra, which a worker without a secret does not need
 
     at = datetime.fromtimestamp(int(now), UTC)
