@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from llamaq import InvalidRequest, Limits
+from llamaq.settings import declaration
 from llamaq.settings.declaration import variable
 from llamaq.settings.environment import read
 from llamaq.settings.producer import ProducerVariables
@@ -111,9 +112,13 @@ def test_each_wrong_variable_is_named_at_once() -> None:
     }
 
 
-def test_no_error_quotes_a_secret() -> None:
-    """The URL of Redis may hold a password."""
-    with pytest.raises(InvalidRequest) as refused:
-        read({"LLAMAQ_REDIS_URL": "http://u:planted@x"})
+@pytest.mark.parametrize("name", [name for name, field in Settings.model_fields.items() if not field.repr])
+def test_no_error_quotes_a_secret(name: str) -> None:
+    """Neither a validator's message nor that of a wrong type."""
+    for wrong in ("ftp://u:planted@x \N{SNOWMAN}", ["planted"]):
+        with pytest.raises(ValidationError) as refused:
+            Settings.model_validate({name: wrong})
 
-    assert "planted" not in str(refused.value)
+        (problem,) = declaration.problems(Settings, refused.value)
+        assert problem.field == name
+        assert "planted" not in problem.message
