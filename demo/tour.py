@@ -16,8 +16,8 @@ from llamaq.cli.terminal.tables import table
 from llamaq.client.blocking.job import Job
 from llamaq.client.log import outcome
 from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, Retrying
+from llamaq.vocabulary.kinds.result import Timings
 from llamaq.vocabulary.models import ModelStatus
-from llamaq.vocabulary.results import Timings
 
 # The same words at each run, and few of them: a demo is to be over soon.
 SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 70}

@@ -40,28 +40,18 @@ from llamaq.vocabulary.errors import (
     VersionMismatch,
 )
 from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.kinds.chat import ChatRequest, ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionRequest, ExtractionResult
+from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
+from llamaq.vocabulary.kinds.multimodal import MultimodalRequest
+from llamaq.vocabulary.kinds.pull import PullRequest, PullResult
+from llamaq.vocabulary.kinds.request import Message
+from llamaq.vocabulary.kinds.unload import UnloadRequest, UnloadResult
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.requests import (
-    ChatRequest,
-    EmbeddingRequest,
-    ExtractionRequest,
-    GenerateRequest,
-    Message,
-    MultimodalRequest,
-    PullRequest,
-    UnloadRequest,
-)
-from llamaq.vocabulary.results import (
-    ChatResult,
-    EmbeddingResult,
-    ErrorInfo,
-    ExtractionResult,
-    PullResult,
-    TextResult,
-    UnloadResult,
-)
+from llamaq.vocabulary.results import ErrorInfo
 from llamaq.vocabulary.status import JobStatus
 
 __version__ = "0.1.0"

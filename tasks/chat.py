@@ -1,27 +1,26 @@
-"""chat: a turn, on the history that the producer sends, or on one that is kept under `conversation`."""
+"""chat: an answer to the history that the producer sends, or a turn of a conversation that is kept."""
 
 from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.conversations import SENT, new_messages
-from llamaq.vocabulary.requests import ChatRequest
-from tasks.attempt import ollama_request
+from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.declaration import Endpoint
+from tasks.attempt.ollama_request import ask, payload
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
 from tasks.history import turn
 
 
-def chat(job: ClaimedJob, services: Services) -> Outcome:
+def chat(job: ClaimedJob, services: Services, request: ChatRequest) -> Outcome:
     """Run a chat job."""
-    request = job.request
-    assert isinstance(request, ChatRequest)  # noqa: S101 - the job's kind chose this function
     if request.conversation is not None:
         return turn.take(job, services, request)
-    # What the producer sends whole is asked whole, or refused as too long: only a kept history is trimmed.
+    # Only a kept history is trimmed: one that the producer sends is asked as it is, or refused as too long.
     messages: list[dict[str, Any]] = [
-        {name: value for name, value in said.items() if name in SENT} for said in new_messages(request)
+        {name: value for name, value in message.items() if name in SENT} for message in new_messages(request)
     ]
-    body = ollama_request.payload(request, messages=messages, tools=request.tools, format=request.format)
-    reply = ollama_request.chat(services, request, body)
+    body = payload(request, messages=messages, tools=request.tools, format=request.format)
+    reply = ask(Endpoint.CHAT, services, request, body)
     return completed(job, services, [reply], {"message": reply.message()})

@@ -11,11 +11,11 @@ from llamaq.extraction.grammar import countable
 from llamaq.extraction.schema import validator_of
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Outcome
-from llamaq.vocabulary.requests import ExtractionRequest
+from llamaq.vocabulary.kinds.declaration import Endpoint
+from llamaq.vocabulary.kinds.extraction import ExtractionRequest
 from llamaq.vocabulary.wire import dumps
-from tasks.attempt import ollama_request
 from tasks.attempt.attempt import AttemptStopped
-from tasks.attempt.ollama_request import Reply
+from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.repairs import Repairing, Try
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
@@ -24,10 +24,8 @@ MOST_ERRORS = 10
 """Reported of one answer, to the model and to the producer."""
 
 
-def extraction(job: ClaimedJob, services: Services) -> Outcome:
+def extraction(job: ClaimedJob, services: Services, request: ExtractionRequest) -> Outcome:
     """Run an extraction job: ask, validate, and ask again at most `repairs` times and within the deadline."""
-    request = job.request
-    assert isinstance(request, ExtractionRequest)  # noqa: S101 - the job's kind chose this function
     validator = validator_of(request.json_schema)
     repairing = Repairing(_first_question(request, services), request.repairs)
     while True:
@@ -56,18 +54,18 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
-    return ollama_request.payload(request, messages=[*system, question], format=countable(request.json_schema))
+    return payload(request, messages=[*system, question], format=countable(request.json_schema))
 
 
 def _ask(services: Services, request: ExtractionRequest, repairing: Repairing) -> Reply:
     body, alone = repairing.next(), repairing.alone()
     try:
-        return ollama_request.chat(services, request, body)
+        return ask(Endpoint.CHAT, services, request, body)
     except ContextOverflow:
         if len(body["messages"]) == len(alone["messages"]):
             raise
         # The question fits, but not with a wrong answer and its errors behind it: by itself it is worth another try.
-        return ollama_request.chat(services, request, alone)
+        return ask(Endpoint.CHAT, services, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:

@@ -2,17 +2,16 @@
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
-from llamaq.vocabulary.requests import GenerateRequest
-from tasks.attempt import ollama_request
+from llamaq.vocabulary.kinds.declaration import Endpoint
+from llamaq.vocabulary.kinds.generate import GenerateRequest
+from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
 
 
-def generate(job: ClaimedJob, services: Services) -> Outcome:
+def generate(job: ClaimedJob, services: Services, request: GenerateRequest) -> Outcome:
     """Run a generate job."""
-    request = job.request
-    assert isinstance(request, GenerateRequest)  # noqa: S101 - the job's kind chose this function
-    body = ollama_request.payload(
+    body = payload(
         request,
         prompt=request.prompt,
         system=request.system,
@@ -21,10 +20,10 @@ def generate(job: ClaimedJob, services: Services) -> Outcome:
         template=request.template,
         format=request.format,
     )
-    reply = ollama_request.generate(services, request, body)
-    return completed(job, services, [reply], text_of(reply))
+    reply = ask(Endpoint.GENERATE, services, request, body)
+    return completed(job, services, [reply], text_fields(reply))
 
 
-def text_of(reply: ollama_request.Reply) -> dict[str, str | None]:
+def text_fields(reply: Reply) -> dict[str, str | None]:
     """A text result's own fields."""
     return {"text": reply.text, "thinking": reply.thinking or None}

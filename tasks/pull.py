@@ -6,7 +6,7 @@ from typing import Any
 from api_client import Chunk
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
-from llamaq.vocabulary.requests import PullRequest
+from llamaq.vocabulary.kinds.pull import PullRequest
 from tasks.attempt.ollama_request import Reply
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
@@ -38,10 +38,8 @@ class Layers:
         return {"status": self.status, **bytes_known}
 
 
-def pull(job: ClaimedJob, services: Services) -> Outcome:
+def pull(job: ClaimedJob, services: Services, request: PullRequest) -> Outcome:
     """Run a pull. Cut, it is taken up by the next one where it stopped: Ollama keeps what has come."""
-    request = job.request
-    assert isinstance(request, PullRequest)  # noqa: S101 - the job's kind chose this function
     layers, told_at = Layers(), float("-inf")
     stream = services.ollama.pull(request.model, stall_timeout_seconds=request.stall_after)
     with services.attempt.during(stream), stream:

@@ -1,9 +1,11 @@
-"""Which function runs which kind."""
+"""The task of each kind: the function that runs its jobs."""
 
 from collections.abc import Callable
+from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
+from llamaq.vocabulary.requests import Kind
 from tasks.attempt.services import Services
 from tasks.chat import chat
 from tasks.embedding import embedding
@@ -13,7 +15,7 @@ from tasks.multimodal import multimodal
 from tasks.pull import pull
 from tasks.unload import unload
 
-KINDS: dict[str, Callable[[ClaimedJob, Services], Outcome]] = {
+TASKS: dict[Kind, Callable[[ClaimedJob, Services, Any], Outcome]] = {
     "generate": generate,
     "chat": chat,
     "multimodal": multimodal,
@@ -22,3 +24,13 @@ KINDS: dict[str, Callable[[ClaimedJob, Services], Outcome]] = {
     "pull": pull,
     "unload": unload,
 }
+
+
+def run(job: ClaimedJob, services: Services) -> Outcome:
+    """Run a job by the task of its kind, on its request as the worker's input policy leaves it.
+
+    Raises:
+        InvalidRequest: the request cannot be read, or the input policy refuses it.
+    """
+    job = services.input_policy.admitted(job)
+    return TASKS[job.request.kind](job, services, job.request)

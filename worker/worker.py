@@ -20,7 +20,7 @@ from tasks.attempt.failures import WorkerEvent, error_of
 from worker.attempt import execute
 from worker.attempt.context_factory import ContextFactory
 from worker.attempt.event_writer import EventWriter
-from worker.attempt.input_policy import screening
+from worker.attempt.input_policy import input_policy
 from worker.attempt.running_attempts import RunningAttempts
 from worker.attempt.timers import Timers
 from worker.connections import Connections
@@ -186,7 +186,7 @@ class Worker:
             answer_began=self._probe.answer_began,
             answer_ended=self._probe.answer_ended,
             contexts=Contexts(ollama, self._clock),
-            screening=partial(screening, self._config, self._probe.template),
+            input_policy=partial(input_policy, self._config, self._probe.template),
         )
 
 

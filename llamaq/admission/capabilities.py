@@ -1,28 +1,17 @@
-"""What a request asks of its model beyond text, in Ollama's names for capabilities."""
+"""The capabilities that a request needs its model to have, in Ollama's names for them."""
 
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.requests import DECLARATIONS, AnyRequest
 
 
 def of(request: AnyRequest) -> tuple[str, ...]:
     """The capabilities that the model must have for it."""
-    return tuple(_fields(request))
+    needs = DECLARATIONS[request.kind].needs
+    return tuple(capability for capability, field in needs.items() if getattr(request, field))
 
 
 def refusal(request: AnyRequest, capability: str, able: str) -> InvalidRequest:
     """The error for a model that lacks one of them; `able` are those that it has, joined by blanks."""
-    field = _fields(request)[capability]
+    field = DECLARATIONS[request.kind].needs[capability]
     message = f"{request.model} has no {capability}: its capabilities are {', '.join(able.split())}"
     return InvalidRequest.of(field, message, code="unsupported")
-
-
-def _fields(request: AnyRequest) -> dict[str, str]:
-    """Of each capability, the field that asks for it."""
-    if request.kind == "embedding":
-        return {"embedding": "model"}
-    asked = {
-        "vision": ("images", getattr(request, "images", None)),
-        "tools": ("tools", getattr(request, "tools", None)),
-        "thinking": ("think", getattr(request, "think", None)),
-    }
-    return {capability: field for capability, (field, value) in asked.items() if value}

@@ -1,28 +1,27 @@
-"""Chores: jobs that a host does by itself, beside those of its models, one of each kind at a time.
+"""Host jobs: jobs that work on a host and not with a model. A host runs one of each kind at a time.
 
-A chore waits in a room that is no model's, `:pull` or `:pull@<host>`, and takes no slot: neither does
-a long pull keep a model waiting, nor does a busy model keep a pull.
+A host job waits in a queue of its own, `:pull` or `:pull@<host>`, and takes no slot: so a long pull does not delay the
+jobs of a model, and a busy model does not delay a pull.
 """
 
 from collections.abc import Sequence
 
 from llamaq.vocabulary.errors import InvalidRequest, SubmitError, UnknownModel
+from llamaq.vocabulary.kinds.request import HostJobRequest
 from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
-from llamaq.vocabulary.requests import AnyRequest, PullRequest, UnloadRequest
-
-CHORES = ("pull", "unload")
+from llamaq.vocabulary.requests import AnyRequest
 
 
-def room_of(request: AnyRequest) -> str:
-    """What the job waits for: its model, or a host that does such chores."""
-    if not isinstance(request, PullRequest | UnloadRequest):
+def queue_of(request: AnyRequest) -> str:
+    """The queue that the job waits in: that of its model, or of host jobs of its kind."""
+    if not isinstance(request, HostJobRequest):
         return request.model
     return f":{request.kind}@{request.host}" if request.host else f":{request.kind}"
 
 
 def target_of(request: AnyRequest) -> str:
-    """The model that a status shows, where it is not the room; else nothing."""
-    return request.model if room_of(request) != request.model else ""
+    """The model that a status shows, where the queue is not named after it; else nothing."""
+    return request.model if queue_of(request) != request.model else ""
 
 
 def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
@@ -38,8 +37,8 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     return hosts
 
 
-def nobody_for(request: AnyRequest) -> SubmitError:
+def unknown_target(request: AnyRequest) -> SubmitError:
     """The error where no host has the model, or where no worker speaks for the host."""
-    if not isinstance(request, PullRequest | UnloadRequest):
+    if not isinstance(request, HostJobRequest):
         return UnknownModel(request.model)
     return InvalidRequest.of("host", f"no worker speaks for a host {request.host!r}: see `llamaq models`")

@@ -9,7 +9,8 @@ from llamaq.extraction.schema import check_schema, schema_of
 from llamaq.images.loading import ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.requests import AnyRequest, Kind, Request, parse
+from llamaq.vocabulary.kinds.request import Request
+from llamaq.vocabulary.requests import AnyRequest, Kind, parse
 from llamaq.vocabulary.wire import JsonObject
 
 _TO_BE_LOADED = "images are checked after the request"
@@ -46,7 +47,7 @@ class Verbs:
         """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
         return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
 
-    def checked(self, target: Any) -> JsonObject:
+    def checked_schema(self, target: Any) -> JsonObject:
         """The schema of a type, checked once for many."""
         schema = schema_of(target)
         check_schema(schema)

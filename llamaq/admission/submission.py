@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from llamaq.admission import capabilities, tracing
-from llamaq.admission.host_jobs import nobody_for, room_of, target_of
+from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import runner_key
 from llamaq.extraction.schema import check_schema
@@ -19,8 +19,9 @@ from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import to_be_kept
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
+from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.notify import owed
-from llamaq.vocabulary.requests import AnyRequest, ChatRequest, dump_json
+from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
 _REFERENCE = re.compile(loading.REFERENCE + r"[0-9a-f]{64}")
@@ -77,7 +78,7 @@ def call(submission: Submission, settings: Settings) -> Call:
     arguments = Submit(
         id=submission.job_id,
         kind=request.kind,
-        model=room_of(request),
+        model=queue_of(request),
         lane=request.priority,
         tenant=request.tenant,
         request=dump_json(request),
@@ -131,7 +132,7 @@ def read(submission: Submission, answer: Answer) -> str:
         case "FULL":
             raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
         case "UNKNOWN_MODEL":
-            raise nobody_for(submission.request)
+            raise unknown_target(submission.request)
         case "UNSUPPORTED":
             raise capabilities.refusal(submission.request, answer.text("capability"), answer.text("capabilities"))
         case "BUSY":

@@ -1,38 +1,29 @@
-"""The texts of a request: what is counted, and what a model gets to see."""
+"""The texts of a request, found by the rules at its fields: see `llamaq.vocabulary.text_rules`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from llamaq.vocabulary.requests import AnyRequest, Message, parse
-from llamaq.vocabulary.wire import dumps
+from pydantic import BaseModel
 
-_PLAIN = ("prompt", "system", "suffix", "template", "input")
-_SEEN = (*_PLAIN, "messages", "message", "tools")
-_JSON = {"tools": "tools", "format": "format", "json_schema": "schema"}
+from llamaq.vocabulary.requests import AnyRequest, parse
+from llamaq.vocabulary.text_rules import TextRule, rules_of, wire_name
+from llamaq.vocabulary.wire import dumps
 
 
 def counted(request: AnyRequest) -> Iterator[tuple[str, str]]:
-    """Every text that a producer may make as long as he likes, with its field; JSON as the text that it is."""
-    for field in _PLAIN:
-        value = getattr(request, field, None)
-        if isinstance(value, str):
-            yield field, value
-        elif isinstance(value, list):
-            yield from ((f"{field}.{index}", text) for index, text in enumerate(value))
-    for path, message in _messages(request):
-        yield from _of_message(path, message)
-    for name, shown in _JSON.items():
-        value = getattr(request, name, None)
-        if value is not None:
-            yield shown, dumps(value)
-    yield from (("options.stop", text) for text in request.options.stop or ())
-    yield from ((f"metadata.{name}", name + text) for name, text in request.metadata.items())
+    """Every text that counts towards the limit, with its field; JSON as the text that it is on the wire."""
+    for path, value, rule in _values(request):
+        if rule.counted and rule.as_json:
+            yield path, dumps(_plain(value))
+        elif rule.counted:
+            yield from _strings(value, path, with_names=True)
 
 
 def seen(request: AnyRequest) -> Iterator[tuple[str, str]]:
     """Every text that a model may get to see, with its field."""
-    for field in _SEEN:
-        yield from _leaves(_plain(getattr(request, field, None)), field)
+    for path, value, rule in _values(request):
+        if rule.filtered:
+            yield from _strings(_plain(value), path)
 
 
 def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
@@ -41,59 +32,82 @@ def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
     Raises:
         InvalidRequest: something that must not be empty is empty now.
     """
-    fields = {name: getattr(request, name, None) for name in _SEEN}
-    changed = {name: _changed(value, change) for name, value in fields.items()}
-    changed = {name: value for name, value in changed.items() if value != _changed(fields[name], str)}
+    same = dict(_rewritten_fields(request, str))
+    changed = {name: value for name, value in _rewritten_fields(request, change) if value != same[name]}
     if not changed:
         return request
     return parse(request.model_dump(by_alias=True, exclude_none=True) | changed)
 
 
-def _messages(request: AnyRequest) -> Iterator[tuple[str, Message | str]]:
-    for field in ("messages", "message"):
-        value = getattr(request, field, None)
-        if isinstance(value, list):
-            yield from ((f"{field}.{index}", message) for index, message in enumerate(value))
-        elif value is not None:
-            yield field, value
+def _fields(model: BaseModel) -> Iterator[tuple[str, Any, TextRule | None]]:
+    """Each field that is set: its name on the wire, its value and its rule."""
+    rules = rules_of(type(model))
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if value is not None:
+            yield wire_name(name, field), value, rules[name]
 
 
-def _of_message(path: str, message: Message | str) -> Iterator[tuple[str, str]]:
-    if isinstance(message, str):
-        yield path, message
-        return
-    yield f"{path}.content", message.content
-    if message.thinking:
-        yield f"{path}.thinking", message.thinking
-    if message.tool_calls:
-        yield f"{path}.tool_calls", dumps([call.model_dump(exclude_none=True) for call in message.tool_calls])
+def _values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:
+    """Each value that has a rule, with its path: those of the model, and of the models in its fields."""
+    for name, value, rule in _fields(model):
+        yield from _ruled(f"{before}{name}", value, rule)
+
+
+def _ruled(path: str, value: Any, rule: TextRule | None) -> Iterator[tuple[str, Any, TextRule]]:
+    if rule is not None and rule.as_json:
+        yield path, value, rule
+    elif isinstance(value, BaseModel):
+        yield from _values(value, f"{path}.")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _ruled(f"{path}.{index}", item, rule)
+    elif rule is not None:
+        yield path, value, rule
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Message):
-        return value.model_dump(exclude_none=True, exclude={"role"})  # one of a few words, and no text of anybody's
+    if isinstance(value, BaseModel):
+        return value.model_dump(by_alias=True, exclude_none=True)
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _strings(value: Any, path: str, *, with_names: bool = False) -> Iterator[tuple[str, str]]:
+    """Each string in a value, with its path; `with_names` adds the name of a member to its text."""
     if isinstance(value, str):
         yield path, value
-    elif isinstance(value, dict | list):
-        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(item, f"{path}.{name}")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            for inner, text in _strings(item, f"{path}.{name}", with_names=with_names):
+                yield inner, name + text if with_names else text
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, f"{path}.{index}", with_names=with_names)
 
 
-def _changed(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, Message):
-        return _mapped(_plain(value), change) | {"role": value.role}
-    return [_changed(item, change) for item in value] if isinstance(value, list) else _mapped(value, change)
+def _rewritten_fields(model: BaseModel, change: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
+    for name, value, rule in _fields(model):
+        yield name, _rewritten(value, rule, change)
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _rewritten(value: Any, rule: TextRule | None, change: Callable[[str], str]) -> Any:
+    if rule is not None and rule.as_json:
+        return changed_strings(_plain(value), change) if rule.filtered else value
+    if isinstance(value, BaseModel):
+        return _plain(value) | dict(_rewritten_fields(value, change))
+    if isinstance(value, list):
+        return [_rewritten(item, rule, change) for item in value]
+    return changed_strings(value, change) if rule is not None and rule.filtered else value
+
+
+def changed_strings(value: Any, change: Callable[[str], str], *, names: bool = False) -> Any:
+    """A JSON value with each string in it changed; `names` changes the names of members too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
+        return [changed_strings(item, change, names=names) for item in value]
     if isinstance(value, dict):
-        return {name: _mapped(item, change) for name, item in value.items()}
+        return {
+            change(name) if names else name: changed_strings(item, change, names=names) for name, item in value.items()
+        }
     return value

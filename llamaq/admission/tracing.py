@@ -3,15 +3,15 @@
 import sys
 from typing import Any
 
+from llamaq.vocabulary.requests import DECLARATIONS
+
 API = "opentelemetry.trace"
-OPERATIONS = {"generate": "text_completion", "embedding": "embeddings"}
-"""By kind, in the words of OpenTelemetry's conventions; of the others `chat`."""
 
 
 def describe(kind: str, model: str) -> dict[str, str]:
     """What every span of a job tells: never anything of its content."""
     return {
-        "gen_ai.operation.name": OPERATIONS.get(kind, "chat"),
+        "gen_ai.operation.name": DECLARATIONS[kind].operation,
         "gen_ai.provider.name": "ollama",
         "gen_ai.request.model": model,
         "llamaq.kind": kind,

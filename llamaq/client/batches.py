@@ -16,8 +16,11 @@ from llamaq.vocabulary.errors import (
     JobNotFound,
     UnknownModel,
 )
-from llamaq.vocabulary.requests import AnyRequest, Request
-from llamaq.vocabulary.results import AnyResult, ErrorInfo, ExtractionResult, Frozen, TaggedResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.request import Request
+from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
+from llamaq.vocabulary.wire import Frozen
 
 T = TypeVar("T")
 

@@ -23,9 +23,10 @@ from llamaq.store.producer_scripts import (
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, Said, Whose, numbered
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
+from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.request import Message
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.problems import problems
-from llamaq.vocabulary.requests import ChatRequest, Message
 from llamaq.vocabulary.wire import dumps
 
 S = TypeVar("S", bound=BaseModel)

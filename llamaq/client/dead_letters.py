@@ -8,7 +8,7 @@ from typing import Any
 from llamaq.client.request_changes import changed
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse
-from llamaq.vocabulary.results import Frozen
+from llamaq.vocabulary.wire import Frozen
 
 
 class DeadLetter(Frozen):

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from llamaq.extraction.partial_json import NOTHING, GrowingJson
 from llamaq.extraction.partial_model import grower
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Started
-from llamaq.vocabulary.results import ExtractionResult, adapter_of
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.wire import adapter_of
 
 T = TypeVar("T")
 

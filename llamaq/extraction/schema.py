@@ -10,8 +10,7 @@ from pydantic_core import core_schema
 
 from llamaq.extraction import grammar
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.results import adapter_of
-from llamaq.vocabulary.wire import JsonObject, dumps
+from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
 
 MOST_BYTES = 65_536
 """Of a schema, as JSON: it goes with every question, and is compiled for each."""

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, field_validator
 from pydantic_core import from_json
 
-from llamaq.vocabulary.models import checked
+from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.request import Message, Name, Tenant
+from llamaq.vocabulary.kinds.result import Usage
+from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.requests import ChatRequest, Message, Name, Strict, Tenant
-from llamaq.vocabulary.results import Frozen, Usage
-from llamaq.vocabulary.wire import JsonObject, dumps
+from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
 Said = dict[str, Any]
 """A message in the wire's shape, with what is kept beside it."""
@@ -65,7 +66,7 @@ class ConversationSettings(Strict):
     @field_validator("model")
     @classmethod
     def _as_ollama_does(cls, model: str | None) -> str | None:
-        return None if model is None else checked(model)
+        return None if model is None else model_name(model)
 
 
 class ConversationInfo(Frozen):
@@ -97,7 +98,7 @@ class Whose(Strict):
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 
-def as_json(message: Message) -> Said:
+def message_fields(message: Message) -> Said:
     """A message as Ollama takes it, without what was thought."""
     return message.model_dump(exclude_none=True, exclude={"thinking"})
 
@@ -106,8 +107,8 @@ def new_messages(request: ChatRequest) -> list[Said]:
     """What a request adds to what was said before."""
     given = request.messages if request.messages is not None else request.message
     if isinstance(given, list):
-        return [as_json(message) for message in given]
-    return [as_json(given) if isinstance(given, Message) else {"role": "user", "content": given}]
+        return [message_fields(message) for message in given]
+    return [message_fields(given) if isinstance(given, Message) else {"role": "user", "content": given}]
 
 
 def to_be_kept(request: ChatRequest, job_id: str) -> list[str]:

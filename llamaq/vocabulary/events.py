@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 
 from llamaq.vocabulary.errors import StreamError
-from llamaq.vocabulary.results import ErrorInfo, Frozen, TaggedResult
-from llamaq.vocabulary.wire import JsonObject, members
+from llamaq.vocabulary.results import ErrorInfo, TaggedResult
+from llamaq.vocabulary.wire import Frozen, JsonObject, members
 
 WIRE_VERSION = 1
 

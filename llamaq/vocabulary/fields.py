@@ -2,13 +2,14 @@
 
 from typing import Any, Literal, TypedDict
 
+from llamaq.vocabulary.kinds.chat import WhenBusy
+from llamaq.vocabulary.kinds.request import Lane, Message
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.requests import Lane, Message, WhenBusy
 from llamaq.vocabulary.wire import JsonObject
 
 
-class ChoreFields(TypedDict, total=False):
+class HostJobFields(TypedDict, total=False):
     """What every verb takes, and `pull` and `unload` alone. See `requests.Request` for units."""
 
     stream: bool
@@ -23,7 +24,7 @@ class ChoreFields(TypedDict, total=False):
     wait_for_model: bool
 
 
-class CommonFields(ChoreFields, total=False):
+class CommonFields(HostJobFields, total=False):
     """What every verb that asks a model takes, besides."""
 
     options: Options | dict[str, Any]

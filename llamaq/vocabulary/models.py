@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
-def checked(name: str) -> str:
+def model_name(name: str) -> str:
     """The name as Ollama takes it, of a model that may be asked for.
 
     Raises:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from llamaq.vocabulary.text_rules import not_a_text
+
 Ending = Literal["completed", "failed", "cancelled", "expired"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 _PLAIN = re.compile(r"[\x21-\x7e]+")
@@ -40,7 +42,7 @@ class Notify(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=2**31)
 
-    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url)]
+    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url), not_a_text("a URL")]
     events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = list(ENDINGS)
     include_result: bool = False
 

@@ -1,6 +1,10 @@
 """Ollama's `options`, checked for type here because Ollama answers a wrong one with a 500, or cuts 5.5 to 5."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict
+
+from llamaq.vocabulary.text_rules import COUNTED
 
 
 class Options(BaseModel):
@@ -44,4 +48,4 @@ class Options(BaseModel):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     penalize_newline: bool | None = None
-    stop: list[str] | None = None
+    stop: Annotated[list[str] | None, COUNTED] = None

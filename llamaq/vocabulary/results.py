@@ -1,136 +1,21 @@
-"""What a job comes to: a typed result, or a typed error."""
+"""What a job comes to: a typed result of one of the kinds, or a typed error."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, get_args
 
-import pydantic
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
+from pydantic import ConfigDict, Discriminator, GetCoreSchemaHandler, Tag, TypeAdapter
+from pydantic_core import CoreSchema
 
-from llamaq.vocabulary.wire import JsonObject, dumps
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.pull import PullResult
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.kinds.unload import UnloadResult
+from llamaq.vocabulary.wire import Frozen
 
-T = TypeVar("T")
-
-
-def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
-    """What validates to the type: a pydantic model, a dataclass, a TypedDict or whatever else pydantic knows."""
-    return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(target)
-
-
-class Frozen(BaseModel):
-    """Immutable, and tolerant of fields that a newer worker adds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class Usage(Frozen):
-    """Tokens counted by Ollama, over all calls that the last attempt made; None where it gave no count."""
-
-    prompt_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class Timings(Frozen):
-    """Where the time went, in seconds; None where it was not measured.
-
-    Attributes:
-        queued: from the submit to the start of the attempt that completed.
-        load: Ollama's own figure for loading the model.
-        prompt: Ollama's own figure for evaluating the prompt.
-        first_token: from the submit to the first piece of the answer.
-        total: from the submit to the end.
-    """
-
-    queued: float | None = None
-    load: float | None = None
-    prompt: float | None = None
-    first_token: float | None = None
-    total: float | None = None
-
-
-class Result(Frozen):
-    """What every result has.
-
-    Attributes:
-        done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer.
-        metadata: the request's, as it came.
-        filtered: by field of the request, how many characters the worker's filter took out; empty where it took none.
-    """
-
-    model: str
-    host: str
-    attempts: int
-    done_reason: str | None = None
-    usage: Usage = Usage()
-    timings: Timings = Timings()
-    metadata: dict[str, str] = Field(default_factory=dict)
-    filtered: dict[str, int] = Field(default_factory=dict)
-
-
-class TextResult(Result):
-    """Of `generate`, and of `multimodal` with a prompt."""
-
-    text: str
-    thinking: str | None = None
-
-
-class ReplyMessage(Frozen):
-    """The assistant's message. `tool_calls` are Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`."""
-
-    role: str
-    content: str
-    thinking: str | None = None
-    tool_calls: list[JsonObject] | None = None
-
-
-class ChatResult(Result):
-    """Of `chat`, and of `multimodal` with messages.
-
-    Attributes:
-        history_dropped: the oldest messages of a kept conversation, left out for the rest to fit the model.
-    """
-
-    message: ReplyMessage
-    history_dropped: int = 0
-
-    @property
-    def text(self) -> str:
-        """The message's content."""
-        return self.message.content
-
-
-class ExtractionResult(Result):
-    """Of `extraction`: `value` is valid against the request's schema; `repairs` counts how often it was asked again."""
-
-    value: Any
-    repairs: int = 0
-
-    def parse(self, target: type[T] | TypeAdapter[T]) -> T:
-        """The value as the type that was asked for: a pydantic model, a dataclass, a TypedDict, a TypeAdapter.
-
-        Raises:
-            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
-        """
-        # As JSON, which it came as: a strict model takes a date's text from there alone.
-        return adapter_of(target).validate_json(dumps(self.value))
-
-
-class EmbeddingResult(Result):
-    """Of `embedding`: one vector for each input, in their order."""
-
-    embeddings: Sequence[Sequence[float]]
-
-
-class PullResult(Result):
-    """Of `pull`: the model that is on the host's disk now, and its bytes where the registry told them."""
-
-    pulled: str
-    size: int | None = None
-
-
-class UnloadResult(Result):
-    """Of `unload`: the model that is no longer in the host's memory."""
-
-    unloaded: str
+AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult
+RESULT_TYPES: tuple[type[Result], ...] = get_args(AnyResult)
 
 
 class ErrorInfo(Frozen):
@@ -158,29 +43,30 @@ class ErrorInfo(Frozen):
     errors: list[str] | None = None
 
 
-_SHAPES = {
-    "message": ChatResult,
-    "value": ExtractionResult,
-    "embeddings": EmbeddingResult,
-    "pulled": PullResult,
-    "unloaded": UnloadResult,
-}
+def tag_of(shape: type[Result]) -> str:
+    """The field that tells this shape of result from the others: the first one of its own."""
+    return next(name for name in shape.model_fields if name not in Result.model_fields)
 
 
-def _shape(fields: Any) -> str:
-    if isinstance(fields, Result):
-        return next((name for name, shape in _SHAPES.items() if isinstance(fields, shape)), "text")
-    return next((name for name in _SHAPES if name in fields), "text")
+class _ByItsOwnField:
+    """Reads a result as the shape whose own field it has; one that has none of them is read as a text result."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        shapes = {tag_of(shape): shape for shape in get_args(source)}
+        fallback = tag_of(TextResult)
+        others = [tag for tag in shapes if tag != fallback]
+
+        def tag(value: Any) -> str:
+            if isinstance(value, Result):
+                return tag_of(type(value))
+            return next((name for name in others if name in value), fallback)
+
+        union: Any = None
+        for name, shape in shapes.items():
+            tagged = Annotated[shape, Tag(name)]  # type: ignore[valid-type]  # made while the program runs
+            union = tagged if union is None else union | tagged
+        return handler.generate_schema(Annotated[union, Discriminator(tag)])
 
 
-AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult
-TaggedResult = Annotated[
-    Annotated[TextResult, Tag("text")]
-    | Annotated[ChatResult, Tag("message")]
-    | Annotated[ExtractionResult, Tag("value")]
-    | Annotated[EmbeddingResult, Tag("embeddings")]
-    | Annotated[PullResult, Tag("pulled")]
-    | Annotated[UnloadResult, Tag("unloaded")],
-    Field(discriminator=Discriminator(_shape)),
-]
+TaggedResult = Annotated[AnyResult, _ByItsOwnField()]
 RESULT: TypeAdapter[AnyResult] = TypeAdapter(TaggedResult)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from llamaq.vocabulary.results import AnyResult, ErrorInfo, Frozen, TaggedResult
+from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
+from llamaq.vocabulary.wire import Frozen
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})

@@ -1,10 +1,39 @@
-"""JSON as it goes into Redis."""
+"""JSON as it goes into Redis, and the two bases of the models that read and write it."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator
+import pydantic
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import from_json, to_json
+
+T = TypeVar("T")
+
+
+class Strict(BaseModel):
+    """What producers write: an unknown field or a value of another type is refused, and nothing is converted."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        # Far beyond every limit; but without one pydantic never looks at the characters, and half a surrogate pair,
+        # which cannot be stored, would pass.
+        str_max_length=2**31,
+    )
+
+
+class Frozen(BaseModel):
+    """What workers write: immutable, and tolerant of fields that a newer worker adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
+    """What validates to the type: a pydantic model, a dataclass, a TypedDict or whatever else pydantic knows."""
+    return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(target)
 
 
 def dumps(value: Any) -> str:

@@ -1,14 +1,17 @@
-"""One question to Ollama: the payload, and the answer as it arrives."""
+"""One request to Ollama: its body, and the answer as it arrives."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from api_client import Chunk, Stream
-from llamaq.vocabulary.requests import Request
+from api_client import Chunk
+from llamaq.vocabulary.kinds.declaration import Endpoint
+from llamaq.vocabulary.kinds.request import Request
 from tasks.attempt.services import Services
 
 NANOSECONDS = 1e9
+Piece = tuple[str, str, list[dict[str, Any]] | None]
+"""Text, thinking and tool calls of one chunk."""
 
 
 @dataclass(slots=True)
@@ -27,12 +30,12 @@ class Reply:
 
     def message(self) -> dict[str, Any]:
         """The assistant's message, in the wire's shape."""
-        said: dict[str, Any] = {"role": "assistant", "content": self.text}
+        message: dict[str, Any] = {"role": "assistant", "content": self.text}
         if self.thinking:
-            said["thinking"] = self.thinking
+            message["thinking"] = self.thinking
         if self.tool_calls:
-            said["tool_calls"] = self.tool_calls
-        return said
+            message["tool_calls"] = self.tool_calls
+        return message
 
 
 def payload(request: Request, **fields: Any) -> dict[str, Any]:
@@ -43,58 +46,65 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
         "keep_alive": request.keep_alive,
         "think": request.think,
     }
-    # Without truncate:false Ollama cuts an over-long prompt without a word; the answer would rest on half the question.
+    # Without truncate:false Ollama cuts a prompt that is too long and does not tell: the answer would rest on a part.
     body = {"stream": True, "truncate": False, **common, **fields}
     return {name: value for name, value in body.items() if value is not None}
 
 
-def generate(services: Services, request: Request, body: dict[str, Any]) -> Reply:
-    """Ask `/api/generate`. Raises as `api_client.Stream`, and `AttemptStopped`."""
-    return _read(
-        services, _limited(services.ollama.generate, request, services.screening.neutral(body)), _from_generate
+def ask(endpoint: Endpoint, services: Services, request: Request, body: dict[str, Any]) -> Reply:
+    """Send a body to one of Ollama's endpoints, and write the answer's events as it arrives.
+
+    Control tokens in the body are escaped first, by the text rules at the fields of the request.
+
+    Raises:
+        OllamaError: as `api_client.Stream` does.
+        AttemptStopped: the attempt was ended before the call.
+    """
+    ollama = services.ollama
+    send: Callable[..., Any] = {
+        Endpoint.GENERATE: ollama.generate,
+        Endpoint.CHAT: ollama.chat,
+        Endpoint.EMBED: ollama.embed,
+    }[endpoint]
+    call = send(
+        services.input_policy.escaped(request, body),
+        first_byte_timeout_seconds=request.first_token_within,
+        stall_timeout_seconds=request.stall_after,
     )
+    if endpoint is Endpoint.EMBED:
+        with services.attempt.during(call), call:
+            return Reply(stats=call.result())
+    return _read_stream(services, call, _from_chat if endpoint is Endpoint.CHAT else _from_generate)
 
 
-def chat(services: Services, request: Request, body: dict[str, Any]) -> Reply:
-    """Ask `/api/chat`. Raises as `api_client.Stream`, and `AttemptStopped`."""
-    return _read(services, _limited(services.ollama.chat, request, services.screening.neutral(body)), _from_chat)
-
-
-def _limited(ask: Any, request: Request, body: dict[str, Any]) -> Stream:
-    stream: Stream = ask(
-        body, first_byte_timeout_seconds=request.first_token_within, stall_timeout_seconds=request.stall_after
-    )
-    return stream
-
-
-def _read(services: Services, stream: Stream, said: Any) -> Reply:
+def _read_stream(services: Services, stream: Any, piece_of: Callable[[Chunk], Piece]) -> Reply:
     reply = Reply()
-    pieces: list[str] = []
+    texts: list[str] = []
     thoughts: list[str] = []
     delta = services.events.delta
-    with services.attempt.during(stream), stream, services.patience() as over:
+    with services.attempt.during(stream), stream, services.silence() as answer_began:
         for chunk in stream:
-            text, thinking, tool_calls = said(chunk)
+            text, thinking, tool_calls = piece_of(chunk)
             if text or thinking or tool_calls:
                 delta(text, thinking, tool_calls)
                 if text:
-                    pieces.append(text)
+                    texts.append(text)
                 if thinking:
                     thoughts.append(thinking)
                 if tool_calls:
                     reply.tool_calls += tool_calls
-                over()
+                answer_began()
             if chunk.get("done"):
                 reply.stats = chunk
-    reply.text, reply.thinking = "".join(pieces), "".join(thoughts)
+    reply.text, reply.thinking = "".join(texts), "".join(thoughts)
     return reply
 
 
-def _from_generate(chunk: Chunk) -> tuple[str, str, list[dict[str, Any]] | None]:
+def _from_generate(chunk: Chunk) -> Piece:
     return chunk.get("response") or "", chunk.get("thinking") or "", None
 
 
-def _from_chat(chunk: Chunk) -> tuple[str, str, list[dict[str, Any]] | None]:
+def _from_chat(chunk: Chunk) -> Piece:
     message = chunk.get("message") or {}
     return message.get("content") or "", message.get("thinking") or "", message.get("tool_calls")
 

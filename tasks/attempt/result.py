@@ -1,4 +1,4 @@
-"""A result: what the kind found, and what every result has."""
+"""A result: what the task found, and what every result has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def completed(
         "timings": _timings(job, services, replies),
     }
     echoed = {"metadata": job.request.metadata} if job.request.metadata else {}
-    removed = services.screening.removed
+    removed = services.input_policy.removed
     filtered = {"filtered": removed} if removed else {}
     return Completed({**found, **common, **echoed, **filtered}, tuple(turn))
 

@@ -1,4 +1,4 @@
-"""What a kind's function works with."""
+"""What a task works with."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,11 +9,11 @@ from api_client import OllamaClient
 from llamaq.vocabulary.conversations import ConversationSettings
 from tasks.attempt.attempt import Attempt
 from tasks.attempt.contexts import Contexts
-from tasks.input_policy.policy import Screening
+from tasks.input_policy.policy import InputPolicy
 
 
 class Events(Protocol):
-    """The events of one attempt, as a kind's function writes them."""
+    """The events of one attempt, as a task writes them."""
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
         """A piece of the answer."""
@@ -24,19 +24,20 @@ class Events(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One attempt's way to the world.
+    """What the task of one attempt may use.
 
     Attributes:
         ollama: the host's client.
-        attempt: whether to stop.
-        events: where the events go.
+        attempt: says whether to stop, and holds the call to abort.
+        events: takes the events.
         image: base64 of a stored image by its reference; raises `ImageGone`.
         history: the conversation's messages so far, oldest first.
         settings: what the conversation is set to.
         contexts: how many tokens a model's context holds here.
-        patience: a block in which nothing has come from Ollama yet; what it yields is called at the first sign.
+        silence: opens a block around a call of Ollama; it yields a function to call at each piece of the answer. Until
+            the first call, readers are told after a second why no text comes.
         elapsed: seconds since the attempt began.
-        screening: what becomes of a request before a model sees it.
+        input_policy: what this worker makes of a request before a model sees it.
         first_token_after: seconds from its beginning to the first piece of the answer; None before there is one.
     """
 
@@ -47,10 +48,10 @@ class Services:
     history: Callable[[], list[dict[str, Any]]]
     settings: Callable[[], ConversationSettings]
     contexts: Contexts
-    patience: Callable[[], AbstractContextManager[Callable[[], None]]]
+    silence: Callable[[], AbstractContextManager[Callable[[], None]]]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]
-    screening: Screening = field(default_factory=Screening)
+    input_policy: InputPolicy = field(default_factory=InputPolicy)
 
 
 class ImageGone(Exception):

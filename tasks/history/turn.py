@@ -6,10 +6,10 @@ from api_client import ContextOverflow
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.conversations import SENT, ConversationSettings, Said, new_messages
+from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.requests import ChatRequest
-from tasks.attempt import ollama_request
-from tasks.attempt.ollama_request import Reply
+from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.result import completed
 from tasks.attempt.services import Services
 from tasks.history.trimming import Fitting
@@ -46,7 +46,7 @@ def settled(request: ChatRequest, settings: ConversationSettings) -> ChatRequest
 def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
     while True:
         try:
-            return ollama_request.chat(services, request, _body(request, fitting.messages))
+            return ask(Endpoint.CHAT, services, request, _body(request, fitting.messages))
         except ContextOverflow as error:
             # Refused before the first token, so nothing was said that would have to be taken back.
             length = services.contexts.refused(request.model, request.options, error.n_ctx)
@@ -56,4 +56,4 @@ def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
 
 def _body(request: ChatRequest, messages: list[Said]) -> dict[str, Any]:
     sent = [{name: value for name, value in said.items() if name in SENT} for said in messages]
-    return ollama_request.payload(request, messages=sent, tools=request.tools, format=request.format)
+    return payload(request, messages=sent, tools=request.tools, format=request.format)

@@ -1,1 +1,1 @@
-"""What a worker makes of a request before a model sees it."""
+"""The input policy: what a worker refuses, filters and escapes before a model sees a request."""

@@ -1,4 +1,4 @@
-"""What a worker makes of a request before a model sees it: whether it may run at all, filtered, and neutral."""
+"""What a worker makes of a request before a model sees it: it may refuse it, filters its texts and escapes tokens."""
 
 import re
 from collections.abc import Callable
@@ -6,17 +6,19 @@ from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.requests import GenerateRequest, PullRequest
+from llamaq.vocabulary.kinds.generate import GenerateRequest
+from llamaq.vocabulary.kinds.pull import PullRequest
+from llamaq.vocabulary.kinds.request import Request
 from tasks.input_policy.filter import Filter
-from tasks.input_policy.token_escaping import KNOWN, neutral_body
+from tasks.input_policy.token_escaping import KNOWN, escaped_body
 
-_OPEN = "by it a producer writes the control tokens himself; a worker takes it with LLAMAQ_ALLOW_RAW=1"
+_RAW = "by it a producer writes the control tokens itself; a worker takes it with LLAMAQ_ALLOW_RAW=1"
 
 _LISTED = "only what LLAMAQ_PULL_ALLOWED of the host's worker lists, which is nothing by default"
 
 
-class Screening:
-    """One attempt's.
+class InputPolicy:
+    """The input policy of one attempt.
 
     Attributes:
         removed: by field, how many characters the filter took out.
@@ -45,21 +47,21 @@ class Screening:
         self.removed: dict[str, int] = {}
 
     def admitted(self, job: ClaimedJob) -> ClaimedJob:
-        """The job as it is to be run.
+        """The job with its texts filtered.
 
         Raises:
-            InvalidRequest: it uses what this worker does not allow, or nothing is left behind the filter.
+            InvalidRequest: it uses what this worker does not allow, or the filter leaves nothing of a text.
         """
         request = job.request
         if isinstance(request, GenerateRequest) and not self._allow_raw:
             for field in ("raw", "template"):
                 if getattr(request, field):
-                    raise InvalidRequest.of(field, _OPEN)
+                    raise InvalidRequest.of(field, _RAW)
         if isinstance(request, PullRequest) and not self._pulls(request.model):
             raise InvalidRequest.of("model", f"{request.model} may not be pulled here: {_LISTED}")
         job, self.removed = self._filter.applied(job)
         return job
 
-    def neutral(self, body: dict[str, Any]) -> dict[str, Any]:
+    def escaped(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
         """The body for Ollama, without a control token in what a user wrote."""
-        return neutral_body(body, self._tokens(body["model"]))
+        return escaped_body(type(request), body, self._tokens(body["model"]))

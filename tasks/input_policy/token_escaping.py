@@ -1,18 +1,21 @@
-"""Control tokens in what a user wrote, made into plain text: nobody but the service opens a turn.
+"""Token escaping: control tokens in what a user wrote become plain text, so that only the service opens a turn.
 
-A tokenizer takes `<|im_start|>` in a prompt for the token itself, so that a user's text could end its own turn and
-open one of the system's. A space behind its first character makes it words like any others, which a model can still
-read. A space, and not a character without a width: that would be lost at the next normalisation, and with it the
-protection; and it would end up unseen in what the model quotes.
+A tokenizer reads `<|im_start|>` in a prompt as the token itself, so a user's text could end its own turn and open one
+of the system's. A space behind the first character of a token makes it plain words, which a model can still read. A
+zero-width character would not do: Unicode normalisation removes it, and the model would quote it unseen.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-# The families' own, and the marks by which Ollama and llama.cpp put images into a prompt. No token has white space in
-# it, so that the space that breaks one can never make another.
+from llamaq.admission.texts import changed_strings
+from llamaq.vocabulary.kinds.request import Message, Request
+from llamaq.vocabulary.text_rules import sent_unescaped
+
+# The tokens of the model families, and the marks by which Ollama and llama.cpp put images into a prompt. No token
+# contains white space, so the space that breaks one cannot make another.
 _KNOWN = (
     r"<\|[^<>|\s]{1,64}\|>",  # ChatML, Qwen, Llama 3, Phi, Command R, Granite, GPT-OSS, GLM, Kimi, Falcon 3
     r"<\uff5c[^<>\uff5c\s]{1,64}\uff5c>",  # DeepSeek, with wide bars
@@ -29,20 +32,20 @@ _KNOWN = (
 KNOWN = re.compile("|".join(_KNOWN))
 _ACTION = re.compile(r"\{[{%#]")
 _ACTION_ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}
-# What in a template's own text is a token by its looks: in brackets, but not the placeholder of an example
+# What looks like a token in a template's own text: a word in brackets, but not the placeholder of an example
 # (`"name": <name>`), or the word for a speaker with a colon.
 _BRACKETED = re.compile(r"<<[^<>\s]{1,64}>>|(?<![:,] )<[^<>\s]{1,64}>(?![,}])|\[/?[A-Z][A-Z0-9_]{0,62}\]")
 _SPEAKER = re.compile(
     r"(?<!\w)(?:USER|User|ASSISTANT|Assistant|SYSTEM|System|HUMAN|Human|AI|BOT|Bot|Instruction|Response|Input|Question|"
     r"Answer):"
 )
-_NO_TEXTS = ("role", "images")
-"""Of a message. Only there: in the arguments of a call, and in a tool, these are names like any other."""
+_MESSAGE_UNESCAPED = sent_unescaped(Message) | {"images"}
+"""Of a message for Ollama. Only there: in the arguments of a call, and in a tool, these are names like any other."""
 
 
 @lru_cache(maxsize=256)
 def tokens_of(template: str) -> re.Pattern[str]:
-    """What may not come in with a user's text for a model with this template: its own tokens and all known ones.
+    """The tokens that are escaped for a model with this chat template: its own and all known ones.
 
     Args:
         template: as `/api/show` gives it, in Go's or Jinja's language; empty where it is not known.
@@ -58,7 +61,7 @@ def tokens_of(template: str) -> re.Pattern[str]:
 
 
 def _texts(template: str) -> Iterator[str]:
-    """What stands between the actions. Each end that is missing is looked for once: the template is a stranger's."""
+    """The text between the actions. A missing end is searched for once, because a foreign template may open many."""
     begin = at = 0
     missing: set[str] = set()
     while action := _ACTION.search(template, at):
@@ -74,44 +77,33 @@ def _texts(template: str) -> Iterator[str]:
 
 
 def _literally(token: str) -> str:
-    # A speaker's name is one only where a word begins; at the end of another it is not.
+    # A speaker's name must begin a word.
     return rf"(?<!\w){re.escape(token)}" if token[0].isalpha() else re.escape(token)
 
 
-def neutralised(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
+def escaped(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
     """The text without a single token in it; a text without any comes back as it is."""
-    while tokens.search(text):  # what was broken may have hidden another that began inside it
+    while tokens.search(text):  # a broken token may have contained another one
         text = tokens.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
     return text
 
 
-def neutral_body(body: Mapping[str, Any], tokens: re.Pattern[str]) -> dict[str, Any]:
-    """A request to Ollama with neutral texts, history and tools included.
+def escaped_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pattern[str]) -> dict[str, Any]:
+    """The body of a request to Ollama with its texts escaped, history and tools included.
 
-    `raw` means that the producer writes the tokens; a `template` is made of them. What a schema says, no model sees.
+    Every string is escaped, except in the fields whose rule at the kind's request says otherwise. So a field that no
+    rule knows is escaped. With `raw` nothing is: the producer writes the control tokens itself.
     """
+    if body.get("raw"):
+        return dict(body)
 
-    def change(text: str) -> str:
-        return neutralised(text, tokens)
+    def change(value: Any) -> Any:
+        return changed_strings(value, lambda text: escaped(text, tokens), names=True)
 
-    changed = dict(body)
-    for name in () if body.get("raw") else ("prompt", "system", "suffix", "tools"):
-        if name in changed:
-            changed[name] = _mapped(changed[name], change)
-    if "messages" in changed:
-        changed["messages"] = [_message(message, change) for message in changed["messages"]]
+    def members(fields: Mapping[str, Any], unchanged: frozenset[str]) -> dict[str, Any]:
+        return {name: value if name in unchanged else change(value) for name, value in fields.items()}
+
+    changed = members(body, sent_unescaped(request) | {"messages"})
+    if "messages" in body:
+        changed["messages"] = [members(message, _MESSAGE_UNESCAPED) for message in body["messages"]]
     return changed
-
-
-def _message(message: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
-    return {name: value if name in _NO_TEXTS else _mapped(value, change) for name, value in message.items()}
-
-
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_mapped(item, change) for item in value]
-    if isinstance(value, dict):
-        return {change(name): _mapped(item, change) for name, item in value.items()}
-    return value

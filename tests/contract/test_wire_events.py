@@ -14,7 +14,8 @@ from llamaq.vocabulary import events
 from llamaq.vocabulary.requests import dump_json, parse
 from llamaq.vocabulary.results import RESULT
 from tasks.attempt.attempt import Attempt
-from tasks.registry import KINDS
+from tasks.input_policy.policy import InputPolicy
+from tasks.registry import run
 from tests.contract import golden
 from tests.unit.tasks.ollama import Ollama, claimed, services
 from tests.unit.worker.writing import supervised
@@ -56,7 +57,8 @@ def _result(kind: str, attempt: int = 1) -> Completed:
     fields, answer = RESULTS[kind]
     kind = fields["kind"]
     request = parse({"model": "smollm2:135m", **fields})
-    outcome = KINDS[kind](replace(claimed(kind, dump_json(request)), attempt=attempt), services(Ollama(answer)))
+    job = replace(claimed(kind, dump_json(request)), attempt=attempt)
+    outcome = run(job, services(Ollama(answer), policy=InputPolicy(pulls=lambda _: True)))
     assert isinstance(outcome, Completed)
     return outcome
 

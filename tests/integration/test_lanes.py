@@ -5,7 +5,7 @@ import pytest
 from llamaq import GenerateRequest, Job, JobQueue, QueueFull, TextResult
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Queued
-from llamaq.vocabulary.requests import Lane
+from llamaq.vocabulary.kinds.request import Lane
 from tests.conftest import MODEL
 from tests.service import Service, until
 

@@ -11,7 +11,7 @@ from celery import Celery
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
-from llamaq.admission.host_jobs import CHORES
+from llamaq.vocabulary.requests import HOST_JOBS
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name
@@ -65,7 +65,7 @@ def test_celerys_own_command_gives_the_same_worker(own_service: Service, inspect
 
     assert module == celery
     assert module["pool"].endswith("thread:TaskPool")
-    assert module["concurrency"] == 3 * 2 + len(CHORES) + 2
+    assert module["concurrency"] == 3 * 2 + len(HOST_JOBS) + 2
     assert module["queues"] == sorted([own_service.prefix, f"{own_service.prefix}.host.the-host"])
 
 

@@ -19,7 +19,7 @@ from llamaq.vocabulary.conversations import read_settings
 from tasks.attempt.attempt import Attempt
 from tasks.attempt.contexts import Contexts
 from tasks.attempt.services import ImageGone, Services
-from tasks.input_policy.policy import Screening
+from tasks.input_policy.policy import InputPolicy
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.redis_retry import retry
@@ -37,7 +37,7 @@ class ContextFactory:
         loaded: whether a model was in memory at the last look.
         answer_began: called with the job's id for each piece of its answer.
         answer_ended: called with the job's id when there will be no more.
-        screening: makes the input policy of an attempt.
+        input_policy: makes the input policy of an attempt.
     """
 
     ollama: OllamaClient
@@ -51,7 +51,7 @@ class ContextFactory:
     answer_began: Callable[[str], None]
     answer_ended: Callable[[str], None]
     contexts: Contexts
-    screening: Callable[[], Screening] = Screening
+    input_policy: Callable[[], InputPolicy] = InputPolicy
 
     @contextmanager
     def services(self, job: ClaimedJob, attempt: Attempt) -> Iterator[Services]:
@@ -77,17 +77,17 @@ class ContextFactory:
                 history=lambda: retry(partial(self._history, job), attempt, self.clock),
                 settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
                 contexts=self.contexts,
-                patience=partial(self._patience, job, buffer),
+                silence=partial(self._silence, job, buffer),
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
-                screening=self.screening(),
+                input_policy=self.input_policy(),
             )
         finally:
             deadline.cancel()
             buffer.close()
 
     @contextmanager
-    def _patience(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:
+    def _silence(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:
         stage = "prompt" if self.loaded(job.model) else "loading"
         timer = self.timers.after(SILENCE_SECONDS, partial(buffer.progress, stage))
 

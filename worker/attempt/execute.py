@@ -10,11 +10,11 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from llamaq.vocabulary.errors import InvalidRequest
+from tasks import registry
 from tasks.attempt import failures
 from tasks.attempt.attempt import Attempt, AttemptStopped
 from tasks.attempt.failures import FAILURES, WorkerEvent
 from tasks.attempt.services import ImageGone, Services
-from tasks.registry import KINDS
 
 Provide = Callable[[ClaimedJob, Attempt], AbstractContextManager[Services]]
 _log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
     """Run the attempt to an outcome, whatever happens: it catches every exception."""
     try:
         with provide(job, attempt) as services:
-            outcome = KINDS[job.kind](services.screening.admitted(job), services)
+            outcome = registry.run(job, services)
         # Readers would miss a part of the text: such an attempt must not complete.
         return _stopped(job, attempt) if attempt.stopped == "unwritable" else outcome
     except (Aborted, AttemptStopped):

@@ -6,16 +6,16 @@ from fnmatch import fnmatchcase
 
 from llamaq.vocabulary.models import normalise
 from tasks.input_policy.filter import Filter
-from tasks.input_policy.policy import Screening
+from tasks.input_policy.policy import InputPolicy
 from tasks.input_policy.token_escaping import tokens_of
 from worker.settings.environment import Settings
 
 
-def screening(config: Settings, template: Callable[[str], str]) -> Screening:
-    """The policy of one attempt; `template` gives a model's prompt template, or "" where it is not known."""
+def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolicy:
+    """The input policy of one attempt; `template` gives a model's prompt template, or "" where it is not known."""
     pattern = re.compile(config.filter_pattern) if config.filter_pattern else None
     texts = Filter(pattern, config.filter_length)
-    return Screening(
+    return InputPolicy(
         lambda model: tokens_of(template(model)),
         texts,
         allow_raw=bool(config.allow_raw),

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from llamaq.admission.host_jobs import CHORES
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, setting
 from llamaq.settings.producer import ProducerVariables
 from llamaq.settings.secret_files import read_secret
+from llamaq.vocabulary.requests import HOST_JOBS
 from worker.settings import ollama_address, signing, variables
 
 Export = Literal["otlp", "console"]
@@ -211,7 +211,7 @@ class Settings(BaseSettings, ProducerVariables):
     @property
     def concurrency(self) -> int:
         """Threads of the pool: one for each slot and kind of host job, and two for intake and status meanwhile."""
-        return self.slots * self.max_models + len(CHORES) + 2
+        return self.slots * self.max_models + len(HOST_JOBS) + 2
 
 
 @cache

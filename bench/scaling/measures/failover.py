@@ -13,7 +13,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Job, JobQueue
 from llamaq.vocabulary.events import Completed, Delta, Started
-from llamaq.vocabulary.results import TextResult
+from llamaq.vocabulary.kinds.generate import TextResult
 
 PATH = "sentinel"
 PATIENCE_SECONDS = 60.0

@@ -10,7 +10,8 @@ from llamaq.cli.terminal.interrupts import Interrupts
 from llamaq.client.blocking.job import Job
 from llamaq.vocabulary.errors import JobError, QueueFull
 from llamaq.vocabulary.fields import ChatFields
-from llamaq.vocabulary.results import AnyResult, ChatResult
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.results import AnyResult
 
 _GOODBYES = frozenset({"/bye", "/exit", "/quit"})
 _PROMPT = ">>> "

@@ -14,7 +14,8 @@ import click
 
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.requests import ExtractionRequest, parse
+from llamaq.vocabulary.kinds.extraction import ExtractionRequest
+from llamaq.vocabulary.requests import parse
 
 _MOST_NAMED = 10
 """Faults of the input that are named at once."""

@@ -8,8 +8,9 @@ from typing import Any, NoReturn, TypeVar, get_args
 
 import click
 
+from llamaq.vocabulary.kinds.chat import WhenBusy
+from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.requests import LANES, WhenBusy
 
 F = TypeVar("F", bound=Callable[..., Any])
 _THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}

@@ -6,15 +6,13 @@ from typing import Any
 
 from llamaq.cli.terminal.duration import seconds, size
 from llamaq.cli.terminal.screen import Screen
-from llamaq.vocabulary.results import (
-    AnyResult,
-    ChatResult,
-    EmbeddingResult,
-    ExtractionResult,
-    PullResult,
-    TextResult,
-    UnloadResult,
-)
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.pull import PullResult
+from llamaq.vocabulary.kinds.unload import UnloadResult
+from llamaq.vocabulary.results import AnyResult
 
 _FIRST_NUMBERS = 4
 

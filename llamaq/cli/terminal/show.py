@@ -8,7 +8,9 @@ from llamaq.cli.terminal.pulling import pulling
 from llamaq.cli.terminal.screen import Screen
 from llamaq.cli.terminal.waiting import Waiting
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Queued, Retrying, Started
-from llamaq.vocabulary.results import AnyResult, EmbeddingResult, ExtractionResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.results import AnyResult
 
 _STAGES = {
     "loading": "loading the model",

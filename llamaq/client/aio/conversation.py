@@ -12,8 +12,8 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
 from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
-from llamaq.vocabulary.requests import Message
-from llamaq.vocabulary.results import ChatResult
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.request import Message
 
 
 class Chat(Protocol):

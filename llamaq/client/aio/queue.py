@@ -20,21 +20,19 @@ from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
     ChatFields,
-    ChoreFields,
     CommonFields,
     ExtractFields,
     GenerateFields,
+    HostJobFields,
     MultimodalFields,
 )
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.pull import PullResult
+from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
-from llamaq.vocabulary.results import (
-    ChatResult,
-    EmbeddingResult,
-    ExtractionResult,
-    PullResult,
-    TextResult,
-    UnloadResult,
-)
 from llamaq.vocabulary.status import JobStatus
 
 
@@ -119,7 +117,7 @@ class AsyncJobQueue(AsyncProducer):
         Raises:
             InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
         """
-        drawn = batches.extractions(model, self._verbs.checked(schema), items, run, fields)
+        drawn = batches.extractions(model, self._verbs.checked_schema(schema), items, run, fields)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(
@@ -152,7 +150,9 @@ class AsyncJobQueue(AsyncProducer):
         """Vectors for one text or a list of them."""
         return await self._ask("embedding", {"model": model, "input": input, **fields})
 
-    async def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> AsyncJob[PullResult]:
+    async def pull(
+        self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
+    ) -> AsyncJob[PullResult]:
         """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
 
         Its `progress` events have the stage `pulling`, and `completed` and `total` in bytes. Cancelled, it stops where
@@ -161,7 +161,7 @@ class AsyncJobQueue(AsyncProducer):
         return await self._ask("pull", {"model": model, "host": host, **fields})
 
     async def unload(
-        self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]
+        self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[AsyncJob[UnloadResult]]:
         """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
         hosts = [host] if host is not None else hosts_with(model, await self.models())

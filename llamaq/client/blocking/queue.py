@@ -21,21 +21,19 @@ from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
     ChatFields,
-    ChoreFields,
     CommonFields,
     ExtractFields,
     GenerateFields,
+    HostJobFields,
     MultimodalFields,
 )
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.pull import PullResult
+from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
-from llamaq.vocabulary.results import (
-    ChatResult,
-    EmbeddingResult,
-    ExtractionResult,
-    PullResult,
-    TextResult,
-    UnloadResult,
-)
 from llamaq.vocabulary.status import JobStatus
 
 
@@ -120,7 +118,7 @@ class JobQueue(Producer):
         Raises:
             InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
         """
-        drawn = batches.extractions(model, self._verbs.checked(schema), items, run, fields)
+        drawn = batches.extractions(model, self._verbs.checked_schema(schema), items, run, fields)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(
@@ -153,7 +151,7 @@ class JobQueue(Producer):
         """Vectors for one text or a list of them."""
         return self._ask("embedding", {"model": model, "input": input, **fields})
 
-    def pull(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> Job[PullResult]:
+    def pull(self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]) -> Job[PullResult]:
         """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
 
         Its `progress` events have the stage `pulling`, and `completed` and `total` in bytes. Cancelled, it stops where
@@ -161,7 +159,9 @@ class JobQueue(Producer):
         """
         return self._ask("pull", {"model": model, "host": host, **fields})
 
-    def unload(self, model: str, *, host: str | None = None, **fields: Unpack[ChoreFields]) -> list[Job[UnloadResult]]:
+    def unload(
+        self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
+    ) -> list[Job[UnloadResult]]:
         """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
         hosts = [host] if host is not None else hosts_with(model, self.models())
         return self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])

@@ -49,7 +49,7 @@ def test_all_texts_count_together() -> None:
         ({"kind": "chat", "messages": [_SAID], "format": {"title": "x" * 11}}, "format"),
         ({"kind": "extraction", "prompt": "x", "schema": {"title": "x" * 11}}, "schema"),
         ({"kind": "generate", "prompt": "x", "metadata": {"trace": "x" * 11}}, "metadata.trace"),
-        ({"kind": "generate", "prompt": "x", "options": {"stop": ["x" * 11]}}, "options.stop"),
+        ({"kind": "generate", "prompt": "x", "options": {"stop": ["x" * 11]}}, "options.stop.0"),
         ({"kind": "extraction", "prompt": "x" * 11, "schema": {}}, "prompt"),
         ({"kind": "multimodal", "prompt": "x" * 11, "images": ["aGk="]}, "prompt"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from llamaq.cli.app import main
 from llamaq.cli.terminal.answer import figures
-from llamaq.vocabulary.results import ChatResult, ReplyMessage
+from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import MODEL, FakeWorker
 

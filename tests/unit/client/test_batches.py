@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from llamaq import BatchResult, GenerateRequest, InvalidRequest, JobFailed
 from llamaq.client.batches import Item, Window, ended, extractions, items_of, refused
 from llamaq.vocabulary.errors import JobCancelled, JobError, JobExpired, JobNotFound, UnknownModel
-from llamaq.vocabulary.results import ErrorInfo, ExtractionResult, TextResult
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.results import ErrorInfo
 
 unhurried = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -13,7 +13,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from tasks.attempt.attempt import Attempt
 from tasks.attempt.contexts import Contexts
 from tasks.attempt.services import Services
-from tasks.input_policy.policy import Screening
+from tasks.input_policy.policy import InputPolicy
 
 
 class Said:
@@ -77,12 +77,12 @@ class EventBuffer:
 
 
 @contextmanager
-def _patience() -> Iterator[Callable[[], None]]:
+def _silence() -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def services(ollama: Ollama, transcript: EventBuffer | None = None, screening: Screening | None = None) -> Services:
-    """What a kind's function works with."""
+def services(ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None) -> Services:
+    """What a task works with."""
     return Services(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
         attempt=Attempt("job"),
@@ -91,10 +91,10 @@ def services(ollama: Ollama, transcript: EventBuffer | None = None, screening: S
         history=list,
         settings=ConversationSettings,
         contexts=Contexts(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
-        patience=_patience,
+        silence=_silence,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,
-        screening=screening or Screening(),
+        input_policy=policy or InputPolicy(),
     )
 
 

@@ -14,7 +14,8 @@ from llamaq.store.worker.outcome import Completed, Failed
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.attempt import Attempt
 from tasks.attempt.ollama_request import Reply
-from tasks.extraction import _read, extraction
+from tasks.extraction import _read
+from tasks.registry import run
 from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
 
 SCHEMA = {"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}
@@ -24,7 +25,7 @@ STRICT = check_schema(SCHEMA)
 
 def _extract(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
     request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA, **fields})
-    return extraction(claimed("extraction", dump_json(request)), services(ollama, transcript))
+    return run(claimed("extraction", dump_json(request)), services(ollama, transcript))
 
 
 def test_a_valid_answer_is_the_value() -> None:
@@ -172,7 +173,7 @@ def test_a_repair_that_the_deadline_cuts_off_leaves_what_was_invalid(failure: Ex
     around = replace(around, ollama=Late(around.attempt, failure, chat_answer('{"year": "1"}')))  # type: ignore[arg-type]  # as in `services`
     request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA})
 
-    outcome = extraction(claimed("extraction", dump_json(request)), around)
+    outcome = run(claimed("extraction", dump_json(request)), around)
 
     assert isinstance(outcome, Failed)
     assert outcome.error.code == "invalid_output"

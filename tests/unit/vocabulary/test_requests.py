@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaq import InvalidRequest
+from llamaq import GenerateRequest, InvalidRequest
 from llamaq.admission.preparation import Verbs
 from llamaq.settings.producer import Limits
-from llamaq.vocabulary import requests
 from llamaq.vocabulary.requests import KINDS, dump_json, parse, parse_json
 
 GENERATE = {"kind": "generate", "model": "m", "prompt": "x"}
@@ -225,7 +224,7 @@ json_values = st.recursive(
     ),
     max_leaves=12,
 )
-names = st.sampled_from([*requests.GenerateRequest.model_fields, "messages", "images", "input", "schema", "message"])
+names = st.sampled_from([*GenerateRequest.model_fields, "messages", "images", "input", "schema", "message"])
 almost = st.builds(
     lambda base, changes: {**base, **changes}, st.sampled_from(GOOD), st.dictionaries(names, json_values, max_size=3)
 )

@@ -8,18 +8,14 @@ from llamaq.store.worker.outcome import Completed, Retry
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.attempt import AttemptStopped
 from tasks.attempt.ollama_request import Reply, payload, total
-from tasks.chat import chat
-from tasks.embedding import BATCH, embedding
-from tasks.generate import generate
-from tasks.multimodal import multimodal
+from tasks.embedding import BATCH
+from tasks.registry import run
 from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
-
-RUNS: dict[str, Any] = {"generate": generate, "chat": chat, "multimodal": multimodal, "embedding": embedding}
 
 
 def _run(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
     request = parse({"model": "m", **fields})
-    return RUNS[request.kind](claimed(request.kind, dump_json(request)), services(ollama, transcript))
+    return run(claimed(request.kind, dump_json(request)), services(ollama, transcript))
 
 
 def _request(**fields: Any) -> Any:
@@ -157,7 +153,7 @@ def test_a_stopped_attempt_asks_nothing_more() -> None:
     given.attempt.stop("cancelled")
 
     with pytest.raises(AttemptStopped):
-        generate(claimed("generate", dump_json(request)), given)
+        run(claimed("generate", dump_json(request)), given)
 
 
 def test_figures_are_summed_where_there_are_any() -> None:

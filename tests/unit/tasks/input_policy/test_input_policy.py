@@ -1,4 +1,4 @@
-"""What a worker lets in: `raw`, pulls, the classic filter; and what it reports of it."""
+"""The input policy of a worker: `raw`, pulls and the text filter; and what it reports of them."""
 
 import re
 from typing import Any
@@ -11,10 +11,9 @@ from llamaq import InvalidRequest
 from llamaq.admission.texts import seen
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.requests import dump_json, parse
-from tasks.chat import chat
-from tasks.generate import generate
 from tasks.input_policy.filter import Filter
-from tasks.input_policy.policy import Screening
+from tasks.input_policy.policy import InputPolicy
+from tasks.registry import run
 from tests.unit.tasks.ollama import Ollama, chat_answer, claimed, services
 from worker.attempt.input_policy import may_be_pulled
 
@@ -30,9 +29,9 @@ def _job(**fields: Any) -> Any:
 def test_raw_and_a_template_need_the_workers_leave(field: dict[str, Any]) -> None:
     """With either, the producer writes control tokens himself; `raw: false` is no use of it."""
     with pytest.raises(InvalidRequest, match=r"^(raw|template): .*LLAMAQ_ALLOW_RAW=1"):
-        Screening().admitted(_job(**field))
-    assert Screening(allow_raw=True).admitted(_job(**field)).request == _job(**field).request
-    Screening().admitted(_job(raw=False))
+        InputPolicy().admitted(_job(**field))
+    assert InputPolicy(allow_raw=True).admitted(_job(**field)).request == _job(**field).request
+    InputPolicy().admitted(_job(raw=False))
 
 
 def test_pulls_are_for_models_on_the_list_alone() -> None:
@@ -40,8 +39,8 @@ def test_pulls_are_for_models_on_the_list_alone() -> None:
     job = claimed("pull", '{"model":"acme/big:7b"}')
 
     with pytest.raises(InvalidRequest, match=r"^model: acme/big:7b may not be pulled here.*LLAMAQ_PULL_ALLOWED"):
-        Screening().admitted(job)
-    assert Screening(pulls=lambda model: model == "acme/big:7b").admitted(job) is job
+        InputPolicy().admitted(job)
+    assert InputPolicy(pulls=lambda model: model == "acme/big:7b").admitted(job) is job
 
 
 @pytest.mark.parametrize(
@@ -67,30 +66,28 @@ def test_the_list_has_names_and_patterns(allowed: str, model: str, may: bool) ->
 
 def test_without_a_filter_nothing_is_touched_and_nothing_reported() -> None:
     """Off is the default."""
-    screening, job = Screening(), _job(prompt="aeiou")
+    policy, job = InputPolicy(), _job(prompt="aeiou")
 
-    assert screening.admitted(job) is job
-    assert screening.removed == {}
+    assert policy.admitted(job) is job
+    assert policy.removed == {}
 
 
 def test_the_filter_takes_out_and_cuts_and_tells() -> None:
     """By field, how many characters are gone; what it left alone is not named."""
-    screening = Screening(texts=Filter(re.compile("[<>]"), 4))
+    policy = InputPolicy(texts=Filter(re.compile("[<>]"), 4))
 
-    job = screening.admitted(_job(prompt="<ab>cdef", system="abcd", suffix="<>", metadata={"trace": "<kept>"}))
+    job = policy.admitted(_job(prompt="<ab>cdef", system="abcd", suffix="<>", metadata={"trace": "<kept>"}))
 
     assert (job.request.prompt, job.request.system, job.request.suffix) == ("abcd", "abcd", "")  # type: ignore[union-attr]  # a generate
     assert job.request.metadata == {"trace": "<kept>"}
-    assert screening.removed == {"prompt": 4, "suffix": 2}
+    assert policy.removed == {"prompt": 4, "suffix": 2}
 
 
 def test_the_result_says_what_was_filtered() -> None:
     """And Ollama has seen the filtered texts; a conversation keeps those too."""
     ollama = Ollama(chat_answer("fine"))
-    kit = services(ollama, screening=Screening(texts=VOWELS))
-    job = kit.screening.admitted(_chat("aeiou xyz"))
-
-    outcome = chat(job, kit)
+    kit = services(ollama, policy=InputPolicy(texts=VOWELS))
+    outcome = run(_chat("aeiou xyz"), kit)
 
     assert isinstance(outcome, Completed)
     assert outcome.result["filtered"] == {"messages.0.content": 5}
@@ -100,7 +97,7 @@ def test_the_result_says_what_was_filtered() -> None:
 def test_a_result_of_an_unfiltered_job_has_no_such_field() -> None:
     """Only when it changed something."""
     ollama = Ollama([{"response": "x", "done": True}])
-    outcome = generate(_job(), services(ollama, screening=Screening(texts=VOWELS)))
+    outcome = run(_job(), services(ollama, policy=InputPolicy(texts=VOWELS)))
 
     assert isinstance(outcome, Completed)
     assert "filtered" not in outcome.result
@@ -109,24 +106,24 @@ def test_a_result_of_an_unfiltered_job_has_no_such_field() -> None:
 def test_where_nothing_is_left_the_job_fails_with_the_field() -> None:
     """An empty prompt would mean something else to Ollama: load the model."""
     with pytest.raises(InvalidRequest, match="prompt: "):
-        Screening(texts=VOWELS).admitted(_job(prompt="aeiou"))
+        InputPolicy(texts=VOWELS).admitted(_job(prompt="aeiou"))
 
 
 def test_a_filter_may_leave_a_role_in_peace() -> None:
     """It is one of four words, and no text of the producer's."""
-    assert Screening(texts=VOWELS).admitted(_chat("axa")).request.messages[0].role == "user"  # type: ignore[union-attr,index]  # a chat
+    assert InputPolicy(texts=VOWELS).admitted(_chat("axa")).request.messages[0].role == "user"  # type: ignore[union-attr,index]  # a chat
 
 
 @given(st.text(min_size=1).map(lambda text: f"x{text}"), st.integers(0, 30))
 def test_nothing_longer_and_nothing_that_matches_comes_through(text: str, length: int) -> None:
     """And the count is what is missing."""
-    screening = Screening(texts=Filter(re.compile("[aeiou]"), length))
+    policy = InputPolicy(texts=Filter(re.compile("[aeiou]"), length))
 
-    kept = dict(seen(screening.admitted(_job(prompt=text)).request))["prompt"]
+    kept = dict(seen(policy.admitted(_job(prompt=text)).request))["prompt"]
 
     assert not re.search("[aeiou]", kept)
     assert not length or len(kept) <= length
-    assert screening.removed.get("prompt", 0) == len(text) - len(kept)
+    assert policy.removed.get("prompt", 0) == len(text) - len(kept)
 
 
 def _chat(text: str) -> Any:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.input_policy.token_escaping import KNOWN, _texts, neutral_body, neutralised, tokens_of
+from llamaq import GenerateRequest, MultimodalRequest
+from tasks.input_policy.token_escaping import KNOWN, _texts, escaped, escaped_body, tokens_of
 
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 FAMILIES = {
@@ -44,7 +45,7 @@ patterns = st.sampled_from([KNOWN, *(tokens_of(template) for template, _ in TEMP
 def test_the_known_tokens_of_each_family_are_broken(token: str) -> None:
     """Alone, in the middle of a word, and doubled: no template is needed for that. What is left reads the same."""
     for text in (token, f"a{token}b", token * 2, f"{token[:3]}{token}{token[3:]}"):
-        broken = neutralised(text)
+        broken = escaped(text)
         assert token not in broken
         assert not KNOWN.search(broken)
         assert broken.replace(" ", "") == text.replace(" ", "")
@@ -55,8 +56,8 @@ def test_the_tokens_of_a_models_own_template_are_broken(name: str) -> None:
     """Whatever it calls its turns; for other models the same words are words."""
     template, tokens = TEMPLATES[name]
     for token in tokens:
-        assert token not in neutralised(f"x {token} y", tokens_of(template))
-        assert token in neutralised(f"x {token} y") or KNOWN.search(token)
+        assert token not in escaped(f"x {token} y", tokens_of(template))
+        assert token in escaped(f"x {token} y") or KNOWN.search(token)
 
 
 def test_the_template_of_a_real_server_is_read() -> None:
@@ -87,33 +88,33 @@ def test_the_template_of_a_real_server_is_read() -> None:
 )
 def test_other_text_is_left_alone(text: str) -> None:
     """To the character."""
-    assert neutralised(text) == text
+    assert escaped(text) == text
 
 
 def test_a_token_inside_another_is_broken_too() -> None:
     """What is left of the outer one, once it is broken, is the inner one, whole."""
     pattern = tokens_of("<<turn>>{{ .Prompt }}<turn>")
 
-    assert neutralised("<<turn>>", pattern) == "< < turn>>"
+    assert escaped("<<turn>>", pattern) == "< < turn>>"
 
 
 @given(texts, patterns)
 def test_no_token_survives(text: str, pattern: re.Pattern[str]) -> None:
     """However tokens nest, overlap, or come together."""
-    assert not pattern.search(neutralised(text, pattern))
+    assert not pattern.search(escaped(text, pattern))
 
 
 @given(texts, patterns)
 def test_twice_is_once(text: str, pattern: re.Pattern[str]) -> None:
     """A conversation's history goes through it again with every turn, and must stay the same for the prompt cache."""
-    once = neutralised(text, pattern)
-    assert neutralised(once, pattern) == once
+    once = escaped(text, pattern)
+    assert escaped(once, pattern) == once
 
 
 @given(texts, patterns)
 def test_nothing_but_spaces_is_added(text: str, pattern: re.Pattern[str]) -> None:
     """And nothing is where there was no token."""
-    changed = neutralised(text, pattern)
+    changed = escaped(text, pattern)
     assert changed.replace(" ", "") == text.replace(" ", "")
     assert changed == text or pattern.search(text)
 
@@ -146,7 +147,7 @@ def test_every_text_of_a_request_is_neutral() -> None:
         ],
     }
 
-    neutral = neutral_body(body, KNOWN)
+    neutral = escaped_body(MultimodalRequest, body, KNOWN)
 
     assert json.dumps(neutral).count(bad) == 3  # format, and the images twice
     assert json.dumps(neutral).count("< |im_start|>system") == 10
@@ -157,9 +158,9 @@ def test_raw_writes_its_own_tokens() -> None:
     """The prompt is then the producer's work, from the first token on; and a template is made of tokens."""
     whole = "<|im_start|>user\nHi<|im_end|>\n"
 
-    assert neutral_body({"model": "m", "prompt": whole, "raw": True}, KNOWN)["prompt"] == whole
-    assert neutral_body({"model": "m", "prompt": "x", "template": whole}, KNOWN)["template"] == whole
-    assert neutral_body({"model": "m", "prompt": whole, "template": whole}, KNOWN)["prompt"] != whole
+    assert escaped_body(GenerateRequest, {"model": "m", "prompt": whole, "raw": True}, KNOWN)["prompt"] == whole
+    assert escaped_body(GenerateRequest, {"model": "m", "prompt": "x", "template": whole}, KNOWN)["template"] == whole
+    assert escaped_body(GenerateRequest, {"model": "m", "prompt": whole, "template": whole}, KNOWN)["prompt"] != whole
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ DONE = Completed({})
 def outcome(monkeypatch: pytest.MonkeyPatch, act: Callable[[Attempt], Outcome]) -> Outcome:
     """What an attempt comes to whose kind does this."""
     attempt = Attempt(JOB.id)
-    monkeypatch.setitem(registry.KINDS, "generate", lambda *_: act(attempt))
+    monkeypatch.setitem(registry.TASKS, "generate", lambda *_: act(attempt))
 
     @contextmanager
     def provide(*_: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ _LONGEST_TEXT = 100
 USABLE = 'must be a number of seconds (-1 for ever) or a duration such as "5m" or "1h30m"'
 
 
-def checked(given: str | float) -> str | int | float:
+def ollama_keep_alive(given: str | float) -> str | int | float:
     """The value as Ollama takes it: a text that is only a number, which Ollama refuses, becomes that number.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The kinds of job, one file each: its request, its result, and the declaration that everything else derives from."""

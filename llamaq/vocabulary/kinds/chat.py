@@ -1,0 +1,72 @@
+"""chat: an answer to a whole history, or a turn of a kept conversation."""
+
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+
+from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
+from llamaq.vocabulary.kinds.request import Message, Messages, Name, Prompt, Request
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, MODEL_JSON
+from llamaq.vocabulary.wire import Frozen, JsonObject
+
+WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
+
+
+class ChatRequest(Request):
+    """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
+
+    `message` may be several (the answers of tools). `when_busy` says what becomes of a turn before it that runs.
+    """
+
+    kind: Literal["chat"] = "chat"
+    messages: Messages | None = None
+    conversation: Name | None = None
+    message: Prompt | Message | Messages | None = None
+    when_busy: WhenBusy = "enqueue"
+    tools: Annotated[list[JsonObject], MODEL_JSON] | None = None
+    format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+
+    @model_validator(mode="after")
+    def _one_history(self) -> "ChatRequest":
+        if (self.conversation is None) != (self.message is None):
+            raise ValueError("conversation and message belong together")
+        if (self.messages is None) == (self.conversation is None):
+            raise ValueError("give either messages, or conversation and message")
+        if self.conversation is None and self.when_busy != "enqueue":
+            raise ValueError("when_busy is about the turns of a conversation")
+        return self
+
+
+class ReplyMessage(Frozen):
+    """The assistant's message. `tool_calls` are Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`."""
+
+    role: str
+    content: str
+    thinking: str | None = None
+    tool_calls: list[JsonObject] | None = None
+
+
+class ChatResult(Result):
+    """Of `chat`, and of `multimodal` with messages.
+
+    Attributes:
+        history_dropped: the oldest messages of a kept conversation, left out for the rest to fit the model.
+    """
+
+    message: ReplyMessage
+    history_dropped: int = 0
+
+    @property
+    def text(self) -> str:
+        """The message's content."""
+        return self.message.content
+
+
+DECLARATION = Declaration(
+    request=ChatRequest,
+    results=(ChatResult,),
+    endpoints=(Endpoint.CHAT,),
+    summary="an answer to a history, or a turn of a kept conversation",
+    needs={"tools": "tools", "thinking": "think"},
+)

@@ -1,0 +1,62 @@
+"""What is declared of a kind of job, once. Limits, input policy, routing, traces, tasks and docs derive from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from llamaq.vocabulary.kinds.request import HostJobRequest, Request
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.text_rules import rules_of
+
+
+class Endpoint(Enum):
+    """An endpoint of Ollama: its path, and its operation as OpenTelemetry's conventions name it."""
+
+    GENERATE = ("/api/generate", "text_completion")
+    CHAT = ("/api/chat", "chat")
+    EMBED = ("/api/embed", "embeddings")
+    PULL = ("/api/pull", "pull")
+
+    def __init__(self, path: str, operation: str) -> None:
+        self.path = path
+        self.operation = operation
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One kind of job.
+
+    Attributes:
+        request: its model; the default of the field `kind` is the kind's name, and each field says what becomes of
+            the texts in it (`llamaq.vocabulary.text_rules`).
+        results: the shapes that its result can have.
+        endpoints: those of Ollama that answer it.
+        summary: one clause for the documentation.
+        needs: by capability of the model, in Ollama's words, the field that asks for it.
+        operation: of the spans of a job, as OpenTelemetry's conventions name it.
+    """
+
+    request: type[Request]
+    results: tuple[type[Result], ...]
+    endpoints: tuple[Endpoint, ...]
+    summary: str
+    needs: Mapping[str, str] = field(default_factory=dict)
+    operation: str = "chat"
+
+    def __post_init__(self) -> None:
+        """Check the text rules.
+
+        Raises:
+            TypeError: a field of the request can hold free text and has no rule.
+        """
+        rules_of(self.request)
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
+        return str(self.request.model_fields["kind"].default)
+
+    @property
+    def host_job(self) -> bool:
+        """Whether it works on a host, and not with a model: then it takes no slot."""
+        return issubclass(self.request, HostJobRequest)

@@ -1,0 +1,37 @@
+"""embedding: one vector for each text."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
+from llamaq.vocabulary.kinds.request import Request, Text
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.text_rules import UNESCAPED_TEXT
+
+EmbeddedText = Annotated[Text, UNESCAPED_TEXT]
+
+
+class EmbeddingRequest(Request):
+    """Vectors for one text or a list of them, in their order."""
+
+    kind: Literal["embedding"] = "embedding"
+    # Not escaped: an embedding has no turns that a control token could end.
+    input: EmbeddedText | Annotated[list[EmbeddedText], Field(min_length=1)]
+
+
+class EmbeddingResult(Result):
+    """Of `embedding`: one vector for each input, in their order."""
+
+    embeddings: Sequence[Sequence[float]]
+
+
+DECLARATION = Declaration(
+    request=EmbeddingRequest,
+    results=(EmbeddingResult,),
+    endpoints=(Endpoint.EMBED,),
+    summary="one vector for each text",
+    needs={"embedding": "model"},
+    operation="embeddings",
+)

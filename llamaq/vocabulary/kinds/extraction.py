@@ -1,0 +1,60 @@
+"""extraction: a typed value out of a text."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
+from llamaq.vocabulary.kinds.request import Image, ModelText, Pixels, Prompt, Request
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
+from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
+
+T = TypeVar("T")
+
+
+class ExtractionRequest(Request):
+    """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails.
+
+    An answer that is not valid is asked for again, with what is wrong with it, at most `repairs` times.
+    """
+
+    kind: Literal["extraction"] = "extraction"
+    prompt: Prompt
+    system: ModelText | None = None
+    images: list[Image] | None = None
+    max_edge: Pixels | None = None
+    # `schema` would hide a method of pydantic's own, so the attribute has another name than the field on the wire.
+    json_schema: Annotated[JsonObject, ANSWER_SCHEMA] = Field(alias="schema")
+    repairs: Annotated[int, Field(ge=0, le=5)] = 2
+
+    @model_validator(mode="after")
+    def _scales_something(self) -> "ExtractionRequest":
+        if self.max_edge is not None and not self.images:
+            raise ValueError("max_edge is about images, and there are none")
+        return self
+
+
+class ExtractionResult(Result):
+    """Of `extraction`: `value` is valid against the request's schema; `repairs` counts how often it was asked again."""
+
+    value: Any
+    repairs: int = 0
+
+    def parse(self, target: type[T] | TypeAdapter[T]) -> T:
+        """The value as the type that was asked for: a pydantic model, a dataclass, a TypedDict, a TypeAdapter.
+
+        Raises:
+            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
+        """
+        # As JSON, which it came as: a strict model takes a date's text from there alone.
+        return adapter_of(target).validate_json(dumps(self.value))
+
+
+DECLARATION = Declaration(
+    request=ExtractionRequest,
+    results=(ExtractionResult,),
+    endpoints=(Endpoint.CHAT,),
+    summary="a value that is valid against a JSON Schema",
+    needs={"vision": "images", "thinking": "think"},
+)

@@ -1,0 +1,50 @@
+"""multimodal: a prompt or a chat about images."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
+from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.request import Image, Messages, ModelText, Pixels, Prompt, Request
+from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
+from llamaq.vocabulary.wire import JsonObject
+
+
+class MultimodalRequest(Request):
+    """A prompt or a chat about images. An image is base64, or `sha256:<hex>` of one that the SDK has stored.
+
+    `max_edge` (pixels) scales larger images down before they are stored; one that is stored already stays as it is.
+    """
+
+    kind: Literal["multimodal"] = "multimodal"
+    prompt: Prompt | None = None
+    system: ModelText | None = None
+    messages: Messages | None = None
+    images: Annotated[list[Image], Field(min_length=1)]
+    max_edge: Pixels | None = None
+    format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+
+    @model_validator(mode="after")
+    def _one_question(self) -> "MultimodalRequest":
+        if (self.prompt is None) == (self.messages is None):
+            raise ValueError("give either prompt or messages")
+        if self.messages is not None and not any(message.role == "user" for message in self.messages):
+            raise ValueError("messages need one with the role user, for the images to belong to")
+        return self
+
+
+DECLARATION = Declaration(
+    request=MultimodalRequest,
+    results=(
+        TextResult,
+        ChatResult,
+    ),
+    endpoints=(
+        Endpoint.GENERATE,
+        Endpoint.CHAT,
+    ),
+    summary="a prompt, or a chat, about images",
+    needs={"vision": "images", "thinking": "think"},
+)

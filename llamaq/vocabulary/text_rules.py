@@ -1,0 +1,117 @@
+"""Text rules: what becomes of the strings in a field of a request. The rule stands at the field, as its metadata.
+
+    prompt: Annotated[str, MODEL_TEXT]
+
+A field that can hold free text and has no rule is an error when its kind is declared, so that none can be forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """What becomes of the strings in a field.
+
+    Attributes:
+        counted: they count towards `LLAMAQ_MAX_PROMPT_CHARS`.
+        filtered: the model sees them, so control characters are refused and the worker's filter applies.
+        escaped: control tokens in them become plain text before they go to Ollama.
+        as_json: the value is JSON of any depth, and counts as one text, by the length of its JSON.
+        sent_as: the field of Ollama's request that carries it, where that has another name.
+        reason: why it is not a text, where none of this applies.
+    """
+
+    counted: bool = False
+    filtered: bool = False
+    escaped: bool = False
+    as_json: bool = False
+    sent_as: str = ""
+    reason: str = ""
+
+
+MODEL_TEXT = TextRule(counted=True, filtered=True, escaped=True)
+MODEL_JSON = TextRule(counted=True, filtered=True, escaped=True, as_json=True)
+UNESCAPED_TEXT = TextRule(counted=True, filtered=True)
+COUNTED = TextRule(counted=True)
+"""No model sees it, but the producer may make it as long as it likes."""
+ANSWER_SCHEMA = TextRule(counted=True, as_json=True, sent_as="format")
+"""Ollama makes a grammar of it: the model never sees the text, and a changed schema would be another one."""
+
+
+def not_a_text(reason: str) -> TextRule:
+    """The rule of a string that is passed on as it is: an identifier, a URL, an image."""
+    return TextRule(reason=reason)
+
+
+@cache
+def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
+    """The rule of each field; None where it holds no text itself: numbers, a choice of words, or models with rules.
+
+    Raises:
+        TypeError: a field of it, or of a model in it, can hold free text and has no rule, or has several.
+    """
+    found: dict[str, TextRule | None] = {}
+    for name, field in model.model_fields.items():
+        rules = set(_rules_in(field))
+        if len(rules) > 1 or (not rules and _holds_text(field.annotation)):
+            problem = "several text rules" if rules else "free text and no text rule"
+            raise TypeError(f"{model.__name__}.{name} has {problem}: see llamaq.vocabulary.text_rules")
+        for nested in _models_in(field):
+            rules_of(nested)
+        found[name] = next(iter(rules), None)
+    return found
+
+
+@cache
+def sent_unescaped(model: type[BaseModel]) -> frozenset[str]:
+    """The fields of Ollama's request that carry the model's fields in which no rule escapes anything."""
+    return frozenset(
+        next((rule.sent_as for rule in _rules_in(field) if rule.sent_as), wire_name(name, field))
+        for name, field in model.model_fields.items()
+        if not _escapes(field)
+    )
+
+
+def wire_name(name: str, field: FieldInfo) -> str:
+    """The name of a field as producers write it."""
+    return field.alias or name
+
+
+def _escapes(field: FieldInfo) -> bool:
+    return any(rule.escaped for rule in _rules_in(field)) or any(
+        _escapes(inner) for model in _models_in(field) for inner in model.model_fields.values()
+    )
+
+
+def _rules_in(field: FieldInfo) -> Iterator[TextRule]:
+    for part in (*field.metadata, *_parts(field.annotation)):
+        if isinstance(part, TextRule):
+            yield part
+
+
+def _models_in(field: FieldInfo) -> Iterator[type[BaseModel]]:
+    for part in _parts(field.annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """The annotation and all that it is made of, metadata included."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def _holds_text(annotation: Any) -> bool:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return False
+    if origin is Annotated:
+        return _holds_text(parts[0])
+    return annotation in (str, bytes, Any, object, dict, list) or any(map(_holds_text, parts))
