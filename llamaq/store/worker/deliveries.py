@@ -1,4 +1,4 @@
-"""What is owed to webhooks: taken one by one by the workers that can sign, each kept until it is settled."""
+"""Webhook deliveries that are due: taken one by one by the workers that can sign, each kept until it is settled."""
 
 import hashlib
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Deliveries:
         self._keys = keys
 
     def take(self) -> Delivery | None:
-        """One that is due, which nobody else gets for a while; None when none is.
+        """One that is due, which no other worker gets for a while; None when none is.
 
         Raises:
             ValueError, KeyError, TypeError: it cannot be read; it was set aside.

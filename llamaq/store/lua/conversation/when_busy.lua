@@ -7,7 +7,7 @@ local function text_so_far(id)
   while true do
     local page = redis.call('XREVRANGE', log(id), before, '-', 'COUNT', 500)
     for _, entry in ipairs(page) do
-      local kind = string.match(entry[2][2], '^{"v":1,"type":"(%a+)"')
+      local kind = string.match(entry[2][2], '^{"v":%d+,"type":"(%a+)"')
       if kind == 'delta' then
         -- Tool calls are left out: cjson would change them.
         local well, event = pcall(cjson.decode, entry[2][2])

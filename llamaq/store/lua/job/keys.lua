@@ -26,6 +26,6 @@ local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
 -- The named fields of a hash, as a table by those names; false where one is not set.
 local function fields(key, ...)
   local names, values, found = {...}, redis.call('HMGET', key, ...), {}
-  for index, name in ipairs(names) do found[name] = values[index] end
+  for index = 1, #names do found[names[index]] = values[index] end  -- cheaper than ipairs
   return found
 end

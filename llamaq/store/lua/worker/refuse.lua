@@ -8,7 +8,7 @@
 --            result_ttl  seconds
 --            most_dead   entries that the dead-letter stream keeps, about
 -- Answers    OK
--- Invariant: a job that exists is not touched: somebody else's message may carry its id.
+-- Invariant: a job that exists is not touched: another producer's message may carry its id.
 -- include: keys events
 local id = given.id
 redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', given.kind, 'source', given.source,
