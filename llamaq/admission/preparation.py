@@ -6,7 +6,7 @@ from typing import Any
 from llamaq.admission import submission
 from llamaq.admission.submission import Submission
 from llamaq.extraction.schema import check_schema, schema_of
-from llamaq.images.loading import ImageSource
+from llamaq.images.image import ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Request

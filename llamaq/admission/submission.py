@@ -10,8 +10,7 @@ from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import runner_key
 from llamaq.extraction.schema import check_schema
-from llamaq.images import loading
-from llamaq.images.loading import Image, ImageSource
+from llamaq.images.image import REFERENCE, Image, ImageSource
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import checked_id
@@ -24,7 +23,7 @@ from llamaq.vocabulary.notify import owed
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
-_REFERENCE = re.compile(loading.REFERENCE + r"[0-9a-f]{64}")
+_REFERENCE = re.compile(REFERENCE + r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,8 @@ def prepare(
 def _load(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
     if isinstance(source, str) and _REFERENCE.fullmatch(source):
         return source
+    from llamaq.images import loading  # noqa: PLC0415 - it imports Pillow, which only images need
+
     return loading.load(source, limits, name, max_edge)
 
 
@@ -85,7 +86,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         start_within="" if request.start_within is None else request.start_within,
         conversation=getattr(request, "conversation", None) or "",
         idempotency_key=_idempotency(request, settings),
-        images=" ".join(dict.fromkeys(reference.removeprefix(loading.REFERENCE) for reference in references)),
+        images=" ".join(dict.fromkeys(reference.removeprefix(REFERENCE) for reference in references)),
         max_attempts=settings.max_attempts,
         result_ttl=settings.result_ttl,
         max_queued=settings.max_queued,

@@ -11,39 +11,17 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import PIL.Image
 import PIL.ImageOps
 
 from llamaq.images import formats, orientation, pixels, polyglots, sources
 from llamaq.images.formats import FORMATS, Anatomy
-from llamaq.images.sources import ImageSource
+from llamaq.images.image import Image, ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 
-__all__ = ["FORMATS", "REFERENCE", "Image", "ImageSource", "load"]
-
-REFERENCE = "sha256:"
 _LOSSY = ("JPEG", "MPO", "WEBP")
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A checked image.
-
-    Attributes:
-        sha256: of `data`, in hex.
-        data: a PNG or a JPEG, without metadata.
-    """
-
-    sha256: str
-    data: bytes
-
-    @property
-    def reference(self) -> str:
-        """What a request holds in the image's place."""
-        return f"{REFERENCE}{self.sha256}"
 
 
 def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: int | None = None) -> Image:

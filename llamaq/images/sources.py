@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import PIL.Image
-
+from llamaq.images.image import ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 
-ImageSource = Path | bytes | bytearray | memoryview | str | IO[bytes] | PIL.Image.Image
 _URL = re.compile(r"(?!data:)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _DATA = re.compile(r"data:(?P<base64>[^,]{0,200}?;base64)?[^,]{0,200},", re.IGNORECASE)
 

@@ -29,6 +29,8 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import llamaq
 assert "installed" in llamaq.__file__, llamaq.__file__
+heavy = [name for name in ("PIL", "rich", "click") if name in sys.modules]
+assert not heavy, heavy
 with llamaq.JobQueue("redis://127.0.0.1:1/0") as queue:
     try:
         queue.generate("m", "x")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from api_client import OllamaClient
-from llamaq.images import loading
+from llamaq.images.image import REFERENCE
 from llamaq.store.clock import Clock
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import BinaryClient
@@ -105,7 +105,7 @@ class ContextFactory:
         return [json.loads(message) for message in self.store.history(job)]
 
     def _image(self, reference: str) -> str:
-        data = self.blobs.get(self.keys.blob(reference.removeprefix(loading.REFERENCE)))
+        data = self.blobs.get(self.keys.blob(reference.removeprefix(REFERENCE)))
         if data is None:
             raise ImageGone(f"the image {reference} is no longer stored: send its bytes again")
         return base64.b64encode(data).decode()

@@ -11,7 +11,7 @@ from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
-from llamaq.images.loading import Image
+from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet

@@ -14,7 +14,7 @@ from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
-from llamaq.images.loading import ImageSource
+from llamaq.images.image import ImageSource
 from llamaq.store.connection import run_async, run_many_async, translated
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
@@ -77,7 +77,7 @@ class AsyncJobQueue(AsyncProducer):
         images: Sequence[ImageSource],
         **fields: Unpack[MultimodalFields],
     ) -> AsyncJob[Any]:
-        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.loading.ImageSource`."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`."""
         return await self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     async def extract(

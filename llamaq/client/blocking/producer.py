@@ -12,7 +12,7 @@ from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
-from llamaq.images.loading import Image
+from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet

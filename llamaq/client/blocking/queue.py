@@ -15,7 +15,7 @@ from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
-from llamaq.images.loading import ImageSource
+from llamaq.images.image import ImageSource
 from llamaq.store.connection import run, run_many, translated
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
@@ -78,7 +78,7 @@ class JobQueue(Producer):
         images: Sequence[ImageSource],
         **fields: Unpack[MultimodalFields],
     ) -> Job[Any]:
-        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.loading.ImageSource`."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`."""
         return self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     def extract(

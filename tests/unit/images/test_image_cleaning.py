@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from llamaq import InvalidRequest, Limits
 from llamaq.admission.submission import prepare
 from llamaq.images import loading
+from llamaq.images.formats import FORMATS
 from llamaq.vocabulary.requests import parse
 from tests.unit.images.image_factory import SECRET, chunk, drawn, exif, into_jpeg, into_png, opened, picture, segment
 
@@ -134,7 +135,7 @@ def test_a_damaged_exif_block_does_no_harm(block: bytes) -> None:
         assert sorted(opened(stored.data).size) == [24, 32]
 
 
-@pytest.mark.parametrize("form", loading.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(("edge", "size"), [(16, (16, 12)), (1, (1, 1)), (32, (32, 24)), (4000, (32, 24))])
 def test_max_edge_scales_down_and_never_up(form: str, edge: int, size: tuple[int, int]) -> None:
     """In its proportions, whatever the format; a JPEG stays one."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
-from llamaq.images.loading import FORMATS
+from llamaq.images.formats import FORMATS
 from tests.unit.images.image_factory import bomb, chunk, drawn, into_jpeg, into_png, opened, picture, segment
 
 SAMPLES = {name: picture(name) for name in FORMATS}

@@ -11,7 +11,7 @@ from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, Message, error
 from llamaq import InvalidRequest, QueueFull, UnknownModel
 from llamaq.admission import submission
 from llamaq.admission.submission import UploadLapsed
-from llamaq.images.loading import Image
+from llamaq.images.image import Image
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.connection import run
 from llamaq.vocabulary import requests
