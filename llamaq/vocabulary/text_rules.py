@@ -58,7 +58,7 @@ def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
     """
     found: dict[str, TextRule | None] = {}
     for name, field in model.model_fields.items():
-        rules = set(_rules_in(field))
+        rules = set(_rules_at(field))
         if len(rules) > 1 or (not rules and _holds_text(field.annotation)):
             problem = "several text rules" if rules else "free text and no text rule"
             raise TypeError(f"{model.__name__}.{name} has {problem}: see llamaq.vocabulary.text_rules")
@@ -72,9 +72,9 @@ def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
 def sent_unescaped(model: type[BaseModel]) -> frozenset[str]:
     """The fields of Ollama's request that carry the model's fields in which no rule escapes anything."""
     return frozenset(
-        next((rule.sent_as for rule in _rules_in(field) if rule.sent_as), wire_name(name, field))
+        next((rule.sent_as for rule in _rules_at(field) if rule.sent_as), wire_name(name, field))
         for name, field in model.model_fields.items()
-        if not _escapes(field)
+        if not any(rule.escaped for rule in rules_in(field))
     )
 
 
@@ -83,13 +83,15 @@ def wire_name(name: str, field: FieldInfo) -> str:
     return field.alias or name
 
 
-def _escapes(field: FieldInfo) -> bool:
-    return any(rule.escaped for rule in _rules_in(field)) or any(
-        _escapes(inner) for model in _models_in(field) for inner in model.model_fields.values()
-    )
+def rules_in(field: FieldInfo) -> Iterator[TextRule]:
+    """The rule at a field, and those in the models that it holds."""
+    yield from _rules_at(field)
+    for model in _models_in(field):
+        for inner in model.model_fields.values():
+            yield from rules_in(inner)
 
 
-def _rules_in(field: FieldInfo) -> Iterator[TextRule]:
+def _rules_at(field: FieldInfo) -> Iterator[TextRule]:
     for part in (*field.metadata, *_parts(field.annotation)):
         if isinstance(part, TextRule):
             yield part
