@@ -80,7 +80,7 @@ class Progress(BaseEvent):
     After `repairing` the text of an extraction begins anew.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")
 
     type: Literal["progress"] = "progress"
     stage: str
@@ -132,7 +132,9 @@ class Expired(Terminal):
 
 
 Event = Queued | Started | Delta | Progress | Retrying | Completed | Failed | Cancelled | Expired
-_ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse(cursor: str, payload: str | bytes) -> Event:

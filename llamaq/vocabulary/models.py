@@ -68,7 +68,7 @@ class ModelStatus(BaseModel):
         seen_at: when the host last answered its workers.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
     model: str
     host: str
@@ -107,7 +107,7 @@ class HostStatus(BaseModel):
         models: what it offers; nothing, once it has been silent for three probes.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
     host: str
     circuit: Circuit = "closed"

@@ -40,7 +40,7 @@ class Notify(BaseModel):
     error's code; with `include_result` also the result, or the whole error.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, str_max_length=2**31)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, str_max_length=2**31)
 
     url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url), not_a_text("a URL")]
     events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = list(ENDINGS)
@@ -55,7 +55,7 @@ def owed(notify: Notify | None) -> str:
 class EndedJob(BaseModel):
     """The end that a webhook tells of; what was asked and answered only where the request says `include_result`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     id: str
     state: Ending
@@ -71,7 +71,7 @@ class EndedJob(BaseModel):
 class Notice(BaseModel):
     """The body of a webhook, after Standard Webhooks: what happened, when (ISO 8601), and to which job."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(defer_build=True, frozen=True)
 
     type: Literal["job.completed", "job.failed", "job.cancelled", "job.expired"]
     timestamp: str

@@ -14,7 +14,7 @@ class Options(BaseModel):
     """
 
     # The length is for what it makes pydantic check: see `llamaq.vocabulary.requests.Strict`.
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
 
     # Those that shape the runner: a change of one of them reloads the model.
     num_ctx: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from llamaq.vocabulary.errors import InvalidRequest
@@ -32,7 +32,9 @@ HOST_JOBS: tuple[str, ...] = tuple(kind for kind, declared in DECLARATIONS.items
 REQUEST_TYPES: dict[str, type[AnyRequest]] = {
     shape.model_fields["kind"].default: shape for shape in get_args(AnyRequest)
 }
-_ADAPTER: TypeAdapter[AnyRequest] = TypeAdapter(Annotated[AnyRequest, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[AnyRequest] = TypeAdapter(
+    Annotated[AnyRequest, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse(fields: object) -> AnyRequest:

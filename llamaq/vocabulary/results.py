@@ -32,7 +32,7 @@ class ErrorInfo(Frozen):
         errors: of `invalid_output`: what is wrong with it, one line for each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")
 
     code: str
     message: str
@@ -69,4 +69,4 @@ class _ByItsOwnField:
 
 
 TaggedResult = Annotated[AnyResult, _ByItsOwnField()]
-RESULT: TypeAdapter[AnyResult] = TypeAdapter(TaggedResult)
+RESULT: TypeAdapter[AnyResult] = TypeAdapter(TaggedResult, config=ConfigDict(defer_build=True))

@@ -14,6 +14,7 @@ class Strict(BaseModel):
     """What producers write: an unknown field or a value of another type is refused, and nothing is converted."""
 
     model_config = ConfigDict(
+        defer_build=True,  # at its first use: building all models takes a tenth of the import
         extra="forbid",
         strict=True,
         populate_by_name=True,
@@ -28,7 +29,7 @@ class Strict(BaseModel):
 class Frozen(BaseModel):
     """What workers write: immutable, and tolerant of fields that a newer worker adds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
 
 def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
