@@ -7,7 +7,7 @@ from worker.early import interruptible
 
 if __name__ == "__main__":
     with interruptible():
-        from demo.story import main
+        from demo.run import main
     # SIGTERM ends the demo as Ctrl-C does: with everything it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -29,7 +29,7 @@ SLOTS = 2
 _RUN = Path(__file__).resolve().parents[1] / "run.py"
 
 
-class NoGround(Exception):
+class ServiceMissing(Exception):
     """A part could not be had; the message is one line that names it."""
 
 
@@ -63,7 +63,7 @@ def ollama(config: Settings) -> Iterator[Part]:
     """The Ollama that answers where one is expected and has a model; else a small one of our own, with its model.
 
     Raises:
-        NoGround: its runtime could not be fetched.
+        ServiceMissing: its runtime could not be fetched.
         NotFetched: the model could not be fetched.
     """
     found = _look(config.ollama_url)
@@ -88,7 +88,7 @@ def _bring_runtime() -> None:
             run.terminate()
             raise
     if failed:
-        raise NoGround("no Ollama answers, and the embedded model could not be set up, see above")
+        raise ServiceMissing("no Ollama answers, and the embedded model could not be set up, see above")
 
 
 def slots(config: Settings) -> int:
@@ -122,7 +122,7 @@ def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[st
     """What the worker's host offers, as soon as it is reported.
 
     Raises:
-        NoGround: the worker did not report; with what it said.
+        ServiceMissing: the worker did not report; with what it said.
     """
     limit = time.monotonic() + READY_SECONDS
     while not (models := queue.models()):
@@ -130,7 +130,7 @@ def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[st
         if code is not None or time.monotonic() > limit:
             log.seek(0)
             what = "did not report its host" if code is None else f"ended with code {code}"
-            raise NoGround(f"the worker {what}; it said:\n{log.read()[-2000:]}")
+            raise ServiceMissing(f"the worker {what}; it said:\n{log.read()[-2000:]}")
         time.sleep(0.05)
     return models
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from demo.services import NoGround
+from demo.services import ServiceMissing
 from llamaq import InvalidRequest, JobFailed, JobQueue
 from llamaq.cli.commands.listing import models_sheet
 from llamaq.cli.terminal.tables import table
@@ -142,7 +142,7 @@ def _first(offered: list[ModelStatus], capability: str, otherwise: str | None = 
     if best is not None:
         return best.model
     if otherwise is None:
-        raise NoGround("no installed model generates text: pull one first, as in `ollama pull llama3.2`")
+        raise ServiceMissing("no installed model generates text: pull one first, as in `ollama pull llama3.2`")
     return otherwise
 
 

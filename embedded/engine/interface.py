@@ -1,4 +1,4 @@
-"""What the HTTP face asks of an engine, and the values that go between them."""
+"""What the HTTP server asks of an engine, and the values that go between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,7 +134,7 @@ class Answer(Protocol):
 
 
 class Runner(Protocol):
-    """A model in memory. The face never calls `generate` more often at a time than it has slots."""
+    """A model in memory. The server never calls `generate` more often at a time than it has slots."""
 
     context_length: int
     size: int

@@ -9,7 +9,7 @@ from embedded.engine.interface import DEFAULT_CONTEXT
 from embedded.engine.llama import LlamaEngine, smollm2
 from embedded.engine.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from embedded.ollama.routes import ROUTES
-from embedded.ollama.server import Face, Server
+from embedded.ollama.server import OllamaState, Server
 from embedded.ollama.serving import serve
 from embedded.weights import weights
 from embedded.wheels import NotFetched
@@ -34,7 +34,7 @@ async def _run(arguments: argparse.Namespace, model_file: Path) -> None:
     if arguments.preload:
         async with scheduler.hold(model, DEFAULT_CONTEXT, arguments.keep_alive):
             pass
-    await serve(Server(Face(engine, scheduler, arguments.keep_alive), ROUTES, arguments.port))
+    await serve(Server(OllamaState(engine, scheduler, arguments.keep_alive), ROUTES, arguments.port))
 
 
 def main() -> int:

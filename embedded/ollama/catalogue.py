@@ -9,7 +9,7 @@ from embedded.engine.lines import encode, timestamp
 from embedded.engine.scheduler import Loaded
 from embedded.ollama.decoding import PULL, SHOW, decode
 from embedded.ollama.reply import send_json
-from embedded.ollama.server import VERSION, FaceHandler
+from embedded.ollama.server import VERSION, OllamaHandler
 
 # What Ollama says for a model that never leaves: the year 2319.
 _FOREVER = "2319-03-04T17:24:29.562959875Z"
@@ -26,7 +26,7 @@ def _details(model: Model) -> Json:
     }
 
 
-class Root(FaceHandler):
+class Root(OllamaHandler):
     """`Ollama is running`."""
 
     async def get(self) -> None:
@@ -37,8 +37,8 @@ class Root(FaceHandler):
     head = get
 
 
-class Version(FaceHandler):
-    """The version whose behaviour this face has."""
+class Version(OllamaHandler):
+    """The version of Ollama that this server behaves like."""
 
     async def get(self) -> None:
         """Answer."""
@@ -47,12 +47,12 @@ class Version(FaceHandler):
     head = get
 
 
-class Tags(FaceHandler):
+class Tags(OllamaHandler):
     """What is on disk."""
 
     async def get(self) -> None:
         """Answer."""
-        send_json(self, 200, {"models": [self._entry(model) for model in self.face.engine.models]})
+        send_json(self, 200, {"models": [self._entry(model) for model in self.state.engine.models]})
 
     head = get
 
@@ -70,12 +70,12 @@ class Tags(FaceHandler):
         }
 
 
-class Processes(FaceHandler):
+class Processes(OllamaHandler):
     """What is in memory."""
 
     async def get(self) -> None:
         """Answer."""
-        send_json(self, 200, {"models": [self._entry(loaded) for loaded in self.face.scheduler.loaded]})
+        send_json(self, 200, {"models": [self._entry(loaded) for loaded in self.state.scheduler.loaded]})
 
     def _entry(self, loaded: Loaded) -> Json:
         return {
@@ -91,10 +91,10 @@ class Processes(FaceHandler):
 
     def _expiry(self, loaded: Loaded) -> str:
         left = loaded.leaves_at - asyncio.get_running_loop().time()
-        return timestamp(self.face.clock.time() + left) if math.isfinite(left) else _FOREVER
+        return timestamp(self.state.clock.time() + left) if math.isfinite(left) else _FOREVER
 
 
-class Show(FaceHandler):
+class Show(OllamaHandler):
     """What a model is."""
 
     async def post(self) -> None:
@@ -103,7 +103,7 @@ class Show(FaceHandler):
 
     async def _show(self) -> None:
         body = decode(self.request.body, SHOW)
-        model = self.face.model(body.get("model") or body.get("name", ""))
+        model = self.state.model(body.get("model") or body.get("name", ""))
         send_json(self, 200, self._description(model))
 
     @staticmethod
@@ -129,8 +129,8 @@ def _model_info(model: Model) -> dict[str, Any]:
     }
 
 
-class Pull(FaceHandler):
-    """Pulling what is there succeeds; there is no registry behind this face for anything else."""
+class Pull(OllamaHandler):
+    """Pulling what is there succeeds; there is no registry behind this server for anything else."""
 
     async def post(self) -> None:
         """Answer, as a stream unless told otherwise."""
@@ -149,7 +149,7 @@ class Pull(FaceHandler):
 
     def _end(self, name: str) -> Json:
         try:
-            self.face.model(name)
+            self.state.model(name)
         except EngineError:
             return {"error": "pull model manifest: file does not exist"}
         return {"status": "success"}

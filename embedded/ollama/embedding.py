@@ -5,7 +5,7 @@ from embedded.ollama.decoding import EMBED, EMBEDDINGS, decode
 from embedded.ollama.durations import keep_alive_seconds
 from embedded.ollama.options import checked, context_length
 from embedded.ollama.reply import send_json
-from embedded.ollama.server import FaceHandler
+from embedded.ollama.server import OllamaHandler
 
 _MISSING = 'model "{}" not found, try pulling it first'
 _TOO_LONG = "the input length exceeds the context length"
@@ -14,18 +14,18 @@ _EMPTY_AMONG = "input exceeds maximum context length and cannot be truncated fur
 _LONGEST_INPUT = 2046
 
 
-class _Embedding(FaceHandler):
+class _Embedding(OllamaHandler):
     """What both endpoints share."""
 
     async def _vectors(self, body: Json, inputs: list[str]) -> tuple[Vectors, int]:
         """The vectors, and the nanoseconds until the model was there."""
-        started = self.face.clock.monotonic()
-        model = self.face.model(body.get("model", ""), _MISSING)
+        started = self.state.clock.monotonic()
+        model = self.state.model(body.get("model", ""), _MISSING)
         options = checked(body.get("options", {}))
-        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.face.keep_alive)
+        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.state.keep_alive)
         length = context_length(options, model.context_length)
-        async with self.face.scheduler.hold(model, length, keep_alive) as loaded:
-            waited = int((self.face.clock.monotonic() - started) * 1e9)
+        async with self.state.scheduler.hold(model, length, keep_alive) as loaded:
+            waited = int((self.state.clock.monotonic() - started) * 1e9)
             if not inputs:
                 return Vectors([], 0), waited
             async with loaded.slots:
@@ -41,12 +41,12 @@ class Embed(_Embedding):
         await self.until_hung_up(self._embed())
 
     async def _embed(self) -> None:
-        started = self.face.clock.monotonic()
+        started = self.state.clock.monotonic()
         body = decode(self.request.body, EMBED)
         vectors, waited = await self._vectors(body, _inputs(body.get("input")))
         answer: Json = {"model": body.get("model", ""), "embeddings": vectors.embeddings}
         if vectors.embeddings:
-            took = int((self.face.clock.monotonic() - started) * 1e9)
+            took = int((self.state.clock.monotonic() - started) * 1e9)
             answer |= {"total_duration": took, "load_duration": waited, "prompt_eval_count": vectors.prompt_tokens}
         send_json(self, 200, answer)
 

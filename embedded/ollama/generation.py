@@ -11,13 +11,13 @@ from embedded.ollama.decoding import CHAT, GENERATE, Shape, decode, images_of
 from embedded.ollama.durations import keep_alive_seconds
 from embedded.ollama.options import checked, context_length
 from embedded.ollama.reply import Reply, send_json
-from embedded.ollama.server import FaceHandler
+from embedded.ollama.server import OllamaHandler
 
 # Ollama calls a model without a namespace by its full name in some complaints.
 _LIBRARY = "registry.ollama.ai/library/"
 
 
-class _Generation(FaceHandler):
+class _Generation(OllamaHandler):
     """What both endpoints share. The order of the checks is Ollama's: the first to fail is the one reported."""
 
     kind: ClassVar[Literal["generate", "chat"]]
@@ -25,7 +25,7 @@ class _Generation(FaceHandler):
 
     async def post(self) -> None:
         """Answer with tokens, or load or unload where there is nothing to answer."""
-        self._started = self.face.clock.monotonic()
+        self._started = self.state.clock.monotonic()
         await self.until_hung_up(self._serve())
 
     def nothing_to_say(self, body: Json) -> bool:
@@ -44,20 +44,20 @@ class _Generation(FaceHandler):
         body = decode(self.request.body, self.shape)
         name = body.get("model", "")
         model = self._model(name)
-        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.face.keep_alive)
+        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.state.keep_alive)
         if self.nothing_to_say(body) and keep_alive == 0:
-            await self.face.scheduler.unload(model)
+            await self.state.scheduler.unload(model)
             self._send_bare(Call(self.kind, model, name, body, stream=False, options={}), "unload")
             return
         check_thinking(body, model, name)
         self.check_abilities(body, model, name)
         call = self._call(model, name, body)
         length = context_length(call.options, model.context_length)
-        async with self.face.scheduler.hold(model, length, keep_alive) as loaded:
+        async with self.state.scheduler.hold(model, length, keep_alive) as loaded:
             await self._answer(call, loaded)
 
     def _model(self, name: str) -> Model:
-        return self.face.model(name)
+        return self.state.model(name)
 
     def _call(self, model: Model, name: str, body: Json) -> Call:
         options = checked(body.get("options", {}))
@@ -70,12 +70,12 @@ class _Generation(FaceHandler):
             self._send_bare(call, "load")
             return
         call = replace(call, schema=schema_of(call.body))
-        reply = Reply(self, call, self.face.clock, self._started)
+        reply = Reply(self, call, self.state.clock, self._started)
         try:
             check_images(call.images, call.model)
             # The wait for a slot counts as loading: the client sees no header in it, as with a load.
             async with loaded.slots:
-                reply.load_ns = int((self.face.clock.monotonic() - self._started) * 1e9)
+                reply.load_ns = int((self.state.clock.monotonic() - self._started) * 1e9)
                 await loaded.runner.generate(call, reply)
         except EngineError as error:
             await reply.fail(error.status, error.message)
@@ -83,7 +83,7 @@ class _Generation(FaceHandler):
             self.finish()
 
     def _send_bare(self, call: Call, done_reason: str) -> None:
-        send_json(self, 200, bare_line(call, done_reason, self.face.clock.time()))
+        send_json(self, 200, bare_line(call, done_reason, self.state.clock.time()))
 
 
 class Generate(_Generation):

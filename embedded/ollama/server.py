@@ -24,24 +24,24 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal")
 _LARGEST_BODY_BYTES = 512 << 20
 
 
-class Porter(Protocol):
+class Dispatcher(Protocol):
     """Sees every request come and go. The scripted server of the tests has one; the service has none."""
 
-    def arrive(self, handler: "FaceHandler") -> Coroutine[Any, Any, None]:
+    def arrive(self, handler: "OllamaHandler") -> Coroutine[Any, Any, None]:
         """A request has come. What is returned is awaited first, and may finish the handler to answer it there.
 
         A plain function, so that context variables set in it hold for the whole request.
         """
 
-    def hung_up(self, handler: "FaceHandler") -> None:
+    def hung_up(self, handler: "OllamaHandler") -> None:
         """The client left before its answer was complete."""
 
-    def left(self, handler: "FaceHandler") -> None:
+    def left(self, handler: "OllamaHandler") -> None:
         """The request is over."""
 
 
 @dataclass
-class Face:
+class OllamaState:
     """What the handlers share.
 
     Attributes:
@@ -49,14 +49,14 @@ class Face:
         scheduler: Seats requests on models.
         keep_alive: Seconds a model stays where a request does not say.
         clock: Wall clock for `created_at`, monotonic for durations.
-        porter: For tests.
+        dispatcher: For tests.
     """
 
     engine: Engine
     scheduler: Scheduler
     keep_alive: float = DEFAULT_KEEP_ALIVE_SECONDS
     clock: Clock = SYSTEM
-    porter: Porter | None = None
+    dispatcher: Dispatcher | None = None
 
     def model(self, name: str, message: str = "model '{}' not found") -> Model:
         """The catalogue's entry for a name as a client writes it: case does not matter, no tag means `:latest`.
@@ -73,17 +73,17 @@ class Face:
         raise EngineError(404, message.format(name))
 
 
-class FaceHandler(RequestHandler):
+class OllamaHandler(RequestHandler):
     """The common part: who may ask, how errors look, and what happens when the client leaves."""
 
     _work: "asyncio.Future[None] | None" = None
     _deserted = False
 
     @property
-    def face(self) -> Face:
+    def state(self) -> OllamaState:
         """What the handlers share."""
-        face: Face = self.settings["face"]
-        return face
+        state: OllamaState = self.settings["state"]
+        return state
 
     @property
     def connection_stream(self) -> IOStream:
@@ -101,15 +101,15 @@ class FaceHandler(RequestHandler):
         """Ollama sends none."""
 
     async def prepare(self) -> None:
-        """Turn away foreign hosts and origins (DNS rebinding), then let the porter look."""
+        """Turn away foreign hosts and origins (DNS rebinding), then let the dispatcher look."""
         # Tokens are small writes: with Nagle's algorithm each would wait for the acknowledgement of the one before.
         self.connection_stream.set_nodelay(True)
         if not (_is_local(self.request.host) and _is_local_origin(self.request.headers.get("Origin"))):
             self.set_status(403)
             self.clear_header("Content-Type")
             await self.finish()
-        elif self.face.porter is not None:
-            await self.until_hung_up(self.face.porter.arrive(self))
+        elif self.state.dispatcher is not None:
+            await self.until_hung_up(self.state.dispatcher.arrive(self))
 
     async def until_hung_up(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work, and stop in the middle of it at once when the client closes its connection."""
@@ -132,15 +132,15 @@ class FaceHandler(RequestHandler):
     def on_connection_close(self) -> None:
         """The client has gone."""
         self._deserted = True
-        if self.face.porter is not None:
-            self.face.porter.hung_up(self)
+        if self.state.dispatcher is not None:
+            self.state.dispatcher.hung_up(self)
         if self._work is not None:
             self._work.cancel()
 
     def on_finish(self) -> None:
         """The request is over."""
-        if self.face.porter is not None:
-            self.face.porter.left(self)
+        if self.state.dispatcher is not None:
+            self.state.dispatcher.left(self)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002 - tornado's signature
         """Routing errors are text, as from Go's router; anything else is JSON."""
@@ -160,7 +160,7 @@ class FaceHandler(RequestHandler):
         return sorted(_defined_by(type(self)))
 
 
-class Absent(FaceHandler):
+class Absent(OllamaHandler):
     """Any path that is not routed: 404, or 301 where only a slash is too much."""
 
     async def prepare(self) -> None:
@@ -183,20 +183,20 @@ class Absent(FaceHandler):
 
 
 class Server:
-    """A listening face.
+    """A listening server.
 
     Attributes:
         url: Where it answers.
-        face: What the handlers share.
+        state: What the handlers share.
     """
 
-    def __init__(self, face: Face, routes: Sequence[tuple[Any, ...]], port: int = 0) -> None:
-        self.face = face
+    def __init__(self, state: OllamaState, routes: Sequence[tuple[Any, ...]], port: int = 0) -> None:
+        self.state = state
         application = Application(
             list(routes),
             default_handler_class=Absent,
             log_function=lambda handler: None,  # noqa: ARG005 - tornado's signature
-            face=face,
+            state=state,
             paths={route[0] for route in routes},
         )
         self._http = HTTPServer(application, max_buffer_size=_LARGEST_BODY_BYTES)
@@ -208,7 +208,7 @@ class Server:
         """Stop listening, cut what is open, and free the models."""
         self._http.stop()
         await self._http.close_all_connections()
-        await self.face.scheduler.close()
+        await self.state.scheduler.close()
 
 
 def _defined_by(handler: type[RequestHandler]) -> set[str]:

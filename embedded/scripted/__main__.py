@@ -6,7 +6,7 @@ import json
 
 from embedded.engine.scheduler import Scheduler
 from embedded.ollama.routes import ROUTES
-from embedded.ollama.server import Face, Server
+from embedded.ollama.server import OllamaState, Server
 from embedded.ollama.serving import serve
 from embedded.scripted.control import Controls, control_routes
 from embedded.scripted.dispatcher import ScriptedDispatcher, Scripts
@@ -32,9 +32,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     holds = Holds(request_log)
     engine = ScriptedEngine(models, request_log, holds)
     scheduler = Scheduler(engine, arguments.slots, arguments.max_queue, arguments.max_models)
-    face = Face(engine, scheduler, arguments.keep_alive, porter=ScriptedDispatcher(request_log, scripts))
+    state = OllamaState(engine, scheduler, arguments.keep_alive, dispatcher=ScriptedDispatcher(request_log, scripts))
     controls = Controls(request_log, scripts, holds, engine)
-    await serve(Server(face, [*ROUTES, *control_routes(controls)], arguments.port))
+    await serve(Server(state, [*ROUTES, *control_routes(controls)], arguments.port))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from tornado.iostream import IOStream
 
-from embedded.ollama.server import FaceHandler
+from embedded.ollama.server import OllamaHandler
 from embedded.scripted.request_log import LoggedRequest, RequestLog
 from embedded.scripted.script import DEFAULT, Script
 
@@ -62,11 +62,11 @@ class ScriptedDispatcher:
     def __init__(self, request_log: RequestLog, scripts: Scripts) -> None:
         self._request_log = request_log
         self._scripts = scripts
-        self._visits: WeakKeyDictionary[FaceHandler, Visit] = WeakKeyDictionary()
+        self._visits: WeakKeyDictionary[OllamaHandler, Visit] = WeakKeyDictionary()
         self._connections: WeakKeyDictionary[IOStream, int] = WeakKeyDictionary()
         self._connected = 0
 
-    def arrive(self, handler: FaceHandler) -> Coroutine[Any, Any, None]:
+    def arrive(self, handler: OllamaHandler) -> Coroutine[Any, Any, None]:
         """Note the request and choose its script."""
         request = handler.request
         raw = request.body.decode("utf-8", errors="replace")
@@ -80,17 +80,17 @@ class ScriptedDispatcher:
         VISIT.set(visit)
         return self._receive(handler, visit.script)
 
-    def hung_up(self, handler: FaceHandler) -> None:
+    def hung_up(self, handler: OllamaHandler) -> None:
         """The client left early."""
         if visit := self._visits.get(handler):
             self._request_log.hang_up(visit.entry)
 
-    def left(self, handler: FaceHandler) -> None:
+    def left(self, handler: OllamaHandler) -> None:
         """The request is over."""
         if visit := self._visits.get(handler):
             self._request_log.end(visit.entry)
 
-    async def _receive(self, handler: FaceHandler, script: Script) -> None:
+    async def _receive(self, handler: OllamaHandler, script: Script) -> None:
         if script.delay_seconds:
             await asyncio.sleep(script.delay_seconds)
         if script.status is None:

@@ -6,7 +6,7 @@ import click
 
 from llamaq import __version__
 from llamaq.cli import exits
-from llamaq.cli.commands import again, ask, attach, chat, conversations, host_jobs, listing, many
+from llamaq.cli.commands import ask, attach, chat, conversations, host_jobs, listing, many, replay
 from llamaq.cli.verb import Verbs
 
 
@@ -46,8 +46,8 @@ for command in (
     attach.cancel,
     listing.models,
     listing.jobs,
-    again.replay,
-    again.dead,
+    replay.replay,
+    replay.dead,
 ):
     app.add_command(command)
 

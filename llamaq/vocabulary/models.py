@@ -20,7 +20,7 @@ def model_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise ValueError("a model needs a name")
-    if name.startswith(":"):  # such names are those of the rooms in which chores wait
+    if name.startswith(":"):  # such names are the queues of host jobs
         raise ValueError("no model's name begins with a colon")
     if _NO_NAME.search(name):
         raise ValueError("no model's name has white space or control characters in it")

@@ -56,7 +56,7 @@ def read(job_id: str, record: Mapping[str, str], position: int | None, eta_secon
     for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
-    fields["model"] = fields.pop("target", fields["model"])  # a chore waits under another name
+    fields["model"] = fields.pop("target", fields["model"])  # a host job waits under another name
     return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
 
 

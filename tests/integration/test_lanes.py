@@ -1,4 +1,4 @@
-"""The waiting room: lanes, order within a lane, position, and how full it may get."""
+"""The queue: lanes, order within a lane, position, and how full it may get."""
 
 import pytest
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands import gallery, many
+from llamaq.cli.commands import image_batch, many
 from llamaq.cli.commands.follow import follow
 from llamaq.cli.input import schema_source
-from llamaq.cli.input.pictures import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
+from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
 from llamaq.cli.input.request import fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
@@ -86,14 +86,14 @@ def describe(
     to describe what it sees. MODEL may be left out where the fleet has only one that sees.
     """
     if is_file(model):
-        model, words = gallery.seeing_model(session), (model, *words)
+        model, words = image_batch.seeing_model(session), (model, *words)
     elif is_image_name(model):
         raise missing(model)
     subject = Subject(words, prompt) if prompt is not None else split(words)
     question, paths = text_of(subject.prompt or DEFAULT_PROMPT), subject.paths()
     if len(paths) > 1 and not together:
         request = {"model": model, "prompt": question, **fields(given)}
-        gallery.Gallery(paths, request, in_flight).go(session, detach=detach, as_json=as_json)
+        image_batch.ImageBatch(paths, request, in_flight).go(session, detach=detach, as_json=as_json)
         return
     job = session.queue.multimodal(model, question, images=paths, **fields(given))
     submitted(session, job, "multimodal", detach=detach, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter
 
-from llamaq.cli.input.pictures import is_file
+from llamaq.cli.input.image_arguments import is_file
 
 
 def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:

@@ -32,10 +32,10 @@ def write(screen: Screen, result: AnyResult) -> None:
             for vector in embeddings:
                 screen.line(_abridged(vector) if screen.terminal else json.dumps(list(vector)))
         case PullResult() | UnloadResult():
-            _write_chore(screen, result)
+            _write_host_job(screen, result)
 
 
-def _write_chore(screen: Screen, result: PullResult | UnloadResult) -> None:
+def _write_host_job(screen: Screen, result: PullResult | UnloadResult) -> None:
     if isinstance(result, UnloadResult):
         screen.line(f"unloaded {result.unloaded} on {result.host}")
         return

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from llamaq.cli.terminal.neutral import neutral, neutral_json
+from llamaq.cli.terminal.escaping import escaped, escaped_json
 
 _DIM = Style(dim=True)
 
@@ -45,7 +45,7 @@ class Screen:
         """Write a piece of the answer, at once."""
         if text:
             self._end_aside()
-            self._out.write(neutral(text) if self.terminal else text)
+            self._out.write(escaped(text) if self.terminal else text)
             self._out.flush()
             self._mid_line = not text.endswith("\n")
 
@@ -55,7 +55,7 @@ class Screen:
 
     def json_line(self, text: str) -> None:
         """Write one JSON object on a line of its own."""
-        self._out.write(f"{neutral_json(text) if self.terminal else text}\n")
+        self._out.write(f"{escaped_json(text) if self.terminal else text}\n")
         self._out.flush()
 
     def end_line(self) -> None:
@@ -68,7 +68,7 @@ class Screen:
         if self.live and text:
             self._part()
             colours = ColorSystem.STANDARD if self.console.color_system else None
-            self._err.write(_DIM.render(neutral(text), color_system=colours))
+            self._err.write(_DIM.render(escaped(text), color_system=colours))
             self._err.flush()
             self._mid_aside = not text.endswith("\n")
 
@@ -76,7 +76,7 @@ class Screen:
         """Say something on a line of its own on stderr."""
         self._end_aside()
         self._part()
-        self.console.print(Text(neutral(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
+        self.console.print(Text(escaped(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
 
     def _part(self) -> None:
         if self.terminal and self.console.is_terminal:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from llamaq.cli.terminal.neutral import neutral
+from llamaq.cli.terminal.escaping import escaped
 from llamaq.cli.terminal.screen import Screen
 
 _GAP = 2
@@ -86,8 +86,8 @@ def table(sheet: Sheet) -> Table:
 
 def _cell(column: Column, value: str) -> Text:
     first = value.split(" ", 1)[0]
-    return Text(neutral(value), style=dict(column.styles).get(first, ""))
+    return Text(escaped(value), style=dict(column.styles).get(first, ""))
 
 
 def _one_field(value: str) -> str:
-    return neutral(value).replace("\t", " ").replace("\n", " ")
+    return escaped(value).replace("\t", " ").replace("\n", " ")

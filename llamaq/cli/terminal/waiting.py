@@ -8,7 +8,7 @@ from rich.status import Status
 from rich.text import Text
 
 from llamaq.cli.terminal.duration import seconds
-from llamaq.cli.terminal.neutral import neutral
+from llamaq.cli.terminal.escaping import escaped
 from llamaq.cli.terminal.screen import Screen
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
@@ -49,7 +49,7 @@ class Waiting:
 
     def preview(self, text: str) -> None:
         """Show the last lines of what is being written, below the message."""
-        self._preview += neutral(text)
+        self._preview += escaped(text)
         self._show(self._message)
 
     def stop(self) -> None:
@@ -67,7 +67,7 @@ class Waiting:
         return Group(head, Text("\n".join(self._preview.splitlines()[-_PREVIEW_LINES:]), style="dim"))
 
     def _show(self, message: str) -> None:
-        self._message = neutral(message)
+        self._message = escaped(message)
         if self._line is None and self._screen.live:
             self._line = Status(self, console=self._screen.console)
             self._line.start()
@@ -85,7 +85,7 @@ class Waiting:
             except BrokerUnavailable:
                 self._message = "Redis does not answer; the job is safe, trying again"
             except LlamaqError as error:
-                self._message = neutral(str(error))
+                self._message = escaped(str(error))
             else:
                 if status.state == "queued":
                     self._message = place(status.position, status.eta_seconds)

@@ -42,7 +42,7 @@ def test_an_ollama_that_answers_is_used_and_no_runtime_fetched(ollama: ScriptedO
 def test_where_none_answers_run_py_brings_the_runtime(nobody: str, asked: Path) -> None:
     """It is asked for the model, and where it fails the demo ends with one line after what run.py said."""
     with (
-        pytest.raises(services.NoGround, match="could not be set up, see above"),
+        pytest.raises(services.ServiceMissing, match="could not be set up, see above"),
         services.ollama(Settings(ollama_url=nobody)),
     ):
         pass

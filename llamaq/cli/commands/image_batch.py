@@ -31,7 +31,7 @@ def seeing_model(session: Session) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
+class ImageBatch:
     """The images, and what is asked about each: the fields of a request."""
 
     paths: Sequence[Path]

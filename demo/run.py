@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from demo import services
-from demo.services import NoGround, Part
+from demo.services import Part, ServiceMissing
 from demo.tour import Tour
 from embedded.process import ServerFailed
 from embedded.redis import RedisUnavailable
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         console.print("\nstopped; nothing is left running", style="dim")
         return 130
-    except (NoGround, NotFetched, RedisUnavailable, ServerFailed, LlamaqError) as error:
+    except (ServiceMissing, NotFetched, RedisUnavailable, ServerFailed, LlamaqError) as error:
         console.print(f"demo: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     except ValidationError as error:

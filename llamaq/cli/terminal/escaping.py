@@ -12,11 +12,11 @@ def _shown_as() -> dict[int, str]:
 _TABLE = _shown_as()
 
 
-def neutral(text: str) -> str:
+def escaped(text: str) -> str:
     """The text with its control characters replaced by visible ones; tabs and line ends stay."""
     return text.replace("\r\n", "\n").translate(_TABLE)
 
 
-def neutral_json(text: str) -> str:
+def escaped_json(text: str) -> str:
     """JSON with the same meaning and no control character: JSON escapes C0 itself, but neither DEL nor C1."""
     return "".join(f"\\u{ord(char):04x}" if 0x7F <= ord(char) < 0xA0 else char for char in text)
