@@ -21,7 +21,7 @@ from llamaq.store.producer_scripts import (
     ConversationSet,
 )
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, Said, Whose, numbered
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, MessageDict, Whose, numbered
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.request import Message
@@ -192,9 +192,9 @@ def _upto(texts: Sequence[str], turn: int, field: str) -> int:
     return sum(number <= turn for number, _ in messages)
 
 
-def _last(messages: Sequence[tuple[int, Said]]) -> int:
+def _last(messages: Sequence[tuple[int, MessageDict]]) -> int:
     return messages[-1][0] if messages else 0
 
 
-def _extent(messages: Sequence[tuple[int, Said]]) -> str:
+def _extent(messages: Sequence[tuple[int, MessageDict]]) -> str:
     return f"the conversation has {_last(messages)} turns"

@@ -14,7 +14,7 @@ from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
-Said = dict[str, Any]
+MessageDict = dict[str, Any]
 """A message in the wire's shape, with what is kept beside it."""
 SENT = frozenset({"role", "content", "tool_calls", "tool_name", "images"})
 """The fields of a message that Ollama is given; what was thought is not a part of what was said."""
@@ -98,12 +98,12 @@ class Whose(Strict):
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 
-def message_fields(message: Message) -> Said:
+def message_fields(message: Message) -> MessageDict:
     """A message as Ollama takes it, without what was thought."""
     return message.model_dump(exclude_none=True, exclude={"thinking"})
 
 
-def new_messages(request: ChatRequest) -> list[Said]:
+def new_messages(request: ChatRequest) -> list[MessageDict]:
     """What a request adds to what was said before."""
     given = request.messages if request.messages is not None else request.message
     if isinstance(given, list):
@@ -116,7 +116,7 @@ def to_be_kept(request: ChatRequest, job_id: str) -> list[str]:
     return [dumps({**message, "job": job_id}) for message in new_messages(request)]
 
 
-def numbered(messages: Iterable[Said]) -> Iterable[tuple[int, Said]]:
+def numbered(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDict]]:
     """Each message with its turn: those of one job belong together; an answer ends a turn that names none."""
     turn, before = 0, None
     for message in messages:
@@ -125,7 +125,7 @@ def numbered(messages: Iterable[Said]) -> Iterable[tuple[int, Said]]:
         yield turn, message
 
 
-def _goes_on(before: Said, message: Said) -> bool:
+def _goes_on(before: MessageDict, message: MessageDict) -> bool:
     if before.get("job") != message.get("job"):
         return False
     return message.get("job") is not None or before.get("role") != "assistant"

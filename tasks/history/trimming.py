@@ -1,91 +1,99 @@
-"""What of a history is sent: as much as the model's context holds, in whole messages, the oldest left out first.
+"""Trimming: the part of a history that fits the model's context, in whole messages; the oldest are left out first.
 
-Nothing here counts tokens exactly, since only the model's own tokenizer could. A message is weighed by its length, and
-the weights are put right by what Ollama counted the last time: over the whole prompt that is close. Where it was not
-close enough Ollama refuses the prompt (it is never allowed to cut it), and tells the true figures: `Fitting.tighten`.
+Only the model's own tokenizer could count tokens exactly. So the tokens of a message are estimated from its length, and
+the estimates are scaled by what Ollama counted for the last prompt. Where that is still too much, Ollama refuses the
+prompt (it is never allowed to cut one) and tells the true figures, which `Fitting.tighten` uses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llamaq.vocabulary.conversations import MessageDict
 from llamaq.vocabulary.wire import dumps
 
-Said = dict[str, Any]
-
 IMAGE_TOKENS = 768
-"""What Ollama itself counts for an image when it must know beforehand."""
+"""Ollama's own estimate for an image."""
 BYTES_PER_TOKEN = 3
-"""Few enough for every script: English has about four bytes a token, Chinese three."""
+"""Low enough for every script: English has about four bytes a token, Chinese three."""
 WRAPPING_TOKENS = 4
-"""Around each message, by the chat template."""
-ROOM_FOR_THE_ANSWER = 512
-SMALLEST_RATE, LARGEST_RATE = 0.2, 4.0
-"""A count beyond these is of something else: a prompt that was partly cached, or a history that was edited since."""
+"""What the chat template puts around each message."""
+ANSWER_TOKENS = 512
+"""Room that is left for the answer where the request sets no limit."""
+SMALLEST_SCALE, LARGEST_SCALE = 0.2, 4.0
+"""A count beyond these is of another prompt: one that was partly cached, or a history that was edited since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trimmed:
-    """What is sent of a history, and the number of messages that are not."""
+    """The messages of a history that are sent, and the number of those that are not."""
 
-    messages: list[Said]
+    messages: list[MessageDict]
     dropped: int
 
 
-def weight(message: Said) -> float:
-    """About how many tokens a message has."""
-    said = str(message.get("content") or "") + (dumps(message["tool_calls"]) if message.get("tool_calls") else "")
-    return WRAPPING_TOKENS + len(said.encode()) / BYTES_PER_TOKEN + IMAGE_TOKENS * len(message.get("images") or ())
+def estimated_tokens(messages: Iterable[MessageDict]) -> float:
+    """The estimated tokens of some messages."""
+    return sum(map(_estimate, messages))
 
 
-def trim(history: Sequence[Said], room: float, rate: float = 1.0, least: int = 0) -> Trimmed:
-    """Leave out the oldest messages until the rest weighs no more than `room`, or only system messages are left.
+def _estimate(message: MessageDict) -> float:
+    text = str(message.get("content") or "") + (dumps(message["tool_calls"]) if message.get("tool_calls") else "")
+    return WRAPPING_TOKENS + len(text.encode()) / BYTES_PER_TOKEN + IMAGE_TOKENS * len(message.get("images") or ())
+
+
+def trim(history: Sequence[MessageDict], room: float, scale: float = 1.0, least: int = 0) -> Trimmed:
+    """Drop the oldest messages until the rest fits into `room`, or only system messages are left.
 
     Args:
-        history: the messages that may go, oldest first; those of the system stay.
+        history: the messages that may be dropped, oldest first; system messages stay.
         room: tokens that they may take.
-        rate: tokens per unit of weight.
-        least: messages that are left out in any case, as far as there are so many.
+        scale: tokens per estimated token.
+        least: messages to drop in any case, as far as there are so many.
     """
-    left = sum(map(weight, history)) * rate
-    out: set[int] = set()
-    orphaned = False
+    excess = estimated_tokens(history) * scale - room
+    dropped: set[int] = set()
     for index, message in enumerate(history):
         if message.get("role") == "system":
             continue
-        # The answer of a tool whose call is gone would answer nothing.
-        orphaned = bool(out) and message.get("role") == "tool"
-        if left <= room and len(out) >= least and not orphaned:
+        answers_dropped_call = bool(dropped) and message.get("role") == "tool"
+        if excess <= 0 and len(dropped) >= least and not answers_dropped_call:
             break
-        out.add(index)
-        left -= weight(message) * rate
-    return Trimmed([message for index, message in enumerate(history) if index not in out], len(out))
+        dropped.add(index)
+        excess -= _estimate(message) * scale
+    return Trimmed([message for index, message in enumerate(history) if index not in dropped], len(dropped))
 
 
-def rate_of(system: Sequence[Said], history: Sequence[Said], overhead: float = 0.0) -> float:
-    """Tokens per unit of weight, by the latest count that stands beside an answer; 1 where there is none.
+def scale_of(system: Sequence[MessageDict], history: Sequence[MessageDict], tools_tokens: float = 0.0) -> float:
+    """Tokens per estimated token, from the newest answer that has Ollama's count of its prompt; 1.0 without one.
 
     Args:
-        system: what was sent before the history.
-        history: with `usage` and `history_dropped` beside each answer.
-        overhead: the weight of what is sent beside the messages: the tools.
+        system: the messages that were sent before the history.
+        history: with `usage` and `history_dropped` in each answer.
+        tools_tokens: the estimated tokens of the tools.
     """
-    for index in range(len(history) - 1, -1, -1):
-        counted = (history[index].get("usage") or {}).get("prompt_tokens")
+    for index in reversed(range(len(history))):
+        counted: int | None = (history[index].get("usage") or {}).get("prompt_tokens")
         if counted:
-            sent = trim(history[:index], float("inf"), least=history[index].get("history_dropped", 0)).messages
-            return _bounded(counted / (overhead + sum(map(weight, [*system, *sent]))))
+            estimated = tools_tokens + estimated_tokens([*system, *_sent_for(history, index)])
+            return min(max(counted / estimated, SMALLEST_SCALE), LARGEST_SCALE)
     return 1.0
 
 
+def _sent_for(history: Sequence[MessageDict], answer: int) -> list[MessageDict]:
+    """The messages that were sent to get an answer: those before it, without the ones that were dropped then."""
+    dropped = history[answer].get("history_dropped", 0)
+    return trim(history[:answer], float("inf"), least=dropped).messages
+
+
 class Fitting:
-    """One turn's messages, fitted to the context: what was said before may go, the rest must stay."""
+    """The messages of one turn, fitted to the context: the history may be dropped, the rest stays."""
 
     def __init__(
         self,
-        system: Sequence[Said],
-        history: Sequence[Said],
-        new: Sequence[Said],
+        system: Sequence[MessageDict],
+        history: Sequence[MessageDict],
+        new: Sequence[MessageDict],
         *,
         length: int | None,
         tools: Sequence[Any] | None = None,
@@ -94,68 +102,64 @@ class Fitting:
         """Fit.
 
         Args:
-            system: what stands before the history.
-            history: what may go, oldest first.
-            new: what the turn says.
-            length: of the context in tokens; None where it is not known: then all is sent.
-            tools: what is sent beside the messages.
+            system: the messages before the history.
+            history: the messages that may be dropped, oldest first.
+            new: the messages of the turn.
+            length: tokens of the context; None where it is not known: then everything is sent.
+            tools: the tools that are sent with the messages.
             answer_tokens: `num_predict`.
         """
-        calls = _calls_answered(history, new)
+        calls = _answered_calls(history, new)
         self._system = list(system)
         self._history = list(history[: len(history) - calls])
         self._kept = [*history[len(history) - calls :], *new]
-        self._overhead = weight({"content": dumps(list(tools))}) if tools else 0.0
+        self._tools_tokens = estimated_tokens([{"content": dumps(list(tools))}]) if tools else 0.0
         self._answer_tokens = answer_tokens
         self._length = length
-        self._rate = rate_of(system, history, self._overhead)
+        self._scale = scale_of(system, history, self._tools_tokens)
         self._trimmed = self._trim(0)
 
     @property
-    def messages(self) -> list[Said]:
-        """What to send."""
+    def messages(self) -> list[MessageDict]:
+        """The messages to send."""
         return [*self._system, *self._trimmed.messages, *self._kept]
 
     @property
     def dropped(self) -> int:
-        """Messages of the history that are not sent."""
+        """The number of messages of the history that are not sent."""
         return self._trimmed.dropped
 
     def tighten(self, prompt_tokens: int | None, length: int | None) -> bool:
-        """Leave out more, since Ollama refused what was sent; False when nothing more can go.
+        """Drop more after Ollama refused the prompt; False when nothing more can be dropped.
 
         Args:
-            prompt_tokens: what it counted, where it told.
-            length: of the context in force, where it told.
+            prompt_tokens: Ollama's count of the prompt, where it told.
+            length: tokens of the context in force, where it told.
         """
-        before = self.dropped
-        left = sum(message.get("role") != "system" for message in self._trimmed.messages)
-        if left == 0:
+        droppable = sum(message.get("role") != "system" for message in self._trimmed.messages)
+        if droppable == 0:
             return False
-        if length:
-            self._length = length
+        self._length = length or self._length
         if prompt_tokens:
-            self._rate = prompt_tokens / self._weight(self.messages)
-        # Without figures by halves: a prompt that is refused costs little, but not nothing.
-        self._trimmed = self._trim(before + (1 if prompt_tokens and length else (left + 1) // 2))
+            self._scale = prompt_tokens / (self._tools_tokens + estimated_tokens(self.messages))
+        # Without figures half of the rest is dropped: each refused prompt costs a round trip.
+        more = 1 if prompt_tokens and length else (droppable + 1) // 2
+        self._trimmed = self._trim(self.dropped + more)
         return True
 
     def _trim(self, least: int) -> Trimmed:
+        return trim(self._history, self._room_for_history(), self._scale, least)
+
+    def _room_for_history(self) -> float:
         if self._length is None:
-            return trim(self._history, float("inf"), self._rate, least)
-        answer = self._answer_tokens if self._answer_tokens and self._answer_tokens > 0 else ROOM_FOR_THE_ANSWER
-        room = self._length - 1 - min(answer, self._length // 4)
-        return trim(self._history, room - self._weight([*self._system, *self._kept]) * self._rate, self._rate, least)
-
-    def _weight(self, messages: Sequence[Said]) -> float:
-        return self._overhead + sum(map(weight, messages))
+            return float("inf")
+        limit = self._answer_tokens or 0  # 0, -1 and -2 set none
+        answer = limit if limit > 0 else ANSWER_TOKENS
+        kept = (self._tools_tokens + estimated_tokens([*self._system, *self._kept])) * self._scale
+        return self._length - 1 - min(answer, self._length // 4) - kept
 
 
-def _calls_answered(history: Sequence[Said], new: Sequence[Said]) -> int:
-    """1 when the turn begins with a tool's answer to the last message: then that must stay as well."""
+def _answered_calls(history: Sequence[MessageDict], new: Sequence[MessageDict]) -> int:
+    """1 when the turn begins with a tool's answer to the last message: that message must stay as well."""
     answers = bool(new) and new[0].get("role") == "tool"
     return int(answers and bool(history) and bool(history[-1].get("tool_calls")))
-
-
-def _bounded(rate: float) -> float:
-    return min(max(rate, SMALLEST_RATE), LARGEST_RATE)

@@ -5,7 +5,7 @@ from typing import Any
 from api_client import ContextOverflow
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
-from llamaq.vocabulary.conversations import SENT, ConversationSettings, Said, new_messages
+from llamaq.vocabulary.conversations import SENT, ConversationSettings, MessageDict, new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
@@ -54,6 +54,6 @@ def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
                 raise
 
 
-def _body(request: ChatRequest, messages: list[Said]) -> dict[str, Any]:
+def _body(request: ChatRequest, messages: list[MessageDict]) -> dict[str, Any]:
     sent = [{name: value for name, value in said.items() if name in SENT} for said in messages]
     return payload(request, messages=sent, tools=request.tools, format=request.format)
