@@ -1,1 +1,1 @@
-"""What each kind of job does, as plain functions; and the running half of the job store. No Celery, no HTTP."""
+"""The task of each kind of job, as a plain function: it knows neither Celery nor HTTP."""

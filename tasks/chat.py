@@ -16,7 +16,7 @@ from tasks.history import turn
 def chat(job: ClaimedJob, services: Services, request: ChatRequest) -> Outcome:
     """Run a chat job."""
     if request.conversation is not None:
-        return turn.take(job, services, request)
+        return turn.run(job, services, request)
     # Only a kept history is trimmed: one that the producer sends is asked as it is, or refused as too long.
     messages: list[dict[str, Any]] = [
         {name: value for name, value in message.items() if name in SENT} for message in new_messages(request)

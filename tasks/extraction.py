@@ -1,4 +1,4 @@
-"""extraction: a value that is valid against the schema, asked for again with the errors while it is not."""
+"""extraction: a value that is valid against a schema. While it is not, the model is asked again with the errors."""
 
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from tasks.attempt.result import completed
 from tasks.attempt.services import Services
 
 MOST_ERRORS = 10
-"""Reported of one answer, to the model and to the producer."""
+"""The errors of one answer that are told to the model and to the producer."""
 
 
 def extraction(job: ClaimedJob, services: Services, request: ExtractionRequest) -> Outcome:
@@ -32,7 +32,7 @@ def extraction(job: ClaimedJob, services: Services, request: ExtractionRequest) 
         try:
             reply = _ask(services, request, repairing)
         except (Aborted, AttemptStopped, OllamaError):
-            # A socket that the deadline shut down may look cut before it looks aborted.
+            # A socket that the deadline has shut down may look cut before it looks aborted.
             if repairing.tries and services.attempt.stopped == "deadline":
                 return Failed(repairing.invalid())
             raise
@@ -40,7 +40,7 @@ def extraction(job: ClaimedJob, services: Services, request: ExtractionRequest) 
         if not errors:
             found = {"value": value, "repairs": len(repairing.tries)}
             return completed(job, services, [*repairing.replies, reply], found)
-        repairing.took(Try(reply, value, errors))
+        repairing.add(Try(reply, value, errors))
         if repairing.no_room:
             return Failed(repairing.overflow())
         if repairing.exhausted:
@@ -64,16 +64,16 @@ def _ask(services: Services, request: ExtractionRequest, repairing: Repairing) -
     except ContextOverflow:
         if len(body["messages"]) == len(alone["messages"]):
             raise
-        # The question fits, but not with a wrong answer and its errors behind it: by itself it is worth another try.
+        # The question fits without the wrong answer and its errors, so it is asked alone.
         return ask(Endpoint.CHAT, services, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     try:
-        # As strict as readers are: half a character, or 500 levels, would break them. 1e999 it reads as an infinity.
+        # As strict as the readers of the result: half a character, 500 levels and 1e999 are refused.
         value = from_json(reply.text.encode(), allow_inf_nan=False)
         dumps(value)
-        # The errors are collected only where there are some: that costs far more than to see that there is none.
+        # To collect the errors costs far more than to see that there is none.
         problems = [] if validator.is_valid(value) else list(islice(validator.iter_errors(value), MOST_ERRORS))
     except ValueError as error:
         cut = " (cut by the token limit)" if reply.done_reason == "length" else ""

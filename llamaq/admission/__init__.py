@@ -1,1 +1,1 @@
-"""What is checked and prepared before a request is queued."""
+"""Admission: the checks and preparations of a request before it is queued."""

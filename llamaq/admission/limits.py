@@ -1,4 +1,4 @@
-"""Input limits: a request beyond one is refused with the field, the limit and the size; nothing is cut."""
+"""Input limits: a request beyond a limit is refused with the field, the limit and the size. Nothing is cut."""
 
 import re
 
@@ -7,7 +7,7 @@ from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest
 
-# Tab and newline may come in, and the carriage return of a Windows newline: it is no control of anything there.
+# Tab, newline and the carriage return of a Windows newline are allowed.
 _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -16,7 +16,7 @@ MOST_LISTED = 1_000_000
 
 
 def listed_limit(limit: object) -> int:
-    """How many entries a caller wants.
+    """The number of entries that a caller asks for.
 
     Raises:
         InvalidRequest: it is no whole number from 1 to a million.
@@ -27,10 +27,10 @@ def listed_limit(limit: object) -> int:
 
 
 def check_text(request: AnyRequest, limits: Limits) -> None:
-    """Refuse a request whose texts are too long: prompts, messages, tools, schema and metadata together.
+    """Refuse a request whose texts together are too long: all that a text rule counts.
 
     Raises:
-        InvalidRequest: naming the field that took the sum over the limit.
+        InvalidRequest: names the field at which the sum passes the limit.
     """
     total = 0
     for field, text in counted(request):
@@ -44,10 +44,10 @@ def check_text(request: AnyRequest, limits: Limits) -> None:
 
 
 def without_controls(request: AnyRequest, limits: Limits) -> AnyRequest:
-    """The request without control characters in what a model gets to see.
+    """The request without control characters in the texts that a model sees.
 
     Raises:
-        InvalidRequest: it has some and they are to be refused, or nothing is left without them.
+        InvalidRequest: it has some and the setting refuses them, or nothing is left of a text without them.
     """
     if limits.control_characters == "remove":
         return rewritten(request, lambda text: _CONTROL.sub("", text))

@@ -1,10 +1,10 @@
-"""The options that shape a model's runner: Ollama reloads the model for a request that changes one of them."""
+"""Load options: Ollama reloads the model for a request that changes one of them."""
 
 import hashlib
 
 from llamaq.vocabulary.options import Options
 
-OPTIONS = (
+LOAD_OPTIONS = (
     "num_ctx",
     "num_batch",
     "num_gpu",
@@ -22,8 +22,8 @@ OPTIONS = (
 _READABLE = 64
 
 
-def runner_key(options: Options) -> str:
-    """The runner that the options ask for, as a part of keys: `num_ctx=8192,num_gpu=0`; empty for the model's own."""
-    asked = options.model_dump(include=set(OPTIONS), exclude_none=True)
-    key = ",".join(f"{name}={int(asked[name])}" for name in OPTIONS if name in asked)
+def load_options_key(options: Options) -> str:
+    """The load options as a part of keys: `num_ctx=8192,num_gpu=0`; empty for the model's own."""
+    asked = options.model_dump(include=set(LOAD_OPTIONS), exclude_none=True)
+    key = ",".join(f"{name}={int(asked[name])}" for name in LOAD_OPTIONS if name in asked)
     return key if len(key) <= _READABLE else hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""From what a producer calls to a checked submission; the sync and the async queue share it."""
+"""Preparation: the arguments of a verb become a checked submission. Both clients share it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llamaq.admission import submission
@@ -16,10 +16,10 @@ from llamaq.vocabulary.wire import JsonObject
 _TO_BE_LOADED = "images are checked after the request"
 
 
-class Verbs:
-    """Makes submissions within one producer's limits."""
+class Preparation:
+    """Prepares the submissions of one producer, within its limits."""
 
-    def __init__(self, limits: Limits, new_id: Any) -> None:
+    def __init__(self, limits: Limits, new_id: Callable[[], str]) -> None:
         self._limits = limits
         self.new_id = new_id
 
@@ -30,10 +30,10 @@ class Verbs:
         images: Sequence[ImageSource] | None = None,
         job_id: str | None = None,
     ) -> Submission:
-        """A submission of one kind; `wait_for_model` among the fields is the queue's, not the request's.
+        """A submission of one kind. `wait_for_model` among the fields is an option of the submit, not of the request.
 
         Raises:
-            InvalidRequest: naming each field that is wrong.
+            InvalidRequest: names each field that is wrong.
         """
         fields = dict(fields)
         wait = bool(fields.pop("wait_for_model", False))
@@ -48,7 +48,7 @@ class Verbs:
         return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
 
     def checked_schema(self, target: Any) -> JsonObject:
-        """The schema of a type, checked once for many."""
+        """The checked schema of a type, for many requests."""
         schema = schema_of(target)
         check_schema(schema)
         return schema

@@ -1,4 +1,4 @@
-"""A job on its way in, without any I/O: from what a producer gave to the call of `submit.lua`, and from its answer."""
+"""The submission of a job, without any I/O: the checked request, the call of `submit.lua`, and what it answers."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from urllib.parse import quote
 from llamaq.admission import capabilities, tracing
 from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
-from llamaq.admission.load_options import runner_key
+from llamaq.admission.load_options import load_options_key
 from llamaq.extraction.schema import check_schema
 from llamaq.images.image import REFERENCE, Image, ImageSource
 from llamaq.settings.producer import Limits, Settings
@@ -16,10 +16,10 @@ from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import checked_id
 from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.conversations import to_be_kept
+from llamaq.vocabulary.conversations import kept_messages
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.kinds.chat import ChatRequest
-from llamaq.vocabulary.notify import owed
+from llamaq.vocabulary.notify import notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
@@ -44,10 +44,10 @@ def prepare(
     sources: Sequence[ImageSource] | None = None,
     wait_for_model: bool = False,
 ) -> Submission:
-    """Check a request beyond its shape, and load its images: `sources`, or those in the request itself.
+    """Check what the request model does not check, and load the images: `sources`, or those in the request itself.
 
     Raises:
-        InvalidRequest: a limit is passed, an image is refused, the schema is none, or the id is not usable.
+        InvalidRequest: a limit is passed, an image or the schema is refused, or the id is not usable.
     """
     checked_id(job_id)
     check_text(request, limits)
@@ -93,14 +93,14 @@ def call(submission: Submission, settings: Settings) -> Call:
         wait_for_model=int(submission.wait_for_model),
         metadata=dumps(request.metadata),
         when_busy=turn.when_busy if turn else "",
-        messages="\n".join(to_be_kept(turn, submission.job_id)) if turn else "",
+        messages="\n".join(kept_messages(turn, submission.job_id)) if turn else "",
         conversation_ttl=settings.conversation_ttl,
-        runner=runner_key(request.options),
+        runner=load_options_key(request.options),
         weight=settings.tenant_weights.get(request.tenant, 1),
         max_queued_per_tenant=settings.max_queued_per_tenant,
         capabilities=" ".join(capabilities.of(request)),
         target=target_of(request),
-        notify=owed(request.notify),
+        notify=notify_field(request.notify),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
     )
     return Call(keys.prefix, arguments)
@@ -112,7 +112,7 @@ def _idempotency(request: AnyRequest, settings: Settings) -> str:
 
 
 class UploadLapsed(Exception):
-    """An image lapsed between its upload and the submit: store it again."""
+    """An image expired between its upload and the submit: it must be stored again."""
 
 
 def read(submission: Submission, answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""A job's place in a trace: OpenTelemetry, where the application uses it. Not imported, and free, where it does not."""
+"""Traces of OpenTelemetry, if the application uses it. Where it does not, nothing is imported and nothing is spent."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ API = "opentelemetry.trace"
 
 
 def describe(kind: str, model: str) -> dict[str, str]:
-    """What every span of a job tells: never anything of its content."""
+    """The attributes that every span of a job has: never anything of its content."""
     return {
         "gen_ai.operation.name": DECLARATIONS[kind].operation,
         "gen_ai.provider.name": "ollama",
@@ -19,11 +19,11 @@ def describe(kind: str, model: str) -> dict[str, str]:
 
 
 def created(job_id: str, kind: str, model: str, prefix: str) -> str:
-    """The W3C `traceparent` that a job carries; "" where there is no trace.
+    """The W3C `traceparent` of a job; "" where there is no trace.
 
-    The job's message is a span of its own, under whatever span is current: jobs of one round trip are told apart.
+    Each submit has a span of its own under the current one, so that the jobs of one round trip are told apart.
     """
-    # The application that traces has imported it already: what is not there does not have to be looked for.
+    # An application that traces has imported it already, so an import here would only cost time.
     api: Any = sys.modules.get(API)
     if api is None:
         return ""

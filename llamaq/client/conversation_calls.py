@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from llamaq.admission.limits import check_text, listed_limit, without_controls
-from llamaq.admission.load_options import runner_key
+from llamaq.admission.load_options import load_options_key
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer, Fields
 from llamaq.store.arguments import Arguments
@@ -21,7 +21,13 @@ from llamaq.store.producer_scripts import (
     ConversationSet,
 )
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, MessageDict, Whose, numbered
+from llamaq.vocabulary.conversations import (
+    ConversationInfo,
+    ConversationName,
+    ConversationSettings,
+    MessageDict,
+    with_turns,
+)
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.request import Message
@@ -46,7 +52,7 @@ class Conversing:
     """One conversation's names, and the calls about it."""
 
     def __init__(self, settings: Settings, name: str, tenant: str) -> None:
-        checked(Whose, {"name": name, "tenant": tenant})
+        checked(ConversationName, {"name": name, "tenant": tenant})
         self.name = name
         self.tenant = tenant
         self._settings = settings
@@ -69,7 +75,7 @@ class Conversing:
             whole["system"] = self._cleaned("system", settings.system)
         texts = {name: _plain(whole.get(name)) for name in changes}
         if "options" in changes:
-            texts["runner"] = runner_key(settings.options or Options())
+            texts["runner"] = load_options_key(settings.options or Options())
         return self._call(ConversationSet(**self._kept, changes=dumps(texts)))
 
     def edit(self, texts: Sequence[str], turn: int, content: str, side: Side) -> Call:
@@ -77,7 +83,7 @@ class Conversing:
         if not content:
             raise InvalidRequest.of("content", "give the text that shall stand there")
         content = self._cleaned("content", content)
-        messages = list(numbered(map(from_json, texts)))
+        messages = list(with_turns(map(from_json, texts)))
         found = [index for index, (number, said) in enumerate(messages) if (number, said.get("role")) == (turn, side)]
         if not found:
             raise InvalidRequest.of("turn", f"turn {turn} has no message of the role {side!r}; {_extent(messages)}")
@@ -93,7 +99,7 @@ class Conversing:
 
     def fork(self, texts: Sequence[str], new_name: str, at: int | None, token: str) -> Call:
         """The call of `conversation_fork.lua`, from the messages as they were read."""
-        checked(Whose, {"name": new_name})
+        checked(ConversationName, {"name": new_name})
         number = len(texts) if at is None else _upto(texts, at, "at")
         last = texts[number - 1] if number else ""
         return self._call(ConversationFork(**self._kept, new_name=new_name, number=number, last=last, token=token))
@@ -145,7 +151,7 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
 
 def listing(settings: Settings, tenant: str, limit: int) -> Call:
     """The call of `conversation_list.lua`."""
-    checked(Whose, {"name": "any", "tenant": tenant})
+    checked(ConversationName, {"name": "any", "tenant": tenant})
     return Call(settings.keys.prefix, ConversationList(tenant=tenant, limit=listed_limit(limit)))
 
 
@@ -186,7 +192,7 @@ def _plain(value: Any) -> str:
 
 def _upto(texts: Sequence[str], turn: int, field: str) -> int:
     """The number of messages up to a turn's end."""
-    messages = list(numbered(map(from_json, texts)))
+    messages = list(with_turns(map(from_json, texts)))
     if turn < 0 or (turn and turn > _last(messages)):
         raise InvalidRequest.of(field, f"there is no turn {turn}; {_extent(messages)}")
     return sum(number <= turn for number, _ in messages)

@@ -1,4 +1,4 @@
-"""What is kept of a conversation: its messages, turn by turn, and what it is set to."""
+"""A kept conversation: its messages, turn by turn, and its settings."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,22 +15,22 @@ from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
 MessageDict = dict[str, Any]
-"""A message in the wire's shape, with what is kept beside it."""
+"""A message in the wire's shape, with the fields that a conversation adds: `job`, `usage`, `history_dropped`."""
 SENT = frozenset({"role", "content", "tool_calls", "tool_name", "images"})
-"""The fields of a message that Ollama is given; what was thought is not a part of what was said."""
+"""The fields of a message that are sent to Ollama; `thinking` is not."""
 
 
 class KeptMessage(Frozen):
     """One message of a conversation.
 
     Attributes:
-        turn: which turn it belongs to, from 1. A turn is one job: what was new, and the answer.
+        turn: the number of its turn, from 1. A turn is one job: its new messages, and the answer.
         tool_calls: Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`.
-        job: the turn's job; None where it was not kept.
-        interrupted: whether a later turn cut this answer off; `content` is what was said until then.
-        edited: whether it was changed afterwards.
-        usage: of an answer: what Ollama counted for the turn.
-        history_dropped: of an answer: messages before the turn that were left out for the rest to fit the model.
+        job: the id of the turn's job; None where it is not known.
+        interrupted: whether a later turn cut this answer off; `content` is its text until then.
+        edited: whether it was changed later.
+        usage: of an answer: Ollama's token counts of the turn.
+        history_dropped: of an answer: older messages that were left out, because the context had no room for them.
     """
 
     turn: int
@@ -47,14 +47,14 @@ class KeptMessage(Frozen):
 
 
 class ConversationSettings(Strict):
-    """What a conversation is set to; None where it is not.
+    """The settings of a conversation; None for one that is not set.
 
     Attributes:
-        model: the one that answers where a turn names none.
-        system: what the model is told before all messages.
-        options: Ollama's; those of a turn go before them, one by one.
-        tools: those that the model may call, where a turn names none.
-        ttl: seconds for which it is kept after it was last touched; else `LLAMAQ_CONVERSATION_TTL` says so.
+        model: answers where a turn names none.
+        system: the system message before all others.
+        options: Ollama's; each option that a turn sets replaces the one here.
+        tools: the tools that the model may call, where a turn names none.
+        ttl: seconds that it is kept after its last use; `LLAMAQ_CONVERSATION_TTL` by default.
     """
 
     model: Name | None = None
@@ -73,9 +73,9 @@ class ConversationInfo(Frozen):
     """One conversation in a list.
 
     Attributes:
-        messages: how many are kept.
-        turns_waiting: turns that run or wait.
-        expires_at: when it lapses if nobody touches it.
+        messages: the number of messages.
+        turns_waiting: the number of turns that run or wait.
+        expires_at: when it is deleted unless it is used before.
     """
 
     name: str
@@ -88,8 +88,8 @@ class ConversationInfo(Frozen):
     expires_at: datetime
 
 
-class Whose(Strict):
-    """What names a conversation."""
+class ConversationName(Strict):
+    """The name of a conversation, and its tenant."""
 
     name: Name
     tenant: Tenant = "default"
@@ -99,25 +99,25 @@ _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 
 def message_fields(message: Message) -> MessageDict:
-    """A message as Ollama takes it, without what was thought."""
+    """A message as Ollama takes it, without `thinking`."""
     return message.model_dump(exclude_none=True, exclude={"thinking"})
 
 
 def new_messages(request: ChatRequest) -> list[MessageDict]:
-    """What a request adds to what was said before."""
+    """The messages that a request adds to the history."""
     given = request.messages if request.messages is not None else request.message
     if isinstance(given, list):
         return [message_fields(message) for message in given]
     return [message_fields(given) if isinstance(given, Message) else {"role": "user", "content": given}]
 
 
-def to_be_kept(request: ChatRequest, job_id: str) -> list[str]:
-    """The same as it will stand in the conversation, JSON each."""
+def kept_messages(request: ChatRequest, job_id: str) -> list[str]:
+    """The same messages as the conversation keeps them: JSON texts, with the id of the job."""
     return [dumps({**message, "job": job_id}) for message in new_messages(request)]
 
 
-def numbered(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDict]]:
-    """Each message with its turn: those of one job belong together; an answer ends a turn that names none."""
+def with_turns(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDict]]:
+    """Each message with the number of its turn: those of one job, or those up to an answer where no job is known."""
     turn, before = 0, None
     for message in messages:
         turn += before is None or not _goes_on(before, message)
@@ -133,7 +133,9 @@ def _goes_on(before: MessageDict, message: MessageDict) -> bool:
 
 def read_history(texts: Sequence[str]) -> list[KeptMessage]:
     """The typed messages out of the list in Redis."""
-    return [KeptMessage.model_validate({**message, "turn": turn}) for turn, message in numbered(map(from_json, texts))]
+    return [
+        KeptMessage.model_validate({**message, "turn": turn}) for turn, message in with_turns(map(from_json, texts))
+    ]
 
 
 def read_settings(fields: Mapping[str, str]) -> ConversationSettings:

@@ -1,10 +1,10 @@
-"""What can go wrong, sorted by who has to act.
+"""The errors of the SDK, sorted by who has to act.
 
 LlamaqError
 ├── SubmitError             nothing was queued
 │   ├── BrokerUnavailable   Redis: start it, or look at the URL
 │   ├── QueueFull           wait `retry_after` seconds
-│   ├── InvalidRequest      mend the request: `problems` names each field
+│   ├── InvalidRequest      correct the request: `problems` names each field
 │   ├── UnknownModel        pull it, or take one of `near`
 │   └── ConversationBusy    wait for `job_id`, the turn that runs or waits there
 ├── VersionMismatch         update llamaq here, or in the workers: the message says which
@@ -28,7 +28,7 @@ from llamaq.vocabulary.results import ErrorInfo
 
 
 class LlamaqError(Exception):
-    """The root of every error that llamaq raises on purpose."""
+    """The base of every error that llamaq raises."""
 
 
 class SubmitError(LlamaqError):
@@ -53,7 +53,7 @@ class QueueFull(SubmitError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a request: the field's path (`options.num_ctx`) and what to do about it."""
+    """One error in a request: the path of the field (`options.num_ctx`), and what it has to be."""
 
     field: str
     message: str
@@ -63,7 +63,7 @@ class Problem:
 
 
 class InvalidRequest(SubmitError):
-    """The request can never work as it is.
+    """The request is not valid, and would fail at each try.
 
     Attributes:
         problems: one `Problem` for each field that is wrong.
@@ -85,8 +85,8 @@ class UnknownModel(SubmitError):
     """No known host has the model.
 
     Attributes:
-        model: the name asked for, normalised.
-        near: names the fleet does offer that look like it, best first.
+        model: the normalised name that was asked for.
+        near: similar names that the fleet offers, best first.
     """
 
     def __init__(self, model: str, near: Sequence[str] = ()) -> None:
@@ -100,8 +100,8 @@ class ConversationBusy(SubmitError):
     """A turn of the conversation runs or waits: nothing was queued, and nothing was changed.
 
     Attributes:
-        name: the conversation's.
-        job_id: the turn that runs, or will run next; None when it was other producers' changes that never ceased.
+        name: of the conversation.
+        job_id: the turn that runs or will run next; None where other producers changed it at each try.
     """
 
     def __init__(self, name: str, job_id: str | None = None) -> None:
@@ -119,10 +119,10 @@ class VersionMismatch(LlamaqError):
 
 
 class ConversationError(LlamaqError):
-    """Something about one conversation.
+    """An operation on a conversation failed.
 
     Attributes:
-        name: the conversation's.
+        name: of the conversation.
     """
 
     def __init__(self, name: str, message: str) -> None:
@@ -131,24 +131,24 @@ class ConversationError(LlamaqError):
 
 
 class ConversationNotFound(ConversationError):
-    """There is no such conversation, or it was touched longer ago than it is kept."""
+    """There is no such conversation, or it has expired."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"no conversation {name!r}: the name or the tenant is wrong, or it is no longer kept")
 
 
 class ConversationExists(ConversationError):
-    """The name is taken."""
+    """A conversation of this name exists."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, f"there is a conversation {name!r} already; take another name, or delete it first")
 
 
 class JobError(LlamaqError):
-    """Something about one job.
+    """An operation on a job failed, or the job did.
 
     Attributes:
-        job_id: whose.
+        job_id: of the job.
     """
 
     def __init__(self, job_id: str, message: str) -> None:
@@ -157,7 +157,7 @@ class JobError(LlamaqError):
 
 
 class JobNotFound(JobError):
-    """There is no such job, or it ended longer ago than its results are kept."""
+    """There is no such job, or its result has expired."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(job_id, f"no job {job_id}: the id is wrong, or its result is no longer kept")
@@ -189,7 +189,7 @@ class JobExpired(JobError):
 
 
 class StreamError(LlamaqError):
-    """A job's events could not be read on."""
+    """The events of a job cannot be read further."""
 
 
 class CursorExpired(StreamError):
@@ -197,7 +197,7 @@ class CursorExpired(StreamError):
 
 
 class StreamRestarted(StreamError):
-    """A new attempt began: throw away the text received so far, and read on with `job.text(after=error.cursor)`.
+    """A new attempt began: discard the text received so far, and continue with `job.text(after=error.cursor)`.
 
     Attributes:
         attempt: the number of the attempt that began.

@@ -24,19 +24,19 @@ class BaseEvent(Frozen):
 
     @property
     def cursor(self) -> str:
-        """The event's place in the log: hand it to `events(after=...)` to read on behind it."""
+        """The event's place in the log: hand it to `events(after=...)` to continue after it."""
         return self._cursor
 
     @property
     def payload(self) -> str:
-        """The event's JSON as it stands in the log, with what a newer worker may have added."""
+        """The event's JSON as it stands in the log, with fields that a newer worker may have added."""
         return self._payload
 
     @property
     def fresh(self) -> bool:
-        """Whether the reader made this event (a `queued` with the present place), so that it is in no log.
+        """Whether the reader made this event: a `queued` with the current position, which is not in the log.
 
-        Its `cursor` is the one of the last event that came from the log, so reading on behind it loses nothing.
+        Its `cursor` is that of the last event from the log, so a reader that continues there misses nothing.
         """
         return self._fresh
 
@@ -49,7 +49,7 @@ class BaseEvent(Frozen):
 class Queued(BaseEvent):
     """Accepted. `position` counts the jobs ahead, `eta_seconds` is None while nothing was measured.
 
-    In the log both are as of the submit; a reader gets a `fresh` one whenever they change while the job is queued.
+    In the log both are as of the submit. While the job is queued, a reader gets a `fresh` event when they change.
     """
 
     type: Literal["queued"] = "queued"
@@ -75,7 +75,7 @@ class Delta(BaseEvent):
 
 
 class Progress(BaseEvent):
-    """What goes on while no text comes: `loading`, `prompt`, `repairing` or `pulling`; with numbers where known.
+    """The stage of an attempt that sends no text: `loading`, `prompt`, `repairing` or `pulling`, with known numbers.
 
     After `repairing` the text of an extraction begins anew.
     """
@@ -87,7 +87,7 @@ class Progress(BaseEvent):
 
 
 class Retrying(BaseEvent):
-    """The attempt failed in a way that another try may mend; it comes after `delay_seconds` at the earliest."""
+    """The attempt failed, and another one may succeed; it begins after `delay_seconds` at the earliest."""
 
     type: Literal["retrying"] = "retrying"
     error: ErrorInfo
@@ -104,28 +104,28 @@ class Terminal(BaseEvent):
 
 
 class Completed(Terminal):
-    """Ended well."""
+    """The job ended with a result."""
 
     type: Literal["completed"] = "completed"
     result: TaggedResult
 
 
 class Failed(Terminal):
-    """Ended with an error."""
+    """The job ended with an error."""
 
     type: Literal["failed"] = "failed"
     error: ErrorInfo
 
 
 class Cancelled(Terminal):
-    """Ended because somebody wanted it to."""
+    """The job was cancelled."""
 
     type: Literal["cancelled"] = "cancelled"
     reason: str
 
 
 class Expired(Terminal):
-    """Was not started within `start_within`."""
+    """The job was not started within `start_within`."""
 
     type: Literal["expired"] = "expired"
     reason: str
@@ -153,13 +153,13 @@ def parse(cursor: str, payload: str | bytes) -> Event:
         raise StreamError(
             f"event {cursor} is not one of wire version {WIRE_VERSION}: is the worker newer than this llamaq? {error}"
         ) from error
-    event._cursor = cursor  # noqa: SLF001 - set here alone, where the two halves of an entry meet
+    event._cursor = cursor  # noqa: SLF001 - the reader sets it, and no caller
     event._payload = payload if isinstance(payload, str) else payload.decode()  # noqa: SLF001 - as above
     return event
 
 
 def place(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
-    """A `queued` event that a reader makes: the present place of a job that waits; `at` in Unix seconds."""
+    """A `queued` event that a reader makes: the current position of a queued job; `at` in Unix seconds."""
     eta = "null" if eta_seconds is None else repr(eta_seconds)
     words = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
     event = parse(cursor, f'{{{words},"eta_seconds":{eta}}}')

@@ -1,4 +1,4 @@
-"""What the fleet offers: names of models, and their state on each host."""
+"""Models and hosts: the names of models, and the state of each model on each host."""
 
 import difflib
 import re
@@ -12,10 +12,10 @@ _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
 def model_name(name: str) -> str:
-    """The name as Ollama takes it, of a model that may be asked for.
+    """The normalised name of a model.
 
     Raises:
-        ValueError: it cannot be one.
+        ValueError: it cannot be a model's name.
     """
     name = name.strip()
     if not name:
@@ -28,13 +28,13 @@ def model_name(name: str) -> str:
 
 
 def normalise(name: str) -> str:
-    """The name as Ollama takes it: no tag means `:latest`, and letter case is ignored."""
+    """The name as Ollama normalises it: no tag means `:latest`, and letter case is ignored."""
     name = name.strip().lower()
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
 
 
 def near_matches(name: str, offered: Iterable[str]) -> list[str]:
-    """Up to three offered names that look like the one asked for, best first."""
+    """Up to three offered names that are similar to a name, best first."""
     names = sorted(set(offered))
     family = name.split(":", 1)[0]
     relatives = [other for other in names if other.split(":", 1)[0] == family]
@@ -59,12 +59,12 @@ class ModelStatus(BaseModel):
         gpu_share: the part of it that is on a GPU, 0 to 1, while loaded.
         expires_at: when Ollama will unload it, while loaded.
         context_length: tokens of context: of the runner while loaded, else of the model where known.
-        capabilities: such as `completion`, `vision`, `tools`, `thinking`, `embedding`; empty where nobody tells.
+        capabilities: such as `completion`, `vision`, `tools`, `thinking`, `embedding`; empty where they are not known.
         slots_used: requests running on it there.
         slots: requests it serves at a time there.
         version: of the Ollama server.
-        circuit: of the host: `closed` (well), `open` (it failed: nothing is given to it), `half_open` (one job tries).
-        last_error: why the host last failed; None when it never did.
+        circuit: of the host: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
+        last_error: the last failure of the host; None without one.
         seen_at: when the host last answered its workers.
     """
 
@@ -92,19 +92,19 @@ class ModelStatus(BaseModel):
 
 
 class HostStatus(BaseModel):
-    """One host for which a worker speaks, also while it does not answer or has no model.
+    """One host that a worker serves, also while it does not answer or has no model.
 
     Attributes:
         host: its identity (`LLAMAQ_HOST`).
-        circuit: `closed` (well), `open` (it failed: nothing is given to it), `half_open` (one job tries).
-        last_error: why it last failed; None when it never did.
+        circuit: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
+        last_error: its last failure; None without one.
         last_error_at: when that was.
         slots_used: requests running there.
         slots: requests at a time for each model.
         max_models: models running at a time.
         version: of the Ollama server.
-        seen_at: when it last answered its workers; None when it never did.
-        models: what it offers; nothing, once it has been silent for three probes.
+        seen_at: when it last answered its workers; None where it never did.
+        models: its models; empty after three probes without an answer.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())

@@ -1,4 +1,4 @@
-"""Whom to tell of a job's end: a webhook, called by a worker and signed after Standard Webhooks."""
+"""Webhooks: which URL a worker calls at the end of a job, and the body, signed after Standard Webhooks."""
 
 import re
 from typing import Annotated, Any, Literal, get_args
@@ -14,10 +14,10 @@ _PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 def checked_url(url: str) -> str:
-    """The URL, where a worker can call it.
+    """The URL, if a worker can call it.
 
     Raises:
-        ValueError: it cannot; the message says how it has to look.
+        ValueError: it cannot; the message says what a URL needs.
     """
     if not _PLAIN.fullmatch(url):
         raise ValueError("must be printable ASCII without blanks: write other names as xn--, other characters as %XX")
@@ -25,7 +25,7 @@ def checked_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must look like https://name/path")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password: the signature tells who calls")
+        raise ValueError("must not hold a user name or password: the signature authenticates the caller")
     if parts.fragment:
         raise ValueError("must not have a fragment: it is not sent")
     if parts.port == 0:  # one that is no number raises a ValueError of its own
@@ -36,8 +36,8 @@ def checked_url(url: str) -> str:
 class Notify(BaseModel):
     """A webhook for a job's end.
 
-    `events` are the ends to tell of, by default all. The call tells the job's id, kind, model, state, metadata and an
-    error's code; with `include_result` also the result, or the whole error.
+    `events` are the ends that it is called for, by default all. The body has the job's id, kind, model, state, metadata
+    and the code of an error; with `include_result` also the result, or the whole error.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, str_max_length=2**31)
@@ -47,13 +47,13 @@ class Notify(BaseModel):
     include_result: bool = False
 
 
-def owed(notify: Notify | None) -> str:
-    """What the scripts keep of it: `<url> <1 or 0> <end>,<end>`; nothing where nobody is to be told."""
+def notify_field(notify: Notify | None) -> str:
+    """The webhook as a field of the record: `<url> <1 or 0> <end>,<end>`; empty where the request has none."""
     return f"{notify.url} {notify.include_result:d} {','.join(notify.events)}" if notify else ""
 
 
 class EndedJob(BaseModel):
-    """The end that a webhook tells of; what was asked and answered only where the request says `include_result`."""
+    """The job in the body of a webhook; result, error and reason only with `include_result`."""
 
     model_config = ConfigDict(defer_build=True, frozen=True)
 

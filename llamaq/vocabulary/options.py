@@ -1,4 +1,4 @@
-"""Ollama's `options`, checked for type here because Ollama answers a wrong one with a 500, or cuts 5.5 to 5."""
+"""Ollama's `options`. They are checked here because Ollama answers a wrong type with a 500, or cuts 5.5 to 5."""
 
 from typing import Annotated
 
@@ -10,13 +10,13 @@ from llamaq.vocabulary.text_rules import COUNTED
 class Options(BaseModel):
     """Runner and sampling options, named and typed as Ollama's `api.Options`; an option left out is the model's own.
 
-    A wrong type or an unknown name is refused: Ollama would ignore a misspelt option without a word.
+    A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently.
     """
 
-    # The length is for what it makes pydantic check: see `llamaq.vocabulary.requests.Strict`.
+    # The length makes pydantic check the characters: see `llamaq.vocabulary.wire.Strict`.
     model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
 
-    # Those that shape the runner: a change of one of them reloads the model.
+    # Load options: a change of one of them reloads the model.
     num_ctx: int | None = None
     num_batch: int | None = None
     num_gpu: int | None = None
@@ -30,7 +30,7 @@ class Options(BaseModel):
     logits_all: bool | None = None
     vocab_only: bool | None = None
 
-    # Those of a single request.
+    # Options of a single request.
     num_keep: int | None = None
     num_predict: int | None = None
     seed: int | None = None

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in the words of whoever wrote the request: their field names, and one line each."""
+"""Pydantic's errors as problems of a request: the producer's own field names, and one line for each field."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,9 @@ from llamaq.vocabulary.errors import Problem
 def problems(error: ValidationError, given: object) -> list[Problem]:
     """One problem for each field of `given` that is wrong.
 
-    A field that may be of several types is wrong by each of them. Told is what the type that came furthest says: one
-    that went into the field, or liked its type and not its value; or else all of them, together.
+    For a field that may be of several types, pydantic reports an error of each type. The problem is then the error of
+    the type that matched best: one that is inside the field, or one about the value and not about its type. Where no
+    type matched better than the others, their messages are joined.
     """
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for entry in error.errors(include_url=False, include_input=False, include_context=False):
@@ -32,7 +33,7 @@ def _message(entries: list[ErrorDetails]) -> str:
 
 
 def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:
-    """The parts of pydantic's location that are in the request; the others name branches of unions, and validators."""
+    """The parts of pydantic's location that are in the request; other parts name branches of unions and validators."""
     if entry["type"].startswith("union_tag_"):
         return ("kind",)
     path: list[str] = []

@@ -1,4 +1,4 @@
-"""Where a job stands, as `job.status()` gives it."""
+"""The status of a job, as `job.status()` gives it."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from llamaq.vocabulary.wire import Frozen
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
-"""They are the types of the terminal events, too."""
+"""The types of the terminal events have the same names."""
 TIMES = ("submitted_at", "started_at", "finished_at")
 FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata", "target")
 
@@ -21,7 +21,7 @@ class JobStatus(Frozen):
     """The record of a job.
 
     Attributes:
-        attempt: tries begun so far.
+        attempt: attempts begun so far.
         position: jobs ahead, while queued; None once it has a slot.
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.

@@ -20,8 +20,8 @@ class Strict(BaseModel):
         populate_by_name=True,
         protected_namespaces=(),
         allow_inf_nan=False,
-        # Far beyond every limit; but without one pydantic never looks at the characters, and half a surrogate pair,
-        # which cannot be stored, would pass.
+        # Far beyond every limit: only with a maximum does pydantic check the characters. Without it half a surrogate
+        # pair would pass, which cannot be stored.
         str_max_length=2**31,
     )
 
@@ -47,18 +47,18 @@ def dumps(value: Any) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Escaped it would pass, and break each reader whose JSON is strict. The halves of a whole pair find each other.
+        # Escaped, the half would break every reader with a strict parser. Two halves of one pair are joined here.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
 def members(**fields: Any) -> str:
-    """The members of a JSON object without its braces, for a script to put the common ones before; None is left out."""
+    """The members of a JSON object without its braces: a script adds the common ones. None is left out."""
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
 
 
 def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what would not come out as it went in: NaN, half a surrogate pair, nesting beyond what a worker reads."""
+    """Refuse what a worker could not read as it was: NaN, half a surrogate pair, nesting that is too deep."""
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
     except ValueError as error:

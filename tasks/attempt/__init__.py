@@ -1,1 +1,1 @@
-"""What one attempt works with: its services, its question to Ollama, its result, and what a failure means."""
+"""One attempt: its services, its request to Ollama, its result, and what a failure means."""

@@ -1,4 +1,4 @@
-"""A running attempt, as everyone who may end it sees it: the reader of the cancel channel, the clocks, the drain."""
+"""A running attempt, for those that can stop it: the cancel channel, the timers, the drain and the event writer."""
 
 import threading
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ class AttemptStopped(Exception):
 
 
 class Attempt:
-    """Whether the attempt should stop, and the call to Ollama to cut when it should.
+    """Holds whether the attempt should stop, and the call to Ollama that is aborted then.
 
     Attributes:
-        stopped: why, once it should; the first reason stays.
+        stopped: the first reason to stop; None while there is none.
     """
 
     def __init__(self, job_id: str) -> None:
@@ -37,7 +37,7 @@ class Attempt:
         self._call: Abortable | None = None
 
     def stop(self, reason: StopReason) -> None:
-        """End the attempt; from any thread, any number of times."""
+        """Stop the attempt; from any thread, any number of times."""
         with self._lock:
             if self.stopped is None:
                 self.stopped = reason
@@ -46,7 +46,7 @@ class Attempt:
 
     @contextmanager
     def during(self, call: Call) -> Iterator[Call]:
-        """Let `stop` cut this call for as long as the block lasts.
+        """Let `stop` abort this call while the block lasts.
 
         Raises:
             AttemptStopped: it was stopped before the call began.

@@ -1,4 +1,4 @@
-"""How many tokens a model's context holds on this host: what it was trained for, and what is in force."""
+"""The context length of each model on this host: what it was trained for, and what is in force."""
 
 import logging
 import threading
@@ -10,13 +10,13 @@ from llamaq.vocabulary.models import normalise
 from llamaq.vocabulary.options import Options
 
 FRESH_SECONDS = 600.0
-"""For which an answer is believed: a model can be pulled anew, and a host started with other settings."""
+"""How long an answer is cached: a model can be pulled again, and a host restarted with other settings."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A model's.
+    """The context of a model, in tokens.
 
     Attributes:
         trained: the most it can hold; None where the server does not tell.
@@ -28,7 +28,7 @@ class Context:
 
 
 class Contexts:
-    """Asks the host once in a while, and remembers what it said when it refused a prompt."""
+    """Caches what the host tells of its models, and the context lengths in its refusals of prompts."""
 
     def __init__(self, ollama: OllamaClient, clock: Clock) -> None:
         self._ollama = ollama
@@ -38,10 +38,10 @@ class Contexts:
         self._refused: dict[str, tuple[float, int]] = {}
 
     def length(self, model: str, options: Options) -> int | None:
-        """Tokens of the context that such a request would get; None where only Ollama can tell, by refusing.
+        """Tokens of the context that a request with these options gets; None where nothing is known.
 
-        Without a `num_ctx` that is at least what the model was trained for, until the host has said otherwise: its own
-        default depends on its settings and its memory, which it tells nobody.
+        Without a `num_ctx` it is what the model was trained for, until a refusal names another length: the host's own
+        default depends on its settings and its memory, which its API does not tell.
         """
         context = self._context(model)
         asked = options.num_ctx or self._learnt(model) or context.preset
@@ -49,12 +49,12 @@ class Contexts:
         return min(known) if known else None
 
     def refused(self, model: str, options: Options, length: int | None) -> int | None:
-        """Take note that a prompt was refused, and tell the context that was in force, where anybody knows it.
+        """Record that a prompt was refused; returns the context length in force, where it is known.
 
         Args:
-            model: who was asked.
+            model: the model that was asked.
             options: of the request.
-            length: what the refusal named; older servers name nothing, but the model is in memory now.
+            length: the length in the refusal. Older servers name none, but then the loaded model has it.
         """
         length = length or self._in_memory(model)
         if length and not options.num_ctx:
@@ -83,7 +83,7 @@ class Contexts:
         try:
             context = context_of(self._ollama.show(model))
         except OllamaError as error:
-            # The chat itself will meet the same trouble, and knows what it means for the job.
+            # The chat request itself will fail the same way, and its error is handled.
             _log.info("the host does not tell about %s: %s", model, error.message)
             return Context()
         with self._lock:
@@ -92,7 +92,7 @@ class Contexts:
 
 
 def context_of(card: ModelCard) -> Context:
-    """What a model's card says of its context."""
+    """The context in the model card of `/api/show`."""
     presets = [line.split() for line in card.parameters.splitlines() if line.startswith("num_ctx ")]
     preset = presets[-1][1] if presets and len(presets[-1]) > 1 else ""
     return Context(card.context_length or card.details.context_length, int(preset) if preset.isdecimal() else None)

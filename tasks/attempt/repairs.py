@@ -1,4 +1,4 @@
-"""The questions of one extraction: the first, and those that follow an answer that was wrong or cut."""
+"""The requests of one extraction: the first, and those after an answer that was invalid or cut."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +8,12 @@ from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.ollama_request import Reply
 
 MORE_ROOM = 2
-"""The factor by which a token limit that cut an answer is raised."""
+"""The factor by which a token limit is raised that has cut an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One answer, and what was found in it: the value, or what is wrong, one line for each error."""
+    """One answer: its value, or its errors, one line each."""
 
     reply: Reply
     value: Any
@@ -21,32 +21,32 @@ class Try:
 
     @property
     def cut(self) -> bool:
-        """Whether a limit cut it: such an answer is not wrong, but short."""
+        """Whether a token limit cut it."""
         return self.reply.done_reason == "length"
 
     @property
     def tokens(self) -> int:
-        """How many it has; 0 where Ollama gave no count."""
+        """Its tokens; 0 where Ollama gave no count."""
         return self.reply.stats.get("eval_count") or 0
 
 
 class Repairing:
-    """Keeps the answers so far, and makes the next question of the last.
+    """Keeps the invalid answers so far, and makes the next request from the last of them.
 
     Attributes:
-        tries: the answers, in their order.
+        tries: the invalid answers, in their order.
     """
 
     def __init__(self, question: dict[str, Any], repairs: int) -> None:
         self._question = question
         self._repairs = repairs
-        self._room = max(question.get("options", {}).get("num_predict") or 0, 0)  # 0, -1, -2: no limit of its own
+        self._room = max(question.get("options", {}).get("num_predict") or 0, 0)  # 0, -1 and -2 set no limit
         self._cuts: list[Try] = []
         self.tries: list[Try] = []
 
     @property
     def replies(self) -> list[Reply]:
-        """All that Ollama said."""
+        """The answers of Ollama."""
         return [one.reply for one in self.tries]
 
     @property
@@ -56,37 +56,37 @@ class Repairing:
 
     @property
     def no_room(self) -> bool:
-        """Whether the last answer was cut where an earlier one was, though it had more room: the context is full."""
+        """Whether the context is full: the last answer was cut at the length of an earlier one, with more room."""
         last = self.tries[-1]
         return last.cut and any(0 < last.tokens <= earlier.tokens for earlier in self._cuts[:-1])
 
-    def took(self, one: Try) -> None:
+    def add(self, one: Try) -> None:
         """Keep an answer that is not valid."""
         self.tries.append(one)
         if one.cut:
             self._cuts.append(one)
-            # The model's own limit is not in the request, but it shows in the count.
+            # A limit of the model file is not in the request, but it shows in the count.
             self._room = MORE_ROOM * max(self._room, one.tokens)
 
     def alone(self) -> dict[str, Any]:
-        """The question by itself, with as much room as was found to be needed."""
+        """The first request, with the room that the cut answers needed."""
         if not self._cuts or not self._room:
             return self._question
         return {**self._question, "options": {**self._question.get("options", {}), "num_predict": self._room}}
 
     def next(self) -> dict[str, Any]:
-        """The next question: the first again, with the last answer and what is wrong with it, unless that was cut."""
+        """The next request: the first one, with the last answer and its errors, unless that answer was cut."""
         body = self.alone()
-        if not self.tries or self.tries[-1].cut:  # a stump shown would invite another
+        if not self.tries or self.tries[-1].cut:  # the model would imitate a cut answer
             return body
         last = self.tries[-1]
-        complaint = "\n".join(last.errors)
-        correction = f"That is not valid:\n{complaint}\nAnswer again with the corrected JSON alone."
+        errors = "\n".join(last.errors)
+        correction = f"That is not valid:\n{errors}\nAnswer again with the corrected JSON alone."
         answer = {"role": "assistant", "content": last.reply.text}
         return {**body, "messages": [*body["messages"], answer, {"role": "user", "content": correction}]}
 
     def invalid(self) -> Error:
-        """The failure when no repair has helped, or there was no time for more."""
+        """The failure when no repair has helped, or no time is left for one."""
         last, asked = self.tries[-1], len(self.tries) - 1
         when = f"after {asked} repair{'s' * (asked != 1)}"
         late = "" if self.exhausted else "; the deadline left no time for more"
@@ -94,7 +94,7 @@ class Repairing:
         return error_of(WorkerEvent.INVALID_OUTPUT, message, _shown(last))
 
     def overflow(self) -> Error:
-        """The failure when more room for the answer does not help, because the context has none."""
+        """The failure when the context has no more room for the answer."""
         last = self.tries[-1]
         message = f"the answer was cut at {last.tokens} tokens though it had more room: raise options.num_ctx"
         prompt_tokens = last.reply.stats.get("prompt_eval_count")

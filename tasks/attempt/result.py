@@ -1,4 +1,4 @@
-"""A result: what the task found, and what every result has."""
+"""A result: the fields of its kind, and those that every result has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def completed(
     found: dict[str, Any],
     turn: Sequence[dict[str, Any]] = (),
 ) -> Completed:
-    """The outcome of an attempt that took these answers of Ollama; `found` holds the kind's own fields."""
+    """The outcome of an attempt with these answers of Ollama; `found` holds the fields of the kind."""
     common = {
         "model": job.request.model,
         "host": job.host,

@@ -55,4 +55,4 @@ class Services:
 
 
 class ImageGone(Exception):
-    """An image that the request shows is no longer stored."""
+    """An image of the request is no longer stored."""

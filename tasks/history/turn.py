@@ -1,4 +1,4 @@
-"""A turn of a kept conversation: on its settings, and on as much of its history as the model's context holds."""
+"""A turn of a kept conversation, with its settings and as much of its history as fits the model's context."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from tasks.attempt.services import Services
 from tasks.history.trimming import Fitting
 
 
-def take(job: ClaimedJob, services: Services, request: ChatRequest) -> Completed:
-    """Answer, and hand over what the conversation gains; it is appended in the same step as the terminal event."""
+def run(job: ClaimedJob, services: Services, request: ChatRequest) -> Completed:
+    """Run a turn. Its messages are appended to the conversation in the same step as the terminal event."""
     settings = services.settings()
-    request = settled(request, settings)
+    request = with_settings(request, settings)
     new = new_messages(request)
     fitting = Fitting(
         [{"role": "system", "content": settings.system}] if settings.system else [],
@@ -29,14 +29,14 @@ def take(job: ClaimedJob, services: Services, request: ChatRequest) -> Completed
         answer_tokens=request.options.num_predict,
     )
     reply = _ask(services, request, fitting)
-    message = reply.message()
-    done = completed(job, services, [reply], {"message": message, "history_dropped": fitting.dropped})
+    answer = reply.message()
+    done = completed(job, services, [reply], {"message": answer, "history_dropped": fitting.dropped})
     beside = {"usage": done.result["usage"]} | ({"history_dropped": fitting.dropped} if fitting.dropped else {})
-    return Completed(done.result, tuple({**said, "job": job.id} for said in (*new, {**message, **beside})))
+    return Completed(done.result, tuple({**message, "job": job.id} for message in (*new, {**answer, **beside})))
 
 
-def settled(request: ChatRequest, settings: ConversationSettings) -> ChatRequest:
-    """The request with what the conversation is set to, where it says nothing itself."""
+def with_settings(request: ChatRequest, settings: ConversationSettings) -> ChatRequest:
+    """The request with the settings of the conversation, where it sets nothing itself."""
     common = settings.options.model_dump(exclude_none=True) if settings.options else {}
     options = Options(**{**common, **request.options.model_dump(exclude_none=True)})
     tools = settings.tools if request.tools is None else request.tools
@@ -48,12 +48,12 @@ def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
         try:
             return ask(Endpoint.CHAT, services, request, _body(request, fitting.messages))
         except ContextOverflow as error:
-            # Refused before the first token, so nothing was said that would have to be taken back.
+            # The refusal comes before the first token, so no reader has seen any text.
             length = services.contexts.refused(request.model, request.options, error.n_ctx)
             if not fitting.tighten(error.n_prompt_tokens, length):
                 raise
 
 
 def _body(request: ChatRequest, messages: list[MessageDict]) -> dict[str, Any]:
-    sent = [{name: value for name, value in said.items() if name in SENT} for said in messages]
+    sent = [{name: value for name, value in message.items() if name in SENT} for message in messages]
     return payload(request, messages=sent, tools=request.tools, format=request.format)

@@ -70,10 +70,10 @@ def _steps() -> list[str]:
     """The code files that the steps name, for a kind called `classify`."""
     text = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
     (section,) = re.findall(r"^## A new kind of job\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
-    numbered = re.findall(r"^\d+\. (.*?)(?=^\d+\. |^$)", section, re.MULTILINE | re.DOTALL)
+    with_turns = re.findall(r"^\d+\. (.*?)(?=^\d+\. |^$)", section, re.MULTILINE | re.DOTALL)
     return [
         path.replace("<kind>", "classify")
-        for step in numbered
+        for step in with_turns
         for path in re.findall(r"`((?:llamaq|tasks|worker|api_client)/[^` ]*\.(?:py|lua))`", step)
     ]
 

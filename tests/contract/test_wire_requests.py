@@ -28,8 +28,8 @@ COMMON: dict[str, Any] = {
     "stall_after": 10,
     "deadline": 120,
 }
-CHORE = {name: value for name, value in COMMON.items() if name not in {"options", "keep_alive", "think"}}
-CHORE.pop("first_token_within")
+HOST_JOB = {name: value for name, value in COMMON.items() if name not in {"options", "keep_alive", "think"}}
+HOST_JOB.pop("first_token_within")
 # Written out, since a library that compresses may do it another way tomorrow.
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f8"
@@ -88,7 +88,7 @@ def _embedding(queue: JobQueue, _: Path) -> Job[Any]:
 
 
 def _pull(queue: JobQueue, _: Path) -> Job[Any]:
-    return queue.pull("Qwen3:8b", host="gpu-1", wait_for_model=True, **CHORE)
+    return queue.pull("Qwen3:8b", host="gpu-1", wait_for_model=True, **HOST_JOB)
 
 
 def _unload(queue: JobQueue, _: Path) -> Job[Any]:

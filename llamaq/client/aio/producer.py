@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Self
 
 from llamaq.admission import submission
-from llamaq.admission.preparation import Verbs
+from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadLapsed
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
@@ -53,7 +53,7 @@ class AsyncProducer:
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
         self._redis = self._connection.redis
-        self._verbs = Verbs(self.settings.limits, clock.uuid)
+        self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -68,7 +68,7 @@ class AsyncProducer:
             request: what to do.
             job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
         """
-        return await self._submit(await io.in_thread(self._verbs.item, request, job_id))
+        return await self._submit(await io.in_thread(self._preparation.item, request, job_id))
 
     async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -77,7 +77,7 @@ class AsyncProducer:
         the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
         `idempotency_key` to send them all again.
         """
-        checked = await io.in_thread(lambda: [self._verbs.item(request) for request in requests])
+        checked = await io.in_thread(lambda: [self._preparation.item(request) for request in requests])
         pending = iter(checked)
         jobs: list[AsyncJob[Any]] = []
         while batch := list(islice(pending, BATCH)):

@@ -91,7 +91,7 @@ class AsyncJobQueue(AsyncProducer):
     ) -> AsyncJob[ExtractionResult]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
         asked = {"model": model, "prompt": prompt, **fields}
-        return await self._submit(await io.in_thread(self._verbs.extract, schema, asked, images))
+        return await self._submit(await io.in_thread(self._preparation.extract, schema, asked, images))
 
     def extract_many(
         self,
@@ -117,7 +117,7 @@ class AsyncJobQueue(AsyncProducer):
         Raises:
             InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
         """
-        drawn = batches.extractions(model, self._verbs.checked_schema(schema), items, run, fields)
+        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(
@@ -214,5 +214,5 @@ class AsyncJobQueue(AsyncProducer):
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
     ) -> AsyncJob[Any]:
         # Off the loop: decoding a large image takes tens of milliseconds.
-        verb = self._verbs.ask
+        verb = self._preparation.ask
         return await self._submit(await io.in_thread(verb, kind, fields, images) if images else verb(kind, fields))

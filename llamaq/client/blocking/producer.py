@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Self
 
 from llamaq.admission import submission
-from llamaq.admission.preparation import Verbs
+from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadLapsed
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
 from llamaq.client.blocking import io
@@ -54,7 +54,7 @@ class Producer:
         self._keys = self.settings.keys
         self._connection = Connection(url, self.settings, clock)
         self._redis = self._connection.redis
-        self._verbs = Verbs(self.settings.limits, clock.uuid)
+        self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -69,7 +69,7 @@ class Producer:
             request: what to do.
             job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
         """
-        return self._submit(io.in_thread(self._verbs.item, request, job_id))
+        return self._submit(io.in_thread(self._preparation.item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -78,7 +78,7 @@ class Producer:
         the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
         `idempotency_key` to send them all again.
         """
-        checked = io.in_thread(lambda: [self._verbs.item(request) for request in requests])
+        checked = io.in_thread(lambda: [self._preparation.item(request) for request in requests])
         pending = iter(checked)
         jobs: list[Job[Any]] = []
         while batch := list(islice(pending, BATCH)):

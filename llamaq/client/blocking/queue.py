@@ -92,7 +92,7 @@ class JobQueue(Producer):
     ) -> Job[ExtractionResult]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
         asked = {"model": model, "prompt": prompt, **fields}
-        return self._submit(io.in_thread(self._verbs.extract, schema, asked, images))
+        return self._submit(io.in_thread(self._preparation.extract, schema, asked, images))
 
     def extract_many(
         self,
@@ -118,7 +118,7 @@ class JobQueue(Producer):
         Raises:
             InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
         """
-        drawn = batches.extractions(model, self._verbs.checked_schema(schema), items, run, fields)
+        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(
@@ -211,5 +211,5 @@ class JobQueue(Producer):
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
         # Off the loop: decoding a large image takes tens of milliseconds.
-        verb = self._verbs.ask
+        verb = self._preparation.ask
         return self._submit(io.in_thread(verb, kind, fields, images) if images else verb(kind, fields))

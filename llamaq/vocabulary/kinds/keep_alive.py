@@ -14,10 +14,10 @@ USABLE = 'must be a number of seconds (-1 for ever) or a duration such as "5m" o
 
 
 def ollama_keep_alive(given: str | float) -> str | int | float:
-    """The value as Ollama takes it: a text that is only a number, which Ollama refuses, becomes that number.
+    """The value as Ollama takes it: a number in a text, which Ollama refuses, becomes a number.
 
     Raises:
-        ValueError: Ollama would refuse it, or not be able to count so far.
+        ValueError: Ollama would refuse it, or overflow.
     """
     if isinstance(given, str) and len(given) <= _LONGEST_TEXT and _SECONDS.fullmatch(given):
         given = int(given) if given.lstrip("+-").isdecimal() else float(given)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaq import GenerateRequest, InvalidRequest
-from llamaq.admission.preparation import Verbs
+from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.requests import KINDS, dump_json, parse, parse_json
 
@@ -254,7 +254,7 @@ def test_arbitrary_text_is_a_request_or_is_refused(text: str, kind: str | None) 
 def test_an_item_of_arbitrary_json_is_a_submission_or_is_refused(item: Any) -> None:
     """The way in for `submit` and for what comes by Celery: images, limits and schemas are checked as well."""
     try:
-        submission = Verbs(Limits(prompt_chars=50), lambda: "id").item(item)
+        submission = Preparation(Limits(prompt_chars=50), lambda: "id").item(item)
     except InvalidRequest:
         return
     assert submission.job_id == "id"
@@ -265,19 +265,19 @@ def test_an_item_of_arbitrary_json_is_a_submission_or_is_refused(item: Any) -> N
 def test_images_of_a_wrong_shape_are_refused(images: Any) -> None:
     """Not a list, or not of paths, bytes or base64: the field is named."""
     with pytest.raises(InvalidRequest, match=r"^images"):
-        Verbs(Limits(), lambda: "id").item({**MULTIMODAL, "images": images})
+        Preparation(Limits(), lambda: "id").item({**MULTIMODAL, "images": images})
 
 
 @pytest.mark.parametrize("item", [5, None, "generate", [GENERATE], object()])
 def test_what_is_no_request_at_all_is_refused(item: Any) -> None:
     """`submit` takes a request model or an object."""
     with pytest.raises(InvalidRequest):
-        Verbs(Limits(), lambda: "id").item(item)
+        Preparation(Limits(), lambda: "id").item(item)
 
 
 def test_wait_for_model_is_the_queues_and_not_the_requests() -> None:
     """It decides on the submit, and is not kept."""
-    submission = Verbs(Limits(), lambda: "id").item({**GENERATE, "wait_for_model": True})
+    submission = Preparation(Limits(), lambda: "id").item({**GENERATE, "wait_for_model": True})
 
     assert submission.wait_for_model
     assert "wait_for_model" not in dump_json(submission.request)
@@ -288,7 +288,7 @@ def test_wait_for_model_is_the_queues_and_not_the_requests() -> None:
     "fields", [{"kind": "generate", "prompt": "x"}, {"kind": "pull"}, {"kind": "unload", "host": "h"}]
 )
 def test_what_can_be_no_models_name_is_refused(fields: dict[str, Any], name: str) -> None:
-    """One that begins with a colon would stand where chores wait; one with white space, in the middle of a key."""
+    """One that begins with a colon would stand where host jobs wait; one with white space, in the middle of a key."""
     with pytest.raises(InvalidRequest) as refused:
         parse({**fields, "model": name})
 

@@ -115,7 +115,7 @@ def test_a_hold_stops_before_the_headers_or_in_the_middle(ollama: ScriptedOllama
 
 
 def test_scripts_are_chosen_by_path_model_and_text(ollama: ScriptedOllama, wire: type[Any]) -> None:
-    """A request takes the first script that fits it; numbered ones come before endless ones."""
+    """A request takes the first script that fits it; with_turns ones come before endless ones."""
     ollama.script(tokens=["endless"], times=None)
     ollama.script(tokens=["by path"], path="/api/chat")
     ollama.script(tokens=["by text"], contains="needle")

@@ -1,4 +1,4 @@
-"""Chores of a host: placed beside its models' jobs, one of each kind at a time, and never in a model's slot."""
+"""Host jobs of a host: placed beside its models' jobs, one of each kind at a time, and never in a model's slot."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_one_pull_at_a_time_on_each_host(fleet: Fleet) -> None:
     assert _placed(fleet) == [(later.id, "pull", "beta")]
 
 
-def test_a_named_host_gets_its_own_chores_alone(fleet: Fleet) -> None:
+def test_a_named_host_gets_its_own_host_jobs_alone(fleet: Fleet) -> None:
     """It is done there or nowhere; a host that nobody speaks for is refused with the field, unless it is waited for."""
     fleet.host("alpha")
     fleet.host("beta")
@@ -65,7 +65,7 @@ def test_a_named_host_gets_its_own_chores_alone(fleet: Fleet) -> None:
     assert _placed(fleet) == [(waits.id, "pull", "gamma")]
 
 
-def test_without_any_host_a_chore_waits_for_one(fleet: Fleet) -> None:
+def test_without_any_host_a_host_job_waits_for_one(fleet: Fleet) -> None:
     """As every job does: the fleet may just not have started yet."""
     job = fleet.queue.pull("m")
 
@@ -89,7 +89,7 @@ def test_an_unload_is_one_job_for_each_host_that_has_the_model(fleet: Fleet, mon
 
 
 @pytest.mark.parametrize("how", ["cancelled", "failed", "given back", "lost"])
-def test_however_a_chore_ends_its_place_is_free_again(fleet: Fleet, how: str) -> None:
+def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str) -> None:
     """The next one is placed; one that was lost with its worker, or given back, comes again."""
     store = fleet.host()
     job = fleet.queue.pull("m")
@@ -117,8 +117,8 @@ def test_however_a_chore_ends_its_place_is_free_again(fleet: Fleet, how: str) ->
         assert (job.id, "pull", "alpha") in _placed(fleet)
 
 
-def test_a_chore_on_a_host_that_is_down_waits(fleet: Fleet) -> None:
-    """Its circuit is open: nothing is placed there, chores neither."""
+def test_a_host_job_on_a_host_that_is_down_waits(fleet: Fleet) -> None:
+    """Its circuit is open: nothing is placed there, host jobs neither."""
     store = fleet.host()
     store.down(1, 1, "connection refused")
 

@@ -152,7 +152,7 @@ def _talk(turns: int, words: int = 50) -> list[MessageDict]:
 
 @pytest.mark.parametrize("true_scale", [0.4, 1.0, 2.5])
 def test_the_last_count_scales_the_estimates(true_scale: float) -> None:
-    """A history of which Ollama counted the tokens is estimated by that count, and the next turn fits to the context."""
+    """What Ollama counted of a history scales its estimate, and the next turn fits the context."""
     history = _talk(20)
     history[-1]["usage"] = {"prompt_tokens": round(true_scale * estimated_tokens(history[:-1])), "output_tokens": 1}
     new: list[MessageDict] = [{"role": "user", "content": "word " * 50}]

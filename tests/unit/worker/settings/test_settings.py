@@ -195,7 +195,7 @@ def test_the_command_names_each_bad_variable() -> None:
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(bad)
 
 
-def test_the_pool_has_a_thread_for_each_slot_and_chore_and_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_has_a_thread_for_each_slot_and_host_job_and_two_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Intake and status work while all slots are busy."""
     monkeypatch.setenv("LLAMAQ_SLOTS", "4")
     monkeypatch.setenv("LLAMAQ_MAX_MODELS", "2")

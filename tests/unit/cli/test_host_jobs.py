@@ -42,7 +42,7 @@ def test_a_pull_that_is_not_allowed_fails(fake_worker: FakeWorker, llamaq: Llama
     assert "invalid_request: model: evil/miner:latest may not be pulled here" in shell.err.all()
 
 
-def test_detached_a_chore_prints_its_id(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+def test_detached_a_host_job_prints_its_id(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """It goes on by itself; `status` shows the model's name."""
     shell = llamaq("pull", "qwen3", "--host", HOST, "--detach")
 
