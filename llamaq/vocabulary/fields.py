@@ -1,4 +1,4 @@
-"""The keyword arguments of the queue's verbs, for editors and type checkers; the request models check them again."""
+"""The keyword arguments of the verbs, for editors and type checkers; the request models validate them."""
 
 from typing import Any, Literal, TypedDict
 
@@ -10,7 +10,7 @@ from llamaq.vocabulary.wire import JsonObject
 
 
 class HostJobFields(TypedDict, total=False):
-    """What every verb takes, and `pull` and `unload` alone. See `requests.Request` for units."""
+    """The arguments of every verb; host jobs (`pull`, `unload`) take no others. Units: see `kinds.request.Request`."""
 
     stream: bool
     priority: Lane
@@ -25,7 +25,7 @@ class HostJobFields(TypedDict, total=False):
 
 
 class CommonFields(HostJobFields, total=False):
-    """What every verb that asks a model takes, besides."""
+    """The further arguments of every verb that asks a model."""
 
     options: Options | dict[str, Any]
     keep_alive: str | float
@@ -34,7 +34,7 @@ class CommonFields(HostJobFields, total=False):
 
 
 class GenerateFields(CommonFields, total=False):
-    """What `generate` takes beside the model and the prompt."""
+    """The arguments of `generate` beside the model and the prompt."""
 
     system: str
     suffix: str
@@ -44,7 +44,7 @@ class GenerateFields(CommonFields, total=False):
 
 
 class ChatFields(CommonFields, total=False):
-    """What `chat` takes beside the model: `messages`, or `conversation` and `message`."""
+    """The arguments of `chat` beside the model: `messages`, or `conversation` and `message`."""
 
     messages: list[Message | dict[str, Any]]
     conversation: str
@@ -55,7 +55,7 @@ class ChatFields(CommonFields, total=False):
 
 
 class SendFields(CommonFields, total=False):
-    """What a turn of a conversation takes beside its message; what is not given is the conversation's own."""
+    """The arguments of a turn beside its message; the settings of the conversation are the defaults."""
 
     model: str
     when_busy: WhenBusy
@@ -64,7 +64,7 @@ class SendFields(CommonFields, total=False):
 
 
 class SettingsFields(TypedDict, total=False):
-    """What a conversation can be set to; None clears a setting. See `llamaq.ConversationSettings`."""
+    """The settings of a conversation; None clears one. See `llamaq.ConversationSettings`."""
 
     model: str | None
     system: str | None
@@ -74,7 +74,7 @@ class SettingsFields(TypedDict, total=False):
 
 
 class MultimodalFields(CommonFields, total=False):
-    """What `multimodal` takes beside the model, the prompt and the images."""
+    """The arguments of `multimodal` beside the model, the prompt and the images."""
 
     system: str
     messages: list[Message | dict[str, Any]]
@@ -83,7 +83,7 @@ class MultimodalFields(CommonFields, total=False):
 
 
 class ExtractFields(CommonFields, total=False):
-    """What `extract` takes beside the model, the prompt and the schema."""
+    """The arguments of `extract` beside the model, the prompt and the schema."""
 
     system: str
     repairs: int

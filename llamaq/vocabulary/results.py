@@ -1,4 +1,4 @@
-"""What a job comes to: a typed result of one of the kinds, or a typed error."""
+"""The end of a job: a typed result of one of the kinds, or a typed error."""
 
 from typing import Annotated, Any, get_args
 
@@ -19,17 +19,17 @@ RESULT_TYPES: tuple[type[Result], ...] = get_args(AnyResult)
 
 
 class ErrorInfo(Frozen):
-    """Why a job failed, or is tried again.
+    """The error of a job that failed or is retried.
 
     Attributes:
         code: `invalid_request`, `model_not_found`, `unsupported`, `context_overflow`, `invalid_output`, `timed_out`,
             `ollama_unavailable`, `ollama_error`, `attempts_exhausted` or `internal`.
-        message: what happened, where, and what to do.
+        message: what happened and where, and the remedy.
         retryable: whether the same request may well succeed later.
         status: the HTTP status, where there was one.
-        clock: of `timed_out`: which of the four.
+        clock: of `timed_out`: the name of the clock that ran out.
         text: of `invalid_output`: the last answer.
-        errors: of `invalid_output`: what is wrong with it, one line for each.
+        errors: of `invalid_output`: the errors of that answer, one line each.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")

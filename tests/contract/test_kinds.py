@@ -128,7 +128,7 @@ def test_the_lists_of_kinds_are_one() -> None:
     assert {path.stem for path in (HERE / "requests").glob("*.json")} == set(kinds)
     assert all(page.read_text("utf-8") == text for page, text in pages.files().items()), "python3 run.py generate"
     assert list(REQUESTS) == kinds
-    hosts = re.search(r"^local HOST_JOBS = \{(.*)\}$", files()["host_jobs"].read_text("utf-8"), re.MULTILINE)
+    hosts = re.search(r"^local HOST_JOBS = \{(.*)\}", files()["host_jobs"].read_text("utf-8"), re.MULTILINE)
     assert hosts
     assert re.findall(r"'(\w+)'", hosts[1]) == list(HOST_JOBS)
     shapes = {shape for declared in DECLARATIONS.values() for shape in (declared.request, *declared.results)}

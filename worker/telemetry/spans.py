@@ -21,6 +21,7 @@ from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry
+from llamaq.vocabulary.kinds.declaration import Endpoint
 from worker.settings.environment import Export
 from worker.telemetry.tracing import Ended
 
@@ -123,24 +124,24 @@ class _TracedClient:
         self._content = content
 
     def generate(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced("text_completion", self._client.generate(payload, **limits), payload)
+        return self._traced(Endpoint.GENERATE, self._client.generate(payload, **limits), payload)
 
     def chat(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced("chat", self._client.chat(payload, **limits), payload)
+        return self._traced(Endpoint.CHAT, self._client.chat(payload, **limits), payload)
 
     def embed(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced("embeddings", self._client.embed(payload, **limits), payload)
+        return self._traced(Endpoint.EMBED, self._client.embed(payload, **limits), payload)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def _traced(self, operation: str, call: Any, payload: Mapping[str, Any]) -> "_TracedCall":
+    def _traced(self, endpoint: Endpoint, call: Any, payload: Mapping[str, Any]) -> "_TracedCall":
         model, where = str(payload.get("model", "")), urlsplit(self._client.address)
         span = self._tracer.start_span(
-            f"{operation} {model}",
+            f"{endpoint.operation} {model}",
             kind=SpanKind.CLIENT,
             attributes={
-                "gen_ai.operation.name": operation,
+                "gen_ai.operation.name": endpoint.operation,
                 "gen_ai.provider.name": "ollama",
                 "gen_ai.request.model": model,
                 "server.address": where.hostname or self._client.address,

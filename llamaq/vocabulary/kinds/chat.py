@@ -48,10 +48,10 @@ class ReplyMessage(Frozen):
 
 
 class ChatResult(Result):
-    """Of `chat`, and of `multimodal` with messages.
+    """The result of `chat`, and of `multimodal` with messages.
 
     Attributes:
-        history_dropped: the oldest messages of a kept conversation, left out for the rest to fit the model.
+        history_dropped: the number of oldest messages that were left out, because the context had no room for them.
     """
 
     message: ReplyMessage

@@ -22,7 +22,7 @@ class EmbeddingRequest(Request):
 
 
 class EmbeddingResult(Result):
-    """Of `embedding`: one vector for each input, in their order."""
+    """The result of `embedding`: one vector for each input, in their order."""
 
     embeddings: Sequence[Sequence[float]]
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 class ExtractionRequest(Request):
     """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails.
 
-    An answer that is not valid is asked for again, with what is wrong with it, at most `repairs` times.
+    After an invalid answer the model is asked again, with the errors, at most `repairs` times.
     """
 
     kind: Literal["extraction"] = "extraction"
@@ -36,7 +36,7 @@ class ExtractionRequest(Request):
 
 
 class ExtractionResult(Result):
-    """Of `extraction`: `value` is valid against the request's schema; `repairs` counts how often it was asked again."""
+    """The result of `extraction`: `value` is valid against the schema; `repairs` counts the repeated requests."""
 
     value: Any
     repairs: int = 0

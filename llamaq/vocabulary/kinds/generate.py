@@ -23,7 +23,7 @@ class GenerateRequest(Request):
 
 
 class TextResult(Result):
-    """Of `generate`, and of `multimodal` with a prompt."""
+    """The result of `generate`, and of `multimodal` with a prompt."""
 
     text: str
     thinking: str | None = None

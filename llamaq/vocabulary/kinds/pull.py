@@ -8,7 +8,7 @@ from llamaq.vocabulary.kinds.result import Result
 
 
 class PullRequest(HostJobRequest):
-    """Pull a model that is on the workers' list (`LLAMAQ_PULL_ALLOWED`), on one host: `host`, or any."""
+    """Pull a model onto the disk of `host`, or of any host. `LLAMAQ_PULL_ALLOWED` of its worker lists the model."""
 
     kind: Literal["pull"] = "pull"
     stall_after: Seconds = 600.0  # a large file is checked in silence
@@ -16,7 +16,7 @@ class PullRequest(HostJobRequest):
 
 
 class PullResult(Result):
-    """Of `pull`: the model that is on the host's disk now, and its bytes where the registry told them."""
+    """The result of `pull`: the model on the host's disk, and its bytes where the registry told them."""
 
     pulled: str
     size: int | None = None

@@ -1,4 +1,4 @@
-"""What the requests of all kinds share: the fields that each has, and the messages of a chat."""
+"""The fields that the requests of all kinds have, and the messages of a chat."""
 
 from typing import Annotated, Literal, get_args
 
@@ -15,7 +15,7 @@ Lane = Literal["interactive", "normal", "batch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Text = Annotated[str, Field(min_length=1)]
-"""Not empty; each use adds its rule."""
+"""A text that is not empty; each field adds its rule."""
 Prompt = Annotated[Text, MODEL_TEXT]
 ModelText = Annotated[str, MODEL_TEXT]
 Name = Annotated[str, Field(min_length=1, max_length=512), not_a_text("an identifier")]
@@ -30,7 +30,7 @@ Image = Annotated[Text, not_a_text("base64, or the reference of a stored image")
 
 
 class ToolFunction(Strict, extra="allow"):
-    """The call that a model asks for: `arguments` is an object, never a string (Ollama refuses a string)."""
+    """The call of a tool: `arguments` is an object, never a string (Ollama refuses a string)."""
 
     name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
     arguments: Annotated[JsonObject, MODEL_JSON]
@@ -63,7 +63,7 @@ Messages = Annotated[list[Message], Field(min_length=1)]
 
 
 class Request(Strict):
-    """What every kind has.
+    """The fields of every request.
 
     The four clocks are in seconds: `start_within` (expires when not started by then), `first_token_within` (covers the
     load and the prompt), `stall_after` (silence between chunks) and `deadline` (the whole running time).

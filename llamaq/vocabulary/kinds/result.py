@@ -1,4 +1,4 @@
-"""What the results of all kinds share."""
+"""The fields that the results of all kinds have."""
 
 from pydantic import Field
 
@@ -6,14 +6,14 @@ from llamaq.vocabulary.wire import Frozen
 
 
 class Usage(Frozen):
-    """Tokens counted by Ollama, over all calls that the last attempt made; None where it gave no count."""
+    """Ollama's token counts, summed over the calls of the last attempt; None where it gave no count."""
 
     prompt_tokens: int | None = None
     output_tokens: int | None = None
 
 
 class Timings(Frozen):
-    """Where the time went, in seconds; None where it was not measured.
+    """The times of a job in seconds; None where one was not measured.
 
     Attributes:
         queued: from the submit to the start of the attempt that completed.
@@ -31,12 +31,12 @@ class Timings(Frozen):
 
 
 class Result(Frozen):
-    """What every result has.
+    """The fields of every result.
 
     Attributes:
         done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer.
-        metadata: the request's, as it came.
-        filtered: by field of the request, how many characters the worker's filter took out; empty where it took none.
+        metadata: of the request.
+        filtered: by field of the request, the number of characters that the worker's filter removed.
     """
 
     model: str

@@ -15,7 +15,7 @@ class UnloadRequest(HostJobRequest):
 
 
 class UnloadResult(Result):
-    """Of `unload`: the model that is no longer in the host's memory."""
+    """The result of `unload`: the model that is no longer in the host's memory."""
 
     unloaded: str
 

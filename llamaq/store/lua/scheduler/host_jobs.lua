@@ -2,7 +2,7 @@
 -- ':<kind>@<host>'. A host runs one of each kind at a time. The jobs that run stand in a hash of their own (job id ->
 -- kind), because they take no slot and load no model.
 -- include: keys events queue fairness celery_message
-local HOST_JOBS = {'pull', 'unload'}
+local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobRequests; a test compares them
 local PLACED_SECONDS = 5     -- a job that was assigned and not claimed goes back to its queue after this long
 
 local function host_jobs_key(host) return host_key(host) .. ':chores' end
@@ -20,9 +20,12 @@ local function names_unknown_host(model)
   return host and not redis.call('ZSCORE', HOSTS, host)
 end
 
+-- The queues of a kind that the host serves: its own comes before that for any host.
+local function host_job_queues(host, kind) return ':' .. kind .. '@' .. host, ':' .. kind end
+
 local function next_host_job(host, kind)
   for _, lane in ipairs(LANES) do
-    for _, model in ipairs({':' .. kind .. '@' .. host, ':' .. kind}) do
+    for _, model in ipairs({host_job_queues(host, kind)}) do
       local id = redis.call('ZRANGE', queue_key(model, lane), 0, 0)[1]
       if id then return id, model, lane end
     end
@@ -31,9 +34,16 @@ end
 
 -- Whether any host job waits for the host. This takes three commands; a look into each queue would take twelve.
 local function host_jobs_wait(host)
+  local queues = {}
+  for _, kind in ipairs(HOST_JOBS) do
+    local own, any = host_job_queues(host, kind)
+    queues[#queues + 1] = own
+    queues[#queues + 1] = any
+  end
   for _, lane in ipairs(LANES) do
-    local found = redis.call('SMISMEMBER', WAITING .. lane, ':pull', ':unload', ':pull@' .. host, ':unload@' .. host)
-    if found[1] + found[2] + found[3] + found[4] > 0 then return true end
+    for _, waits in ipairs(redis.call('SMISMEMBER', WAITING .. lane, unpack(queues))) do
+      if waits == 1 then return true end
+    end
   end
 end
 
