@@ -1,4 +1,4 @@
-"""What a worker makes of a request before a model sees it: it may refuse it, filters its texts and escapes tokens."""
+"""The input policy: a request is refused or filtered before it runs, and its tokens are escaped on the way out."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.kinds.generate import GenerateRequest
 from llamaq.vocabulary.kinds.pull import PullRequest
 from llamaq.vocabulary.kinds.request import Request
 from tasks.input_policy.filter import Filter
@@ -21,7 +20,7 @@ class InputPolicy:
     """The input policy of one attempt.
 
     Attributes:
-        removed: by field, how many characters the filter took out.
+        removed: by field, the number of characters that the filter removed.
     """
 
     def __init__(
@@ -32,7 +31,7 @@ class InputPolicy:
         allow_raw: bool = False,
         pulls: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Make it.
+        """Set the policy.
 
         Args:
             tokens: the control tokens of a model, by its name.
@@ -53,10 +52,9 @@ class InputPolicy:
             InvalidRequest: it uses what this worker does not allow, or the filter leaves nothing of a text.
         """
         request = job.request
-        if isinstance(request, GenerateRequest) and not self._allow_raw:
-            for field in ("raw", "template"):
-                if getattr(request, field):
-                    raise InvalidRequest.of(field, _RAW)
+        for field in ("raw", "template"):  # of whatever kind has them
+            if getattr(request, field, None) and not self._allow_raw:
+                raise InvalidRequest.of(field, _RAW)
         if isinstance(request, PullRequest) and not self._pulls(request.model):
             raise InvalidRequest.of("model", f"{request.model} may not be pulled here: {_LISTED}")
         job, self.removed = self._filter.applied(job)
