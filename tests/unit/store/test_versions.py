@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import JobQueue, VersionMismatch
 from llamaq.store import script_runs, scripts
 from llamaq.store.connection import connect
+from tests import commands
 from worker.duties.script_registry import ScriptRegistry
 
 CHECKOUT = Path(__file__).parents[3]
@@ -86,9 +86,7 @@ def run_newer(newer: Path, fleet: Fleet) -> Run:
         path = os.pathsep.join([str(newer), str(CHECKOUT)])
         command = [sys.executable, "-c", PROGRAM, fleet.url, fleet.keys.prefix, *words]
         environment = {**os.environ, "PYTHONPATH": path}
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, cwd=newer, timeout=60
-        )
+        done = commands.run(command, env=environment, cwd=newer, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
 
