@@ -101,7 +101,7 @@ def read_all(fleet: Fleet) -> list[Told]:
 
 # The scripts that workers keep loaded; a worker's pulse, which lapses by itself when it is dead; and what kombu keeps
 # for an hour, because a killed worker had just taken it from a list.
-_STAYS = ("chaos.store", "chaos.worker.", "chaos.unacked")
+_STAYS = ("chaos.scripts", "chaos.store", "chaos.worker.", "chaos.unacked")
 
 
 def leftovers(fleet: Fleet) -> list[str]:
