@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-import psutil
 import pytest
 
 from embedded.bound_exec import die_with
@@ -34,11 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # nohup and a shell's background jobs ignore Ctrl-C, which children inherit; some tests send it to theirs.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For `-n logical`: one process more than there are processors, since a test waits for half of its time."""
-    return (psutil.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -52,12 +52,14 @@ def test_a_swap_waits_for_the_running_request(wire: type[Any]) -> None:
     """With room for one model, a request for another waits until the first is idle, then loads it."""
     with ScriptedOllama.start(max_models=1) as ollama:
         ollama.script(model=_A, hold="a")
-        with wire(ollama.url, model=_A) as first, wire(ollama.url, model=_B) as second:
-            ollama.wait(lambda seen: seen["running"] == 1 and seen["in_flight"] == 2)
-            assert ollama.stats()["loads"] == {_A: 1}
-            ollama.release("a")
-            first.until(b'"done":true')
-            second.until(b'"done":true')
+        with wire(ollama.url, model=_A) as first:
+            ollama.wait(lambda seen: seen["running"] == 1)
+            with wire(ollama.url, model=_B) as second:
+                ollama.wait(lambda seen: seen["running"] == 1 and seen["in_flight"] == 2)
+                assert ollama.stats()["loads"] == {_A: 1}
+                ollama.release("a")
+                first.until(b'"done":true')
+                second.until(b'"done":true')
         assert ollama.stats()["unloads"] == {_A: 1}
         assert ollama.stats()["loads"] == {_A: 1, _B: 1}
 
