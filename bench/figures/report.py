@@ -1,4 +1,4 @@
-"""Turns a results into text: the tables, and the whole of docs/performance.md."""
+"""Turns results into text: the tables, and the whole of docs/performance.md."""
 
 from pathlib import Path
 from string import Template

@@ -10,10 +10,10 @@ class Figure:
     """One number of a row.
 
     Attributes:
-        metric: as the results has it.
+        metric: as in `Results`.
         aim: the limit; None where nothing is aimed at.
         most: whether the aim is an upper limit.
-        scale: the results's value is multiplied by it.
+        scale: the measured value is multiplied by it.
         digits: behind the point.
     """
 

@@ -1,4 +1,4 @@
-"""What is measured, by name; each takes a plan and a results to write into."""
+"""What is measured, by name; each takes a plan and the results to add to."""
 
 from collections.abc import Callable
 

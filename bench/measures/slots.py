@@ -12,7 +12,7 @@ from bench.figures.results import Results
 from bench.plan import RATE, Plan
 from llamaq import GenerateRequest, JobQueue
 
-PATIENCE_SECONDS = 120.0
+MAX_WAIT_SECONDS = 120.0
 
 
 def measure(plan: Plan, results: Results) -> None:
@@ -28,7 +28,7 @@ def measure(plan: Plan, results: Results) -> None:
 
 
 def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
-    """The share of slot seconds that were used, by the host's own ledger, between the first job and the last."""
+    """The share of slot seconds that were used, by the host's own request log, between the first job and the last."""
     ran = [(r["started_at"], r["ended_at"]) for r in requests_seen if r["number"] > before and r["started_at"]]
     first, last = min(start for start, _ in ran), max(end for _, end in ran)
     return float(sum(end - start for start, end in ran) / (slots * (last - first)))
@@ -37,7 +37,7 @@ def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float
 def _direct(on: Services, plan: Plan) -> None:
     url, body = f"{on.host.url}/api/generate", {"model": MODEL, "prompt": "go", "stream": True}
     with ThreadPoolExecutor(plan.slots) as pool:
-        for _ in pool.map(lambda _: requests.post(url, json=body, timeout=PATIENCE_SECONDS), range(plan.slot_jobs)):
+        for _ in pool.map(lambda _: requests.post(url, json=body, timeout=MAX_WAIT_SECONDS), range(plan.slot_jobs)):
             pass
 
 
@@ -47,11 +47,11 @@ def _naive(on: Services, plan: Plan) -> None:
         app.send_task("naive.generate", args=[MODEL, "go"], task_id=str(uuid.uuid4())) for _ in range(plan.slot_jobs)
     ]
     for task in tasks:
-        task.get(timeout=PATIENCE_SECONDS)
+        task.get(timeout=MAX_WAIT_SECONDS)
     app.close()
 
 
 def _llamaq(on: Services, plan: Plan) -> None:
     with JobQueue(on.redis.url) as queue:
         for job in queue.submit_many([GenerateRequest(model=MODEL, prompt="go")] * plan.slot_jobs):
-            job.result(PATIENCE_SECONDS)
+            job.result(MAX_WAIT_SECONDS)

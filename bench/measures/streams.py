@@ -14,7 +14,7 @@ from bench.figures.usage import Meter, pss_megabytes
 from bench.paths import PATHS, Addresses
 from bench.plan import RATE, Plan
 
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 SETTLE_SECONDS = 0.5
 
 
@@ -44,13 +44,13 @@ def _turn(name: str, on: Services, plan: Plan, results: Results) -> None:
 def _watched(
     consumer: "subprocess.Popen[str]", on: Services, pid: int | None, plan: Plan, results: Results, name: str
 ) -> dict[str, Any]:
-    _say_go(consumer)
+    _await_ready(consumer)
     meter = Meter(on.redis.url, pid)
     _send(consumer, "go")
     time.sleep(plan.tokens / RATE / 2)
     if pid is not None:
         results.add("pss_mb", name, pss_megabytes(pid))
-    saw: dict[str, Any] = json.loads(consumer.communicate(timeout=PATIENCE_SECONDS)[0])
+    saw: dict[str, Any] = json.loads(consumer.communicate(timeout=MAX_WAIT_SECONDS)[0])
     tokens = len(saw["latencies"])
     if pid is not None:
         results.add("worker_us", name, meter.worker() / tokens * 1e6)
@@ -59,10 +59,10 @@ def _watched(
     return saw
 
 
-def _say_go(consumer: "subprocess.Popen[str]") -> None:
+def _await_ready(consumer: "subprocess.Popen[str]") -> None:
     assert consumer.stdout is not None, "a pipe was asked for"
     if consumer.stdout.readline() != "ready\n":
-        raise RuntimeError("the consumer has ended; its own words are on standard error")
+        raise RuntimeError("the consumer has ended; its error is on standard error")
 
 
 def _send(consumer: "subprocess.Popen[str]", word: str) -> None:

@@ -1,45 +1,28 @@
-"""The tutorial's task, and a consumer that has subscribed to its channel before the task is sent."""
-
-import uuid
-from threading import Thread
+"""The tutorial's task, with a consumer that subscribes to the task's channel before the task is sent."""
 
 from bench.environment.naive_task import END, channel
 from bench.environment.services import producer
-from bench.paths.listening import Listener
 from bench.paths.route import Addresses
-from bench.readers.arrivals import Arrivals, First
+from bench.paths.subscribed import SubscribedPath
 
 
-class Naive:
+class Naive(SubscribedPath):
     """`send_task`, and pub/sub."""
 
     def __init__(self, addresses: Addresses) -> None:
+        super().__init__(addresses.redis_url, lambda message: None if message == END else message)
         self._model = addresses.model
         self._app = producer(addresses.redis_url)
-        self._listener = Listener(addresses.redis_url, lambda message: None if message == END else message)
 
-    def first(self) -> First:
-        """One task."""
-        task_id = str(uuid.uuid4())
-        return self._listener.first(channel(task_id), lambda: self._send(task_id))
+    def channel(self, answer_id: str) -> str:
+        """The channel of a task's tokens."""
+        return channel(answer_id)
 
-    def stream(self, count: int, arrivals: Arrivals) -> None:
-        """Many tasks, sent by one thread while another listens."""
-        ids = [str(uuid.uuid4()) for _ in range(count)]
-        self._listener.subscribe([channel(task_id) for task_id in ids])
-        sender = Thread(target=self._send_all, args=[ids])
-        sender.start()
-        self._listener.follow(count, arrivals)
-        sender.join()
+    def submit(self, answer_id: str) -> None:
+        """Send a task."""
+        self._app.send_task("naive.generate", args=[self._model, "go"], task_id=answer_id)
 
     def close(self) -> None:
         """Close the connections."""
-        self._listener.close()
+        super().close()
         self._app.close()
-
-    def _send_all(self, ids: list[str]) -> None:
-        for task_id in ids:
-            self._send(task_id)
-
-    def _send(self, task_id: str) -> None:
-        self._app.send_task("naive.generate", args=[self._model, "go"], task_id=task_id)

@@ -99,7 +99,7 @@ class Show(OllamaHandler):
 
     async def post(self) -> None:
         """Answer, or 404."""
-        await self.until_hung_up(self._show())
+        await self.run_until_disconnect(self._show())
 
     async def _show(self) -> None:
         body = decode(self.request.body, SHOW)
@@ -134,7 +134,7 @@ class Pull(OllamaHandler):
 
     async def post(self) -> None:
         """Answer, as a stream unless told otherwise."""
-        await self.until_hung_up(self._pull())
+        await self.run_until_disconnect(self._pull())
 
     async def _pull(self) -> None:
         body = decode(self.request.body, PULL)

@@ -1,4 +1,4 @@
-"""Reads a request's body as Ollama's Go code does, down to the words of its complaints."""
+"""Reads a request's body as Ollama's Go code does, with the same error messages."""
 
 import base64
 import binascii
@@ -140,10 +140,10 @@ def _parse(raw: bytes) -> object:
         return json.JSONDecoder(strict=False).raw_decode(text)[0]
     except (json.JSONDecodeError, RecursionError) as error:
         at = getattr(error, "pos", 0)
-        raise EngineError(400, _complaint(text, at)) from None
+        raise EngineError(400, _syntax_error(text, at)) from None
 
 
-def _complaint(text: str, at: int) -> str:
+def _syntax_error(text: str, at: int) -> str:
     rest = text[at:].lstrip(" \t\r\n")
     # Python points at the opening quote of a string that never ends, and (since 3.13) at a comma that nothing follows.
     if not rest.strip(", \t\r\n") or (rest[0] == '"' and '"' not in rest[1:]):

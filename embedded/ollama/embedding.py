@@ -38,7 +38,7 @@ class Embed(_Embedding):
 
     async def post(self) -> None:
         """Answer with one vector per input."""
-        await self.until_hung_up(self._embed())
+        await self.run_until_disconnect(self._embed())
 
     async def _embed(self) -> None:
         started = self.state.clock.monotonic()
@@ -56,7 +56,7 @@ class Embeddings(_Embedding):
 
     async def post(self) -> None:
         """Answer with one vector."""
-        await self.until_hung_up(self._embed())
+        await self.run_until_disconnect(self._embed())
 
     async def _embed(self) -> None:
         body = decode(self.request.body, EMBEDDINGS)

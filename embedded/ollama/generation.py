@@ -26,9 +26,9 @@ class _Generation(OllamaHandler):
     async def post(self) -> None:
         """Answer with tokens, or load or unload where there is nothing to answer."""
         self._started = self.state.clock.monotonic()
-        await self.until_hung_up(self._serve())
+        await self.run_until_disconnect(self._serve())
 
-    def nothing_to_say(self, body: Json) -> bool:
+    def only_loads(self, body: Json) -> bool:
         """Whether the request is only there to load or unload the model."""
         raise NotImplementedError
 
@@ -45,7 +45,7 @@ class _Generation(OllamaHandler):
         name = body.get("model", "")
         model = self._model(name)
         keep_alive = keep_alive_seconds(body.get("keep_alive"), self.state.keep_alive)
-        if self.nothing_to_say(body) and keep_alive == 0:
+        if self.only_loads(body) and keep_alive == 0:
             await self.state.scheduler.unload(model)
             self._send_bare(Call(self.kind, model, name, body, stream=False, options={}), "unload")
             return
@@ -66,7 +66,7 @@ class _Generation(OllamaHandler):
         )
 
     async def _answer(self, call: Call, loaded: Loaded) -> None:
-        if self.nothing_to_say(call.body):
+        if self.only_loads(call.body):
             self._send_bare(call, "load")
             return
         call = replace(call, schema=schema_of(call.body))
@@ -92,7 +92,7 @@ class Generate(_Generation):
     kind = "generate"
     shape = GENERATE
 
-    def nothing_to_say(self, body: Json) -> bool:
+    def only_loads(self, body: Json) -> bool:
         """No prompt."""
         return not body.get("prompt")
 
@@ -110,7 +110,7 @@ class Chat(_Generation):
     kind = "chat"
     shape = CHAT
 
-    def nothing_to_say(self, body: Json) -> bool:
+    def only_loads(self, body: Json) -> bool:
         """No messages."""
         return not body.get("messages")
 

@@ -77,7 +77,7 @@ class OllamaHandler(RequestHandler):
     """The common part: who may ask, how errors look, and what happens when the client leaves."""
 
     _work: "asyncio.Future[None] | None" = None
-    _deserted = False
+    _disconnected = False
 
     @property
     def state(self) -> OllamaState:
@@ -109,9 +109,9 @@ class OllamaHandler(RequestHandler):
             self.clear_header("Content-Type")
             await self.finish()
         elif self.state.dispatcher is not None:
-            await self.until_hung_up(self.state.dispatcher.arrive(self))
+            await self.run_until_disconnect(self.state.dispatcher.arrive(self))
 
-    async def until_hung_up(self, work: Coroutine[Any, Any, None]) -> None:
+    async def run_until_disconnect(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work, and stop in the middle of it at once when the client closes its connection."""
         self._work = asyncio.ensure_future(work)
         try:
@@ -119,19 +119,19 @@ class OllamaHandler(RequestHandler):
         except EngineError as error:
             send_json(self, error.status, {"error": error.message})
         except StreamClosedError:
-            self._deserted = True
+            self._disconnected = True
         except asyncio.CancelledError:
-            if not self._deserted:
+            if not self._disconnected:
                 raise
-        if self._deserted:
-            # Nobody is left to answer; without this tornado would go on with the request.
+        if self._disconnected:
+            # The client has gone; without this tornado would go on with the request.
             self._auto_finish = False
             self._finished = True
             self.on_finish()
 
     def on_connection_close(self) -> None:
         """The client has gone."""
-        self._deserted = True
+        self._disconnected = True
         if self.state.dispatcher is not None:
             self.state.dispatcher.hung_up(self)
         if self._work is not None:

@@ -1,4 +1,4 @@
-"""The medians of a results by name, and what follows from them at once."""
+"""The medians of the results, and rates made of two of them."""
 
 from bench.figures.results import Results
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
@@ -13,11 +13,11 @@ ANSWERS_PER_SLOT = RATE / ANSWER_TOKENS
 LEAST_US = 0.1
 
 
-class Figures:
+class Medians:
     """What was measured, and rates made of two measurements."""
 
     def __init__(self, results: Results) -> None:
-        self._book = results
+        self._results = results
 
     def __call__(self, metric: str, path: str) -> float:
         """The median of the rounds.
@@ -25,14 +25,14 @@ class Figures:
         Raises:
             KeyError: it was not measured.
         """
-        found = self._book.get(metric, path)
+        found = self._results.get(metric, path)
         if found is None:
             raise KeyError(f"{metric} of {path} was not measured")
         return found.median
 
     def paths(self, metric: str) -> list[str]:
         """In the order in which they were measured."""
-        return list(self._book.values.get(metric, {}))
+        return list(self._results.values.get(metric, {}))
 
     def least(self, metric: str) -> str:
         """The path with the smallest number."""
@@ -77,7 +77,7 @@ class Figures:
         rounds = hosts * self.each("idle_redis_us")  # the leader's look at each host is in it
         return tokens, placed, rounds
 
-    def borne(self, token_us: float) -> int:
+    def max_hosts(self, token_us: float) -> int:
         """The largest number of such hosts that stays within the budget; at least one."""
         hosts = 1
         while sum(self.busy_us(hosts + 1, token_us)) <= BUDGET_US:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures.results import Results
-from bench.scaling.figures.medians import Figures
+from bench.scaling.figures.medians import Medians
 
 GREEN, ORANGE, GREY = "#1b9e77", "#d95f02", "#888888"
 
@@ -20,7 +20,7 @@ def draw(results: Results, folder: Path) -> None:
     for name, plots in {"scaling-fleet": (_long, _flood), "scaling-cost": (_backlog, _hosts)}.items():
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), dpi=90)
         for plot, where in zip(plots, axes, strict=True):
-            plot(where, Figures(results))
+            plot(where, Medians(results))
             where.grid(visible=True, which="major", alpha=0.3)
             where.legend()
         figure.tight_layout()
@@ -29,7 +29,7 @@ def draw(results: Results, folder: Path) -> None:
         plt.close(figure)
 
 
-def _long(axes: Any, of: Figures) -> None:
+def _long(axes: Any, of: Medians) -> None:
     sizes = of.paths("long_per_second")
     counts, found = [int(size) for size in sizes], [of("long_per_second", size) for size in sizes]
     axes.plot(counts, [found[0] * count / counts[0] for count in counts], color=GREY, linestyle="--", label="linear")
@@ -37,7 +37,7 @@ def _long(axes: Any, of: Figures) -> None:
     axes.set(title="Long cheap jobs", xlabel="workers and hosts", ylabel="jobs/s", xticks=counts, ylim=0)
 
 
-def _flood(axes: Any, of: Figures) -> None:
+def _flood(axes: Any, of: Medians) -> None:
     sizes = of.paths("flood_per_second")
     counts = [int(size) for size in sizes]
     axes.plot(counts, [of("flood_per_second", size) for size in sizes], color=ORANGE, marker="o", label="jobs/s")
@@ -45,7 +45,7 @@ def _flood(axes: Any, of: Figures) -> None:
     axes.set(title="Jobs without length", xlabel="workers and hosts", xticks=counts, ylim=0)
 
 
-def _backlog(axes: Any, of: Figures) -> None:
+def _backlog(axes: Any, of: Medians) -> None:
     for call, title, colour in (("submit", "submit", GREEN), ("turn", "claim, end, place", ORANGE)):
         for tenants, style in zip(
             dict.fromkeys(p.split("/")[0] for p in of.paths("submit_us")), ("-", "--"), strict=False
@@ -57,7 +57,7 @@ def _backlog(axes: Any, of: Figures) -> None:
     axes.set(title="By what waits", xscale="log", xlabel="jobs queued", ylabel="µs of Redis", ylim=0)
 
 
-def _hosts(axes: Any, of: Figures) -> None:
+def _hosts(axes: Any, of: Medians) -> None:
     for call, colour in (("submit", GREEN), ("rescue", ORANGE), ("turn", GREY)):
         counts = of.paths(f"hosts_{call}_us")
         axes.plot(

@@ -1,4 +1,4 @@
-"""Turns a results into text: the tables, and the whole of docs/scaling.md."""
+"""Turns results into text: the tables, and the whole of docs/scaling.md."""
 
 from pathlib import Path
 from statistics import median
@@ -6,7 +6,7 @@ from string import Template
 
 from bench.figures.report import markdown, quiet
 from bench.figures.results import Results
-from bench.scaling.figures.medians import Figures
+from bench.scaling.figures.medians import Medians
 from bench.scaling.figures.sizing import numbers
 from bench.scaling.measures.failover import PATH as FAILOVER
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
@@ -28,7 +28,7 @@ HOST_CALLS = {
 
 def throughput(results: Results) -> str:
     """Long cheap jobs, by the size of the fleet."""
-    of = Figures(results)
+    of = Medians(results)
     rows = [
         [
             size,
@@ -44,7 +44,7 @@ def throughput(results: Results) -> str:
 
 def flood(results: Results) -> str:
     """Jobs without length, by the size of the fleet."""
-    of = Figures(results)
+    of = Medians(results)
     names = {FLOOD: 0, "flood_cores": 2, "flood_machine": 0, "flood_worker_us": 0, "flood_redis_us": 0}
     rows = [
         [size, *(f"{of(name, size):,.{digits}f}" for name, digits in names.items())] for size in of.paths("flood_cores")
@@ -55,7 +55,7 @@ def flood(results: Results) -> str:
 
 def linear(results: Results) -> str:
     """Whether throughput grew as it should."""
-    of = Figures(results)
+    of = Medians(results)
     short = [size for size in of.paths("long_per_second") if _linear(of, size) < AIM]
     idle = [size for size in short if of("long_machine", size) < FULL_PERCENT]
     if not short:
@@ -83,7 +83,7 @@ def flat(results: Results) -> str:
 
 def hosts(results: Results) -> str:
     """What a call costs, by the hosts that have the job's model."""
-    counts = Figures(results).paths("hosts_submit_us")
+    counts = Medians(results).paths("hosts_submit_us")
     rows = [
         [title, *(_both(results, f"hosts_{call}_ms", f"hosts_{call}_us", count) for count in counts)]
         for call, title in HOST_CALLS.items()
@@ -93,7 +93,7 @@ def hosts(results: Results) -> str:
 
 def costs(results: Results) -> str:
     """What a job and a token cost Redis."""
-    of = Figures(results)
+    of = Medians(results)
     rows: list[tuple[str, str, list[str]]] = [
         ("commands, those in scripts too", _one(of, "job_commands", 0), _row(of, "token_commands", 2)),
         ("round trips", _one(of, "job_reads", 1), _row(of, "token_reads", 2)),
@@ -107,7 +107,7 @@ def costs(results: Results) -> str:
 
 def memory(results: Results) -> str:
     """What Redis keeps."""
-    of = Figures(results)
+    of = Medians(results)
     rows = [
         ["a job that waits", *(f"{of('queued_bytes', size):,.0f}" for size in of.paths("queued_bytes"))],
         ["1,000 streamed tokens, a delta each", *(f"{of('log_bytes', size):,.0f}" for size in of.paths("log_bytes"))],
@@ -118,7 +118,7 @@ def memory(results: Results) -> str:
 
 def idle(results: Results) -> str:
     """What a fleet without work costs."""
-    of = Figures(results)
+    of = Medians(results)
     names = {"idle_commands": 1, "idle_reads": 1, "idle_redis_us": 0, "idle_clients": 0}
     rows = [
         [f"{size} in all", *(f"{of(name, size):,.{digits}f}" for name, digits in names.items()), _percent(of, size)]
@@ -138,7 +138,7 @@ def idle(results: Results) -> str:
 
 def failover(results: Results) -> str:
     """What the loss of a master does."""
-    of = Figures(results)
+    of = Medians(results)
     rows = [
         ["until a submit is taken again, s", *_failures(results, "failover_submit_seconds", 1)],
         ["longest silence of a reader, s", *_failures(results, "failover_silence_seconds", 1)],
@@ -179,7 +179,7 @@ def document(results: Results) -> str:
         **{name: str(value) for name, value in results.about.items()},
         "packages": ", ".join(f"{name} {number}" for name, number in results.about["packages"].items()),
         **{name: text(results) for name, text in made.items()},
-        **{name: shown(value) for name, value in numbers(Figures(results)).items()},
+        **{name: shown(value) for name, value in numbers(Medians(results)).items()},
     }
     return Template(TEMPLATE.read_text()).substitute(facts)
 
@@ -191,24 +191,24 @@ def shown(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"
 
 
-def _linear(of: Figures, size: str) -> float:
+def _linear(of: Medians, size: str) -> float:
     first = of.least("long_per_second")
     return of("long_per_second", size) / of("long_per_second", first) / int(size) * int(first)
 
 
 def _tenants(results: Results) -> list[str]:
-    return list(dict.fromkeys(path.split("/")[0] for path in Figures(results).paths("submit_us")))
+    return list(dict.fromkeys(path.split("/")[0] for path in Medians(results).paths("submit_us")))
 
 
 def _sizes(results: Results) -> list[str]:
-    return list(dict.fromkeys(path.split("/")[1] for path in Figures(results).paths("submit_us")))
+    return list(dict.fromkeys(path.split("/")[1] for path in Medians(results).paths("submit_us")))
 
 
 def _growth(results: Results, call: str, tenants: str) -> str:
     paths = [f"{tenants}/{size}" for size in _sizes(results)]
     spreads = [results.values[f"{call}_us"][path] for path in paths]
     noise = max(_noise(rounds) for rounds in spreads)
-    of = Figures(results)
+    of = Medians(results)
     ratio = of(f"{call}_us", paths[-1]) / of(f"{call}_us", paths[0])
     word = "too noisy to tell" if noise > MOST_NOISE else "flat within noise" if ratio <= noise else "it grows"
     who = f"{int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}"
@@ -223,7 +223,7 @@ def _noise(rounds: list[float]) -> float:
 
 
 def _both(results: Results, first: str, second: str, path: str) -> str:
-    of = Figures(results)
+    of = Medians(results)
     return f"{of(first, path):.2f} / {of(second, path):,.0f}"
 
 
@@ -232,14 +232,14 @@ def _failures(results: Results, metric: str, digits: int) -> list[str]:
     return [] if found is None else [f"{value:.{digits}f}" for value in (found.least, found.median, found.most)]
 
 
-def _one(of: Figures, metric: str, digits: int) -> str:
+def _one(of: Medians, metric: str, digits: int) -> str:
     return f"{of(metric, DEFAULT):,.{digits}f}"
 
 
-def _row(of: Figures, metric: str, digits: int) -> list[str]:
+def _row(of: Medians, metric: str, digits: int) -> list[str]:
     known = of.paths(metric)
     return [f"{of(metric, path):,.{digits}f}" if path in known else "" for path in (DEFAULT, JOINED, READ)]
 
 
-def _percent(of: Figures, size: str) -> str:
+def _percent(of: Medians, size: str) -> str:
     return f"{of('idle_worker_percent', size):.1f}"

@@ -2,7 +2,7 @@
 
 import math
 
-from bench.scaling.figures.medians import ANSWER_TOKENS, ANSWERS_PER_SLOT, BUDGET_US, SLOTS, Figures
+from bench.scaling.figures.medians import ANSWER_TOKENS, ANSWERS_PER_SLOT, BUDGET_US, SLOTS, Medians
 from bench.scaling.fleet.sentinel import DOWN_MILLISECONDS
 from bench.scaling.measures.memory import NODE_BYTES
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
@@ -19,7 +19,7 @@ TOKEN_BYTES = len(" token")
 _OWN, _SMALL = (str(size) for size in NODE_BYTES)
 
 
-def numbers(of: Figures) -> dict[str, float]:
+def numbers(of: Medians) -> dict[str, float]:
     """Every placeholder of the template that is a number."""
     return {
         **_one_redis(of),
@@ -31,7 +31,7 @@ def numbers(of: Figures) -> dict[str, float]:
     }
 
 
-def _one_redis(of: Figures) -> dict[str, float]:
+def _one_redis(of: Medians) -> dict[str, float]:
     token, joined, job = of.token_us, of.joined_us, of("job_redis_us", DEFAULT)
     return {
         "down_ms": DOWN_MILLISECONDS,
@@ -58,7 +58,7 @@ def _one_redis(of: Figures) -> dict[str, float]:
     }
 
 
-def _memory(of: Figures) -> dict[str, float]:
+def _memory(of: Medians) -> dict[str, float]:
     queued, delta, ended = of("queued_bytes", _OWN), of("log_bytes", _OWN) / 1_000, of("job_bytes", DEFAULT)
     saved, dearer = queued - of("queued_bytes", _SMALL), of("log_bytes", _SMALL) / 1_000 - delta
     return {
@@ -77,8 +77,8 @@ def _memory(of: Figures) -> dict[str, float]:
     }
 
 
-def _busy(of: Figures, name: str, token_us: float) -> dict[str, float]:
-    hosts = of.borne(token_us)
+def _busy(of: Medians, name: str, token_us: float) -> dict[str, float]:
+    hosts = of.max_hosts(token_us)
     tokens, jobs, rounds = of.busy_us(hosts, token_us)
     return {
         f"{name}_hosts": hosts,
@@ -88,7 +88,7 @@ def _busy(of: Figures, name: str, token_us: float) -> dict[str, float]:
     }
 
 
-def _many_hosts(of: Figures) -> dict[str, float]:
+def _many_hosts(of: Medians) -> dict[str, float]:
     least = of.least("hosts_submit_us")
     submit = of("hosts_submit_us", least) + of.each("hosts_submit_us") * HOSTS
     return {
@@ -108,33 +108,33 @@ def _many_hosts(of: Figures) -> dict[str, float]:
         "clients": of.each("idle_clients"),
         "many_clients": of.each("idle_clients") * HOSTS,
         "most_clients": MOST_CLIENTS,
-        "many_redis": math.ceil(HOSTS / of.borne(of.token_us)),
-        "many_joined": math.ceil(HOSTS / of.borne(of.joined_us)),
+        "many_redis": math.ceil(HOSTS / of.max_hosts(of.token_us)),
+        "many_joined": math.ceil(HOSTS / of.max_hosts(of.joined_us)),
     }
 
 
-def _many_streams(of: Figures) -> dict[str, float]:
+def _many_streams(of: Medians) -> dict[str, float]:
     hosts, tokens = STREAMS / SLOTS, STREAMS * RATE
-    redis, joined = math.ceil(hosts / of.borne(of.token_us)), math.ceil(hosts / of.borne(of.joined_us))
+    redis, joined = math.ceil(hosts / of.max_hosts(of.token_us)), math.ceil(hosts / of.max_hosts(of.joined_us))
     worker, sent = of("token_worker_us", DEFAULT), of("token_sent_bytes", READ)
     # Joined, a token has a part of a delta; the text of those that came to an open delta is added to it.
     text = (1 - of.joined_share) * TOKEN_BYTES
     grows = tokens * (of.joined_share * of("log_bytes", _OWN) / 1_000 + text)
     return {
-        "crowd": STREAMS,
-        "crowd_hosts": hosts,
-        "crowd_tokens": tokens,
-        "crowd_cores": tokens * of.token_us / 1e6,
-        "crowd_joined_cores": tokens * of.joined_us / 1e6,
-        "crowd_redis": redis,
-        "crowd_joined": joined,
-        "crowd_readers": STREAMS / joined,
-        "crowd_grows": grows / 1e6,
+        "all_streams": STREAMS,
+        "all_hosts": hosts,
+        "all_tokens": tokens,
+        "all_cores": tokens * of.token_us / 1e6,
+        "all_joined_cores": tokens * of.joined_us / 1e6,
+        "all_redis": redis,
+        "all_joined": joined,
+        "all_readers": STREAMS / joined,
+        "all_grows": grows / 1e6,
         "gigabytes": MEMORY_GIGABYTES,
-        "crowd_hours": joined * MEMORY_GIGABYTES * GIGABYTE / grows / 3600,
+        "all_hours": joined * MEMORY_GIGABYTES * GIGABYTE / grows / 3600,
         "sent_bytes": sent,
         "token_bytes": TOKEN_BYTES,
-        "crowd_wire": tokens * (sent * of.joined_share + text) * 8 / 1e9,
+        "all_wire": tokens * (sent * of.joined_share + text) * 8 / 1e9,
         "worker_us": worker,
         "worker_percent": SLOTS * RATE * worker / 1e4,
     }

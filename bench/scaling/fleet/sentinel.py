@@ -1,11 +1,9 @@
 """A master, a replica, a Sentinel that lets the replica take over, and one address that follows the master."""
 
 import asyncio
-import socket
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +11,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from bench.environment.services import READY_SECONDS
+from bench.environment.waiting import wait_until
 from embedded.child import spawn
-from embedded.redis import EmbeddedRedis
+from embedded.redis import EmbeddedRedis, free_port
 from llamaq.store.connection import connect
 
 DOWN_MILLISECONDS = 1_000
@@ -25,15 +23,15 @@ _CHUNK = 65_536
 _NAME = "llamaq"
 
 
-class Follower:
-    """Passes connections on to whichever port Sentinel calls the master's."""
+class MasterProxy:
+    """A TCP proxy to the port that Sentinel gives for the master."""
 
     def __init__(self, master: int, sentinel: int) -> None:
         self._master = master
         self._sentinel: Any = connect(f"redis://127.0.0.1:{sentinel}/0")
         self._passing: set[asyncio.Task[None] | None] = set()
         self._listening = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="follower", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="master-proxy", daemon=True)
         self._thread.start()
         self._listening.wait()
 
@@ -82,31 +80,31 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two Redis, and where clients go."""
+class ReplicatedRedis:
+    """The master, and the URL that always leads to the current master."""
 
     master: EmbeddedRedis
     url: str
 
 
 @contextmanager
-def watched_pair() -> Iterator[Pair]:
-    """Start all of it, with the replica in step and known to the Sentinel."""
+def replicated_redis() -> Iterator[ReplicatedRedis]:
+    """Start a master, a replica and a Sentinel, and wait until Sentinel can fail over."""
     with ExitStack() as stack:
         master, replica = (stack.enter_context(EmbeddedRedis.start()) for _ in range(2))
         with connect(replica.url) as client:
             client.execute_command("REPLICAOF", "127.0.0.1", master.port)
-            _until(lambda: client.info("replication").get("master_link_status") == "up")
+            wait_until(lambda: client.info("replication").get("master_link_status") == "up", "the replica in sync")
             program = client.info("server")["executable"]
         port = stack.enter_context(_sentinel(program, master.port))
-        follower = Follower(master.port, port)
-        stack.callback(follower.close)
-        yield Pair(master, f"redis://127.0.0.1:{follower.port}/0")
+        proxy = MasterProxy(master.port, port)
+        stack.callback(proxy.close)
+        yield ReplicatedRedis(master, f"redis://127.0.0.1:{proxy.port}/0")
 
 
 @contextmanager
 def _sentinel(program: str, master: int) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "sentinel.conf"
         config.write_text(
@@ -118,31 +116,17 @@ def _sentinel(program: str, master: int) -> Iterator[int]:
         process = spawn([program, str(config), "--sentinel"], output=None, errors=None)
         try:
             with connect(f"redis://127.0.0.1:{port}/0") as client:
-                _until(lambda: _well(client))
+                wait_until(lambda: _replica_is_up(client), "Sentinel knows the replica")
             yield port
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
 
 
-def _well(sentinel: Any) -> bool:
-    """Whether it knows the replica, and finds it fit to take over."""
+def _replica_is_up(sentinel: Any) -> bool:
+    """Whether Sentinel knows the replica and calls it healthy."""
     try:
         told = sentinel.execute_command("SENTINEL REPLICAS", _NAME)
     except RedisError:  # it has not begun to listen
         return False
     return "slave" in str(told) and "down" not in str(told).replace("down-after", "").replace("down-time", "")
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    limit = time.monotonic() + READY_SECONDS
-    while not reached():
-        if time.monotonic() > limit:
-            raise TimeoutError(f"replica and Sentinel were not ready after {READY_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

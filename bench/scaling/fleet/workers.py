@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from bench.environment.services import MODEL, READY_SECONDS
+from bench.environment.services import MODEL
+from bench.environment.waiting import wait_until
 from bench.environment.workers import WorkerProcess
 from bench.scaling.fleet.processes import Timers
 from embedded.redis import EmbeddedRedis
@@ -14,9 +15,8 @@ from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import GenerateRequest, JobQueue
 from llamaq.store.connection import connect
 
-PATIENCE_SECONDS = 300.0
+MAX_WAIT_SECONDS = 300.0
 SETTLE_SECONDS = 0.5
-LOOK_SECONDS = 0.05
 WARM_SECONDS = 0.3
 REQUEST = GenerateRequest(model=MODEL, prompt="go")
 
@@ -49,12 +49,12 @@ class WorkerFleet:
         """Add hosts and workers up to that many, and let each host load its model."""
         while len(self._hosts) < size:
             self._add()
-        self._until(lambda: sum(bool(host.models) for host in self.queue.hosts()) == size)
+        self._until(lambda: sum(bool(host.models) for host in self.queue.hosts()) == size, "a report of each worker")
         self.script(first_token_seconds=WARM_SECONDS, count=1)
         self.play(self.slots)
 
     def watch(self) -> Timers:
-        """Timers the processor time of the processes."""
+        """Start timers of the CPU time of the processes."""
         hosts, workers = [host.pid for host in self._hosts], [worker.pid for worker in self._workers]
         return Timers({"hosts": hosts, "workers": workers, "redis": [self._server.pid]})
 
@@ -65,11 +65,11 @@ class WorkerFleet:
             host.script(**fields, times=None)
 
     def play(self, count: int) -> list[str]:
-        """So many jobs from their submit to their ends; their ids. Nobody reads them, and Redis is not asked."""
+        """Submit jobs without readers, and wait for their ends without polling Redis; returns their ids."""
         served = self._served()
         jobs = self.queue.submit_many([REQUEST] * count)
-        self._until(lambda: self._served() - served == count)
-        time.sleep(SETTLE_SECONDS)  # the last word of a job follows its last token
+        self._until(lambda: self._served() - served == count, "the end of all jobs")
+        time.sleep(SETTLE_SECONDS)  # a job ends after its last token
         return [job.id for job in jobs]
 
     def arrived(self) -> list[int]:
@@ -97,19 +97,17 @@ class WorkerFleet:
     def _served(self) -> int:
         return sum(sum(host.stats(bodies=False)["served_by_model"].values()) for host in self._hosts)
 
-    def _until(self, reached: Callable[[], bool]) -> None:
-        limit = time.monotonic() + max(READY_SECONDS, PATIENCE_SECONDS)
-        while not reached():
-            for worker in self._workers:
-                worker.check()
-            if time.monotonic() > limit:
-                raise TimeoutError("the fleet was not ready, or its jobs did not end in time")
-            time.sleep(LOOK_SECONDS)
+    def _until(self, reached: Callable[[], bool], what: str) -> None:
+        wait_until(reached, what, check=self._check, seconds=MAX_WAIT_SECONDS)
+
+    def _check(self) -> None:
+        for worker in self._workers:
+            worker.check()
 
 
 @contextmanager
 def worker_fleet(slots: int, **settings: object) -> Iterator[WorkerFleet]:
-    """A Redis, and nobody yet. Settings are those of every worker: `FLUSH_MS=200`."""
+    """A Redis and a fleet without workers; the settings hold for each worker: `FLUSH_MS=200`."""
     with ExitStack() as stack:
         redis = stack.enter_context(EmbeddedRedis.start())
         yield WorkerFleet(redis, slots, stack, settings)

@@ -34,7 +34,7 @@ class Backlog:
 
     @property
     def name(self) -> str:
-        """As the results has it."""
+        """The path in `Results`."""
         return f"{self.tenants}/{self.size}"
 
 

@@ -1,4 +1,4 @@
-"""The loss of the master while answers are streamed: how long nobody gets in, and what becomes of the answers."""
+"""The loss of the master while answers are streamed: how long submits are refused, and what becomes of the answers."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bench.environment.services import MODEL
 from bench.environment.workers import llamaq_worker
 from bench.figures.results import Results
-from bench.scaling.fleet.sentinel import watched_pair
+from bench.scaling.fleet.sentinel import replicated_redis
 from bench.scaling.plan import RATE, Plan
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
@@ -16,7 +16,7 @@ from llamaq.vocabulary.events import Completed, Delta, Started
 from llamaq.vocabulary.kinds.generate import TextResult
 
 PATH = "sentinel"
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 BETWEEN_SECONDS = 0.02
 
 
@@ -37,21 +37,21 @@ class Answer(NamedTuple):
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Once for each round: each needs a pair of its own."""
+    """Once for each round: each needs a Redis of its own."""
     for _ in range(plan.failovers):
         with (
-            watched_pair() as pair,
+            replicated_redis() as redis,
             ScriptedOllama.start(slots=plan.streams, models=[ScriptedModel(MODEL)]) as host,
-            llamaq_worker(pair.url, host.url, plan.streams) as worker,
-            JobQueue(pair.url) as queue,
+            llamaq_worker(redis.url, host.url, plan.streams) as worker,
+            JobQueue(redis.url) as queue,
         ):
             host.script(count=plan.failover_tokens, rate=RATE, times=None)
             jobs = _started(queue, plan.streams)
             with ThreadPoolExecutor(plan.streams) as readers:
                 answers = [readers.submit(_follow, job, plan.failover_tokens) for job in jobs]
                 time.sleep(plan.failover_tokens / RATE / 4)
-                pair.master.kill()
-                _note(results, _shut_out(queue), [answer.result(PATIENCE_SECONDS) for answer in answers])
+                redis.master.kill()
+                _note(results, _outage_seconds(queue), [answer.result(MAX_WAIT_SECONDS) for answer in answers])
             worker.check()
 
 
@@ -76,22 +76,22 @@ def _follow(job: Job[TextResult], tokens: int) -> Answer:
     return Answer(silence, told == tokens, len(text.split()) - told, attempts)
 
 
-def _shut_out(queue: JobQueue) -> float:
+def _outage_seconds(queue: JobQueue) -> float:
     """Seconds until a submit is taken again."""
     began = time.monotonic()
     while True:
         try:
             queue.generate(MODEL, "again", wait_for_model=True)
         except BrokerUnavailable:
-            if time.monotonic() - began > PATIENCE_SECONDS:
+            if time.monotonic() - began > MAX_WAIT_SECONDS:
                 raise
             time.sleep(BETWEEN_SECONDS)
         else:
             return time.monotonic() - began
 
 
-def _note(results: Results, shut_out: float, answers: list[Answer]) -> None:
-    results.add("failover_submit_seconds", PATH, shut_out)
+def _note(results: Results, outage: float, answers: list[Answer]) -> None:
+    results.add("failover_submit_seconds", PATH, outage)
     results.add("failover_silence_seconds", PATH, max(answer.silence for answer in answers))
     results.add("failover_answers", PATH, len(answers))
     results.add("failover_whole", PATH, sum(answer.whole for answer in answers))

@@ -6,7 +6,7 @@ import pytest
 
 from bench.figures.results import Results
 from bench.scaling.figures import report
-from bench.scaling.figures.medians import BUDGET_US, Figures
+from bench.scaling.figures.medians import BUDGET_US, Medians
 from bench.scaling.figures.report import TEMPLATE
 from bench.scaling.figures.sizing import numbers
 from llamaq import JobQueue
@@ -61,7 +61,7 @@ def test_the_page_holds_every_figure(results: Results) -> None:
 
 def test_the_arithmetic_comes_out_as_it_is_shown(results: Results) -> None:
     """A reader who works a line out again gets what stands there."""
-    found = numbers(Figures(results))
+    found = numbers(Medians(results))
 
     assert (found["token_us"], found["streams"]) == (50, BUDGET_US / 50 / 50)
     assert found["joined_us"] == pytest.approx(4 + 10 * 0.1)
@@ -69,13 +69,13 @@ def test_the_arithmetic_comes_out_as_it_is_shown(results: Results) -> None:
     assert (found["idle_us"], found["clients"], found["submit_us"]) == (10, 10, 10)
     assert found["many_submit"] == 40 + 1000 * 10
     assert found["node_even"] == 3000 / 60
-    assert found["crowd_redis"] == -(-25_000 // found["busy_hosts"])
+    assert found["all_redis"] == -(-25_000 // found["busy_hosts"])
 
 
 def test_one_redis_is_given_as_many_hosts_as_fit(results: Results) -> None:
     """The number of hosts is the largest that stays within the budget."""
-    of = Figures(results)
-    hosts = of.borne(of.token_us)
+    of = Medians(results)
+    hosts = of.max_hosts(of.token_us)
 
     assert sum(of.busy_us(hosts, of.token_us)) <= BUDGET_US < sum(of.busy_us(hosts + 1, of.token_us))
 

@@ -33,7 +33,7 @@ class Book(BaseModel):
     year: int
 
 
-class Tour:
+class Walkthrough:
     """Runs one job of each kind and shows it.
 
     Attributes:

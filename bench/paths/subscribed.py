@@ -1,18 +1,21 @@
-"""The plain reader of both queues: one connection that has subscribed to the channels of all its answers."""
+"""The plain reader of both queues: one connection subscribed to the channels of all answers."""
 
 import time
+import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from bench.readers.arrivals import Arrivals, First, first_stamp
 from llamaq.store.connection import connect
 
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 ENDED = None
 """What `read` makes of an answer's last message."""
 
 
-class Listener:
+class Subscriber:
     """Reads what is published. `read` gives a message's text, "" for one without, or `ENDED`."""
 
     def __init__(self, redis_url: str, read: Callable[[str], str | None]) -> None:
@@ -56,11 +59,44 @@ class Listener:
         self._redis.close()
 
     def _text(self) -> str | None:
-        message = self._pubsub.get_message(timeout=PATIENCE_SECONDS)
+        message = self._pubsub.get_message(timeout=MAX_WAIT_SECONDS)
         if message is None:
             raise TimeoutError("an answer did not come to its end: tokens were lost, or the worker has ended")
         return self._read(message["data"])
 
     def _confirmed(self, number: int) -> None:
         for _ in range(number):
-            self._pubsub.get_message(timeout=PATIENCE_SECONDS)
+            self._pubsub.get_message(timeout=MAX_WAIT_SECONDS)
+
+
+class SubscribedPath(ABC):
+    """A path whose consumer subscribes to an answer's channel before the answer is asked for."""
+
+    def __init__(self, redis_url: str, read: Callable[[str], str | None]) -> None:
+        self._subscriber = Subscriber(redis_url, read)
+
+    @abstractmethod
+    def channel(self, answer_id: str) -> str:
+        """The channel of an answer."""
+
+    @abstractmethod
+    def submit(self, answer_id: str) -> None:
+        """Ask for an answer."""
+
+    def first(self) -> First:
+        """One answer."""
+        answer_id = str(uuid.uuid4())
+        return self._subscriber.first(self.channel(answer_id), lambda: self.submit(answer_id))
+
+    def stream(self, count: int, arrivals: Arrivals) -> None:
+        """Many answers: one thread submits, another reads."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        self._subscriber.subscribe([self.channel(answer_id) for answer_id in ids])
+        sender = Thread(target=lambda: [self.submit(answer_id) for answer_id in ids])
+        sender.start()
+        self._subscriber.follow(count, arrivals)
+        sender.join()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._subscriber.close()
