@@ -98,7 +98,9 @@ def _pid(worker: str) -> int:
 
 def started_by(job: Job[Any], attempt: int = 1) -> Started:
     """Wait for the beginning of an attempt."""
+    seen = []
     for event in job.events():
+        seen.append(event)
         if isinstance(event, Started) and event.attempt == attempt:
             return event
-    raise AssertionError(f"the job ended before attempt {attempt}")
+    raise AssertionError(f"the job ended before attempt {attempt}: {seen}")

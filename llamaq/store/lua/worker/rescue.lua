@@ -22,7 +22,8 @@ local most = tonumber(given.most)
 local function grace()
   local last, silences, till = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace'))
   local silent = NOW - tonumber(last or 0) > SILENT_SECONDS
-  silences = silent and tonumber(silences or 0) + 1 or 0
+  -- Before the first round of all there was no silence to count.
+  silences = silent and last and tonumber(silences or 0) + 1 or 0
   redis.call('HSET', LEADER, 'last', NOW, 'slow', silences)
   if silent and silences <= MOST_GRACES then
     till = NOW + tonumber(given.lease_seconds)

@@ -135,6 +135,13 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
     assert fleet.renew(again) == "OK"
 
 
+def test_the_first_round_of_all_counts_as_no_silence(fleet: Fleet) -> None:
+    """Else three outages right after the first start would use one grace more than there are."""
+    fleet.host().rescue()
+
+    assert fleet.redis.hget(f"{fleet.keys.prefix}:rescue", "slow") == "0"
+
+
 def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
     """And not before it is due."""
     store = fleet.host()
