@@ -7,20 +7,20 @@ from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.conversations import SENT, new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import ask, payload
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 from tasks.history import turn
 
 
-def chat(job: ClaimedJob, services: Services, request: ChatRequest) -> Outcome:
+def chat(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Outcome:
     """Run a chat job."""
     if request.conversation is not None:
-        return turn.run(job, services, request)
+        return turn.run(job, context, request)
     # Only a kept history is trimmed: one that the producer sends is asked as it is, or refused as too long.
     messages: list[dict[str, Any]] = [
         {name: value for name, value in message.items() if name in SENT} for message in new_messages(request)
     ]
     body = payload(request, messages=messages, tools=request.tools, format=request.format)
-    reply = ask(Endpoint.CHAT, services, request, body)
-    return completed(job, services, [reply], {"message": reply.message()})
+    reply = ask(Endpoint.CHAT, context, request, body)
+    return completed(job, context, [reply], {"message": reply.message()})

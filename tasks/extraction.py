@@ -14,42 +14,42 @@ from llamaq.store.worker.outcome import Failed, Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest
 from llamaq.vocabulary.wire import dumps
-from tasks.attempt.attempt import AttemptStopped
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.repairs import Repairing, Try
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
+from tasks.attempt.stoppable import AttemptStopped
 
 MOST_ERRORS = 10
 """The errors of one answer that are told to the model and to the producer."""
 
 
-def extraction(job: ClaimedJob, services: Services, request: ExtractionRequest) -> Outcome:
+def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequest) -> Outcome:
     """Run an extraction job: ask, validate, and ask again at most `repairs` times and within the deadline."""
     validator = validator_of(request.json_schema)
-    repairing = Repairing(_first_question(request, services), request.repairs)
+    repairing = Repairing(_first_question(request, context), request.repairs)
     while True:
         try:
-            reply = _ask(services, request, repairing)
+            reply = _ask(context, request, repairing)
         except (Aborted, AttemptStopped, OllamaError):
             # A socket that the deadline has shut down may look cut before it looks aborted.
-            if repairing.tries and services.attempt.stopped == "deadline":
+            if repairing.tries and context.attempt.stopped == "deadline":
                 return Failed(repairing.invalid())
             raise
         value, errors = _read(reply, validator)
         if not errors:
             found = {"value": value, "repairs": len(repairing.tries)}
-            return completed(job, services, [*repairing.replies, reply], found)
+            return completed(job, context, [*repairing.replies, reply], found)
         repairing.add(Try(reply, value, errors))
         if repairing.no_room:
             return Failed(repairing.overflow())
         if repairing.exhausted:
             return Failed(repairing.invalid())
-        services.events.progress("repairing", repair=len(repairing.tries), of=request.repairs)
+        context.events.progress("repairing", repair=len(repairing.tries), of=request.repairs)
 
 
-def _first_question(request: ExtractionRequest, services: Services) -> dict[str, Any]:
-    images = [services.image(reference) for reference in request.images or ()]
+def _first_question(request: ExtractionRequest, context: AttemptContext) -> dict[str, Any]:
+    images = [context.image(reference) for reference in request.images or ()]
     question: dict[str, Any] = {"role": "user", "content": request.prompt}
     if images:
         question["images"] = images
@@ -57,15 +57,15 @@ def _first_question(request: ExtractionRequest, services: Services) -> dict[str,
     return payload(request, messages=[*system, question], format=countable(request.json_schema))
 
 
-def _ask(services: Services, request: ExtractionRequest, repairing: Repairing) -> Reply:
+def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairing) -> Reply:
     body, alone = repairing.next(), repairing.alone()
     try:
-        return ask(Endpoint.CHAT, services, request, body)
+        return ask(Endpoint.CHAT, context, request, body)
     except ContextOverflow:
         if len(body["messages"]) == len(alone["messages"]):
             raise
         # The question fits without the wrong answer and its errors, so it is asked alone.
-        return ask(Endpoint.CHAT, services, request, alone)
+        return ask(Endpoint.CHAT, context, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:

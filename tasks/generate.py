@@ -4,12 +4,12 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.generate import GenerateRequest
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 
 
-def generate(job: ClaimedJob, services: Services, request: GenerateRequest) -> Outcome:
+def generate(job: ClaimedJob, context: AttemptContext, request: GenerateRequest) -> Outcome:
     """Run a generate job."""
     body = payload(
         request,
@@ -20,8 +20,8 @@ def generate(job: ClaimedJob, services: Services, request: GenerateRequest) -> O
         template=request.template,
         format=request.format,
     )
-    reply = ask(Endpoint.GENERATE, services, request, body)
-    return completed(job, services, [reply], text_fields(reply))
+    reply = ask(Endpoint.GENERATE, context, request, body)
+    return completed(job, context, [reply], text_fields(reply))
 
 
 def text_fields(reply: Reply) -> dict[str, str | None]:

@@ -5,21 +5,21 @@ from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.conversations import message_fields
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.multimodal import MultimodalRequest
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import ask, payload
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 from tasks.generate import text_fields
 
 
-def multimodal(job: ClaimedJob, services: Services, request: MultimodalRequest) -> Outcome:
+def multimodal(job: ClaimedJob, context: AttemptContext, request: MultimodalRequest) -> Outcome:
     """Run a multimodal job: a prompt goes to `/api/generate`, messages go to `/api/chat`."""
-    images = [services.image(reference) for reference in request.images]
+    images = [context.image(reference) for reference in request.images]
     if request.messages is None:
         body = payload(request, prompt=request.prompt, system=request.system, images=images, format=request.format)
-        reply = ask(Endpoint.GENERATE, services, request, body)
-        return completed(job, services, [reply], text_fields(reply))
-    reply = ask(Endpoint.CHAT, services, request, _with_images(request, images))
-    return completed(job, services, [reply], {"message": reply.message()})
+        reply = ask(Endpoint.GENERATE, context, request, body)
+        return completed(job, context, [reply], text_fields(reply))
+    reply = ask(Endpoint.CHAT, context, request, _with_images(request, images))
+    return completed(job, context, [reply], {"message": reply.message()})
 
 
 def _with_images(request: MultimodalRequest, images: list[str]) -> dict[str, object]:

@@ -7,9 +7,9 @@ from api_client import Chunk
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.kinds.pull import PullRequest
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import Reply
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 
 PROGRESS_SECONDS = 0.5
 """Ollama reports many times a second; an event is written at most this often, and when the status changes."""
@@ -40,14 +40,14 @@ class Layers:
         return {"status": self.status, **bytes_known}
 
 
-def pull(job: ClaimedJob, services: Services, request: PullRequest) -> Outcome:
+def pull(job: ClaimedJob, context: AttemptContext, request: PullRequest) -> Outcome:
     """Run a pull. After an interruption the next pull continues, because Ollama keeps what has come."""
     layers, written_at = Layers(), float("-inf")
-    stream = services.ollama.pull(request.model, stall_timeout_seconds=request.stall_after)
-    with services.attempt.during(stream), stream:
+    stream = context.ollama.pull(request.model, stall_timeout_seconds=request.stall_after)
+    with context.attempt.during(stream), stream:
         for chunk in stream:
-            if layers.read(chunk) or services.elapsed() - written_at >= PROGRESS_SECONDS:
-                written_at = services.elapsed()
-                services.events.progress("pulling", **layers.numbers())
+            if layers.read(chunk) or context.elapsed() - written_at >= PROGRESS_SECONDS:
+                written_at = context.elapsed()
+                context.events.progress("pulling", **layers.numbers())
     found = {"pulled": request.model, "size": sum(layers.sizes.values()) or None}
-    return completed(job, services, [Reply()], found)
+    return completed(job, context, [Reply()], found)

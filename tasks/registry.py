@@ -6,7 +6,7 @@ from typing import Any
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.requests import Kind
-from tasks.attempt.services import Services
+from tasks.attempt.context import AttemptContext
 from tasks.chat import chat
 from tasks.embedding import embedding
 from tasks.extraction import extraction
@@ -15,7 +15,7 @@ from tasks.multimodal import multimodal
 from tasks.pull import pull
 from tasks.unload import unload
 
-TASKS: dict[Kind, Callable[[ClaimedJob, Services, Any], Outcome]] = {
+TASKS: dict[Kind, Callable[[ClaimedJob, AttemptContext, Any], Outcome]] = {
     "generate": generate,
     "chat": chat,
     "multimodal": multimodal,
@@ -26,11 +26,11 @@ TASKS: dict[Kind, Callable[[ClaimedJob, Services, Any], Outcome]] = {
 }
 
 
-def run(job: ClaimedJob, services: Services) -> Outcome:
+def run(job: ClaimedJob, context: AttemptContext) -> Outcome:
     """Run a job by the task of its kind, on its request as the worker's input policy leaves it.
 
     Raises:
         InvalidRequest: the request cannot be read, or the input policy refuses it.
     """
-    job = services.input_policy.admitted(job)
-    return TASKS[job.request.kind](job, services, job.request)
+    job = context.input_policy.admitted(job)
+    return TASKS[job.request.kind](job, context, job.request)

@@ -4,12 +4,12 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.unload import UnloadRequest
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import ask
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 
 
-def unload(job: ClaimedJob, services: Services, request: UnloadRequest) -> Outcome:
+def unload(job: ClaimedJob, context: AttemptContext, request: UnloadRequest) -> Outcome:
     """Run an unload: Ollama takes it as a request without a prompt that keeps the model for no time."""
-    reply = ask(Endpoint.GENERATE, services, request, {"model": request.model, "keep_alive": 0, "stream": False})
-    return completed(job, services, [reply], {"unloaded": request.model})
+    reply = ask(Endpoint.GENERATE, context, request, {"model": request.model, "keep_alive": 0, "stream": False})
+    return completed(job, context, [reply], {"unloaded": request.model})

@@ -41,10 +41,10 @@ def main(arguments: list[str]) -> int:
 def _look(command: str, app: Any) -> int:
     with interruptible():
         from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
-        from worker import liveness  # noqa: PLC0415 - as above
+        from worker import liveness_probe  # noqa: PLC0415 - as above
         from worker.preflight import report  # noqa: PLC0415 - as above
     if command == "alive":
-        return 0 if liveness.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
+        return 0 if liveness_probe.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
     try:
         return report.main(app.conf.llamaq)
     except KeyboardInterrupt:

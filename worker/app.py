@@ -40,7 +40,7 @@ def _register(app: Celery, kind: str) -> None:
 
     @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
-        """Run a placed job (its message carries the id), or take in a request that was sent by name."""
+        """Run an assigned job (its message carries the id), or take in a request that was sent by name."""
         worker = worker_of(app)
         if job_id is not None:
             return worker.execute(job_id, task_request.began)
@@ -68,7 +68,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
             Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host), keys.worker_queue(worker))
         ],
         "task_default_queue": keys.intake_queue(),
-        # Jobs wait for Ollama: threads cost 69 MB where processes cost 500, and placement never sends more than fit.
+        # Threads, because jobs wait for Ollama: 69 MB where processes take 500. No more jobs are assigned than fit.
         **verified(config.redis_url),
         "worker_pool": "threads",
         "worker_concurrency": config.concurrency,

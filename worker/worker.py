@@ -14,9 +14,9 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.deliveries import Deliveries
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
-from tasks.attempt.attempt import Attempt
-from tasks.attempt.contexts import Contexts
+from tasks.attempt.context_lengths import ContextLengths
 from tasks.attempt.failures import WorkerEvent, error_of
+from tasks.attempt.stoppable import Attempt
 from worker.attempt import execute
 from worker.attempt.context_factory import ContextFactory
 from worker.attempt.event_writer import EventWriter
@@ -80,7 +80,7 @@ class Worker:
         self.supervisor.start()
 
     def quiet(self) -> None:
-        """Take nothing more: placement passes this worker by from here on."""
+        """Take nothing more: from now on no job is assigned to this worker."""
         self.supervisor.stop("quiet")
 
     def drain(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class Worker:
         self._connections.close()
 
     def execute(self, job_id: str, began: Callable[[ClaimedJob], None]) -> str:
-        """Run a job that was placed here; a stale message has no effect.
+        """Run a job that was assigned to this host; a stale message has no effect.
 
         Returns:
             What the attempt came to, in the words of `llamaq_attempts_total`, with an error's code; "" of a stale one.
@@ -142,7 +142,7 @@ class Worker:
         self._metrics.began(job)
         began = self._clock.monotonic()
         with self._tracing.attempt(job) as ended:
-            outcome = execute.final(job, execute.run(job, attempt, self._contexts.services))
+            outcome = execute.final(job, execute.run(job, attempt, self._contexts.context))
             stored = execute.settle(job, outcome, self._store, self._clock.random())
             ended(result(outcome, stored), outcome)
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began)
@@ -162,7 +162,7 @@ class Worker:
             CancelChannel(redis, keys.control(self._config.host), self._running.cancel),
             self.heartbeat,
             self._probe,
-            Reaper(self._store, self._metrics.rescued),
+            Reaper(self._store, self._metrics.reaped),
             ScriptRegistry(redis, keys),
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]
@@ -185,7 +185,7 @@ class Worker:
             loaded=self._probe.loaded,
             answer_began=self._probe.answer_began,
             answer_ended=self._probe.answer_ended,
-            contexts=Contexts(ollama, self._clock),
+            context_lengths=ContextLengths(ollama, self._clock),
             input_policy=partial(input_policy, self._config, self._probe.template),
         )
 

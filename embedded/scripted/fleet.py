@@ -37,7 +37,7 @@ PATIENCE = Patience(affinity_patience=15, lane_patience=60)
 
 
 class Message(NamedTuple):
-    """What Celery's message for a placed job says."""
+    """What Celery's message for an assigned job says."""
 
     job_id: str
     kind: str
@@ -160,7 +160,7 @@ class Fleet:
 
     def overdue(self, job_id: str) -> None:
         """Let `start_within` be over."""
-        assert self.redis.zadd(f"{self.keys.prefix}:starts", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
+        assert self.redis.zadd(f"{self.keys.prefix}:start_by", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
         self.redis.hset(self.keys.record(job_id), "start_by", 1)
 
     def silence_host(self, host: str) -> None:
@@ -168,9 +168,9 @@ class Fleet:
         self.redis.zadd(self.keys.hosts(), {host: 1}, xx=True)
 
     def patient(self) -> None:
-        """Let nobody lead rescue, and its time of grace be over."""
+        """Let no worker lead the reapers, and the grace after a silence be over."""
         seconds, _ = self.redis.time()
-        self.redis.hset(f"{self.keys.prefix}:rescue", mapping={"last": seconds, "grace": 0, "until": 0})
+        self.redis.hset(f"{self.keys.prefix}:reaper", mapping={"last": seconds, "grace": 0, "until": 0})
 
     def record(self, job_id: str) -> dict[str, str]:
         """The job's record."""

@@ -83,7 +83,7 @@ class Keys:
         return self.prefix
 
     def host_queue(self, host: str) -> str:
-        """Celery queue: messages of the jobs placed on one host."""
+        """Celery queue: messages of the jobs that were assigned to one host."""
         return f"{self.prefix}.host.{host}"
 
     def worker_queue(self, worker: str) -> str:

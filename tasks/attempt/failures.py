@@ -13,7 +13,7 @@ import api_client
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Blame, Counts, Error, Failed, Retry
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, SubmitError, UnknownModel
-from tasks.attempt.services import ImageGone
+from tasks.attempt.context import ImageGone
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0

@@ -7,7 +7,7 @@ from typing import Any
 from api_client import Chunk
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import Request
-from tasks.attempt.services import Services
+from tasks.attempt.context import AttemptContext
 
 NANOSECONDS = 1e9
 Piece = tuple[str, str, list[dict[str, Any]] | None]
@@ -51,7 +51,7 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def ask(endpoint: Endpoint, services: Services, request: Request, body: dict[str, Any]) -> Reply:
+def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dict[str, Any]) -> Reply:
     """Send a body to one of Ollama's endpoints, and write the answer's events as it arrives.
 
     Control tokens in the body are escaped first, by the text rules at the fields of the request.
@@ -60,29 +60,29 @@ def ask(endpoint: Endpoint, services: Services, request: Request, body: dict[str
         OllamaError: as `api_client.Stream` does.
         AttemptStopped: the attempt was ended before the call.
     """
-    ollama = services.ollama
+    ollama = context.ollama
     send: Callable[..., Any] = {
         Endpoint.GENERATE: ollama.generate,
         Endpoint.CHAT: ollama.chat,
         Endpoint.EMBED: ollama.embed,
     }[endpoint]
     call = send(
-        services.input_policy.escaped(request, body),
+        context.input_policy.escaped(request, body),
         first_byte_timeout_seconds=request.first_token_within,
         stall_timeout_seconds=request.stall_after,
     )
     if endpoint is Endpoint.EMBED:
-        with services.attempt.during(call), call:
+        with context.attempt.during(call), call:
             return Reply(stats=call.result())
-    return _read_stream(services, call, _from_chat if endpoint is Endpoint.CHAT else _from_generate)
+    return _read_stream(context, call, _from_chat if endpoint is Endpoint.CHAT else _from_generate)
 
 
-def _read_stream(services: Services, stream: Any, piece_of: Callable[[Chunk], Piece]) -> Reply:
+def _read_stream(context: AttemptContext, stream: Any, piece_of: Callable[[Chunk], Piece]) -> Reply:
     reply = Reply()
     texts: list[str] = []
     thoughts: list[str] = []
-    delta = services.events.delta
-    with services.attempt.during(stream), stream, services.silence() as answer_began:
+    delta = context.events.delta
+    with context.attempt.during(stream), stream, context.silence() as answer_began:
         for chunk in stream:
             text, thinking, tool_calls = piece_of(chunk)
             if text or thinking or tool_calls:

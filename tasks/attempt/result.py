@@ -5,13 +5,13 @@ from typing import Any
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import NANOSECONDS, Reply, total
-from tasks.attempt.services import Services
 
 
 def completed(
     job: ClaimedJob,
-    services: Services,
+    context: AttemptContext,
     replies: Sequence[Reply],
     found: dict[str, Any],
     turn: Sequence[dict[str, Any]] = (),
@@ -26,22 +26,22 @@ def completed(
             "prompt_tokens": total(replies, "prompt_eval_count"),
             "output_tokens": total(replies, "eval_count"),
         },
-        "timings": _timings(job, services, replies),
+        "timings": _timings(job, context, replies),
     }
     echoed = {"metadata": job.request.metadata} if job.request.metadata else {}
-    removed = services.input_policy.removed
+    removed = context.input_policy.removed
     filtered = {"filtered": removed} if removed else {}
     return Completed({**found, **common, **echoed, **filtered}, tuple(turn))
 
 
-def _timings(job: ClaimedJob, services: Services, replies: Sequence[Reply]) -> dict[str, float | None]:
-    first = services.first_token_after()
+def _timings(job: ClaimedJob, context: AttemptContext, replies: Sequence[Reply]) -> dict[str, float | None]:
+    first = context.first_token_after()
     return {
         "queued": round(job.waited_seconds, 4),
         "load": _seconds(total(replies, "load_duration")),
         "prompt": _seconds(total(replies, "prompt_eval_duration")),
         "first_token": None if first is None else round(job.waited_seconds + first, 4),
-        "total": round(job.waited_seconds + services.elapsed(), 4),
+        "total": round(job.waited_seconds + context.elapsed(), 4),
     }
 
 

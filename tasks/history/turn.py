@@ -9,28 +9,28 @@ from llamaq.vocabulary.conversations import SENT, ConversationSettings, MessageD
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
+from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import Reply, ask, payload
 from tasks.attempt.result import completed
-from tasks.attempt.services import Services
 from tasks.history.trimming import Fitting
 
 
-def run(job: ClaimedJob, services: Services, request: ChatRequest) -> Completed:
+def run(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Completed:
     """Run a turn. Its messages are appended to the conversation in the same step as the terminal event."""
-    settings = services.settings()
+    settings = context.settings()
     request = with_settings(request, settings)
     new = new_messages(request)
     fitting = Fitting(
         [{"role": "system", "content": settings.system}] if settings.system else [],
-        services.history(),
+        context.history(),
         new,
-        length=services.contexts.length(job.model, request.options),
+        length=context.context_lengths.length(job.model, request.options),
         tools=request.tools,
         answer_tokens=request.options.num_predict,
     )
-    reply = _ask(services, request, fitting)
+    reply = _ask(context, request, fitting)
     answer = reply.message()
-    done = completed(job, services, [reply], {"message": answer, "history_dropped": fitting.dropped})
+    done = completed(job, context, [reply], {"message": answer, "history_dropped": fitting.dropped})
     beside = {"usage": done.result["usage"]} | ({"history_dropped": fitting.dropped} if fitting.dropped else {})
     return Completed(done.result, tuple({**message, "job": job.id} for message in (*new, {**answer, **beside})))
 
@@ -43,13 +43,13 @@ def with_settings(request: ChatRequest, settings: ConversationSettings) -> ChatR
     return request.model_copy(update={"options": options, "tools": tools})
 
 
-def _ask(services: Services, request: ChatRequest, fitting: Fitting) -> Reply:
+def _ask(context: AttemptContext, request: ChatRequest, fitting: Fitting) -> Reply:
     while True:
         try:
-            return ask(Endpoint.CHAT, services, request, _body(request, fitting.messages))
+            return ask(Endpoint.CHAT, context, request, _body(request, fitting.messages))
         except ContextOverflow as error:
             # The refusal comes before the first token, so no reader has seen any text.
-            length = services.contexts.refused(request.model, request.options, error.n_ctx)
+            length = context.context_lengths.refused(request.model, request.options, error.n_ctx)
             if not fitting.tighten(error.n_prompt_tokens, length):
                 raise
 

@@ -72,7 +72,7 @@ class Report:
 def _recovered(job: Told, injected: InjectedFaults, by: str) -> list[float]:
     """Seconds from the death of a worker until a job that it was running was given back, or begun again.
 
-    Those with an outage of Redis in between say nothing about rescue.
+    Those with an outage of Redis in between say nothing about the reaper.
     """
     found: list[float] = []
     begun = [event for event in job.events if event["type"] == "started"]

@@ -14,7 +14,7 @@ WHOLE = (*PACKAGES, "bench", "checkout", "codegen")
 MOST_LINES = 300
 MOST_MODULES = 14
 # The health check of a container asks every few seconds, and importing llamaq for its clock would cost half a second.
-CLOCKS = {"llamaq/store/clock.py", "worker/liveness.py"}
+CLOCKS = {"llamaq/store/clock.py", "worker/liveness_probe.py"}
 ENVIRONMENT_READERS = {
     "llamaq/settings/environment.py",
     "worker/settings/environment.py",

@@ -27,7 +27,7 @@ from tasks.input_policy.policy import InputPolicy
 from tasks.registry import TASKS, run
 from tests.contract.built import CHECKOUT
 from tests.contract.full_requests import REQUESTS
-from tests.unit.tasks.ollama import Ollama, Said, claimed, services
+from tests.unit.tasks.ollama import Ollama, Said, claimed, context
 from worker.app import app
 
 Path = tuple[str | int, ...]
@@ -67,7 +67,7 @@ def _asked(request: AnyRequest) -> AnyAnswer:
     ollama = AnyAnswer()
     run(
         claimed(request.kind, dump_json(request)),
-        services(ollama, policy=InputPolicy(allow_raw=True, pulls=lambda _: True)),
+        context(ollama, policy=InputPolicy(allow_raw=True, pulls=lambda _: True)),
     )
     return ollama
 

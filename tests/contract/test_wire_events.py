@@ -13,11 +13,11 @@ from llamaq.store.worker.outcome import Completed, Error
 from llamaq.vocabulary import events
 from llamaq.vocabulary.requests import dump_json, parse
 from llamaq.vocabulary.results import RESULT
-from tasks.attempt.attempt import Attempt
+from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
 from tests.contract import golden
-from tests.unit.tasks.ollama import Ollama, claimed, services
+from tests.unit.tasks.ollama import Ollama, claimed, context
 from tests.unit.worker.writing import supervised
 from worker.attempt.event_writer import EventWriter
 
@@ -58,7 +58,7 @@ def _result(kind: str, attempt: int = 1) -> Completed:
     kind = fields["kind"]
     request = parse({"model": "smollm2:135m", **fields})
     job = replace(claimed(kind, dump_json(request)), attempt=attempt)
-    outcome = run(job, services(Ollama(answer), policy=InputPolicy(pulls=lambda _: True)))
+    outcome = run(job, context(Ollama(answer), policy=InputPolicy(pulls=lambda _: True)))
     assert isinstance(outcome, Completed)
     return outcome
 
@@ -73,7 +73,7 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     store.release(first, ERROR, 1.5, counts=True)
     fleet.due(job.id)
     fleet.patient()
-    store.rescue()
+    store.reap()
     second = fleet.claim(store, job)
     with supervised(writer):
         buffer = writer.open(second, Attempt(job.id), silent=False)

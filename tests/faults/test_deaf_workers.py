@@ -13,7 +13,7 @@ from tests.faults.proxy import DeafeningProxy
 from tests.faults.site import Site
 from tests.service import until
 from tests.worker_process import CHECKOUT
-from worker import liveness
+from worker import liveness_probe
 from worker.duties import heartbeat
 
 QUICK = """
@@ -54,7 +54,7 @@ def test_a_deaf_worker_ends_itself(own_site: Site, tmp_path: Path, measure: Meas
 
     assert "no longer hears its messages" in deaf.log()
     assert file.stat().st_mtime - last < heartbeat.BEAT_SECONDS
-    old = file.stat().st_mtime - liveness.STALE_SECONDS
+    old = file.stat().st_mtime - liveness_probe.STALE_SECONDS
     os.utime(file, (old, old))
     assert alive(file) == 1
     own_site.start_worker()

@@ -28,7 +28,7 @@ KILL_EACH_SECONDS = 1.2
 WORKERS, SLOTS, JOBS = 6, 4, 300
 LEADER_SECONDS = 3
 PROMISED_SECONDS = 5.0
-"""Beyond the lease, as for any killed worker: until a leader has noticed, and the next round of rescue has come."""
+"""Beyond the lease, as for any killed worker: until a leader has noticed, and the next round of the reaper has come."""
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_killed_holders_never_cost_a_slot_nor_give_one_too_many(wide_site: Site,
     what = f"slots of {len(killing.freed)} killed holders were free again, lease {LEASE_SECONDS} s"
     measure(f"{what}, median", statistics.median(killing.freed))
     measure(f"{what}, at most", max(killing.freed))
-    measure("beyond the lease, and the grace that rescue gave after rounds that came late", max(killing.late))
+    measure("beyond the lease, and the grace that the reaper gave after rounds that came late", max(killing.late))
     assert site.ollama.stats(bodies=False)["max_running"] == SLOTS
     assert statistics.median(killing.freed) <= LEASE_SECONDS + LEADER_SECONDS
     assert max(killing.late) <= PROMISED_SECONDS
@@ -70,8 +70,8 @@ class Killing:
 
     Attributes:
         freed: of each kill, the seconds until none of the worker's attempts held its slot.
-        late: how much of them was beyond the lease. Where rounds of rescue come late, the living get a grace to renew;
-            what falls into that is not counted.
+        late: how much of them was beyond the lease. Where the reaper's rounds come late, live workers get a grace;
+            what falls into it is not counted.
     """
 
     def __init__(self, site: Site, stack: ExitStack) -> None:
@@ -124,7 +124,7 @@ class Killing:
 
     def _graced_until(self) -> float:
         """When the last grace ends, on this process' clock; Redis keeps it in the machine's time."""
-        grace = float(self._site.redis.hget(f"{self._site.prefix}:rescue", "grace") or 0)
+        grace = float(self._site.redis.hget(f"{self._site.prefix}:reaper", "grace") or 0)
         return grace - time.time() + time.monotonic()
 
     def _running(self, worker: str | None = None) -> dict[str, str]:

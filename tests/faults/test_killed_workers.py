@@ -71,7 +71,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
     killed_at = time.time()
     site.start_worker()
 
-    measure("a job whose message was lost placed again", started_by(job).at.timestamp() - killed_at)
+    measure("a job whose message was lost assigned again", started_by(job).at.timestamp() - killed_at)
     assert_completed(job, attempt=1)
     assert len(site.asked()) == 1
 

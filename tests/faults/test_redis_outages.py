@@ -86,7 +86,7 @@ def test_one_outage_after_another(own_site: Site) -> None:
         own_site.server.restart()
         last = own_site.log(job.id)[-1][0]
         until(lambda last=last: own_site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
-        time.sleep(1)  # a round of rescue
+        time.sleep(1)  # a round of the reaper
 
     assert_completed(job, attempt=1, text=" token" * 17 * TOKENS_PER_SECOND)
 

@@ -67,7 +67,7 @@ def test_the_trace_costs_three_loads(redis_server: EmbeddedRedis) -> None:
 
 
 def test_endless_traffic_for_one_model_does_not_keep_another_out(redis_server: EmbeddedRedis) -> None:
-    """Under endless A traffic a B job starts within patience plus one A job; and not at once: the swap has a price."""
+    """Under endless A traffic a B job starts within the maximum wait plus one A job, and not at once."""
     with one_model_service(redis_server.url, models=MODELS, affinity_patience=PATIENCE_SECONDS) as service:
         brief(service)
         with endless(service, A) as stream:

@@ -101,7 +101,7 @@ def test_a_host_that_nobody_wanted_is_found_when_it_is(alone: Pair) -> None:
 
 
 def test_a_host_that_refuses_jobs_is_opened_by_them(both: Pair) -> None:
-    """Host x answers its probes, and 503 to jobs: after a few nothing more is placed there; each goes to y."""
+    """Host x answers its probes, and 503 to jobs: after a few nothing more is assigned there; each goes to y."""
     both.x.script(status=503, body={"error": "server busy"}, times=None)
     both.y.script(first_token_seconds=0.3, times=None)
 

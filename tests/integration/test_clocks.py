@@ -56,7 +56,7 @@ def test_a_job_that_started_in_time_is_not_expired_while_it_runs(service: Servic
     job = service.queue.generate(MODEL, "long", start_within=1.5)
     read_until(job, Started)
 
-    # The rescue round that expires a later job has passed over this one too.
+    # The round of the reaper that expires a later job has passed over this one too.
     late = service.queue.generate("never-there:latest", "late", start_within=1.5, wait_for_model=True)
     with pytest.raises(JobExpired):
         late.result(30)

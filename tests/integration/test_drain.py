@@ -20,7 +20,7 @@ def test_a_running_job_is_let_to_its_end(own_service: Service, start_worker: Sta
     waiting = own_service.queue.generate(MODEL, "waits", wait_for_model=True)
 
     worker.signal(signal.SIGTERM)
-    # The host is withdrawn: nothing is placed on it any more.
+    # The host is withdrawn: nothing is assigned on it any more.
     until(lambda: not own_service.queue.models())
     own_service.ollama.release(gate)
 

@@ -100,7 +100,7 @@ def test_health_is_the_workers_own_word() -> None:
     """Not `inspect ping`: the liveness file, at one path in the image, in compose and in its tmpfs."""
     text = (CHECKOUT / "Dockerfile").read_text()
     path = SERVICES["worker"]["environment"]["LLAMAQ_LIVENESS_FILE"]
-    assert f'CMD ["python", "-m", "worker.liveness", "{path}"]' in text
+    assert f'CMD ["python", "-m", "worker.liveness_probe", "{path}"]' in text
     assert f"LLAMAQ_LIVENESS_FILE={path}" in text
     assert any(mount.split(":")[0] == str(Path(path).parent) for mount in SERVICES["worker"]["tmpfs"])
 
@@ -128,7 +128,7 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
 def test_the_liveness_check_reads_the_files_age(age: int, tmp_path: Path) -> None:
     """0 for one touched lately, 1 for an old one or none; without importing the service."""
     file = tmp_path / "alive"
-    command = [sys.executable, "-X", "importtime", "-m", "worker.liveness", str(file)]
+    command = [sys.executable, "-X", "importtime", "-m", "worker.liveness_probe", str(file)]
     assert run(command, cwd=CHECKOUT).returncode == 1
     file.touch()
     past = file.stat().st_mtime - age

@@ -108,4 +108,4 @@ def test_probes_ask_the_worker_itself() -> None:
     file = one("ConfigMap")["data"]["LLAMAQ_LIVENESS_FILE"]
 
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert worker[probe]["exec"]["command"] == ["python", "-m", "worker.liveness", file]
+        assert worker[probe]["exec"]["command"] == ["python", "-m", "worker.liveness_probe", file]

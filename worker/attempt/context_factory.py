@@ -16,9 +16,9 @@ from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.conversations import read_settings
-from tasks.attempt.attempt import Attempt
-from tasks.attempt.contexts import Contexts
-from tasks.attempt.services import ImageGone, Services
+from tasks.attempt.context import AttemptContext, ImageGone
+from tasks.attempt.context_lengths import ContextLengths
+from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
@@ -50,12 +50,12 @@ class ContextFactory:
     loaded: Callable[[str], bool]
     answer_began: Callable[[str], None]
     answer_ended: Callable[[str], None]
-    contexts: Contexts
+    context_lengths: ContextLengths
     input_policy: Callable[[], InputPolicy] = InputPolicy
 
     @contextmanager
-    def services(self, job: ClaimedJob, attempt: Attempt) -> Iterator[Services]:
-        """The services of one attempt. Its event buffer is open and its deadline runs while the block lasts.
+    def context(self, job: ClaimedJob, attempt: Attempt) -> Iterator[AttemptContext]:
+        """The context of one attempt. Its event buffer is open and its deadline runs while the block lasts.
 
         Raises:
             InvalidRequest: the stored request cannot be read.
@@ -69,14 +69,14 @@ class ContextFactory:
             return None if buffer.first_at is None else buffer.first_at - began
 
         try:
-            yield Services(
+            yield AttemptContext(
                 ollama=self.ollama,
                 attempt=attempt,
                 events=buffer,
                 image=lambda reference: retry(partial(self._image, reference), attempt, self.clock),
                 history=lambda: retry(partial(self._history, job), attempt, self.clock),
                 settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
-                contexts=self.contexts,
+                context_lengths=self.context_lengths,
                 silence=partial(self._silence, job, buffer),
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,

@@ -8,7 +8,7 @@ from typing import Any
 from llamaq.store.clock import Clock
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.vocabulary.wire import dumps, members
-from tasks.attempt.attempt import Attempt
+from tasks.attempt.stoppable import Attempt
 from worker.attempt.flush_timer import FlushTimer
 
 MOST_PENDING_CHARS = 8_000_000

@@ -18,7 +18,7 @@ from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.worker_scripts import Append, Renew
-from tasks.attempt.attempt import Attempt, StopReason
+from tasks.attempt.stoppable import Attempt, StopReason
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.flush_timer import GATHER_SECONDS, FlushTimer
 from worker.duties.duty import Duty

@@ -12,19 +12,19 @@ from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopp
 from llamaq.vocabulary.errors import InvalidRequest
 from tasks import registry
 from tasks.attempt import failures
-from tasks.attempt.attempt import Attempt, AttemptStopped
+from tasks.attempt.context import AttemptContext, ImageGone
 from tasks.attempt.failures import FAILURES, WorkerEvent
-from tasks.attempt.services import ImageGone, Services
+from tasks.attempt.stoppable import Attempt, AttemptStopped
 
-Provide = Callable[[ClaimedJob, Attempt], AbstractContextManager[Services]]
+Provide = Callable[[ClaimedJob, Attempt], AbstractContextManager[AttemptContext]]
 _log = structlog.get_logger(__name__)
 
 
 def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
     """Run the attempt to an outcome, whatever happens: it catches every exception."""
     try:
-        with provide(job, attempt) as services:
-            outcome = registry.run(job, services)
+        with provide(job, attempt) as context:
+            outcome = registry.run(job, context)
         # Readers would miss a part of the text: such an attempt must not complete.
         return _stopped(job, attempt) if attempt.stopped == "unwritable" else outcome
     except (Aborted, AttemptStopped):

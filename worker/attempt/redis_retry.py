@@ -6,7 +6,7 @@ from typing import TypeVar
 import redis
 
 from llamaq.store.clock import Clock
-from tasks.attempt.attempt import Attempt, AttemptStopped
+from tasks.attempt.stoppable import Attempt, AttemptStopped
 
 AGAIN_SECONDS = 0.2
 T = TypeVar("T")

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.attempt.attempt import Attempt
+from tasks.attempt.stoppable import Attempt
 
 RELEASE_SECONDS = 10.0
 """For aborting the attempts that are left at the end of a drain, and requeueing their jobs."""

@@ -62,7 +62,7 @@ def _arguments(payload: Any, job_id: str) -> tuple[Any, Any]:
 
 
 def _known(args: object, kwargs: object) -> bool:
-    """The message of a placed job has one argument, the id; a request sent by name comes as the keyword `request`."""
+    """The message of an assigned job has one argument, the id; a request by name comes as the keyword `request`."""
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         return False
     return (len(args) == 1 and isinstance(args[0], str) and not kwargs) or (not args and set(kwargs) == {"request"})

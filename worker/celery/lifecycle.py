@@ -6,7 +6,7 @@ import structlog
 from celery import Celery, bootsteps
 
 from llamaq.store.connection import connect
-from worker.celery.signals import Stopping
+from worker.celery.stop_signals import Stopping
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
 from worker.telemetry.metrics import Metrics
@@ -58,7 +58,7 @@ class WorkerStep(bootsteps.StartStopStep):
         _log.info("worker started", worker=name, host=config.host, slots=config.slots)
 
     def close(self, parent: Any) -> None:  # noqa: ARG002 - the signature is Celery's
-        """A shutdown begins: let placement pass this worker by."""
+        """A shutdown begins: let no more jobs be assigned to this worker."""
         if self._worker is not None:
             self._worker.quiet()
 

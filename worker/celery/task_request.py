@@ -36,7 +36,7 @@ class TaskRequest(Request):
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         """A thread has the message, and calls the task next."""
-        # Not by id: a request sent by name and the message of its placed job have the same one, at the same time.
+        # Not by id: a request sent by name and the message of the assigned job have the same one, at the same time.
         _current.set(self)
         super().on_accepted(pid, time_accepted)
 
@@ -64,7 +64,7 @@ class TaskRequest(Request):
         word, _, code = outcome.partition(" ")
         event = _EVENTS.get(word)
         if event is None or (self._by_name and word != "failed"):
-            return  # a job that was sent by name is shown when it is placed
+            return  # a job that was sent by name is shown when it is assigned
         fields: dict[str, Any] = {"runtime": runtime}
         if event == "task-succeeded":
             fields["result"] = word

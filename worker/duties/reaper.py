@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from llamaq.store.worker.job_store import JobStore, Rescued
+from llamaq.store.worker.job_store import JobStore, Reaped
 from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0
@@ -12,21 +12,21 @@ _log = structlog.get_logger(__name__)
 
 
 class Reaper(Duty):
-    """The duty that takes part in rescue. Once it stops, another worker leads within seconds."""
+    """The duty that runs a round of the reaper where this worker leads. Once it stops, another leads within seconds."""
 
     name = "reaper"
-    when_redis_fails = "no rescue this time: Redis does not answer"
+    when_redis_fails = "no round of the reaper: Redis does not answer"
 
-    def __init__(self, store: JobStore, rescued: Callable[[Rescued], None]) -> None:
-        """Make it; `rescued` is called with what each round did that this worker led."""
+    def __init__(self, store: JobStore, reaped: Callable[[Reaped], None]) -> None:
+        """Make it; `reaped` is called with what each round did that this worker led."""
         super().__init__()
         self._store = store
-        self._rescued = rescued
+        self._reaped = reaped
 
     def round(self) -> float:
-        """Take part in one round of rescue."""
-        done = self._store.rescue()
+        """Take part in one round of the reaper."""
+        done = self._store.reap()
         if done is not None and any(done):
-            self._rescued(done)
-            _log.info("rescued", **done._asdict())
+            self._reaped(done)
+            _log.info("reaped", **done._asdict())
         return ROUND_SECONDS

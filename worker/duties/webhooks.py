@@ -15,9 +15,8 @@ from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
 from llamaq.store.worker.deliveries import Deliveries, Delivery
-from worker.duties import webhook_post
+from worker.duties import webhook_post, webhook_signature
 from worker.duties.duty import Duty
-from worker.settings import signing
 
 LOOK_SECONDS = 1.0
 AT_A_TIME = 4
@@ -87,7 +86,7 @@ class Webhooks(Duty):
             self._free.release()
 
     def _call(self, delivery: Delivery) -> webhook_post.WebhookError | None:
-        headers = signing.headers(self._secrets, delivery.message, delivery.body, self._clock.time())
+        headers = webhook_signature.headers(self._secrets, delivery.message, delivery.body, self._clock.time())
         try:
             self._post(delivery.url, delivery.body.encode(), headers)
         except webhook_post.WebhookError as error:

@@ -1,4 +1,4 @@
-"""Looks at the host every few seconds and reports what it offers. Placement goes by that report.
+"""Looks at the host every few seconds and reports what it offers. The scheduler uses that report.
 
 1. A host that answers is reported; every second while its circuit is not closed or it loads a model.
 2. A host that does not answer is reported down, so that its circuit opens. It is asked again every second while jobs

@@ -13,7 +13,7 @@ from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, settin
 from llamaq.settings.producer import ProducerVariables
 from llamaq.settings.secret_files import read_secret
 from llamaq.vocabulary.requests import HOST_JOBS
-from worker.settings import ollama_address, signing, variables
+from worker.settings import ollama_address, variable_errors, webhook_secret
 
 Export = Literal["otlp", "console"]
 _SHARED = "the same for all workers of a host"
@@ -108,8 +108,7 @@ class Settings(BaseSettings, ProducerVariables):
     webhook_secret: SecretStr | None = setting(
         None,
         "with it this worker delivers and signs the webhooks of requests (`notify`)",
-        values=f"`{signing.PREFIX}` and base64 of {signing.LEAST_BYTES} to {signing.MOST_BYTES} bytes; "
-        "several, joined by blanks, while one is replaced",
+        values=f"{webhook_secret.FORM}; several, joined by blanks, while one is replaced",
         secret=True,
     )
     webhook_secret_file: str = setting("", "file with that secret, in its place", values="a path")
@@ -144,7 +143,7 @@ class Settings(BaseSettings, ProducerVariables):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then our variables, then Ollama's."""
-        ollamas = InitSettingsSource(settings_cls, variables.of_ollama(os.environ, cls.model_fields))
+        ollamas = InitSettingsSource(settings_cls, variable_errors.of_ollama(os.environ, cls.model_fields))
         return init_settings, env_settings, ollamas
 
     @field_validator("ollama_token")
@@ -168,7 +167,7 @@ class Settings(BaseSettings, ProducerVariables):
     @field_validator("webhook_secret")
     @classmethod
     def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
-        return SecretStr(signing.checked(secret.get_secret_value())) if secret is not None else None
+        return SecretStr(webhook_secret.checked(secret.get_secret_value())) if secret is not None else None
 
     @field_validator("webhook_secret_file")
     @classmethod
@@ -176,7 +175,7 @@ class Settings(BaseSettings, ProducerVariables):
         if path and about.data.get("webhook_secret") is not None:
             raise ValueError("give either this or LLAMAQ_WEBHOOK_SECRET, not both")
         if path:
-            signing.checked(read_secret(path))
+            webhook_secret.checked(read_secret(path))
         return path
 
     @field_validator("filter_pattern")
@@ -224,7 +223,7 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise variables.named(Settings, error, os.environ) from None
+        raise variable_errors.named(Settings, error, os.environ) from None
 
 
 def parallel_of_ollama() -> int | None:
@@ -235,4 +234,4 @@ def parallel_of_ollama() -> int | None:
 
 def unknown_variables() -> dict[str, list[str]]:
     """Variables that look like settings and are not, each with the names of settings that resemble it."""
-    return variables.unknown(os.environ, Settings.model_fields)
+    return variable_errors.unknown(os.environ, Settings.model_fields)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.job_store import Rescued
+from llamaq.store.worker.job_store import Reaped
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from llamaq.vocabulary.errors import InvalidRequest
 
@@ -38,12 +38,12 @@ class Metrics:
         )
         self._prompt = self._counter("llamaq_prompt_tokens", "Tokens read, of completed jobs.", which)
         self._output = self._counter("llamaq_output_tokens", "Tokens written, of completed jobs.", which)
-        self._rescued = self._counter("llamaq_rescue_actions", "What this worker did while it led rescue.", ["action"])
+        self._reaped = self._counter("llamaq_rescue_actions", "What this worker did as the reaper.", ["action"])
         self._duty_failures = self._counter(
             "llamaq_duty_failures", "Rounds of a worker's duties that failed unexpectedly.", ["duty"]
         )
-        for action in Rescued._fields:
-            self._rescued.labels(action)  # shown as 0 from the start, so that the first one is an increase
+        for action in Reaped._fields:
+            self._reaped.labels(action)  # shown as 0 from the start, so that the first one is an increase
         self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
         self._pulse = Gauge(
             "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
@@ -74,10 +74,10 @@ class Metrics:
         elif isinstance(outcome, Completed):
             self._completed(job, outcome)
 
-    def rescued(self, done: Rescued) -> None:
-        """This worker led a round of rescue."""
+    def reaped(self, done: Reaped) -> None:
+        """This worker led a round of the reaper."""
         for action, number in done._asdict().items():
-            self._rescued.labels(action).inc(number)
+            self._reaped.labels(action).inc(number)
 
     def duty_failed(self, duty: str) -> None:
         """A round of a duty failed by an exception that it does not expect."""

@@ -73,9 +73,9 @@ class Medians:
         """What Redis does in a second for so many busy hosts of one model: for tokens, jobs and idle rounds."""
         jobs = hosts * SLOTS * ANSWERS_PER_SLOT
         tokens = hosts * SLOTS * RATE * token_us
-        placed = jobs * (self("job_redis_us", DEFAULT) + self.each("hosts_submit_us") * hosts)
+        assigned = jobs * (self("job_redis_us", DEFAULT) + self.each("hosts_submit_us") * hosts)
         rounds = hosts * self.each("idle_redis_us")  # the leader's look at each host is in it
-        return tokens, placed, rounds
+        return tokens, assigned, rounds
 
     def max_hosts(self, token_us: float) -> int:
         """The largest number of such hosts that stays within the budget; at least one."""

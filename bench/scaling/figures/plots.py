@@ -46,7 +46,7 @@ def _flood(axes: Any, of: Medians) -> None:
 
 
 def _backlog(axes: Any, of: Medians) -> None:
-    for call, title, colour in (("submit", "submit", GREEN), ("turn", "claim, end, place", ORANGE)):
+    for call, title, colour in (("submit", "submit", GREEN), ("turn", "claim, end, assign", ORANGE)):
         for tenants, style in zip(
             dict.fromkeys(p.split("/")[0] for p in of.paths("submit_us")), ("-", "--"), strict=False
         ):
@@ -62,6 +62,6 @@ def _hosts(axes: Any, of: Medians) -> None:
         counts = of.paths(f"hosts_{call}_us")
         axes.plot(
             [int(count) for count in counts], [of(f"hosts_{call}_us", count) for count in counts],
-            color=colour, marker="o", label={"turn": "claim, end, place"}.get(call, call),
+            color=colour, marker="o", label={"turn": "claim, end, assign"}.get(call, call),
         )  # fmt: skip
     axes.set(title="By hosts with the model", xscale="log", yscale="log", xlabel="hosts", ylabel="µs of Redis")

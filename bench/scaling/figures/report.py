@@ -17,12 +17,12 @@ AIM = 0.95
 MOST_NOISE = 1.5
 FULL_PERCENT = 90
 """Of the machine in use, from where on it is the machine that limits."""
-CALLS = {"submit": "submit", "turn": "claim, end and the next placement", "status": "status"}
+CALLS = {"submit": "submit", "turn": "claim, end and the next assignment", "status": "status"}
 HOST_CALLS = {
     "submit": "submit",
     "turn": CALLS["turn"],
     "report": "report of a host",
-    "rescue": "round of rescue (one a second)",
+    "rescue": "round of the reaper (one a second)",
 }
 
 

@@ -30,7 +30,7 @@ class Backlog:
     fleet: Fleet
     size: int
     tenants: int
-    placed: list[Message]
+    assigned: list[Message]
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ def _filled(url: str, size: int, tenants: int) -> Backlog:
 def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
     fleet = backlog.fleet
     store = fleet.host()  # a host that was silent for 15 s would get nothing
-    backlog.placed += fleet.messages()
+    backlog.assigned += fleet.messages()
     names, ids = itertools.cycle(_names(backlog.tenants)), []
     claims, ends = [], []
 
@@ -70,13 +70,13 @@ def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
 
     def turn() -> None:
         began = time.perf_counter()
-        claimed = store.claim(backlog.placed.pop(0).job_id)
+        claimed = store.claim(backlog.assigned.pop(0).job_id)
         claims.append((time.perf_counter() - began) * 1000)
-        assert claimed is not None, "the job was placed, and nobody else is there"
+        assert claimed is not None, "the job was assigned, and nobody else is there"
         began = time.perf_counter()
         store.complete(claimed, answer())
         ends.append((time.perf_counter() - began) * 1000)
-        backlog.placed += fleet.messages()
+        backlog.assigned += fleet.messages()
 
     _note(results, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
     _note(results, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))

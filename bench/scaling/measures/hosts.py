@@ -1,4 +1,4 @@
-"""What calls cost where Redis knows few or many hosts, all busy with one model: the worst case for placement."""
+"""What calls cost where Redis knows few or many hosts, all busy with one model: the worst case for the scheduler."""
 
 import time
 import uuid
@@ -35,21 +35,21 @@ def _turn(fleet: Fleet, count: int, results: Results) -> None:
     fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
     stores = {name: fleet.host(name, slots=SLOTS) for name in names}
     _keep(fleet, names)
-    placed = fleet.messages()
+    assigned = fleet.messages()
 
     def turn() -> None:
-        message = placed.pop()
+        message = assigned.pop()
         store = stores[message.host]
         claimed = store.claim(message.job_id)
         assert claimed is not None, f"{message} cannot be claimed"
         store.complete(claimed, answer())
-        placed.extend(fleet.messages(message.host))
+        assigned.extend(fleet.messages(message.host))
 
     _note(results, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
     _note(results, "turn", count, cost(fleet.redis, CALLS, turn))
     _note(results, "report", count, cost(fleet.redis, CALLS, lambda: fleet.host(names[0], slots=SLOTS)))
     _keep(fleet, names)
-    _note(results, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].rescue))
+    _note(results, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].reap))
 
 
 def _keep(fleet: Fleet, names: list[str]) -> None:

@@ -39,7 +39,7 @@ def _answer_bytes(fleet: Fleet) -> float:
     """Of a thousand tokens with a delta each: what the log grows by."""
     store = fleet.host()
     claimed = store.claim(fleet.messages()[0].job_id)
-    assert claimed is not None, "the job was placed, and nobody else is there"
+    assert claimed is not None, "the job was assigned, and nobody else is there"
     log = fleet.keys.events(claimed.id)
     before = fleet.redis.memory_usage(log, samples=0)
     for number in range(1, DELTAS + 1):

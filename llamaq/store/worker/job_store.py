@@ -23,23 +23,23 @@ from llamaq.store.worker.worker_scripts import (
     Finish,
     Leave,
     Proven,
+    Reap,
     Refuse,
     Release,
     Report,
-    Rescue,
 )
 from llamaq.vocabulary.wire import dumps, members
 
 LEADER_SECONDS = 3
-RESCUED_AT_A_TIME = 100
+REAPED_AT_A_TIME = 100
 RETRY_SECONDS = 0.5
 MOST_DEAD = 10_000
 """Messages kept in the dead-letter stream, about."""
 _log = logging.getLogger(__name__)
 
 
-class Rescued(NamedTuple):
-    """What one round of rescue did: numbers of jobs."""
+class Reaped(NamedTuple):
+    """What one round of the reaper did: numbers of jobs."""
 
     lost: int
     unclaimed: int
@@ -112,7 +112,7 @@ class JobStore:
         self._exhausted = exhausted
 
     def claim(self, job_id: str) -> ClaimedJob | None:
-        """Take a placed job over; None when the message is stale: another worker has it, or it has ended."""
+        """Claim an assigned job; None when the message is stale: another worker has it, or it has ended."""
         started = members(host=self._host, worker=self._worker)
         answer = self._run(
             Claim(
@@ -187,7 +187,7 @@ class JobStore:
         return self._run(call).word == "OK"
 
     def close(self) -> None:
-        """Try no longer to reach Redis: what is not settled now, rescue will find."""
+        """Try no longer to reach Redis: the reaper settles the rest."""
         self._closed.set()
 
     def history(self, job: ClaimedJob) -> list[str]:
@@ -243,14 +243,14 @@ class JobStore:
         """Tell the fleet that this worker takes nothing more."""
         self._run(Leave(host=self._host, worker=self._worker))
 
-    def rescue(self) -> Rescued | None:
-        """One round of rescue, unless another worker leads."""
+    def reap(self) -> Reaped | None:
+        """One round of the reaper, unless another worker leads."""
         exhausted = dumps(self._exhausted.as_json())
         answer = self._run(
-            Rescue(
+            Reap(
                 worker=self._worker,
                 leader_seconds=LEADER_SECONDS,
-                most=RESCUED_AT_A_TIME,
+                most=REAPED_AT_A_TIME,
                 lease_seconds=self._lease,
                 lost=members(error=self._lost.as_json(), delay_seconds=0),
                 exhausted=f'"error":{exhausted}',
@@ -259,7 +259,7 @@ class JobStore:
         )
         if answer.word == "FOLLOWED":
             return None
-        return Rescued(*(answer.integer(name) for name in Rescued._fields))
+        return Reaped(*(answer.integer(name) for name in Reaped._fields))
 
     def _finish(self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = ()) -> str:
         return self._settle(

@@ -50,7 +50,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt was ended from outside; `reason` is one of `tasks.attempt.attempt`'s."""
+    """The attempt was ended from outside; `reason` is one of `tasks.attempt.stoppable`'s."""
 
     reason: str
 

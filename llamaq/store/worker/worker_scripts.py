@@ -8,7 +8,7 @@ from llamaq.store.arguments import Arguments
 
 @dataclass(frozen=True, kw_only=True)
 class Claim(Arguments):
-    """Begins an attempt at a placed job."""
+    """Begins an attempt at an assigned job."""
 
     verb: ClassVar = "claim"
     id: str
@@ -144,10 +144,10 @@ class Leave(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rescue(Arguments):
+class Reap(Arguments):
     """One round of the reaper."""
 
-    verb: ClassVar = "rescue"
+    verb: ClassVar = "reap"
     worker: str
     leader_seconds: float
     most: int
@@ -210,7 +210,7 @@ WORKER_SCRIPTS: tuple[type[Arguments], ...] = (
     Down,
     Proven,
     Leave,
-    Rescue,
+    Reap,
     Gauges,
     WebhookTake,
     WebhookSettle,

@@ -58,7 +58,7 @@ def test_expired(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     job = fake_worker.queue.generate("absent", "hello", start_within=0.001, wait_for_model=True)
     follower = llamaq("follow", job.id)
     while not job.status().ended:
-        fake_worker.store.rescue()
+        fake_worker.store.reap()
     assert follower.code() == 4
     assert f"job {job.id} expired: " in follower.err.all()
 

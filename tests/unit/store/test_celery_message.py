@@ -1,4 +1,4 @@
-"""The message that placement sends: the form that Celery itself gives it, in the same step that gives the slot."""
+"""The message that the scheduler sends: the form that Celery itself gives it, in the same step that gives the slot."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ LEFT_OUT = {"shadow", "group_index", "replaced_task_nesting", "stamped_headers",
 
 @pytest.fixture
 def sent(fleet: Fleet) -> dict[str, Any]:
-    """The message of a placed job, on a host whose name needs escaping."""
+    """The message of an assigned job, on a host whose name needs escaping."""
     fleet.host(HOST)
     job = fleet.submit()
     (text,) = fleet.redis.lrange(fleet.keys.host_queue(HOST), 0, -1)
@@ -49,7 +49,7 @@ def test_a_job_that_is_placed_again_has_a_message_with_a_tag_of_its_own(fleet: F
     store = fleet.host("alpha")
     job = fleet.submit()
     fleet.lapse(job.id)
-    store.rescue()
+    store.reap()
 
     texts = fleet.redis.lrange(fleet.keys.host_queue("alpha"), 0, -1)
     assert len({json.loads(text)["properties"]["delivery_tag"] for text in texts}) == 2

@@ -116,9 +116,9 @@ class Store(RuleBasedStateMachine):
             self.fleet.redis.zadd(f"{self.fleet.keys.prefix}:{name}", {job.id: 1}, xx=True)
 
     @rule(host=st.sampled_from(HOSTS), name=st.sampled_from(("w1", "w2")))
-    def rescue(self, host: str, name: str) -> None:
+    def reap(self, host: str, name: str) -> None:
         self.fleet.patient()
-        assert self.stores[host, name].rescue() is not None
+        assert self.stores[host, name].reap() is not None
 
     @rule(host=st.sampled_from(HOSTS))
     def leave(self, host: str) -> None:
@@ -147,7 +147,7 @@ class Store(RuleBasedStateMachine):
             check_log(seen.logs[job.id], seen.records[job.id]["state"])
 
     def teardown(self) -> None:
-        """Whatever was done: let all workers die and one rescue, and every job ends, and nothing is held."""
+        """Whatever was done: let all workers die, and the reaper run,, and every job ends, and nothing is held."""
         for _ in range(20 + 5 * len(self.submitted)):
             seen = Seen(self.fleet, self.submitted)
             unended = [job for job in self.submitted if seen.records[job.id]["state"] not in ENDINGS]
@@ -159,10 +159,10 @@ class Store(RuleBasedStateMachine):
                 self.hurry(job)
             for job in self.submitted:
                 self.lapse(job)
-            self.rescue("alpha", "w1")
+            self.reap("alpha", "w1")
         self.promises_hold()
         assert (unended, seen.pairs) == ([], set())
-        places = (":delayed", ":starts", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
+        places = (":delayed", ":start_by", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
         gone = (*places, ":runner", ":queued", ":line", ":tags")
         names = self.fleet.names()
         assert not [name for name in names if name.startswith(gone)]
@@ -194,7 +194,7 @@ class Seen:
                 pipe.zrange(f"{prefix}:runner:{lane}:{model} {runner}", 0, -1)
             pipe.hgetall(f"{prefix}:queued")
             for host in HOSTS:
-                pipe.hgetall(f"{keys.host(host)}:resident")
+                pipe.hgetall(f"{keys.host(host)}:loaded")
             answers = pipe.execute()
         of_jobs, rest = answers[: 2 * len(jobs)], answers[2 * len(jobs) :]
         self.records = {job.id: record for job, record in zip(jobs, of_jobs[::2], strict=True)}

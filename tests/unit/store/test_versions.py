@@ -112,7 +112,7 @@ def store_of(fleet: Fleet) -> Any:
 
 
 def test_an_older_producer_runs_the_newer_fleets_scripts(fleet: Fleet, run_newer: Run) -> None:
-    """It submits, is placed by the newer scheduler, and its job runs through."""
+    """It submits, is assigned by the newer scheduler, and its job runs through."""
     run_newer("publish", "report")
 
     job = fleet.submit()

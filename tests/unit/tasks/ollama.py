@@ -1,4 +1,4 @@
-"""Services of one attempt without a worker: an Ollama that answers from a list, and remembers what it was asked."""
+"""The context of an attempt without a worker: an Ollama that answers from a list, and remembers what it was asked."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from embedded.scripted.fleet import MODEL
 from llamaq import ConversationSettings
 from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.claimed_job import ClaimedJob
-from tasks.attempt.attempt import Attempt
-from tasks.attempt.contexts import Contexts
-from tasks.attempt.services import Services
+from tasks.attempt.context import AttemptContext
+from tasks.attempt.context_lengths import ContextLengths
+from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 
 
@@ -81,16 +81,16 @@ def _silence() -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def services(ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None) -> Services:
+def context(ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None) -> AttemptContext:
     """What a task works with."""
-    return Services(
+    return AttemptContext(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
         attempt=Attempt("job"),
         events=transcript or EventBuffer(),
         image=lambda reference: f"base64 of {reference}",
         history=list,
         settings=ConversationSettings,
-        contexts=Contexts(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
+        context_lengths=ContextLengths(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
         silence=_silence,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,

@@ -12,11 +12,11 @@ from api_client import Aborted, ContextOverflow, OllamaConnectionError
 from llamaq.extraction.schema import check_schema
 from llamaq.store.worker.outcome import Completed, Failed
 from llamaq.vocabulary.requests import dump_json, parse
-from tasks.attempt.attempt import Attempt
 from tasks.attempt.ollama_request import Reply
+from tasks.attempt.stoppable import Attempt
 from tasks.extraction import _read
 from tasks.registry import run
-from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
+from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, context
 
 SCHEMA = {"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}
 ANY = check_schema({})
@@ -25,7 +25,7 @@ STRICT = check_schema(SCHEMA)
 
 def _extract(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
     request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA, **fields})
-    return run(claimed("extraction", dump_json(request)), services(ollama, transcript))
+    return run(claimed("extraction", dump_json(request)), context(ollama, transcript))
 
 
 def test_a_valid_answer_is_the_value() -> None:
@@ -169,8 +169,8 @@ class Late(Ollama):
 @pytest.mark.parametrize("failure", [Aborted("aborted"), OllamaConnectionError("cut")])
 def test_a_repair_that_the_deadline_cuts_off_leaves_what_was_invalid(failure: Exception) -> None:
     """The producer gets the last text and its errors, not only that time ran out."""
-    around = services(Ollama())
-    around = replace(around, ollama=Late(around.attempt, failure, chat_answer('{"year": "1"}')))  # type: ignore[arg-type]  # as in `services`
+    around = context(Ollama())
+    around = replace(around, ollama=Late(around.attempt, failure, chat_answer('{"year": "1"}')))  # type: ignore[arg-type]  # as in `context`
     request = parse({"kind": "extraction", "model": "m", "prompt": "When?", "schema": SCHEMA})
 
     outcome = run(claimed("extraction", dump_json(request)), around)

@@ -10,7 +10,7 @@ from embedded.scripted.fleet import Fleet
 from llamaq import Job
 from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.claimed_job import ClaimedJob
-from tasks.attempt.attempt import Attempt
+from tasks.attempt.stoppable import Attempt
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
 from worker.duties.duty import Duty, Phase

@@ -1,7 +1,7 @@
 -- Fragment: kept conversations. The messages are a list of JSON objects, the settings a hash beside it. Both expire
 -- together, a time after the last change. One index for each tenant orders them by the last change; one over all tenants
 -- orders them by expiry.
--- include: turns
+-- include: turn_queue
 local LAPSES = P .. ':lapses'
 local LAPSED_AT_A_TIME = 20
 local function messages_key(tenant, name) return P .. ':conversation:' .. tenant .. ':' .. name end

@@ -4,7 +4,7 @@
 local function cancel_job(id, members, reason)
   local job = fields(record(id), 'host', 'lease')
   end_job(id, 'cancelled', members, 'reason', reason)
-  if job.lease == 'placed' then
+  if job.lease == 'assigned' then
     free_slot(job.host, id)
     fill_host(job.host)
   elseif job.lease == 'claimed' then

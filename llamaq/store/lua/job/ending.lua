@@ -1,6 +1,6 @@
 -- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
 -- `call_off` and `refuse` create records that have ended already.
--- include: assignment webhook turns
+-- include: assignment webhook turn_queue
 
 local function release_images(list, ttl)
   for sha in string.gmatch(list, '[^ ]+') do
@@ -36,9 +36,9 @@ end
 -- The caller assigns what became assignable (see PENDING).
 local function end_job(id, state, members, ...)
   local job = fields(record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
-    'weight', 'running', 'lease', 'placed_at', 'notify')
+    'weight', 'running', 'lease', 'assigned_at', 'notify')
   local ttl = tonumber(job.ttl)
-  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.placed_at) or 0)
+  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
   redis.call('HINCRBY', P .. ':ended', state, 1)
   append_event(id, state, job.attempt, members)

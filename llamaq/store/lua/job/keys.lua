@@ -7,20 +7,20 @@ local function record(id) return P .. ':{' .. id .. '}' end
 local function log(id) return P .. ':{' .. id .. '}:events' end
 local function queue_key(model, lane) return P .. ':waiting:' .. lane .. ':' .. model end
 local function runner_queue_key(model, lane, runner) return P .. ':runner:' .. lane .. ':' .. model .. ' ' .. runner end
-local function lane_key(model, lane) return P .. ':line:' .. lane .. ':' .. model end
-local function tenants_key(model, lane) return P .. ':tags:' .. lane .. ':' .. model end
+local function lane_key(model, lane) return P .. ':lane:' .. lane .. ':' .. model end
+local function tenants_key(model, lane) return P .. ':tenants:' .. lane .. ':' .. model end
 local function turns_key(tenant, name) return P .. ':turns:' .. tenant .. ':' .. name end
 local function host_key(host) return P .. ':host:' .. host end
 local function celery_queue(host) return P .. '.host.' .. host end  -- Celery's
 local function slots_key(host) return P .. ':host:' .. host .. ':slots' end
 local function host_models_key(host) return P .. ':host:' .. host .. ':models' end
-local function loaded_key(host) return P .. ':host:' .. host .. ':resident' end
-local function capabilities_key(host) return P .. ':host:' .. host .. ':can' end
+local function loaded_key(host) return P .. ':host:' .. host .. ':loaded' end
+local function capabilities_key(host) return P .. ':host:' .. host .. ':capabilities' end
 local function workers_key(host) return P .. ':host:' .. host .. ':workers' end
 local function model_hosts_key(model) return P .. ':model:' .. model .. ':hosts' end
 local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
-local STARTS, JOBS, HOSTS = P .. ':starts', P .. ':jobs', P .. ':hosts'
+local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
 
 -- The named fields of a hash, as a table by those names; false where one is not set.

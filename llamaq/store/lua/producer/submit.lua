@@ -1,4 +1,4 @@
--- Accepts a job: writes its record and its `queued` event, lets it wait, and places it if a slot is free.
+-- Accepts a job: writes its record and its `queued` event, lets it wait, and assigns it if a slot is free.
 --
 -- Arguments  id, kind, lane, tenant
 --            model                  or the queue of a host job (`:pull`, `:pull@<host>`)
@@ -26,8 +26,8 @@
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
--- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turns.lua).
--- include: keys events queue assignment ending estimate cancelling conversations when_busy support
+-- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turn_queue.lua).
+-- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
 
 local function same_job()

@@ -18,7 +18,7 @@ local function forecast_host(host, model, free)
   local busy, last, idle, known = running[model] or 0, 0, 0, {}
   for index = 1, #flat, 2 do
     local other = flat[index + 1]
-    local began = tonumber(redis.call('HGET', record(flat[index]), 'placed_at') or NOW)
+    local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
     known[other] = known[other] or service_seconds(other) or 0
     local left = math.max(known[other] - (NOW - began), 0)
     if other == model then free[#free + 1] = left else last = math.max(last, left) end

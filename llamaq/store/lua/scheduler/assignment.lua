@@ -1,10 +1,10 @@
 -- Fragment: slots, and the assignment of jobs to them. `fill_host` here and `assign_host_jobs` (host_jobs.lua) are the
 -- only code that assigns a job to a host.
 -- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by its expiry).
--- An assigned job's record has the `lease` 'placed'; `claim` makes it 'claimed'.
+-- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
 -- A script that ends or requeues a job may make another job of another model assignable. Such models are noted in
 -- PENDING, and each script that can note one ends with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit fairness loaded_models next_job host_jobs celery_message
+-- include: keys events queue circuit_state fairness loaded_models next_job host_jobs celery_message
 local HOST_SECONDS = 15      -- three probes: a host that was not reported for longer gets no jobs
 local PENDING = {}           -- models, in the order in which they were noted
 
@@ -47,7 +47,7 @@ local function assign_slot(host, job, kind, score, runner, state)
   advance_virtual_time(job.model, job.lane, score)
   redis.call('HSET', slots_key(host), job.id, job.model)
   hold_lease(host, job.id)
-  redis.call('HSET', host_key(host), 'given_at', NOW)
+  redis.call('HSET', host_key(host), 'assigned_at', NOW)
   if job.needs_load then begin_load(host, job.model, runner, state) end
   if not state.running[job.model] then state.models = state.models + 1 end
   state.running[job.model] = (state.running[job.model] or 0) + 1
@@ -87,10 +87,10 @@ local function fill_hosts_of(model)
   end
   local found = {}
   for index, host in ipairs(live_hosts_of(model)) do
-    local spec = fields(host_key(host), 'slots', 'given_at')
+    local spec = fields(host_key(host), 'slots', 'assigned_at')
     found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), model),
       used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec.slots or 1), 1),
-      assigned_at = tonumber(spec.given_at or 0)}
+      assigned_at = tonumber(spec.assigned_at or 0)}
   end
   table.sort(found, function(a, b)
     if a.cold ~= b.cold then return a.cold < b.cold end

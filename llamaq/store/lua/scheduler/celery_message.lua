@@ -1,4 +1,4 @@
--- Fragment: Celery's message for a placed job, in protocol 2 and as kombu's Redis transport reads it. The one place that
+-- Fragment: Celery's message for an assigned job, in protocol 2 and as kombu's Redis transport reads it. The one place that
 -- knows this form. The message carries the job id alone, and it may be lost or doubled: `claim` decides who runs the job.
 -- Only the host, the one text that may need escaping, goes through cjson: the id and the kind are letters, digits and ._-
 -- include: keys events

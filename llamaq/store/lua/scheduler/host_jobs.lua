@@ -3,15 +3,15 @@
 -- kind), because they take no slot and load no model.
 -- include: keys events queue fairness celery_message
 local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobRequests; a test compares them
-local PLACED_SECONDS = 5     -- a job that was assigned and not claimed goes back to its queue after this long
+local UNCLAIMED_SECONDS = 5     -- a job that was assigned and not claimed goes back to its queue after this long
 
-local function host_jobs_key(host) return host_key(host) .. ':chores' end
+local function host_jobs_key(host) return host_key(host) .. ':host_jobs' end
 local function is_host_job(model) return string.sub(model, 1, 1) == ':' end
 
--- The job has a place on the host: its lease begins.
+-- Writes the lease of an assigned job.
 local function hold_lease(host, id)
-  redis.call('ZADD', LEASES, NOW + PLACED_SECONDS, id .. ' ' .. host)
-  redis.call('HSET', record(id), 'host', host, 'lease', 'placed', 'placed_at', NOW)
+  redis.call('ZADD', LEASES, NOW + UNCLAIMED_SECONDS, id .. ' ' .. host)
+  redis.call('HSET', record(id), 'host', host, 'lease', 'assigned', 'assigned_at', NOW)
 end
 
 -- Whether the queue is that of one host which no worker has ever reported.

@@ -5,7 +5,7 @@
 local function requeue_unclaimed(host)
   for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
     local job = fields(record(id), 'lease', 'model')
-    if job.lease == 'placed' then
+    if job.lease == 'assigned' then
       free_slot(host, id)
       enqueue(id)
       PENDING[#PENDING + 1] = job.model

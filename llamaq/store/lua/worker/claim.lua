@@ -1,4 +1,4 @@
--- Takes a placed job over and begins an attempt.
+-- Takes an assigned job over and begins an attempt.
 --
 -- Arguments  id, host
 --            lease_seconds  until the attempt has to renew its lease
@@ -9,9 +9,9 @@
 --            attempts), kind, model, tenant, conversation, request
 --            GONE | DONE (it has ended) | EXPIRED (it should have started by now, and is ended)
 --            LEASED_ELSEWHERE (another worker has it, or it waits again: the message is stale)
---            NEWER version (the wire version of a newer producer: left as it is; the placement lapses, and comes to another
+--            NEWER version (the wire version of a newer producer: left as it is; the assignment lapses, and comes to another
 --            worker)
--- Invariant: of all messages for one placement, exactly one claims; its claim may be sent again when the answer got lost.
+-- Invariant: of all messages for one assignment, exactly one claims; its claim may be sent again when the answer got lost.
 -- include: keys events queue assignment ending
 local id, host = given.id, given.host
 local job = fields(record(id), 'v', 'state', 'lease', 'host', 'claim', 'start_by', 'attempt', 'tries', 'fence',
@@ -40,7 +40,7 @@ if not job.state then return {'GONE'} end
 if TERMINAL[job.state] then return {'DONE'} end
 if tonumber(job.v or 1) > WIRE then return {'NEWER', 'version', job.v} end
 if job.lease == 'claimed' and job.claim == given.token then return claimed(job.fence, job.attempt, job.tries) end
-if job.lease ~= 'placed' or job.host ~= host then return {'LEASED_ELSEWHERE'} end
+if job.lease ~= 'assigned' or job.host ~= host then return {'LEASED_ELSEWHERE'} end
 if job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then
   expire_job(id)
   free_slot(host, id)

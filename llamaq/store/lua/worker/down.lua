@@ -1,5 +1,5 @@
--- Records that a worker's host does not answer. Once no worker says otherwise, the circuit opens: nothing is placed there,
--- what was placed and not begun goes elsewhere, and the host stays known with its models, so that jobs wait for it.
+-- Records that a worker's host does not answer. Once no worker says otherwise, the circuit opens: it is assigned nothing,
+-- its unclaimed jobs go elsewhere, and the host stays known with its models, so that jobs wait for it.
 --
 -- Arguments  host, worker
 --            slots       per model

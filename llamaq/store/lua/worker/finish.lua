@@ -10,18 +10,18 @@
 -- Answers    OK | CANCELLED (it had ended meanwhile: the slot is given back, nothing else is written)
 --            FENCED (the slot is no longer this attempt's)
 -- Invariant: sent twice, it acts once.
--- include: keys events queue assignment ending estimate conversations requeue circuit_outcomes
+-- include: keys events queue assignment ending estimate conversations requeue circuit_changes
 local id, state, completed = given.id, given.state, given.state == 'completed'
-local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'placed_at', 'model', 'tenant', 'conversation')
+local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'model', 'tenant', 'conversation')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 
 -- Measures how long the model took. A load is not charged to the job's tenant: the job counts as one of the usual length.
 local function account(loaded_at)
-  local took = NOW - tonumber(job.placed_at)
+  local took = NOW - tonumber(job.assigned_at)
   local waited = loaded_at and loaded_at > NOW - took
   record_service_time(job.model, took, waited)
-  if waited then redis.call('HSET', record(id), 'placed_at', NOW - service_seconds(job.model)) end
+  if waited then redis.call('HSET', record(id), 'assigned_at', NOW - service_seconds(job.model)) end
 end
 
 local loaded_at = completed and holds_slot and end_load(job.host, job.model)

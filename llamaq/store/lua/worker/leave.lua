@@ -1,4 +1,4 @@
--- Takes a worker off its host. With the last one the host gets nothing more, and what was placed there and not begun waits again.
+-- Takes a worker off its host. With the last one the host gets nothing more, and its jobs that no worker has claimed wait again.
 --
 -- Arguments  host, worker
 -- Answers    OK

@@ -2,7 +2,7 @@
 --
 -- Arguments  host
 -- Answers    OK circuit
--- include: keys events queue assignment ending requeue circuit_outcomes
+-- include: keys events queue assignment ending requeue circuit_changes
 record_success(given.host)
 assign(given.host)
 return {'OK', 'circuit', circuit_of(given.host)}

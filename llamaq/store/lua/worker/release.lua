@@ -4,10 +4,10 @@
 --            members        JSON members of `retrying` ("error":..., "delay_seconds":...)
 --            delay_seconds
 --            counts         1 when the try counts, 0 when it was no fault of the job's
---            blame          'host', 'doubt' or '': whether it speaks against the host (see circuit_outcomes.lua)
+--            blame          'host', 'doubt' or '': whether it speaks against the host (see circuit_changes.lua)
 --            reason         what went wrong
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
--- include: keys events queue assignment ending requeue circuit_outcomes
+-- include: keys events queue assignment ending requeue circuit_changes
 local id = given.id
 local job = fields(record(id), 'fence', 'state', 'host', 'lease')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end

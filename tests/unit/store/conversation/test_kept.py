@@ -94,7 +94,7 @@ def test_a_turn_without_a_model_goes_to_the_conversations(fleet: Fleet, talk: Co
 
 
 def test_the_runner_of_the_conversations_options_is_the_turns(fleet: Fleet, talk: Conversation) -> None:
-    """So that its turns are placed where no model must be loaded anew; a turn's own options go before."""
+    """So that its turns are assigned where no model must be loaded anew; a turn's own options go before."""
     fleet.host()
     talk.set(model=MODEL, options={"num_ctx": 64, "seed": 1})
 

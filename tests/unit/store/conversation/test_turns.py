@@ -28,7 +28,7 @@ def _kept(fleet: Fleet, name: str = "c", tenant: str = "default") -> list[str]:
 
 
 def test_turns_run_in_the_order_of_their_submits(fleet: Fleet) -> None:
-    """However many slots are free, the second turn is placed when the first has ended, and then sees it."""
+    """However many slots are free, the second turn is assigned when the first has ended, and then sees it."""
     store = fleet.host(slots=3)
     first, second, third = (_turn(fleet, said) for said in "abc")
     assert list(fleet.slots()) == [first.id]
@@ -111,7 +111,7 @@ def test_a_turn_that_is_tried_again_keeps_its_turn(fleet: Fleet) -> None:
     assert fleet.slots() == {}
     fleet.due(first.id)
     fleet.patient()
-    assert store.rescue() == (0, 0, 1, 0)
+    assert store.reap() == (0, 0, 1, 0)
     assert list(fleet.slots()) == [first.id]
     assert second.status().position == 1
 
@@ -122,7 +122,7 @@ def test_a_turn_that_expires_lets_the_next_go(fleet: Fleet) -> None:
     first, second, third = _turn(fleet, "a"), _turn(fleet, "b", start_within=30), _turn(fleet, "c")
     fleet.overdue(second.id)
     fleet.patient()
-    assert store.rescue() == (0, 0, 0, 1)
+    assert store.reap() == (0, 0, 0, 1)
 
     _answer(store, fleet.claim(store, first), "a")
 

@@ -156,7 +156,7 @@ def test_a_turn_whose_record_was_deleted_holds_nobody_up(fleet: Fleet, talk: Con
     fleet.redis.delete(fleet.keys.record(first.id))
     fleet.lapse(first.id)
     fleet.patient()
-    store.rescue()
+    store.reap()
 
     third = turn(fleet, "c", when_busy=how)
 

@@ -54,7 +54,7 @@ def test_a_running_job_is_cancelled_and_its_worker_told(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("delay", [0, 30])
 def test_a_job_between_two_attempts_is_cancelled(fleet: Fleet, delay: float) -> None:
-    """Placed again, or waiting for its delay: it does not come back."""
+    """Assigned again, or waiting for its delay: it does not come back."""
     store = fleet.host()
     job, claimed = fleet.running(store)
     store.release(claimed, error(), delay, counts=True)
@@ -62,7 +62,7 @@ def test_a_job_between_two_attempts_is_cancelled(fleet: Fleet, delay: float) -> 
     assert job.cancel() is True
 
     fleet.patient()
-    assert store.rescue() == (0, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
     assert fleet.types(job.id) == ["queued", "started", "retrying", "cancelled"]
     assert (fleet.slots(), fleet.leases(), fleet.waiting()) == ({}, [], [])
 
@@ -107,7 +107,7 @@ def test_the_slot_of_a_cancelled_job_comes_back_when_its_worker_died(fleet: Flee
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.rescue() == (0, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
 
     assert list(fleet.slots()) == [following.id]
     assert fleet.types(job.id) == ["queued", "started", "cancelled"]

@@ -1,4 +1,4 @@
-"""claim.lua: of all messages for one placement, exactly one begins the attempt."""
+"""claim.lua: of all messages for one assignment, exactly one begins the attempt."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,20 +62,20 @@ def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
 
 
 def test_stale_messages_do_nothing(fleet: Fleet) -> None:
-    """A message for a job that waits, runs, has ended, is placed on another host, or never was, claims nothing."""
+    """A message for a job that waits, runs, has ended, is assigned on another host, or never was, claims nothing."""
     store, other = fleet.host("alpha"), fleet.host("beta", models=["b:latest"])
-    placed, waiting = fleet.submit(), fleet.submit()
+    assigned, waiting = fleet.submit(), fleet.submit()
     names = fleet.names()
 
     assert store.claim("nobody") is None
     assert store.claim(waiting.id) is None
-    assert other.claim(placed.id) is None
+    assert other.claim(assigned.id) is None
     assert fleet.names() == names
-    claimed = fleet.claim(store, placed)
-    assert store.claim(placed.id) is None
+    claimed = fleet.claim(store, assigned)
+    assert store.claim(assigned.id) is None
     store.complete(claimed, answer())
-    assert store.claim(placed.id) is None
-    assert fleet.types(placed.id) == ["queued", "started", "completed"]
+    assert store.claim(assigned.id) is None
+    assert fleet.types(assigned.id) == ["queued", "started", "completed"]
 
 
 def test_a_job_placed_too_late_expires_instead_of_starting(fleet: Fleet) -> None:

@@ -143,7 +143,7 @@ def test_a_delayed_release_waits_outside(fleet: Fleet) -> None:
 
 
 def test_a_release_sent_twice_acts_once(fleet: Fleet) -> None:
-    """Also when the job has been placed, or claimed, again in between."""
+    """Also when the job has been assigned, or claimed, again in between."""
     store = fleet.host()
     job, claimed = fleet.running(store)
     for _ in range(2):
@@ -181,7 +181,7 @@ def test_the_word_of_an_attempt_is_told_what_became_of_it(fleet: Fleet) -> None:
     cancelled.cancel()
     fleet.lapse(lost.id)
     fleet.patient()
-    assert store.rescue() is not None
+    assert store.reap() is not None
 
     assert store.complete(done[1], answer()) == "ok"
     assert store.complete(late, answer()) == "cancelled"

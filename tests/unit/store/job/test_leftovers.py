@@ -14,10 +14,10 @@ OF_THE_HOST = {
     ":host:alpha",
     ":host:alpha:models",
     ":host:alpha:workers",
-    ":host:alpha:resident",
+    ":host:alpha:loaded",
     f":model:{MODEL}:hosts",
 }
-OF_THE_FLEET = {":service", ":rescue", ":jobs", ":ended"}
+OF_THE_FLEET = {":service", ":reaper", ":jobs", ":ended"}
 
 
 def _picture() -> bytes:
@@ -44,11 +44,11 @@ def _every_ending(fleet: Fleet) -> list[str]:
     store.release(claimed, error(), 30, counts=True)
     fleet.due(retried.id)
     fleet.patient()
-    assert store.rescue() is not None
+    assert store.reap() is not None
     fleet.claim(store, retried)
     fleet.lapse(retried.id)
     fleet.patient()
-    assert store.rescue() is not None
+    assert store.reap() is not None
     store.complete(fleet.claim(store, retried), answer())
     turns = [fleet.queue.chat(MODEL, conversation="c", message="a") for _ in range(2)]
     for turn in turns:
@@ -79,10 +79,10 @@ def test_after_the_times_to_live_only_the_fleet_is_left(fleet: Fleet) -> None:
 
     fleet.worker().leave()
     fleet.silence_host("alpha")
-    fleet.worker().rescue()
+    fleet.worker().reap()
 
     assert ids
-    assert fleet.names() == {":service", ":rescue", ":ended"}
+    assert fleet.names() == {":service", ":reaper", ":ended"}
 
 
 def test_short_results_really_lapse(redis_server: object, fleet: Fleet, prefix: str) -> None:

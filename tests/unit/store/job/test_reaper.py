@@ -1,11 +1,11 @@
-"""rescue.lua: whatever lost its owner goes back or ends; one worker leads."""
+"""reap.lua: whatever lost its owner goes back or ends; one worker leads."""
 
 from embedded.scripted.fleet import Fleet, answer, error
-from llamaq.store.worker.job_store import Rescued
+from llamaq.store.worker.job_store import Reaped
 
 
 def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
-    """A lapsed lease: the readers learn of it, the slot is free, and the job is placed again as attempt 2."""
+    """A lapsed lease: the readers learn of it, the slot is free, and the job is assigned again as attempt 2."""
     store = fleet.host()
     job, old = fleet.running(store)
     fleet.append(old, 1, text="half")
@@ -13,7 +13,7 @@ def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.rescue() == (1, 0, 0, 0)
+    assert store.reap() == (1, 0, 0, 0)
 
     assert fleet.types(job.id) == ["queued", "started", "delta", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "internal"
@@ -32,7 +32,7 @@ def test_a_lapsed_lease_is_acted_on_once(fleet: Fleet) -> None:
     fleet.lapse(job.id)
     fleet.patient()
 
-    rounds = [store.rescue(), store.rescue()]
+    rounds = [store.reap(), store.reap()]
 
     assert rounds == [(1, 0, 0, 0), (0, 0, 0, 0)]
     assert fleet.types(job.id) == ["queued", "started", "retrying"]
@@ -46,20 +46,20 @@ def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
     assert fleet.renew(claimed) == "OK"
     fleet.patient()
 
-    assert store.rescue() == (0, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
 
     assert fleet.record(job.id)["state"] == "running"
 
 
 def test_a_placed_job_that_nobody_claims_is_rung_for_again(fleet: Fleet) -> None:
-    """Its message got lost: no attempt is used up, no event is written, and the same job is placed once more."""
+    """Its message got lost: no attempt is used up, no event is written, and the same job is assigned once more."""
     store = fleet.host()
     job = fleet.submit()
     fleet.messages()
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.rescue() == (0, 1, 0, 0)
+    assert store.reap() == (0, 1, 0, 0)
 
     assert [message.job_id for message in fleet.messages()] == [job.id]
     assert fleet.types(job.id) == ["queued"]
@@ -74,7 +74,7 @@ def test_a_job_that_takes_its_worker_with_it_every_time_ends(fleet: Fleet) -> No
         fleet.claim(store, job)
         fleet.lapse(job.id)
         fleet.patient()
-        assert store.rescue() == (1, 0, 0, 0)
+        assert store.reap() == (1, 0, 0, 0)
 
     status = job.status()
 
@@ -89,16 +89,16 @@ def test_after_a_silence_the_living_get_one_lease_time(fleet: Fleet) -> None:
     """Redis was down, and nobody could renew: at first only what was never begun is taken up."""
     store = fleet.host(slots=2)
     running, claimed = fleet.running(store)
-    placed = fleet.submit()
+    assigned = fleet.submit()
     fleet.lapse(running.id)
-    fleet.lapse(placed.id)
+    fleet.lapse(assigned.id)
 
-    assert store.rescue() == (0, 1, 0, 0)
+    assert store.reap() == (0, 1, 0, 0)
 
     assert fleet.record(running.id)["state"] == "running"
     assert fleet.append(claimed, 1, text="still here") == "OK"
     fleet.patient()
-    assert store.rescue() == (0, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
 
 
 def test_the_time_of_grace_ends(fleet: Fleet) -> None:
@@ -106,10 +106,10 @@ def test_the_time_of_grace_ends(fleet: Fleet) -> None:
     store = fleet.host()
     job, _ = fleet.running(store)
     fleet.lapse(job.id)
-    assert store.rescue() == (0, 0, 0, 0)
-    fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "grace", 1)
+    assert store.reap() == (0, 0, 0, 0)
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "grace", 1)
 
-    assert store.rescue() == (1, 0, 0, 0)
+    assert store.reap() == (1, 0, 0, 0)
 
 
 def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> None:
@@ -117,18 +117,18 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
 
     A round in time allows it again.
     """
-    store, leader = fleet.host(), f"{fleet.keys.prefix}:rescue"
+    store, leader = fleet.host(), f"{fleet.keys.prefix}:reaper"
     job, _ = fleet.running(store)
     fleet.lapse(job.id)
 
-    def late() -> Rescued | None:
+    def late() -> Reaped | None:
         """A round long after the one before, when the grace that it gave is over."""
         fleet.redis.hset(leader, mapping={"last": 1, "grace": 1})
-        return store.rescue()
+        return store.reap()
 
     assert [late(), late(), late(), late()] == [(0, 0, 0, 0)] * 3 + [(1, 0, 0, 0)]
 
-    store.rescue()
+    store.reap()
     again = fleet.claim(store, job)
     fleet.lapse(job.id)
     assert late() == (0, 0, 0, 0)
@@ -137,9 +137,9 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
 
 def test_the_first_round_of_all_counts_as_no_silence(fleet: Fleet) -> None:
     """Else three outages right after the first start would use one grace more than there are."""
-    fleet.host().rescue()
+    fleet.host().reap()
 
-    assert fleet.redis.hget(f"{fleet.keys.prefix}:rescue", "slow") == "0"
+    assert fleet.redis.hget(f"{fleet.keys.prefix}:reaper", "slow") == "0"
 
 
 def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
@@ -149,44 +149,44 @@ def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
     store.release(claimed, error(), 30, counts=True)
     fleet.messages()
     fleet.patient()
-    assert store.rescue() == (0, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
     fleet.due(job.id)
 
-    assert store.rescue() == (0, 0, 1, 0)
+    assert store.reap() == (0, 0, 1, 0)
 
     assert [message.job_id for message in fleet.messages()] == [job.id]
 
 
 def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:
-    """Waiting or placed, a job past `start_within` ends; a placed one gives its slot to the next."""
+    """Waiting or assigned, a job past `start_within` ends; an assigned one gives its slot to the next."""
     store = fleet.host()
-    placed, waiting, patient = fleet.submit(start_within=30), fleet.submit(start_within=30), fleet.submit()
-    fleet.overdue(placed.id)
+    assigned, waiting, patient = fleet.submit(start_within=30), fleet.submit(start_within=30), fleet.submit()
+    fleet.overdue(assigned.id)
     fleet.overdue(waiting.id)
     fleet.patient()
 
-    assert store.rescue() == (0, 0, 0, 2)
+    assert store.reap() == (0, 0, 0, 2)
 
-    assert fleet.types(placed.id) == fleet.types(waiting.id) == ["queued", "expired"]
-    assert "start_within" in str(placed.status().reason)
+    assert fleet.types(assigned.id) == fleet.types(waiting.id) == ["queued", "expired"]
+    assert "start_within" in str(assigned.status().reason)
     assert list(fleet.slots()) == [patient.id]
 
 
 def test_one_worker_leads_until_it_falls_silent(fleet: Fleet) -> None:
     """A second worker follows while the first leads, and takes over when it has not been heard of."""
     first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
-    assert first.rescue() is not None
-    assert second.rescue() is None
-    assert first.rescue() is not None
-    fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "until", 1)
+    assert first.reap() is not None
+    assert second.reap() is None
+    assert first.reap() is not None
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 1)
 
-    assert second.rescue() is not None
+    assert second.reap() is not None
 
-    assert first.rescue() is None
+    assert first.reap() is None
 
 
 def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
-    """A job that waits beside a free slot, whatever brought that about, is placed by the next round."""
+    """A job that waits beside a free slot, whatever brought that about, is assigned by the next round."""
     store = fleet.host()
     job = fleet.submit()
     fleet.redis.hdel(fleet.keys.slots("alpha"), job.id)
@@ -196,7 +196,7 @@ def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
     fleet.redis.sadd(f"{fleet.keys.prefix}:waiting:normal", "smollm2:135m")
     fleet.patient()
 
-    assert store.rescue() is not None
+    assert store.reap() is not None
 
     assert list(fleet.slots()) == [job.id]
 
@@ -210,7 +210,7 @@ def test_work_per_round_is_bounded(fleet: Fleet) -> None:
         fleet.lapse(job.id)
     fleet.patient()
 
-    rounds = [store.rescue(), store.rescue(), store.rescue()]
+    rounds = [store.reap(), store.reap(), store.reap()]
 
     assert [done.lost for done in rounds if done is not None] == [100, 20, 0]
 
@@ -223,7 +223,7 @@ def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
     assert fleet.queue.jobs() == []
 
-    assert store.rescue() is not None
+    assert store.reap() is not None
 
     assert ":jobs" not in fleet.names()
 
@@ -233,6 +233,6 @@ def test_a_host_long_gone_is_forgotten(fleet: Fleet) -> None:
     fleet.host("beta")
     fleet.silence_host("beta")
 
-    assert fleet.worker().rescue() is not None
+    assert fleet.worker().reap() is not None
 
-    assert fleet.names() == {":rescue"}
+    assert fleet.names() == {":reaper"}

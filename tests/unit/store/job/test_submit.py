@@ -24,7 +24,7 @@ def _png(colour: int = 0) -> bytes:
 
 
 def test_a_submitted_job_waits_with_its_record_and_its_first_event(fleet: Fleet) -> None:
-    """Where no host has a free slot, the job waits: record, `queued` event and place; nobody is rung."""
+    """Where no host has a free slot, the job waits: record, `queued` event and place; no message is sent."""
     job = fleet.submit(metadata={"a": "b"})
 
     record = fleet.record(job.id)
@@ -182,7 +182,7 @@ def test_images_are_stored_once_and_counted(fleet: Fleet) -> None:
 
 
 def test_one_of_many_that_is_refused_does_not_hold_up_the_others(fleet: Fleet) -> None:
-    """In one round trip some may be placed and one refused: the error is raised, and the placed ones are rung for."""
+    """In one round trip some may be assigned and one refused: the error is raised, the others get messages."""
     fleet.host(slots=2)
     request = {"kind": "generate", "model": MODEL, "prompt": "x"}
 

@@ -16,7 +16,7 @@ def waited(fleet: Fleet, seconds: float, *jobs: Job[Any], host: str = "alpha") -
     """Let jobs have waited for so long already, and what is in memory have been there for so long."""
     for job in jobs:
         fleet.redis.zincrby(fleet.keys.jobs(), -seconds, job.id)
-    key = f"{fleet.keys.host(host)}:resident"
+    key = f"{fleet.keys.host(host)}:loaded"
     for model, entry in fleet.redis.hgetall(key).items():
         since, runner = entry.split(" ", 1)
         if float(since):
@@ -34,7 +34,7 @@ def served(fleet: Fleet, store: JobStore, number: int) -> list[str]:
 
 
 def swaps(fleet: Fleet, host: str = "alpha") -> int:
-    """Loads that placement has asked the host for."""
+    """Loads that the scheduler has asked the host for."""
     return int(fleet.redis.hget(fleet.keys.host(host), "swaps") or 0)
 
 
@@ -52,7 +52,7 @@ def test_each_model_is_loaded_once_for_all_who_wait_for_it(fleet: Fleet) -> None
 
 
 def test_who_has_waited_long_enough_stops_the_stream(fleet: Fleet) -> None:
-    """Within patience, jobs for the model in memory go on; past it nothing of theirs is placed before the swap."""
+    """Within the maximum wait, jobs for the model in memory go on; past it none is assigned before the swap."""
     store = fleet.host(models=ALL, patience=15)
     stream = [fleet.submit("a") for _ in range(4)]
     other = fleet.submit("b")
@@ -115,7 +115,7 @@ def test_other_runner_options_are_another_residence(fleet: Fleet, options: dict[
 
 
 def test_one_load_at_a_time(fleet: Fleet) -> None:
-    """While a model loads no other is placed beside it, though there is room; the model's own jobs are."""
+    """While a model loads no other is assigned beside it, though there is room; the model's own jobs are."""
     store = fleet.host(models=ALL, slots=2, max_models=3)
     first, other, same, third = (fleet.submit(name) for name in "abac")
     assert set(fleet.slots()) == {first.id, same.id}
@@ -147,7 +147,7 @@ def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
     store.complete(fleet.claim(store, blocked), answer())
     store.report(1, 1, "{}", ALL, loaded=[], **PATIENCE)
 
-    assert fleet.redis.hkeys(f"{fleet.keys.host('alpha')}:resident") == [A]
+    assert fleet.redis.hkeys(f"{fleet.keys.host('alpha')}:loaded") == [A]
     assert served(fleet, store, 2) == [on_a.id, on_b.id]
 
 

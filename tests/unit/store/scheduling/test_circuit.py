@@ -28,7 +28,7 @@ def rested(fleet: Fleet, host: str = "alpha") -> None:
 
 
 def test_three_faults_in_a_row_open_it(fleet: Fleet) -> None:
-    """Nothing more is placed, what waited for its delay waits in the room, and the reason stands in the status."""
+    """Nothing more is assigned, what waited for its delay waits in the queue, and the reason stands in the status."""
     store = fleet.host(slots=4)
     for _ in range(2):
         fault(fleet, store)
@@ -62,7 +62,7 @@ def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> 
         fault(fleet, store, "doubt", job)
         fleet.due(job.id)
         fleet.patient()
-        store.rescue()
+        store.reap()
     assert circuit(fleet) == "closed"
 
     fault(fleet, store, "doubt")
@@ -72,14 +72,14 @@ def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> 
 
 
 def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
-    """One job is placed, another not before it has ended; when it fails the host rests again, longer."""
+    """One job is assigned, another not before it has ended; when it fails the host rests again, longer."""
     store = fleet.host(slots=4)
     for _ in range(3):
         fault(fleet, store)
     jobs = [fleet.submit() for _ in range(3)]
     rested(fleet)
     fleet.patient()
-    store.rescue()
+    store.reap()
 
     (trial,) = fleet.slots()
     assert circuit(fleet) == "half_open"
@@ -91,7 +91,7 @@ def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
     assert fleet.redis.hget(fleet.keys.host("alpha"), "trips") == "2"
     rested(fleet)
     fleet.patient()
-    store.rescue()
+    store.reap()
     (trial,) = fleet.slots()
     store.complete(fleet.claim(store, fleet.queue.job(trial)), answer())
 
@@ -109,7 +109,7 @@ def test_a_trial_that_says_nothing_of_the_host_is_followed_by_another(fleet: Fle
         fleet.submit()
     rested(fleet)
     fleet.patient()
-    store.rescue()
+    store.reap()
     for _ in range(2):
         (trial,) = fleet.slots()
         store.fail(fleet.claim(store, fleet.queue.job(trial)), error("invalid_request"))
@@ -120,7 +120,7 @@ def test_a_trial_that_says_nothing_of_the_host_is_followed_by_another(fleet: Fle
 
 
 def test_the_first_words_close_it(fleet: Fleet) -> None:
-    """The worker that hears them says so, and all that fits is placed."""
+    """The worker that hears them says so, and all that fits is assigned."""
     store = fleet.host(slots=2)
     for _ in range(3):
         fault(fleet, store)
@@ -137,18 +137,18 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
 
 
 def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
-    """What was placed and had not begun waits again; the host stays known; with the first good probe one job tries."""
+    """What was assigned and not claimed waits again; the host stays known; with the first good probe one job tries."""
     store = fleet.host(slots=2)
-    placed = [fleet.submit() for _ in range(2)]
+    assigned = [fleet.submit() for _ in range(2)]
 
     assert store.down(2, 1, "nobody there").wanted is True
 
     assert (circuit(fleet), fleet.slots()) == ("open", {})
     assert fleet.queue.hosts()[0].last_error == "nobody there"
     fleet.patient()
-    store.rescue()
+    store.reap()
     assert fleet.slots() == {}
-    assert fleet.waiting() == [job.id for job in placed]
+    assert fleet.waiting() == [job.id for job in assigned]
     report(store)
     assert (circuit(fleet), len(fleet.slots())) == ("half_open", 1)
 

@@ -21,7 +21,7 @@ def test_it_counts_what_is_left_of_the_running_jobs(fleet: Fleet) -> None:
     know(fleet, a=10)
     for over in (9, 4):
         running = fleet.submit("a")
-        fleet.redis.hset(fleet.keys.record(running.id), "placed_at", time.time() - over)
+        fleet.redis.hset(fleet.keys.record(running.id), "assigned_at", time.time() - over)
 
     jobs = [fleet.submit("a") for _ in range(4)]
 

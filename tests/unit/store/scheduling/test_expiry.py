@@ -4,7 +4,7 @@ from embedded.scripted.fleet import Fleet, answer
 
 
 def test_a_late_head_of_the_line_is_not_placed(fleet: Fleet) -> None:
-    """A slot becomes free before rescue has looked: the late ones end, and the first that is in time gets the slot."""
+    """A slot becomes free before the reaper has looked: late ones end, the first in time gets the slot."""
     store = fleet.host()
     _, claimed = fleet.running(store)
     late = [fleet.submit(start_within=30) for _ in range(3)]
@@ -46,7 +46,7 @@ def test_a_line_of_late_jobs_alone_leaves_the_host_free(fleet: Fleet) -> None:
 
 
 def test_a_late_turn_lets_the_next_one_of_its_conversation_in(fleet: Fleet) -> None:
-    """The turn behind it waited for it alone, and is placed in the same step."""
+    """The turn behind it waited for it alone, and is assigned in the same step."""
     late = fleet.queue.chat("smollm2:135m", conversation="c", message="a", start_within=30, wait_for_model=True)
     behind = fleet.queue.chat("smollm2:135m", conversation="c", message="b", wait_for_model=True)
     fleet.overdue(late.id)

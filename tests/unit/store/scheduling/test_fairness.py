@@ -67,7 +67,7 @@ def test_what_counts_is_slot_seconds(fleet: Fleet) -> None:
     store.complete(fleet.claim(store, first), answer())
     for job, seconds in ((long, 50), (brief, 0)):
         claimed = fleet.claim(store, job)
-        fleet.redis.hset(fleet.keys.record(job.id), "placed_at", time.time() - seconds)
+        fleet.redis.hset(fleet.keys.record(job.id), "assigned_at", time.time() - seconds)
         store.complete(claimed, answer())
 
     again = [fleet.submit(tenant="long"), fleet.submit(tenant="brief")]
@@ -112,7 +112,7 @@ def test_a_retried_job_keeps_its_place(fleet: Fleet) -> None:
     store.release(fleet.claim(store, retried), error(), 30, counts=True)
     fleet.due(retried.id)
     fleet.patient()
-    assert store.rescue() is not None
+    assert store.reap() is not None
 
     assert fleet.waiting()[0] == retried.id
     assert len(fleet.waiting()) == len(others)
@@ -162,12 +162,12 @@ def test_what_is_kept_of_tenants_goes_with_their_jobs(fleet: Fleet) -> None:
     order_of(fleet, store, 45)
     fleet.submit(tenant="busy")
 
-    tags = fleet.redis.zrange(f"{fleet.keys.prefix}:tags:normal:{MODEL}", 0, -1)
+    tags = fleet.redis.zrange(f"{fleet.keys.prefix}:tenants:normal:{MODEL}", 0, -1)
     assert len(tags) <= 8, tags
     order_of(fleet, store, 6)
 
     assert len(busy) + len(jobs) + 1 == len(fleet.queue.jobs(100))
-    left = (":tags:", ":line:", ":queued", ":runner:", ":waiting:")
+    left = (":tenants:", ":lane:", ":queued", ":runner:", ":waiting:")
     assert not [name for name in fleet.names() if name.startswith(left)]
 
 
@@ -205,7 +205,7 @@ def test_retry_after_is_when_the_next_place_is_free(fleet: Fleet, prefix: str) -
     fleet.redis.hset(f"{fleet.keys.prefix}:service", MODEL, "8.0")
     running = full.submit()
     full.claim(store, running)
-    fleet.redis.hset(fleet.keys.record(running.id), "placed_at", time.time() - 5)
+    fleet.redis.hset(fleet.keys.record(running.id), "assigned_at", time.time() - 5)
     full.submit()
 
     with pytest.raises(QueueFull) as refused:

@@ -1,4 +1,4 @@
-"""Host jobs of a host: placed beside its models' jobs, one of each kind at a time, and never in a model's slot."""
+"""Host jobs of a host: assigned beside its models' jobs, one of each kind at a time, and never in a model's slot."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _complete(store: Any, job: ClaimedJob) -> None:
 
 
 def test_a_pull_needs_no_slot_and_takes_none(fleet: Fleet) -> None:
-    """On a host whose one slot is taken it is placed at once; while it runs, the next job gets the slot."""
+    """On a host whose one slot is taken it is assigned at once; while it runs, the next job gets the slot."""
     store = fleet.host(slots=1)
     busy = fleet.submit()
     pull = fleet.queue.pull("Acme/New")
@@ -90,7 +90,7 @@ def test_an_unload_is_one_job_for_each_host_that_has_the_model(fleet: Fleet, mon
 
 @pytest.mark.parametrize("how", ["cancelled", "failed", "given back", "lost"])
 def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str) -> None:
-    """The next one is placed; one that was lost with its worker, or given back, comes again."""
+    """The next one is assigned; one that was lost with its worker, or given back, comes again."""
     store = fleet.host()
     job = fleet.queue.pull("m")
     claimed = fleet.claim(store, job)
@@ -106,9 +106,9 @@ def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str)
         store.release(claimed, Error("ollama_unavailable", "away", retryable=True), 0, counts=True)
     else:
         fleet.redis.zadd(fleet.keys.leases(), {f"{job.id} alpha": 0})
-        store.rescue()
-        fleet.redis.hset(f"{fleet.keys.prefix}:rescue", "grace", 0)
-        store.rescue()
+        store.reap()
+        fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "grace", 0)
+        store.reap()
 
     assert (next_one.id, "pull", "alpha") in _placed(fleet)
     if how in ("given back", "lost"):
@@ -118,7 +118,7 @@ def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str)
 
 
 def test_a_host_job_on_a_host_that_is_down_waits(fleet: Fleet) -> None:
-    """Its circuit is open: nothing is placed there, host jobs neither."""
+    """Its circuit is open: nothing is assigned there, host jobs neither."""
     store = fleet.host()
     store.down(1, 1, "connection refused")
 

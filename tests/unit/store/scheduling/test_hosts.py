@@ -27,17 +27,17 @@ def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
 
 
 def test_the_last_worker_takes_its_host_along(fleet: Fleet) -> None:
-    """Nothing more is placed there, and what was placed and not begun goes to another host that has the model."""
+    """Nothing more is assigned there, and what was assigned and not claimed goes to another host that has the model."""
     store = fleet.host("alpha", slots=2)
     running = fleet.submit()
     fleet.claim(store, running)
-    placed = fleet.submit()
+    assigned = fleet.submit()
     fleet.host("beta")
     fleet.messages()
 
     store.leave()
 
-    assert [(message.job_id, message.host) for message in fleet.messages()] == [(placed.id, "beta")]
+    assert [(message.job_id, message.host) for message in fleet.messages()] == [(assigned.id, "beta")]
     assert list(fleet.slots("alpha")) == [running.id]
     assert {status.host for status in fleet.queue.models()} <= {"beta"}
     waiting = fleet.submit()
@@ -57,7 +57,7 @@ def test_a_host_stays_while_one_of_its_workers_does(fleet: Fleet) -> None:
 
 
 def test_a_worker_that_left_may_finish_what_it_began(fleet: Fleet) -> None:
-    """Drain: the host is gone for placement, and the running job still ends well."""
+    """Drain: the host is gone for the scheduler, and the running job still ends well."""
     store = fleet.host()
     job, claimed = fleet.running(store)
     store.leave()
@@ -79,8 +79,8 @@ def test_leaving_twice_or_without_a_report_does_no_harm(fleet: Fleet) -> None:
 
     assert fleet.queue.models() == []
     fleet.silence_host("alpha")
-    store.rescue()
-    assert fleet.names() == {":rescue"}
+    store.reap()
+    assert fleet.names() == {":reaper"}
 
 
 def test_a_model_whose_host_is_away_is_waited_for(fleet: Fleet) -> None:

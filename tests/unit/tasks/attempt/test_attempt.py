@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tasks.attempt.attempt import Attempt, AttemptStopped
+from tasks.attempt.stoppable import Attempt, AttemptStopped
 
 
 class Call:

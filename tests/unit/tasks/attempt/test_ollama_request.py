@@ -6,16 +6,16 @@ import pytest
 
 from llamaq.store.worker.outcome import Completed, Retry
 from llamaq.vocabulary.requests import dump_json, parse
-from tasks.attempt.attempt import AttemptStopped
 from tasks.attempt.ollama_request import Reply, payload, total
+from tasks.attempt.stoppable import AttemptStopped
 from tasks.embedding import BATCH
 from tasks.registry import run
-from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, services
+from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, context
 
 
 def _run(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
     request = parse({"model": "m", **fields})
-    return run(claimed(request.kind, dump_json(request)), services(ollama, transcript))
+    return run(claimed(request.kind, dump_json(request)), context(ollama, transcript))
 
 
 def _request(**fields: Any) -> Any:
@@ -149,7 +149,7 @@ def test_an_embedding_without_vectors_is_no_answer() -> None:
 def test_a_stopped_attempt_asks_nothing_more() -> None:
     """Cancelled before its call: Ollama is not even asked to answer."""
     request = parse({"kind": "generate", "model": "m", "prompt": "x"})
-    given = services(Ollama([{"done": True}]))
+    given = context(Ollama([{"done": True}]))
     given.attempt.stop("cancelled")
 
     with pytest.raises(AttemptStopped):

@@ -14,7 +14,7 @@ from llamaq.vocabulary.requests import dump_json, parse
 from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
-from tests.unit.tasks.ollama import Ollama, chat_answer, claimed, services
+from tests.unit.tasks.ollama import Ollama, chat_answer, claimed, context
 from worker.attempt.input_policy import may_be_pulled
 
 VOWELS = Filter(re.compile("[aeiou]"))
@@ -86,7 +86,7 @@ def test_the_filter_takes_out_and_cuts_and_tells() -> None:
 def test_the_result_says_what_was_filtered() -> None:
     """And Ollama has seen the filtered texts; a conversation keeps those too."""
     ollama = Ollama(chat_answer("fine"))
-    kit = services(ollama, policy=InputPolicy(texts=VOWELS))
+    kit = context(ollama, policy=InputPolicy(texts=VOWELS))
     outcome = run(_chat("aeiou xyz"), kit)
 
     assert isinstance(outcome, Completed)
@@ -97,7 +97,7 @@ def test_the_result_says_what_was_filtered() -> None:
 def test_a_result_of_an_unfiltered_job_has_no_such_field() -> None:
     """Only when it changed something."""
     ollama = Ollama([{"response": "x", "done": True}])
-    outcome = run(_job(), services(ollama, policy=InputPolicy(texts=VOWELS)))
+    outcome = run(_job(), context(ollama, policy=InputPolicy(texts=VOWELS)))
 
     assert isinstance(outcome, Completed)
     assert "filtered" not in outcome.result

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
-from tasks.attempt.attempt import Attempt
+from tasks.attempt.stoppable import Attempt
 from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
 from worker.attempt.event_writer import EventWriter
 
@@ -136,7 +136,7 @@ def test_a_fenced_attempt_is_stopped_without_a_word(fleet: Fleet, writing: Writi
     job, old = fleet.running(store)
     fleet.lapse(job.id)
     fleet.patient()
-    store.rescue()
+    store.reap()
     fleet.claim(store, job)
     attempt = Attempt(job.id)
     call = Call()

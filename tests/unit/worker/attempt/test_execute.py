@@ -11,8 +11,8 @@ from embedded.scripted.fleet import request_json
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from tasks import registry
-from tasks.attempt.attempt import Attempt, StopReason
-from tests.unit.tasks.ollama import Ollama, claimed, services
+from tasks.attempt.stoppable import Attempt, StopReason
+from tests.unit.tasks.ollama import Ollama, claimed, context
 from worker.attempt import execute
 
 JOB = claimed("generate", request_json())
@@ -26,7 +26,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch, act: Callable[[Attempt], Outcome]) 
 
     @contextmanager
     def provide(*_: Any) -> Iterator[Any]:
-        yield services(Ollama([]))
+        yield context(Ollama([]))
 
     given: Callable[[ClaimedJob, Attempt], AbstractContextManager[Any]] = provide
     return execute.run(JOB, attempt, given)

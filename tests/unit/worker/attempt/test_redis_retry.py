@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from llamaq.store.clock import Clock
-from tasks.attempt.attempt import Attempt, AttemptStopped
+from tasks.attempt.stoppable import Attempt, AttemptStopped
 from worker.attempt.redis_retry import retry
 
 

@@ -86,9 +86,9 @@ def test_any_arguments_get_a_verdict(args: Any, kwargs: Any, embed: Any) -> None
     """Only a job id, or the one keyword `request`, reaches a task."""
     body = base64.b64encode(json.dumps([args, kwargs, embed]).encode()).decode()
     fine = _verdict(_message(body=body)) == "fine"
-    placed = isinstance(args, list) and len(args) == 1 and isinstance(args[0], str) and kwargs == {}
+    assigned = isinstance(args, list) and len(args) == 1 and isinstance(args[0], str) and kwargs == {}
     by_name = args == [] and isinstance(kwargs, dict) and set(kwargs) == {"request"}
-    assert fine == (isinstance(embed, dict) and isinstance(kwargs, dict) and (placed or by_name))
+    assert fine == (isinstance(embed, dict) and isinstance(kwargs, dict) and (assigned or by_name))
 
 
 @given(JSON, JSON)

@@ -101,7 +101,7 @@ def test_of_an_attempt_that_another_has_nothing_is_told(heard: Heard, outcome: s
 
 
 def test_a_request_that_was_only_taken_in_is_no_success(heard: Heard) -> None:
-    """The job begins when it is placed; one that was refused has failed."""
+    """The job begins when it is assigned; one that was refused has failed."""
     request = received(heard, by_name=True)
     request.send_event("task-succeeded", result="''", runtime=0.1)
     assert heard.events == []
@@ -116,9 +116,9 @@ def test_a_fault_tells_no_more_than_that_there_was_one(heard: Heard) -> None:
 
 
 def test_of_two_messages_with_one_id_the_one_that_runs_is_shown(heard: Heard) -> None:
-    """A request sent by name is still being put away while its placed job begins in another thread."""
-    intake, placed = received(heard, by_name=True), received(heard, by_name=False)
-    threads = [threading.Thread(target=_run, args=(request,)) for request in (placed, intake)]
+    """A request sent by name is still being put away while its assigned job begins in another thread."""
+    intake, assigned = received(heard, by_name=True), received(heard, by_name=False)
+    threads = [threading.Thread(target=_run, args=(request,)) for request in (assigned, intake)]
     for thread in threads:
         thread.start()
         thread.join()

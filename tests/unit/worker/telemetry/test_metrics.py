@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.job_store import Rescued
+from llamaq.store.worker.job_store import Reaped
 from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from tests.integration.scraping import Scrape, parsed
 from worker.attempt import execute
@@ -59,13 +59,13 @@ def test_a_request_that_cannot_be_read_is_counted_too() -> None:
     assert seen(metrics).figure("llamaq_job_wait_seconds_sum", lane="") == 0.5
 
 
-def test_rescue_actions_are_there_before_the_first() -> None:
+def test_reaper_actions_are_there_before_the_first() -> None:
     """From 0 on, so that the first one is an increase."""
     metrics = Metrics()
-    assert [seen(metrics).figure("llamaq_rescue_actions_total", action=action) for action in Rescued._fields] == [0] * 4
+    assert [seen(metrics).figure("llamaq_rescue_actions_total", action=action) for action in Reaped._fields] == [0] * 4
     assert seen(metrics).text.count("llamaq_rescue_actions_total{") == 4
 
-    metrics.rescued(Rescued(lost=2, unclaimed=0, due=1, expired=0))
+    metrics.reaped(Reaped(lost=2, unclaimed=0, due=1, expired=0))
 
     assert seen(metrics).figure("llamaq_rescue_actions_total", action="lost") == 2
 

@@ -18,12 +18,12 @@ class _SetClock(Clock):
 def test_an_outage_is_told_at_once_and_then_now_and_then() -> None:
     """The first time with the variable and the command that help; a new outage begins anew."""
     clock = _SetClock()
-    warning = ThrottledWarning("no rescue", clock)
+    warning = ThrottledWarning("no round", clock)
     with capture_logs() as logs:
         for clock.now in (0.0, 1.0, AGAIN_SECONDS - 1, AGAIN_SECONDS, AGAIN_SECONDS + 1):
             warning.warn(OSError("refused"))
         warning.reset()
         warning.warn(OSError("refused"))
-    assert [line["event"] for line in logs] == ["no rescue", "no rescue; still so", "no rescue"]
+    assert [line["event"] for line in logs] == ["no round", "no round; still so", "no round"]
     assert "LLAMAQ_REDIS_URL" in logs[0]["remedy"]
     assert "worker check" in logs[0]["remedy"]

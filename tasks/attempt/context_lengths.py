@@ -27,7 +27,7 @@ class Context:
     preset: int | None = None
 
 
-class Contexts:
+class ContextLengths:
     """Caches what the host tells of its models, and the context lengths in its refusals of prompts."""
 
     def __init__(self, ollama: OllamaClient, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from api_client import ModelCard, OllamaConnectionError, RunningModel
 from embedded.scripted.fleet import MODEL
 from llamaq.store.clock import Clock
 from llamaq.vocabulary.options import Options
-from tasks.attempt.contexts import FRESH_SECONDS, Context, Contexts, context_of
+from tasks.attempt.context_lengths import FRESH_SECONDS, Context, ContextLengths, context_of
 
 TRAINED = {"general.architecture": "llama", "llama.context_length": 8192}
 
@@ -45,8 +45,8 @@ class Time(Clock):
         return self.seconds
 
 
-def _contexts(host: Host, time: Clock | None = None) -> Contexts:
-    return Contexts(host, time or Time())  # type: ignore[arg-type]  # it answers the same calls
+def _context_lengths(host: Host, time: Clock | None = None) -> ContextLengths:
+    return ContextLengths(host, time or Time())  # type: ignore[arg-type]  # it answers the same calls
 
 
 def _card(parameters: str = "", **fields: Any) -> ModelCard:
@@ -74,50 +74,50 @@ def test_a_card_tells_what_was_trained_and_what_is_preset(card: ModelCard, conte
 )
 def test_the_request_goes_before_the_model_file(preset: str, asked: int | None, length: int) -> None:
     """And neither goes beyond what was trained: Ollama does not, either."""
-    assert _contexts(Host(_card(preset))).length(MODEL, Options(num_ctx=asked)) == length
+    assert _context_lengths(Host(_card(preset))).length(MODEL, Options(num_ctx=asked)) == length
 
 
 def test_a_host_is_asked_once_in_a_while() -> None:
     """An answer holds for ten minutes."""
     host, time = Host(_card()), Time()
-    contexts = _contexts(host, time)
+    context_lengths = _context_lengths(host, time)
     for _ in range(3):
-        contexts.length(MODEL, Options())
+        context_lengths.length(MODEL, Options())
     assert host.asked == 1
 
     time.seconds += FRESH_SECONDS
-    contexts.length(MODEL, Options())
+    context_lengths.length(MODEL, Options())
 
     assert host.asked == 2
 
 
 def test_a_host_that_does_not_answer_tells_nothing() -> None:
     """The chat itself meets the same trouble; but what the request asks for is known."""
-    contexts = _contexts(Host(None))
+    context_lengths = _context_lengths(Host(None))
 
-    assert contexts.length(MODEL, Options()) is None
-    assert contexts.length(MODEL, Options(num_ctx=64)) == 64
-    assert contexts.refused(MODEL, Options(), None) is None
+    assert context_lengths.length(MODEL, Options()) is None
+    assert context_lengths.length(MODEL, Options(num_ctx=64)) == 64
+    assert context_lengths.refused(MODEL, Options(), None) is None
 
 
 def test_a_refusal_is_remembered_for_a_while() -> None:
     """It is the host's own default, so it says nothing about requests with a num_ctx."""
     time = Time()
-    contexts = _contexts(Host(_card()), time)
+    context_lengths = _context_lengths(Host(_card()), time)
 
-    assert contexts.refused(MODEL, Options(num_ctx=64), 64) == 64
-    assert contexts.length(MODEL, Options()) == 8192
-    assert contexts.refused(MODEL, Options(), 4096) == 4096
-    assert contexts.length(MODEL, Options()) == 4096
-    assert contexts.length(MODEL, Options(num_ctx=6000)) == 6000
-    assert contexts.length("other:latest", Options()) == 8192
+    assert context_lengths.refused(MODEL, Options(num_ctx=64), 64) == 64
+    assert context_lengths.length(MODEL, Options()) == 8192
+    assert context_lengths.refused(MODEL, Options(), 4096) == 4096
+    assert context_lengths.length(MODEL, Options()) == 4096
+    assert context_lengths.length(MODEL, Options(num_ctx=6000)) == 6000
+    assert context_lengths.length("other:latest", Options()) == 8192
     time.seconds += FRESH_SECONDS
-    assert contexts.length(MODEL, Options()) == 8192
+    assert context_lengths.length(MODEL, Options()) == 8192
 
 
 def test_a_refusal_without_figures_is_looked_up() -> None:
     """Older servers do not name the context, but the model is in memory then."""
-    contexts = _contexts(Host(_card(), in_memory=2048))
+    context_lengths = _context_lengths(Host(_card(), in_memory=2048))
 
-    assert contexts.refused(MODEL, Options(), None) == 2048
-    assert contexts.length(MODEL, Options()) == 2048
+    assert context_lengths.refused(MODEL, Options(), None) == 2048
+    assert context_lengths.length(MODEL, Options()) == 2048

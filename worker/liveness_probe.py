@@ -1,7 +1,7 @@
-"""`python -m worker.liveness FILE`: 0 while a worker touches its liveness file, else 1. For container health checks.
+"""`python -m worker.liveness_probe FILE`: 0 while a worker touches its liveness file, else 1.
 
-It imports no other module of this project, also not for the clock: `python -m worker alive` reads all settings first,
-which takes a second of processor time, and a container engine asks every few seconds.
+Containers use it for their health checks, every few seconds. It imports no other module of this project, also not for
+the clock: `python -m worker alive` reads all settings first, which takes a second of processor time.
 """
 
 import sys

@@ -1,4 +1,4 @@
--- Fragment: the outcomes of jobs, and what they change in the circuit of their host (see circuit.lua).
+-- Fragment: the outcomes of jobs, and what they change in the circuit of their host (see circuit_state.lua).
 -- include: requeue
 local FAULTS = 3                              -- in a row, before the circuit opens
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; doubling, with a jitter of half of it

@@ -8,11 +8,11 @@
 --            lost             JSON members of `retrying` for a job that lost its worker
 --            exhausted        JSON members of `failed` for a job that lost its worker too often
 --            exhausted_error  the error in them, JSON
--- Answers    LED lost, unclaimed (placed, and claimed by no worker in time), due, expired: numbers of jobs
+-- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired: numbers of jobs
 --            FOLLOWED (another worker leads)
 -- Invariant: a lapsed lease is acted on once; the work of a round is bounded, whatever the backlog.
 -- include: keys events queue assignment ending requeue hosts
-local LEADER = P .. ':rescue'
+local LEADER = P .. ':reaper'
 local SILENT_SECONDS = 2   -- without a round of any worker: Redis was down, or there was none
 local MOST_GRACES = 3      -- in a row: where every round comes late, nothing would be taken any more
 local most = tonumber(given.most)
@@ -56,7 +56,7 @@ local function take_lapsed_leases(in_grace)
   for _, entry in ipairs(due_in(LEASES)) do
     local id, host = string.match(entry, '^(%S+) (.+)$')
     local state, lease, tries, max_attempts = unpack(redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts'))
-    if lease == 'placed' then
+    if lease == 'assigned' then
       free_slot(host, id)
       enqueue(id)
       unclaimed = unclaimed + 1
@@ -87,7 +87,7 @@ local function expire_late()
     redis.call('ZREM', STARTS, id)
     if state == 'queued' then
       expire_job(id)
-      if lease == 'placed' then free_slot(host, id) end
+      if lease == 'assigned' then free_slot(host, id) end
       expired = expired + 1
     end
   end

@@ -6,7 +6,8 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from worker.settings import signing
+from worker.duties import webhook_signature
+from worker.settings import webhook_secret
 
 OLD, NEW = (f"whsec_{base64.b64encode(bytes([byte]) * 32).decode()}" for byte in (1, 2))
 
@@ -14,7 +15,7 @@ OLD, NEW = (f"whsec_{base64.b64encode(bytes([byte]) * 32).decode()}" for byte in
 def test_a_receiver_with_either_secret_takes_the_message() -> None:
     """While a secret is being replaced, both sign; one who has neither takes nothing."""
     body = '{"type":"job.completed"}'
-    headers = signing.headers(f"{OLD} {NEW}", "msg_1", body, time.time())
+    headers = webhook_signature.headers(f"{OLD} {NEW}", "msg_1", body, time.time())
 
     for secret in (OLD, NEW):
         assert Webhook(secret).verify(body, headers) == {"type": "job.completed"}
@@ -39,7 +40,7 @@ def test_a_receiver_with_either_secret_takes_the_message() -> None:
 def test_a_secret_that_protects_nothing_is_refused(secret: str) -> None:
     """And is not quoted: the message may end in a log."""
     with pytest.raises(ValueError, match=r"whsec_|is empty") as caught:
-        signing.checked(secret)
+        webhook_secret.checked(secret)
 
     assert "short" not in str(caught.value)
     assert OLD not in str(caught.value)

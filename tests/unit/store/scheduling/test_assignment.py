@@ -1,4 +1,4 @@
-"""Placement, the only code that gives a slot: how many, to whom, and in which order."""
+"""The assignment of slots: how many, to whom, and in which order."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_each_model_has_the_slots_for_itself_up_to_the_most_models(fleet: Fleet)
 
 
 def test_a_model_waits_until_another_has_left_the_host(fleet: Fleet) -> None:
-    """With one model at a time, the second model's job is placed when the first model's last job has ended."""
+    """With one model at a time, the second model's job is assigned when the first model's last job has ended."""
     store = fleet.host(models=["a:latest", "b:latest"], slots=2)
     one, two, other = fleet.submit("a"), fleet.submit("a"), fleet.submit("b")
     store.complete(fleet.claim(store, one), answer())
@@ -86,7 +86,7 @@ def test_only_hosts_that_report_get_jobs(fleet: Fleet) -> None:
 
 
 def test_the_figure_for_a_live_host_is_the_same_on_both_sides() -> None:
-    """`queue.models()` shows exactly the hosts that placement takes for alive."""
+    """`queue.models()` shows exactly the hosts that the scheduler takes for alive."""
     assert f"HOST_SECONDS = {LIVE_SECONDS:g} " in scripts.files()["assignment"].read_text()
 
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from api_client import OllamaClient
 from llamaq.vocabulary.conversations import ConversationSettings
-from tasks.attempt.attempt import Attempt
-from tasks.attempt.contexts import Contexts
+from tasks.attempt.context_lengths import ContextLengths
+from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 
 
@@ -23,7 +23,7 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class AttemptContext:
     """What the task of one attempt may use.
 
     Attributes:
@@ -33,7 +33,7 @@ class Services:
         image: base64 of a stored image by its reference; raises `ImageGone`.
         history: the conversation's messages so far, oldest first.
         settings: what the conversation is set to.
-        contexts: how many tokens a model's context holds here.
+        context_lengths: how many tokens a model's context holds here.
         silence: opens a block around a call of Ollama; it yields a function to call at each piece of the answer. Until
             the first call, readers are told after a second why no text comes.
         elapsed: seconds since the attempt began.
@@ -47,7 +47,7 @@ class Services:
     image: Callable[[str], str]
     history: Callable[[], list[dict[str, Any]]]
     settings: Callable[[], ConversationSettings]
-    contexts: Contexts
+    context_lengths: ContextLengths
     silence: Callable[[], AbstractContextManager[Callable[[], None]]]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]

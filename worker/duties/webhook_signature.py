@@ -1,0 +1,18 @@
+"""The headers of a webhook, signed after Standard Webhooks."""
+
+from datetime import UTC, datetime
+
+
+def headers(secrets: str, message: str, body: str, now: float) -> dict[str, str]:
+    """The headers of a signed message; `now` is in Unix seconds."""
+    from standardwebhooks import Webhook  # noqa: PLC0415 - an extra, which a worker without a secret does not need
+
+    at = datetime.fromtimestamp(int(now), UTC)
+    signatures = [Webhook(secret).sign(message, at, body) for secret in secrets.split()]
+    return {
+        "webhook-id": message,
+        "webhook-timestamp": str(int(now)),
+        "webhook-signature": " ".join(signatures),
+        "content-type": "application/json",
+        "user-agent": "llamaq",
+    }
