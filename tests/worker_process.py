@@ -58,6 +58,14 @@ class WorkerProcess:
         """Send it a signal."""
         self.process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Stop all its threads with SIGSTOP, and wait until they have stopped: the signal takes effect later.
+
+        The kernel hands the signal to one thread. Until that thread runs, the others go on.
+        """
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
     def wait(self, seconds: float = 60) -> int:
         """Its exit code."""
         return self.process.wait(seconds)

@@ -106,7 +106,7 @@ class Fleet:
     def freeze(self, number: int) -> Callable[[], None]:
         """Stop a worker where it stands; what is returned lets it go on."""
         worker, began = self.workers[number], time.monotonic()
-        worker.signal(signal.SIGSTOP)
+        worker.freeze()
 
         def thaw() -> None:
             if worker.process.poll() is None:

@@ -19,7 +19,7 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
     frozen = site.worker_of(started_by(job))
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     site.ollama.release(early)
 
     started_by(job, 2)
@@ -40,7 +40,7 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
     frozen = site.worker_of(started_by(job))
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
 
     began = time.monotonic()
     assert job.cancel()

@@ -62,7 +62,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
     """The BRPOP window: Redis hands the message to a frozen worker, which is killed. The job runs all the same."""
     frozen = site.start_worker()
     until(lambda: site.listens(frozen))
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     job = site.queue.generate(MODEL, "Why?")
     until(lambda: site.redis.llen(site.keys.host_queue("the-host")) == 0)
 

@@ -211,7 +211,7 @@ def test_a_cancel_whose_message_is_lost_is_learned_of_all_the_same(
     job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
 
-    worker.signal(signal.SIGSTOP)
+    worker.freeze()
     own_service.redis.client_kill_filter(_type="pubsub")
     assert job.cancel()
     worker.signal(signal.SIGCONT)

@@ -64,7 +64,7 @@ def test_a_frozen_worker_that_wakes_up_writes_nothing_more(own_service: Service,
     start_worker(host="alive", lease_seconds=2)
     new = own_service.hold(tokens=["new", " text"], hold_after=1)
 
-    frozen.signal(signal.SIGSTOP)
+    frozen.freeze()
     read_until(job, Delta, 2)
     own_service.ollama.release(old)  # what the host sends now waits in the frozen worker's socket
     own_service.wait(lambda stats: stats["running"] == 1)

@@ -1,12 +1,12 @@
 -- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
--- `call_off` and `refuse` create records that have ended already.
--- include: assignment webhook turn_queue
+-- `create_ended` (ended.lua) makes the record of a job that was never queued.
+-- include: assignment webhook turn_queue ended
 
 local function release_images(list, ttl)
   for sha in string.gmatch(list, '[^ ]+') do
     if redis.call('HINCRBY', BLOBS, sha, -1) <= 0 then
       redis.call('HDEL', BLOBS, sha)
-      redis.call('EXPIRE', P .. ':blob:' .. sha, ttl)
+      redis.call('EXPIRE', blob_key(sha), ttl)
     end
   end
 end
@@ -40,7 +40,7 @@ local function end_job(id, state, members, ...)
   local ttl = tonumber(job.ttl)
   local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
-  redis.call('HINCRBY', P .. ':ended', state, 1)
+  count_end(state)
   append_event(id, state, job.attempt, members)
   owe_webhook(id, state, members, job.notify)
   expire_record(id, job.idem, ttl)
@@ -52,6 +52,6 @@ local function end_job(id, state, members, ...)
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end
 end
 
-function expire_job(id)  -- declared local in assignment.lua
+function expire_job(id)  -- the local that assignment.lua declares
   end_job(id, 'expired', '"reason":"not started within start_within"', 'reason', 'not started within start_within')
 end

@@ -1,10 +1,11 @@
--- Fragment: the keys of jobs, queues and hosts; llamaq/store/keys.py makes those that Python needs. Fragments about one
--- noun make the keys of that noun. ARGV[1] is the prefix in every script.
--- Job ids, hosts and models turn up while a script runs, so their keys cannot all be handed in as KEYS; Celery's broker
--- rules out Redis Cluster anyway.
+-- Fragment: the keys of jobs, queues and hosts. The fragments of conversations, webhooks and fairness have the keys of
+-- their own; llamaq/store/keys.py has those that Python uses. ARGV[1] is the prefix in every script.
+-- Job ids, hosts and models are found while a script runs, so their keys cannot all be handed in as KEYS. That rules out
+-- Redis Cluster, as Celery's broker does anyway.
 local P = ARGV[1]
 local function record(id) return P .. ':{' .. id .. '}' end
 local function log(id) return P .. ':{' .. id .. '}:events' end
+local function blob_key(sha256) return P .. ':blob:' .. sha256 end
 local function queue_key(model, lane) return P .. ':waiting:' .. lane .. ':' .. model end
 local function runner_queue_key(model, lane, runner) return P .. ':runner:' .. lane .. ':' .. model .. ' ' .. runner end
 local function lane_key(model, lane) return P .. ':lane:' .. lane .. ':' .. model end
@@ -22,6 +23,7 @@ local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
 local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
+local HOST_SECONDS = 15      -- three probes: a host that was not reported in HOSTS for longer gets no jobs
 
 -- The named fields of a hash, as a table by those names; false where one is not set.
 local function fields(key, ...)

@@ -45,7 +45,7 @@ end
 
 local function missing_image()
   for image in string.gmatch(given.images, '[^ ]+') do
-    if redis.call('EXISTS', P .. ':blob:' .. image) == 0 then return image end
+    if redis.call('EXISTS', blob_key(image)) == 0 then return image end
   end
 end
 
@@ -82,7 +82,7 @@ local function write_indexes(start_by)
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
   for image in string.gmatch(given.images, '[^ ]+') do
     redis.call('HINCRBY', BLOBS, image, 1)
-    redis.call('PERSIST', P .. ':blob:' .. image)
+    redis.call('PERSIST', blob_key(image))
   end
 end
 

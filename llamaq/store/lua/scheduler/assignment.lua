@@ -2,10 +2,9 @@
 -- only code that assigns a job to a host.
 -- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by its expiry).
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
--- A script that ends or requeues a job may make another job of another model assignable. Such models are noted in
--- PENDING, and each script that can note one ends with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit_state fairness loaded_models next_job host_jobs celery_message
-local HOST_SECONDS = 15      -- three probes: a host that was not reported for longer gets no jobs
+-- The end or the requeue of a job may make a job of another model assignable. The model is noted in PENDING, and the
+-- script assigns its jobs last: with `assign`, `assign_model` or `assign_pending`.
+-- include: keys events queue circuit_state fairness loaded_models next_job lease host_jobs celery_message
 local PENDING = {}           -- models, in the order in which they were noted
 
 local function is_live(host)
@@ -46,7 +45,7 @@ end
 local function assign_slot(host, job, kind, score, runner, state)
   advance_virtual_time(job.model, job.lane, score)
   redis.call('HSET', slots_key(host), job.id, job.model)
-  hold_lease(host, job.id)
+  begin_lease(host, job.id)
   redis.call('HSET', host_key(host), 'assigned_at', NOW)
   if job.needs_load then begin_load(host, job.model, runner, state) end
   if not state.running[job.model] then state.models = state.models + 1 end
@@ -54,7 +53,7 @@ local function assign_slot(host, job, kind, score, runner, state)
   send_message(host, job.id, kind)
 end
 
-local expire_job  -- of ending.lua, where a script has it
+local expire_job  -- defined in ending.lua; nil in a script that does not include it
 
 -- Assigns jobs to the host's free slots.
 local function fill_host(host)

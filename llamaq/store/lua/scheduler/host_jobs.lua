@@ -1,18 +1,11 @@
 -- Fragment: host jobs (pull, unload) work on a host's models, not with one. Their queue is ':<kind>' for any host, or
 -- ':<kind>@<host>'. A host runs one of each kind at a time. The jobs that run stand in a hash of their own (job id ->
 -- kind), because they take no slot and load no model.
--- include: keys events queue fairness celery_message
+-- include: keys events queue fairness lease celery_message
 local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobRequests; a test compares them
-local UNCLAIMED_SECONDS = 5     -- a job that was assigned and not claimed goes back to its queue after this long
 
 local function host_jobs_key(host) return host_key(host) .. ':host_jobs' end
 local function is_host_job(model) return string.sub(model, 1, 1) == ':' end
-
--- Writes the lease of an assigned job.
-local function hold_lease(host, id)
-  redis.call('ZADD', LEASES, NOW + UNCLAIMED_SECONDS, id .. ' ' .. host)
-  redis.call('HSET', record(id), 'host', host, 'lease', 'assigned', 'assigned_at', NOW)
-end
 
 -- Whether the queue is that of one host which no worker has ever reported.
 local function names_unknown_host(model)
@@ -59,7 +52,7 @@ local function assign_host_jobs(host)
       if job.kind then
         advance_virtual_time(model, lane, job.score)
         redis.call('HSET', host_jobs_key(host), id, kind)
-        hold_lease(host, id)
+        begin_lease(host, id)
         send_message(host, id, kind)
         busy[kind] = true
       else  -- the record was deleted by hand

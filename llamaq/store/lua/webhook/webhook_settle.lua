@@ -8,7 +8,7 @@
 --            body       as it would have been sent
 --            most_dead  entries that the dead-letter stream keeps, about
 -- Answers    OK | STALE (it took too long, and another worker has it: nothing is changed)
--- include: keys events webhook
+-- include: keys events webhook dead_letter
 local id, outcome = given.id, given.outcome
 if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return {'STALE'} end
 if outcome == 'later' then
@@ -16,8 +16,7 @@ if outcome == 'later' then
   return {'OK'}
 end
 if outcome == 'dead' then
-  redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', '', 'source', 'webhook',
-    'message', given.body, 'reason', given.reason)
+  add_dead_letter(given.most_dead, id, '', 'webhook', given.body, given.reason)
 end
 redis.call('DEL', delivery_key(id))
 redis.call('ZREM', WEBHOOKS, id)

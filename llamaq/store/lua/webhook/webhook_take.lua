@@ -3,7 +3,7 @@
 -- Arguments  seconds
 --            most_dead  entries that the dead-letter stream keeps, about
 -- Answers    TAKEN id, tries (with this one), delivery (its fields) | NONE (is due)
--- include: keys events webhook
+-- include: keys events webhook dead_letter
 local MOST_TAKEN = 50  -- far beyond the tries that there are: each time it was taken, no worker could settle it
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 0, 20)) do
   if redis.call('EXISTS', delivery_key(id)) == 1 then
@@ -12,8 +12,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 
       redis.call('ZADD', WEBHOOKS, NOW + tonumber(given.seconds), id)
       return {'TAKEN', 'id', id, 'tries', tries, 'delivery', redis.call('HGETALL', delivery_key(id))}
     end
-    redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', '', 'source', 'webhook',
-      'message', '', 'reason', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
+    add_dead_letter(given.most_dead, id, '', 'webhook', '', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
     redis.call('DEL', delivery_key(id))
   end
   redis.call('ZREM', WEBHOOKS, id)

@@ -15,11 +15,5 @@ if state then
   cancel_job(id, given.members, given.reason)
   return {'OK'}
 end
-redis.call('HSET', record(id), 'v', WIRE, 'state', 'cancelled', 'kind', '', 'model', '', 'attempt', 0, 'submitted_at', STAMP,
-  'finished_at', STAMP, 'reason', given.reason)
-redis.call('HINCRBY', P .. ':ended', 'cancelled', 1)
-append_event(id, 'cancelled', 0, given.members)
-redis.call('EXPIRE', record(id), given.result_ttl)
-redis.call('EXPIRE', log(id), given.result_ttl)
-redis.call('ZADD', JOBS, NOW, id)
+create_ended(id, 'cancelled', '', given.members, given.result_ttl, 'reason', given.reason)
 return {'OK'}

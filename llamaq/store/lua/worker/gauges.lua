@@ -6,8 +6,7 @@
 --   hosts    of each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
 -- Invariant: it reads only, and its cost grows with hosts and models, never with the backlog or the jobs that are kept.
--- include: keys events ages
-local HOST_SECONDS = 15  -- as in assignment.lua
+-- include: keys events ages dead_letter ended
 local models = {}
 
 local function running_on(host)
@@ -46,5 +45,5 @@ for model in pairs(models) do
   end
 end
 return {'OK', 'queues', queues, 'hosts', hosts, 'delayed', redis.call('ZCARD', DELAYED),
-  'dead', redis.call('XLEN', P .. ':dead'), 'inbox', redis.call('XLEN', P .. ':inbox'), 'intake', redis.call('LLEN', P),
-  'ended', redis.call('HGETALL', P .. ':ended')}
+  'dead', redis.call('XLEN', DEAD), 'inbox', redis.call('XLEN', P .. ':inbox'), 'intake', redis.call('LLEN', P),
+  'ended', redis.call('HGETALL', ENDED)}

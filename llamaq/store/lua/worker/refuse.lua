@@ -9,17 +9,10 @@
 --            most_dead   entries that the dead-letter stream keeps, about
 -- Answers    OK
 -- Invariant: a job that exists is not touched: another producer's message may carry its id.
--- include: keys events
+-- include: keys events ended dead_letter
 local id = given.id
-redis.call('XADD', P .. ':dead', 'MAXLEN', '~', given.most_dead, '*', 'id', id, 'kind', given.kind, 'source', given.source,
-  'message', given.message, 'reason', given.reason)
+add_dead_letter(given.most_dead, id, given.kind, given.source, given.message, given.reason)
 if id ~= '' and redis.call('EXISTS', record(id)) == 0 then
-  redis.call('HSET', record(id), 'state', 'failed', 'kind', given.kind, 'model', '', 'attempt', 0, 'submitted_at', STAMP,
-    'finished_at', STAMP, 'error', given.error)
-  redis.call('HINCRBY', P .. ':ended', 'failed', 1)
-  append_event(id, 'failed', 0, '"error":' .. given.error)
-  redis.call('EXPIRE', record(id), given.result_ttl)
-  redis.call('EXPIRE', log(id), given.result_ttl)
-  redis.call('ZADD', JOBS, NOW, id)
+  create_ended(id, 'failed', given.kind, '"error":' .. given.error, given.result_ttl, 'error', given.error)
 end
 return {'OK'}

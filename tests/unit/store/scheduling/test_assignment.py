@@ -87,7 +87,7 @@ def test_only_hosts_that_report_get_jobs(fleet: Fleet) -> None:
 
 def test_the_figure_for_a_live_host_is_the_same_on_both_sides() -> None:
     """`queue.models()` shows exactly the hosts that the scheduler takes for alive."""
-    assert f"HOST_SECONDS = {LIVE_SECONDS:g} " in scripts.files()["assignment"].read_text()
+    assert f"HOST_SECONDS = {LIVE_SECONDS:g} " in scripts.files()["keys"].read_text()
 
 
 def test_a_host_gets_only_jobs_of_models_that_it_has(fleet: Fleet) -> None:
