@@ -1,9 +1,10 @@
 -- Fragment: fair shares between tenants, and between lanes, by start-time fair queueing.
 -- The queue of a model's lane has a hash (`lane_key`: virtual time, number of jobs that have not ended) and a sorted set
--- (`tenants_key`: the score of each tenant's next job). Both are deleted with the last job.
+-- (`tenants_key`: of each tenant two members, `<tenant>`: the score of its next job, and `=<tenant>`: the least that this
+-- score may be, so that a refund for a short job does not reorder the tenant's jobs). Both are deleted with the last job.
 -- A job's score is the work that its tenant asked for before it, divided by the tenant's weight, and at least the virtual
 -- time. The virtual time is the highest score that got a slot. So tenants take turns, the jobs of one tenant keep their
--- order, and a job that comes back keeps its place before the tenant's new jobs.
+-- order, and a job that is requeued stays before the tenant's new jobs.
 -- The unit of work is the model's mean service time. A job counts as one unit, and is charged its slot seconds divided by
 -- the mean when it ends. With seconds as the unit, a change of the mean would favour older or newer jobs.
 local STEP = 0.000001      -- keeps two equal scores in the order of their submits
@@ -19,7 +20,6 @@ local function fair_score(model, lane, tenant, weight, slots)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)
   local score = string.format('%.6f', math.max(newcomer, tonumber(known[1] or newcomer), tonumber(known[2] or newcomer)))
-  -- '=<tenant>' is the least score of the tenant's next job: a refund for a short job must not reorder the tenant's jobs.
   redis.call('ZADD', key, score + 1 / weight, tenant, score + STEP, '=' .. tenant)
   return score
 end
