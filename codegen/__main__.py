@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from codegen import blocking_client
+from codegen import blocking_client, public_names
 from docs import failures, kinds, schemas, settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -14,6 +14,7 @@ def texts() -> dict[Path, str]:
     """Every generated file, with the text that it should have."""
     return {
         **blocking_client.files(),
+        public_names.STUB: public_names.stub(),
         **{schemas.HERE / name: text for name, text in schemas.all_of_them().items()},
         failures.PAGE: failures.page(),
         settings.PAGE: settings.page(),

@@ -8,105 +8,24 @@ for text in job.text():
     print(text, end="")
 """
 
-from llamaq.client.aio.conversation import AsyncConversation
-from llamaq.client.aio.job import AsyncJob
-from llamaq.client.aio.queue import AsyncJobQueue
-from llamaq.client.batches import BatchResult
-from llamaq.client.blocking.conversation import Conversation
-from llamaq.client.blocking.job import Job
-from llamaq.client.blocking.queue import JobQueue
-from llamaq.client.dead_letters import DeadLetter
-from llamaq.settings.producer import Limits
-from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
-from llamaq.vocabulary.errors import (
-    BrokerUnavailable,
-    ConversationBusy,
-    ConversationError,
-    ConversationExists,
-    ConversationNotFound,
-    CursorExpired,
-    InvalidRequest,
-    JobCancelled,
-    JobError,
-    JobExpired,
-    JobFailed,
-    JobNotFound,
-    LlamaqError,
-    QueueFull,
-    StreamError,
-    StreamRestarted,
-    SubmitError,
-    UnknownModel,
-    VersionMismatch,
-)
-from llamaq.vocabulary.events import Event
-from llamaq.vocabulary.kinds.chat import ChatRequest, ChatResult
-from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
-from llamaq.vocabulary.kinds.extraction import ExtractionRequest, ExtractionResult
-from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
-from llamaq.vocabulary.kinds.multimodal import MultimodalRequest
-from llamaq.vocabulary.kinds.pull import PullRequest, PullResult
-from llamaq.vocabulary.kinds.request import Message
-from llamaq.vocabulary.kinds.unload import UnloadRequest, UnloadResult
-from llamaq.vocabulary.models import HostStatus, ModelStatus
-from llamaq.vocabulary.notify import Notify
-from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.results import ErrorInfo
-from llamaq.vocabulary.status import JobStatus
+from importlib import import_module
+from typing import Any
+
+from llamaq.public_names import MODULES as _MODULES
 
 __version__ = "0.1.0"
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - each name is written once
 
-__all__ = [
-    "AsyncConversation",
-    "AsyncJob",
-    "AsyncJobQueue",
-    "BatchResult",
-    "BrokerUnavailable",
-    "ChatRequest",
-    "ChatResult",
-    "Conversation",
-    "ConversationBusy",
-    "ConversationError",
-    "ConversationExists",
-    "ConversationInfo",
-    "ConversationNotFound",
-    "ConversationSettings",
-    "CursorExpired",
-    "DeadLetter",
-    "EmbeddingRequest",
-    "EmbeddingResult",
-    "ErrorInfo",
-    "Event",
-    "ExtractionRequest",
-    "ExtractionResult",
-    "GenerateRequest",
-    "HostStatus",
-    "InvalidRequest",
-    "Job",
-    "JobCancelled",
-    "JobError",
-    "JobExpired",
-    "JobFailed",
-    "JobNotFound",
-    "JobQueue",
-    "JobStatus",
-    "KeptMessage",
-    "Limits",
-    "LlamaqError",
-    "Message",
-    "ModelStatus",
-    "MultimodalRequest",
-    "Notify",
-    "Options",
-    "PullRequest",
-    "PullResult",
-    "QueueFull",
-    "StreamError",
-    "StreamRestarted",
-    "SubmitError",
-    "TextResult",
-    "UnknownModel",
-    "UnloadRequest",
-    "UnloadResult",
-    "VersionMismatch",
-]
+
+# A module is imported when one of its names is first used: a program that uses an error class alone does not load
+# Redis' client and asyncio. Type checkers read `__init__.pyi`, which is generated.
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

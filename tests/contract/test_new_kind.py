@@ -34,13 +34,11 @@ EDITS: dict[str, list[tuple[str, str]]] = {
         ),
         ("EmbeddingResult | PullResult", "EmbeddingResult | ClassifyResult | PullResult"),
     ],
-    "llamaq/__init__.py": [
+    "llamaq/public_names.py": [
         (
-            "from llamaq.vocabulary.kinds.embedding",
-            "from llamaq.vocabulary.kinds.classify import ClassifyRequest, ClassifyResult\n"
-            "from llamaq.vocabulary.kinds.embedding",
+            '    "vocabulary.kinds.embedding"',
+            '    "vocabulary.kinds.classify": ["ClassifyRequest", "ClassifyResult"],\n    "vocabulary.kinds.embedding"',
         ),
-        ('    "Conversation",\n', '    "ClassifyRequest",\n    "ClassifyResult",\n    "Conversation",\n'),
     ],
     "llamaq/cli/terminal/answer.py": [
         (

@@ -25,10 +25,20 @@ def test_the_public_names_are_the_golden_ones() -> None:
 
 
 def test_nothing_public_is_kept_from_the_list() -> None:
-    """What `import llamaq` shows and is no module, is in `__all__`."""
-    shown = {name for name, thing in vars(llamaq).items() if not name.startswith("_") and not inspect.ismodule(thing)}
+    """What the package has and is no module, is in `__all__`; and a name that it lacks is told as any module does."""
+    shown = {name for name in dir(llamaq) if not name.startswith("_") and not inspect.ismodule(getattr(llamaq, name))}
 
-    assert shown == set(llamaq.__all__)
+    assert shown - {"import_module", "Any"} == set(llamaq.__all__)
+    with pytest.raises(AttributeError, match="module 'llamaq' has no attribute 'JobQueu'"):
+        getattr(llamaq, "JobQueu")  # noqa: B009 - mypy would see that it is missing
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    """A module of the SDK, Redis' client and pydantic come with the first name that needs them."""
+    loaded = run([sys.executable, "-c", "import llamaq, sys; print(*sorted(sys.modules))"]).stdout.split()
+
+    assert not {"redis", "pydantic", "asyncio"} & set(loaded)
+    assert [name for name in loaded if name.startswith("llamaq")] == ["llamaq", "llamaq.public_names"]
 
 
 PAIRS = (
