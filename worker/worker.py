@@ -11,9 +11,9 @@ from celery import Celery
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import translated
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.deliveries import Deliveries
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
+from llamaq.store.worker.webhook_deliveries import Deliveries
 from tasks.attempt.context_lengths import ContextLengths
 from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.stoppable import Attempt
@@ -37,7 +37,7 @@ from worker.host.probe import Probe
 from worker.settings.environment import Settings
 from worker.telemetry import tracing
 from worker.telemetry.logs import about
-from worker.telemetry.metrics import Metrics, result
+from worker.telemetry.worker_metrics import Metrics, result
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from celery import Celery
 
 from tests.conftest import MODEL
 from worker.settings.environment import Settings
-from worker.telemetry.metrics import Metrics
+from worker.telemetry.worker_metrics import Metrics
 from worker.worker import Worker
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

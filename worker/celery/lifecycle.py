@@ -9,9 +9,9 @@ from llamaq.store.connection import connect
 from worker.celery.stop_signals import Stopping
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
-from worker.telemetry.metrics import Metrics
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 from worker.telemetry.tracing import NotInstalled
+from worker.telemetry.worker_metrics import Metrics
 from worker.worker import Worker
 
 WRONG_SETTING = 2

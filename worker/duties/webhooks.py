@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
-from llamaq.store.worker.deliveries import Deliveries, Delivery
+from llamaq.store.worker.webhook_deliveries import Deliveries, Delivery
 from worker.duties import webhook_post, webhook_signature
 from worker.duties.duty import Duty
 

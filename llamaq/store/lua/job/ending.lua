@@ -1,6 +1,6 @@
 -- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
--- `create_ended` (ended.lua) makes the record of a job that was never queued.
--- include: assignment webhook turn_queue ended
+-- `create_ended` (create_ended.lua) makes the record of a job that was never queued.
+-- include: assignment webhook turn_queue
 
 local function release_images(list, ttl)
   for sha in string.gmatch(list, '[^ ]+') do
@@ -40,7 +40,7 @@ local function end_job(id, state, members, ...)
   local ttl = tonumber(job.ttl)
   local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
-  count_end(state)
+  redis.call('HINCRBY', ENDED, state, 1)
   append_event(id, state, job.attempt, members)
   owe_webhook(id, state, members, job.notify)
   expire_record(id, job.idem, ttl)

@@ -23,6 +23,7 @@ local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
 local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
+local ENDED = P .. ':ended'  -- hash: numbers of ended jobs by state
 local HOST_SECONDS = 15      -- three probes: a host that was not reported in HOSTS for longer gets no jobs
 
 -- The named fields of a hash, as a table by those names; false where one is not set.

@@ -6,7 +6,7 @@
 --   hosts    of each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
 -- Invariant: it reads only, and its cost grows with hosts and models, never with the backlog or the jobs that are kept.
--- include: keys events ages dead_letter ended
+-- include: keys events ages dead_letter
 local models = {}
 
 local function running_on(host)

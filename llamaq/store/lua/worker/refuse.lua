@@ -9,7 +9,7 @@
 --            most_dead   entries that the dead-letter stream keeps, about
 -- Answers    OK
 -- Invariant: a job that exists is not touched: another producer's message may carry its id.
--- include: keys events ended dead_letter
+-- include: keys events create_ended dead_letter
 local id = given.id
 add_dead_letter(given.most_dead, id, given.kind, given.source, given.message, given.reason)
 if id ~= '' and redis.call('EXISTS', record(id)) == 0 then

@@ -11,8 +11,8 @@ from docs.schemas import HERE
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import InvalidRequest, Notify
-from llamaq.store.worker.deliveries import PAUSES, Deliveries, Delivery
 from llamaq.store.worker.outcome import Error
+from llamaq.store.worker.webhook_deliveries import PAUSES, Deliveries, Delivery
 from llamaq.vocabulary.requests import parse
 
 URL = "https://shop.example/hooks?key=1"

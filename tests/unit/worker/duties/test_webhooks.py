@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.worker.deliveries import Delivery
+from llamaq.store.worker.webhook_deliveries import Delivery
 from tests.unit.worker.writing import supervised, until
 from worker.duties.webhooks import AT_A_TIME, Webhooks
 

@@ -8,7 +8,7 @@ from llamaq.store.worker.job_store import Reaped
 from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from tests.integration.scraping import Scrape, parsed
 from worker.attempt import execute
-from worker.telemetry.metrics import Metrics, result
+from worker.telemetry.worker_metrics import Metrics, result
 
 JOB = ClaimedJob("j1", 7, 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
 BROKEN = Error("ollama_error", "it broke", retryable=True)
