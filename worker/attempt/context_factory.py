@@ -22,7 +22,7 @@ from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
-from worker.attempt.redis_retry import retry
+from worker.attempt.read_retry import retry
 from worker.attempt.timers import Timers
 
 SILENCE_SECONDS = 1.0

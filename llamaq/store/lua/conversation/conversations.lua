@@ -55,6 +55,7 @@ local function lines(text)
   return found
 end
 
+-- Its callers make sure that a turn is appended once: finish.lua and, for an interrupted turn, when_busy.lua.
 local function append_messages(tenant, name, ttl, messages)
   -- In pages, because unpack has a limit.
   for from = 1, #messages, 500 do

@@ -37,7 +37,8 @@ end
 -- Seconds until the job is tried again: 0 where the circuit is open, because the job waits for the circuit.
 local function retry_delay(host, blame, delay) return blame == 'host' and is_open(host) and 0 or delay end
 
--- A job that waits for its retry is assigned to another host at once, if one has a free slot for it.
+-- A job that waits for its retry is assigned to another host at once, if one has a free slot for it. It is put into its
+-- queue for that, since hosts take from there, and removed again if none took it: DELAYED still has it.
 local function retry_elsewhere(id, host)
   if not redis.call('ZSCORE', DELAYED, id) then return end
   local job = fields(record(id), 'model', 'lane')

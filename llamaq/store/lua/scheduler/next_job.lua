@@ -43,8 +43,9 @@ local function model_to_unload(model, state)
   return longest_loaded(state.loaded, unused) or longest_loaded(state.loaded, idle)
 end
 
--- The first job that needs a load, if the load may begin now. Else, where the job has waited long enough, the model that
--- gets no more jobs until it can be unloaded.
+-- The next load is that of the first job whose turn it is: the model that it unloads has no work, or the job has waited
+-- long enough. Returns the job where the load may begin now. Else returns nil and, where the job has waited long enough,
+-- the model that gets no more jobs until it can be unloaded.
 local function next_job_to_load(found, state)
   local loading, last_load = is_loading(state.loaded), 0
   for _, entry in pairs(state.loaded) do last_load = math.max(last_load, entry.since) end
@@ -57,7 +58,7 @@ local function next_job_to_load(found, state)
       if due or not victim_has_work then
         local fits = state.models < state.max_models and not (victim and state.running[victim])
         if fits and not loading then return job end
-        return nil, due and victim
+        return nil, due and victim  -- jobs behind this one do not load before it
       end
     end
   end

@@ -14,7 +14,7 @@ local function requeue_unclaimed(host)
   assign_pending()
 end
 
--- A running job becomes `retrying`. It waits for its delay first, if it has one.
+-- A running job becomes `retrying`. It waits for its delay first, if it has one; tasks/attempt/failures.py computes that.
 local function requeue_running(id, members, delay)
   local job = fields(record(id), 'attempt', 'model', 'claimed_at', 'running')
   redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job.running) + NOW - tonumber(job.claimed_at))

@@ -5,7 +5,7 @@ import redis
 
 from llamaq.store.clock import Clock
 from tasks.attempt.stoppable import Attempt, AttemptStopped
-from worker.attempt.redis_retry import retry
+from worker.attempt.read_retry import retry
 
 
 class Outage(Clock):
