@@ -7,7 +7,7 @@
 --            result_ttl  seconds
 -- Answers    OK | TOO_LATE state (it had ended)
 -- Invariant: sent twice, it acts once.
--- include: keys events queue assignment ending cancelling
+-- include: keys events queue assignment ending create_ended cancelling
 local id = given.id
 local state = redis.call('HGET', record(id), 'state')
 if state and TERMINAL[state] then return {'TOO_LATE', 'state', state} end
