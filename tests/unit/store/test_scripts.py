@@ -13,6 +13,9 @@ from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
 from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS
 
 VERBS = (*PRODUCER_SCRIPTS, *WORKER_SCRIPTS)
+DECLARED = r"(?:local|for) (?P<names>[\w, ]+)(?:\((?P<of>[\w, ]*))?|function *\w*\((?P<parameters>[\w, ]*)"
+CALLED = r"(?<![.:\w])(?P<called>[a-z_]\w*)\("
+LUA_NAMES = {"ipairs", "pairs", "tonumber", "tostring", "unpack", "error", "type", "and", "or", "not", "if", "function"}
 MOST_LOCALS = 160
 """Lua refuses a script with more than 200 at its top."""
 
@@ -60,6 +63,16 @@ def test_each_verb_reads_its_arguments_by_the_names_that_are_declared(verb: type
     assert used == set(verb.names())
     assert "ARGV" not in text
     assert not re.search(r"\b(?:job|found|spec|about)\[\d", text)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_function_that_a_script_calls_is_in_it(verb: type[Arguments]) -> None:
+    """An include that is missing shows here, and not when the line runs for the first time."""
+    text = re.sub(r"--[^\n]*|'(?:\\\\.|[^'\\\\\n])*'", "", scripts.load(verb).text)
+    known = set(LUA_NAMES)
+    for found in re.finditer(DECLARED + "|" + CALLED, text):
+        known |= {name for group in ("names", "of", "parameters") for name in re.split(r"[, ]+", found[group] or "")}
+        assert found["called"] is None or found["called"] in known, found["called"]
 
 
 def test_no_script_comes_near_the_most_locals_that_lua_takes() -> None:
