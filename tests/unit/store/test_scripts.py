@@ -15,7 +15,21 @@ from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS
 VERBS = (*PRODUCER_SCRIPTS, *WORKER_SCRIPTS)
 DECLARED = r"(?:local|for) (?P<names>[\w, ]+)(?:\((?P<of>[\w, ]*))?|function *\w*\((?P<parameters>[\w, ]*)"
 CALLED = r"(?<![.:\w])(?P<called>[a-z_]\w*)\("
-LUA_NAMES = {"ipairs", "pairs", "tonumber", "tostring", "unpack", "error", "type", "and", "or", "not", "if", "function"}
+LUA_NAMES = {
+    "ipairs",
+    "pairs",
+    "pcall",
+    "tonumber",
+    "tostring",
+    "unpack",
+    "error",
+    "type",
+    "and",
+    "or",
+    "not",
+    "if",
+    "function",
+}
 MOST_LOCALS = 160
 """Lua refuses a script with more than 200 at its top."""
 
