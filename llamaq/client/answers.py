@@ -1,4 +1,4 @@
-"""The answers of the store to a producer, without any I/O."""
+"""Reads the answers of the store to a producer, without any I/O."""
 
 import logging
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from llamaq.vocabulary import status
 from llamaq.vocabulary.status import JobStatus
 
 UPLOAD_SECONDS = 3600
-"""How long a stored image waits for its job."""
+"""How long a stored image is kept without a job."""
 BATCH = 200
 """Jobs in one round trip of `submit_many`."""
 _log = logging.getLogger(__name__)
@@ -26,27 +26,31 @@ def status_call(keys: Keys, job_id: str) -> Call:
 
 def read_status(job_id: str, answer: Answer) -> JobStatus:
     """The typed status out of the answer of `status.lua`."""
+    return status.read(job_id, answer.row("record").given(), *read_position(answer))
+
+
+def read_position(answer: Answer) -> tuple[int | None, float | None]:
+    """The position and the seconds until the start out of the answer of `status.lua`."""
     position, eta = answer.optional("position"), answer.optional("eta_seconds")
-    ahead = None if position is None else int(position)
-    return status.read(job_id, answer.row("record").given(), ahead, None if eta is None else float(eta))
+    return None if position is None else int(position), None if eta is None else float(eta)
 
 
 def read_kept(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
     """The typed statuses out of the answers of `status.lua`; a record that something else has damaged is left out."""
     found = []
     for job_id, answer in zip(ids, answers, strict=True):
-        # An error of the class itself comes from the script: of its subclasses most are about Redis, not about the job.
+        # A script's own error is of this very class. Most of its subclasses are about Redis, and not about the job.
         if type(answer) is ResponseError or raised(answer).word == "MISSING":
             continue
         try:
             found.append(read_status(job_id, raised(answer)))
-        except ValueError:  # pydantic's, json's and our own
+        except ValueError:  # of pydantic, json or status.read
             _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
     return found
 
 
 def raised(answer: Answer | Exception) -> Answer:
-    """The answer of one script of many, unless it is an error."""
+    """The answer, unless it is an error, which is raised."""
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -1,4 +1,4 @@
-"""Many jobs, a few at a time: which to start, and whose end to tell next. No I/O: threads and asyncio both drive it."""
+"""Batches: which items to start, and which results to give next. Without any I/O: threads and asyncio both drive it."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,17 +25,17 @@ from llamaq.vocabulary.wire import Frozen
 T = TypeVar("T")
 
 IN_FLIGHT = 8
-LOOK_SECONDS = 2.0
-"""How long a wait for one job takes at most before it is looked whether anybody still wants the rest."""
+POLL_SECONDS = 2.0
+"""How long a thread waits for its job before it checks whether the caller has stopped."""
 
 
 class BatchResult(Frozen):
-    """How one of many ended: with a `result`, or with an `error`.
+    """How one item of a batch ended: with a `result`, or with an `error`.
 
     Attributes:
-        custom_id: the item's own name; its number, counted from 1, where it has none.
+        custom_id: the item's name; where it has none its number, from 1.
         job_id: None where the item never became a job.
-        error: as of a failed job; `cancelled`, `expired` and `job_not_found` are codes too.
+        error: like that of a failed job, with the further codes `cancelled`, `expired` and `job_not_found`.
     """
 
     custom_id: str
@@ -52,8 +52,8 @@ class BatchResult(Frozen):
         """The typed value of an extraction, as `ExtractionResult.parse`.
 
         Raises:
-            JobFailed: there is none; `error` says why.
-            TypeError: it is not an extraction's.
+            JobFailed: the item has an error.
+            TypeError: the result is not an extraction's.
         """
         if self.error is not None:
             raise JobFailed(self.job_id or "", self.error)
@@ -64,20 +64,20 @@ class BatchResult(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One of many: a request, under a name of the producer's own."""
+    """One item of a batch: a request, and its name."""
 
     custom_id: str
     request: AnyRequest | Mapping[str, Any]
 
 
 class Window:
-    """Holds the items that are on their way: never more than `in_flight`, those included that wait to be told."""
+    """The items in flight: at most `in_flight`, with those whose results wait for their turn."""
 
     def __init__(self, items: Iterable[Item], in_flight: int, *, ordered: bool) -> None:
         """Make it.
 
         Raises:
-            InvalidRequest: `in_flight` is none.
+            InvalidRequest: `in_flight` is less than 1.
         """
         if in_flight < 1:
             raise InvalidRequest.of("in_flight", f"at least 1, not {in_flight}")
@@ -90,11 +90,11 @@ class Window:
 
     @property
     def open(self) -> bool:
-        """Whether anything is on its way."""
+        """Whether any item is in flight."""
         return bool(self._started)
 
     def start(self) -> Iterator[Item]:
-        """The items to be started now."""
+        """The items that can be started now."""
         while len(self._started) < self._in_flight and not self._exhausted:
             try:
                 item = next(self._items)
@@ -105,7 +105,7 @@ class Window:
             yield item
 
     def end(self, item: Item, result: BatchResult) -> Iterator[BatchResult]:
-        """An item has ended: the results that can be told now."""
+        """Take the result of an item. Returns the results that can be given now."""
         self._ended[id(item)] = result
         if not self._ordered:
             self._started = deque(each for each in self._started if each is not item)
@@ -117,14 +117,14 @@ class Window:
 def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
     """Items out of what `batch` takes: `{"custom_id", "kind", "request"}`, a request with its `kind`, or a model.
 
-    They wait in the lane `batch`, where they name none.
+    A request without a lane waits in the lane `batch`.
 
     Args:
-        requests: them.
-        run: a name for the whole; then each gets an idempotency key of it and its own name, unless it brings one.
+        requests: dicts or request models.
+        run: the name of the run. It and the item's name make the idempotency key of a request that has none.
 
     Raises:
-        InvalidRequest: one is none of these, or with `run` has the name of one before it.
+        InvalidRequest: one is none of these, or, with `run`, has the name of an earlier item.
     """
     keys = _Keys(run)
     for number, given in enumerate(requests, 1):
@@ -135,7 +135,7 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
 def extractions(
     model: str, schema: Any, items: Iterable[Any], run: str | None, fields: Mapping[str, Any]
 ) -> Iterator[Item]:
-    """Items out of what `extract_many` takes: texts, or the fields that differ (`prompt`, `images`, `custom_id`...)."""
+    """Items out of what `extract_many` takes: texts, or dicts of the fields that differ."""
     if "idempotency_key" in fields:
         raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
     keys = _Keys(run)
@@ -163,17 +163,17 @@ def _mapping(given: Any, number: int) -> Mapping[str, Any]:
 
 
 class _Keys:
-    """The idempotency keys of a run; none without one."""
+    """The idempotency keys of a run; without a run, none."""
 
     def __init__(self, run: str | None) -> None:
         self._run = run
         self._given: set[str] = set()
 
     def of(self, custom_id: str, number: int) -> dict[str, str]:
-        """The field for an item. Raises InvalidRequest where another one has its name."""
+        """The field for an item. Raises InvalidRequest where an earlier one has its name."""
         if self._run is None:
             return {}
-        if custom_id in self._given:  # its key would be the other's, and so would the answer
+        if custom_id in self._given:  # the same key would give it the other's result
             raise InvalidRequest.of(
                 f"items.{number}.custom_id", f"{custom_id[:80]!r} names an item before it in the run"
             )
@@ -182,12 +182,12 @@ class _Keys:
 
 
 def _with(item: Item, defaults: dict[str, str]) -> Item:
-    """The item with what its request does not say itself."""
+    """The item, with defaults for the fields that its request does not set."""
     request = item.request
     if isinstance(request, Mapping):
         return Item(item.custom_id, {**defaults, **request})
-    unsaid = {name: value for name, value in defaults.items() if name not in request.model_fields_set}
-    return Item(item.custom_id, request.model_copy(update=unsaid))
+    unset = {name: value for name, value in defaults.items() if name not in request.model_fields_set}
+    return Item(item.custom_id, request.model_copy(update=unset))
 
 
 def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:
@@ -196,19 +196,19 @@ def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:
     return BatchResult(custom_id=item.custom_id, error=ErrorInfo(code=code, message=str(error)))
 
 
-def ended(item: Item, job_id: str, how: AnyResult | JobError) -> BatchResult:
+def ended(item: Item, job_id: str, outcome: AnyResult | JobError) -> BatchResult:
     """The result of an item whose job has ended."""
-    match how:
+    match outcome:
         case JobFailed(error=error):
             pass
         case JobCancelled():
-            error = ErrorInfo(code="cancelled", message=str(how), retryable=True)
+            error = ErrorInfo(code="cancelled", message=str(outcome), retryable=True)
         case JobExpired():
-            error = ErrorInfo(code="expired", message=str(how), retryable=True)
+            error = ErrorInfo(code="expired", message=str(outcome), retryable=True)
         case JobNotFound():
-            error = ErrorInfo(code="job_not_found", message=str(how), retryable=True)
+            error = ErrorInfo(code="job_not_found", message=str(outcome), retryable=True)
         case JobError():
-            raise how
+            raise outcome
         case _:
-            return BatchResult(custom_id=item.custom_id, job_id=job_id, result=how)
+            return BatchResult(custom_id=item.custom_id, job_id=job_id, result=outcome)
     return BatchResult(custom_id=item.custom_id, job_id=job_id, error=error)

@@ -1,7 +1,8 @@
-"""A job's log as readers see it, without any I/O: entries of Redis' answers, pieces of text, and how a job ended."""
+"""What a reader makes of Redis' answers about a job, without any I/O: log entries, pieces of text, and the outcome."""
 
+from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
-from llamaq.store.following import RESUBSCRIBED, Standing
+from llamaq.store.following import RESUBSCRIBED, LogEntry, Snapshot
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries, Message
@@ -11,11 +12,11 @@ from llamaq.vocabulary.events import Completed, Delta, Event, Expired, Failed, P
 from llamaq.vocabulary.results import AnyResult
 
 PAUSE_SECONDS = 0.25
-"""Before a reader connects again."""
+"""Between two connections of a reader."""
 
 
-def heard(message: Message | None) -> tuple[str, str] | None:
-    """A message of pub/sub as an entry: `<cursor> <json>`."""
+def published_entry(message: Message | None) -> LogEntry | None:
+    """The entry in a message of pub/sub, which is `<cursor> <json>`; the reply to `Receive`."""
     if message is None:
         return None
     if message["type"] != "message":
@@ -24,30 +25,29 @@ def heard(message: Message | None) -> tuple[str, str] | None:
     return cursor, payload
 
 
-def entries(answer: Entries) -> list[tuple[str, str]]:
-    """The answer of XRANGE as entries."""
+def log_entries(answer: Entries) -> list[LogEntry]:
+    """The entries in the answer of XRANGE."""
     return [(cursor, fields["event"]) for cursor, fields in answer]
 
 
-def look(keys: Keys, job_id: str) -> Call:
-    """The question where a job stands."""
+def poll_call(keys: Keys, job_id: str) -> Call:
+    """The call of `status.lua` for a `Snapshot`."""
     return Call(keys.prefix, Status(id=job_id, fields="state"))
 
 
-def standing(answer: Answer, now: float) -> Standing | None:
-    """Its answer; None when there is no such job."""
+def read_snapshot(answer: Answer, now: float) -> Snapshot | None:
+    """The snapshot out of the answer of `status.lua`; None when there is no such job."""
     if answer.word == "MISSING":
         return None
-    position, eta = answer.optional("position"), answer.optional("eta_seconds")
-    state = answer.row("record").text("state")
-    return Standing(state, None if position is None else int(position), None if eta is None else float(eta), now)
+    return Snapshot(answer.row("record").text("state"), *read_position(answer), now)
 
 
 class Pieces:
-    """Turns events into pieces of text, and watches for a restart."""
+    """Turns events into pieces of text, and raises where the text begins anew."""
 
     def __init__(self, *, given: bool) -> None:
-        self._given = given  # whoever reads on from a cursor holds text from before it
+        """Make it. `given` says that the caller has text already, from before the cursor."""
+        self._given = given
 
     def take(self, job_id: str, event: Event) -> str | None:
         """The event's text, if it has one. Raises as `Job.text`."""
@@ -63,7 +63,7 @@ class Pieces:
 
 
 def outcome(job_id: str, event: Event) -> AnyResult:
-    """The result in a terminal event, or the error it stands for."""
+    """The result in a terminal event; for every other end its error is raised."""
     match event:
         case Completed(result=result):
             return result

@@ -1,4 +1,4 @@
-"""JSON that is still being written: what can be said of its value so far."""
+"""The value of a JSON text that is still being written, as far as it has come."""
 
 import re
 from typing import Any, Final
@@ -6,21 +6,21 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 NOTHING: Final = object()
-"""There is no value yet."""
+"""Where there is no value yet."""
 _NUMBER_AT_END = re.compile(r"-?(?:[0-9][0-9.eE+-]*)?\Z")
 
 
 class Unfinished(str):
-    """A text that may still grow."""
+    """A string whose end has not come yet."""
 
     __slots__ = ()
 
 
 class GrowingJson:
-    """Takes a text piece by piece, and gives the value as far as it has come.
+    """Takes a text piece by piece, and gives the value of what has come.
 
-    A string that is not closed yet counts as far as it goes. A number at the very end is left out, because its next
-    digit would change it, and so is a key without a value. From one piece to the next a value only grows: strings and
+    A string without its closing quote is part of the value. A number at the very end is not, because its next digit
+    would change it, and neither is a key without a value. From one piece to the next a value only grows: strings and
     lists become longer, objects get more members, and nothing else changes.
     """
 
@@ -41,35 +41,37 @@ class GrowingJson:
                 self._escaped = self._in_string
 
     def value(self, *, mark: bool = False) -> Any:
-        """The value so far, or `NOTHING`; with `mark` a text in it that may still grow is an `Unfinished`."""
+        """The value so far, or `NOTHING`; with `mark`, a string without its closing quote is an `Unfinished`."""
         text = self._text if self._in_string else _NUMBER_AT_END.sub("", self._text)
         value = _read(text, "trailing-strings")
-        # Within a key nothing grows: with and without the unfinished string the value is the same.
-        without = _read(text, allow_partial=True) if mark and self._in_string else value
-        return value if value == without else _marked(value, without)
+        if not (mark and self._in_string):
+            return value
+        finished = _read(text, allow_partial=True)
+        return value if value == finished else _marked(value, finished)  # equal where the string is a key
 
 
 def _read(text: str, allow_partial: Any) -> Any:
     try:
         return from_json(text.encode(), allow_partial=allow_partial, allow_inf_nan=False)
-    except ValueError:  # nothing yet, or no JSON at all: the end of the job will tell
+    except ValueError:  # nothing yet, or no JSON: an answer that is no JSON fails at the end of the job
         return NOTHING
 
 
-def _marked(value: Any, without: Any) -> Any:
-    """The value with the text marked that was cut: it is not in `without`, or not the same there.
+def _marked(value: Any, finished: Any) -> Any:
+    """The value with its unfinished string as an `Unfinished`. `finished` is the value without that string.
 
-    Mostly it is the last one; but a key that is given twice keeps its first place.
+    The string is where the two differ. In a list that is the last item. In an object it may be any member, because a
+    key that is given twice keeps its first place.
     """
     match value:
         case str():
             return Unfinished(value)
         case [*others, last]:
-            there = without[-1] if isinstance(without, list) and len(without) == len(value) else NOTHING
-            return [*others, _marked(last, there)]
+            same_length = isinstance(finished, list) and len(finished) == len(value)
+            return [*others, _marked(last, finished[-1] if same_length else NOTHING)]
         case dict():
-            there = without if isinstance(without, dict) else {}
-            grown = [name for name in value if name not in there or there[name] != value[name]]
-            return value | {name: _marked(value[name], there.get(name, NOTHING)) for name in grown[-1:]}
-        case _:
-            return value
+            before = finished if isinstance(finished, dict) else {}
+            for name, member in value.items():
+                if member != before.get(name, NOTHING):
+                    return value | {name: _marked(member, before.get(name, NOTHING))}
+    return value

@@ -1,8 +1,9 @@
-"""A value that is still growing, as an object of the type it is meant for.
+"""Makes an object of a type out of a value that is still growing.
 
-A field appears once its value is valid for its type. A text that still grows appears as far as it has come where the
-field is a `str`; one of another type (a date, an enum, a `Literal`) when it is whole. What has not come is None, or the
-field's default. Validators of a whole object, and `model_post_init`, are left to the end: half an object would not do.
+A field appears once its value is valid for its type. An unfinished string appears as far as it has come where the field
+is a `str`; where the type is another one (a date, an enum, a `Literal`) it appears when it is finished. Until then the
+attribute is the field's default, or None. Validators of a whole object and `model_post_init` do not run before the end,
+because they may need fields that have not come.
 """
 
 import dataclasses
@@ -17,134 +18,136 @@ from pydantic_core import PydanticUndefined, to_json
 
 from llamaq.extraction.partial_json import Unfinished
 
-Grow = Callable[[Any, bool], Any]
-"""Makes an object of a value, or raises ValueError. True as the second argument wants it to fit exactly so far: which
-member of a union is meant can be told by that alone."""
-Fields = dict[str, tuple[str, Grow]]
-"""Of each attribute: its name in the JSON, and what makes it."""
+Build = Callable[[Any, bool], Any]
+"""Makes the object for a value, or raises ValueError while there is none. The second argument says that the value is
+for one of the members of a union: then a finished part that does not fit raises too, since only the fit tells which
+member is meant."""
+Fields = dict[str, tuple[str, Build]]
+"""For each attribute, its name in the JSON, and the builder of its value."""
 
 
-def grower(target: Any) -> Grow:
-    """What makes objects of a type: a pydantic model, a dataclass, a TypedDict, lists and dicts of them, or any other.
+def builder_of(target: Any) -> Build:
+    """The builder for a type: a pydantic model, a dataclass, a TypedDict, lists and dicts of them, or any other.
 
     Raises:
         pydantic.PydanticUserError: pydantic does not know the type.
     """
-    return _grower(target, {})
+    return _builder(target, {})
 
 
-def _grower(target: Any, known: dict[type, Grow]) -> Grow:
-    """`known` are the types on the way down: those that refer to themselves end there."""
+def _builder(target: Any, builders: dict[type, Build]) -> Build:
+    """`builders` has those of the types around this one, because a type may refer to itself."""
     if not isinstance(target, type) or get_origin(target) is not None:
-        return _of_composite(target, known)
-    if target in known:
-        return known[target]
+        return _of_composite(target, builders)
+    if target in builders:
+        return builders[target]
     if issubclass(target, BaseModel):
-        return _of_model(target, known)
+        return _of_model(target, builders)
     if dataclasses.is_dataclass(target):
-        return _of_dataclass(target, known)
+        return _of_dataclass(target, builders)
     if hasattr(target, "__total__"):
-        return _of_typed_dict(target, known)
-    return _leaf(target)
+        return _of_typed_dict(target, builders)
+    return _of_leaf(target)
 
 
 # --- types that hold others
 
 
-def _of_composite(target: Any, known: dict[type, Grow]) -> Grow:
+def _of_composite(target: Any, builders: dict[type, Build]) -> Build:
     origin, inside = get_origin(target), get_args(target)
     if origin is Annotated:
-        return _constrained(target, inside[0], known)
+        return _of_constrained(target, inside[0], builders)
     if origin in (Union, types.UnionType):
-        return _of_union([_grower(member, known) for member in inside if member is not types.NoneType], _leaf(target))
+        members = [_builder(member, builders) for member in inside if member is not types.NoneType]
+        return _of_union(members, _of_leaf(target))
     if origin in (list, Sequence):
-        return _of_list(_grower(inside[0] if inside else Any, known))
+        return _of_list(_builder(inside[0] if inside else Any, builders))
     if origin is dict:
         key, member = inside or (str, Any)  # a bare `typing.Dict` has neither
-        return _of_dict(_key(key), _grower(member, known))
-    return _leaf(target)
+        return _of_dict(_key_reader(key), _builder(member, builders))
+    return _of_leaf(target)
 
 
-def _constrained(target: Any, plain: Any, known: dict[type, Grow]) -> Grow:
-    """With its constraints where it passes them already; else without: half a list may be shorter than it must be."""
-    grow = _grower(plain, known)
-    return grow if plain is str else _first([_leaf(target), grow])
+def _of_constrained(target: Any, plain: Any, builders: dict[type, Build]) -> Build:
+    """With the constraints where the value fulfils them, else without: a list that grows may still be too short."""
+    build = _builder(plain, builders)
+    return build if plain is str else _first_that_fits([_of_leaf(target), build])
 
 
-def _of_union(members: list[Grow], whole: Grow) -> Grow:
+def _of_union(members: list[Build], whole: Build) -> Build:
     if len(members) == 1:
-        return _first([whole, *members])
-    # What fits none of them exactly does not appear: shown as the wrong one it would change its type later.
-    return _first([*(_exactly(member) for member in members), whole])
+        return _first_that_fits([whole, *members])
+    # A value that may still become several members does not appear, because its type could change later.
+    return _first_that_fits([*(_in_union(member) for member in members), whole])
 
 
-def _exactly(grow: Grow) -> Grow:
-    return lambda value, _: grow(value, True)
+def _in_union(build: Build) -> Build:
+    return lambda value, _: build(value, True)
 
 
-def _first(growers: list[Grow]) -> Grow:
-    def grow(value: Any, exact: bool) -> Any:
-        for one in growers[:-1]:
+def _first_that_fits(builders: list[Build]) -> Build:
+    def build(value: Any, in_union: bool) -> Any:
+        for one in builders[:-1]:
             try:
-                return one(value, exact)
+                return one(value, in_union)
             except ValueError:
                 continue
-        return growers[-1](value, exact)
+        return builders[-1](value, in_union)
 
-    return grow
+    return build
 
 
-def _of_list(item: Grow) -> Grow:
-    def grow(value: Any, exact: bool) -> list[Any]:
+def _of_list(build_item: Build) -> Build:
+    def build(value: Any, in_union: bool) -> list[Any]:
         items: list[Any] = []
-        for each in _a(list, value):
+        for item in _require(list, value):
             try:
-                items.append(item(each, exact))
+                items.append(build_item(item, in_union))
             except ValueError:
-                if exact and not isinstance(each, Unfinished):
+                if in_union and not isinstance(item, Unfinished):
                     raise
-                break  # not beyond it: the places of the others would be wrong
+                break  # the items behind it would have wrong indexes
         return items
 
-    return grow
+    return build
 
 
-def _of_dict(key: Callable[[str], Any], member: Grow) -> Grow:
-    def grow(value: Any, exact: bool) -> dict[Any, Any]:
-        members = _members(value, {name: (name, member) for name in _a(dict, value)}, exact)
-        return {key(name): each for name, each in members.items()}
+def _of_dict(read_key: Callable[[str], Any], build_member: Build) -> Build:
+    def build(value: Any, in_union: bool) -> dict[Any, Any]:
+        fields = {name: (name, build_member) for name in _require(dict, value)}
+        return {read_key(name): member for name, member in _members(value, fields, in_union).items()}
 
-    return grow
+    return build
 
 
-def _key(target: Any) -> Callable[[str], Any]:
+def _key_reader(target: Any) -> Callable[[str], Any]:
     return str if target in (str, Any) else TypeAdapter(target).validate_strings
 
 
 # --- types with fields
 
 
-def _of_model(target: type[BaseModel], known: dict[type, Grow]) -> Grow:
+def _of_model(target: type[BaseModel], builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
-    def grow(value: Any, exact: bool) -> BaseModel:
-        root = target.__pydantic_root_model__
-        members = {"root": fields["root"][1](value, exact)} if root else _members(value, fields, exact)
-        return _built(target, members)
+    def build(value: Any, in_union: bool) -> BaseModel:
+        if target.__pydantic_root_model__:
+            return _new_model(target, {"root": fields["root"][1](value, in_union)})
+        return _new_model(target, _members(value, fields, in_union))
 
-    known[target] = grow
+    builders[target] = build
     for name, info in target.model_fields.items():
         annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-        fields[name] = (_alias(info) or name, _grower(annotation, known))
-    return grow
+        fields[name] = (_alias(info) or name, _builder(annotation, builders))
+    return build
 
 
-def _built(target: type[BaseModel], members: dict[str, Any]) -> BaseModel:
-    # Not by `model_construct`: it would call `model_post_init`, which may rely on all fields.
+def _new_model(target: type[BaseModel], members: dict[str, Any]) -> BaseModel:
+    # `model_construct` would call `model_post_init`, which may need all fields.
     made = target.__new__(target)
-    missing = {name: _default_of(info) for name, info in target.model_fields.items()}
-    private = {name: _known(attribute.get_default) for name, attribute in target.__private_attributes__.items()}
-    object.__setattr__(made, "__dict__", missing | members)
+    defaults = {name: _model_default(info) for name, info in target.model_fields.items()}
+    private = {name: _or_none(attribute.get_default) for name, attribute in target.__private_attributes__.items()}
+    object.__setattr__(made, "__dict__", defaults | members)
     object.__setattr__(made, "__pydantic_fields_set__", set(members))
     object.__setattr__(made, "__pydantic_extra__", None)
     object.__setattr__(made, "__pydantic_private__", private or None)
@@ -157,83 +160,84 @@ def _alias(info: FieldInfo) -> str | None:
     return first if isinstance(first, str) else None
 
 
-def _of_dataclass(target: type[Any], known: dict[type, Grow]) -> Grow:
+def _of_dataclass(target: type[Any], builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
-    def grow(value: Any, exact: bool) -> Any:
+    def build(value: Any, in_union: bool) -> Any:
         made = object.__new__(target)
-        missing = {field.name: _default(field) for field in dataclasses.fields(target)}
-        for name, member in (missing | _members(value, fields, exact)).items():
-            object.__setattr__(made, name, member)  # past __init__, which wants everything, and past `frozen`
+        defaults = {field.name: _dataclass_default(field) for field in dataclasses.fields(target)}
+        for name, member in (defaults | _members(value, fields, in_union)).items():
+            object.__setattr__(made, name, member)  # `__init__` would require all fields, and `frozen` refuse setattr
         return made
 
-    known[target] = grow
+    builders[target] = build
     hints = get_type_hints(target, include_extras=True)
-    fields |= {field.name: (field.name, _grower(hints[field.name], known)) for field in dataclasses.fields(target)}
-    return grow
+    fields |= {field.name: (field.name, _builder(hints[field.name], builders)) for field in dataclasses.fields(target)}
+    return build
 
 
-def _default(field: "dataclasses.Field[Any]") -> Any:
+def _dataclass_default(field: "dataclasses.Field[Any]") -> Any:
     if isinstance(field.default, FieldInfo):  # pydantic's own `Field(...)`
-        return _default_of(field.default)
+        return _model_default(field.default)
     if field.default is not dataclasses.MISSING:
         return field.default
-    return None if field.default_factory is dataclasses.MISSING else _known(field.default_factory)
+    return None if field.default_factory is dataclasses.MISSING else _or_none(field.default_factory)
 
 
-def _default_of(info: FieldInfo) -> Any:
-    return _known(lambda: info.get_default(call_default_factory=True))
+def _model_default(info: FieldInfo) -> Any:
+    return _or_none(lambda: info.get_default(call_default_factory=True))
 
 
-def _known(default: Callable[[], Any]) -> Any:
-    """None for what has not come and has no default: an attribute that is not there would surprise more."""
+def _or_none(default: Callable[[], Any]) -> Any:
+    """The default; None where there is none, so that the attribute exists in any case."""
     try:
         value = default()
-    except Exception:  # noqa: BLE001 - the application's own code: it may want fields that have not come yet
+    except Exception:  # noqa: BLE001 - the application's own code: it may need fields that have not come yet
         return None
     return None if value is PydanticUndefined else value
 
 
-def _of_typed_dict(target: Any, known: dict[type, Grow]) -> Grow:
+def _of_typed_dict(target: Any, builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
-    def grow(value: Any, exact: bool) -> dict[str, Any]:
-        return _members(value, fields, exact)
+    def build(value: Any, in_union: bool) -> dict[str, Any]:
+        return _members(value, fields, in_union)
 
-    known[target] = grow
-    fields |= {name: (name, _grower(hint, known)) for name, hint in get_type_hints(target).items()}
-    return grow
+    builders[target] = build
+    fields |= {name: (name, _builder(hint, builders)) for name, hint in get_type_hints(target).items()}
+    return build
 
 
-def _members(value: Any, fields: Fields, exact: bool) -> dict[str, Any]:
+def _members(value: Any, fields: Fields, in_union: bool) -> dict[str, Any]:
+    """The members that are valid so far. Those that never become valid fail the job at its end."""
     members: dict[str, Any] = {}
-    for name, (key, grow) in fields.items():
-        if key in _a(dict, value):
+    for name, (key, build) in fields.items():
+        if key in _require(dict, value):
             try:
-                members[name] = grow(value[key], exact)
-            except ValueError:  # not valid yet; or never, which the end of the job will tell
-                if exact and not isinstance(value[key], Unfinished):
+                members[name] = build(value[key], in_union)
+            except ValueError:
+                if in_union and not isinstance(value[key], Unfinished):
                     raise
-    if exact and (not members or value.keys() - {key for key, _ in fields.values()}):
-        raise ValueError("nothing says that it is this one")
+    if in_union and (not members or value.keys() - {key for key, _ in fields.values()}):
+        raise ValueError("no member of the union is known to be meant")
     return members
 
 
-def _a(kind: type, value: Any) -> Any:
+def _require(kind: type, value: Any) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"not a {kind.__name__}")  # noqa: TRY004 - a value of the model's, not a caller's type
     return value
 
 
-def _leaf(target: Any) -> Grow:
+def _of_leaf(target: Any) -> Build:
     if target is str:
-        return lambda value, _: str(_a(str, value))
+        return lambda value, _: str(_require(str, value))
     adapter: TypeAdapter[Any] = pydantic.TypeAdapter(target)
 
-    def grow(value: Any, _: bool) -> Any:
+    def build(value: Any, _: bool) -> Any:
         if isinstance(value, Unfinished) and target is not Any:
-            raise ValueError("not whole yet")
-        # As JSON, the way the whole value will be validated: a strict model takes a date's text from JSON alone.
+            raise ValueError("not finished yet")
+        # As JSON, like the whole value at the end: a strict model takes the text of a date from JSON alone.
         return adapter.validate_json(to_json(value))
 
-    return grow
+    return build

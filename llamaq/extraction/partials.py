@@ -1,4 +1,4 @@
-"""The object that an extraction draws out, as it grows: from a job's events, without any I/O."""
+"""The object that an extraction draws out, as it grows: made of a job's events, without any I/O."""
 
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from llamaq.extraction.partial_json import NOTHING, GrowingJson
-from llamaq.extraction.partial_model import grower
+from llamaq.extraction.partial_model import builder_of
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Started
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.wire import adapter_of
@@ -15,19 +15,19 @@ T = TypeVar("T")
 
 
 class Partials(Generic[T]):
-    """Takes events in their order."""
+    """Takes the events of a job in their order."""
 
     def __init__(self, target: type[T] | TypeAdapter[T]) -> None:
         self._adapter = adapter_of(target)
-        self._grow = grower(self._adapter._type)  # noqa: SLF001 - a TypeAdapter tells nobody its type otherwise
+        self._build = builder_of(self._adapter._type)  # noqa: SLF001 - a TypeAdapter has no public name for it
         self._growing = GrowingJson()
         self._last: Any = NOTHING
 
     def take(self, event: Event) -> Iterator[T]:
-        """The object after the event, if it has changed; after the last event the whole one, validated.
+        """The object after the event, if it has changed; after the last event the whole object, validated.
 
         Raises:
-            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to the type.
+            pydantic.ValidationError: the value is valid against the JSON Schema, but not for the type.
         """
         if isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing"):
             self._growing, self._last = GrowingJson(), NOTHING
@@ -43,7 +43,7 @@ class Partials(Generic[T]):
             return
         self._last = value
         try:
-            made: T = self._grow(value, False)
-        except ValueError:  # a bare value of the wrong type: there is no object to show yet
+            made: T = self._build(value, False)
+        except ValueError:  # the value is of another type so far
             return
         yield made

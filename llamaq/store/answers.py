@@ -1,4 +1,4 @@
-"""The answers of the Lua scripts: a word, then names and values in turn."""
+"""The answers of the Lua scripts: a word, and then names and values alternately."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from llamaq.vocabulary.errors import VersionMismatch
 
 
 class Fields:
-    """Named values; those of a row, or of a whole answer. Each method raises VersionMismatch for what is not there."""
+    """Named values of an answer or of a row in it. A method raises VersionMismatch where its value is missing."""
 
     def __init__(self, flat: Sequence[object]) -> None:
         self._values = dict(zip(map(str, flat[::2]), flat[1::2], strict=True))
@@ -20,11 +20,11 @@ class Fields:
         return int(self.text(name))
 
     def number(self, name: str) -> float:
-        """A number with a fraction, which scripts answer as text: Redis cuts the fraction off."""
+        """A number with a fraction. Scripts answer it as text, because Redis would cut the fraction off."""
         return float(self.text(name))
 
     def flag(self, name: str) -> bool:
-        """Whether it is so: 1 or 0."""
+        """A truth value, which is 1 or 0."""
         return self.text(name) == "1"
 
     def texts(self, name: str) -> list[str]:
@@ -37,20 +37,20 @@ class Fields:
         return {each: row.integer(each) for each in row._values}
 
     def optional(self, name: str) -> str | None:
-        """A text; None where it is empty or not answered."""
+        """A text; None where it is empty or missing."""
         value = self._values.get(name)
         return None if value is None else str(value) or None
 
     def given(self) -> dict[str, str]:
-        """All of them, as texts."""
+        """All values, as texts."""
         return {name: str(value) for name, value in self._values.items()}
 
     def row(self, name: str) -> "Fields":
-        """Fields within a field."""
+        """Named values within a value."""
         return Fields(self._list(name))
 
     def rows(self, name: str) -> list["Fields"]:
-        """A list of such."""
+        """A list of rows."""
         return [Fields(each) for each in self._list(name) if isinstance(each, list)]
 
     def _list(self, name: str) -> list[object]:
@@ -70,7 +70,7 @@ class Answer(Fields):
     """A whole answer.
 
     Attributes:
-        word: what came of the call; each script's head says which there are.
+        word: the outcome of the call; the head of each script lists them.
     """
 
     def __init__(self, reply: object) -> None:

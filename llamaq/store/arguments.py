@@ -1,4 +1,4 @@
-"""The arguments of a Lua script, declared once: from the fields come the call and the script's own table `given`."""
+"""The arguments of a Lua script, declared once: the call and the script's table `given` are made from the fields."""
 
 from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar
@@ -8,24 +8,24 @@ Value = str | bytes | int | float
 
 @dataclass(frozen=True)
 class Arguments:
-    """What one script is called with. A subclass adds a field for each argument; its script is the file `<verb>.lua`.
+    """The arguments of one script. A subclass adds a field for each argument; its script is the file `<verb>.lua`.
 
-    A field with a default may be left out by callers that are older than it, and is not told to scripts that are.
+    A field with a default may be added later: older callers do not send it, and older scripts do not get it.
     """
 
     verb: ClassVar[str]
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Their names, in the order in which the script gets them behind the prefix."""
+        """The names, in the order in which the script gets the values behind the prefix."""
         return tuple(field.name for field in fields(cls))
 
     def values(self) -> dict[str, Value]:
-        """By name, in that order."""
+        """The values by name, in that order."""
         return vars(self)
 
     def needed(self) -> set[str]:
-        """The names of those that are not at their default."""
+        """The names of the arguments that a script must have: those that are not at their default."""
         return {
             field.name
             for field in fields(self)

@@ -1,4 +1,4 @@
-"""A cancel without any I/O: the call of `cancel.lua`, and what its answer means."""
+"""A cancel without any I/O: the call of `cancel.lua`, and the reading of its answer."""
 
 from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import Keys

@@ -1,4 +1,4 @@
-"""The one source of time, sleep, ids and randomness, so that a test can hand in its own."""
+"""Time, sleep, ids and randomness behind one class, so that a test can replace them."""
 
 import random
 import time
@@ -6,14 +6,14 @@ import uuid
 
 
 class Clock:
-    """The machine's own clock. Subclass it to control time in a test."""
+    """The clock of this machine. A test subclasses it to control time."""
 
     def time(self) -> float:
-        """Seconds since the Unix epoch, by this machine. Never compared with another machine's."""
+        """Seconds since the Unix epoch, for comparison with times of this machine alone: clocks differ."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences mean anything."""
+        """Seconds on a clock that never goes back; only differences have a meaning."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -21,7 +21,7 @@ class Clock:
         time.sleep(seconds)
 
     def uuid(self) -> str:
-        """A fresh random id, as `str(uuid4())`."""
+        """A new random id (UUID 4)."""
         return str(uuid.uuid4())
 
     def random(self) -> float:

@@ -1,4 +1,4 @@
-"""Redis: how it is reached, how a script is run, and what its errors mean to a producer."""
+"""Clients of Redis, running scripts with them, and the errors of Redis as a producer gets them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,12 +26,12 @@ USABLE_URL = "must look like redis://host:port/0, or rediss:// for TLS; percent-
 
 
 def connect(url: str, *, retries: int = _RETRIES, timeout_seconds: float = ANSWER_TIMEOUT_SECONDS) -> Client:
-    """A pooled client. It connects on first use; a lost connection is made again: every script may be sent twice."""
+    """A pooled client. It connects on first use, and again after a lost connection: every script may be sent twice."""
     return cast("Client", _client(url, retries, timeout_seconds, decode_responses=True))  # see redis_client.py
 
 
 def connect_binary(url: str) -> BinaryClient:
-    """The same, for one that reads bytes."""
+    """A client as of `connect` that reads bytes."""
     return cast("BinaryClient", _client(url, _RETRIES, ANSWER_TIMEOUT_SECONDS, decode_responses=False))
 
 
@@ -47,13 +47,13 @@ def _client(url: str, retries: int, timeout_seconds: float, *, decode_responses:
 
 
 def connect_async(url: str) -> AsyncClient:
-    """The same for asyncio."""
+    """A client as of `connect` for asyncio."""
     retry = AsyncRetry(ExponentialWithJitterBackoff(cap=1, base=0.05), _RETRIES)
     client = redis.asyncio.Redis.from_url(
         checked_url(url),
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        # With a timeout of its own redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
+        # With a timeout, redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
         socket_timeout=None,
         socket_keepalive=True,
         health_check_interval=30,
@@ -73,7 +73,7 @@ def run(client: Client, call: Call) -> Answer:
 
 
 def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
-    """Run scripts in one round trip; an answer that is an error stands in the list as that error."""
+    """Run scripts in one round trip. A script that failed has its error in the list."""
     steps = running(calls)
     replies: list[Reply] | None = None
     while True:
@@ -152,10 +152,10 @@ async def _answer_timeout() -> AsyncIterator[None]:
 
 
 def checked_url(url: str) -> str:
-    """The URL, where it can be one of a Redis.
+    """The URL, if it can be one of a Redis.
 
     Raises:
-        InvalidRequest: it cannot. The message does not quote it: it may hold a password, split in an odd place.
+        InvalidRequest: it cannot. The message does not quote it, because it may have a password in an odd place.
     """
     try:
         parts = urlsplit(url)
@@ -176,14 +176,14 @@ def address(url: str) -> str:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Turn what redis-py raises into one error that says what to do.
+    """Turn the errors of redis-py into one that names the remedy.
 
     Raises:
         BrokerUnavailable: Redis did not answer, or refused.
     """
     try:
         yield
-    except TimeoutError:  # the caller's own limit, not Redis: redis-py has a class of its own
+    except TimeoutError:  # the caller's own timeout: redis-py raises another class
         raise
     except (RedisError, OSError) as error:
         raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error)}") from error
@@ -193,7 +193,7 @@ def _remedy(error: Exception) -> str:
     text = str(error)
     if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
         return f"{text}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL"
-    if "OOM" in text or "used memory" in text:  # hiredis leaves the code out of the text
+    if "OOM" in text or "used memory" in text:  # hiredis leaves the code OOM out
         return f"it is out of memory ({text}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)"
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
         return f"no answer ({text or type(error).__name__}); is it running there? The address is LLAMAQ_REDIS_URL"

@@ -1,12 +1,12 @@
-"""Reading a job's log to its end, without any I/O: a generator of wants, which a sync and an async driver fulfil.
+"""Reads a job's log to its end, without any I/O: a generator yields steps, which a blocking or an asyncio driver does.
 
-The order is what makes it whole: subscribe, wait until Redis confirms, read the log from the cursor, and only then take
-what is published, dropping what the log gave already. A confirmation that comes again (the client had lost its
-connection) means that something may have been missed, so the log is read again.
+The order of the steps leaves no gap and no duplicate: subscribe, wait for Redis' confirmation, read the log from the
+cursor, and only then take published entries, without those that the log gave already. A second confirmation means that
+the client had lost its connection. Entries may have been missed then, so the log is read again.
 
-While the job is queued its log is silent, and its place moves on all the same: so once a second the reader looks at
-that, and makes a `queued` event of its own when it has changed. A job changes its state and its log in one step, so one
-that is still queued has written nothing: the look stands in for reading the log again, and costs one command.
+A queued job writes nothing to its log, but its position changes. So the reader polls it once a second, and makes a
+`queued` event of its own when the position has changed. A job's state and its log change in one step: while the state
+is `queued`, no entry was missed, and the log need not be read again.
 """
 
 import re
@@ -21,45 +21,51 @@ from llamaq.vocabulary.status import TERMINAL_STATES
 
 PAGE = 500
 CHECK_SECONDS = 15.0
-LOOK_SECONDS = 1.0
-"""Between two looks at the place of a queued job."""
+"""Silence after which the log is read again."""
+POLL_SECONDS = 1.0
+"""Between two polls of a queued job's position."""
 OUTAGE_SECONDS = 120.0
 """How long a reader goes on trying while Redis does not answer."""
 _CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 _TYPE_AT = len('{"v":1,"type":"')
 
+LogEntry = tuple[str, str]
+"""A cursor, and the JSON of an event."""
+RESUBSCRIBED: LogEntry = ("", "")
+"""The reply to `Receive` when Redis has confirmed a subscription."""
+
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """Want: up to `PAGE` entries of the log behind `cursor`, as (cursor, payload)."""
+class ReadLog:
+    """Reply with up to `PAGE` entries of the log behind `cursor`."""
 
     cursor: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLast:
-    """Want: the last entry of the log, as a list of at most one (cursor, payload)."""
+class ReadLastEntry:
+    """Reply with a list of the log's last entry; an empty list where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exists:
-    """Want: whether the job's record is there."""
+class CheckRecord:
+    """Reply with whether the job's record exists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """Want: the next published entry within so many seconds, None after them, or `RESUBSCRIBED`."""
+class Receive:
+    """Reply with the next published entry, with None after so many seconds without one, or with `RESUBSCRIBED`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Want: the job's `Standing`, None when there is no such job."""
+class PollStatus:
+    """Reply with the job's `Snapshot`; None where there is no such job."""
 
 
-class Standing(NamedTuple):
-    """Where a job stands at a time (Unix seconds); while it waits, the jobs ahead and the seconds until it starts."""
+class Snapshot(NamedTuple):
+    """The state of a job at a time (Unix seconds), and while it waits its position and the seconds until it starts."""
 
     state: str
     position: int | None
@@ -67,108 +73,110 @@ class Standing(NamedTuple):
     at: float
 
 
-RESUBSCRIBED = ("", "")
-Entry = tuple[str, str]
-Want = Read | ReadLast | Exists | Listen | Look
+Step = ReadLog | ReadLastEntry | CheckRecord | Receive | PollStatus
+Steps = Generator[Step | Event, Any, None]
+"""Yields steps, whose replies are sent into it, and events, for which None is sent."""
 
 
-class Following:
-    """A place in one job's log, kept over lost connections. With `fresh`, it looks at a queued job's place too.
+class LogFollower:
+    """Follows one job's log. It keeps its cursor, so that a driver may begin again after a lost connection.
 
     Attributes:
         cursor: the last event's.
         ended: whether that was the terminal one.
-        answers: how often Redis has answered: an outage is over when it grows, though a queued job's log does not.
+        answers: how often Redis has answered. An outage is over when it grows, also where the log of a queued job has
+            not grown.
     """
 
     def __init__(self, job_id: str, after: str | None = None, *, fresh: bool = True) -> None:
+        """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled."""
         if after is not None and not (isinstance(after, str) and _CURSOR.fullmatch(after)):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
         self._job_id = job_id
-        self._attached_at = after
+        self._after = after
         self._fresh = fresh
         self._queued = False
-        self._told: tuple[int, float | None] | None = None
+        self._last_position: tuple[int, float | None] | None = None
         self.cursor = after or "0-0"
         self.ended = False
         self.answers = 0
 
-    def events(self) -> Generator[Want | Event, Any, None]:
+    def events(self) -> Steps:
         """Every event behind the cursor, up to the terminal one.
 
         Raises:
             JobNotFound: there is no such job.
             CursorExpired: there is no longer such a log.
         """
-        yield from self._replay()
+        yield from self._read_log()
         while not self.ended:
-            looks = self._queued and self._fresh
-            entry = yield Listen(LOOK_SECONDS if looks else CHECK_SECONDS)
-            if entry is None and looks:
-                yield from self._look()
+            polls = self._queued and self._fresh
+            entry = yield Receive(POLL_SECONDS if polls else CHECK_SECONDS)
+            if entry is None and polls:
+                yield from self._poll_position()
             elif entry is None or entry == RESUBSCRIBED:
-                yield from self._replay()
+                yield from self._read_log()
             else:
-                yield from self._take([entry])
+                yield from self._accept([entry])
 
-    def end(self) -> Generator[Want | Event, Any, None]:
+    def end(self) -> Steps:
         """The terminal event alone, without reading the log: it is its last entry."""
-        entries: list[Entry] = yield ReadLast()
+        entries: list[LogEntry] = yield ReadLastEntry()
         self.answers += 1
         if not entries:
-            yield from self._require()
+            yield from self._require_record()
         while not self.ended:
-            yield from self._take([entry for entry in entries if _type(entry[1]) in TERMINAL_STATES])
+            yield from self._accept([entry for entry in entries if _type(entry[1]) in TERMINAL_STATES])
             if not self.ended:
-                entry = yield Listen(CHECK_SECONDS)
-                lost = entry is None or entry == RESUBSCRIBED
-                entries = (yield ReadLast()) if lost else [entry]
-                if lost and not entries:
-                    yield from self._require()
+                entry = yield Receive(CHECK_SECONDS)
+                missed = entry is None or entry == RESUBSCRIBED
+                entries = (yield ReadLastEntry()) if missed else [entry]
+                if missed and not entries:
+                    yield from self._require_record()
 
-    def _replay(self) -> Generator[Want | Event, Any, None]:
-        entries: list[Entry] = yield Read(self.cursor)
+    def _read_log(self) -> Steps:
+        entries: list[LogEntry] = yield ReadLog(self.cursor)
         self.answers += 1
         if not entries:
-            yield from self._require()
-            yield from self._notice_the_end()
+            yield from self._require_record()
+            yield from self._check_last_entry()
         while entries:
-            yield from self._take(entries)
-            entries = (yield Read(self.cursor)) if len(entries) == PAGE and not self.ended else []
+            yield from self._accept(entries)
+            entries = (yield ReadLog(self.cursor)) if len(entries) == PAGE and not self.ended else []
 
-    def _look(self) -> Generator[Want | Event, Any, None]:
-        standing: Standing | None = yield Look()
-        if standing is None or standing.state != "queued":
-            yield from self._replay()  # what was published is late, or lost
-            return
-        position, eta = standing.position, standing.eta_seconds
-        # Without a position it has a slot and is about to start.
-        if position is not None and (position, eta) != self._told:
-            self._told = position, eta
-            yield events.place(self.cursor, position, eta, standing.at)
+    def _poll_position(self) -> Steps:
+        snapshot: Snapshot | None = yield PollStatus()
+        if snapshot is None or snapshot.state != "queued":
+            yield from self._read_log()  # the entry that says so was published late, or lost
+        elif snapshot.position is not None:  # without one the job has a slot, and is about to start
+            position = snapshot.position, snapshot.eta_seconds
+            if position != self._last_position:
+                self._last_position = position
+                yield events.fresh_queued(self.cursor, *position, snapshot.at)
 
-    def _take(self, entries: list[Entry]) -> Generator[Want | Event, Any, None]:
+    def _accept(self, entries: list[LogEntry]) -> Steps:
+        """The events of the entries that are new."""
         for cursor, payload in entries:
             if _order(cursor) > _order(self.cursor) and not self.ended:
                 event = events.parse(cursor, payload)
                 self.cursor, self.ended = cursor, event.terminal
                 self._queued = isinstance(event, Queued)
                 if isinstance(event, Queued):
-                    self._told = event.position, event.eta_seconds
+                    self._last_position = event.position, event.eta_seconds
                 yield event
 
-    def _notice_the_end(self) -> Generator[Want | Event, Any, None]:
-        # Attached at the terminal event itself (a browser that connects again): nothing will ever be published.
-        last: list[Entry] = yield ReadLast()
+    def _check_last_entry(self) -> Steps:
+        """Set `ended` and `_queued` by the log's last entry, where no entry is behind the cursor."""
+        last: list[LogEntry] = yield ReadLastEntry()
+        # A cursor of the terminal event itself (a browser that connects again): nothing more will be published.
         self.ended = any(
             _type(payload) in TERMINAL_STATES and _order(cursor) <= _order(self.cursor) for cursor, payload in last
         )
-        # Attached behind the `queued` event, it is known only from here that the job still waits.
         self._queued = any(_type(payload) == "queued" for _, payload in last)
 
-    def _require(self) -> Generator[Want | Event, Any, None]:
-        if not (yield Exists()):
-            if self._attached_at is None and self.cursor == "0-0":
+    def _require_record(self) -> Steps:
+        if not (yield CheckRecord()):
+            if self._after is None and self.cursor == "0-0":
                 raise JobNotFound(self._job_id)
             raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
 

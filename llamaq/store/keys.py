@@ -1,4 +1,4 @@
-"""The keys and channels that Python touches, each made by one function; `lua/keys.lua` makes all for the scripts."""
+"""The keys and channels that Python uses. `lua/job/keys.lua` and other fragments have those of the scripts."""
 
 import re
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class Keys:
         return f"{self.prefix}:{{{job_id}}}"
 
     def events(self, job_id: str) -> str:
-        """Stream: the job's log; and the channel of the same name."""
+        """Stream: the job's log. The channel on which it is published has the same name."""
         return f"{self.prefix}:{{{job_id}}}:events"
 
     def idempotency(self, tenant: str, key: str) -> str:
-        """String: the id of the job that a tenant's key stands for."""
+        """String: the id of the job that a tenant submitted with this idempotency key."""
         return f"{self.prefix}:idem:{tenant}:{key}"
 
     def blob(self, sha256: str) -> str:
-        """String: an image, once for all jobs that show it."""
+        """String: an image, stored once for all jobs that have it."""
         return f"{self.prefix}:blob:{sha256}"
 
     def conversation(self, tenant: str, name: str) -> str:
@@ -35,11 +35,11 @@ class Keys:
         return f"{self.prefix}:conversation:{tenant}:{name}"
 
     def about(self, tenant: str, name: str) -> str:
-        """Hash: what a conversation is set to."""
+        """Hash: the settings of a conversation."""
         return f"{self.prefix}:about:{tenant}:{name}"
 
     def leases(self) -> str:
-        """Sorted set: `<job id> <host>` of every slot that is held, by when its lease lapses."""
+        """Sorted set: `<job id> <host>` of every slot that is held, by the time at which its lease expires."""
         return f"{self.prefix}:leases"
 
     def jobs(self) -> str:
@@ -47,11 +47,11 @@ class Keys:
         return f"{self.prefix}:jobs"
 
     def hosts(self) -> str:
-        """Sorted set: the known hosts, by when a worker of theirs last reported."""
+        """Sorted set: the known hosts, by the time of the last report of one of their workers."""
         return f"{self.prefix}:hosts"
 
     def host(self, host: str) -> str:
-        """Hash: what a host's workers last reported of it."""
+        """Hash: the record of a host, as its workers last reported it."""
         return f"{self.prefix}:host:{host}"
 
     def slots(self, host: str) -> str:
@@ -71,11 +71,11 @@ class Keys:
         return f"{self.prefix}:dead"
 
     def scripts(self) -> str:
-        """Hash: scripts by their SHA-1. A dot, not a colon: no producer's ACL pattern covers it."""
+        """Hash: scripts by their SHA-1. The name has no colon, so that no producer's ACL pattern covers it."""
         return f"{self.prefix}.scripts"
 
     def store(self) -> str:
-        """Hash: the version of the fleet's scripts, and which they are. Producers may read it, and not write."""
+        """Hash: the scripts that the fleet runs, and their version. Producers may only read it."""
         return f"{self.prefix}.store"
 
     def intake_queue(self) -> str:
@@ -92,7 +92,7 @@ class Keys:
 
 
 def usable_id(job_id: str) -> bool:
-    """Whether a job can have this id: it becomes a part of keys."""
+    """Whether a job can have this id, which becomes a part of keys."""
     return bool(_ID.fullmatch(job_id))
 
 

@@ -1,4 +1,4 @@
-"""The scripts that producers run, with their arguments (the Lua files in `lua/producer/` say what each means)."""
+"""The scripts that producers run, with their arguments. The head of each Lua file says what they mean."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,7 +50,7 @@ class Cancel(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Status(Arguments):
-    """Tells where a job stands."""
+    """Reads the record and the position of a job."""
 
     verb: ClassVar = "status"
     id: str
@@ -65,7 +65,7 @@ class _OfConversation(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class ConversationDelete(_OfConversation):
-    """Forgets a conversation."""
+    """Deletes a conversation."""
 
     verb: ClassVar = "conversation_delete"
 
@@ -92,7 +92,7 @@ class ConversationEdit(_OfConversation):
 
 @dataclass(frozen=True, kw_only=True)
 class ConversationCut(_OfConversation):
-    """Forgets the latest messages."""
+    """Deletes the latest messages."""
 
     verb: ClassVar = "conversation_cut"
     conversation_ttl: int

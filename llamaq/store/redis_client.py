@@ -1,7 +1,7 @@
-"""The part of redis-py that llamaq calls, with the types that its clients answer.
+"""The methods of redis-py's clients that llamaq calls, with the types of their answers.
 
-redis-py types an answer as every answer that some setting could bring, text or bytes, now or awaited; each of our
-clients is made with one setting. What is not listed here is called nowhere.
+redis-py's own types leave open whether an answer is text or bytes, and whether it is awaited. Each client here is made
+for one of them. mypy refuses a call of a method that is not listed.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any, Protocol, Self
 from llamaq.store.arguments import Value
 
 Entries = list[tuple[str, dict[str, str]]]
-"""Of a stream: (id, fields)."""
+"""Entries of a stream: (id, fields)."""
 Message = dict[str, Any]
-"""Of a subscription: `type`, `channel`, and `data`, a text or a number by type."""
+"""A message of a subscription: `type`, `channel`, and `data`, which is a text or a number by type."""
 
 
 class PubSub(Protocol):

@@ -1,8 +1,8 @@
-"""How scripts are run, without any I/O: what to send, and what to do where Redis or the fleet has other scripts.
+"""Runs scripts, without any I/O: a generator yields steps, and a blocking or an asyncio driver does them.
 
-* Redis forgets its scripts at a restart. One that it does not know is loaded and run again. A user that may load any
-  script may run any, so the ACL of `ops/redis/users.acl` lets producers run only what the workers have loaded. After a
-  restart of Redis a producer waits for the workers; they look once a second.
+* Redis loses its scripts at a restart. A script that it does not have is loaded, and called again. A user that may load
+  a script may run any, so by the ACL of `ops/redis/users.acl` producers run only what the workers have loaded. After a
+  restart of Redis a producer waits for the workers, which load missing scripts once a second.
 * The workers publish their scripts (`publish.lua`). A script that assigns jobs compares its version with the published
   one. Where they differ it answers `OTHER_STORE` and changes nothing, and the published script is called instead, with
   the same arguments by name.
@@ -10,6 +10,7 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from redis.exceptions import NoPermissionError, NoScriptError
 
@@ -20,20 +21,21 @@ from llamaq.store.keys import Keys
 from llamaq.store.scripts import OTHER_STORE, Script
 from llamaq.vocabulary.errors import VersionMismatch
 
-LOOKS = 32
-PAUSE_SECONDS = 0.25
+T = TypeVar("T")
+POLLS = 32
+POLL_SECONDS = 0.25
 TRIES = 5
-"""A call meets another version once, or again while the workers are being replaced."""
+"""Calls of a script that finds another version published: more than two only while workers are being replaced."""
 
 SCRIPT_FIELD = "script:"
-"""What the field of a published script is called, before the verb (`publish.lua`)."""
+"""The name of the field of a published script is this and the verb (`publish.lua`)."""
 Command = Sequence[Value]
 Reply = object
-"""What Redis answers to a command; an error that it answers stands in its place."""
+"""Redis' answer to a command, which may be an error."""
 
 
 class ScriptMissing(NoScriptError):
-    """Redis does not know the script, this user may not load it, and no worker has."""
+    """Redis does not have the script, this user may not load it, and no worker has loaded it."""
 
     def __init__(self, script: Script) -> None:
         super().__init__(
@@ -52,34 +54,36 @@ class Call:
 
     @property
     def script(self) -> Script:
-        """That of this version."""
+        """The script of this version."""
         return scripts.load(type(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Want: the replies to these commands, sent in one round trip."""
+    """Reply with the answers to these commands, sent in one round trip."""
 
     commands: Sequence[Command]
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Want: nothing, after so many seconds."""
+    """Reply with nothing, after so many seconds."""
 
     seconds: float
 
 
 Step = Send | Pause
+Steps = Generator[Step, Sequence[Reply] | None, T]
+"""Yields steps, whose replies are sent into it, and returns its result."""
 _published: dict[str, dict[str, Script]] = {}
-"""What the fleet of a prefix has published, where that is another version: found at the first `OTHER_STORE`."""
+"""By prefix, the published scripts of another version, read at the first `OTHER_STORE`."""
 
 
-def running(calls: Sequence[Call]) -> Generator[Step, Sequence[Reply] | None, list[Answer | Exception]]:
-    """Run scripts in one round trip, and again what Redis or the fleet had other scripts for.
+def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
+    """Run scripts in one round trip, and those again that Redis did not have or the fleet has in another version.
 
     Returns:
-        The answers in the order of the calls; an answer that is an error stands in its place.
+        The answers or errors, in the order of the calls.
     """
     replies: dict[int, Reply] = {}
     pending = list(range(len(calls)))
@@ -92,14 +96,14 @@ def running(calls: Sequence[Call]) -> Generator[Step, Sequence[Reply] | None, li
             yield from _make_known(script, call)
         others = {calls[index].prefix for index in pending if _is_other(replies[index])}
         for prefix in others:
-            yield from _look_up(prefix)
+            yield from _read_published(prefix)
         pending = [index for index in pending if isinstance(replies[index], NoScriptError) or _is_other(replies[index])]
         if not pending:
             break
     return [_answer(replies[index]) for index in range(len(calls))]
 
 
-def _replies(commands: Sequence[Command]) -> Generator[Step, Sequence[Reply] | None, Sequence[Reply]]:
+def _replies(commands: Sequence[Command]) -> Steps[Sequence[Reply]]:
     return (yield Send(commands)) or []
 
 
@@ -110,7 +114,7 @@ def _script(call: Call) -> Script:
     script = published.get(call.arguments.verb)
     if script is None:
         raise VersionMismatch(f"the fleet's workers do not know {call.arguments.verb!r}: update the workers first")
-    # Nothing that the caller asks for is left out because the fleet is older.
+    # An argument that the older script does not have must not be ignored.
     if unknown := sorted(call.arguments.needed() - set(script.names)):
         names = ", ".join(unknown)
         raise VersionMismatch(f"the fleet's workers do not know {names} of {script.name!r}: update the workers first")
@@ -135,7 +139,7 @@ def _answer(reply: Reply) -> Answer | Exception:
     return Answer(reply)
 
 
-def _look_up(prefix: str) -> Generator[Step, Sequence[Reply] | None, None]:
+def _read_published(prefix: str) -> Steps[None]:
     (reply,) = yield from _replies([["HGETALL", Keys(prefix).store()]])
     if isinstance(reply, Exception):
         raise reply
@@ -151,7 +155,7 @@ def _look_up(prefix: str) -> Generator[Step, Sequence[Reply] | None, None]:
 
 
 def published(script: Script) -> str:
-    """What is published of a script: its SHA-1, and its arguments' names in their order."""
+    """A script as it is published: its SHA-1, and the names of its arguments in their order."""
     return " ".join([script.sha, *script.names])
 
 
@@ -160,9 +164,9 @@ def _read(verb: str, text: str) -> Script:
     return Script(verb, "", sha, tuple(names), assigns=True)
 
 
-def _make_known(script: Script, call: Call) -> Generator[Step, Sequence[Reply] | None, None]:
-    if not script.text:
-        yield from _look_up(call.prefix)
+def _make_known(script: Script, call: Call) -> Steps[None]:
+    if not script.text:  # a published script of another version, of which only the SHA-1 is known here
+        yield from _read_published(call.prefix)
         if _script(call) != script:
             return
     else:
@@ -171,9 +175,9 @@ def _make_known(script: Script, call: Call) -> Generator[Step, Sequence[Reply] |
             return
         if not isinstance(reply, NoPermissionError):
             raise reply
-    for _ in range(LOOKS):
+    for _ in range(POLLS):
         (reply,) = yield from _replies([["SCRIPT EXISTS", script.sha]])
         if isinstance(reply, list) and reply[0]:
             return
-        yield Pause(PAUSE_SECONDS)
+        yield Pause(POLL_SECONDS)
     raise ScriptMissing(script)

@@ -1,7 +1,7 @@
-"""The Lua scripts: one file for each verb, put together from the fragments that its `-- include:` line names.
+"""The Lua scripts: one file for each verb, and the fragments that its `-- include:` line names.
 
-A fragment may name others that it stands on; each comes once, where it is first named. After them comes what is made
-here: the table `given` of the arguments by name, and in a script that assigns jobs the comparison of versions.
+A fragment may include others; each is inserted once, where it is first named. Behind them comes generated text: the
+table `given` of the arguments by name, and in a script that assigns jobs the comparison of versions.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from pathlib import Path
 from llamaq.store.arguments import Arguments
 
 STORE_VERSION = 1
-"""Raise it with each release that changes keys or assignment: of workers of two versions the higher one decides."""
+"""Raise it with each release that changes keys or assignment: among workers, the scripts of the highest are run."""
 LUA = Path(__file__).parent / "lua"
 ASSIGNING = "assignment"
-"""The fragment that assigns jobs to slots: a script that has it compares its version with the fleet's."""
+"""The fragment that assigns jobs to slots. A script that includes it compares its version with the fleet's."""
 OTHER_STORE = "OTHER_STORE"
 _INCLUDE = re.compile(r"^-- include:(.*)$", re.MULTILINE)
 _COMPARISON = """
@@ -42,13 +42,13 @@ class Script:
 
 
 def load(arguments: type[Arguments]) -> Script:
-    """The script of a verb, with its fragments."""
+    """The script that takes these arguments."""
     return assembled(arguments.verb, arguments.names())
 
 
 @cache
 def assembled(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Script:
-    """The script in a file `<verb>.lua`, put together.
+    """The script of a file `<verb>.lua`, with its fragments.
 
     Raises:
         KeyError: there is no such file.
@@ -70,13 +70,13 @@ def assembled(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Scrip
 
 @cache
 def files(folder: Path = LUA) -> dict[str, Path]:
-    """Every Lua file, verbs and fragments, by its name without the ending."""
+    """The Lua files of verbs and fragments, by name without the suffix."""
     return {path.stem: path for path in sorted(folder.rglob("*.lua"))}
 
 
 @cache
 def digest(folder: Path = LUA) -> str:
-    """What tells these scripts from those of every other version."""
+    """A hash of all scripts, which identifies their version."""
     texts = b"\0".join(path.read_bytes() for path in files(folder).values())
     return hashlib.sha1(texts, usedforsecurity=False).hexdigest()
 

@@ -24,12 +24,12 @@ class BaseEvent(Frozen):
 
     @property
     def cursor(self) -> str:
-        """The event's place in the log: hand it to `events(after=...)` to continue after it."""
+        """The id of the event in the log: `events(after=cursor)` continues behind it."""
         return self._cursor
 
     @property
     def payload(self) -> str:
-        """The event's JSON as it stands in the log, with fields that a newer worker may have added."""
+        """The event's JSON as it is in the log, with fields that a newer worker may have added."""
         return self._payload
 
     @property
@@ -66,7 +66,7 @@ class Started(BaseEvent):
 
 
 class Delta(BaseEvent):
-    """A piece of the answer: any of `text`, `thinking` and `tool_calls`. May join several tokens."""
+    """A piece of the answer: any of `text`, `thinking` and `tool_calls`. It may join several tokens."""
 
     type: Literal["delta"] = "delta"
     text: str | None = None
@@ -158,10 +158,10 @@ def parse(cursor: str, payload: str | bytes) -> Event:
     return event
 
 
-def place(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
-    """A `queued` event that a reader makes: the current position of a queued job; `at` in Unix seconds."""
+def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
+    """A `queued` event that a reader makes, with the current position of a job; `at` in Unix seconds."""
     eta = "null" if eta_seconds is None else repr(eta_seconds)
-    words = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
-    event = parse(cursor, f'{{{words},"eta_seconds":{eta}}}')
-    event._fresh = True  # noqa: SLF001 - set here alone
+    common = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
+    event = parse(cursor, f'{{{common},"eta_seconds":{eta}}}')
+    event._fresh = True  # noqa: SLF001 - as above
     return event

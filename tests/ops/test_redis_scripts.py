@@ -62,7 +62,7 @@ def test_the_scripts_come_back_after_a_restart_of_redis(
             WorkerProcess(server.bare_url("worker"), host.url, None, **settings) as worker,
         ):
             with monkeypatch.context() as hurried:
-                hurried.setattr(script_runs, "PAUSE_SECONDS", 0.01)
+                hurried.setattr(script_runs, "POLL_SECONDS", 0.01)
                 with pytest.raises(BrokerUnavailable, match="start a worker"):
                     queue.generate(MODEL, "x")
             worker.start().ready(queue)

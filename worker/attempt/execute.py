@@ -62,7 +62,7 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) ->
         case Stopped("draining"):
             return store.release(job, failures.error_of(WorkerEvent.DRAINED), 0, counts=False)
         case Stopped("cancelled"):
-            return store.let_go(job)
+            return store.free_slot(job)
         case Stopped():
             return "fenced"  # a newer attempt has the job and the slot
 

@@ -1,4 +1,4 @@
-"""Many jobs, a few at a time, for asyncio: a task for each job on its way."""
+"""Batches for asyncio: a task for each item in flight."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,7 +11,7 @@ from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, Unknow
 
 
 async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchResult, None]:
-    """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
+    """Start the items, and give their results. Ending the iteration cancels nothing: started jobs go on.
 
     Raises:
         BrokerUnavailable: Redis did not answer.
@@ -19,7 +19,7 @@ async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchRe
     running: dict[asyncio.Task[BatchResult], Item] = {}
     try:
         while True:
-            for item in window.start():  # one by one: where the source raises, those before it are known and ended
+            for item in window.start():  # each is known in `running` before the source may raise
                 running[asyncio.create_task(_end(producer, item))] = item
             if not running:
                 return

@@ -1,4 +1,4 @@
-"""A queue's way to Redis, shared by its jobs and conversations."""
+"""A queue's connection to Redis, which its jobs and conversations share."""
 
 from llamaq.client.aio import io
 from llamaq.client.aio.reader import AsyncReader
@@ -6,26 +6,31 @@ from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run_async, translated
+from llamaq.store.redis_client import AsyncClient
 from llamaq.store.script_runs import Call
 
 
 class AsyncConnection:
-    """The client of Redis, what it is for, and the reader of logs.
+    """Connects to Redis on first use.
 
     Attributes:
-        redis: the client; it connects on first use.
-        url: where Redis is.
+        url: of Redis.
         settings: the producer's.
-        clock: where time and ids come from.
+        clock: gives times and ids.
         reader: reads the logs of jobs.
     """
 
     def __init__(self, url: str, settings: Settings, clock: Clock) -> None:
-        self.redis = io.connect(url)
+        self._client = io.client_source(url)
         self.url = url
         self.settings = settings
         self.clock = clock
-        self.reader = AsyncReader(self.redis, url, settings.keys, clock)
+        self.reader = AsyncReader(self._client, url, settings.keys, clock)
+
+    @property
+    def redis(self) -> AsyncClient:
+        """The client of Redis."""
+        return self._client()
 
     async def run(self, call: Call) -> Answer:
         """The answer of a script.

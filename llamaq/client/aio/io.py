@@ -1,4 +1,4 @@
-"""What only asyncio does in its own way. `llamaq.client.blocking.io` has the same names; all else is generated."""
+"""What differs between asyncio and threads. `llamaq.client.blocking.io` has the same names."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,28 +6,28 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, TypeVar
 
 from llamaq.store.clock import Clock
-from llamaq.store.loop_clients import client_per_loop
+from llamaq.store.loop_clients import LoopClients
 from llamaq.store.redis_client import AsyncClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def connect(url: str) -> AsyncClient:
-    """A client of Redis that serves any number of event loops, one after the other or side by side in threads."""
-    return client_per_loop(url)
+def client_source(url: str) -> Callable[[], AsyncClient]:
+    """Gives the client of Redis for the running event loop."""
+    return LoopClients(url).current
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run what would hold up the event loop."""
+    """Run in a thread what would block the event loop."""
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blocking side sleeps by it
+async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blocking client needs it
     """Wait."""
     await asyncio.sleep(seconds)
 
 
 def limited(seconds: float | None) -> AbstractAsyncContextManager[Any]:
-    """A block that may take so long; then it raises TimeoutError."""
+    """A context manager that raises TimeoutError in its block after so many seconds."""
     return asyncio.timeout(seconds)

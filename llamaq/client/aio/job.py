@@ -1,4 +1,4 @@
-"""One job, as a client sees it."""
+"""The handle of one job."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class AsyncJob(Generic[R]):
-    """A handle: it holds nothing but the id, so any number of them, in any process, may look at one job.
+    """The handle of a job. It has only the id, so any number of handles, in any process, may be for one job.
 
     Attributes:
         id: the job's id, which is Celery's task id too.
@@ -40,10 +40,10 @@ class AsyncJob(Generic[R]):
         Lost connections are made again without a gap or a duplicate. Ending the iteration does not cancel the job.
 
         Args:
-            after: the `cursor` of the last event that was seen.
-            fresh: while the job is queued, look at its place once a second, and give another `queued` event when it
-                has changed. Such events say so (`event.fresh`); they are in no log, and have the cursor of the event
-                before them. Without, what comes is the log and nothing else.
+            after: the `cursor` of the last event that was read.
+            fresh: poll the position of a queued job once a second, and give another `queued` event when it has
+                changed. Such an event is marked (`event.fresh`), is in no log, and has the cursor of the event before
+                it. With False, only the events of the log are given.
 
         Raises:
             JobNotFound: there is no such job.
@@ -60,7 +60,7 @@ class AsyncJob(Generic[R]):
         Raises:
             StreamRestarted: a new attempt, or an extraction's repair, voids what was given; read on with
                 `text(after=error.cursor)`.
-            JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
+            JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
         pieces = Pieces(given=after is not None)
         async with aclosing(self.events(after, fresh=False)) as stream:
@@ -72,15 +72,15 @@ class AsyncJob(Generic[R]):
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.
 
-        Before that, what has not come yet is None (or the field's default), and a text may still grow; validators of
-        the whole object have not run. When a new attempt or a repair begins, the object starts anew.
+        In the others, a field that has not come is None (or its default), a text may still grow, and validators of the
+        whole object have not run. When a new attempt or a repair begins, the object starts anew.
 
         Args:
-            target: what `schema=` was: a pydantic model, a dataclass, a TypedDict or a TypeAdapter.
+            target: the type given as `schema=`: a pydantic model, a dataclass, a TypedDict or a TypeAdapter.
 
         Raises:
-            JobFailed, JobCancelled, JobExpired: how the job ended, after its last piece.
-            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
+            JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
+            pydantic.ValidationError: the value is valid against the JSON Schema, but not for `target`.
         """
         partials = Partials(target)
         async with aclosing(self.events(fresh=False)) as stream:
@@ -94,13 +94,13 @@ class AsyncJob(Generic[R]):
         """Wait for the end, at most `timeout` seconds.
 
         Raises:
-            JobFailed, JobCancelled, JobExpired: how it ended instead.
+            JobFailed, JobCancelled, JobExpired: it ended without a result.
             TimeoutError: it has not ended yet; the job goes on.
         """
         return cast("R", outcome(self.id, await self._connection.reader.end(self.id, timeout)))
 
     async def status(self) -> JobStatus:
-        """Where the job stands now.
+        """The current record of the job.
 
         Raises:
             JobNotFound: there is no such job.
@@ -111,10 +111,10 @@ class AsyncJob(Generic[R]):
         return read_status(self.id, answer)
 
     async def cancel(self, reason: str = "cancelled by the producer") -> bool:
-        """End the job now, in whatever state it is; a request running at Ollama is cut.
+        """End the job now, in whatever state it is; a running request to Ollama is cut.
 
         Returns:
-            True when it is cancelled (also when it was before); False when it had ended otherwise.
+            True when it is cancelled, also when it was before; False when it had ended in another way.
 
         Raises:
             JobNotFound: there is no such job.

@@ -19,6 +19,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import run_async, run_many_async, translated
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import AsyncClient
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -52,7 +53,6 @@ class AsyncProducer:
         self.url = url
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
-        self._redis = self._connection.redis
         self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
@@ -112,6 +112,10 @@ class AsyncProducer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    @property
+    def _redis(self) -> AsyncClient:
+        return self._connection.redis
 
     # --- from a submission to a job
 

@@ -1,18 +1,18 @@
-"""Many jobs, a few at a time, for the blocking client: a thread for each job on its way."""
+"""Batches for the blocking client: a thread for each item in flight."""
 
 import threading
 from collections.abc import Generator
 from queue import SimpleQueue
 from typing import Any
 
-from llamaq.client.batches import LOOK_SECONDS, BatchResult, Item, Window, ended, refused
+from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended, refused
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
 
 def run(producer: Producer, window: Window) -> Generator[BatchResult, None, None]:
-    """Start the items, and tell their ends. Leaving early cancels nothing: the jobs that were started go on.
+    """Start the items, and give their results. Ending the iteration cancels nothing: started jobs go on.
 
     Raises:
         BrokerUnavailable: Redis did not answer.
@@ -20,43 +20,43 @@ def run(producer: Producer, window: Window) -> Generator[BatchResult, None, None
     threads = _Threads(producer)
     try:
         for item in window.start():
-            threads.take(item)
+            threads.start(item)
         while window.open:
             item, result = threads.next()
             yield from window.end(item, result)
-            for following in window.start():
-                threads.take(following)
+            for another in window.start():
+                threads.start(another)
     finally:
-        threads.leave()
+        threads.stop()
 
 
 class _Threads:
-    """The threads. They are daemons, so that a program that is left does not wait for a model to end its answer."""
+    """The threads. They are daemons, so that the program can exit before a model has ended its answer."""
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._left = threading.Event()
+        self._stopped = threading.Event()
         self._ends: SimpleQueue[tuple[Item, BatchResult | Exception]] = SimpleQueue()
 
-    def take(self, item: Item) -> None:
+    def start(self, item: Item) -> None:
         """Start the item."""
         threading.Thread(target=self._work, args=(item,), name=f"llamaq-{item.custom_id}", daemon=True).start()
 
     def next(self) -> tuple[Item, BatchResult]:
-        """Wait for the next end, whosever it is. Raises what no other item would escape either."""
-        item, how = self._ends.get()
-        if isinstance(how, Exception):
-            raise how
-        return item, how
+        """Wait for the next result of any item. Raises the errors that concern all items."""
+        item, outcome = self._ends.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return item, outcome
 
-    def leave(self) -> None:
-        """Nobody wants the rest."""
-        self._left.set()
+    def stop(self) -> None:
+        """End the threads, because the caller wants no more results."""
+        self._stopped.set()
 
     def _work(self, item: Item) -> None:
         try:
             result = self._end(item)
-        except Exception as error:  # noqa: BLE001 - handed to the thread that waits, which raises it
+        except Exception as error:  # noqa: BLE001 - `next` raises it in the caller's thread
             self._ends.put((item, error))
         else:
             if result is not None:
@@ -67,9 +67,9 @@ class _Threads:
             job = self._submitted(item)
         except (InvalidRequest, UnknownModel) as error:
             return refused(item, error)
-        while job is not None and not self._left.is_set():
+        while job is not None and not self._stopped.is_set():
             try:
-                return ended(item, job.id, job.result(LOOK_SECONDS))
+                return ended(item, job.id, job.result(POLL_SECONDS))
             except TimeoutError:
                 continue
             except JobError as error:
@@ -77,9 +77,9 @@ class _Threads:
         return None
 
     def _submitted(self, item: Item) -> Job[Any] | None:
-        while not self._left.is_set():
+        while not self._stopped.is_set():
             try:
                 return self._producer.submit(item.request)
             except QueueFull as full:
-                self._left.wait(full.retry_after)
+                self._stopped.wait(full.retry_after)
         return None

@@ -1,24 +1,25 @@
-"""What only the blocking client does in its own way. `llamaq.client.aio.io` has the same names."""
+"""What differs between threads and asyncio. `llamaq.client.aio.io` has the same names."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import connect as connected
+from llamaq.store.connection import connect
 from llamaq.store.redis_client import Client
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def connect(url: str) -> Client:
-    """A pooled client of Redis."""
-    return connected(url)
+def client_source(url: str) -> Callable[[], Client]:
+    """Gives the one pooled client of Redis, which threads share."""
+    client = connect(url)
+    return lambda: client
 
 
 def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run it here: only an event loop would be held up."""
+    """Run it in this thread, because it blocks no event loop."""
     return work(*args, **kwargs)
 
 
@@ -27,6 +28,6 @@ def pause(clock: Clock, seconds: float) -> None:
     clock.sleep(seconds)
 
 
-def limited(seconds: float | None) -> AbstractContextManager[Any]:  # noqa: ARG001 - asyncio can interrupt a block
-    """A block without a limit of its own: each wait in it has one."""
+def limited(seconds: float | None) -> AbstractContextManager[Any]:  # noqa: ARG001 - the asyncio client needs it
+    """A context manager that does nothing: each wait in its block has a limit."""
     return nullcontext()

@@ -20,6 +20,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import run, run_many, translated
 from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -53,7 +54,6 @@ class Producer:
         self.url = url
         self._keys = self.settings.keys
         self._connection = Connection(url, self.settings, clock)
-        self._redis = self._connection.redis
         self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
@@ -113,6 +113,10 @@ class Producer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _redis(self) -> Client:
+        return self._connection.redis
 
     # --- from a submission to a job
 

@@ -1,17 +1,27 @@
 # Generated from ../aio/reader.py by `python3 run.py generate`: change that file instead.
-"""Reads the log of a job: one subscription, connected again after lost connections. It drives `Following`."""
+"""Reads the log of a job over one subscription, and connects again after a lost connection. Drives `LogFollower`."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
 import redis
 
 from llamaq.client.blocking import io
-from llamaq.client.log import PAUSE_SECONDS, entries, heard, look, standing
+from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, published_entry, read_snapshot
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run, translated
-from llamaq.store.following import OUTAGE_SECONDS, PAGE, Exists, Following, Listen, Look, Read, ReadLast, Want
+from llamaq.store.following import (
+    OUTAGE_SECONDS,
+    PAGE,
+    CheckRecord,
+    LogFollower,
+    PollStatus,
+    ReadLastEntry,
+    ReadLog,
+    Receive,
+    Steps,
+)
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client, PubSub
 from llamaq.vocabulary.events import Event
@@ -20,7 +30,7 @@ from llamaq.vocabulary.events import Event
 class Reader:
     """Reads the logs of jobs."""
 
-    def __init__(self, client: Client, url: str, keys: Keys, clock: Clock) -> None:
+    def __init__(self, client: Callable[[], Client], url: str, keys: Keys, clock: Clock) -> None:
         self._client = client
         self._url = url
         self._keys = keys
@@ -28,8 +38,8 @@ class Reader:
 
     def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
-        following = Following(job_id, after, fresh=fresh)
-        return self._run(job_id, following, following.events)
+        follower = LogFollower(job_id, after, fresh=fresh)
+        return self._run(job_id, follower, follower.events)
 
     def end(self, job_id: str, timeout: float | None) -> Event:
         """The terminal event.
@@ -37,61 +47,60 @@ class Reader:
         Raises:
             TimeoutError: it has not come within `timeout` seconds.
         """
-        following = Following(job_id)
+        follower = LogFollower(job_id)
         limit = None if timeout is None else self._clock.monotonic() + timeout
-        with io.limited(timeout), closing(self._run(job_id, following, following.end, limit)) as stream:
+        with io.limited(timeout), closing(self._run(job_id, follower, follower.end, limit)) as stream:
             return next(stream)
 
     def _run(
-        self, job_id: str, following: Following, machine: Any, limit: float | None = None
+        self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], limit: float | None = None
     ) -> Generator[Event, None, None]:
         silent_since: float | None = None
         with translated(self._url):
-            while not following.ended:
-                answers = following.answers
+            while not follower.ended:
+                answers = follower.answers
                 try:
-                    with self._client.pubsub() as pubsub:
+                    with self._client().pubsub() as pubsub:
                         pubsub.subscribe(self._keys.events(job_id))
                         pubsub.get_message(timeout=None)
-                        with closing(self._drive(job_id, machine(), pubsub, limit)) as stream:
+                        with closing(self._drive(job_id, begin(), pubsub, limit)) as stream:
                             for event in stream:
                                 yield event
                 except (redis.ConnectionError, redis.TimeoutError):
                     now = self._clock.monotonic()
                     if limit is not None and now >= limit:
                         raise TimeoutError("the job has not ended yet, and Redis does not answer") from None
-                    silent_since = now if silent_since is None or following.answers > answers else silent_since
+                    silent_since = now if silent_since is None or follower.answers > answers else silent_since
                     if now - silent_since > OUTAGE_SECONDS:
                         raise
                     io.pause(self._clock, PAUSE_SECONDS)
 
-    def _drive(
-        self, job_id: str, machine: Generator[Want | Event, Any, None], pubsub: PubSub, limit: float | None
-    ) -> Generator[Event, None, None]:
+    def _drive(self, job_id: str, steps: Steps, pubsub: PubSub, limit: float | None) -> Generator[Event, None, None]:
         log = self._keys.events(job_id)
-        answer: Any = None
+        client = self._client()
+        reply: Any = None
         while True:
             try:
-                want = machine.send(answer)
+                step = steps.send(reply)
             except StopIteration:
                 return
-            match want:
-                case Read(cursor):
-                    answer = entries(self._client.xrange(log, f"({cursor}", "+", count=PAGE))
-                case ReadLast():
-                    answer = entries(self._client.xrevrange(log, count=1))
-                case Exists():
-                    answer = self._client.exists(self._keys.record(job_id))
-                case Listen(seconds):
-                    answer = heard(pubsub.get_message(timeout=self._left(seconds, limit)))
-                case Look():
-                    answer = standing(run(self._client, look(self._keys, job_id)), self._clock.time())
+            match step:
+                case ReadLog(cursor):
+                    reply = log_entries(client.xrange(log, f"({cursor}", "+", count=PAGE))
+                case ReadLastEntry():
+                    reply = log_entries(client.xrevrange(log, count=1))
+                case CheckRecord():
+                    reply = client.exists(self._keys.record(job_id))
+                case Receive(seconds):
+                    reply = published_entry(pubsub.get_message(timeout=self._left(seconds, limit)))
+                case PollStatus():
+                    reply = read_snapshot(run(client, poll_call(self._keys, job_id)), self._clock.time())
                 case event:
-                    answer = None
+                    reply = None
                     yield event
 
     def _left(self, seconds: float, limit: float | None) -> float:
-        """How long to listen: so many seconds, but not beyond the limit."""
+        """How long to wait for an entry: so many seconds, but not beyond the limit."""
         if limit is None:
             return seconds
         left = limit - self._clock.monotonic()

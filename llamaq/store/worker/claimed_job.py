@@ -12,11 +12,11 @@ class ClaimedJob:
     """One attempt at a job.
 
     Attributes:
-        fence: what every write of this attempt carries; a later attempt's is higher.
-        attempt: its number, as events show it.
-        tries: attempts that count; one ended by a worker's orderly stop does not.
+        fence: the number that every write of this attempt carries; a later attempt has a higher one.
+        attempt: its number, as in its events.
+        tries: the number of attempts so far that count; an attempt that a worker's shutdown ended does not.
         waited_seconds: from the submit to the claim.
-        ran_seconds: running time of earlier attempts, which the deadline counts too.
+        ran_seconds: running time of earlier attempts, which counts towards the deadline.
     """
 
     id: str
@@ -54,9 +54,9 @@ class ClaimedJob:
 
     @cached_property
     def request(self) -> AnyRequest:
-        """The request itself, read late: one that this version cannot read must end the job, not the claim.
+        """The request. It is parsed after the claim, so that a request that cannot be read ends its job.
 
         Raises:
-            InvalidRequest: a newer or a damaged producer wrote it.
+            InvalidRequest: it is of a newer version, or damaged.
         """
         return parse_json(self.request_json, self.kind)

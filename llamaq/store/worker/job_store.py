@@ -1,4 +1,4 @@
-"""The running half of the job store: one method for each script, each safe to send twice."""
+"""The calls of the job store that one worker makes. Each script may be sent twice, so a lost answer does no harm."""
 
 import logging
 import threading
@@ -34,12 +34,12 @@ LEADER_SECONDS = 3
 REAPED_AT_A_TIME = 100
 RETRY_SECONDS = 0.5
 MOST_DEAD = 10_000
-"""Messages kept in the dead-letter stream, about."""
+"""Roughly how many messages the dead-letter stream keeps."""
 _log = logging.getLogger(__name__)
 
 
 class Reaped(NamedTuple):
-    """What one round of the reaper did: numbers of jobs."""
+    """The numbers of jobs that one round of the reaper changed; `reap.lua` says what each counts."""
 
     lost: int
     unclaimed: int
@@ -48,13 +48,13 @@ class Reaped(NamedTuple):
 
 
 class HostState(NamedTuple):
-    """A host, as the store sees it.
+    """The state of a host in the store.
 
     Attributes:
         circuit: `closed`, `open` or `half_open`.
         trial: the job that tries a half-open circuit, or an empty text.
         loading: whether a model is being loaded there.
-        wanted: whether jobs wait for what the host has; known of a host that is down.
+        wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
     """
 
     circuit: str = "closed"
@@ -64,11 +64,14 @@ class HostState(NamedTuple):
 
 
 class JobStore:
-    """One worker's way to the job records.
+    """The calls of one worker.
 
-    What ends an attempt answers what the store made of it: `ok`; `cancelled`, when the job had ended meanwhile and only
-    the slot was given back; `fenced`, when the slot was no longer this attempt's and nothing was written (or this very
-    word had arrived before, and its answer was lost); `unsent`, when the worker ended while Redis was away.
+    A method that ends an attempt returns one of:
+
+    * `ok`: it was recorded.
+    * `cancelled`: the job had ended meanwhile; only the slot was freed.
+    * `fenced`: the attempt no longer has the slot, or the same release was recorded before; nothing was written.
+    * `unsent`: the worker was closed before Redis answered.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a worker that its scripts need
@@ -107,12 +110,12 @@ class JobStore:
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
         self._clock = clock
-        self._closed = threading.Event()
         self._lost = lost
         self._exhausted = exhausted
+        self._closed = threading.Event()
 
     def claim(self, job_id: str) -> ClaimedJob | None:
-        """Claim an assigned job; None when the message is stale: another worker has it, or it has ended."""
+        """Claim an assigned job; None when the message is stale, because another worker has the job or it has ended."""
         started = members(host=self._host, worker=self._worker)
         answer = self._run(
             Claim(
@@ -132,7 +135,7 @@ class JobStore:
         return ClaimedJob.of(job_id, self._host, answer)
 
     def complete(self, job: ClaimedJob, outcome: Completed) -> str:
-        """End the job well; with an error, when the result holds a number that JSON cannot carry (1e999)."""
+        """End the job `completed`; or `failed`, where the result has a number that is not JSON (1e999)."""
         try:
             result = dumps(outcome.result)
             turn = [dumps(message) for message in outcome.turn]
@@ -141,13 +144,13 @@ class JobStore:
         return self._finish(job, "completed", "result", result, turn)
 
     def fail(self, job: ClaimedJob, error: Error) -> str:
-        """End the job with an error."""
+        """End the job `failed`."""
         return self._finish(job, "failed", "error", dumps(error.as_json()))
 
     def release(self, job: ClaimedJob, error: Error, delay_seconds: float, *, counts: bool, blame: Blame = "") -> str:
-        """Give the job back for another attempt; of one that has ended meanwhile, give back the slot alone.
+        """End the attempt; the job waits for another one. Where the job has ended meanwhile, only the slot is freed.
 
-        With `blame` the failure speaks against the host: the job may go to another one before its delay is over.
+        With `blame` the failure speaks against the host, and another host may get the job before the delay is over.
         """
         return self._settle(
             job,
@@ -162,12 +165,12 @@ class JobStore:
             ),
         )
 
-    def let_go(self, job: ClaimedJob) -> str:
-        """Give back the slot of a job that was cancelled: its connection to Ollama is closed now."""
+    def free_slot(self, job: ClaimedJob) -> str:
+        """Free the slot of a cancelled job, once its connection to Ollama is closed."""
         return self._settle(job, Release(id=job.id, fence=job.fence))
 
     def refuse(self, job_id: str, kind: str, source: str, message: str, error: Error) -> None:
-        """Set a bad message aside in the dead-letter stream; its job, where it has an id, ends `failed`."""
+        """Set a bad message aside in the dead-letter stream; where it has a usable id, its job ends `failed`."""
         self._run(
             Refuse(
                 id=job_id if usable_id(job_id) else "",
@@ -182,12 +185,12 @@ class JobStore:
         )
 
     def call_off(self, job_id: str, reason: str) -> bool:
-        """Cancel a job, also one that is yet to come; False when it had ended."""
+        """Cancel a job, also one that has not been submitted yet; False when it had ended."""
         call = CallOff(id=job_id, members=members(reason=reason), reason=reason, result_ttl=self._result_ttl)
         return self._run(call).word == "OK"
 
     def close(self) -> None:
-        """Try no longer to reach Redis: the reaper settles the rest."""
+        """Stop sending the ends of attempts again; the reaper requeues those jobs."""
         self._closed.set()
 
     def history(self, job: ClaimedJob) -> list[str]:
@@ -195,7 +198,7 @@ class JobStore:
         return self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
 
     def settings(self, job: ClaimedJob) -> dict[str, str]:
-        """What the conversation is set to."""
+        """The settings of the conversation, as in Redis."""
         return self._client.hgetall(self._keys.about(job.tenant, job.conversation))
 
     def report(
@@ -211,8 +214,7 @@ class JobStore:
     ) -> HostState:
         """Report what this worker's host offers.
 
-        `loaded` are the models in memory. Patience is in seconds: of jobs with what is in memory, and of a lane with
-        those above it.
+        `loaded` are the models in memory. `affinity_patience` and `lane_patience` are the settings, in seconds.
         """
         answer = self._run(
             Report(
@@ -236,15 +238,15 @@ class JobStore:
         return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
 
     def proven(self) -> HostState:
-        """Report that an answer has begun on this worker's host, so that it is well."""
+        """Report that an answer has begun on this worker's host, which closes a half-open circuit."""
         return HostState(circuit=self._run(Proven(host=self._host)).text("circuit"))
 
     def leave(self) -> None:
-        """Tell the fleet that this worker takes nothing more."""
+        """Remove this worker from its host, because it takes no more jobs."""
         self._run(Leave(host=self._host, worker=self._worker))
 
     def reap(self) -> Reaped | None:
-        """One round of the reaper, unless another worker leads."""
+        """One round of the reaper; None where another worker leads."""
         exhausted = dumps(self._exhausted.as_json())
         answer = self._run(
             Reap(
@@ -277,7 +279,7 @@ class JobStore:
         )
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
-        """Send the end of an attempt until Redis has it: by then the job is still ours, or the fence refuses it."""
+        """Send the end of an attempt until Redis answers. The fence refuses it where another attempt has begun."""
         while not self._closed.is_set():
             try:
                 return self._run(arguments).word.lower()

@@ -1,17 +1,17 @@
-"""What an attempt came to, as values; `worker.attempt.execute` turns each into one call of the store."""
+"""The outcomes of an attempt. `worker.attempt.execute` makes one call of the job store for each."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Blame = Literal["host", "doubt", ""]
-"""Whether a failure speaks against the host: surely; perhaps, as a job may bring down what runs it; or not at all."""
+"""Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; or not."""
 Counts = Literal["always", "later", "never"]
-"""Whether an attempt counts as a try: always; only once some attempts have failed in the same way; or never."""
+"""Whether an attempt counts as a try; `later` counts it once several attempts have failed in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error as it goes into the record and the event: `code`, `message`, `retryable`, and more by code."""
+    """An error as the record and the event have it. `details` are the further fields of its code."""
 
     code: str
     message: str
@@ -19,14 +19,14 @@ class Error:
     details: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The wire's shape; what is None is left out."""
+        """The fields on the wire, without those that are None."""
         common = {"code": self.code, "message": self.message, "retryable": self.retryable}
         return common | {name: value for name, value in self.details.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The job is done: its result, and the messages that a conversation gains."""
+    """The job has a result. `turn` are the messages that its conversation gains."""
 
     result: dict[str, Any]
     turn: tuple[dict[str, Any], ...] = ()
@@ -34,14 +34,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Trying again cannot help."""
+    """The job failed, and another attempt cannot help."""
 
     error: Error
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Another try may help, after a pause."""
+    """The attempt failed, and another one may succeed after a pause."""
 
     error: Error
     blame: Blame = ""
@@ -50,7 +50,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt was ended from outside; `reason` is one of `tasks.attempt.stoppable`'s."""
+    """The attempt was ended from outside. `reason` is a `StopReason` of `tasks.attempt.stoppable`."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Webhook deliveries that are due: taken one by one by the workers that can sign, each kept until it is settled."""
+"""Webhook deliveries: a worker that can sign takes one that is due, and it is kept until its outcome is recorded."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from llamaq.store.worker.worker_scripts import WebhookSettle, WebhookTake
 from llamaq.vocabulary.notify import EndedJob, Notice
 
 PAUSES = (5, 30, 120, 600, 3_600, 21_600, 86_400)
-"""Seconds after each failed try; when they are used up, the message is set aside."""
+"""Seconds after each failed try. After the last one the message is set aside."""
 TAKEN_SECONDS = 120
-"""Longer than any try: a worker that has died leaves its deliveries to others after that."""
+"""After so long another worker may take the delivery. It is longer than any try."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One try at telling of a job's end.
+    """One try to deliver a webhook.
 
     Attributes:
-        job_id: whose.
+        job_id: of the job that has ended.
         number: of this try, from 1.
-        url: where to.
+        url: of the receiver.
         message: the id of the message, the same in each try.
-        body: what to send.
+        body: of the request.
     """
 
     job_id: str
@@ -47,10 +47,10 @@ class Deliveries:
         self._keys = keys
 
     def take(self) -> Delivery | None:
-        """One that is due, which no other worker gets for a while; None when none is.
+        """Take a delivery that is due, for `TAKEN_SECONDS`; None when none is.
 
         Raises:
-            ValueError, KeyError, TypeError: it cannot be read; it was set aside.
+            ValueError, KeyError, TypeError: it cannot be read, and was set aside.
         """
         call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS, most_dead=MOST_DEAD))
         answer = run(self._client, call)
@@ -66,13 +66,13 @@ class Deliveries:
             raise
 
     def done(self, delivery: Delivery) -> None:
-        """It was received."""
+        """Record that the receiver has accepted it."""
         self._settle(delivery, "done")
 
     def failed(self, delivery: Delivery, reason: str, random: float, *, final: bool = False) -> bool:
-        """It was not: it is tried again, unless that is `final` or there were enough tries. Whether it is tried again.
+        """Record that a try failed. Returns whether there will be another one: not if `final`, or after the last pause.
 
-        `random` in [0, 1) spreads the tries of what failed together.
+        `random` in [0, 1) spreads the next tries of deliveries that failed together.
         """
         if final or delivery.number > len(PAUSES):
             self._settle(delivery, "dead", reason=f"webhook, try {delivery.number}: {reason}")
@@ -94,9 +94,9 @@ class Deliveries:
 
 
 def _body(job_id: str, fields: dict[str, str]) -> str:
-    told = from_json(f"{{{fields['fields']}}}")
-    whole = told if fields["whole"] == "1" else {}
-    code = told["error"]["code"] if fields["state"] == "failed" else None
+    ending = from_json(f"{{{fields['fields']}}}")
+    whole = ending if fields["whole"] == "1" else {}
+    code = ending["error"]["code"] if fields["state"] == "failed" else None
     names = {name: fields[name] for name in ("state", "kind", "model")}
     job = {"id": job_id, **names, "metadata": from_json(fields["metadata"]), "code": code, **whole}
     at = datetime.fromtimestamp(float(fields["at"]), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

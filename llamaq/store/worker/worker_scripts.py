@@ -1,4 +1,4 @@
-"""The scripts that workers run, with their arguments; the heads of the Lua files say what each means."""
+"""The scripts that workers run, with their arguments. The head of each Lua file says what they mean."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -60,7 +60,7 @@ class Finish(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Release(Arguments):
-    """Ends an attempt; its job waits for another."""
+    """Ends an attempt whose job waits for another."""
 
     verb: ClassVar = "release"
     id: str
@@ -89,7 +89,7 @@ class Refuse(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class CallOff(Arguments):
-    """Cancels a job, also one that is yet to come."""
+    """Cancels a job, also one that has not been submitted yet."""
 
     verb: ClassVar = "call_off"
     id: str
@@ -128,7 +128,7 @@ class Down(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Proven(Arguments):
-    """Reports that a host has begun an answer."""
+    """Reports that an answer has begun on a host."""
 
     verb: ClassVar = "proven"
     host: str
@@ -136,7 +136,7 @@ class Proven(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Leave(Arguments):
-    """Takes a worker off its host."""
+    """Removes a worker from its host."""
 
     verb: ClassVar = "leave"
     host: str
@@ -145,7 +145,7 @@ class Leave(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Reap(Arguments):
-    """One round of the reaper."""
+    """Does one round of the reaper."""
 
     verb: ClassVar = "reap"
     worker: str
@@ -175,7 +175,7 @@ class WebhookTake(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSettle(Arguments):
-    """Records what came of a delivery."""
+    """Records the outcome of a delivery."""
 
     verb: ClassVar = "webhook_settle"
     id: str

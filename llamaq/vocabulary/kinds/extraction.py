@@ -45,9 +45,9 @@ class ExtractionResult(Result):
         """The value as the type that was asked for: a pydantic model, a dataclass, a TypedDict, a TypeAdapter.
 
         Raises:
-            pydantic.ValidationError: the value is valid JSON Schema-wise, but not to `target`.
+            pydantic.ValidationError: the value is valid against the JSON Schema, but not for `target`.
         """
-        # As JSON, which it came as: a strict model takes a date's text from there alone.
+        # As JSON, because a strict model takes the text of a date from JSON alone.
         return adapter_of(target).validate_json(dumps(self.value))
 
 

@@ -97,11 +97,13 @@ class AsyncCut(Cut):
 def _types(asynchronous: bool, clock: Leaping, *, answers: bool) -> list[str]:
     keys = Keys("p")
     if not asynchronous:
-        reader = Reader(cast("Any", Cut(clock, answers=answers)), "redis://h", keys, clock)
+        cut = cast("Any", Cut(clock, answers=answers))
+        reader = Reader(lambda: cut, "redis://h", keys, clock)
         return [event.type for event in reader.events("j", None, fresh=False)]
 
     async def read() -> list[str]:
-        reader = AsyncReader(cast("Any", AsyncCut(clock, answers=answers)), "redis://h", keys, clock)
+        cut = cast("Any", AsyncCut(clock, answers=answers))
+        reader = AsyncReader(lambda: cut, "redis://h", keys, clock)
         return [event.type async for event in reader.events("j", None, fresh=False)]
 
     return asyncio.run(read())

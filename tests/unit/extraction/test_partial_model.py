@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from llamaq.extraction.partial_json import NOTHING, GrowingJson
-from llamaq.extraction.partial_model import grower
+from llamaq.extraction.partial_model import builder_of
 
 unhurried = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -68,7 +68,7 @@ class Shelf(TypedDict, total=False):
 
 def _objects(target: Any, text: str) -> list[Any]:
     """What there is after each character, where it has changed."""
-    growing, grow = GrowingJson(), grower(target)
+    growing, grow = GrowingJson(), builder_of(target)
     found: list[Any] = []
     for char in text:
         growing.add(char)
@@ -227,4 +227,4 @@ def test_types_that_say_little_and_defaults_that_want_more(target: Any, text: st
     growing = GrowingJson()
     growing.add(text)
 
-    assert vars(grower(target)(growing.value(mark=True), False)) == expected
+    assert vars(builder_of(target)(growing.value(mark=True), False)) == expected

@@ -1,4 +1,4 @@
-"""Reading a log without a gap or a duplicate: the machine, with hypothesis as the network."""
+"""Reading a log without a gap or a duplicate: the generator of steps, with hypothesis as the network."""
 
 from itertools import pairwise
 from random import Random
@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from llamaq import CursorExpired, Event, JobNotFound, StreamError
 from llamaq.store.following import (
-    LOOK_SECONDS,
     PAGE,
+    POLL_SECONDS,
     RESUBSCRIBED,
-    Exists,
-    Following,
-    Listen,
-    Look,
-    Read,
-    ReadLast,
-    Standing,
+    CheckRecord,
+    LogEntry,
+    LogFollower,
+    PollStatus,
+    ReadLastEntry,
+    ReadLog,
+    Receive,
+    Snapshot,
 )
 from llamaq.vocabulary.events import Queued
 
-Entry = tuple[str, str]
-WANTS = Read | ReadLast | Exists | Listen | Look
+STEPS = ReadLog | ReadLastEntry | CheckRecord | Receive | PollStatus
 
 
 def _delta(number: int) -> str:
@@ -34,7 +34,7 @@ def _delta(number: int) -> str:
 END = '{"v":1,"type":"cancelled","attempt":1,"at":2.0,"reason":"x"}'
 
 
-def _log(deltas: int) -> list[Entry]:
+def _log(deltas: int) -> list[LogEntry]:
     """A whole log; several entries share a millisecond, and cursors grow in digits."""
     cursors = [f"{9 + number // 3}-{number % 3}" for number in range(deltas + 1)]
     return [*((cursor, _delta(number)) for number, cursor in enumerate(cursors[:-1])), (cursors[-1], END)]
@@ -48,9 +48,9 @@ def _order(cursor: str) -> tuple[int, int]:
 class World:
     """A log that grows while it is read, and a channel that loses, doubles and delays."""
 
-    def __init__(self, log: list[Entry], chance: Random, written: int) -> None:
+    def __init__(self, log: list[LogEntry], chance: Random, written: int) -> None:
         self.log, self.chance, self.written = log, chance, written
-        self.published: list[Entry] = []
+        self.published: list[LogEntry] = []
 
     def _grow(self) -> None:
         """Some entries are written, and each is published, doubled, or lost with the connection."""
@@ -58,39 +58,39 @@ class World:
             self.published += self.chance.choice(([entry], [entry, entry], [RESUBSCRIBED]))
             self.written += 1
 
-    def answer(self, want: Any) -> Any:
+    def answer(self, step: Any) -> Any:
         self._grow()
         there = self.log[: self.written]
-        match want:
-            case Read(cursor):
+        match step:
+            case ReadLog(cursor):
                 return [entry for entry in there if _order(entry[0]) > _order(cursor)][:PAGE]
-            case ReadLast():
+            case ReadLastEntry():
                 return there[-1:]
-            case Exists():
+            case CheckRecord():
                 return True
-            case Look():
-                return self.standing()
-        assert isinstance(want, Listen)
+            case PollStatus():
+                return self.snapshot()
+        assert isinstance(step, Receive)
         return self.published.pop(0) if self.published else self.chance.choice((None, RESUBSCRIBED))
 
-    def standing(self) -> Standing:
+    def snapshot(self) -> Snapshot:
         """The state is the last one written; the place moves as it likes, and is none once a slot is given."""
         state = "queued" if '"queued"' in self.log[self.written - 1][1] else "running"
-        return Standing(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
+        return Snapshot(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
 
 
-def _run(machine: Any, world: World) -> list[Event]:
+def _run(steps: Any, world: World) -> list[Event]:
     found: list[Event] = []
     answer: Any = None
     while True:
         try:
-            want = machine.send(answer)
+            step = steps.send(answer)
         except StopIteration:
             return found
-        if isinstance(want, WANTS):
-            answer = world.answer(want)
+        if isinstance(step, STEPS):
+            answer = world.answer(step)
         else:
-            found.append(want)
+            found.append(step)
             answer = None
 
 
@@ -101,7 +101,7 @@ def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, s
     chance = Random(seed)
     start = chance.randint(0, len(log))
     world = World(log, chance, chance.randint(start, len(log)))
-    following = Following("job", log[start - 1][0] if start else None)
+    following = LogFollower("job", log[start - 1][0] if start else None)
 
     found = _run(following.events(), world)
 
@@ -115,19 +115,19 @@ def test_the_machine_may_be_started_anew_at_any_moment(deltas: int, seed: int) -
     log = _log(deltas)
     chance = Random(seed)
     world = World(log, chance, 1)
-    following = Following("job")
+    following = LogFollower("job")
     found: list[Event] = []
     while not following.ended:
-        machine, answer = following.events(), None
+        steps, answer = following.events(), None
         for _ in range(chance.randint(1, 9)):
             try:
-                want = machine.send(answer)
+                step = steps.send(answer)
             except StopIteration:
                 break
-            if isinstance(want, WANTS):
-                answer = world.answer(want)
+            if isinstance(step, STEPS):
+                answer = world.answer(step)
             else:
-                found.append(want)
+                found.append(step)
                 answer = None
 
     assert [(event.cursor, event.payload) for event in found] == log
@@ -140,7 +140,7 @@ def test_the_end_is_the_terminal_event_alone(deltas: int, seed: int) -> None:
     chance = Random(seed)
     world = World(log, chance, chance.randint(1, len(log)))
 
-    (event,) = _run(Following("job").end(), world)
+    (event,) = _run(LogFollower("job").end(), world)
 
     assert (event.cursor, event.payload) == log[-1]
 
@@ -150,7 +150,7 @@ def test_a_long_log_is_read_in_pages() -> None:
     log = _log(2 * PAGE)
     world = World(log, Random(1), len(log))
 
-    assert [event.cursor for event in _run(Following("job").events(), world)] == [cursor for cursor, _ in log]
+    assert [event.cursor for event in _run(LogFollower("job").events(), world)] == [cursor for cursor, _ in log]
 
 
 @pytest.mark.parametrize("after", ["9-0", "9-1", "99-0"])
@@ -159,7 +159,7 @@ def test_who_attaches_behind_the_end_gets_nothing_and_does_not_wait(after: str) 
     log = _log(0) if after == "9-0" else _log(1)
     world = World(log, Random(1), len(log))
 
-    assert _run(Following("job", after).events(), world) == []
+    assert _run(LogFollower("job", after).events(), world) == []
 
 
 class Empty(World):
@@ -168,25 +168,25 @@ class Empty(World):
     def __init__(self) -> None:
         super().__init__([], Random(1), 0)
 
-    def answer(self, want: Any) -> Any:
-        return False if isinstance(want, Exists) else []
+    def answer(self, step: Any) -> Any:
+        return False if isinstance(step, CheckRecord) else []
 
 
 def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
     """Without a cursor the id is wrong; with one, there was a log once."""
     with pytest.raises(JobNotFound):
-        _run(Following("job").events(), Empty())
+        _run(LogFollower("job").events(), Empty())
     with pytest.raises(JobNotFound):
-        _run(Following("job").end(), Empty())
+        _run(LogFollower("job").end(), Empty())
     with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
-        _run(Following("job", "9-0").events(), Empty())
+        _run(LogFollower("job", "9-0").events(), Empty())
 
 
 @pytest.mark.parametrize("after", ["abc", "1-2-3", "-", "1-x", " 1-1", "$", "+", "(1-1"])
 def test_what_is_no_cursor_is_refused_at_once(after: str) -> None:
     """Redis would answer with an error of its own, or with something else than was meant."""
     with pytest.raises(StreamError, match="cursor"):
-        Following("job", after)
+        LogFollower("job", after)
 
 
 QUEUED = ("5-0", '{"v":1,"type":"queued","attempt":0,"at":1.0,"position":1,"eta_seconds":null}')
@@ -198,20 +198,20 @@ class Slow(World):
     def __init__(self, *places: tuple[int | None, float | None]) -> None:
         super().__init__([QUEUED, *_log(0)], Random(1), 1)
         self.places = list(places)
-        self.wants: list[Any] = []
+        self.steps: list[Any] = []
 
-    def answer(self, want: Any) -> Any:
-        self.wants.append(want)
-        return None if isinstance(want, Listen) else super().answer(want)
+    def answer(self, step: Any) -> Any:
+        self.steps.append(step)
+        return None if isinstance(step, Receive) else super().answer(step)
 
     def _grow(self) -> None:
         """Once there is no other place to tell, the job ends, and the channel loses it."""
         if not self.places:
             self.written = len(self.log)
 
-    def standing(self) -> Standing:
+    def snapshot(self) -> Snapshot:
         state = "queued" if self.places else "cancelled"
-        return Standing(state, *(self.places.pop(0) if self.places else (None, None)), 9.5)
+        return Snapshot(state, *(self.places.pop(0) if self.places else (None, None)), 9.5)
 
 
 @given(st.integers(0, 40), st.integers())
@@ -220,7 +220,7 @@ def test_places_come_between_the_events_of_the_log(deltas: int, seed: int) -> No
     log = [QUEUED, *_log(deltas)]
     chance = Random(seed)
 
-    found = _run(Following("job").events(), World(log, chance, chance.randint(1, len(log))))
+    found = _run(LogFollower("job").events(), World(log, chance, chance.randint(1, len(log))))
 
     assert [(event.cursor, event.payload) for event in found if not event.fresh] == log
     made = [event for event in found if event.fresh]
@@ -234,7 +234,7 @@ def test_a_place_is_told_when_it_has_changed() -> None:
     """Also when only the estimate has; not while it is the same; not once a slot is given."""
     places = [(1, None), (1, None), (1, 4.0), (0, 4.0), (0, 4.0), (0, 0.25), (None, None)]
 
-    told = _run(Following("job").events(), Slow(*places))
+    told = _run(LogFollower("job").events(), Slow(*places))
 
     assert [(event.position, event.eta_seconds) for event in told if isinstance(event, Queued)] == [
         (1, None),
@@ -249,18 +249,18 @@ def test_a_place_is_told_when_it_has_changed() -> None:
 
 
 def test_a_reader_that_waits_costs_one_command_a_second() -> None:
-    """While the job is queued: a second of silence, one look, and nothing else."""
+    """While the job is queued: a second of silence, one poll, and nothing else."""
     world = Slow(*((0, float(number)) for number in range(40)))
-    _run(Following("job").events(), world)
+    _run(LogFollower("job").events(), world)
 
-    first = world.wants.index(Listen(LOOK_SECONDS))
-    assert world.wants[first : first + 80] == [Listen(LOOK_SECONDS), Look()] * 40
-    assert LOOK_SECONDS >= 1
+    first = world.steps.index(Receive(POLL_SECONDS))
+    assert world.steps[first : first + 80] == [Receive(POLL_SECONDS), PollStatus()] * 40
+    assert POLL_SECONDS >= 1
 
 
 def test_who_comes_back_to_a_job_that_waits_learns_its_place() -> None:
     """Attached behind the `queued` event, the first look is told, with the same cursor."""
-    told = _run(Following("job", QUEUED[0]).events(), Slow((1, None)))
+    told = _run(LogFollower("job", QUEUED[0]).events(), Slow((1, None)))
 
     assert [(event.type, event.fresh, event.cursor) for event in told] == [
         ("queued", True, QUEUED[0]),
@@ -272,18 +272,24 @@ def test_the_log_alone_is_read_on_demand() -> None:
     """With `fresh=False` nobody looks, and what comes is the log."""
     world = Slow()
 
-    told = _run(Following("job", fresh=False).events(), world)
+    told = _run(LogFollower("job", fresh=False).events(), world)
 
     assert [(event.cursor, event.payload) for event in told] == world.log
-    assert Look() not in world.wants
+    assert PollStatus() not in world.steps
 
 
 def test_a_look_at_a_job_that_is_gone_ends_the_reading() -> None:
     """The record has expired while the reader waited."""
 
     class Gone(Slow):
-        def answer(self, want: Any) -> Any:
-            return None if isinstance(want, Look) else False if isinstance(want, Exists) else super().answer(want)
+        def answer(self, step: Any) -> Any:
+            return (
+                None
+                if isinstance(step, PollStatus)
+                else False
+                if isinstance(step, CheckRecord)
+                else super().answer(step)
+            )
 
     with pytest.raises(CursorExpired):
-        _run(Following("job").events(), Gone((1, None)))
+        _run(LogFollower("job").events(), Gone((1, None)))

@@ -101,7 +101,7 @@ def _sent(client: Client, step: Send) -> list[object]:
 
 def test_it_says_who_is_missing(modest_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When no worker comes, with the remedy."""
-    monkeypatch.setattr(script_runs, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(script_runs, "POLL_SECONDS", 0)
 
     with connect(modest_url) as client, pytest.raises(ScriptMissing, match="start a worker"):
         run(client, CALL)
@@ -109,7 +109,7 @@ def test_it_says_who_is_missing(modest_url: str, monkeypatch: pytest.MonkeyPatch
 
 def test_over_asyncio_too_it_says_who_is_missing(modest_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same words."""
-    monkeypatch.setattr(script_runs, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(script_runs, "POLL_SECONDS", 0)
 
     async def call() -> None:
         await run_async(connect_async(modest_url), CALL)

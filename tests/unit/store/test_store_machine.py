@@ -98,7 +98,7 @@ class Store(RuleBasedStateMachine):
     def let_go(self, claim: ClaimedJob) -> None:
         """As the worker does it: only for a job that it was told is cancelled."""
         if self.fleet.record(claim.id)["state"] == "cancelled":
-            self.stores[claim.host, "w1"].let_go(claim)
+            self.stores[claim.host, "w1"].free_slot(claim)
 
     @rule(job=jobs)
     def cancel(self, job: Job[Any]) -> None:

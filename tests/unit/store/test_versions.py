@@ -205,7 +205,7 @@ def test_a_script_of_the_fleet_that_redis_forgot_is_waited_for(
     redis_server: EmbeddedRedis, run_newer: Run, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only its workers have its text. Where none comes, the error says so, and nothing was queued."""
-    monkeypatch.setattr(script_runs, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(script_runs, "POLL_SECONDS", 0)
     run_newer("publish")
     store = fleet.redis.hgetall(fleet.keys.store())
     name = "script:submit"

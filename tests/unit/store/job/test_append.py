@@ -100,7 +100,7 @@ def test_a_job_whose_record_is_gone_takes_no_more_words(fleet: Fleet) -> None:
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
 
     assert fleet.append(claimed, 1, text="late") == "FENCED"
-    store.let_go(claimed)
+    store.free_slot(claimed)
 
     assert fleet.redis.exists(fleet.keys.record(job.id), fleet.keys.events(job.id)) == 0
 

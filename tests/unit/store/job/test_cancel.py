@@ -48,7 +48,7 @@ def test_a_running_job_is_cancelled_and_its_worker_told(fleet: Fleet) -> None:
     assert message["data"] == job.id
     assert job.status().state == "cancelled"
     assert list(fleet.slots()) == [job.id]
-    store.let_go(claimed)
+    store.free_slot(claimed)
     assert list(fleet.slots()) == [following.id]
 
 

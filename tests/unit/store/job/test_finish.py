@@ -166,8 +166,8 @@ def test_letting_go_of_a_cancelled_job_frees_its_slot_once(fleet: Fleet) -> None
     job.cancel()
     assert list(fleet.slots()) == [job.id]
 
-    store.let_go(claimed)
-    store.let_go(claimed)
+    store.free_slot(claimed)
+    store.free_slot(claimed)
 
     assert list(fleet.slots()) == [following.id]
     assert fleet.leases() == [f"{following.id} alpha"]

@@ -36,7 +36,7 @@ def _every_ending(fleet: Fleet) -> list[str]:
     store.fail(fleet.claim(store, picture), error())
     cancelled, claimed = fleet.running(store)
     cancelled.cancel()
-    store.let_go(claimed)
+    store.free_slot(claimed)
     expired = fleet.submit(start_within=60)
     fleet.overdue(expired.id)
     assert store.claim(expired.id) is None

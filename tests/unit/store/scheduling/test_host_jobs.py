@@ -99,7 +99,7 @@ def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str)
 
     if how == "cancelled":
         job.cancel()
-        store.let_go(claimed)
+        store.free_slot(claimed)
     elif how == "failed":
         store.fail(claimed, Error("ollama_error", "no such model"))
     elif how == "given back":
