@@ -11,7 +11,7 @@ PATHS = {"direct": "direct", "naive": "naive Celery", "llamaq": "llamaq", "llama
 SESSIONS = {"unpooled": "`requests.post`", "pooled": "one `requests.Session`", "client": "`api_client`"}
 STEPS = {
     "first_whole_ms": "from the call to the first token",
-    "first_submit_ms": "until the call of submit has come back",
+    "first_submit_ms": "until submit has returned",
     "first_to_host_ms": "until the host sends the first token",
     "first_back_ms": "from there to the consumer",
 }
@@ -34,7 +34,7 @@ def spreads(results: Results) -> str:
             found = results.get(figure.metric, path)
             cells.append("-" if found is None else " … ".join(figure.shown(v * figure.scale) for v in found[1:]))
         rows.append([f"`{figure.metric}`", *cells])
-    return markdown(["least … most of the rounds", *PATHS.values()], rows)
+    return markdown(["minimum … maximum of the rounds", *PATHS.values()], rows)
 
 
 def steps(results: Results) -> str:
@@ -61,7 +61,7 @@ def quiet(results: Results) -> str:
     spin = results.get("spin_ms", "machine")
     if spin is None:
         return "was not measured"
-    return f"took {spin.least:.1f} to {spin.most:.1f} ms, in the middle {spin.median:.1f}"
+    return f"took {spin.least:.1f} to {spin.most:.1f} ms (median {spin.median:.1f})"
 
 
 def document(results: Results) -> str:

@@ -95,7 +95,7 @@ def costs(results: Results) -> str:
     """What a job and a token cost Redis."""
     of = Medians(results)
     rows: list[tuple[str, str, list[str]]] = [
-        ("commands, those in scripts too", _one(of, "job_commands", 0), _row(of, "token_commands", 2)),
+        ("commands, with those in scripts", _one(of, "job_commands", 0), _row(of, "token_commands", 2)),
         ("round trips", _one(of, "job_reads", 1), _row(of, "token_reads", 2)),
         ("processor of Redis, µs", _one(of, "job_redis_us", 0), _row(of, "token_redis_us", 1)),
         ("append-only file, bytes", _one(of, "job_file_bytes", 0), _row(of, "token_file_bytes", 0)),
@@ -109,9 +109,9 @@ def memory(results: Results) -> str:
     """What Redis keeps."""
     of = Medians(results)
     rows = [
-        ["a job that waits", *(f"{of('queued_bytes', size):,.0f}" for size in of.paths("queued_bytes"))],
-        ["1,000 streamed tokens, a delta each", *(f"{of('log_bytes', size):,.0f}" for size in of.paths("log_bytes"))],
-        ["a job of one token that has ended", f"{of('job_bytes', DEFAULT):,.0f}", ""],
+        ["a waiting job", *(f"{of('queued_bytes', size):,.0f}" for size in of.paths("queued_bytes"))],
+        ["1,000 streamed tokens, one delta each", *(f"{of('log_bytes', size):,.0f}" for size in of.paths("log_bytes"))],
+        ["a completed job of one token", f"{of('job_bytes', DEFAULT):,.0f}", ""],
     ]
     return markdown(["bytes", *(f"`stream-node-max-bytes` {size}" for size in of.paths("queued_bytes"))], rows)
 
@@ -124,7 +124,7 @@ def idle(results: Results) -> str:
         [f"{size} in all", *(f"{of(name, size):,.{digits}f}" for name, digits in names.items()), _percent(of, size)]
         for size in of.paths("idle_commands")
     ]
-    rows.append(["each more", *(f"{of.each(name):,.{digits}f}" for name, digits in names.items()), ""])
+    rows.append(["each additional", *(f"{of.each(name):,.{digits}f}" for name, digits in names.items()), ""])
     head = [
         "idle workers",
         "commands/s",
@@ -140,17 +140,17 @@ def failover(results: Results) -> str:
     """What the loss of a master does."""
     of = Medians(results)
     rows = [
-        ["until a submit is taken again, s", *_failures(results, "failover_submit_seconds", 1)],
+        ["until a submit succeeds again, s", *_failures(results, "failover_submit_seconds", 1)],
         ["longest silence of a reader, s", *_failures(results, "failover_silence_seconds", 1)],
         [
-            f"of {of('failover_answers', FAILOVER):.0f} answers: results that are whole",
+            f"of {of('failover_answers', FAILOVER):.0f} answers: complete results",
             *_failures(results, "failover_whole", 0),
         ],
-        ["readers that were told something twice", *_failures(results, "failover_doubled", 0)],
-        ["readers that missed something", *_failures(results, "failover_missed", 0)],
-        ["begun again in another attempt", *_failures(results, "failover_again", 0)],
+        ["readers that got a piece twice", *_failures(results, "failover_doubled", 0)],
+        ["readers that missed a piece", *_failures(results, "failover_missed", 0)],
+        ["jobs that needed another attempt", *_failures(results, "failover_again", 0)],
     ]
-    return markdown(["the master is killed (SIGKILL)", "least", "in the middle", "most"], rows)
+    return markdown(["the master is killed (SIGKILL)", "minimum", "median", "maximum"], rows)
 
 
 def tables(results: Results) -> list[str]:
@@ -212,7 +212,7 @@ def _growth(results: Results, call: str, tenants: str) -> str:
     ratio = of(f"{call}_us", paths[-1]) / of(f"{call}_us", paths[0])
     word = "too noisy to tell" if noise > MOST_NOISE else "flat within noise" if ratio <= noise else "it grows"
     who = f"{int(tenants):,} {'tenant' if tenants == '1' else 'tenants'}"
-    said = f"{ratio:.2f} times Redis' time, and up to {noise:.2f} times is noise of the rounds"
+    said = f"{ratio:.2f} times the time of Redis (noise: up to {noise:.2f} times)"
     return f"{CALLS[call]}, {who}: {said}: {word}."
 
 
