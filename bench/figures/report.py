@@ -19,7 +19,7 @@ STEPS = {
 
 def table(results: Results) -> str:
     """What was measured, beside the aims."""
-    head = ["", *PATHS.values(), "aim", "LiteLLM proxy \\*", "taskiq \\*"]
+    head = ["", *PATHS.values(), "target", "LiteLLM proxy \\*", "taskiq \\*"]
     rows = [[row.title, *(row.cell(results, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
     return markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
 
@@ -53,7 +53,7 @@ def sessions(results: Results) -> str:
 def misses(results: Results) -> str:
     """What does not reach its aim, as a list."""
     found = [sentence for row in ROWS for sentence in row.misses(results, "llamaq")]
-    return "\n".join(f"* {sentence}" for sentence in found) or "Every aim was reached."
+    return "\n".join(f"* {sentence}" for sentence in found) or "Every target was reached."
 
 
 def quiet(results: Results) -> str:

@@ -66,7 +66,7 @@ class Row:
             value = figure.value(results, path)
             if value is not None and figure.missed(value):
                 sign = "≤" if figure.most else "≥"
-                said.append(f"{self.title}: {name}{figure.shown(value)}, aim {sign} {figure.aim:,g}")
+                said.append(f"{self.title}: {name}{figure.shown(value)}, target {sign} {figure.aim:,g}")
         return said
 
 

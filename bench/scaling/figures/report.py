@@ -59,11 +59,11 @@ def linear(results: Results) -> str:
     short = [size for size in of.paths("long_per_second") if _linear(of, size) < AIM]
     idle = [size for size in short if of("long_machine", size) < FULL_PERCENT]
     if not short:
-        return f"The aim, {AIM} of linear, is reached at every size."
+        return f"The target, {AIM} of linear, is reached at every size."
     full = [size for size in short if size not in idle]
     said = [f"below {AIM} at {', '.join(idle)} workers"] if idle else []
     said += [f"below {AIM} at {', '.join(full)} workers, where the machine was full"] if full else []
-    return f"The aim, {AIM} of linear, is missed: {'; '.join(said)}."
+    return f"The target, {AIM} of linear, is missed: {'; '.join(said)}."
 
 
 def backlog(results: Results) -> str:
