@@ -62,7 +62,7 @@ class Metrics:
             self._wait.labels(job.model, _lane(job)).observe(job.waited_seconds)
 
     def ended(self, job: ClaimedJob, outcome: Outcome, stored: str, seconds: float) -> None:
-        """An attempt came to an outcome; `stored` is what the store made of it, as `JobStore` says."""
+        """An attempt ended with an outcome; `stored` is the answer of `JobStore`."""
         which = (job.kind, job.model)
         self._attempts.labels(*which, result(outcome, stored)).inc()
         self._attempt.labels(*which).observe(seconds)
@@ -100,7 +100,7 @@ class Metrics:
 
 
 def result(outcome: Outcome, stored: str) -> str:
-    """What an attempt came to, in one word: `completed`, `failed`, `retried`, `cancelled`, `drained` or `fenced`."""
+    """The outcome label: `completed`, `failed`, `retried`, `cancelled`, `drained`, `fenced` or `unsent`."""
     if stored in {"cancelled", "fenced", "unsent"}:
         return stored
     match outcome:
