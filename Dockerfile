@@ -1,8 +1,8 @@
-# The worker and Flower. No tag is `latest`; packages are those of requirements/service.txt, each checked by its hash.
+# The image of the worker and of Flower. Base images are pinned; pip checks each package of requirements/service.txt by its hash.
 FROM python:3.12.12-slim-bookworm AS packages
 
 COPY requirements/service.txt /requirements.txt
-# The lock is complete, so --no-deps; and no sdist: building one would run code that no hash covers.
+# --no-deps: the lock file is complete. --only-binary: building an sdist would run code that no hash covers.
 RUN python -m venv /opt/llamaq \
  && /opt/llamaq/bin/pip install --no-cache-dir --disable-pip-version-check \
       --require-hashes --no-deps --only-binary :all: -r /requirements.txt \
@@ -21,17 +21,17 @@ COPY tasks tasks
 COPY worker worker
 COPY ops/flower ops/flower
 COPY ops/__init__.py ops/__init__.py
-# While it can be written: at run time the root file system is read-only, and each start would compile all of it again.
+# Compile now: at run time the root file system is read-only, so each start would compile everything again.
 RUN python -m compileall -q .
 
-# By number: Kubernetes' runAsNonRoot cannot look names up.
+# A number, because Kubernetes' runAsNonRoot cannot resolve names.
 USER 10001:10001
 ENV PATH=/opt/llamaq/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     LLAMAQ_LIVENESS_FILE=/run/llamaq/alive
 STOPSIGNAL SIGTERM
-# The file is touched by what the worker hears through its own queue; 20 ms, where `celery inspect ping` takes 700.
+# The worker touches the file when it consumes its own heartbeat. The check takes 20 ms; `celery inspect ping` takes 700 ms.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=2 \
   CMD ["python", "-m", "worker.liveness_probe", "/run/llamaq/alive"]
 CMD ["python", "-m", "worker"]

@@ -1,1 +1,1 @@
-"""What puts llamaq into production; every configuration file here is run by a test."""
+"""The configuration files for production, each of which is run by a test."""

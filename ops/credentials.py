@@ -1,8 +1,8 @@
 """Makes the passwords, tokens and certificates of a deployment: `python3 -m ops.credentials`.
 
-Standard library and openssl. What is there already is kept, so that a second run adds what is missing; delete a file to
-have it made anew. All of `ops/secrets/` is ignored by git. The certificates are of an authority made here: replace
-`server.pem`, `server.key` and `ca.pem` by your own where you have some.
+It needs only the standard library and openssl. It keeps existing files, so a second run adds the missing ones; delete a
+file to have it made again. git ignores `ops/secrets/`. The certificates are signed by a new authority: replace
+`server.pem`, `server.key` and `ca.pem` by your own if you have some.
 """
 
 import argparse
@@ -18,22 +18,22 @@ OPS = Path(__file__).resolve().parent
 USERS = ("worker", "producer", "flower", "metrics")
 NAMES = ("localhost", "redis", "nginx", "ollama")
 DAYS = 825
-"""Of the certificates: the most that clients of Apple's take."""
+"""The validity of the certificates: the maximum that Apple's clients accept."""
 _READABLE = 0o644
 _UNSET = "#" + "0" * 64
 
 
 class OpensslFailed(Exception):
-    """openssl is not there, or did not do what it was asked; the message is its own."""
+    """openssl is not installed, or failed; the message is that of openssl."""
 
 
 def make(folder: Path, names: Sequence[str] = NAMES) -> None:
-    """Fill the folder.
+    """Make the missing files of the folder.
 
     Raises:
         OpensslFailed: the certificates could not be made.
     """
-    # The folder is closed to others. The files are not: a container's user without rights has to read its own few.
+    # Other users cannot open the folder. The files are readable, because unprivileged users of containers read them.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for user in USERS:
         _once(folder / f"redis_{user}", secrets.token_urlsafe(32))
@@ -41,7 +41,7 @@ def make(folder: Path, names: Sequence[str] = NAMES) -> None:
     _once(folder / "flower_password", secrets.token_urlsafe(16))
     _once(folder / "grafana_password", secrets.token_urlsafe(16))
     _write(folder / "users.acl", users_acl(folder))
-    # As a pattern: nginx compares plain strings of a map without regard to case.
+    # A pattern, because nginx ignores case when it compares plain strings of a map.
     _write(folder / "ollama_tokens.conf", f'"~^Bearer {re.escape((folder / "ollama_token").read_text())}$" 1;\n')
     certificates(folder, names)
 
@@ -56,7 +56,7 @@ def users_acl(folder: Path) -> str:
 
 
 def certificates(folder: Path, names: Sequence[str]) -> None:
-    """An authority, and a certificate of it for these names and for 127.0.0.1."""
+    """Make an authority, and a certificate signed by it for these names and 127.0.0.1."""
     if (folder / "server.pem").exists():
         return
     ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
@@ -68,7 +68,7 @@ def certificates(folder: Path, names: Sequence[str]) -> None:
     (folder / "server.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
     signing = ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
     _openssl([*signing, "-out", "server.pem", "-days", str(DAYS), "-extfile", "server.ext"], folder)
-    (folder / "ca.key").chmod(0o600)  # no service reads it: it could make a certificate for anybody
+    (folder / "ca.key").chmod(0o600)  # no service reads it: with it, anyone could make certificates
     for read in ("ca.pem", "server.pem", "server.key"):
         (folder / read).chmod(_READABLE)
     for made in ("server.csr", "server.ext", "ca.srl"):

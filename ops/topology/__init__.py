@@ -1,5 +1,5 @@
-"""What docker-compose.yml would start, as plain processes from the same files: `python -m ops.topology`.
+"""Starts the services of docker-compose.yml as plain processes from the same files: `python -m ops.topology`.
 
-No container engine is needed. Of each configuration file a copy is run in which addresses and paths alone are changed,
-each change named here and each of them required to hit; so a file that no longer says what compose needs is noticed.
+No container engine is needed. Each configuration file is copied, with only its addresses and paths replaced. It is
+an error if a replacement finds nothing in the file, so a file that no longer fits the compose file is noticed.
 """

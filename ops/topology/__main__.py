@@ -1,4 +1,4 @@
-"""`python -m ops.topology --ollama URL`: start everything that compose would, and run a job through the whole of it."""
+"""`python -m ops.topology --ollama URL`: start all services of the compose file, and run one job."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from ops.topology.site import Site
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when a job has come out at the end."""
+    """Return 0 if the job completed."""
     parser = argparse.ArgumentParser(prog="python -m ops.topology", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("--ollama", required=True, help="an Ollama that answers, such as http://127.0.0.1:11434")
     parser.add_argument("--keep", action="store_true", help="leave it running until Enter is pressed")

@@ -1,4 +1,4 @@
-"""docker-compose.yml as the engine reads it: variables filled in, one service at a time."""
+"""Reads docker-compose.yml with its variables filled in, one service at a time."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
-# A dollar that is doubled is one for the container's own shell.
+# A doubled dollar stands for one dollar in the container's shell.
 _VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 Service = dict[str, Any]
 

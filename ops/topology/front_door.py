@@ -1,4 +1,4 @@
-"""nginx from ops/nginx, before an Ollama and, where there is one, a Flower."""
+"""Starts nginx with the files of ops/nginx, in front of Ollama and optionally Flower."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Redis from ops/redis, with its ACL, with TLS or without."""
+"""Starts Redis with the files of ops/redis and its ACL, with or without TLS."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class LockedRedis:
     """A running Redis.
 
     Attributes:
-        port: Of it, on 127.0.0.1; the same after a restart.
+        port: on 127.0.0.1; the same after a restart.
     """
 
     redis: Running

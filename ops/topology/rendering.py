@@ -1,11 +1,11 @@
-"""A configuration file with other addresses and paths in it, and nothing else changed."""
+"""Copies a configuration file with other addresses and paths, and no other change."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 
 class NothingToChange(Exception):
-    """The file does not hold what was to be replaced: it and the topology no longer agree."""
+    """The file does not contain the text to replace, so it no longer fits the topology."""
 
 
 def render(source: Path, target: Path, changes: Mapping[str, str]) -> Path:

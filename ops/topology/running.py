@@ -1,4 +1,4 @@
-"""One process of the topology: started, waited for, ended."""
+"""Starts, waits for and stops one process of the topology."""
 
 import contextlib
 import os
@@ -37,20 +37,20 @@ class Running:
         self._name = name
         self._clock = clock
         self.log_file = folder / f"{name}.log"
-        # Of the caller's own settings nothing gets through: a container would not see them either.
+        # The process does not get the caller's settings, because a container would not get them either.
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         with self.log_file.open("ab") as log:
-            # A group of its own: nginx is several processes.
+            # A process group, because nginx has several processes.
             self._process = spawn(
                 command, output=log.fileno(), errors=log.fileno(), environment={**ours, **environment}, group=True
             )
         self.pid = self._process.pid
 
     def listening(self, port: int) -> Self:
-        """Wait until it takes connections.
+        """Wait until it accepts connections.
 
         Raises:
-            NotRunning: it ended, or took none for a minute.
+            NotRunning: it ended, or accepted none for a minute.
         """
         limit = self._clock.monotonic() + START_SECONDS
         while True:
@@ -60,10 +60,10 @@ class Running:
             self._clock.sleep(POLL_SECONDS)
 
     def until(self, true: Callable[[], bool]) -> Self:
-        """Wait until something that it does has come about.
+        """Wait until a condition is true.
 
         Raises:
-            NotRunning: it ended, or nothing came about for a minute.
+            NotRunning: it ended, or the condition was false for a minute.
         """
         limit = self._clock.monotonic() + START_SECONDS
         while not true():
@@ -72,10 +72,10 @@ class Running:
         return self
 
     def check(self, limit: float) -> None:
-        """See that it runs, and that it is not `limit` yet.
+        """Check that it runs, and that `limit` has not passed.
 
         Raises:
-            NotRunning: one of the two.
+            NotRunning: one of them is not the case.
         """
         if self._process.poll() is not None:
             raise NotRunning(f"{self._name} ended with {self._process.returncode}:\n{self.log()[-2000:]}")
@@ -87,7 +87,7 @@ class Running:
         return self.log_file.read_text(errors="replace")
 
     def stop(self) -> int:
-        """End it in order, or by force where that takes too long; its exit code."""
+        """Stop it with SIGTERM, or with SIGKILL if that takes too long; return its exit code."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -111,7 +111,7 @@ def program(name: str, package: str) -> str:
     Raises:
         NotRunning: it is not installed; the message names Debian's package.
     """
-    # Debian keeps daemons where only root looks.
+    # Debian installs daemons in folders that are only in root's PATH.
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         raise NotRunning(f"{name} is not installed: apt-get install {package}")
@@ -119,7 +119,7 @@ def program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A port on which nothing listens just now."""
+    """A port on which no process listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,6 +1,6 @@
-"""The whole of docker-compose.yml as plain processes: Redis, nginx, a worker, Flower and Prometheus, before an Ollama.
+"""Runs docker-compose.yml as plain processes: Redis, nginx, a worker, Flower and Prometheus in front of an Ollama.
 
-Programs and settings are those of the compose file; addresses, ports and paths are this machine's.
+Programs and settings are those of the compose file; addresses, ports and paths are those of this machine.
 """
 
 import sys
@@ -22,18 +22,18 @@ from ops.topology.running import Running, free_port, program
 
 PROMETHEUS = Path(__file__).resolve().parents[1] / "prometheus"
 BY_NAME = "dns_sd_configs: [{names: [worker], type: A, port: 9100, refresh_interval: 15s}]"
-"""How it finds all replicas, where there is a DNS that knows them."""
+"""The line by which Prometheus finds all replicas, with the DNS of compose."""
 
 
 class Site:
-    """Redis, nginx and a worker at once; those who only watch by their own methods.
+    """Starts Redis, nginx and a worker. Flower and Prometheus have their own methods.
 
     Attributes:
-        redis: With TLS and its users.
-        door: nginx, before Ollama and Flower.
-        worker: One replica.
-        flower_url: Where Flower listens; browsers take the way through the door.
-        prometheus_url: Where Prometheus does.
+        redis: with TLS and the ACL users.
+        door: nginx, in front of Ollama and Flower.
+        worker: one replica.
+        flower_url: the address of Flower; browsers use that of nginx.
+        prometheus_url: the address of Prometheus.
     """
 
     def __init__(self, folder: Path, ollama_url: str, settings: Mapping[str, str] | None = None) -> None:
@@ -56,7 +56,7 @@ class Site:
     worker: Running
 
     def producer(self) -> JobQueue:
-        """A producer as a backend would make it: from the environment, its password in a file."""
+        """A producer configured like that of a backend: by the environment, with its password in a file."""
         password = str(self.secrets / "redis_producer")
         url, settings = read(
             {"LLAMAQ_REDIS_URL": self.redis.bare_url("producer"), "LLAMAQ_REDIS_PASSWORD_FILE": password}
@@ -64,7 +64,7 @@ class Site:
         return JobQueue(url, settings=settings)
 
     def start_worker(self, name: str = "worker") -> Running:
-        """One more replica, with an own liveness file and its metrics on any port where it is not the first."""
+        """Start another replica; all but the first have their own liveness file and any free metrics port."""
         first = name == "worker"
         alive = self.liveness_file if first else self.folder / f"{name}.alive"
         own = {
@@ -86,12 +86,12 @@ class Site:
         self.worker = self.start_worker()
 
     def start_flower(self) -> Running:
-        """Flower, behind the door."""
+        """Start Flower, behind nginx."""
         port = urlsplit(self.flower_url).port or 0
         return self._run("flower", "flower", [f"--port={port}", "--address=127.0.0.1"], {}, {}).listening(port)
 
     def start_prometheus(self, scrape_seconds: int = 15) -> Running:
-        """Prometheus, which scrapes the worker so often and keeps its data here."""
+        """Start Prometheus with this scrape interval, and its data in the folder of the site."""
         configured = self.folder / "prometheus"
         configured.mkdir()
         static = f'static_configs: [{{targets: ["127.0.0.1:{self._metrics_port}"]}}]'
