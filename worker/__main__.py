@@ -1,4 +1,4 @@
-"""`python -m worker` runs a worker; `python -m worker check` checks its surroundings first."""
+"""`python -m worker` runs a worker; `python -m worker check` checks its settings, Redis and Ollama."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from worker.early import INTERRUPTED, interruptible
 USAGE = """\
 usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
        python -m worker check                     name each thing that is wrong, and its remedy
-       python -m worker alive                     0 while a worker touches LLAMAQ_LIVENESS_FILE, else 1
+       python -m worker alive                     exit with 0 while a worker touches LLAMAQ_LIVENESS_FILE, else with 1
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see docs/settings.md.
 """
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
     with interruptible():
-        from pydantic import ValidationError  # noqa: PLC0415 - slow enough for a Ctrl-C, so inside the block
+        from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
     try:
         with interruptible():
             from worker.app import app  # noqa: PLC0415 - as above; it reads the settings, which may be wrong
@@ -35,10 +35,10 @@ def main(arguments: list[str]) -> int:
             name = "".join(f"{part}: " for part in problem["loc"])
             sys.stderr.write(f"{name}{problem['msg']}\n")
         return 2
-    return _look(arguments[0], app) if arguments[:1] in (["check"], ["alive"]) else _work(arguments, app)
+    return _diagnose(arguments[0], app) if arguments[:1] in (["check"], ["alive"]) else _run_worker(arguments, app)
 
 
-def _look(command: str, app: Any) -> int:
+def _diagnose(command: str, app: Any) -> int:
     with interruptible():
         from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
         from worker import liveness_probe  # noqa: PLC0415 - as above
@@ -51,15 +51,15 @@ def _look(command: str, app: Any) -> int:
         return INTERRUPTED
 
 
-def _work(arguments: list[str], app: Any) -> int:
+def _run_worker(arguments: list[str], app: Any) -> int:
     with interruptible():
         import click  # noqa: PLC0415 - as above
         from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
 
         from worker.telemetry import logs  # noqa: PLC0415 - as above
-    command.params[0].default = app  # as `app.worker_main` of Celery does, which loses the exit code
+    command.params[0].default = app  # Celery's `app.worker_main` does the same, but loses the exit code
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
-    # Before Celery sets up its logging, for what it logs until then. Its banner would be no JSON.
+    # Celery logs before it sets up logging itself. `--quiet` leaves out its banner, which is not JSON.
     logs.configure(wanted=app.conf.llamaq.log_format)
     quiet = ["--quiet"] if logs.chosen(app.conf.llamaq.log_format) == "json" else []
     try:

@@ -23,7 +23,7 @@ def create(config: Settings) -> Celery:
     """The application for these settings, with a task for each kind."""
     app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
     app.conf.llamaq = config
-    # With a random part: a worker that comes back on the same machine is another worker.
+    # The random part makes a restarted worker another one, even where its process id is the same.
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
     app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
     app.steps["worker"].add(WorkerStep)
@@ -36,11 +36,11 @@ def create(config: Settings) -> Celery:
 
 
 def _register(app: Celery, kind: str) -> None:
-    shown = "worker.celery.task_request:TaskRequest"
+    request_class = "worker.celery.task_request:TaskRequest"
 
-    @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=shown)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=request_class)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
-        """Run an assigned job (its message carries the id), or take in a request that was sent by name."""
+        """Run an assigned job, whose message carries the id, or submit a request that was sent by task name."""
         worker = worker_of(app)
         if job_id is not None:
             return worker.execute(job_id, task_request.began)
@@ -48,10 +48,10 @@ def _register(app: Celery, kind: str) -> None:
 
 
 def _register_heartbeat(app: Celery) -> None:
-    # No events: Flower would show more heartbeats than jobs.
+    # Without `send_events=False` Flower would show more heartbeats than jobs.
     @app.task(name=heartbeat.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
-        """A heartbeat came through the broker."""
+        """Receive a heartbeat that came through the broker."""
         worker_of(app).heartbeat.received()
 
 
@@ -68,8 +68,8 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
             Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host), keys.worker_queue(worker))
         ],
         "task_default_queue": keys.intake_queue(),
-        # Threads, because jobs wait for Ollama: 69 MB where processes take 500. No more jobs are assigned than fit.
         **verified(config.redis_url),
+        # Threads suffice, because jobs wait for Ollama: 69 MB of memory where processes take 500.
         "worker_pool": "threads",
         "worker_concurrency": config.concurrency,
         "worker_prefetch_multiplier": 1,
@@ -77,7 +77,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # the default gives up after 100 tries, and with it the worker
+        "broker_connection_max_retries": None,  # by default the worker would end after 100 tries
         "broker_transport_options": {
             # Celery's defaults for these three are shared by all users of the database, whatever their prefix.
             "unacked_key": f"{config.prefix}.unacked",
@@ -92,13 +92,13 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
 
 
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
-def _log_our_way(loglevel: int | str | None = None, **_: Any) -> None:
-    # However the worker is started, its log is the same. Celery's two lines for each message add nothing to ours.
+def _configure_logging(loglevel: int | str | None = None, **_: Any) -> None:
+    # This signal comes however the worker is started. Celery's two lines for each message repeat ours.
     logs.configure(loglevel or logging.INFO, settings().log_format)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry of a probe; the probe itself logs once
-    logging.getLogger("celery.pool").setLevel(logging.INFO)  # at DEBUG it quotes arguments: requests sent by name
+    logging.getLogger("celery.pool").setLevel(logging.INFO)  # at DEBUG it quotes arguments, which may be prompts
 
 
 app = create(settings())

@@ -7,20 +7,23 @@ from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.clock import Clock
 from llamaq.store.connection import connect, connect_binary
 from llamaq.store.redis_client import BinaryClient, Client
-from worker.host.probe import probe_client
+from worker.host.ollama_client import ollama_client
 from worker.settings.environment import Settings
+
+PROBE_CONNECT_SECONDS = 2.0
+"""Shorter than for jobs, so that a host that is back is seen within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What is opened once and shared by the parts of a worker.
+    """The connections that the parts of a worker share.
 
     Attributes:
         redis: answers in text.
-        binary_redis: answers in bytes: images, and what others wrote into the inbox.
+        binary_redis: answers in bytes, for images and for the inbox.
         ollama: for attempts, with a connection for each slot.
-        probe: for the probe of the same host, which gives up sooner.
-        queue: a producer's client, for jobs that come in by other ways than the SDK.
+        probe: for the probe of the same host.
+        queue: a producer's client, for requests that come by task name or through the inbox.
     """
 
     redis: Client
@@ -31,22 +34,17 @@ class Connections:
 
     @classmethod
     def open(cls, config: Settings, clock: Clock) -> "Connections":
-        """The connections that the settings name. Each connects on its first use."""
+        """Create the connections that the settings name. Each connects on its first use."""
         return cls(
             redis=connect(config.redis_url),
             binary_redis=connect_binary(config.redis_url),
-            ollama=OllamaClient(
-                config.ollama_url,
-                slots=config.slots * config.max_models,
-                token=config.ollama_token.get_secret_value() if config.ollama_token else None,
-                ca_file=config.ollama_ca_file,
-            ),
-            probe=probe_client(config),
+            ollama=ollama_client(config, slots=config.slots * config.max_models),
+            probe=ollama_client(config, connect_timeout_seconds=PROBE_CONNECT_SECONDS, retries=1),
             queue=JobQueue(config.redis_url, settings=config.producer, clock=clock),
         )
 
     def abort(self) -> None:
-        """End every request to Ollama, whatever it waits for. Later ones fail."""
+        """Abort every request to Ollama. Later requests fail."""
         self.ollama.close()
         self.probe.close()
 

@@ -1,4 +1,4 @@
-"""Ends the program with exit code 130 at a Ctrl-C while it still imports. This module imports nothing slow itself."""
+"""Handles a Ctrl-C during imports: the program exits with code 130. This module imports nothing slow itself."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ INTERRUPTED = 130
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """A block of imports that Ctrl-C ends. It exits at once: an exception could be swallowed by an imported module."""
-    # Ignored, as in a background job of a shell's script, it stays ignored.
+    """A block of imports in which Ctrl-C exits the process at once: a module could swallow an exception."""
+    # A shell script starts its background jobs with SIGINT ignored. It stays ignored.
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return

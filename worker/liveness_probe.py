@@ -1,7 +1,7 @@
-"""`python -m worker.liveness_probe FILE`: 0 while a worker touches its liveness file, else 1.
+"""`python -m worker.liveness_probe FILE` exits with 0 while a worker touches its liveness file, else with 1.
 
-Containers use it for their health checks, every few seconds. It imports no other module of this project, also not for
-the clock: `python -m worker alive` reads all settings first, which takes a second of processor time.
+Containers use it for their health checks, every few seconds. It imports no other module of this project:
+`python -m worker alive` reads all settings first, which takes a second of processor time.
 """
 
 import sys
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 STALE_SECONDS = 60.0
-"""Age of the file from which on the worker counts as dead."""
+"""A worker counts as dead when its file is as old as this."""
 
 
 def is_alive(file: str, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m worker.shell RUN.PY [WORD ...]`: the command line as run.py starts it; Ctrl-C counts from the start."""
+"""`python -m worker.shell RUN.PY [WORD ...]`: run.py starts the command line with it; Ctrl-C ends the imports too."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""One worker: its parts, put together, and its phases: start, quiet, drain, close."""
+"""One worker: creates its parts, and takes them through the phases start, quiet, drain and close."""
 
 import threading
 from collections.abc import Callable
@@ -43,11 +43,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """What a worker process has beside Celery. Its phases come in the order of the methods.
+    """The parts of a worker process that are not Celery's. Celery calls `start`, `quiet`, `drain` and `close` in order.
 
     Attributes:
-        queue: a producer's client, for what comes in by other ways than the SDK.
-        heartbeat: whether this worker still consumes.
+        queue: a producer's client, for requests that come by task name or through the inbox.
+        heartbeat: checks that this worker still consumes.
         supervisor: runs the duties.
     """
 
@@ -80,16 +80,16 @@ class Worker:
         self.supervisor.start()
 
     def quiet(self) -> None:
-        """Take nothing more: from now on no job is assigned to this worker."""
+        """Stop the duties that take work in. From now on no job is assigned to this worker."""
         self.supervisor.stop("quiet")
 
     def drain(self, seconds: float) -> None:
-        """Wait for running attempts; after so many seconds requeue the jobs of those that are left."""
+        """Wait for the running attempts. After `seconds` the jobs of those that are left are requeued."""
         self._running.drain(seconds)
         self.supervisor.stop("drain")
 
     def hurry(self) -> None:
-        """Let a drain wait no longer. Safe in a signal handler."""
+        """End the wait of a drain now. Safe in a signal handler."""
         self._running.hurry()
 
     def close(self) -> None:
@@ -105,9 +105,9 @@ class Worker:
         """Run a job that was assigned to this host; a stale message has no effect.
 
         Returns:
-            What the attempt came to, in the words of `llamaq_attempts_total`, with an error's code; "" of a stale one.
+            The outcome, as `llamaq_attempts_total` names it, and the code of its error; "" for a stale message.
         """
-        # Known before the claim, so that neither a cancel nor a drain overlooks it in between.
+        # Registered before the claim, so that a cancel or a drain in between finds the attempt.
         with self._running.attempt(job_id) as attempt:
             job = self._store.claim(job_id)
             if job is None:
@@ -117,7 +117,7 @@ class Worker:
                 return self._run(job, attempt)
 
     def refuse(self, job_id: str, kind: str, message: str, error: Error) -> None:
-        """Set a request aside that came by name and cannot be queued.
+        """Set a request aside that came by task name and cannot be queued.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
@@ -130,7 +130,7 @@ class Worker:
         self._dead_letters.add(job_id, kind.removeprefix("llamaq."), message, reason)
 
     def pause(self, seconds: float) -> bool:
-        """Wait before trying again; False when the worker ends, so that there is no next try."""
+        """Wait before another try. Returns False when the worker ends, so that no other try is made."""
         return not self._closing.wait(seconds)
 
     def status(self) -> dict[str, Any]:
@@ -140,20 +140,20 @@ class Worker:
 
     def _run(self, job: ClaimedJob, attempt: Attempt) -> str:
         self._metrics.began(job)
-        began = self._clock.monotonic()
+        began_at = self._clock.monotonic()
         with self._tracing.attempt(job) as ended:
             outcome = execute.final(job, execute.run(job, attempt, self._contexts.context))
             stored = execute.settle(job, outcome, self._store, self._clock.random())
             ended(result(outcome, stored), outcome)
-            self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began)
-            _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_in_short(outcome))
+            self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
+            _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_detail(outcome))
         blamed = isinstance(outcome, Retry) and bool(outcome.blame)
         if blamed or not self._probe.loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, not seconds later
-        return " ".join([result(outcome, stored), *_in_short(outcome).values()])
+        return " ".join([result(outcome, stored), *_detail(outcome).values()])
 
     def _duties(self) -> list[Duty]:
-        """The threads of the worker: the supervisor starts, stops and joins whatever is in this list."""
+        """Every duty of the worker. The supervisor runs each in a thread."""
         keys, redis = self._config.producer.keys, self._connections.redis
         duties: list[Duty] = [
             self._events,
@@ -183,7 +183,7 @@ class Worker:
             timers=self._timers,
             clock=self._clock,
             loaded=self._probe.loaded,
-            answer_began=self._probe.answer_began,
+            answer_arrives=self._probe.answer_arrives,
             answer_ended=self._probe.answer_ended,
             context_lengths=ContextLengths(ollama, self._clock),
             input_policy=partial(input_policy, self._config, self._probe.template),
@@ -205,7 +205,7 @@ def _job_store(config: Settings, connections: Connections, worker: str, clock: C
     )
 
 
-def _in_short(outcome: Outcome) -> dict[str, str]:
+def _detail(outcome: Outcome) -> dict[str, str]:
     if isinstance(outcome, Failed | Retry):
         return {"code": outcome.error.code}
     return {"reason": outcome.reason} if isinstance(outcome, Stopped) else {}

@@ -82,7 +82,7 @@ def _read_stream(context: AttemptContext, stream: Any, piece_of: Callable[[Chunk
     texts: list[str] = []
     thoughts: list[str] = []
     delta = context.events.delta
-    with context.attempt.during(stream), stream, context.silence() as answer_began:
+    with context.attempt.during(stream), stream, context.silence() as answer_arrives:
         for chunk in stream:
             text, thinking, tool_calls = piece_of(chunk)
             if text or thinking or tool_calls:
@@ -93,7 +93,7 @@ def _read_stream(context: AttemptContext, stream: Any, piece_of: Callable[[Chunk
                     thoughts.append(thinking)
                 if tool_calls:
                     reply.tool_calls += tool_calls
-                answer_began()
+                answer_arrives()
             if chunk.get("done"):
                 reply.stats = chunk
     reply.text, reply.thinking = "".join(texts), "".join(thoughts)

@@ -1,4 +1,4 @@
-"""A way to Redis on which, from some moment on, no message of the broker arrives any more."""
+"""A proxy before Redis that can withhold the messages of the broker."""
 
 import asyncio
 import threading
@@ -7,16 +7,16 @@ from typing import Self
 _CHUNK = 65_536
 
 
-class DeafeningProxy:
-    """Passes everything on between a worker and Redis, until `deafen`.
+class WithholdingProxy:
+    """Forwards everything between a worker and Redis, until `withhold` is called.
 
-    From then on the answers to whoever waits for messages (BRPOP) are swallowed, on old connections and on new ones, as
-    by a firewall that forgot a connection, or a consumer that hangs. All else works.
+    After that it drops the answers to BRPOP, on old connections and on new ones, as a firewall does that has lost its
+    state, or as if the consumer hung. Everything else works.
     """
 
     def __init__(self, port: int) -> None:
         self._target = port
-        self._deaf = False
+        self._withholding = False
         self._over = asyncio.Event()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
@@ -27,9 +27,9 @@ class DeafeningProxy:
         """As redis-py and Celery take it."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def deafen(self) -> None:
-        """Swallow the broker's messages from now on."""
-        self._deaf = True
+    def withhold(self) -> None:
+        """Drop the broker's messages from now on."""
+        self._withholding = True
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,6 +76,6 @@ class DeafeningProxy:
 
     async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: asyncio.Event) -> None:
         while data := await there.read(_CHUNK):
-            if not (self._deaf and messages.is_set()):
+            if not (self._withholding and messages.is_set()):
                 writer.write(data)
                 await writer.drain()

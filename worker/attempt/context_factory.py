@@ -1,4 +1,4 @@
-"""Makes what an attempt works with, and starts its deadline."""
+"""Makes the context of an attempt, and starts its deadline."""
 
 import base64
 import json
@@ -26,17 +26,17 @@ from worker.attempt.read_retry import retry
 from worker.attempt.timers import Timers
 
 SILENCE_SECONDS = 1.0
-"""Silence after which a reader is told why no text comes."""
+"""After this silence readers are told why no text comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextFactory:
-    """The parts of a worker that its attempts need.
+    """Makes contexts from the parts of a worker that its attempts need.
 
     Attributes:
-        loaded: whether a model was in memory at the last look.
-        answer_began: called with the job's id for each piece of its answer.
-        answer_ended: called with the job's id when there will be no more.
+        loaded: whether a model was in memory at the last probe.
+        answer_arrives: called with the job's id for each piece of its answer.
+        answer_ended: called with the job's id after the last piece.
         input_policy: makes the input policy of an attempt.
     """
 
@@ -48,7 +48,7 @@ class ContextFactory:
     timers: Timers
     clock: Clock
     loaded: Callable[[str], bool]
-    answer_began: Callable[[str], None]
+    answer_arrives: Callable[[str], None]
     answer_ended: Callable[[str], None]
     context_lengths: ContextLengths
     input_policy: Callable[[], InputPolicy] = InputPolicy
@@ -91,12 +91,12 @@ class ContextFactory:
         stage = "prompt" if self.loaded(job.model) else "loading"
         timer = self.timers.after(SILENCE_SECONDS, partial(buffer.progress, stage))
 
-        def began() -> None:
+        def arrives() -> None:
             timer.cancel()
-            self.answer_began(job.id)
+            self.answer_arrives(job.id)
 
         try:
-            yield began
+            yield arrives
         finally:
             timer.cancel()
             self.answer_ended(job.id)

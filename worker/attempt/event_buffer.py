@@ -1,4 +1,4 @@
-"""The events of one attempt, joined until the event writer writes them."""
+"""The events of one attempt that the event writer has not written yet."""
 
 import threading
 from collections import deque
@@ -12,9 +12,9 @@ from tasks.attempt.stoppable import Attempt
 from worker.attempt.flush_timer import FlushTimer
 
 MOST_PENDING_CHARS = 8_000_000
-"""Held while Redis is away. An attempt that writes more waits, and Ollama with it."""
+"""What a buffer holds while Redis is away. With more in it, the attempt stops reading Ollama's answer."""
 NumberedEvent = tuple[int, str, str]
-"""A flush's number, the event's type, and its JSON members. The number makes one that is sent twice count once."""
+"""An event's number, its type, and its JSON members. By the number Redis ignores an event that is sent twice."""
 
 
 class PendingEvent:
@@ -37,14 +37,14 @@ class PendingEvent:
 
 
 class EventBuffer:
-    """One thread adds events; the event writer's thread takes them. The writer's lock guards all of it.
+    """One thread adds events; the event writer's thread takes them. The event writer's lock guards the buffer.
 
     Attributes:
-        timer: when the next call of Redis is due.
+        timer: says when the next call of Redis is due.
         lease: the attempt's member in the sorted set of leases.
         first_at: monotonic time of the first piece of the answer; None before there is one.
         sending: the events of the call under way.
-        revoked: whether no more events are wanted: the attempt is over, or the writer has ended.
+        revoked: whether events are discarded: the attempt has lost its job, or the event writer has stopped.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class EventBuffer:
             changed: the writer's lock, which is notified after each write.
             due: called, with the lock held, when there are events to write.
             closed: called, with the lock held, when no more will come.
-            silent: whether deltas are left out.
+            silent: whether deltas are discarded.
         """
         self.job = job
         self.attempt = attempt
@@ -88,7 +88,7 @@ class EventBuffer:
         self._numbered = 0
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
-        """Add a piece of the answer. Waits while far too much is unwritten.
+        """Add a piece of the answer. Waits while more than `MOST_PENDING_CHARS` are pending.
 
         Raises:
             ValueError: `tool_calls` hold a number that JSON cannot carry.
@@ -103,7 +103,7 @@ class EventBuffer:
         with self._changed:
             while self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped):
                 self._changed.wait(1)  # a stop does not notify
-            event = self._growing()
+            event = self._open_delta()
             if text:
                 event.text.append(text)
             if thinking:
@@ -123,10 +123,10 @@ class EventBuffer:
             self._due(self)
 
     def close(self) -> None:
-        """Wait until every event is written, or no more are wanted. The lease is renewed no longer."""
+        """Wait until every event is written or discarded, and stop renewing the lease."""
         with self._changed:
             while not self.idle and not self.revoked:
-                if not self.sending:  # else the writer would find it due with nothing left to write
+                if not self.sending:  # the call under way may write the last event: another would have none
                     self.timer.urgent = True
                     self._due(self)
                 self._changed.wait()
@@ -140,7 +140,7 @@ class EventBuffer:
     def take(self) -> None:
         """Move what is pending to `sending`, with the lock held.
 
-        Events that are being sent again go first: what came meanwhile stays pending, where it is counted.
+        Events that are sent again go alone. Later ones stay pending, where `delta` counts them.
         """
         if self.sending:
             return
@@ -151,13 +151,13 @@ class EventBuffer:
         self.timer.urgent = False
 
     def drop(self) -> None:
-        """Forget what was not written, with the lock held: a newer attempt writes now, or the job has ended."""
+        """Discard what was not written and all that follows, with the lock held."""
         self.revoked = True
         self._pending.clear()
         self.sending.clear()
         self._pending_chars = 0
 
-    def _growing(self) -> PendingEvent:
+    def _open_delta(self) -> PendingEvent:
         if not self.timer.joins or not self._pending or self._pending[-1].fields is not None:
             self._pending.append(PendingEvent())
         return self._pending[-1]

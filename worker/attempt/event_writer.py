@@ -1,7 +1,7 @@
 """Writes the events of all attempts of a worker in one thread, and renews their leases.
 
-The calls of all attempts go out in one pipeline: 16 in one cost about a fifth each of one alone. When the call of an
-attempt is due is decided in `worker.attempt.flush_timer`.
+The calls of all attempts go out in one pipeline. In a pipeline of 16, a call costs about a fifth of a single one.
+`worker.attempt.flush_timer` decides when the call of an attempt is due.
 """
 
 import threading
@@ -33,7 +33,7 @@ class EventWriter(Duty):
     """The duty that writes the event buffers of one worker.
 
     Attributes:
-        changed: the lock over every buffer; notified after each write, and when a call becomes due sooner.
+        changed: the lock of every buffer. It is notified after each write, and when a call becomes due sooner.
     """
 
     name = "event-writer"
@@ -56,7 +56,7 @@ class EventWriter(Duty):
         self._wrote_at = 0.0
 
     def open(self, job: ClaimedJob, attempt: Attempt, *, silent: bool) -> EventBuffer:
-        """Open a buffer; from here on its lease is renewed. A silent one writes no deltas."""
+        """Open a buffer, whose lease is renewed from now on. A silent one discards deltas."""
         timer = FlushTimer(self._flush, self._lease, self._clock.monotonic())
         buffer = EventBuffer(job, attempt, timer, self._clock, self.changed, self._due, self._closed, silent=silent)
         with self.changed:
@@ -80,7 +80,7 @@ class EventWriter(Duty):
         return 0
 
     def stop(self) -> None:
-        """Write no more. Buffers that are still open lose their events, and their leases in time."""
+        """Stop writing. Open buffers discard their events, and their leases expire."""
         super().stop()
         with self.changed:
             for buffer in self._open:
@@ -98,7 +98,7 @@ class EventWriter(Duty):
         self._dirty.discard(buffer)
 
     def _gather(self) -> list[EventBuffer]:
-        """Wait for buffers whose calls are due, with their events in `sending`; none when the writer stops."""
+        """Wait for buffers whose calls are due, and move their events to `sending`; none when the writer stops."""
         with self.changed:
             while not self.stopping.is_set():
                 now = self._clock.monotonic()
@@ -112,7 +112,7 @@ class EventWriter(Duty):
         write_at = {buffer: buffer.timer.write_at(self._wrote_at) for buffer in self._dirty}
         if not any(at <= now for at in write_at.values()):
             return [buffer for buffer in self._open if buffer.timer.renew_at() <= now]
-        # Once a write is due, it takes along what would be due at the next wake-up.
+        # A write that is due includes those that would be due at the next wake-up.
         return [buffer for buffer, at in write_at.items() if at <= now + GATHER_SECONDS]
 
     def _next_at(self, now: float) -> float:
@@ -121,11 +121,11 @@ class EventWriter(Duty):
         return min((*writes, *renewals), default=now + IDLE_SECONDS)
 
     def _take(self, buffer: EventBuffer, now: float) -> bool:
-        """Move a buffer's events to its next call. One whose events cannot be formatted ends its own attempt alone."""
+        """Move a buffer's events to `sending`. Where they cannot be formatted, only this attempt is stopped."""
         self._dirty.discard(buffer)
         try:
             buffer.take()
-        except Exception:  # noqa: BLE001 - whatever is wrong with one attempt, the others' events are written
+        except Exception:  # noqa: BLE001 - the events of the other attempts must be written all the same
             _log.exception("the events of an attempt cannot be formatted", job_id=buffer.job.id)
             self._end(buffer, "unwritable")
             self.changed.notify_all()
@@ -175,8 +175,8 @@ class EventWriter(Duty):
         return [Call(self._keys.prefix, append, [record, log, leases]) for append in appends]
 
     def _settle(self, buffer: EventBuffer, answers: Sequence[object]) -> Exception | None:
-        """Act on the answers for one buffer, with the lock held; the error for which its events are held."""
-        # The first that counts: behind an event that was not written come others that could not be.
+        """Act on the answers for one buffer, with the lock held; returns the error for which its events are held."""
+        # The first failure counts: after an event that was not written, Redis refuses the later ones.
         answer = next((answer for answer in answers if answer != "OK"), "OK")
         if isinstance(answer, Exception) and not _lost(answers[0]):
             self._hold(buffer)
@@ -194,7 +194,7 @@ class EventWriter(Duty):
         self._keep(buffer)
 
     def _keep(self, buffer: EventBuffer) -> None:
-        if buffer in self._open:  # the lease of one that was closed meanwhile is not renewed
+        if buffer in self._open:  # a buffer that was closed meanwhile must not renew its lease
             self._dirty.add(buffer)
 
     def _end(self, buffer: EventBuffer, reason: StopReason) -> None:
@@ -204,8 +204,8 @@ class EventWriter(Duty):
 
 
 def _lost(answer: object) -> bool:
-    """Whether Redis says that it does not have what it has confirmed: a restart lost its last second.
+    """Whether Redis lacks events that it has confirmed, because a restart lost its last second.
 
-    No reader could get the whole text of this attempt any more, so it ends like a fenced one, and its lease with it.
+    No reader can get the whole text of this attempt any more, so the attempt ends as a fenced one does.
     """
     return isinstance(answer, ResponseError) and "GAP" in str(answer)

@@ -1,4 +1,4 @@
-"""The one path of every job through a worker."""
+"""Runs an attempt to its outcome, and settles the outcome in the job store."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
-    """Run the attempt to an outcome, whatever happens: it catches every exception."""
+    """Run the attempt. Every `Exception` becomes an outcome."""
     try:
         with provide(job, attempt) as context:
             outcome = registry.run(job, context)
@@ -30,24 +30,24 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:
-        # A socket that `stop` shut down may look cut before it looks aborted.
+        # A socket that `stop` has shut down may raise the error of a cut connection.
         return _stopped(job, attempt) if attempt.stopped else failures.outcome_of_error(error, job)
     except (InvalidRequest, ImageGone) as error:
         return failures.outcome_of_error(error, job)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must end the job, not leave it to its lease
+    except Exception as error:  # noqa: BLE001 - the job must end now, not when its lease expires
         _log.exception("a job failed by a fault of ours", job_id=job.id, attempt=job.attempt, kind=job.kind)
         return failures.outcome_of(WorkerEvent.OWN_FAULT, f"{type(error).__name__} in the worker; see its log")
 
 
 def final(job: ClaimedJob, outcome: Outcome) -> Outcome:
-    """What the attempt came to for the job: a retry becomes a failure when the job has no try left."""
+    """The outcome for the job: a retry becomes a failure when the job has no try left."""
     if isinstance(outcome, Retry) and failures.counts(outcome, job.attempt):
         return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
     return outcome
 
 
 def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> str:
-    """Write what the attempt came to; returns what the store made of it, in the words of `JobStore`."""
+    """Store the outcome; returns the answer of the `JobStore`."""
     match outcome:
         case Completed():
             return store.complete(job, outcome)

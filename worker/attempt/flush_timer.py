@@ -1,10 +1,10 @@
-"""When the next call of Redis for one attempt is due: to write its events, or to renew its lease."""
+"""Decides when the next call of Redis for one attempt is due: to write its events, or to renew its lease."""
 
 GATHER_SECONDS = 0.002
-"""How long events wait for those of other attempts, after the last write of all: one batch costs less than two."""
+"""Events wait this long after the last write of any attempt: one batch costs less than two."""
 RETRY_SECONDS = 0.2
 RENEW_SECONDS = 1.0
-"""A write renews the lease as well, unless that was done within this time."""
+"""A write also renews the lease, unless it was renewed within this time."""
 
 
 class FlushTimer:
@@ -13,14 +13,14 @@ class FlushTimer:
     Events are written, by the first rule that applies:
 
     1. after a write that Redis did not take: `RETRY_SECONDS` later;
-    2. at once, when they are `urgent`: the first piece of an answer, progress, and what is left at the end;
+    2. at once, when they are `urgent`: the first piece of an answer, progress, and the rest at the end;
     3. when the flush window is over, and `GATHER_SECONDS` after the last write of any attempt.
 
-    The lease is renewed when a third of its time is over, with a write or alone.
+    The lease is renewed after a third of its time, with a write or alone.
 
     Attributes:
-        joins: whether deltas are joined at all; with a flush window of 0 each is an event of its own.
-        urgent: whether what is pending should not wait for the flush window.
+        joins: whether deltas are joined; with a flush window of 0 each is an event of its own.
+        urgent: whether pending events do not wait for the flush window.
         renewing: whether the call under way renews the lease.
     """
 
@@ -37,17 +37,17 @@ class FlushTimer:
         self._renewed_at = now
 
     def write_at(self, last_write_at: float) -> float:
-        """When pending events are to be written; `last_write_at` is that of any attempt."""
+        """When pending events are due; `last_write_at` is the time of the last write of any attempt."""
         if self._retry_at:
             return self._retry_at
         if self.urgent:
             return 0.0
-        # One window may be used ahead. Else tokens that come about as fast as the windows would be joined two by two,
+        # A write may come one window early. Otherwise tokens that come about once a window would be joined in pairs,
         # each pair a whole window late.
         return max(self._window_ends_at - self._flush, last_write_at + GATHER_SECONDS)
 
     def renew_at(self) -> float:
-        """When the lease is to be renewed, with events or without."""
+        """When a renewal of the lease is due, with events or without."""
         return max(self._renewed_at + self._lease / 3, self._retry_at)
 
     def sent(self, now: float) -> None:

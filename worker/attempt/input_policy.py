@@ -24,6 +24,6 @@ def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolic
 
 
 def may_be_pulled(model: str, allowed: str) -> bool:
-    """Whether a list of names and patterns (`llama3.2, qwen3:*, hf.co/acme/*`) has the model; no tag is `:latest`."""
+    """Whether a list of names and patterns (`llama3.2, qwen3:*`) has the model. A name without a tag is `:latest`."""
     patterns = [pattern.strip().lower() for pattern in allowed.split(",")]
     return any(fnmatchcase(model, shape) for pattern in patterns if pattern for shape in (pattern, normalise(pattern)))

@@ -1,4 +1,4 @@
-"""Retries of what an attempt reads from Redis: an outage of Redis costs time, not an attempt."""
+"""Retries the reads of an attempt from Redis: an outage of Redis must not fail the attempt."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def retry(read: Callable[[], T], attempt: Attempt, clock: Clock) -> T:
-    """Read, again and again while Redis does not answer.
+    """Read, and try again while Redis does not answer.
 
     Raises:
-        AttemptStopped: the attempt was ended meanwhile, by its deadline or a drain.
+        AttemptStopped: the attempt was stopped meanwhile.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The attempts that run in this worker now: found for a cancel, and ended by a drain."""
+"""The running attempts of a worker: a cancel finds them here, and a drain waits for them."""
 
 import threading
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from tasks.attempt.stoppable import Attempt
 
 RELEASE_SECONDS = 10.0
-"""For aborting the attempts that are left at the end of a drain, and requeueing their jobs."""
+"""Time to abort the attempts that are left at the end of a drain, and to requeue their jobs."""
 
 
 class RunningAttempts:
     """The attempts of one worker."""
 
     def __init__(self) -> None:
-        # Not by job id: a worker that was frozen may begin a job's next attempt while the last one still winds down.
+        # Not by job id: a worker that was frozen may begin a job's next attempt before the last one has ended.
         self._attempts: set[Attempt] = set()
         self._changed = threading.Condition()
         self._hurried = False
@@ -48,7 +48,7 @@ class RunningAttempts:
             attempt.stop("cancelled")
 
     def drain(self, seconds: float) -> None:
-        """Wait for all attempts to end; after so many seconds abort the rest, so that their jobs are requeued."""
+        """Wait for all attempts to end. After `seconds` abort the rest, so that their jobs are requeued."""
         with self._changed:
             self._changed.wait_for(lambda: not self._attempts or self._hurried, seconds)
             left = list(self._attempts)
@@ -58,7 +58,7 @@ class RunningAttempts:
             self._changed.wait_for(lambda: not self._attempts, RELEASE_SECONDS)
 
     def hurry(self) -> None:
-        """Let a drain wait no longer. Safe in a signal handler: the lock may be held by the interrupted thread."""
+        """End the wait of a drain now. Safe in a signal handler: the interrupted thread may hold the reentrant lock."""
         with self._changed:
             self._hurried = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Calls that are made later: the deadline of an attempt, or the progress event that says why no text comes yet."""
+"""Delayed calls: the deadline of an attempt, and the progress event that says why no text comes yet."""
 
 import heapq
 import itertools
@@ -10,18 +10,18 @@ from worker.duties.duty import Duty
 
 
 class Timer:
-    """A call that is made at some time, unless cancelled before."""
+    """A delayed call, which can be cancelled."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """Do not make the call. Harmless once it was made."""
+        """Do not make the call. Has no effect once it was made."""
         self.call = None
 
 
 class Timers(Duty):
-    """The duty that makes the calls for all attempts of a worker. A call must be quick: others wait behind it."""
+    """The duty that makes the delayed calls of all attempts. A call must be quick, because it delays the others."""
 
     name = "timers"
     stops_at = "drain"
@@ -36,7 +36,7 @@ class Timers(Duty):
         self._changed = threading.Condition()
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Make the call once, so many seconds from now, in the duty's thread."""
+        """Make the call once, `seconds` from now, in the duty's thread."""
         timer = Timer(call)
         with self._changed:
             heapq.heappush(self._due, (self._clock.monotonic() + seconds, next(self._number), timer))

@@ -12,14 +12,14 @@ from worker.celery.lifecycle import worker_of
 
 
 class Consumer(CeleryConsumer):
-    """No mingle (costs a second at each start) and no gossip: workers of llamaq agree through the job store."""
+    """Starts without mingle, which costs a second, and without gossip: workers coordinate through the job store."""
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
-        quiet = {"without_mingle": True, "without_gossip": True}
-        super().__init__(*args, worker_options={**(worker_options or {}), **quiet}, **options)
+        disabled = {"without_mingle": True, "without_gossip": True}
+        super().__init__(*args, worker_options={**(worker_options or {}), **disabled}, **options)
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, with a try each second: kombu's own pauses grow to half a minute, long after Redis is back."""
+        """Connect, and try again at least once a second: kombu's own pauses grow to half a minute."""
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=1)
         return super().ensure_connected(conn)
 

@@ -1,4 +1,4 @@
-"""Checks each message before Celery, which would end the worker at some bad ones and retry others for ever."""
+"""Checks each message before Celery handles it: some bad messages would end the worker, others be retried for ever."""
 
 from collections.abc import Container
 from datetime import datetime
@@ -13,13 +13,12 @@ from worker.celery import model_listing
 from worker.duties import heartbeat
 
 log = structlog.get_logger(__name__)
-
-
-OWN = frozenset({heartbeat.TASK, model_listing.TASK})
+NO_JOB = frozenset({heartbeat.TASK, model_listing.TASK})
+"""Tasks that run no job."""
 
 
 class BadMessage(Exception):
-    """The message cannot be run. `job_id` is its id, where one can be read."""
+    """A message that cannot be run. `job_id` is its id, or "" where none can be read."""
 
     def __init__(self, reason: str, job_id: str = "") -> None:
         super().__init__(reason)
@@ -34,18 +33,19 @@ def check(message: Any, tasks: Container[str]) -> None:
     """
     headers = message.headers if isinstance(message.headers, dict) else {}
     payload = _payload(message, str(headers.get("id") or ""))
-    one = isinstance(payload, dict) and "task" not in headers
-    name, job_id = (payload.get("task"), payload.get("id")) if one else (headers.get("task"), headers.get("id"))
+    protocol_1 = isinstance(payload, dict) and "task" not in headers
+    fields = payload if protocol_1 else headers
+    name, job_id = fields.get("task"), fields.get("id")
     try:
         job_id = checked_id(job_id if isinstance(job_id, str) else "")
     except InvalidRequest as error:
         raise BadMessage(str(error)) from error
     if not isinstance(name, str) or name not in tasks:
         raise BadMessage(f"there is no task {name!r}", job_id)
-    arguments = (payload.get("args", []), payload.get("kwargs", {})) if one else _arguments(payload, job_id)
-    if name not in OWN and not _known(*arguments):
+    arguments = (payload.get("args", []), payload.get("kwargs", {})) if protocol_1 else _arguments(payload, job_id)
+    if name not in NO_JOB and not _names_a_job(*arguments):
         raise BadMessage("the arguments are neither a job id nor request={...}", job_id)
-    _check_times(payload if one else headers, job_id)
+    _check_times(fields, job_id)
 
 
 def _payload(message: Any, job_id: str) -> Any:
@@ -61,8 +61,8 @@ def _arguments(payload: Any, job_id: str) -> tuple[Any, Any]:
     return payload[0], payload[1]
 
 
-def _known(args: object, kwargs: object) -> bool:
-    """The message of an assigned job has one argument, the id; a request by name comes as the keyword `request`."""
+def _names_a_job(args: object, kwargs: object) -> bool:
+    """Whether the arguments are the id of an assigned job, or the keyword `request` of a request sent by name."""
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         return False
     return (len(args) == 1 and isinstance(args[0], str) and not kwargs) or (not args and set(kwargs) == {"request"})

@@ -1,4 +1,4 @@
-"""Jobs sent by Celery task name: validated and submitted like any other; the task id becomes the job id."""
+"""Submits requests that were sent by Celery task name. The task id becomes the job id."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
-    """Submit one request. One that is refused is set aside, and its job ends `failed`, so that a reader sees it.
+    """Submit one request. A refused one is set aside, and its job ends `failed`, so that a reader sees it.
 
     Returns:
         `failed <code>` of one that was refused, else nothing.
@@ -23,7 +23,7 @@ def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
         try:
             return _submit(worker, kind, job_id, request)
         except BrokerUnavailable as error:
-            # The message is acknowledged, so that this thread alone has it. It waits here until Redis is back.
+            # The message is acknowledged, so only this thread has it. It waits here until Redis is back.
             _log.warning("a request sent by name waits for Redis", job_id=job_id, error=str(error))
             if worker.pause(AGAIN_SECONDS):
                 continue

@@ -6,7 +6,7 @@ import structlog
 from celery import Celery, bootsteps
 
 from llamaq.store.connection import connect
-from worker.celery.stop_signals import Stopping
+from worker.celery.stop_signals import StopSignals
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
@@ -15,7 +15,7 @@ from worker.telemetry.worker_metrics import Metrics
 from worker.worker import Worker
 
 WRONG_SETTING = 2
-"""Exit code, as for any setting that does not fit."""
+"""The exit code for a wrong setting."""
 _log = structlog.get_logger(__name__)
 
 
@@ -42,23 +42,23 @@ class WorkerStep(bootsteps.StartStopStep):
         self._metrics: MetricsServer | None = None
 
     def start(self, parent: Any) -> None:
-        """Put the worker together and start its threads."""
+        """Create the worker and start its threads."""
         config = parent.app.conf.llamaq
         name = parent.app.conf.llamaq_worker_name
         metrics = Metrics()
-        self._metrics = _serve(metrics, config)  # first: where it cannot, nothing else has been started
+        self._metrics = _serve(metrics, config)  # first: a port that is taken ends the process before anything starts
         try:
             self._worker = Worker(config, parent.app, name, metrics)
         except NotInstalled as error:
             _log.critical(str(error))
             raise SystemExit(WRONG_SETTING) from error
-        Stopping(self._worker.hurry).install()
+        StopSignals(self._worker.hurry).install()
         parent.app.llamaq_worker = self._worker
         self._worker.start()
         _log.info("worker started", worker=name, host=config.host, slots=config.slots)
 
     def close(self, parent: Any) -> None:  # noqa: ARG002 - the signature is Celery's
-        """A shutdown begins: let no more jobs be assigned to this worker."""
+        """Stop the assignment of jobs to this worker: a shutdown begins."""
         if self._worker is not None:
             self._worker.quiet()
 
@@ -73,7 +73,7 @@ class WorkerStep(bootsteps.StartStopStep):
             self._metrics.close()
 
     def terminate(self, parent: Any) -> None:
-        """A hard shutdown: requeue all jobs at once."""
+        """Requeue all jobs at once: a hard shutdown."""
         if self._worker is not None:
             self._worker.hurry()
             self.stop(parent)
@@ -82,7 +82,7 @@ class WorkerStep(bootsteps.StartStopStep):
 def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:
     if config.metrics_port is None:
         return None
-    # A connection of its own, so that a scrape neither waits for the jobs' writes nor holds them up.
+    # A connection of its own, so that a scrape neither waits for the attempts' writes nor delays them.
     client = connect(config.redis_url, retries=0, timeout_seconds=SCRAPE_SECONDS)
     metrics.registry.register(FleetCollector(client, config.producer.keys))
     try:

@@ -25,7 +25,7 @@ def register(app: Celery, config: Settings) -> None:
     """Add the task to the application."""
     if config.redis_url.startswith("rediss://"):
         app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    # A backend of this task alone: as the application's it would keep the result of every task.
+    # Only this task has a backend: one of the application would store the result of every task.
     backend = RedisBackend(app=app, url=config.redis_url, expires=KEPT_SECONDS)
 
     @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types

@@ -12,12 +12,12 @@ from celery.worker import state
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-class Stopping:
-    """The handlers of one worker process. `hurry` is called when the drain should wait no longer."""
+class StopSignals:
+    """The handlers of one worker process. `hurry` ends the wait of a drain."""
 
     def __init__(self, hurry: Callable[[], None]) -> None:
         self._hurry = hurry
-        self._asked = False
+        self._signalled = False
 
     def install(self) -> None:
         """Replace Celery's handlers. Must be called in the main thread."""
@@ -25,7 +25,7 @@ class Stopping:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked or number == signal.SIGQUIT:
+        if self._signalled or number == signal.SIGQUIT:
             self._hurry()
-        self._asked = True
+        self._signalled = True
         state.should_stop = state.should_stop or 0  # Celery's loop looks at it; 0 is the exit code

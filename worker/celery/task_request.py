@@ -1,8 +1,8 @@
 """Celery's events and `inspect` answers about a job, which Flower shows.
 
-Celery's own would quote arguments, and a request that is sent by name is one. They would also report success whenever
-the task returns, however the job ended. So these events hold model, attempt and host, and the job's end in Celery's
-states; nothing of the request or the answer.
+Celery's own events quote the arguments, and a request that is sent by name is an argument. They also report success
+whenever the task returns, however the job ended. So these events hold model, attempt and host, and the job's end in
+Celery's states. They hold nothing of the request or the answer.
 """
 
 import re
@@ -21,27 +21,27 @@ _EVENTS = {
     "drained": "task-retried",
     "cancelled": "task-revoked",
 }
-"""Celery's event for an attempt's end, named as in `llamaq_attempts_total`. Other ends another worker reports."""
+"""Celery's event for each outcome of `llamaq_attempts_total`. After other outcomes another worker sends the event."""
 
 
 class TaskRequest(Request):
-    """A message for one of our tasks, as the worker shows it."""
+    """A message for one of our tasks, as Celery shows it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.name = self._type  # the sender may have sent another name, to be shown instead
+        self.name = self._type  # the sender may have set another name to be shown
         self._by_name = not self._request_dict["args"]
         # The sender made these from the arguments.
         self._argsrepr = self._kwargsrepr = ""
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
-        """A thread has the message, and calls the task next."""
-        # Not by id: a request sent by name and the message of the assigned job have the same one, at the same time.
+        """Note the message of this thread, which calls the task next."""
+        # By thread, not by id: a request sent by name and the message of its job may run at once, with the same id.
         _current.set(self)
         super().on_accepted(pid, time_accepted)
 
     def began(self, job: ClaimedJob) -> None:
-        """Show the attempt, which has the job's slot now."""
+        """Show the attempt, whose claim has succeeded."""
         self._kwargsrepr = repr({"model": job.model, "attempt": job.attempt, "host": job.host})
         super().send_event("task-started", kwargs=self._kwargsrepr)
 
@@ -55,9 +55,9 @@ class TaskRequest(Request):
         if type == "task-succeeded":
             self._ended(str(fields.get("result")).strip("'"), fields.get("runtime"))
         elif type == "task-failed":
-            # An exception outside an attempt. Its message may quote anything, so that the log alone has it.
+            # An exception outside an attempt. Its message may quote anything, so only the log has it.
             super().send_event(type, exception="internal", traceback="")
-        elif type != "task-started":  # a thread has the message; whether the job begins, the claim decides
+        elif type != "task-started":  # sent by `began`: the attempt starts with its claim
             super().send_event(type, **fields)
 
     def _ended(self, outcome: str, runtime: float | None) -> None:

@@ -10,6 +10,6 @@ def verified(redis_url: str) -> dict[str, Any]:
     parts = urlsplit(redis_url)
     if parts.scheme != "rediss":
         return {}
-    # The URL names the authority too, but Flower reads it only here.
+    # The URL names the authority too, but Flower reads it only from this setting.
     authority = {name: values[-1] for name, values in parse_qs(parts.query).items() if name == "ssl_ca_certs"}
     return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED, **authority}}

@@ -39,7 +39,7 @@ class QoS(kombu.transport.redis.QoS):
 
 
 class Channel(kombu.transport.redis.Channel):
-    """The channel with that list."""
+    """The channel with this QoS."""
 
     QoS = QoS
 
@@ -68,7 +68,7 @@ def install(set_aside: SetAside) -> None:
     Transport.set_aside = staticmethod(set_aside)
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
-    # kombu parses in the middle of a long method of its channel; its module's `loads` is the only place to hook in.
+    # kombu parses in the middle of a long method of its channel, so the `loads` of its module is replaced.
     kombu.transport.redis.loads = _tolerant_loads
 
 

@@ -1,1 +1,1 @@
-"""The threads of a worker: each runs one duty, and one supervisor runs them all."""
+"""The duties of a worker, each with a thread of its own, and their supervisor."""

@@ -1,4 +1,4 @@
-"""Cuts running jobs when they are cancelled. A cancel that is missed here, the next write of the attempt finds."""
+"""Aborts attempts when their jobs are cancelled. An attempt that misses the message is stopped at its next write."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ LISTEN_SECONDS = 0.5
 
 
 class CancelChannel(Duty):
-    """The duty that listens on the host's channel, over lost connections."""
+    """The duty that reads the host's cancel channel, and subscribes again after a lost connection."""
 
     name = "cancel-channel"
     stops_at = "drain"
@@ -18,7 +18,7 @@ class CancelChannel(Duty):
     retry_seconds = 0.5
 
     def __init__(self, client: Client, channel: str, cancel: Callable[[str], None]) -> None:
-        """Make it; `cancel` is called with a job's id."""
+        """`cancel` is called with a job's id."""
         super().__init__()
         self._client = client
         self._channel = channel
@@ -26,7 +26,7 @@ class CancelChannel(Duty):
         self._pubsub: Any = None
 
     def round(self) -> float:
-        """Wait for one message, for half a second."""
+        """Wait up to half a second for one message."""
         try:
             message = self._subscribed().get_message(timeout=LISTEN_SECONDS)
         except BaseException:

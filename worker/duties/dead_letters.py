@@ -1,6 +1,7 @@
 """Writes bad messages into the dead-letter stream, for threads that must not wait for Redis."""
 
 import queue
+from contextlib import suppress
 
 import structlog
 from redis.exceptions import RedisError
@@ -11,7 +12,7 @@ from worker.duties.duty import Duty
 
 MOST_WAITING = 1_000
 MOST_CHARS = 100_000
-"""Kept of one message."""
+"""The part of one message that is kept."""
 _WAIT_SECONDS = 1.0
 Letter = tuple[str, str, str, Error]
 _log = structlog.get_logger(__name__)
@@ -41,14 +42,12 @@ class DeadLetters(Duty):
 
     def round(self) -> float:
         """Write the next message, or wait a second for one."""
-        try:
+        with suppress(queue.Empty):
             self._write(self._unwritten or self._waiting.get(timeout=_WAIT_SECONDS))
-        except queue.Empty:
-            return 0
         return 0
 
     def finish(self) -> None:
-        """Write what waits, unless Redis is away."""
+        """Write the waiting messages, unless Redis is away."""
         while self._unwritten or not self._waiting.empty():
             try:
                 self._write(self._unwritten or self._waiting.get_nowait())
@@ -57,7 +56,7 @@ class DeadLetters(Duty):
                 return
 
     def _write(self, letter: Letter) -> None:
-        self._unwritten = letter  # until Redis has it
+        self._unwritten = letter  # where Redis fails, the next round writes it again
         job_id, kind, text, error = letter
         self._store.refuse(job_id, kind, "celery", text, error)
         self._unwritten = None

@@ -1,4 +1,4 @@
-"""One repeated job of a worker process. The supervisor runs each in a thread of its own."""
+"""The base class of the duties of a worker process. The supervisor runs each in a thread of its own."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ Phase = Literal["quiet", "drain"]
 
 
 class Duty(ABC):
-    """Does the same round again and again until it is stopped.
+    """Repeats its round until it is stopped.
 
     Attributes:
         name: names its thread (`llamaq-<name>`) and its failures in the metrics.
@@ -16,7 +16,7 @@ class Duty(ABC):
             attempt has ended.
         when_redis_fails: the warning that is logged when Redis fails a round.
         retry_seconds: the pause after a round that failed; it doubles while rounds fail by unexpected exceptions.
-        longest_retry_seconds: the limit of that.
+        longest_retry_seconds: the longest such pause.
         stopping: set when no further round begins.
     """
 
@@ -38,8 +38,8 @@ class Duty(ABC):
             Seconds to wait before the next one.
         """
 
-    def finish(self) -> None:  # noqa: B027 - most duties have nothing in hand
-        """Finish what is in hand. Called once, in the duty's thread, after its last round."""
+    def finish(self) -> None:  # noqa: B027 - most duties have nothing to finish
+        """Finish pending work. Called once, in the duty's thread, after its last round."""
 
     def wait(self, seconds: float) -> None:
         """Wait until the next round is due, or `wake` or `stop` is called."""
@@ -51,6 +51,6 @@ class Duty(ABC):
         self._wake.set()
 
     def stop(self) -> None:
-        """Begin no further round, from any thread. What is in hand is finished."""
+        """Begin no further round, from any thread. `finish` is called after the round that runs."""
         self.stopping.set()
         self.wake()

@@ -1,8 +1,8 @@
 """Checks that this worker still consumes messages: its process may run while its consumer hangs.
 
-Every few seconds the worker sends itself a Celery message over the broker. While they arrive, the liveness file is
-touched. When Redis answers and they do not arrive, the worker ends itself, so that its supervisor starts another. While
-Redis itself is away a new worker could do no better, and running jobs would be lost for nothing.
+Every few seconds the worker sends itself a Celery message, the heartbeat. When it arrives, the worker touches its
+liveness file. When Redis answers and no heartbeat arrives, the worker exits, so that its process manager starts a new
+one. While Redis is away the worker stays: a new one could not consume either, and the running jobs would be lost.
 """
 
 import os
@@ -21,22 +21,22 @@ from worker.duties.duty import Duty
 
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 5.0
-DEAF_SECONDS = 30.0
-"""Without an answer, while Redis is well, before the worker ends itself."""
-LEFT_BEHIND_SECONDS = 120
+MISSED_SECONDS = 30.0
+"""The worker exits when no heartbeat has arrived for this long while Redis answers."""
+QUEUE_TTL_SECONDS = 120
 EXIT_CODE = 1
 _UNSENT = (CeleryError, KombuError, RedisError, OSError, AttributeError)
-"""What sending may raise. kombu raises AttributeError where a connection is cut while it opens a channel."""
+"""The errors of sending. kombu raises AttributeError where a connection is cut while it opens a channel."""
 _log = structlog.get_logger(__name__)
 
 
 class Heartbeat(Duty):
-    """The duty that sends and checks them. It stops first: a worker that stops consuming in order is not stuck."""
+    """The duty that sends and checks heartbeats. It stops at `quiet`, since the worker then stops consuming."""
 
     name = "heartbeat"
 
     def __init__(self, app: Celery, client: Client, queue: str, file: str, clock: Clock, grace_seconds: float) -> None:
-        """Make it; `grace_seconds` are for an orderly end before the process is ended as it is."""
+        """`grace_seconds` is the time for an orderly end before the process exits at once."""
         super().__init__()
         self._app = app
         self._client = client
@@ -47,29 +47,28 @@ class Heartbeat(Duty):
         self._received_at = clock.monotonic()
 
     def received(self) -> None:
-        """A heartbeat has come through Celery to a thread of the pool."""
+        """Note that a heartbeat has reached a thread of Celery's pool."""
         self._received_at = self._clock.monotonic()
         self._touch()
 
     def age_seconds(self) -> float:
-        """Since a heartbeat last came through; the time in which Redis was away does not count."""
+        """Seconds since a heartbeat last arrived. The time in which Redis was away does not count."""
         return self._clock.monotonic() - self._received_at
 
     def round(self) -> float:
-        """Send a heartbeat, and end the worker when none has come through for too long."""
-        if self.stopping.wait(BEAT_SECONDS):  # before the first one too: Celery is still starting
+        """Send a heartbeat, and exit when none has arrived for too long."""
+        if self.stopping.wait(BEAT_SECONDS):  # also before the first one, because Celery is still starting
             return 0
         if not self._sent():
-            # Redis is away: the time in which nothing can arrive does not count.
-            self.received()
-        elif self.age_seconds() > DEAF_SECONDS:
-            self._end()
+            self.received()  # while Redis is away no heartbeat can arrive, so this time does not count
+        elif self.age_seconds() > MISSED_SECONDS:
+            self._exit()
         return 0
 
     def _sent(self) -> bool:
         try:
-            self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=LEFT_BEHIND_SECONDS)
-            self._client.expire(self._queue, LEFT_BEHIND_SECONDS)  # a dead worker's list must not stay
+            self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=QUEUE_TTL_SECONDS)
+            self._client.expire(self._queue, QUEUE_TTL_SECONDS)  # the list of a dead worker must not stay
         except _UNSENT:
             return False
         return True
@@ -78,9 +77,9 @@ class Heartbeat(Duty):
         if self._file is not None:
             self._file.touch()
 
-    def _end(self) -> None:
-        _log.critical("this worker no longer hears its messages, though Redis answers; it ends to be started anew")
+    def _exit(self) -> None:
+        _log.critical("this worker receives no messages, though Redis answers; it exits to be started again")
         state.should_stop = EXIT_CODE
-        # A consumer that hangs does not read the flag. Then the process ends as it is, and its jobs' leases lapse.
+        # A consumer that hangs does not read the flag. Then the process exits at once, and its jobs' leases expire.
         if not self.stopping.wait(self._grace):
             os._exit(EXIT_CODE)

@@ -1,9 +1,10 @@
-"""Jobs that come by plain Redis: `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`.
+"""The inbox, a stream for producers that have plain Redis alone.
 
-And a cancel: `XADD <prefix>:inbox * cancel <id>`, with a `reason` where there is one.
+A job is `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`. A cancel is `XADD <prefix>:inbox * cancel <id>`,
+with an optional `reason`.
 
-A consumer group shares the stream among all workers. An entry is deleted only once its job is queued or set aside; one
-that a dead worker had read is read again by another. Submitting twice is harmless, because the id is known then.
+A consumer group shares the stream among all workers. An entry is deleted only after its job is queued or set aside.
+Another worker reads again what a dead worker had read. A second submit of the same id has no effect.
 """
 
 import json
@@ -32,13 +33,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Inbox(Duty):
-    """The duty that takes jobs out of the inbox. What it has read and not queued when it stops, another reads again."""
+    """The duty that reads the inbox. Another worker reads again what it has not queued when it stops."""
 
     name = "inbox"
     when_redis_fails = "the inbox waits: Redis does not answer"
 
     def __init__(self, client: BinaryClient, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
-        """Make it; `client` answers in bytes: what others wrote may be no text."""
+        """`client` answers in bytes, because producers may write entries that are no text."""
         super().__init__()
         self._client = client
         self._keys = keys
@@ -47,7 +48,7 @@ class Inbox(Duty):
         self._worker = worker
 
     def round(self) -> float:
-        """Read once, and queue what was read. What cannot be queued now stays pending, and is read again."""
+        """Read once, and handle what was read. An entry that cannot be queued now stays pending, and is read again."""
         try:
             self._read()
         except ResponseError as error:
@@ -58,7 +59,7 @@ class Inbox(Duty):
 
     def _read(self) -> None:
         inbox = self._keys.inbox()
-        # First what a worker that died had read, then what this one could not queue before, then what is new.
+        # First the entries of dead workers, then those that could not be queued before, then new ones.
         self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
         self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
         if not self.stopping.is_set():
@@ -77,12 +78,12 @@ class Inbox(Duty):
             fields = {name.decode(errors="replace"): value for name, value in given.items()}
             try:
                 if fields:  # an entry that was deleted while it was pending has none
-                    self._act(fields)
-            except QueueFull:  # it stays pending, and is read again; other models' jobs do not wait for it
+                    self._handle(fields)
+            except QueueFull:  # the entry stays pending, and does not delay the jobs of other models
                 continue
             except (RedisError, OSError, BrokerUnavailable):
                 raise
-            except Exception:  # noqa: BLE001 - kept, the entry would fail each round, and those behind it would wait
+            except Exception:  # noqa: BLE001 - an entry that stayed would fail every round, and delay the later ones
                 _log.exception("an entry of the inbox could not be handled")
                 self._set_aside(fields)
             self._client.xack(self._keys.inbox(), GROUP, entry_id)
@@ -93,7 +94,7 @@ class Inbox(Duty):
         fault = failures.error_of(WorkerEvent.OWN_FAULT, "the worker could not take the request in; see its log")
         self._store.refuse(job_id, kind, "inbox", request, fault)
 
-    def _act(self, fields: dict[str, bytes]) -> None:
+    def _handle(self, fields: dict[str, bytes]) -> None:
         if "cancel" in fields:
             self._cancel(fields["cancel"], fields.get("reason", b"cancelled by the producer"))
         else:

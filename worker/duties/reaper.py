@@ -1,4 +1,4 @@
-"""Puts back the jobs of lost workers, every second; one of all workers leads."""
+"""Requeues or ends the jobs of lost workers, every second. One worker of the fleet leads."""
 
 from collections.abc import Callable
 
@@ -12,19 +12,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Reaper(Duty):
-    """The duty that runs a round of the reaper where this worker leads. Once it stops, another leads within seconds."""
+    """The duty that runs the reaper where this worker leads. After it stops, another worker leads within seconds."""
 
     name = "reaper"
     when_redis_fails = "no round of the reaper: Redis does not answer"
 
     def __init__(self, store: JobStore, reaped: Callable[[Reaped], None]) -> None:
-        """Make it; `reaped` is called with what each round did that this worker led."""
+        """`reaped` is called with the counts of each round that this worker led."""
         super().__init__()
         self._store = store
         self._reaped = reaped
 
     def round(self) -> float:
-        """Take part in one round of the reaper."""
+        """Run one round of the reaper, if this worker leads."""
         done = self._store.reap()
         if done is not None and any(done):
             self._reaped(done)

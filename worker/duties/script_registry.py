@@ -1,10 +1,10 @@
 """Keeps the fleet's scripts loaded in Redis, and publishes which they are.
 
-1. Each worker writes the scripts of its own version into a hash, and asks Redis once a second whether it knows them.
-   After a restart of Redis it loads every version that any worker ever wrote, because producers may load none. The hash
-   lies outside the keys that a producer may write: else a producer could have scripts of its own loaded.
-2. It publishes which scripts are the fleet's. Producers and workers of another version call the published ones
-   (`llamaq/store/script_runs.py`).
+1. Each worker writes the scripts of its version into a hash, and asks Redis once a second whether it has them loaded.
+   After a restart of Redis it loads every version in the hash, because producers may load none. The hash is outside the
+   keys that a producer may write: otherwise a producer could have its own scripts loaded.
+2. Each worker publishes which scripts are the fleet's. Producers and workers of another version call the published
+   ones (`llamaq/store/script_runs.py`).
 """
 
 import hashlib
@@ -24,24 +24,23 @@ from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0
 PUBLISHED_SECONDS = 15
-"""After the last worker of a version; by then none of its hosts is given jobs either."""
+"""A version stays published for this long after its last worker. By then its hosts get no more jobs either."""
 _log = structlog.get_logger(__name__)
 
 
 def fleet_scripts() -> list[Script]:
-    """Every script that a producer runs, and those with which a worker assigns jobs."""
+    """Every script that a producer runs, and the scripts with which a worker assigns jobs."""
     loaded = [scripts.load(arguments) for arguments in WORKER_SCRIPTS]
     return [scripts.load(arguments) for arguments in PRODUCER_SCRIPTS] + [each for each in loaded if each.assigns]
 
 
 class ScriptRegistry(Duty):
-    """The duty that loads and publishes them."""
+    """The duty that loads and publishes the scripts."""
 
     name = "script-registry"
     when_redis_fails = "the fleet's scripts could not be checked"
 
     def __init__(self, client: Client, keys: Keys) -> None:
-        """Make it."""
         super().__init__()
         self._client = client
         self._keys = keys
@@ -55,14 +54,14 @@ class ScriptRegistry(Duty):
         )
 
     def round(self) -> float:
-        """Load what Redis has forgotten, and publish."""
+        """Load the scripts that Redis lacks, and publish."""
         if loaded := self.load():
             _log.info("scripts loaded for the fleet", scripts=loaded)
         self.publish()
         return ROUND_SECONDS
 
     def load(self) -> int:
-        """Load what Redis does not know; returns how many it had to.
+        """Load all scripts of the hash, if Redis lacks any of this version; returns how many were loaded.
 
         Raises:
             RedisError: Redis does not answer, or does not let this user load scripts.
@@ -72,14 +71,14 @@ class ScriptRegistry(Duty):
             return 0
         self._client.hset(registry, mapping={script.sha: script.text for script in self._own})
         texts = self._client.hgetall(registry)
-        # What was written by hand, or damaged, is not run under another script's name.
+        # A text that was damaged, or written by hand, must not run under another script's name.
         whole = [text for sha, text in texts.items() if _sha(text) == sha]
         for text in whole:
             self._client.script_load(text)
         return len(whole)
 
     def publish(self) -> bool:
-        """Make the scripts of this version the fleet's, for a while; False where another version's are."""
+        """Publish the scripts of this version for `PUBLISHED_SECONDS`; False where another version is published."""
         return run(self._client, Call(self._keys.prefix, self._publish)).word == "OK"
 
 

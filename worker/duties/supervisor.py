@@ -1,7 +1,6 @@
 """Starts, supervises and stops the duties of a worker.
 
-A round that fails by whatever exception does not end its duty: the failure is logged, the duty waits, and the next
-round begins.
+A failed round does not end its duty: the supervisor logs the failure and pauses, and the next round begins.
 """
 
 import threading
@@ -18,16 +17,16 @@ from worker.duties.duty import Duty, Phase
 from worker.telemetry.throttled_warning import ThrottledWarning
 
 JOIN_SECONDS = 10.0
-"""For the last rounds of all duties together, before the connections are closed under them."""
+"""Time for the last rounds of all duties together, before the connections are closed."""
 _OUTAGE = (RedisConnectionError, RedisTimeoutError, ConnectionError, TimeoutError, BrokerUnavailable)
 _log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """The duties of one worker, each in a thread. The phases come in the order of the methods."""
+    """The duties of one worker, each in a thread."""
 
     def __init__(self, duties: Sequence[Duty], clock: Clock, failed: Callable[[str], None]) -> None:
-        """Make it.
+        """Create the threads.
 
         Args:
             duties: started and stopped in this order.
@@ -47,7 +46,7 @@ class Supervisor:
             thread.start()
 
     def stop(self, phase: Phase) -> None:
-        """Stop the duties of a phase; what they have in hand they finish meanwhile."""
+        """Stop the duties of a phase, without waiting for their last rounds."""
         for duty in self.duties:
             if duty.stops_at == phase:
                 duty.stop()
@@ -77,7 +76,7 @@ class _Rounds:
             self._duty.wait(self._round())
         try:
             self._duty.finish()
-        except Exception as error:  # noqa: BLE001 - the last thing that the thread does
+        except Exception as error:  # noqa: BLE001 - the thread ends here, so the error would be lost
             self._report(error)
 
     def _round(self) -> float:

@@ -7,6 +7,7 @@ could give another address (DNS rebinding). No proxy, redirect, cookie or creden
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM, getaddrinfo, socket
@@ -16,14 +17,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 ANSWER_SECONDS = 15.0
-"""For the whole of one call: a receiver that sends a byte now and then never meets a time-out between two bytes."""
+"""The limit of one whole call. A limit between two bytes would not end a receiver that sends a byte now and then."""
 CONNECT_SECONDS = 5.0
 MOST_ADDRESSES = 3
-"""Tried of one name, each for `CONNECT_SECONDS`."""
+"""The addresses of one name that are tried, each for `CONNECT_SECONDS`."""
 GONE = 410
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
-# These hold an IPv4 address, for a gateway that may stand on the worker's own network.
+# These hold an IPv4 address, which a gateway in the worker's own network may translate.
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
@@ -36,13 +37,13 @@ class WebhookRefused(WebhookError):
 
 
 def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a name, as the machine's resolver has them."""
+    """The addresses of a name, from the machine's resolver."""
     found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is public: not of a private network, of this machine, or one with another inside."""
+    """Whether the address is public: not private, not of this machine, and not one that holds another address."""
     parsed = ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         inner = parsed.ipv4_mapped
@@ -72,30 +73,30 @@ def post(
     tls: ssl.SSLContext | None = None,
     seconds: float = ANSWER_SECONDS,
 ) -> int:
-    """Send one message; the status of the answer, which is a 2xx.
+    """Send one message; returns the status of the answer, which is a 2xx.
 
     Args:
-        url: Where to, `http` or `https`.
-        body: What to send.
-        headers: Beside `Host` and `Content-Length`.
-        private: Also to addresses of one's own network.
+        url: The receiver's URL, `http` or `https`.
+        body: The message.
+        headers: The headers beside `Host` and `Content-Length`.
+        private: Whether private addresses are allowed.
         resolve: Gives a name's addresses.
-        tls: Instead of the machine's own trusted authorities.
-        seconds: For all of it but the name's resolution.
+        tls: Replaces the machine's own trusted authorities.
+        seconds: The limit of the call, without the name's resolution.
 
     Raises:
         WebhookRefused: No address may be called, or the receiver answered 410.
         WebhookError: It could not be reached, was too slow, or answered with another status.
     """
-    parts, host, port = _taken_apart(url)
+    parts, host, port = _parsed(url)
     try:
         addresses = resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise WebhookError(f"{host} cannot be resolved: {error}") from error
-    # One address that is not public is enough: the owner of the name could make the others fail.
+    # One address that is not public is enough to refuse: the owner of the name could make the others fail.
     if not addresses or not (private or all(is_public(address) for address in addresses)):
         raise WebhookRefused(f"{host} is not a public address (LLAMAQ_WEBHOOK_PRIVATE)")
-    # The message goes to the first address that accepts a connection; a second one could deliver it twice.
+    # The message goes only to the first address that accepts a connection: a second one could receive it again.
     status = _call(_connected(parts, host, addresses, port, tls), parts, body, headers, seconds)
     if status == GONE:
         raise WebhookRefused("the receiver answered 410: it wants no more")
@@ -104,8 +105,8 @@ def post(
     return status
 
 
-def _taken_apart(url: str) -> tuple[SplitResult, str, int]:
-    # Without the exception's message: it may quote the URL, which may hold a secret of the receiver.
+def _parsed(url: str) -> tuple[SplitResult, str, int]:
+    # The exception's message is left out: it may quote the URL, which may hold a secret of the receiver.
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -135,7 +136,7 @@ def _connected(
 def _connection(scheme: str, host: str, address: str, port: int, tls: ssl.SSLContext | None) -> HTTPConnection:
     if scheme != "https":
         return HTTPConnection(address, port, timeout=CONNECT_SECONDS)
-    # The certificate must be of the name, although the connection goes to an address.
+    # The certificate must be for the name, although the connection goes to an address.
     context = tls or ssl.create_default_context()
     return HTTPSConnection(address, port, timeout=CONNECT_SECONDS, ssl_context=context, server_hostname=host)
 
@@ -143,12 +144,12 @@ def _connection(scheme: str, host: str, address: str, port: int, tls: ssl.SSLCon
 def _call(
     connection: HTTPConnection, parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: float
 ) -> int:
-    line: socket = connection.sock
-    line.settimeout(seconds)
-    late = threading.Event()
-    over = threading.Timer(seconds, _cut, (line, late))
-    over.daemon = True
-    over.start()
+    sock: socket = connection.sock
+    sock.settimeout(seconds)
+    timed_out = threading.Event()
+    timer = threading.Timer(seconds, _cut, (sock, timed_out))
+    timer.daemon = True
+    timer.start()
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", target, body, {"Host": parts.netloc, **headers}, preload_content=False)
@@ -156,16 +157,14 @@ def _call(
     except (OSError, HTTPError, HTTPException) as error:
         raise WebhookError(f"no answer: {type(error).__name__}: {error}") from error
     finally:
-        over.cancel()
+        timer.cancel()
         connection.close()
-    if late.is_set():  # http.client takes headers that are cut for complete ones
+    if timed_out.is_set():  # http.client accepts headers that were cut
         raise WebhookError(f"no answer within {seconds:g} s")
     return status
 
 
-def _cut(line: socket, late: threading.Event) -> None:
-    late.set()
-    try:
-        line.shutdown(SHUT_RDWR)
-    except OSError:
-        return  # it has ended meanwhile
+def _cut(sock: socket, timed_out: threading.Event) -> None:
+    timed_out.set()
+    with suppress(OSError):  # the connection may have ended meanwhile
+        sock.shutdown(SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The headers of a webhook, signed after Standard Webhooks."""
+"""The headers of a webhook, signed as Standard Webhooks defines."""
 
 from datetime import UTC, datetime
 

@@ -1,7 +1,7 @@
 """Calls webhooks when jobs have ended. No job and no slot waits for a receiver.
 
-The duty looks for messages that are due and starts a thread for each call, a few at a time, since a receiver may be
-slow. A message that was taken and not settled, because this worker ended, is due again.
+The duty looks for messages that are due, and starts a thread for each call, a few at a time, since a receiver may be
+slow. A message whose worker ended during the call is due again.
 """
 
 import threading
@@ -26,13 +26,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Webhooks(Duty):
-    """The duty that delivers them. It exists only where there is a secret to sign with."""
+    """The duty that delivers webhooks. It exists only where there is a secret to sign with."""
 
     name = "webhooks"
     when_redis_fails = "no webhooks this time: Redis does not answer"
 
     def __init__(self, deliveries: Deliveries, secrets: str, clock: Clock, post: Post) -> None:
-        """Make it; `post` sends one message."""
+        """`post` sends one message."""
         super().__init__()
         self._deliveries = deliveries
         self._secrets = secrets
@@ -42,10 +42,10 @@ class Webhooks(Duty):
         self._unexpected: deque[Exception] = deque()
 
     def round(self) -> float:
-        """Start the delivery of one message that is due. Raises what an earlier delivery did not expect."""
+        """Start the delivery of one message that is due. Raises the unexpected exception of an earlier delivery."""
         if self._unexpected:
             raise self._unexpected.popleft()
-        # First a free thread, then a message: one that waited here could become due a second time.
+        # A free thread first, then a message: a message that waited here could become due a second time.
         if not self._free.acquire(timeout=LOOK_SECONDS):
             return 0
         started = False
@@ -57,19 +57,19 @@ class Webhooks(Duty):
         return 0 if started else LOOK_SECONDS
 
     def finish(self) -> None:
-        """Wait for the calls that are under way, but not for a slow receiver: another worker calls it again."""
+        """Wait a few seconds for the calls under way. Another worker repeats a call that takes longer."""
         for _ in range(AT_A_TIME):
             self._free.acquire(timeout=FINISH_SECONDS / AT_A_TIME)
 
     def _start_next(self) -> bool:
         try:
             delivery = self._deliveries.take()
-        except (ValueError, KeyError, TypeError) as error:  # something else has damaged it
+        except (ValueError, KeyError, TypeError) as error:  # the record was damaged
             _log.warning("a webhook cannot be read", error=type(error).__name__)
             return False
         if delivery is None:
             return False
-        # No pool: Python would wait for its threads before it ends.
+        # Not a thread pool: Python would wait for its threads at exit.
         threading.Thread(target=self._deliver, args=(delivery,), name="llamaq-webhook", daemon=True).start()
         return True
 
@@ -94,7 +94,7 @@ class Webhooks(Duty):
         return None
 
     def _settle(self, delivery: Delivery, error: webhook_post.WebhookError | None) -> None:
-        # Without the URL: its path or query may hold a secret of the producer and the receiver.
+        # The URL is not logged: its path or query may hold a secret of the producer and the receiver.
         fields = {"job_id": delivery.job_id, "receiver": urlsplit(delivery.url).hostname, "number": delivery.number}
         if error is None:
             self._deliveries.done(delivery)

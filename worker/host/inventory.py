@@ -18,22 +18,22 @@ from llamaq.vocabulary.models import normalise
 from llamaq.vocabulary.wire import dumps
 
 CARDS_AT_A_TIME = 20
-"""Calls of `/api/show` in one look: else a host with hundreds of models would be reported minutes late."""
+"""Calls of `/api/show` in one probe. Without a limit a host with hundreds of models would be reported minutes late."""
 EMBEDS_IF_ABLE = (0, 30)
-"""Servers from this version on embed only with embedding models; older ones embed with any, and do not say so."""
+"""From this version on servers embed only with embedding models. Older ones embed with any, and do not list it."""
 _UNKNOWN = ModelCard()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One look at the host.
+    """The state of the host at one probe.
 
     Attributes:
         status: JSON of its version and of each model's `llamaq.vocabulary.models.ModelStatus`.
-        models: names of what is on its disk.
-        loaded: names of what is in its memory.
-        whole: whether every model is known.
-        templates: of each model, its prompt template; empty where it is not known.
+        models: names of the models on its disk.
+        loaded: names of the models in its memory.
+        whole: whether `/api/show` was asked about every model.
+        templates: the prompt template by model; empty where it is not known.
     """
 
     status: str
@@ -44,18 +44,18 @@ class Report:
 
 
 class Inventory:
-    """Looks at one host. `/api/show` is asked once for each digest, since its answer depends on that alone."""
+    """Asks one host. `/api/show` is called once for each digest, since its answer depends only on that."""
 
     def __init__(self, ollama: OllamaClient) -> None:
         self._ollama = ollama
         self._cards: dict[str, ModelCard] = {}
 
     def ping(self) -> None:
-        """Ask for the version, the cheapest request. Raises as `take`."""
+        """Ask for the version, which is the cheapest request. Raises as `take`."""
         self._ollama.version()
 
     def take(self) -> Report:
-        """Look at everything.
+        """Ask about everything.
 
         Raises:
             OllamaError: the host does not answer as it should.
@@ -72,7 +72,7 @@ class Inventory:
         )
 
     def _learn(self, installed: tuple[InstalledModel, ...]) -> bool:
-        """Ask about new models, and forget those that are gone; returns whether all are known."""
+        """Ask about new models, and forget deleted ones; returns whether all were asked about."""
         names = {_key(model): model.name for model in installed}
         self._cards = {key: card for key, card in self._cards.items() if key in names}
         new = [key for key in names if key not in self._cards]
@@ -80,9 +80,9 @@ class Inventory:
             try:
                 self._cards[key] = self._ollama.show(names[key])
             except ModelNotFound:
-                continue  # deleted since the list was made
+                continue  # deleted since `tags`
             except (OllamaStatusError, StreamError):
-                self._cards[key] = _UNKNOWN  # for example a proxy that lets only some paths through: the list is enough
+                self._cards[key] = _UNKNOWN  # for example where a proxy allows only some paths; `tags` is enough
         return len(new) <= CARDS_AT_A_TIME
 
 

@@ -1,9 +1,10 @@
-"""Looks at the host every few seconds and reports what it offers. The scheduler uses that report.
+"""Probes the host every few seconds, and reports its models and their state to the scheduler.
 
-1. A host that answers is reported; every second while its circuit is not closed or it loads a model.
+1. A host that answers is reported every `LLAMAQ_PROBE_SECONDS`, and every second while its circuit is not closed or it
+   loads a model.
 2. A host that does not answer is reported down, so that its circuit opens. It is asked again every second while jobs
    wait for it, else with growing pauses.
-3. The first piece of an answer closes a half-open circuit: a whole answer may be long, and other jobs wait.
+3. The first piece of an answer closes a half-open circuit. To wait for the whole answer would delay other jobs.
 """
 
 import json
@@ -21,22 +22,10 @@ from worker.host.inventory import Inventory, Report
 from worker.settings.environment import Settings
 
 AGAIN_SECONDS = 1.0
-"""Between two looks while something is about to change."""
+"""The pause between two probes while the host's state changes."""
 LONGEST_PAUSE_SECONDS = 15.0
-"""Between two requests to a host that is down and that no job waits for."""
-CONNECT_SECONDS = 2.0
+"""The longest pause between two requests to a host that is down and that no job waits for."""
 _log = structlog.get_logger(__name__)
-
-
-def probe_client(config: Settings) -> OllamaClient:
-    """A client that gives up sooner than one for jobs, so that a host that is back is seen within a second or two."""
-    return OllamaClient(
-        config.ollama_url,
-        token=config.ollama_token.get_secret_value() if config.ollama_token else None,
-        ca_file=config.ollama_ca_file,
-        connect_timeout_seconds=CONNECT_SECONDS,
-        retries=1,
-    )
 
 
 class Probe(Duty):
@@ -61,7 +50,7 @@ class Probe(Duty):
         self._reporting = threading.Lock()
 
     def stop(self) -> None:
-        """Withdraw this worker from its host. Nothing is reported after that."""
+        """Withdraw this worker from its host, and report nothing more."""
         with self._reporting:
             super().stop()
             try:
@@ -69,41 +58,41 @@ class Probe(Duty):
             except (RedisError, OSError) as error:
                 _log.warning("the worker could not be withdrawn; its report lapses by itself", error=str(error))
 
-    def answer_began(self, job_id: str) -> None:
-        """A piece of a job's answer has come: where the host is on trial, that proves that it is well."""
+    def answer_arrives(self, job_id: str) -> None:
+        """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""
         if job_id not in self._answering:
             self._answering.add(job_id)
             if self._host.circuit != "closed":
                 self.wake()
 
     def answer_ended(self, job_id: str) -> None:
-        """A job's answer has ended."""
+        """Note that a job's answer has ended."""
         self._answering.discard(job_id)
 
     def loaded(self, model: str) -> bool:
-        """Whether the model was in memory at the last look."""
+        """Whether the model was in memory at the last probe."""
         return model in self._report.loaded
 
     def template(self, model: str) -> str:
-        """A model's prompt template at the last look; empty where it is not known."""
+        """A model's prompt template at the last probe; empty where it is not known."""
         return self._report.templates.get(model, "")
 
     def seen(self) -> dict[str, Any]:
-        """What the last look saw: the status that was reported, the circuit, and what went wrong."""
+        """The last probe: the status that was reported, the circuit, and the error."""
         error = None if self._error is None else self._error.message
         return {"circuit": self._host.circuit, "error": error, **json.loads(self._report.status)}
 
     def round(self) -> float:
-        """Look at the host unless it is down and left alone for a while, and report it."""
+        """Probe the host, unless it is down and its pause has not ended, and report it."""
         if self._error is None or self._host.wanted or self._clock.monotonic() > self._paused_until:
-            self._look()
+            self._ask()
         with self._reporting:
             if not self.stopping.is_set():
-                self._tell()
+                self._send_report()
         changing = not self._report.whole or self._host.loading or self._host.circuit != "closed"
         return AGAIN_SECONDS if changing or self._error is not None else self._config.probe_seconds
 
-    def _look(self) -> None:
+    def _ask(self) -> None:
         try:
             if self._error is not None:
                 self._inventory.ping()
@@ -127,7 +116,7 @@ class Probe(Duty):
         self._error = None
         self._misses = 0
 
-    def _tell(self) -> None:
+    def _send_report(self) -> None:
         before = self._host
         if self._error is not None:
             self._host = self._store.down(self._config.slots, self._config.max_models, self._error.message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was checked, whether it is well (None: it works, with a warning), and what to do."""
+    """The name of the check, whether it is well (None: it works, with a warning), and the remedy."""
 
     name: str
     well: bool | None

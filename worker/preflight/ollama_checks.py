@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from api_client import Forbidden, OllamaClient, OllamaError, UntrustedCertificate
+from api_client import Forbidden, OllamaError, UntrustedCertificate
+from worker.host.ollama_client import ollama_client
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings, parallel_of_ollama
 
@@ -12,8 +13,7 @@ FIXED = (0, 20, 3)
 
 def look(config: Settings) -> Iterator[Finding]:
     """All checks of Ollama, or the one finding that it does not answer."""
-    token = config.ollama_token.get_secret_value() if config.ollama_token else None
-    with OllamaClient(config.ollama_url, token=token, ca_file=config.ollama_ca_file, retries=0) as ollama:
+    with ollama_client(config, retries=0) as ollama:
         try:
             version, installed = ollama.version(), ollama.tags()
         except OllamaError as error:
@@ -37,7 +37,7 @@ def _remedy(error: OllamaError) -> str:
 def _version(version: str, where: str) -> Finding:
     shown = f"{version} at {where}"
     numbers = version.split("-", maxsplit=1)[0].split(".")
-    # A build from source calls itself 0.0.0, or anything.
+    # The version of a build from source is 0.0.0, or any text.
     if not all(number.isdecimal() for number in numbers) or not any(map(int, numbers)):
         return Finding("ollama", True, shown)
     if tuple(map(int, numbers)) < FIXED:
@@ -52,9 +52,9 @@ def _slots(config: Settings) -> Finding:
     if parallel is None:
         return Finding("slots", True, f"{shown}; set LLAMAQ_SLOTS to the server's OLLAMA_NUM_PARALLEL")
     if config.slots > parallel:
-        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: the others would wait inside Ollama, their clocks running"
-        return Finding("slots", None, f"{said}; set both to the same")
-    if config.slots < parallel:
-        said = f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: Ollama keeps memory for slots that are not used"
-        return Finding("slots", None, f"{said}; set both to the same")
-    return Finding("slots", True, f"{shown}, as OLLAMA_NUM_PARALLEL")
+        problem = "the others would wait inside Ollama while their limits run"
+    elif config.slots < parallel:
+        problem = "Ollama keeps memory for slots that are not used"
+    else:
+        return Finding("slots", True, f"{shown}, as OLLAMA_NUM_PARALLEL")
+    return Finding("slots", None, f"{shown}, and OLLAMA_NUM_PARALLEL={parallel}: {problem}; set both to the same")

@@ -19,7 +19,7 @@ OLDEST_THAT_WORKS = (6, 2)
 OLDEST_ADVISED = (7, 0)
 LOOK_SECONDS = 3
 FULL = 0.9
-"""Part of `maxmemory` in use from which on the check warns."""
+"""The check warns when this part of `maxmemory` is used."""
 CLOCK_SECONDS = 2.0
 NO_JOB = "llamaq-check"
 """An id that no job has."""
@@ -42,7 +42,7 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
         yield _memory(about)
         rights = _rights(client, config)
         yield rights
-        if rights.well is not False:  # else the next checks would only repeat it
+        if rights.well is not False:  # without the rights the next checks would fail for the same reason
             yield _clock(client, clock)
             yield from _shared_host(client, config)
 
@@ -103,7 +103,7 @@ def _rights(client: Client, config: Settings) -> Finding:
 
 
 def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object]]:
-    """One harmless command for each kind of access that a worker needs, on the very keys that it uses."""
+    """One harmless command for each kind of access that a worker needs, on the keys that it uses."""
     keys = config.producer.keys
     queue = keys.host_queue(config.host)
     claim = Claim(id=NO_JOB, host="", lease_seconds=1, worker="", members="", token="")
@@ -116,7 +116,7 @@ def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object
         f"use Celery's queue {keys.intake_queue()}": lambda: client.lrem(keys.intake_queue(), 1, NO_JOB),
         f"use Celery's queue {queue}": lambda: client.lrem(queue, 1, NO_JOB),
         "use Celery's _kombu.binding.*": lambda: client.srem("_kombu.binding.celery.pidbox", NO_JOB),
-        # On a control channel, whose listeners ignore an unknown job.
+        # The subscribers of a control channel ignore an unknown job.
         f"publish on {keys.control(config.host)}": lambda: client.publish(keys.control(config.host), NO_JOB),
         f"listen to {keys.control(config.host)}": lambda: _listen(client, keys.control(config.host)),
         "listen to Celery's /0.celery.pidbox": lambda: _listen(client, "/0.celery.pidbox"),
@@ -153,7 +153,7 @@ def _clock(client: Client, clock: Clock) -> Finding:
 
 
 def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
-    """Workers of one host must have the same settings: the last report counts for all."""
+    """Whether other workers of the host have the same settings: the last report counts for all."""
     names = ("slots", "max_models")
     theirs = client.hmget(config.producer.keys.host(config.host), *names)
     ours = (config.slots, config.max_models)

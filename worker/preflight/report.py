@@ -42,6 +42,6 @@ def _metrics(host: str, port: int) -> Finding:
     try:
         MetricsServer(host, port, CollectorRegistry()).close()
     except PortTaken as error:
-        # A warning alone: the port may be taken by this worker, which runs already.
+        # Only a warning: this worker may be running already, and hold the port.
         return Finding("metrics", None, f"{error}; a worker that is started now would exit")
     return Finding("metrics", True, f"can be served on {host}:{port}")

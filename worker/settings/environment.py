@@ -1,4 +1,4 @@
-"""Declares a worker's settings and reads them: the one place of the worker that reads the environment."""
+"""Declares a worker's settings, and reads them from the environment."""
 
 import os
 import re
@@ -142,7 +142,7 @@ class Settings(BaseSettings, ProducerVariables):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then our variables, then Ollama's."""
+        """The sources by precedence: arguments, our variables, Ollama's variables."""
         ollamas = InitSettingsSource(settings_cls, variable_errors.of_ollama(os.environ, cls.model_fields))
         return init_settings, env_settings, ollamas
 
@@ -209,7 +209,7 @@ class Settings(BaseSettings, ProducerVariables):
 
     @property
     def concurrency(self) -> int:
-        """Threads of the pool: one for each slot and kind of host job, and two for intake and status meanwhile."""
+        """Threads of the pool: one for each slot and for each kind of host job, and two for intake and status."""
         return self.slots * self.max_models + len(HOST_JOBS) + 2
 
 

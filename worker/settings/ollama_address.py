@@ -1,4 +1,4 @@
-"""The address of the Ollama host: from the many forms that Ollama takes to one URL, and the name of the host."""
+"""The address of the Ollama host: its URL, from any form that Ollama accepts, and the name of the host."""
 
 import socket
 from urllib.parse import urlsplit

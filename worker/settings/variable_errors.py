@@ -1,4 +1,4 @@
-"""The environment's variables by name: Ollama's own, those with a wrong value, and those that are not settings."""
+"""Reads Ollama's own variables, and names the variables that are wrong or not settings."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ def of_ollama(environ: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> di
 
 
 def named(model: type[BaseModel], error: ValidationError, environ: Mapping[str, str]) -> ValidationError:
-    """The same error, with the variables that were set in place of the fields. It quotes no secret."""
+    """The same error, which names variables where the given one names fields. It quotes no secret."""
     found = [
         InitErrorDetails(
             type=PydanticCustomError("setting", "{problem}", {"problem": problem.message}),
@@ -45,5 +45,5 @@ def unknown(environ: Iterable[str], fields: Iterable[str]) -> dict[str, list[str
 
 
 def _near(stem: str, known: Iterable[str]) -> list[str]:
-    # Without the prefix, which would make each name resemble each other.
+    # Compared without the prefix, which would make all names alike.
     return [PREFIX + name for name in get_close_matches(stem, known, _MOST_NEAR, 0.75)]

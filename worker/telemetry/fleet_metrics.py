@@ -1,6 +1,6 @@
 """The metrics of the whole fleet, read from Redis at each scrape: queues, hosts, slots, ended jobs.
 
-Every worker gives the same figures, so in PromQL they are joined with `max`, never with `sum`.
+Every worker serves the same figures, so PromQL must aggregate them with `max`, never with `sum`.
 """
 
 from collections import Counter
@@ -28,19 +28,19 @@ _log = structlog.get_logger(__name__)
 
 
 class FleetCollector(Collector):
-    """Asks Redis once for each scrape. Where it does not answer, `llamaq_redis_up` is the only metric."""
+    """Reads Redis at each scrape. Where Redis does not answer, the collector gives `llamaq_redis_up` alone."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
-        """Make it. `client` is of its own, so that a scrape neither waits for jobs nor delays them."""
+        """No attempt uses `client`, so that a scrape neither waits for jobs nor delays them."""
         self._client = client
         self._keys = keys
 
     def describe(self) -> list[Metric]:
-        """Nothing, so that registering it does not need Redis."""
+        """Return nothing, so that registering the collector does not need Redis."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Every family."""
+        """Yield every family."""
         try:
             answer = run(self._client, Call(self._keys.prefix, Gauges()))
         except (RedisError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Logs: JSON lines, or coloured ones on a terminal. No line holds a prompt, a result or a secret."""
+"""Logs as JSON lines, or as coloured lines on a terminal. No line holds a prompt, a result or a secret."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ Format = Literal["json", "console"]
 
 
 def chosen(wanted: Format | None) -> Format:
-    """The format that was asked for (`LLAMAQ_LOG_FORMAT`), else what suits stderr."""
+    """The format of `LLAMAQ_LOG_FORMAT`; without it `console` on a terminal, else `json`."""
     return wanted or ("console" if sys.stderr.isatty() else "json")
 
 
@@ -47,7 +47,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
 
 
 def about(job: ClaimedJob) -> AbstractContextManager[None]:
-    """A block in which each line that this thread logs, also a library's, names the attempt."""
+    """A block in which each line that this thread logs names the attempt, also where a library logs it."""
     return structlog.contextvars.bound_contextvars(
         job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.model
     )

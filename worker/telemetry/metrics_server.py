@@ -1,4 +1,4 @@
-"""Serves the metrics over HTTP, on a port of this worker's own."""
+"""Serves the metrics over HTTP, on a port of this worker."""
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -11,11 +11,11 @@ class MetricsServer:
     """The HTTP server and its thread.
 
     Attributes:
-        port: what it listens on; with 0 asked for, a free one.
+        port: the port that it listens on; a free one where 0 was given.
     """
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
-        """Listen from here on.
+        """Start to listen.
 
         Raises:
             PortTaken: another process listens there, or the address is not of this machine.
@@ -30,7 +30,7 @@ class MetricsServer:
         self.port: int = self._server.server_port
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

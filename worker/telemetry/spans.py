@@ -1,4 +1,4 @@
-"""The spans of OpenTelemetry. Imported only where `LLAMAQ_OTEL` is set."""
+"""Makes the spans of OpenTelemetry. Imported only where `LLAMAQ_OTEL` is set."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 def provider(export: Export) -> TracerProvider:
-    """The provider that collects and sends spans, set by OpenTelemetry's variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...).
+    """The provider that sends spans. OpenTelemetry's variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...) configure it.
 
     Raises:
         ImportError: the exporter is not installed.
@@ -52,7 +52,7 @@ def _line(span: Any) -> str:
 
 
 class Traced:
-    """Tracing with spans: one for each attempt, below the job's submit, and below it one for each request to Ollama."""
+    """Tracing with spans: each attempt's is a child of the submit's, and the parent of those of requests to Ollama."""
 
     def __init__(self, provider: TracerProvider, client: Client, keys: Keys, *, content: bool) -> None:
         self._provider = provider
@@ -73,7 +73,7 @@ class Traced:
             "llamaq.attempt": job.attempt,
             "llamaq.host": job.host,
         }
-        parent = TraceContextTextMapPropagator().extract({"traceparent": self._carried(job)})
+        parent = TraceContextTextMapPropagator().extract({"traceparent": self._traceparent(job)})
         with self._tracer.start_as_current_span(
             f"process llamaq.{job.kind}", parent, SpanKind.CONSUMER, about, record_exception=False
         ) as span:
@@ -90,7 +90,7 @@ class Traced:
         self._provider.force_flush(_FLUSH_MILLISECONDS)
         self._provider.shutdown()
 
-    def _carried(self, job: ClaimedJob) -> str:
+    def _traceparent(self, job: ClaimedJob) -> str:
         try:
             return str(self._client.hget(self._keys.record(job.id), "traceparent") or "")
         except RedisError as error:
@@ -104,19 +104,19 @@ def _end(span: Span, word: str, outcome: Outcome) -> None:
         usage = outcome.result.get("usage") or {}
         _set_counts(span, usage.get("prompt_tokens"), usage.get("output_tokens"))
     elif isinstance(outcome, Failed | Retry):
-        # The message may quote what was asked; the code does not.
+        # The message may quote the prompt; the code does not.
         span.set_attribute("error.type", outcome.error.code)
         span.set_status(Status(StatusCode.ERROR, outcome.error.code))
 
 
-def _set_counts(span: Span, read: Any, written: Any) -> None:
-    for name, count in (("input", read), ("output", written)):
+def _set_counts(span: Span, prompt_tokens: Any, output_tokens: Any) -> None:
+    for name, count in (("input", prompt_tokens), ("output", output_tokens)):
         if isinstance(count, int):
             span.set_attribute(f"gen_ai.usage.{name}_tokens", count)
 
 
 class _TracedClient:
-    """An `OllamaClient` whose three endpoints that run a model have spans."""
+    """An `OllamaClient` with spans for the three endpoints that run a model."""
 
     def __init__(self, client: OllamaClient, tracer: Tracer, *, content: bool) -> None:
         self._client = client
@@ -149,8 +149,8 @@ class _TracedClient:
             },
         )
         if self._content:
-            asked = {name: payload[name] for name in ("system", "prompt", "messages", "input") if name in payload}
-            span.set_attribute("gen_ai.input.messages", json.dumps(asked, default=str))
+            inputs = {name: payload[name] for name in ("system", "prompt", "messages", "input") if name in payload}
+            span.set_attribute("gen_ai.input.messages", json.dumps(inputs, default=str))
         return _TracedCall(call, span, content=self._content)
 
 
@@ -160,14 +160,14 @@ class _TracedCall:
     def __init__(self, call: Any, span: Span, *, content: bool) -> None:
         self._call = call
         self._span = span
-        self._said: list[str] | None = [] if content else None
+        self._output: list[str] | None = [] if content else None
 
     def abort(self) -> None:
         self._call.abort()
 
     def result(self) -> Any:
         answer = self._call.result()
-        self._last(answer)
+        self._set_response(answer)
         return answer
 
     def __iter__(self) -> Iterator[Any]:
@@ -176,13 +176,13 @@ class _TracedCall:
             if first:
                 self._span.add_event("first chunk")
                 first = False
-            if self._said is not None:
-                self._said.append(chunk.get("response") or (chunk.get("message") or {}).get("content") or "")
+            if self._output is not None:
+                self._output.append(chunk.get("response") or (chunk.get("message") or {}).get("content") or "")
             if chunk.get("done"):
-                self._last(chunk)
+                self._set_response(chunk)
             yield chunk
 
-    def _last(self, chunk: Mapping[str, Any]) -> None:
+    def _set_response(self, chunk: Mapping[str, Any]) -> None:
         _set_counts(self._span, chunk.get("prompt_eval_count"), chunk.get("eval_count"))
         self._span.set_attribute("gen_ai.response.model", str(chunk.get("model", "")))
         if chunk.get("done_reason"):
@@ -198,7 +198,7 @@ class _TracedCall:
         if kind is not None:
             self._span.set_attribute("error.type", kind.__name__)
             self._span.set_status(Status(StatusCode.ERROR, kind.__name__))
-        if self._said is not None:
-            self._span.set_attribute("gen_ai.output.messages", json.dumps("".join(self._said)))
+        if self._output is not None:
+            self._span.set_attribute("gen_ai.output.messages", json.dumps("".join(self._output)))
         self._span.end()
         self._call.__exit__(kind, error, trace)

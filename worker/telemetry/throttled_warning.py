@@ -1,4 +1,4 @@
-"""A warning that a loop logs when its rounds fail: at once, then every 30 seconds, not at each round."""
+"""A warning about the failing rounds of a loop, which is logged at once and then every 30 seconds."""
 
 import structlog
 
@@ -18,7 +18,7 @@ class ThrottledWarning:
         self._logged_at: float | None = None
 
     def warn(self, error: Exception) -> None:
-        """Log that a round failed: with the remedy for the first of an outage, then every 30 seconds."""
+        """Log that a round failed: at the begin of an outage with the remedy, then every 30 seconds."""
         now = self._clock.monotonic()
         if self._logged_at is None:
             _log.warning(self._what, error=str(error) or type(error).__name__, remedy=REMEDY)
@@ -29,5 +29,5 @@ class ThrottledWarning:
         self._logged_at = now
 
     def reset(self) -> None:
-        """A round went well: the next failure is a new outage."""
+        """End the outage, after a round that succeeded."""
         self._logged_at = None

@@ -1,6 +1,6 @@
 """Traces from the submit through the queue to Ollama, where `LLAMAQ_OTEL` is set.
 
-Without it OpenTelemetry is not imported. Spans hold models, counts and times; requests and answers only with
+Without it OpenTelemetry is not imported. Spans hold models, counts and times. They hold requests and answers only with
 `LLAMAQ_OTEL_CONTENT=1`.
 """
 
@@ -24,10 +24,10 @@ class NotInstalled(Exception):
 
 
 class Tracing(Protocol):
-    """What the worker calls, with traces or without."""
+    """Tracing, whether it is on or off."""
 
     def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:
-        """The span of one attempt; what it yields is called with its end."""
+        """The span of one attempt. It yields a function to be called with the outcome."""
 
     def ollama(self, client: OllamaClient) -> OllamaClient:
         """The client, with a span for each request to a model."""
@@ -37,10 +37,10 @@ class Tracing(Protocol):
 
 
 class Untraced:
-    """Without traces."""
+    """Tracing that is off."""
 
     def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:  # noqa: ARG002 - as Tracing
-        """Nothing."""
+        """Trace nothing."""
         return nullcontext(_ignore)
 
     def ollama(self, client: OllamaClient) -> OllamaClient:
@@ -48,11 +48,11 @@ class Untraced:
         return client
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def _ignore(word: str, outcome: Outcome) -> None:
-    """No span is there to be told."""
+    """Do nothing: there is no span."""
 
 
 def chosen(export: Export | None, client: Client, keys: Keys, *, content: bool) -> Tracing:

@@ -9,19 +9,19 @@ from llamaq.store.worker.job_store import Reaped
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from llamaq.vocabulary.errors import InvalidRequest
 
-# From a warm small model to a job that waits for an hour behind others.
+# The range is from a small model that is loaded to a job that waits for an hour.
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600)
-# Else each counter and histogram would have a second series, which rate() does not need.
+# Otherwise each counter and histogram would have a second series, which rate() does not need.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
 
 
 class Metrics:
     """The metrics of one worker. Those of the whole fleet are read from Redis by `worker.telemetry.fleet_metrics`.
 
-    Labels are kinds, lanes, models, codes and hosts. Prompts, tenants and jobs are none: their number has no limit.
+    Labels are kinds, lanes, models, outcomes and codes, never tenants or jobs, whose number has no limit.
 
     Attributes:
-        registry: what is served.
+        registry: holds the metrics that are served.
     """
 
     def __init__(self) -> None:
@@ -45,19 +45,19 @@ class Metrics:
         for action in Reaped._fields:
             self._reaped.labels(action)  # shown as 0 from the start, so that the first one is an increase
         self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
-        self._pulse = Gauge(
+        self._heartbeat_age = Gauge(
             "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
         )
 
-    def watch(self, running: Callable[[], float], pulse_age: Callable[[], float], duties: Iterable[str]) -> None:
-        """Where the gauges of this worker are read from, at each scrape, and the names of its duties."""
+    def watch(self, running: Callable[[], float], heartbeat_age: Callable[[], float], duties: Iterable[str]) -> None:
+        """Set the functions that give the gauges at each scrape, and the names of the duties."""
         self._running.set_function(running)
-        self._pulse.set_function(pulse_age)
+        self._heartbeat_age.set_function(heartbeat_age)
         for duty in duties:
             self._duty_failures.labels(duty)  # shown as 0 from the start, so that the first one is an increase
 
     def began(self, job: ClaimedJob) -> None:
-        """An attempt was claimed."""
+        """Count a claimed attempt."""
         if job.attempt == 1:
             self._wait.labels(job.model, _lane(job)).observe(job.waited_seconds)
 
@@ -75,12 +75,12 @@ class Metrics:
             self._completed(job, outcome)
 
     def reaped(self, done: Reaped) -> None:
-        """This worker led a round of the reaper."""
+        """Count the actions of a round of the reaper that this worker led."""
         for action, number in done._asdict().items():
             self._reaped.labels(action).inc(number)
 
     def duty_failed(self, duty: str) -> None:
-        """A round of a duty failed by an exception that it does not expect."""
+        """Count a failed round of a duty."""
         self._duty_failures.labels(duty).inc()
 
     def _completed(self, job: ClaimedJob, outcome: Completed) -> None:
@@ -88,9 +88,9 @@ class Metrics:
         usage, timings = outcome.result.get("usage") or {}, outcome.result.get("timings") or {}
         for counter, tokens in ((self._prompt, "prompt_tokens"), (self._output, "output_tokens")):
             counter.labels(*which).inc(usage.get(tokens) or 0)
-        for histogram, clock in ((self._first, "first_token"), (self._total, "total")):
-            if timings.get(clock) is not None:
-                histogram.labels(*which).observe(timings[clock])
+        for histogram, timing in ((self._first, "first_token"), (self._total, "total")):
+            if timings.get(timing) is not None:
+                histogram.labels(*which).observe(timings[timing])
 
     def _histogram(self, name: str, meaning: str, labels: list[str]) -> Histogram:
         return Histogram(name, meaning, labels, buckets=BUCKETS, registry=self.registry)
