@@ -12,7 +12,7 @@ local function conversation_exists(tenant, name)
   return redis.call('EXISTS', messages_key(tenant, name), about_key(tenant, name)) > 0
 end
 
--- The runner that a turn needs: of its own load options, or else of the conversation's.
+-- The runner that a turn needs: that of its own load options, or else of the conversation's.
 local function turn_runner(given, tenant, name)
   if given ~= '' or name == '' then return given end
   return redis.call('HGET', about_key(tenant, name), 'runner') or ''

@@ -1,7 +1,7 @@
--- Fragment: what a new turn does to the previous turn that has not ended (`when_busy`).
+-- Fragment: what a new turn does to an earlier turn that has not ended (`when_busy`).
 local REASONS = {interrupt = 'interrupted by the next turn', rollback = 'taken back by the next turn'}
 
--- The text that the last attempt has written: what its readers were given.
+-- The text that the last attempt has written, as its readers got it.
 local function text_so_far(id)
   local pieces, before = {}, '+'
   while true do
@@ -9,7 +9,7 @@ local function text_so_far(id)
     for _, entry in ipairs(page) do
       local kind = string.match(entry[2][2], '^{"v":%d+,"type":"(%a+)"')
       if kind == 'delta' then
-        -- Tool calls are left out: cjson would change them.
+        -- Tool calls are left out, because cjson would change them.
         local well, event = pcall(cjson.decode, entry[2][2])
         if well and type(event.text) == 'string' then table.insert(pieces, event.text) end
       elseif kind == 'started' then
@@ -34,7 +34,8 @@ local function end_previous_turn(head, how, tenant, name, ttl)
     local messages = lines(redis.call('HGET', record(head), 'says') or '')
     local text = text_so_far(head)
     if text ~= '' then
-      messages[#messages + 1] = '{"role":"assistant","content":' .. cjson.encode(text) .. ',"interrupted":true,"job":"' .. head .. '"}'
+      messages[#messages + 1] = '{"role":"assistant","content":' .. cjson.encode(text)
+        .. ',"interrupted":true,"job":"' .. head .. '"}'
     end
     append_messages(tenant, name, ttl, messages)
   end

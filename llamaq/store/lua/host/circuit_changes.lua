@@ -1,6 +1,6 @@
--- Fragment: the outcomes of jobs, and what they change in the circuit of their host (see circuit_state.lua).
+-- Fragment: how the outcomes of jobs change the circuit of their host (see circuit_state.lua).
 -- include: requeue
-local FAULTS = 3                              -- in a row, before the circuit opens
+local FAULTS = 3                              -- failures in a row that open the circuit
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; doubling, with a jitter of half of it
 
 -- A job completed, or its answer has begun.
@@ -23,7 +23,7 @@ local function open_circuit(host, trips)
 end
 
 -- A job failed because of its host. `blame` is 'host' where no job could have caused the failure (refused, busy), and
--- 'doubt' where the job could (connection cut, runner died). In doubt a job counts once, so that no job opens a circuit alone.
+-- 'doubt' where the job could (connection cut, runner died). In doubt a job counts once, so no job opens a circuit alone.
 local function record_failure(host, id, blame, reason)
   if redis.call('EXISTS', host_key(host)) == 0 then return end
   local found = fields(host_key(host), 'circuit', 'faults', 'fault_job', 'trips')

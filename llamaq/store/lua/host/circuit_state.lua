@@ -2,7 +2,7 @@
 -- a time is assigned, until one proves that the host works. Fields of the host's record beside `circuit`:
 --   faults, fault_job   failures in a row that were the host's, and the job of the last one
 --   trips               how often the circuit opened since the host last worked; the pause doubles with each
---   retry_at            when a circuit that jobs opened becomes half open; one that a probe opened has none, a probe ends it
+--   retry_at            when the circuit becomes half open; absent where a probe opened it, and another probe will do that
 --   trial               the job that runs in a half-open circuit
 --   last_error, last_error_at
 local function circuit_of(host) return redis.call('HGET', host_key(host), 'circuit') or 'closed' end

@@ -1,6 +1,8 @@
 -- Fragment: which host has which model, indexed in both directions.
 local function forget_host(host)
-  for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do redis.call('SREM', model_hosts_key(model), host) end
+  for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
+    redis.call('SREM', model_hosts_key(model), host)
+  end
   redis.call('DEL', host_key(host), host_models_key(host), workers_key(host), loaded_key(host),
     capabilities_key(host), celery_queue(host))
   redis.call('ZREM', HOSTS, host)
@@ -21,7 +23,7 @@ local function set_models(host, models)
   end
 end
 
--- The capabilities of the host's models, where its server tells them. A submit is checked against them.
+-- The capabilities of the host's models, where its server reports them. A submit is checked against them.
 local function set_capabilities(host, status)
   redis.call('DEL', capabilities_key(host))
   for _, model in ipairs(cjson.decode(status).models or {}) do
@@ -30,7 +32,7 @@ local function set_capabilities(host, status)
   end
 end
 
--- A probe succeeded: a circuit that a probe opened becomes half open. One that jobs opened has its own time for that.
+-- A probe succeeded: a circuit that a probe opened becomes half open. One that jobs opened waits for its `retry_at`.
 local function record_answer(host)
   if circuit_of(host) ~= 'open' or redis.call('HEXISTS', host_key(host), 'retry_at') == 1 then return end
   redis.call('HSET', host_key(host), 'circuit', 'half_open')

@@ -1,5 +1,5 @@
--- Fragment: cancels a job in any state but a terminal one. A running job keeps its slot until its worker has closed the
--- connection and says so, or its lease expires.
+-- Fragment: cancels a job that has not ended. A running job keeps its slot until its worker has closed the connection to
+-- Ollama and frees it, or its lease expires.
 -- include: ending
 local function cancel_job(id, members, reason)
   local job = fields(record(id), 'host', 'lease')

@@ -2,7 +2,7 @@
 -- include: keys
 local DEAD = P .. ':dead'
 
--- `most` is about how many entries the stream keeps.
+-- `most` is roughly how many entries the stream keeps.
 local function add_dead_letter(most, id, kind, source, message, reason)
   redis.call('XADD', DEAD, 'MAXLEN', '~', most, '*', 'id', id, 'kind', kind, 'source', source, 'message', message,
     'reason', reason)

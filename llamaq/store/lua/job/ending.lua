@@ -11,7 +11,7 @@ local function release_images(list, ttl)
   end
 end
 
--- Takes the turn out of its conversation, and queues the next one if it waits only for this.
+-- Removes the turn from its conversation, and queues the next turn if it waited only for this one.
 local function enqueue_next_turn(id, tenant, name)
   local key = turns_key(tenant, name)
   redis.call('LREM', key, 1, id)
@@ -31,9 +31,9 @@ local function expire_record(id, idempotency_key, ttl)
   if idempotency_key ~= '' then redis.call('EXPIRE', idempotency_key, ttl) end
 end
 
--- Writes the terminal event and the state (with more fields of the record: name, value ...), and takes the job out of
--- every index. The caller frees its slot: a cancelled job keeps its slot until its connection to Ollama is closed.
--- The caller assigns what became assignable (see PENDING).
+-- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from
+-- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
+-- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
 local function end_job(id, state, members, ...)
   local job = fields(record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
     'weight', 'running', 'lease', 'assigned_at', 'notify')

@@ -1,4 +1,4 @@
--- Fragment: time, and the log of events. All times are Redis' own, because the clocks of producers and workers differ.
+-- Fragment: time, and the log of events. Times are from Redis' clock, because those of producers and workers differ.
 local TIME = redis.call('TIME')
 local NOW = tonumber(TIME[1]) + tonumber(TIME[2]) / 1e6
 local STAMP = string.format('%.3f', NOW)

@@ -1,6 +1,6 @@
 -- Fragment: the keys of jobs, queues and hosts. The fragments of conversations, webhooks and fairness have the keys of
 -- their own; llamaq/store/keys.py has those that Python uses. ARGV[1] is the prefix in every script.
--- Job ids, hosts and models are found while a script runs, so their keys cannot all be handed in as KEYS. That rules out
+-- A script finds job ids, hosts and models while it runs, so their keys cannot all be passed as KEYS. That rules out
 -- Redis Cluster, as Celery's broker does anyway.
 local P = ARGV[1]
 local function record(id) return P .. ':{' .. id .. '}' end
@@ -12,7 +12,7 @@ local function lane_key(model, lane) return P .. ':lane:' .. lane .. ':' .. mode
 local function tenants_key(model, lane) return P .. ':tenants:' .. lane .. ':' .. model end
 local function turns_key(tenant, name) return P .. ':turns:' .. tenant .. ':' .. name end
 local function host_key(host) return P .. ':host:' .. host end
-local function celery_queue(host) return P .. '.host.' .. host end  -- Celery's
+local function celery_queue(host) return P .. '.host.' .. host end
 local function slots_key(host) return P .. ':host:' .. host .. ':slots' end
 local function host_models_key(host) return P .. ':host:' .. host .. ':models' end
 local function loaded_key(host) return P .. ':host:' .. host .. ':loaded' end
@@ -24,7 +24,7 @@ local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delaye
 local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
 local ENDED = P .. ':ended'  -- hash: numbers of ended jobs by state
-local HOST_SECONDS = 15      -- three probes: a host that was not reported in HOSTS for longer gets no jobs
+local HOST_SECONDS = 15      -- three probes; a host that was last reported longer ago gets no jobs
 
 -- The named fields of a hash, as a table by those names; false where one is not set.
 local function fields(key, ...)

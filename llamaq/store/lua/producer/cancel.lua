@@ -1,9 +1,9 @@
--- Cancels a job in any state, at once: the worker that runs it is told, and not waited for.
+-- Cancels a job at once, without waiting for the worker that runs it.
 --
 -- Arguments  id
 --            members  JSON members of the event ("reason":...)
 --            reason   the same as text
--- Answers    OK | TOO_LATE state (it had ended) | MISSING
+-- Answers    OK | TOO_LATE state (the job had ended) | MISSING
 -- include: keys events queue assignment ending cancelling
 local state = redis.call('HGET', record(given.id), 'state')
 if not state then return {'MISSING'} end

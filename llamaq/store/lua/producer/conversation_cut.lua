@@ -1,11 +1,11 @@
--- Forgets a conversation's latest messages.
+-- Deletes a conversation's latest messages.
 --
 -- Arguments  tenant, name
---            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            conversation_ttl  seconds that the conversation is kept, unless it has a `ttl`
 --            number            of messages that stay
---            last              the last of them as it was read; '' where none stays
+--            last              the last of these as it was read; '' where none stays
 -- Answers    OK | BUSY turn (the id of the job that runs or waits) | MISSING
---            CHANGED (another message is there now: read again)
+--            CHANGED (it is another message now: read again)
 -- include: keys events conversations
 local tenant, name, number = given.tenant, given.name, tonumber(given.number)
 local turn = current_turn(tenant, name)

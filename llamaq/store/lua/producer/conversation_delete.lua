@@ -1,4 +1,4 @@
--- Forgets a conversation: its messages and its settings.
+-- Deletes a conversation: its messages and its settings.
 --
 -- Arguments  tenant, name
 -- Answers    OK | MISSING | BUSY turn (the id of the job that runs or waits)

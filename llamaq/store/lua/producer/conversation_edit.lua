@@ -1,12 +1,12 @@
 -- Replaces one message of a conversation.
 --
 -- Arguments  tenant, name
---            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
---            index             the message's place, from 0
+--            conversation_ttl  seconds that the conversation is kept, unless it has a `ttl`
+--            index             of the message, from 0
 --            before            the message as it was read
 --            after             the new one
--- Answers    OK | BUSY turn (the id of the job that runs or waits) | CHANGED (another message is there now: read again)
--- Invariant: sent twice, it acts once.
+-- Answers    OK | BUSY turn (the id of the job that runs or waits) | CHANGED (it is another message now: read again)
+-- Invariant: sent twice, it has one effect.
 -- include: keys events conversations
 local tenant, name = given.tenant, given.name
 local turn = current_turn(tenant, name)

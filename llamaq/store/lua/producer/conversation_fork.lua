@@ -1,13 +1,13 @@
--- Begins a conversation with another one's settings and its first messages. Turns that run or wait are no part of it.
+-- Begins a conversation with the settings and the first messages of another, without turns that have not ended.
 --
 -- Arguments  tenant, name
---            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            conversation_ttl  seconds that the conversation is kept, unless it has a `ttl`
 --            new_name          of the conversation that begins
 --            number            of messages that it gets
---            last              the last of them as it was read; '' for none
---            token             a name for this very fork
--- Answers    OK | MISSING | EXISTS (the new name is taken) | CHANGED (another message is there now: read again)
--- Invariant: sent twice, it acts once.
+--            last              the last of these as it was read; '' for none
+--            token             unique for this fork
+-- Answers    OK | MISSING | EXISTS (the new name is taken) | CHANGED (it is another message now: read again)
+-- Invariant: sent twice, it has one effect.
 -- include: keys events conversations
 local tenant, name, new, number = given.tenant, given.name, given.new_name, tonumber(given.number)
 if redis.call('HGET', about_key(tenant, new), 'forked') == given.token then return {'OK'} end

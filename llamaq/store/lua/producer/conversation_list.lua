@@ -1,9 +1,9 @@
--- Lists a tenant's conversations, the one that was touched last first.
+-- Lists a tenant's conversations, the one that was changed last first.
 --
 -- Arguments  tenant
---            limit  most of them
--- Answers    OK conversations, of each: name, messages (their number), turns_waiting (those that run or wait), seconds (for
---            which it is kept yet), created_at, updated_at, model or ''
+--            limit  of their number
+-- Answers    OK conversations, of each: name, messages (their number), turns_waiting (those that run or wait),
+--            seconds (until it expires), created_at, updated_at, model or ''
 -- include: keys events conversations
 local tenant, limit = given.tenant, tonumber(given.limit)
 

@@ -1,7 +1,7 @@
--- Changes the settings of a conversation; it begins to exist by that.
+-- Changes the settings of a conversation, and creates it where it does not exist.
 --
 -- Arguments  tenant, name
---            conversation_ttl  seconds for which it is kept where it has no `ttl` of its own
+--            conversation_ttl  seconds that the conversation is kept, unless it has a `ttl`
 --            changes           JSON object of texts by setting; '' clears one
 -- Answers    OK
 -- include: keys events conversations

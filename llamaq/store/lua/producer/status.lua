@@ -1,8 +1,8 @@
--- Tells where a job stands.
+-- Reads the record of a job, and its position where it waits.
 --
 -- Arguments  id
---            fields  names of the record's fields to give, joined by blanks
--- Answers    OK position or '', eta_seconds or '', record (those of the fields that are set) | MISSING
+--            fields  names of the record's fields to answer, joined by blanks
+-- Answers    OK position or '', eta_seconds or '', record (the fields that are set) | MISSING
 -- include: keys events queue assignment estimate
 local id, names, set = given.id, {}, {}
 local job = fields(record(id), 'state', 'model', 'lane', 'lease', 'tenant', 'conversation')

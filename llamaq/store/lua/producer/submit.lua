@@ -1,4 +1,4 @@
--- Accepts a job: writes its record and its `queued` event, lets it wait, and assigns it if a slot is free.
+-- Accepts a job: writes its record and its `queued` event, queues it, and assigns it if a slot is free.
 --
 -- Arguments  id, kind, lane, tenant
 --            model                  or the queue of a host job (`:pull`, `:pull@<host>`)
@@ -12,21 +12,21 @@
 --            max_queued             most jobs waiting for the model
 --            wait_for_model         1 to wait for a model that no host has
 --            metadata               JSON
---            when_busy              what it does to a turn before it: enqueue, reject, interrupt, rollback
---            messages               what it adds to the conversation, JSON, one a line
+--            when_busy              what it does to an earlier turn: enqueue, reject, interrupt, rollback
+--            messages               that it adds to the conversation, JSON, one a line
 --            conversation_ttl       seconds
---            runner                 the options that reload the model, as text
+--            runner                 its load options, as text
 --            weight                 of the tenant
 --            max_queued_per_tenant  0 for no limit
 --            capabilities           that the model must have, joined by blanks
---            target                 the model to show where `model` is a host job's queue, else ''
---            notify                 the webhook to tell of its end, as `llamaq.vocabulary.notify.owed` has it, or ''
+--            target                 the model, where `model` is a host job's queue; else ''
+--            notify                 the webhook for its end, as `llamaq.vocabulary.notify.notify_field` makes it, or ''
 --            traceparent            W3C's, or ''
--- Answers    OK | SAME id (of the job that the idempotency key stands for) | EXISTS (the id is known)
+-- Answers    OK | SAME id (of the job with this idempotency key) | EXISTS (the id is known)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
--- Invariant: every answer but OK changes nothing (beside turns whose records are gone: see turn_queue.lua).
+-- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
 -- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
 
@@ -49,7 +49,7 @@ local function missing_image()
   end
 end
 
--- The answer that refuses the job; nil where it can be accepted.
+-- The answer for a job that is not accepted; nil where it is.
 local function refusal(turn)
   if redis.call('EXISTS', record(id)) == 1 then return {'EXISTS'} end
   local same = same_job()
@@ -86,10 +86,10 @@ local function write_indexes(start_by)
   end
 end
 
--- Lets the job wait in its queue or, behind other turns of its conversation, in theirs. Returns the number of jobs ahead.
-local function wait(turn)
+-- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead.
+local function enqueue_turn(turn)
   end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
-  if turn then enqueue_next_turn(id, tenant, conversation) end  -- the turn before it may have been deleted
+  if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
   local ahead = conversation ~= '' and redis.call('RPUSH', turns_key(tenant, conversation), id) - 1 or 0
   if ahead > 0 then return ahead end
   enqueue(id)
@@ -100,12 +100,12 @@ local turn = conversation ~= '' and current_turn(tenant, conversation)
 local refused = refusal(turn)
 if refused then return refused end
 
--- A weight of 0 or NaN would spoil the virtual time of the whole line.
+-- A weight of 0 or NaN would make the virtual time of the lane useless.
 local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), slot_forecast(model)
 local start_by = given.start_within ~= '' and NOW + tonumber(given.start_within) or ''
 write_record(fair_score(model, lane, tenant, weight, math.max(#slots.free, 1)), weight, start_by)
 write_indexes(start_by)
-local ahead = wait(turn)
+local ahead = enqueue_turn(turn)
 append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
 assign_model(model)
 return {'OK'}

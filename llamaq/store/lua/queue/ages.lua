@@ -1,8 +1,10 @@
--- Fragment: the jobs of each queue by the time of their submit, in a sorted set beside the queue. The queue itself is in
--- the order in which jobs start, so its first job is not its oldest.
+-- Fragment: the jobs of each queue by the time of their submit, in a sorted set beside the queue. The first job of a
+-- queue is not its oldest, because a queue is in the order in which jobs start.
 local function ages_key(model, lane) return P .. ':ages:' .. lane .. ':' .. model end
 
-local function note_age(id, model, lane) redis.call('ZADD', ages_key(model, lane), redis.call('ZSCORE', JOBS, id) or NOW, id) end
+local function note_age(id, model, lane)
+  redis.call('ZADD', ages_key(model, lane), redis.call('ZSCORE', JOBS, id) or NOW, id)
+end
 
 local function forget_age(id, model, lane) redis.call('ZREM', ages_key(model, lane), id) end
 

@@ -31,7 +31,7 @@ local function forecast_host(host, model, free)
   return idle
 end
 
--- The slots for a model over all live hosts: when each is free, and how many are free now. It reads each job that runs there.
+-- The slots for a model over all live hosts: when each is free, and how many are free now. Reads each job that runs there.
 local function slot_forecast(model)
   local free, idle = {}, 0
   for _, host in ipairs(live_hosts_of(model)) do idle = idle + forecast_host(host, model, free) end

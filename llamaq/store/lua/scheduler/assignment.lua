@@ -31,7 +31,7 @@ local function free_slot(host, id)
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
 end
 
--- What the assignment has to know of a host; nil where no slot is free.
+-- The state of a host for the assignment; nil where no slot is free.
 local function host_state(host)
   local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
   local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
@@ -41,7 +41,7 @@ local function host_state(host)
     lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loaded_now(host, running)}
 end
 
--- Gives the job the slot, and sends Celery's message to the host's queue.
+-- Gives the job a slot, and sends Celery's message to the host's queue.
 local function assign_slot(host, job, kind, score, runner, state)
   advance_virtual_time(job.model, job.lane, score)
   redis.call('HSET', slots_key(host), job.id, job.model)
@@ -65,7 +65,7 @@ local function fill_host(host)
   while job do
     dequeue(job.id, job.model, job.lane, job.runner)
     local known = fields(record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
-    if not known.kind then  -- the record was deleted by hand; an assignment would make a new one of two fields
+    if not known.kind then  -- deleted by hand; an assignment would write a record of a few fields
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
     elseif expire_job and known.start_by ~= '' and known.attempt == '0' and tonumber(known.start_by) < NOW then
       expire_job(job.id)
@@ -99,7 +99,7 @@ local function fill_hosts_of(model)
   for _, entry in ipairs(found) do fill_host(entry.host) end
 end
 
--- Serves the models that were noted, also those that are noted meanwhile.
+-- Assigns jobs of the noted models, and of those that are noted meanwhile.
 local function assign_pending()
   while PENDING[1] do fill_hosts_of(table.remove(PENDING, 1)) end
 end

@@ -1,19 +1,19 @@
 -- Fragment: host jobs (pull, unload) work on a host's models, not with one. Their queue is ':<kind>' for any host, or
--- ':<kind>@<host>'. A host runs one of each kind at a time. The jobs that run stand in a hash of their own (job id ->
--- kind), because they take no slot and load no model.
+-- ':<kind>@<host>'. A host runs one of each kind at a time. The running ones are in a hash of their own (job id -> kind),
+-- because they take no slot and load no model.
 -- include: keys events queue fairness lease celery_message
 local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobRequests; a test compares them
 
 local function host_jobs_key(host) return host_key(host) .. ':host_jobs' end
 local function is_host_job(model) return string.sub(model, 1, 1) == ':' end
 
--- Whether the queue is that of one host which no worker has ever reported.
+-- Whether the queue is that of one host, and the host is not known.
 local function names_unknown_host(model)
   local host = string.match(model, '^:%w+@(.+)$')
   return host and not redis.call('ZSCORE', HOSTS, host)
 end
 
--- The queues of a kind that the host serves: its own comes before that for any host.
+-- The queues of a kind that the host takes jobs from: its own, then that for any host.
 local function host_job_queues(host, kind) return ':' .. kind .. '@' .. host, ':' .. kind end
 
 local function next_host_job(host, kind)
@@ -25,7 +25,7 @@ local function next_host_job(host, kind)
   end
 end
 
--- Whether any host job waits for the host. This takes three commands; a look into each queue would take twelve.
+-- Whether any host job waits for the host. This takes three commands; reading each queue would take twelve.
 local function host_jobs_wait(host)
   local queues = {}
   for _, kind in ipairs(HOST_JOBS) do

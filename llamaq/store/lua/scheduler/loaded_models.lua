@@ -21,7 +21,7 @@ local function loaded_models(host)
   return found
 end
 
--- The same, corrected by what runs: a model that runs is loaded, and no load goes on for which no job holds a slot.
+-- The same, corrected by the jobs that hold slots: their models are loaded, and a load without such a job is over.
 local function loaded_now(host, running)
   local found = loaded_models(host)
   for model, entry in pairs(found) do
@@ -79,13 +79,13 @@ local function end_load(host, model)
   return entry and (entry.since == 0 and NOW or entry.since)
 end
 
--- A slot of the model became free. When it was the last one that waited for a load, the load is over, whatever its end.
+-- A slot of the model became free. When it was the last one that waited for a load, the load is over, however it ended.
 local function end_unused_load(host, model)
   local entry = loaded_models(host)[model]
   if entry and entry.since == 0 and not usage(host)[model] then redis.call('HDEL', loaded_key(host), model) end
 end
 
--- Takes over what the host reports in /api/ps. Jobs that were assigned since then are known here, and not there.
+-- Corrects the hash by the models that the host reports in /api/ps. Models of jobs that were assigned since are kept.
 local function reconcile_loaded(host, names)
   local loaded, running, reported = loaded_models(host), usage(host), {}
   for name in string.gmatch(names, '%S+') do

@@ -1,8 +1,8 @@
--- Fragment: whether the known hosts can do what a job asks for.
+-- Fragment: whether the known hosts have the model of a job, and the capabilities that it needs.
 -- include: assignment
 
--- Whether no host has the model, and waiting for one would be in vain. A host that is silent or down may come back with
--- its models, and while no host is live, nobody knows what the next one will have.
+-- Whether the model is known to be missing: a live host exists, and no known host has the model. A host that is down may
+-- come back with its models, and while no host is live, any model may come with the next one.
 local function unknown_model(model)
   if is_host_job(model) then return names_unknown_host(model) end
   if redis.call('SCARD', model_hosts_key(model)) > 0 then return false end
@@ -12,22 +12,22 @@ local function unknown_model(model)
   return false
 end
 
--- Whether the capabilities that a host tells of a model (joined by blanks, or false where it tells none) hold this one.
-local function may_have(told, capability)
-  return not told or string.find(' ' .. told .. ' ', ' ' .. capability .. ' ', 1, true)
+-- Whether the capabilities that a host reports of a model (joined by blanks; false where none) include this one.
+local function may_have(reported, capability)
+  return not reported or string.find(' ' .. reported .. ' ', ' ' .. capability .. ' ', 1, true)
 end
 
--- The first capability of `needs` (joined by blanks) that the model lacks on every host that has it, and those that it
--- has there; nil where there is none.
+-- The first capability of `needs` (joined by blanks) that the model lacks on each of its hosts, and the capabilities that
+-- it has; nil where it lacks none.
 local function lacking_capability(model, needs)
   if needs == '' then return nil end
   local hosts = redis.call('SMEMBERS', model_hosts_key(model))
   for capability in string.gmatch(needs, '[^ ]+') do
-    local told
+    local reported
     for _, host in ipairs(hosts) do
-      told = redis.call('HGET', capabilities_key(host), model)
-      if may_have(told, capability) then told = nil break end
+      reported = redis.call('HGET', capabilities_key(host), model)
+      if may_have(reported, capability) then reported = nil break end
     end
-    if told then return capability, told end
+    if reported then return capability, reported end
   end
 end

@@ -1,4 +1,4 @@
--- Fragment: which job a host gets next.
+-- Fragment: chooses the next job for a host.
 -- Jobs for a loaded model go first, because a load costs seconds. A job that needs a load waits at most the host's
 -- `load_wait` seconds, counted from its submit and from the host's last load. Then the model that has to be unloaded for
 -- it gets no more jobs, its running jobs end, and the load is assigned.
@@ -9,8 +9,8 @@ local function runs_first(a, b)
   return a.id < b.id
 end
 
--- The jobs that could go next, best first: of each model and lane the first job for the loaded runner, and the queue's
--- first job where it needs a load.
+-- The candidates, best first: for each model and lane the first job for the loaded runner, and the queue's first job
+-- where it needs a load.
 local function candidates(host, state)
   local found = {}
   local function add(id, model, lane, rank, runner)
@@ -32,7 +32,7 @@ local function candidates(host, state)
   return found
 end
 
--- The model that has to be unloaded before this one is loaded, or nil. The same model with another runner always has to.
+-- The model that must be unloaded before this one is loaded, or nil. With another runner it is the model itself.
 local function model_to_unload(model, state)
   if state.loaded[model] then return model end
   local function running(other) return state.running[other] end
@@ -51,14 +51,14 @@ local function next_job_to_load(found, state)
   for _, entry in pairs(state.loaded) do last_load = math.max(last_load, entry.since) end
   for _, job in ipairs(found) do
     if job.needs_load then
-      local victim = model_to_unload(job.model, state)
-      local victim_has_work = victim and (state.wanted[victim] or state.running[victim])
+      local unload = model_to_unload(job.model, state)
+      local in_use = unload and (state.wanted[unload] or state.running[unload])
       local waited = NOW - math.max(job.submitted_at, last_load) >= state.load_wait
       local due = waited and not loading and job.rank == found[1].rank
-      if due or not victim_has_work then
-        local fits = state.models < state.max_models and not (victim and state.running[victim])
+      if due or not in_use then
+        local fits = state.models < state.max_models and not (unload and state.running[unload])
         if fits and not loading then return job end
-        return nil, due and victim  -- jobs behind this one do not load before it
+        return nil, due and unload  -- jobs behind this one do not load before it
       end
     end
   end

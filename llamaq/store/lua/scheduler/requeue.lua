@@ -1,7 +1,7 @@
--- Fragment: jobs that go back to their queue, at their old place.
+-- Fragment: requeues jobs. A requeued job keeps its score.
 -- include: assignment
 
--- Jobs that were assigned to the host and not claimed wait again, for any host.
+-- Requeues the jobs that were assigned to the host and not claimed. Any host may get them.
 local function requeue_unclaimed(host)
   for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
     local job = fields(record(id), 'lease', 'model')

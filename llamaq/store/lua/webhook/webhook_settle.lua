@@ -1,4 +1,4 @@
--- Records what came of a delivery that was taken.
+-- Records the outcome of a delivery that was taken.
 --
 -- Arguments  id
 --            tries      the number of the try
@@ -6,8 +6,8 @@
 --            seconds    until the next try
 --            reason     why it failed
 --            body       as it would have been sent
---            most_dead  entries that the dead-letter stream keeps, about
--- Answers    OK | STALE (it took too long, and another worker has it: nothing is changed)
+--            most_dead  roughly how many entries the dead-letter stream keeps
+-- Answers    OK | STALE (another worker has taken it since: nothing is changed)
 -- include: keys events webhook dead_letter
 local id, outcome = given.id, given.outcome
 if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return {'STALE'} end

@@ -1,10 +1,10 @@
--- Takes a delivery that is due. No other worker gets it for so many seconds; unless it is settled by then, it is due again.
+-- Takes a delivery that is due. No other worker gets it for so many seconds. If it is not settled by then, it is due again.
 --
 -- Arguments  seconds
---            most_dead  entries that the dead-letter stream keeps, about
+--            most_dead  roughly how many entries the dead-letter stream keeps
 -- Answers    TAKEN id, tries (with this one), delivery (its fields) | NONE (is due)
 -- include: keys events webhook dead_letter
-local MOST_TAKEN = 50  -- far beyond the tries that there are: each time it was taken, no worker could settle it
+local MOST_TAKEN = 50  -- far more than the tries of a delivery; after so many, no worker could settle it
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 0, 20)) do
   if redis.call('EXISTS', delivery_key(id)) == 1 then
     local tries = redis.call('HINCRBY', delivery_key(id), 'tries', 1)

@@ -7,9 +7,9 @@
 --            type, attempt
 --            members        JSON members of the event
 -- Answers    OK | CANCELLED (stop: the job has ended) | FENCED (stop: a newer attempt has the job, or it is gone)
--- Invariant: a flush is written once, also when its answer got lost and it is sent again.
--- This is the hot path: it has its keys handed in and no fragment. Renewing the lease costs 40 % of it where there are 64
--- leases, so the event writer asks for that once a second.
+-- Invariant: a flush is written once, also when its answer was lost and it is sent again.
+-- This is the hot path, so the keys are passed in and no fragment is included. With 64 leases, renewing the lease takes
+-- 40 % of the time, so the event writer renews it once a second.
 -- include:
 local fence, state, flush = unpack(redis.call('HMGET', KEYS[1], 'fence', 'state', 'flush'))
 if fence ~= given.fence then return 'FENCED' end

@@ -1,12 +1,12 @@
--- Cancels a job for a producer without the SDK. One that is not here yet is ended before it comes: the cancel and the
--- submit are two entries of the inbox, which two workers may take in either order.
+-- Cancels a job for a producer without the SDK. Where the job does not exist, it is created as cancelled: the submit and
+-- the cancel are two entries of the inbox, and two workers may take them in either order.
 --
 -- Arguments  id
 --            members     JSON members of the event ("reason":...)
 --            reason      the same as text
 --            result_ttl  seconds
--- Answers    OK | TOO_LATE state (it had ended)
--- Invariant: sent twice, it acts once.
+-- Answers    OK | TOO_LATE state (the job had ended)
+-- Invariant: sent twice, it has one effect.
 -- include: keys events queue assignment ending create_ended cancelling
 local id = given.id
 local state = redis.call('HGET', record(id), 'state')

@@ -1,17 +1,16 @@
--- Takes an assigned job over and begins an attempt.
+-- Claims an assigned job: a worker takes it over and begins an attempt.
 --
 -- Arguments  id, host
 --            lease_seconds  until the attempt has to renew its lease
 --            worker
 --            members        JSON members of `started` ("host":..., "worker":...)
---            token          a name for this very claim
+--            token          unique for this claim
 -- Answers    CLAIMED fence, attempt, tries, max_attempts, waited_seconds (since the submit), ran_seconds (in earlier
 --            attempts), kind, model, tenant, conversation, request
---            GONE | DONE (it has ended) | EXPIRED (it should have started by now, and is ended)
---            LEASED_ELSEWHERE (another worker has it, or it waits again: the message is stale)
---            NEWER version (the wire version of a newer producer: left as it is; the assignment lapses, and comes to another
---            worker)
--- Invariant: of all messages for one assignment, exactly one claims; its claim may be sent again when the answer got lost.
+--            GONE (no record) | DONE (it has ended) | EXPIRED (`start_within` is over; it ends now)
+--            LEASED_ELSEWHERE (another worker has it, or it was requeued: the message is stale)
+--            NEWER version (the job's wire version; nothing changes, and the reaper requeues the job)
+-- Invariant: of all messages for one assignment, exactly one claims. A claim may be sent again when its answer was lost.
 -- include: keys events queue assignment ending
 local id, host = given.id, given.host
 local job = fields(record(id), 'v', 'state', 'lease', 'host', 'claim', 'start_by', 'attempt', 'tries', 'fence',

@@ -1,11 +1,11 @@
--- Records that a worker's host does not answer. Once no worker says otherwise, the circuit opens: it is assigned nothing,
--- its unclaimed jobs go elsewhere, and the host stays known with its models, so that jobs wait for it.
+-- Records that a worker's host does not answer. When none of its workers reaches it, the circuit opens: no job is assigned,
+-- and its unclaimed jobs are requeued. The host stays known with its models, so jobs wait for it.
 --
 -- Arguments  host, worker
 --            slots       per model
 --            max_models  that run at a time
 --            reason      what went wrong
--- Answers    OK circuit, wanted (1 while jobs wait for what the host has)
+-- Answers    OK circuit, wanted (1 while jobs wait for its models)
 -- include: keys events queue assignment ending requeue
 local host = given.host
 redis.call('HSET', host_key(host), 'slots', given.slots, 'max_models', given.max_models, 'last_error', given.reason,
@@ -19,10 +19,11 @@ if redis.call('ZCARD', workers_key(host)) == 0 then
   requeue_unclaimed(host)
 end
 
--- A host that never answered may have any model, so that whatever waits may wait for it.
-local known, wanted = redis.call('SCARD', host_models_key(host)) > 0, 0
+-- A host that never answered may have any model, so any waiting job may be for it.
+local has_models, wanted = redis.call('SCARD', host_models_key(host)) > 0, 0
 for _, lane in ipairs(LANES) do
-  local models = known and redis.call('SINTER', WAITING .. lane, host_models_key(host)) or redis.call('SMEMBERS', WAITING .. lane)
+  local waiting = WAITING .. lane
+  local models = has_models and redis.call('SINTER', waiting, host_models_key(host)) or redis.call('SMEMBERS', waiting)
   if #models > 0 then wanted = 1 end
 end
 return {'OK', 'circuit', circuit_of(host), 'wanted', wanted}

@@ -1,4 +1,5 @@
--- Ends an attempt and its job: terminal event, state, result, a conversation's turn, and the freed slot's next job, in one step.
+-- Ends an attempt and its job. The terminal event, the state, the result, the conversation's turn and the next job for the
+-- freed slot are written in one step.
 --
 -- Arguments  id, fence
 --            state             'completed' | 'failed'
@@ -7,16 +8,16 @@
 --            value             its JSON
 --            conversation_ttl  seconds
 --            messages          to append to the conversation, JSON, one a line
--- Answers    OK | CANCELLED (it had ended meanwhile: the slot is given back, nothing else is written)
---            FENCED (the slot is no longer this attempt's)
--- Invariant: sent twice, it acts once.
+-- Answers    OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
+--            FENCED (the attempt no longer has the slot)
+-- Invariant: sent twice, it has one effect.
 -- include: keys events queue assignment ending estimate conversations requeue circuit_changes
 local id, state, completed = given.id, given.state, given.state == 'completed'
 local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'model', 'tenant', 'conversation')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 
--- Measures how long the model took. A load is not charged to the job's tenant: the job counts as one of the usual length.
+-- Measures the service time. A load is not charged to the tenant: a job that waited for one counts as a job of mean length.
 local function account(loaded_at)
   local took = NOW - tonumber(job.assigned_at)
   local waited = loaded_at and loaded_at > NOW - took

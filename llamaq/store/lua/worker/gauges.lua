@@ -2,10 +2,10 @@
 --
 -- Arguments  none
 -- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state)
---   queues   of each model that is offered or waited for, and each lane: model, lane, depth, age_seconds (of the oldest job)
---   hosts    of each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
+--   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
+--   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
--- Invariant: it reads only, and its cost grows with hosts and models, never with the backlog or the jobs that are kept.
+-- Invariant: it only reads. Its cost grows with hosts and models, and not with the backlog or the jobs that are kept.
 -- include: keys events ages dead_letter
 local models = {}
 

@@ -1,4 +1,4 @@
--- Takes a worker off its host. With the last one the host gets nothing more, and its jobs that no worker has claimed wait again.
+-- Removes a worker from its host. After the last one the host gets no more jobs, and its unclaimed jobs are requeued.
 --
 -- Arguments  host, worker
 -- Answers    OK
@@ -7,6 +7,6 @@ local host = given.host
 redis.call('ZREM', workers_key(host), given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 if redis.call('ZCARD', workers_key(host)) > 0 then return {'OK'} end
-redis.call('ZADD', HOSTS, 'XX', NOW - HOST_SECONDS, host)  -- known for a while yet, with its models: jobs for them wait
+redis.call('ZADD', HOSTS, 'XX', NOW - HOST_SECONDS, host)  -- not live, but known with its models, so jobs wait for them
 requeue_unclaimed(host)
 return {'OK'}

@@ -1,4 +1,4 @@
--- Records that an answer has begun on a host: one whose circuit was half open is well, and gets all that fits.
+-- Records that an answer has begun on a host. This closes a half-open circuit, and the host gets all jobs that fit.
 --
 -- Arguments  host
 -- Answers    OK circuit

@@ -1,5 +1,5 @@
--- Publishes a version's scripts as those of the fleet, for a while. Where two versions are at work, the higher one decides;
--- of two with the same number, the one that was there first.
+-- Publishes a version's scripts as those of the fleet, for a while. Of two versions the higher one stays published; of two
+-- with the same number, the first one.
 --
 -- Arguments  version   a number
 --            digest    of all scripts of the version
@@ -7,12 +7,12 @@
 --            seconds   for which they stay published
 -- Answers    OK | OTHER version (the scripts of that one stay published)
 -- include: keys
-local STORE = P .. '.store'  -- a dot, not a colon: no producer's ACL lets it write there
-local there = fields(STORE, 'version', 'digest')
-if there.digest and there.digest ~= given.digest and tonumber(there.version) >= tonumber(given.version) then
-  return {'OTHER', 'version', there.version}
+local STORE = P .. '.store'  -- the name has no colon, so no producer's ACL covers it
+local published = fields(STORE, 'version', 'digest')
+if published.digest and published.digest ~= given.digest and tonumber(published.version) >= tonumber(given.version) then
+  return {'OTHER', 'version', published.version}
 end
-if there.digest ~= given.digest then
+if published.digest ~= given.digest then
   redis.call('DEL', STORE)
   redis.call('HSET', STORE, 'version', given.version, 'digest', given.digest)
   for verb, script in pairs(cjson.decode(given.scripts)) do redis.call('HSET', STORE, 'script:' .. verb, script) end

@@ -1,28 +1,28 @@
--- One round of the reaper, by the one worker that leads: jobs that lost their worker wait again or end, delayed retries that
--- are due wait again, jobs past `start_within` expire, and hosts with free slots are served.
+-- One round of the reaper, by the worker that leads: jobs that lost their worker are requeued or end, delayed retries that
+-- are due are requeued, jobs past `start_within` expire, and jobs are assigned to hosts with free slots.
 --
 -- Arguments  worker
---            leader_seconds   that leadership lasts
---            most             jobs of each kind to handle in this round
+--            leader_seconds   after which another worker may lead
+--            most             jobs of each index to handle in this round
 --            lease_seconds
 --            lost             JSON members of `retrying` for a job that lost its worker
 --            exhausted        JSON members of `failed` for a job that lost its worker too often
---            exhausted_error  the error in them, JSON
+--            exhausted_error  the error in these, JSON
 -- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired: numbers of jobs
 --            FOLLOWED (another worker leads)
--- Invariant: a lapsed lease is acted on once; the work of a round is bounded, whatever the backlog.
+-- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts
 local LEADER = P .. ':reaper'
-local SILENT_SECONDS = 2   -- without a round of any worker: Redis was down, or there was none
-local MOST_GRACES = 3      -- in a row: where every round comes late, nothing would be taken any more
+local SILENT_SECONDS = 2   -- without a round of any worker; Redis was down, or no worker was there
+local MOST_GRACES = 3      -- in a row; with more, no lease would ever expire where every round is late
 local most = tonumber(given.most)
 
--- After a silence of all workers the living ones get one lease time to renew before any lease is acted on. The rounds of
--- those who follow count: else the death of the leader alone would look like a silence.
+-- After a silence of all workers, they get one lease time to renew before any lease counts as expired. Rounds of workers
+-- that do not lead count too, so the loss of the leader alone is no silence.
 local function grace()
   local last, silences, till = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace'))
   local silent = NOW - tonumber(last or 0) > SILENT_SECONDS
-  -- Before the first round of all there was no silence to count.
+  -- The first round has no round before it, and counts no silence.
   silences = silent and last and tonumber(silences or 0) + 1 or 0
   redis.call('HSET', LEADER, 'last', NOW, 'slow', silences)
   if silent and silences <= MOST_GRACES then
@@ -41,7 +41,7 @@ end
 
 local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, most) end
 
--- A running job whose lease lapsed waits again, or ends once its tries are used up. Late writes of its worker are fenced off.
+-- A running job whose lease expired is requeued, or ends when its tries are used up. Late writes of its worker are refused.
 local function lose(id, tries, max_attempts)
   redis.call('HINCRBY', record(id), 'fence', 1)
   if tonumber(tries) >= tonumber(max_attempts) then
@@ -51,19 +51,19 @@ local function lose(id, tries, max_attempts)
   end
 end
 
-local function take_lapsed_leases(in_grace)
+local function reap_leases(in_grace)
   local lost, unclaimed = 0, 0
   for _, entry in ipairs(due_in(LEASES)) do
     local id, host = string.match(entry, '^(%S+) (.+)$')
-    local state, lease, tries, max_attempts = unpack(redis.call('HMGET', record(id), 'state', 'lease', 'tries', 'max_attempts'))
-    if lease == 'assigned' then
+    local job = fields(record(id), 'state', 'lease', 'tries', 'max_attempts')
+    if job.lease == 'assigned' then
       free_slot(host, id)
       enqueue(id)
       unclaimed = unclaimed + 1
     elseif not in_grace then
       free_slot(host, id)
-      if state and not TERMINAL[state] then
-        lose(id, tries, max_attempts)
+      if job.state and not TERMINAL[job.state] then
+        lose(id, job.tries, job.max_attempts)
         lost = lost + 1
       end
     end
@@ -71,7 +71,7 @@ local function take_lapsed_leases(in_grace)
   return lost, unclaimed
 end
 
-local function return_delayed()
+local function requeue_delayed()
   local due = due_in(DELAYED)
   for _, id in ipairs(due) do
     redis.call('ZREM', DELAYED, id)
@@ -83,24 +83,24 @@ end
 local function expire_late()
   local expired = 0
   for _, id in ipairs(due_in(STARTS)) do
-    local state, lease, host = unpack(redis.call('HMGET', record(id), 'state', 'lease', 'host'))
+    local job = fields(record(id), 'state', 'lease', 'host')
     redis.call('ZREM', STARTS, id)
-    if state == 'queued' then
+    if job.state == 'queued' then
       expire_job(id)
-      if lease == 'assigned' then free_slot(host, id) end
+      if job.lease == 'assigned' then free_slot(job.host, id) end
       expired = expired + 1
     end
   end
   return expired
 end
 
-local function serve_hosts()
+local function assign_all()
   for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
   local silent = redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)
   for _, host in ipairs(silent) do forget_host(host) end
 end
 
--- Records end by expiry; the index of jobs is swept behind them, one page a round.
+-- Records expire by themselves. Their ids are removed from the index of jobs here, one page a round.
 local function sweep_index()
   local from = tonumber(redis.call('HGET', LEADER, 'sweep') or 0)
   local page = redis.call('ZRANGE', JOBS, from, from + most - 1)
@@ -112,8 +112,8 @@ end
 
 local in_grace = grace()
 if not leads() then return {'FOLLOWED'} end
-local lost, unclaimed = take_lapsed_leases(in_grace)
-local due, expired = return_delayed(), expire_late()
-serve_hosts()
+local lost, unclaimed = reap_leases(in_grace)
+local due, expired = requeue_delayed(), expire_late()
+assign_all()
 sweep_index()
 return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired}

@@ -1,4 +1,4 @@
--- Puts a bad message into the dead-letter stream, and ends the job that it should have become, if its id is readable.
+-- Puts a bad message into the dead-letter stream. Where its id is readable, the job that it should have become ends.
 --
 -- Arguments  id or '', kind
 --            source      'celery' | 'inbox'
@@ -6,9 +6,9 @@
 --            reason      what is wrong with it
 --            error       the same as the job's error, JSON
 --            result_ttl  seconds
---            most_dead   entries that the dead-letter stream keeps, about
+--            most_dead   roughly how many entries the dead-letter stream keeps
 -- Answers    OK
--- Invariant: a job that exists is not touched: another producer's message may carry its id.
+-- Invariant: a job that exists does not change, because another producer's message may have its id.
 -- include: keys events create_ended dead_letter
 local id = given.id
 add_dead_letter(given.most_dead, id, given.kind, given.source, given.message, given.reason)

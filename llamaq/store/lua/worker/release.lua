@@ -1,10 +1,10 @@
--- Ends an attempt whose job waits for another: after a failure that another try may mend, or because its worker stops.
+-- Ends an attempt whose job waits for another one: after a failure that may not happen again, or because its worker stops.
 --
 -- Arguments  id, fence
 --            members        JSON members of `retrying` ("error":..., "delay_seconds":...)
 --            delay_seconds
---            counts         1 when the try counts, 0 when it was no fault of the job's
---            blame          'host', 'doubt' or '': whether it speaks against the host (see circuit_changes.lua)
+--            counts         1 when the attempt counts as a try, else 0
+--            blame          'host', 'doubt' or '': whether the failure speaks against the host (see circuit_changes.lua)
 --            reason         what went wrong
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
 -- include: keys events queue assignment ending requeue circuit_changes

@@ -1,4 +1,4 @@
--- Renews the lease of a running attempt that has nothing to write.
+-- Renews the lease of a running attempt that has no events to write.
 --
 -- KEYS       1 record, 2 leases
 -- Arguments  lease ('<id> <host>'), fence, lease_seconds

@@ -4,11 +4,11 @@
 --            slots              per model
 --            max_models         that run at a time
 --            status             JSON
---            affinity_patience  seconds that a job waits for a load while those for the loaded model go on
---            lane_patience      seconds that a lane waits while higher ones go first
+--            affinity_patience  seconds that a job waits for a load while jobs for the loaded model go first
+--            lane_patience      seconds that a lane waits while higher lanes go first
 --            loaded             models in memory, joined by blanks
 --            models             that the host offers, joined by blanks
--- Answers    OK loading (1 while a model is being loaded there), circuit, trial (the id of the job that tries the host, or '')
+-- Answers    OK loading (1 while the host loads a model), circuit, trial (the id of the job in a half-open circuit, or '')
 -- include: keys events queue assignment ending hosts
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
