@@ -106,7 +106,7 @@ def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object
     """One harmless command for each kind of access that a worker needs, on the keys that it uses."""
     keys = config.producer.keys
     queue = keys.host_queue(config.host)
-    claim = Claim(id=NO_JOB, host="", lease_seconds=1, worker="", members="", token="")
+    claim = Claim(id=NO_JOB, host="", lease_seconds=1, worker="", members="", fence="")
     return {
         "load scripts": lambda: client.script_load(scripts.load(Claim).text),
         "run scripts": lambda: run(client, Call(keys.prefix, claim)),

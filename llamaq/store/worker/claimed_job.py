@@ -12,7 +12,8 @@ class ClaimedJob:
     """One attempt at a job.
 
     Attributes:
-        fence: the number that every write of this attempt carries; a later attempt has a higher one.
+        fence: a random name that every write of this attempt carries. A number counted in Redis would come twice
+            after a failover that lost the last writes.
         attempt: its number, as in its events.
         tries: the number of attempts so far that count; an attempt that a worker's shutdown ended does not.
         waited_seconds: from the submit to the claim.
@@ -20,7 +21,7 @@ class ClaimedJob:
     """
 
     id: str
-    fence: int
+    fence: str
     attempt: int
     tries: int
     max_attempts: int
@@ -34,11 +35,11 @@ class ClaimedJob:
     request_json: str
 
     @classmethod
-    def of(cls, job_id: str, host: str, answer: Answer) -> "ClaimedJob":
+    def of(cls, job_id: str, host: str, fence: str, answer: Answer) -> "ClaimedJob":
         """The job out of the answer of `claim.lua`."""
         return cls(
             id=job_id,
-            fence=answer.integer("fence"),
+            fence=fence,
             attempt=answer.integer("attempt"),
             tries=answer.integer("tries"),
             max_attempts=answer.integer("max_attempts"),

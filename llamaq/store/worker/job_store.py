@@ -117,6 +117,7 @@ class JobStore:
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Claim an assigned job; None when the message is stale, because another worker has the job or it has ended."""
         started = members(host=self._host, worker=self._worker)
+        fence = self._clock.uuid()
         answer = self._run(
             Claim(
                 id=job_id,
@@ -124,7 +125,7 @@ class JobStore:
                 lease_seconds=self._lease,
                 worker=self._worker,
                 members=started,
-                token=self._clock.uuid(),
+                fence=fence,
             )
         )
         if answer.word == "NEWER":
@@ -132,7 +133,7 @@ class JobStore:
             _log.warning("job %s is of wire version %s, of a newer producer: update this worker", job_id, version)
         if answer.word != "CLAIMED":
             return None
-        return ClaimedJob.of(job_id, self._host, answer)
+        return ClaimedJob.of(job_id, self._host, fence, answer)
 
     def complete(self, job: ClaimedJob, outcome: Completed) -> str:
         """End the job `completed`; or `failed`, where the result has a number that is not JSON (1e999)."""

@@ -16,7 +16,7 @@ class Claim(Arguments):
     lease_seconds: float
     worker: str
     members: str
-    token: str
+    fence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Append(Arguments):
 
     verb: ClassVar = "append"
     lease: str
-    fence: int
+    fence: str
     number: int
     lease_seconds: float | str
     type: str
@@ -39,7 +39,7 @@ class Renew(Arguments):
 
     verb: ClassVar = "renew"
     lease: str
-    fence: int
+    fence: str
     lease_seconds: float
 
 
@@ -49,7 +49,7 @@ class Finish(Arguments):
 
     verb: ClassVar = "finish"
     id: str
-    fence: int
+    fence: str
     state: str
     members: str
     field: str
@@ -64,7 +64,7 @@ class Release(Arguments):
 
     verb: ClassVar = "release"
     id: str
-    fence: int
+    fence: str
     members: str = ""
     delay_seconds: float = 0
     counts: int = 0

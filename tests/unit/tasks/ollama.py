@@ -102,7 +102,7 @@ def claimed(kind: str, request_json: str) -> ClaimedJob:
     """A job that was just claimed."""
     return ClaimedJob(
         id="job",
-        fence=1,
+        fence="1",
         attempt=1,
         tries=1,
         max_attempts=3,

@@ -67,7 +67,7 @@ end
 local function write_record(score, weight, start_by)
   redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', given.kind, 'model', model, 'lane', lane,
     'tenant', tenant, 'request', given.request, 'score', score, 'runner', turn_runner(given.runner, tenant, conversation),
-    'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', 0, 'flush', 0, 'lease', '', 'running', 0,
+    'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', '', 'flush', 0, 'lease', '', 'running', 0,
     'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
     'idem', given.idempotency_key, 'blobs', given.images, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)

@@ -6,7 +6,7 @@
 --            lease_seconds  '' leaves the lease as it is
 --            type, attempt
 --            members        JSON members of the event
--- Answers    OK | CANCELLED (stop: the job has ended) | FENCED (stop: a newer attempt has the job, or it is gone)
+-- Answers    OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the job, or it is gone)
 -- Invariant: a flush is written once, also when its answer was lost and it is sent again.
 -- This is the hot path, so the keys are passed in and no fragment is included. With 64 leases, renewing the lease takes
 -- 40 % of the time, so the event writer renews it once a second.

@@ -4,8 +4,8 @@
 --            lease_seconds  until the attempt has to renew its lease
 --            worker
 --            members        JSON members of `started` ("host":..., "worker":...)
---            token          unique for this claim
--- Answers    CLAIMED fence, attempt, tries, max_attempts, waited_seconds (since the submit), ran_seconds (in earlier
+--            fence          the attempt's fence: a random name that no other claim has
+-- Answers    CLAIMED attempt, tries, max_attempts, waited_seconds (since the submit), ran_seconds (in earlier
 --            attempts), kind, model, tenant, conversation, request
 --            GONE (no record) | DONE (it has ended) | EXPIRED (`start_within` is over; it ends now)
 --            LEASED_ELSEWHERE (another worker has it, or it was requeued: the message is stale)
@@ -13,11 +13,11 @@
 -- Invariant: of all messages for one assignment, exactly one claims. A claim may be sent again when its answer was lost.
 -- include: keys events queue assignment ending
 local id, host = given.id, given.host
-local job = fields(record(id), 'v', 'state', 'lease', 'host', 'claim', 'start_by', 'attempt', 'tries', 'fence',
+local job = fields(record(id), 'v', 'state', 'lease', 'host', 'fence', 'start_by', 'attempt', 'tries',
   'max_attempts', 'submitted_at', 'running', 'kind', 'model', 'tenant', 'conversation', 'request')
 
-local function claimed(fence, attempt, tries)
-  return {'CLAIMED', 'fence', fence, 'attempt', attempt, 'tries', tries, 'max_attempts', job.max_attempts,
+local function claimed(attempt, tries)
+  return {'CLAIMED', 'attempt', attempt, 'tries', tries, 'max_attempts', job.max_attempts,
     'waited_seconds', tostring(math.max(NOW - tonumber(job.submitted_at), 0)), 'ran_seconds', job.running,
     'kind', job.kind, 'model', job.model, 'tenant', job.tenant, 'conversation', job.conversation, 'request', job.request}
 end
@@ -25,20 +25,19 @@ end
 local function begin()
   local attempt = redis.call('HINCRBY', record(id), 'attempt', 1)
   local tries = redis.call('HINCRBY', record(id), 'tries', 1)
-  local fence = redis.call('HINCRBY', record(id), 'fence', 1)
   redis.call('HSETNX', record(id), 'started_at', STAMP)
   redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', given.worker,
-    'flush', 0, 'claim', given.token)
+    'flush', 0, 'fence', given.fence)
   redis.call('ZADD', LEASES, NOW + tonumber(given.lease_seconds), id .. ' ' .. host)
   redis.call('ZREM', STARTS, id)
   append_event(id, 'started', attempt, given.members)
-  return claimed(fence, attempt, tries)
+  return claimed(attempt, tries)
 end
 
 if not job.state then return {'GONE'} end
 if TERMINAL[job.state] then return {'DONE'} end
 if tonumber(job.v or 1) > WIRE then return {'NEWER', 'version', job.v} end
-if job.lease == 'claimed' and job.claim == given.token then return claimed(job.fence, job.attempt, job.tries) end
+if job.lease == 'claimed' and job.fence == given.fence then return claimed(job.attempt, job.tries) end
 if job.lease ~= 'assigned' or job.host ~= host then return {'LEASED_ELSEWHERE'} end
 if job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then
   expire_job(id)

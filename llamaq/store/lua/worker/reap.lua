@@ -43,7 +43,7 @@ local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', N
 
 -- A running job whose lease expired is requeued, or ends when its tries are used up. Late writes of its worker are refused.
 local function lose(id, tries, max_attempts)
-  redis.call('HINCRBY', record(id), 'fence', 1)
+  redis.call('HSET', record(id), 'fence', '')
   if tonumber(tries) >= tonumber(max_attempts) then
     end_job(id, 'failed', given.exhausted, 'error', given.exhausted_error)
   else

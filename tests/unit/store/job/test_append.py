@@ -115,3 +115,26 @@ def test_a_renewal_gives_no_lease_to_one_who_has_none(fleet: Fleet) -> None:
     fleet.append(claimed, 1, text="late")
 
     assert fleet.leases() == []
+
+
+def test_an_attempt_that_redis_has_forgotten_is_fenced(fleet: Fleet) -> None:
+    """After a failover that lost the claim, another attempt has the same number; the first one writes nothing more."""
+    store = fleet.host()
+    job = fleet.submit()
+    keys = [key for key in fleet.redis.scan_iter(f"{fleet.keys.prefix}*") if isinstance(key, str)]
+    with redis.Redis.from_url(fleet.url) as raw:
+        before = {key: raw.dump(key) for key in keys}
+        lost = fleet.claim(store, job)
+        assert fleet.append(lost, 1, text="A1 ") == "OK"
+        raw.delete(*(key for key in raw.scan_iter(f"{fleet.keys.prefix}*")))
+        for key, value in before.items():
+            raw.restore(key, 0, value)
+    assert (fleet.append(lost, 2, text="A2 "), fleet.renew(lost)) == ("FENCED", "FENCED")
+
+    found = fleet.claim(store, job)
+
+    assert (found.attempt, lost.attempt) == (1, 1)
+    assert fleet.append(found, 1, text="B1 ") == "OK"
+    assert (fleet.append(lost, 2, text="A2 "), fleet.renew(lost)) == ("FENCED", "FENCED")
+    assert store.complete(lost, answer()) == "fenced"
+    assert [event.get("text") for event in fleet.log(job.id)] == [None, None, "B1 "]

@@ -45,17 +45,17 @@ def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
     fleet.host()
     job = fleet.submit()
 
-    def claim(token: str) -> Answer:
+    def claim(fence: str) -> Answer:
         started = '"host":"alpha","worker":"w1"'
         arguments = Claim(
-            id=job.id, host="alpha", lease_seconds=LEASE_SECONDS, worker="w1", members=started, token=token
+            id=job.id, host="alpha", lease_seconds=LEASE_SECONDS, worker="w1", members=started, fence=fence
         )
         return fleet.run(arguments)
 
     first, again = claim("this"), claim("this")
 
     assert first.word == again.word == "CLAIMED"
-    for name in ("fence", "attempt", "tries"):
+    for name in ("attempt", "tries"):
         assert first.integer(name) == again.integer(name) == 1
     assert claim("that").word == "LEASED_ELSEWHERE"
     assert fleet.types(job.id) == ["queued", "started"]

@@ -50,7 +50,7 @@ def received(heard: Heard, *, by_name: bool) -> TaskRequest:
 
 def job() -> ClaimedJob:
     """A claimed job."""
-    given: dict[str, Any] = {"fence": 1, "attempt": 2, "tries": 1, "max_attempts": 3, "waited_seconds": 0.0}
+    given: dict[str, Any] = {"fence": "1", "attempt": 2, "tries": 1, "max_attempts": 3, "waited_seconds": 0.0}
     given |= {"ran_seconds": 0.0, "kind": "generate", "model": "m:1b", "tenant": "", "conversation": "", "host": "h"}
     return ClaimedJob(id="the-id", request_json=SECRET, **given)
 

@@ -15,7 +15,7 @@ import structlog
 from llamaq.store.worker.claimed_job import ClaimedJob
 from worker.telemetry import logs
 
-JOB = ClaimedJob("j1", 7, 2, 1, 3, 0.5, 0.0, "chat", "m:latest", "t", "", "gpu-1", "{}")
+JOB = ClaimedJob("j1", "7", 2, 1, 3, 0.5, 0.0, "chat", "m:latest", "t", "", "gpu-1", "{}")
 WHICH = {"job_id": "j1", "attempt": 2, "host": "gpu-1", "kind": "chat", "model": "m:latest"}
 
 

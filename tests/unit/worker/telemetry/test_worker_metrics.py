@@ -10,7 +10,7 @@ from tests.integration.scraping import Scrape, parsed
 from worker.attempt import execute
 from worker.telemetry.worker_metrics import Metrics, result
 
-JOB = ClaimedJob("j1", 7, 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
+JOB = ClaimedJob("j1", "7", 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
 BROKEN = Error("ollama_error", "it broke", retryable=True)
 DONE = Completed({"usage": {"prompt_tokens": 3, "output_tokens": None}, "timings": {"total": 2.0}})
 
@@ -72,7 +72,7 @@ def test_reaper_actions_are_there_before_the_first() -> None:
 
 def test_what_another_try_might_mend_fails_with_the_last_one() -> None:
     """Log and figures say `failed` where no attempt follows."""
-    last = ClaimedJob("j1", 7, 3, 3, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "{}")
+    last = ClaimedJob("j1", "7", 3, 3, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "{}")
 
     assert execute.final(JOB, Retry(BROKEN)) == Retry(BROKEN)
     assert execute.final(last, Retry(BROKEN)) == Failed(BROKEN)
