@@ -1,11 +1,11 @@
-"""Ollama over HTTP: pooled, retrying, abortable, with typed errors. Knows neither Celery nor Redis.
+"""A client of Ollama's HTTP API: pooled, retrying, abortable, with typed errors. It imports neither Celery nor Redis.
 
     with OllamaClient("http://127.0.0.1:11434", slots=4) as client:
         with client.chat({"model": "llama3.2", "messages": [...]}) as stream:
             for chunk in stream:      # another thread may call stream.abort()
                 ...
 
-The tree of errors is drawn in `api_client.errors`; the retries within one call are decided in `api_client.retry`.
+`api_client.errors` draws the tree of errors. `api_client.retry` decides on the retries within one call.
 """
 
 from api_client.answer import Answer

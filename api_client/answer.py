@@ -14,7 +14,7 @@ MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class Answer(Exchange):
-    """Nothing is sent before `result()`, which is called once.
+    """A request whose answer is one JSON object. `result()` sends it, and is called once.
 
     with client.embed(payload) as answer:     # another thread may call answer.abort() from here on
         vectors = answer.result()["embeddings"]

@@ -1,8 +1,8 @@
-"""The part of a request that another thread can end.
+"""The part of a request that another thread can abort.
 
-Closing the connection is the only cancel that Ollama knows, and a thread that waits in `recv` cannot be interrupted.
-Shutting its socket down ends the wait at once, as if the server had closed. The socket must be known from the moment
-it exists, since Ollama sends no header before the first token: `api_client.connection` sets it.
+Ollama cancels a request only when its connection closes, and a thread that waits in `recv` cannot be interrupted.
+A shutdown of its socket ends the wait at once, as if the server had closed it. Ollama sends no header before the first
+token, so the call needs the socket from the moment it exists: `api_client.connection` sets it.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Call:
         self._handle: socket.socket | None = None
 
     def abort(self) -> None:
-        """Ends the request, whatever it waits for. May be called from any thread, any number of times."""
+        """Ends the request at once. May be called from any thread, any number of times."""
         with self._lock:
             self.aborted = True
             self._wake.set()
@@ -44,13 +44,13 @@ class Call:
             self._drop_handle()
             if self.aborted:
                 raise Aborted("the call was aborted")
-            # A duplicate descriptor of the connection: the reading thread may close the socket object, or replace it by
-            # its TLS wrapper, at any moment, and the number of its descriptor may be used again.
+            # A duplicate descriptor: the reading thread may close or wrap the socket object at any moment, and
+            # then the number of its descriptor may be used again.
             self._handle = socket.socket(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
             self._socket = sock
 
     def release(self) -> None:
-        """Forgets the socket: an abort must not touch it any more, since another call may use it."""
+        """Releases the socket. An abort must not shut it down any more, since another call may use it."""
         with self._lock:
             self._drop_handle()
 
@@ -75,5 +75,5 @@ class Call:
         self._handle = self._socket = None
 
 
-# urllib3 passes nothing through to its connections; the thread that sends is the one that connects.
+# A context variable, because urllib3 passes no argument on to its connections. The thread that sends also connects.
 current_call: ContextVar[Call] = ContextVar("current_call")

@@ -1,4 +1,4 @@
-"""The client of one Ollama host, shared by all threads of a worker."""
+"""The client of one Ollama host, which threads may share."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ from api_client.transport import new_session
 # The defaults of a job's `first_token_within` and `stall_after`.
 FIRST_BYTE_TIMEOUT_SECONDS = 600.0
 STALL_TIMEOUT_SECONDS = 60.0
-# Requests that need no model are answered at once.
+# Ollama answers requests that need no model at once.
 METADATA_TIMEOUT_SECONDS = 10.0
 
 AnyExchange = TypeVar("AnyExchange", bound=Exchange)
@@ -31,10 +31,10 @@ AnyMetadata = TypeVar("AnyMetadata", bound=Metadata)
 
 
 class OllamaClient:
-    """Talks to one Ollama host over kept-alive connections; threads may share it.
+    """A client of one Ollama host, with kept-alive connections. Threads may share it.
 
-    Calls that run a model return a `Stream` or an `Answer` that is not sent yet, so that it can be aborted before it
-    blocks. Proxy settings of the environment are ignored, redirects are not followed.
+    Calls that run a model return a `Stream` or an `Answer` that is not sent yet, so that another thread can abort it at
+    any time. The client ignores the environment's proxy settings, and follows no redirects.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class OllamaClient:
         backoff_seconds: float = 0.2,
         clock: Clock | None = None,
     ) -> None:
-        """Opens nothing yet.
+        """Opens no connection yet.
 
         Args:
             url: `http://` or `https://`, with a path where a proxy serves Ollama below one.
-            slots: Requests at a time; more are possible, their connections are not kept.
+            slots: Requests at a time. More are possible, but their connections are not kept.
             token: Bearer token for a proxy. Never part of a message.
             ca_file: PEM file of the authorities that sign the host's certificate.
-            connect_timeout_seconds: For making a connection, the TLS handshake, and the server's taking the request.
-            retries: Further attempts within one call, where `api_client.retry` sees a use in it.
+            connect_timeout_seconds: Limit for the connection, for the TLS handshake, and for each write of the request.
+            retries: Further attempts within one call, where `api_client.retry` allows them.
             backoff_seconds: Pause before the first of them; doubles.
             clock: Gives the time and the jitter.
 
@@ -80,7 +80,7 @@ class OllamaClient:
 
     @property
     def address(self) -> str:
-        """The URL without user name and password, as it stands in messages."""
+        """The URL without user name and password, for messages."""
         return self._route.address
 
     def generate(
@@ -93,7 +93,7 @@ class OllamaClient:
         """/api/generate. Not sent before it is iterated.
 
         Args:
-            payload: The body as it is sent. With `"stream": false` the one answer comes as the only chunk.
+            payload: The body as it is sent. With `"stream": false` the answer is one chunk.
             first_byte_timeout_seconds: Limit for queue, load and prompt; None waits for ever.
             stall_timeout_seconds: Limit for silence between chunks; None waits for ever.
 
@@ -125,7 +125,7 @@ class OllamaClient:
         *,
         last: LastLine = DONE,
     ) -> Stream:
-        """Any path that answers in lines; `last` tells how the last one is known."""
+        """Any path that answers in lines; `last` describes the last line."""
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
         return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, last))
 
@@ -148,7 +148,7 @@ class OllamaClient:
         """/api/tags: the models on disk, newest first.
 
         Raises:
-            OllamaError: No answer, or none that can be understood.
+            OllamaError: There is no answer, or it has an unknown shape.
         """
         return self._asked(Installed, "GET", "/api/tags", None, timeout_seconds).models
 
@@ -165,7 +165,7 @@ class OllamaClient:
         return self._asked(Version, "GET", "/api/version", None, timeout_seconds).version
 
     def close(self) -> None:
-        """Aborts what still runs and closes all connections. What is begun afterwards raises `Aborted`."""
+        """Aborts the running requests and closes all connections. Later requests raise `Aborted`."""
         with self._lock:
             self._closed = True
             running = list(self._open)
@@ -232,5 +232,5 @@ def _without_user(parts: SplitResult) -> str:
 def _sendable(token: str | None) -> str | None:
     token = (token or "").strip()  # a token read from a file ends in a newline
     if not token.isascii() or not token.isprintable():
-        raise ValueError("the token holds characters that a header cannot carry")  # and must not be quoted here
+        raise ValueError("the token holds characters that a header cannot carry")  # the message must not quote it
     return token or None

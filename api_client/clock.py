@@ -1,4 +1,4 @@
-"""The clock that the client is given. `llamaq.store.clock.Clock` has this shape; tests give their own."""
+"""The source of time of the client. `llamaq.store.clock.Clock` fits this protocol; tests pass their own."""
 
 import random
 import time
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the client needs of a clock. It has no `sleep`: a wait here must end when `abort()` is called."""
+    """A source of time. It has no `sleep`, because each wait of the client must end when `abort()` is called."""
 
     def time(self) -> float:
         """Unix seconds."""
@@ -18,7 +18,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The real one."""
+    """The system's time and randomness."""
 
     def time(self) -> float:
         """Unix seconds."""

@@ -1,6 +1,6 @@
-"""From an error that the server reports to the exception that names what is wrong.
+"""Maps an error that the server reports to an exception.
 
-Status and structure decide first and wording last, because the wording changes between versions of Ollama:
+The status and the structure of the body decide first. The wording decides last, because it changes between versions:
 
     status        body                                     error
     3xx           any                                      OllamaStatusError   redirects are not followed
@@ -14,7 +14,7 @@ Status and structure decide first and wording last, because the wording changes 
     408           any                                      RequestTimeout
     429, 503      any                                      ServerBusy
     500           "... does not support X"                 Unsupported          legacy /api/embeddings
-                  option type, `format`, ...               BadRequest           the client's mistake despite the 500
+                  option type, `format`, ...               BadRequest           the request is wrong despite the 500
                   pull of a model that is not there        OllamaStatusError
                   the runner died                          RunnerDied           the next request loads it again
                   anything else                            ServerFault
@@ -23,8 +23,8 @@ Status and structure decide first and wording last, because the wording changes 
     other 4xx     any                                      OllamaStatusError
     other 5xx     any                                      ServerFault
 
-An error line inside a 200 stream is read by the rules for 500, with `status` None: a recorded server sent the same text
-as a 500 where it had not answered yet.
+An error line in a 200 stream follows the rules for 500, with `status` None: before its first line the server sends the
+same text as a 500.
 """
 
 import re
@@ -48,7 +48,7 @@ from api_client.errors import (
     Unsupported,
 )
 
-# Longest message that is kept: a proxy's error page is not a message.
+# Limits the message, which may be a proxy's whole error page.
 MESSAGE_LIMIT = 2000
 
 _LACKS = re.compile(r"does not support (?P<word>\w+)|image input|(?P<vision>multimodal)", re.IGNORECASE)
@@ -103,7 +103,7 @@ class ErrorBody:
 
 
 def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
-    """Unwraps the body of an answer whose status is not 200; any bytes will do."""
+    """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
     answer = _parsed(body)
     if isinstance(answer, dict) and "error" in answer:
         message, details = unwrapped(answer["error"])
@@ -115,7 +115,7 @@ def read_body(status: int, body: bytes, retry_after_seconds: float | None = None
 def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
     """Text and details of an `error` value: a string, the engine's JSON inside a string, or the object of /v1."""
     details: Mapping[str, Any] = {}
-    for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body must not wrap for ever
+    for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body could nest without end
         if isinstance(error, str) and error.startswith("{"):
             error = _parsed(error.encode()) or error
         if not isinstance(error, dict):
@@ -207,7 +207,7 @@ def _busy(body: ErrorBody) -> OllamaStatusError:
 
 
 def _failed(body: ErrorBody) -> OllamaStatusError:
-    # A dead runner first: its texts quote what it was doing, which may hold any other word looked for here.
+    # A dead runner first: its message may quote text that matches another pattern.
     if _RUNNER_DIED.search(body.message):
         return _made(RunnerDied, body)
     if _PULL_FAILED.search(body.message):

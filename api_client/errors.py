@@ -1,4 +1,4 @@
-"""What can go wrong between a worker and its Ollama host: one class for each failure that is handled differently.
+"""The errors of a request to Ollama: one class for each failure that is handled differently.
 
     OllamaError                    everything below: `message`, `status`
     ├── OllamaConnectionError      no answer at all
@@ -25,16 +25,16 @@
     │   └── StreamCut              it ended before its last line
     └── Aborted                    the caller called `abort()`
 
-The class says what happened. What it means for a job (another attempt or not, the error code) is decided by the
-caller. The short retries inside one call are decided by `api_client.retry`.
+The class says what happened. The caller decides what that means for a job: the error code, and whether to try again.
+`api_client.retry` decides on the short retries within one call.
 """
 
 
 class OllamaError(Exception):
-    """Anything that keeps an answer from being complete.
+    """The answer is not complete.
 
     Attributes:
-        message: One sentence for a person. Never holds the token.
+        message: One sentence for people. Never holds the token.
         status: The HTTP status; None where there was none, or where the error came inside a 200 stream.
     """
 
@@ -57,11 +57,11 @@ class ConnectionLost(OllamaConnectionError):
 
 
 class WrongProtocol(OllamaConnectionError):
-    """What answers at the address does not speak HTTP, or breaks TLS. Waiting does not change that."""
+    """The server at the address does not speak HTTP, or breaks TLS. A retry does not help."""
 
 
 class UntrustedCertificate(OllamaConnectionError):
-    """The host's certificate cannot be verified. Waiting does not change that."""
+    """The host's certificate cannot be verified. A retry does not help."""
 
 
 class OllamaTimeout(OllamaError):
@@ -73,7 +73,7 @@ class ConnectTimeout(OllamaTimeout):
 
 
 class FirstByteTimeout(OllamaTimeout):
-    """No byte of the answer in time. A second request would throw the load away and start it again."""
+    """No byte of the answer in time. A second request would restart the load of the model."""
 
 
 class StallTimeout(OllamaTimeout):
@@ -158,7 +158,7 @@ class ServerFault(OllamaStatusError):
 
 
 class StreamError(OllamaError):
-    """The body is not what Ollama sends. Something else answers at this address."""
+    """The body is not what Ollama sends: garbage, or beyond the size limits."""
 
 
 class StreamCut(StreamError):

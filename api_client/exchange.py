@@ -1,4 +1,4 @@
-"""One request and its answer: sent when it is read, ended from any thread, always closed."""
+"""One request and its answer. Reading sends it, any thread can abort it, and it is always closed."""
 
 from collections.abc import Iterator
 from types import TracebackType
@@ -27,7 +27,7 @@ class Limits(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What all exchanges of a client share."""
+    """The parts of a client that its exchanges share."""
 
     session: Session
     address: str
@@ -36,10 +36,10 @@ class Route(NamedTuple):
 
 
 class Exchange:
-    """A request that has not been sent yet. Nothing is sent before the answer is asked for.
+    """A request, which is sent when its answer is read.
 
-    A context manager: leaving it closes the connection unless the answer was read to its end. One thread reads;
-    `abort` alone may be called from others.
+    At the end of its `with` block the connection is closed, unless the answer was read to its end. One thread reads.
+    Other threads may call only `abort`.
     """
 
     def __init__(self, route: Route, request: PreparedRequest, limits: Limits) -> None:
@@ -57,10 +57,10 @@ class Exchange:
         return self.call.aborted
 
     def abort(self) -> None:
-        """Ends the request from any thread, at once, whatever it waits for; the reading thread gets `Aborted`.
+        """Ends the request at once, from any thread. The reading thread gets `Aborted`.
 
-        The server sees the connection close. Harmless before the start, after the end, and when called twice. A host
-        name that is being resolved, or a TCP connection being made, ends at the connect timeout only.
+        The connection to the server closes. It may be called before the start, after the end, and twice. While a host
+        name is resolved or a TCP connection is made, the request ends only at the connect timeout.
         """
         self.call.abort()
 
@@ -112,7 +112,7 @@ class Exchange:
         return self._scrubbed(error)
 
     def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:
-        # Some proxies quote the request in their error, and messages go to logs and to producers.
+        # Some proxies quote the request in their error, and the message reaches logs and producers.
         if self._route.secret and self._route.secret in error.message:
             error.message = error.message.replace(self._route.secret, "[token]")
             error.args = (error.message,)
@@ -125,8 +125,8 @@ class Exchange:
 def pieces(raw: Any) -> Iterator[bytes]:
     """The body's bytes as they arrive, from urllib3's response.
 
-    `stream` gives one HTTP chunk at a time, the cheapest way that was measured; on a body that is not chunked (a proxy
-    that speaks HTTP/1.0) it would wait for 64 KiB, so there `read1` gives what has come.
+    `stream` gives one HTTP chunk at a time, which was the fastest of the measured ways. On a body that is not chunked,
+    as of a proxy with HTTP/1.0, it would wait for 64 KiB. There `read1` gives the bytes that have come.
     """
     if raw.chunked:
         yield from raw.stream(PIECE_BYTES, decode_content=True)
@@ -136,7 +136,7 @@ def pieces(raw: Any) -> Iterator[bytes]:
 
 
 def _beginning(raw: Any) -> bytes:
-    """As much of an error's body as arrives: the status decides even where the body is cut."""
+    """The part of an error's body that arrives. Where the body is cut, the status alone decides."""
     body = bytearray()
     try:
         for piece in pieces(raw):

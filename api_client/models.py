@@ -1,7 +1,7 @@
 """The metadata of a host: models on disk, models in memory, and one model in detail.
 
-Servers of many versions must be read, so every field but the name has a default, null counts as absent, and unknown
-fields are ignored.
+To accept servers of many versions, every field but the name has a default, null counts as absent, and unknown fields
+are ignored.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Metadata(BaseModel):
     """Metadata of any version: new, missing and null fields are accepted."""
 
-    # "model_" is where pydantic keeps its own methods; Ollama has a field model_info.
+    # pydantic reserves names that begin with "model_", as Ollama's field `model_info` does.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
     @model_validator(mode="before")
@@ -64,7 +64,7 @@ class RunningModel(Metadata):
     Attributes:
         size: Bytes in memory, of both kinds.
         size_vram: Bytes of these on a GPU; 0 on CPU.
-        expires_at: When it is unloaded if nobody uses it; centuries ahead for "never".
+        expires_at: When it is unloaded if no request uses it; centuries ahead for "never".
         context_length: Tokens per slot as loaded; None on servers that do not tell.
     """
 

@@ -1,8 +1,8 @@
-"""Newline-delimited JSON, from byte pieces cut anywhere to one dict per line.
+"""Parses newline-delimited JSON, which arrives in pieces of any size, into one dict per line.
 
-The hot path: at 64 streams of 50 tokens/s it runs 3,200 times a second. So lines are split on bytes (never on
-characters: a newline byte is not part of any other UTF-8 character) and parsed by pydantic's Rust parser, which takes
-bytes and needs a quarter of the time of `json.loads`.
+This is the hot path: 64 streams of 50 tokens/s are 3,200 lines a second. So lines are split as bytes, which is safe
+because no other UTF-8 character contains a newline byte. pydantic's Rust parser takes bytes, and needs a quarter of the
+time of `json.loads`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from api_client.errors import StreamCut, StreamError
 
-# Far above one line: at most a whole answer that was not streamed, with its `context`.
+# The longest expected line is a whole answer that was not streamed, with its `context`.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
 
@@ -44,11 +44,11 @@ class LineSplitter:
         return lines
 
     def rest(self) -> bytes:
-        """What came after the last newline."""
+        """The bytes after the last newline."""
         return b"".join(self._parts)
 
     def _keep(self, rest: bytes) -> None:
-        # Kept as parts and joined once: adding to a bytes object would copy a 2 MB line for each of its pieces.
+        # Joined once at the end: adding to a bytes object would copy a 2 MB line for each of its pieces.
         self._parts.append(rest)
         self._size += len(rest)
         if self._size > self._max:

@@ -1,11 +1,11 @@
-"""Retries within one call: which failures are worth a second request at once.
+"""Decides which failures are retried at once, within one call.
 
     retried:      the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
                   429 with a Retry-After
-    not retried:  a read timeout (a new request would throw a load away), a connect timeout (the kernel has resent for
-                  as long), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
+    not retried:  a read timeout (a new request would restart a load), a connect timeout (the kernel has resent its
+                  packets all that time), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
 
-Another attempt, seconds later and possibly on another host, is the caller's decision.
+The caller decides on another attempt later, possibly on another host.
 """
 
 import email.utils
@@ -23,27 +23,27 @@ from api_client.call import current_call
 from api_client.clock import Clock, SystemClock
 
 RETRIED_STATUSES = frozenset({502, 503, 504})
-# A job waits better in the queue than in a slot: whatever a server asks for, and however often.
+# Limits `Retry-After` too: a job should wait in the queue, not in a slot.
 LONGEST_PAUSE_SECONDS = 5.0
 
 
 class RetryPolicy(Retry):
-    """urllib3's Retry with our choice of failures, and with pauses that end when the call is aborted."""
+    """urllib3's Retry with this module's choice of failures, and with pauses that end when the call is aborted."""
 
     RETRY_AFTER_STATUS_CODES = frozenset({429, 503})
     clock: Clock = SystemClock()
 
     @classmethod
     def of(cls, retries: int, backoff_seconds: float, clock: Clock) -> Self:
-        """A policy of so many retries, the first after about `backoff_seconds`, doubling."""
+        """A policy of `retries` retries. The first pause is about `backoff_seconds`, and each next one doubles."""
         policy = cls(
             total=retries,
             redirect=False,
-            allowed_methods=None,  # POST too: a generation leaves nothing behind at the server
+            allowed_methods=None,  # POST too: a generation changes nothing on the server
             status_forcelist=RETRIED_STATUSES,
             backoff_factor=backoff_seconds,
             backoff_max=LONGEST_PAUSE_SECONDS,
-            raise_on_status=False,  # the last answer comes out, and says more than MaxRetryError
+            raise_on_status=False,  # return the last answer, which says more than MaxRetryError
             respect_retry_after_header=True,
         )
         policy.clock = clock
@@ -80,12 +80,12 @@ class RetryPolicy(Retry):
         current_call.get().pause(seconds)
 
     def get_backoff_time(self) -> float:
-        """Seconds: doubling, between half and one and a half times that, so that many workers do not knock together."""
+        """The pause in seconds. It doubles, and jitter of 50 % spreads the retries of many workers."""
         doubled = self.backoff_factor * 2 ** max(len(self.history) - 1, 0)
         return float(min(doubled * (0.5 + self.clock.random()), self.backoff_max))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Seconds the server asks for; None where it does not, or not legibly."""
+        """The seconds of the Retry-After header; None where there is none, or it cannot be read."""
         return seconds_from(response.headers.get("Retry-After"), self.clock)
 
 
@@ -108,5 +108,5 @@ def seconds_from(header: str | None, clock: Clock) -> float | None:
     try:
         date = email.utils.parsedate_to_datetime(header)
     except ValueError:
-        return None  # urllib3 raises here, and a job would fail for a proxy's bad header
+        return None  # urllib3 would raise, and a proxy's bad header would fail the job
     return max(0.0, date.timestamp() - clock.time())

@@ -16,13 +16,13 @@ from api_client.ndjson import chunks
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
 Chunk = dict[str, Any]
 
-# The body's end mark follows the last line. It is awaited briefly, so that the connection can be used again.
+# The body's end mark follows the last line. A stream waits briefly for it, so that the connection can be used again.
 END_MARK_SECONDS = 0.25
 END_MARK_PIECES = 16
 
 
 class LastLine(NamedTuple):
-    """How a stream's last line is known."""
+    """The key and value that mark a stream's last line."""
 
     key: str
     value: object
@@ -33,7 +33,7 @@ PULLED = LastLine("status", "success")
 
 
 class Stream(Exchange):
-    """Iterate it once, in one thread; nothing is sent before the first step.
+    """A request whose answer comes in lines. It is sent at the first step of the iteration. Iterate it once.
 
         with client.chat(payload) as stream:     # another thread may call stream.abort() from here on
             for chunk in stream:
@@ -56,11 +56,11 @@ class Stream(Exchange):
         self._chunks = self._run()
 
     def __iter__(self) -> Iterator[Chunk]:
-        # The generator itself: a `__next__` of our own would cost each token another call.
+        # The generator itself: a method `__next__` would cost another call for each token.
         return self._chunks
 
     def close(self) -> None:
-        """Ends the stream from the reading thread, at whatever point it is."""
+        """Ends the stream from the reading thread, at any point."""
         self._chunks.close()
         super().close()
 
@@ -89,7 +89,7 @@ class Stream(Exchange):
         try:
             yield chunk
         finally:
-            # The answer is complete: a failure of the connection now costs a reconnect, not the job.
+            # The answer is complete. A failure of the connection must not fail the job now.
             with suppress(HTTPError, OSError):
                 self.call.set_silence(END_MARK_SECONDS)
                 for _ in itertools.islice(body, END_MARK_PIECES):

@@ -1,4 +1,4 @@
-"""Translates what requests, urllib3 and sockets raise into `OllamaError`, in this one place."""
+"""Translates the errors of requests, urllib3 and sockets into `OllamaError`."""
 
 import ssl
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from api_client.retry import can_help
 
 
 class Exchanging(Protocol):
-    """What the translation needs of a request."""
+    """The part of a request that the translation needs."""
 
     call: Call
     address: str
@@ -46,7 +46,7 @@ class Exchanging(Protocol):
 
 @contextmanager
 def translated(exchange: Exchanging) -> Iterator[None]:
-    """A block whose failures are raised as typed errors; wrap the iteration of a body too.
+    """A block whose failures are raised as typed errors. The iteration of a body belongs into it too.
 
     Raises:
         Aborted: The call was aborted; the error of the connection is its cause.
@@ -108,8 +108,8 @@ def _is_certificate(error: Exception) -> bool:
 
 def _is_connect_timeout(error: Exception) -> bool:
     if isinstance(error, NewConnectionError):
-        return False  # a subclass of the timeout, for historical reasons
-    # The second form: the server accepted the connection, and then did not read the body.
+        return False  # urllib3 derives it from ConnectTimeoutError for historical reasons
+    # TimeoutError: the server accepted the connection, and then did not read the body.
     return isinstance(error, ConnectTimeoutError) or isinstance(_cause(error), TimeoutError)
 
 

@@ -1,4 +1,4 @@
-"""The session: pooled and retrying; it ignores proxy variables, netrc, cookies and redirects."""
+"""The session of requests: pooled and retrying, without proxy variables, netrc and cookies."""
 
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -6,40 +6,40 @@ from typing import Any
 from requests import Session
 from requests.adapters import HTTPAdapter
 
-from api_client.connection import WatchedPool, WatchedTLSPool
+from api_client.connection import AbortablePool, AbortableTLSPool
 from api_client.retry import RetryPolicy
 
 # Beside one connection per slot: a probe of the host, and a status request.
 SPARE_CONNECTIONS = 2
 
 
-class WatchedAdapter(HTTPAdapter):
-    """requests' adapter over pools whose connections can be shut down from another thread."""
+class AbortableAdapter(HTTPAdapter):
+    """An adapter of requests whose connections another thread can abort."""
 
     def init_poolmanager(self, *args: Any, **kw: Any) -> None:
-        """Sets the kind of pool per scheme, as urllib3 provides for."""
+        """Sets the class of the pools for each scheme."""
         super().init_poolmanager(*args, **kw)
-        self.poolmanager.pool_classes_by_scheme = {"http": WatchedPool, "https": WatchedTLSPool}
+        self.poolmanager.pool_classes_by_scheme = {"http": AbortablePool, "https": AbortableTLSPool}
 
 
 def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: str | None) -> Session:
     """A session that threads may share.
 
     Args:
-        slots: Requests at a time; as many connections are kept, and two more.
+        slots: Requests at a time. So many connections are kept, and `SPARE_CONNECTIONS` more.
         policy: Retries within one call, for http and https alike.
         token: Sent as a bearer token.
         ca_file: PEM file of the authorities to trust instead of the usual ones.
     """
     session = Session()
     session.trust_env = False  # the host is named explicitly; HTTP_PROXY and netrc are for other servers
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # else threads would share the jar
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # all threads would share the cookies
     session.verify = ca_file or True
-    # Tokens are sent one by one; a compressing proxy would hold them back to fill its blocks.
+    # A compressing proxy would delay tokens until a block is full.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "llamaq"})
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
-    adapter = WatchedAdapter(
+    adapter = AbortableAdapter(
         pool_connections=1, pool_maxsize=slots + SPARE_CONNECTIONS, max_retries=policy, pool_block=False
     )
     for scheme in ("http://", "https://"):

@@ -1,1 +1,1 @@
-"""The task of each kind of job, as a plain function: it knows neither Celery nor HTTP."""
+"""The task of each kind of job, as a plain function without Celery and HTTP."""

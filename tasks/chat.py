@@ -1,4 +1,4 @@
-"""chat: an answer to the history that the producer sends, or a turn of a conversation that is kept."""
+"""chat: an answer to the messages of the request, or a turn of a kept conversation."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def chat(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Outc
     """Run a chat job."""
     if request.conversation is not None:
         return turn.run(job, context, request)
-    # Only a kept history is trimmed: one that the producer sends is asked as it is, or refused as too long.
+    # Only a kept history is trimmed. Messages of the request are sent as they are, and Ollama refuses too long ones.
     messages: list[dict[str, Any]] = [
         {name: value for name, value in message.items() if name in SENT} for message in new_messages(request)
     ]

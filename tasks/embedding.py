@@ -34,7 +34,7 @@ def embedding(job: ClaimedJob, context: AttemptContext, request: EmbeddingReques
 
 
 def _batches(texts: str | list[str]) -> Sequence[str | list[str]]:
-    """The inputs of each call, in order: a call of bounded size can be aborted, and stays within the clocks."""
+    """The inputs of each call, in order. The size of a call is bounded, so that it stays within the job's limits."""
     return [texts] if isinstance(texts, str) else [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
 
 

@@ -1,4 +1,4 @@
-"""extraction: a value that is valid against a schema. While it is not, the model is asked again with the errors."""
+"""extraction: a value that is valid against a schema. After an invalid answer, the model is asked to correct it."""
 
 from itertools import islice
 from typing import Any
@@ -21,7 +21,7 @@ from tasks.attempt.result import completed
 from tasks.attempt.stoppable import AttemptStopped
 
 MOST_ERRORS = 10
-"""The errors of one answer that are told to the model and to the producer."""
+"""The errors of one answer that the model and the producer get."""
 
 
 def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequest) -> Outcome:
@@ -32,7 +32,7 @@ def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequ
         try:
             reply = _ask(context, request, repairing)
         except (Aborted, AttemptStopped, OllamaError):
-            # A socket that the deadline has shut down may look cut before it looks aborted.
+            # A socket that the deadline has shut down may raise the error of a cut connection.
             if repairing.tries and context.attempt.stopped == "deadline":
                 return Failed(repairing.invalid())
             raise
@@ -41,7 +41,7 @@ def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequ
             found = {"value": value, "repairs": len(repairing.tries)}
             return completed(job, context, [*repairing.replies, reply], found)
         repairing.add(Try(reply, value, errors))
-        if repairing.no_room:
+        if repairing.context_full:
             return Failed(repairing.overflow())
         if repairing.exhausted:
             return Failed(repairing.invalid())
@@ -64,16 +64,16 @@ def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairi
     except ContextOverflow:
         if len(body["messages"]) == len(alone["messages"]):
             raise
-        # The question fits without the wrong answer and its errors, so it is asked alone.
+        # The question may fit without the wrong answer and its errors.
         return ask(Endpoint.CHAT, context, request, alone)
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     try:
-        # As strict as the readers of the result: half a character, 500 levels and 1e999 are refused.
+        # As strict as the readers of the result: a lone surrogate, 500 levels and 1e999 are refused.
         value = from_json(reply.text.encode(), allow_inf_nan=False)
         dumps(value)
-        # To collect the errors costs far more than to see that there is none.
+        # Collecting errors takes far longer than `is_valid`.
         problems = [] if validator.is_valid(value) else list(islice(validator.iter_errors(value), MOST_ERRORS))
     except ValueError as error:
         cut = " (cut by the token limit)" if reply.done_reason == "length" else ""

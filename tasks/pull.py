@@ -12,19 +12,19 @@ from tasks.attempt.ollama_request import Reply
 from tasks.attempt.result import completed
 
 PROGRESS_SECONDS = 0.5
-"""Ollama reports many times a second; an event is written at most this often, and when the status changes."""
+"""Ollama reports many times a second. An event is written after this time, and when the status changes."""
 
 
 @dataclass(slots=True)
 class Layers:
-    """The progress of a pull: its status, and of each layer the bytes that have come and all."""
+    """The progress of a pull: its status, and the size and the received bytes of each layer."""
 
     status: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
     received: dict[str, int] = field(default_factory=dict)
 
     def read(self, chunk: Chunk) -> bool:
-        """Read one line of Ollama's; returns whether the status has changed."""
+        """Read one chunk; returns whether the status has changed."""
         before, self.status = self.status, str(chunk.get("status", ""))
         layer, size, got = chunk.get("digest"), chunk.get("total"), chunk.get("completed", 0)
         if isinstance(layer, str) and isinstance(size, int) and isinstance(got, int):
@@ -33,15 +33,14 @@ class Layers:
         return self.status != before
 
     def numbers(self) -> dict[str, Any]:
-        """The fields of a `progress` event; bytes where a layer is known."""
-        bytes_known = (
-            {"completed": sum(self.received.values()), "total": sum(self.sizes.values())} if self.sizes else {}
-        )
-        return {"status": self.status, **bytes_known}
+        """The fields of a `progress` event. It has bytes only after a layer is known."""
+        if not self.sizes:
+            return {"status": self.status}
+        return {"status": self.status, "completed": sum(self.received.values()), "total": sum(self.sizes.values())}
 
 
 def pull(job: ClaimedJob, context: AttemptContext, request: PullRequest) -> Outcome:
-    """Run a pull. After an interruption the next pull continues, because Ollama keeps what has come."""
+    """Run a pull. After an interruption the next pull continues, because Ollama keeps the received bytes."""
     layers, written_at = Layers(), float("-inf")
     stream = context.ollama.pull(request.model, stall_timeout_seconds=request.stall_after)
     with context.attempt.during(stream), stream:

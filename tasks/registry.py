@@ -27,7 +27,7 @@ TASKS: dict[Kind, Callable[[ClaimedJob, AttemptContext, Any], Outcome]] = {
 
 
 def run(job: ClaimedJob, context: AttemptContext) -> Outcome:
-    """Run a job by the task of its kind, on its request as the worker's input policy leaves it.
+    """Apply the worker's input policy to the job's request, and run the task of its kind.
 
     Raises:
         InvalidRequest: the request cannot be read, or the input policy refuses it.

@@ -1,4 +1,4 @@
-"""unload: a model out of the host's memory. A model that still answers stays until it is done."""
+"""unload: removes a model from the host's memory, after the requests that it still answers."""
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
@@ -10,6 +10,6 @@ from tasks.attempt.result import completed
 
 
 def unload(job: ClaimedJob, context: AttemptContext, request: UnloadRequest) -> Outcome:
-    """Run an unload: Ollama takes it as a request without a prompt that keeps the model for no time."""
+    """Run an unload, which is a request without a prompt and with a `keep_alive` of 0."""
     reply = ask(Endpoint.GENERATE, context, request, {"model": request.model, "keep_alive": 0, "stream": False})
     return completed(job, context, [reply], {"unloaded": request.model})

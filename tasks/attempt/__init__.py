@@ -1,1 +1,1 @@
-"""One attempt: its context, its request to Ollama, its result, and what a failure means."""
+"""One attempt: its context, its request to Ollama, its result, and the meaning of its failures."""

@@ -1,4 +1,4 @@
-"""What a task works with."""
+"""The context of an attempt: everything that a task may use."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,28 +16,28 @@ class Events(Protocol):
     """The events of one attempt, as a task writes them."""
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
-        """A piece of the answer."""
+        """Write a piece of the answer."""
 
     def progress(self, stage: str, **numbers: Any) -> None:
-        """A stage of the attempt: `repairing`, `pulling`."""
+        """Write that a stage of the attempt begins or goes on: `repairing`, `pulling`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
-    """What the task of one attempt may use.
+    """The parts of a worker that the task of one attempt may use.
 
     Attributes:
         ollama: the host's client.
         attempt: says whether to stop, and holds the call to abort.
-        events: takes the events.
+        events: writes the events.
         image: base64 of a stored image by its reference; raises `ImageGone`.
         history: the conversation's messages so far, oldest first.
-        settings: what the conversation is set to.
-        context_lengths: how many tokens a model's context holds here.
-        silence: opens a block around a call of Ollama; it yields a function to call at each piece of the answer. Until
-            the first call, readers are told after a second why no text comes.
+        settings: the settings of the conversation.
+        context_lengths: the context lengths of the host's models.
+        silence: opens a block around a call of Ollama, and yields a function to call at each piece of the answer.
+            Where the first piece takes more than a second, readers are told why no text comes.
         elapsed: seconds since the attempt began.
-        input_policy: what this worker makes of a request before a model sees it.
+        input_policy: filters and escapes the request.
         first_token_after: seconds from its beginning to the first piece of the answer; None before there is one.
     """
 

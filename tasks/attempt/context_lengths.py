@@ -1,4 +1,4 @@
-"""The context length of each model on this host: what it was trained for, and what is in force."""
+"""The context length of each model on this host: the trained one, and the one in force."""
 
 import logging
 import threading
@@ -10,7 +10,7 @@ from llamaq.vocabulary.models import normalise
 from llamaq.vocabulary.options import Options
 
 FRESH_SECONDS = 600.0
-"""How long an answer is cached: a model can be pulled again, and a host restarted with other settings."""
+"""An answer is cached this long: a model may be pulled again, or the host restarted with other settings."""
 _log = logging.getLogger(__name__)
 
 
@@ -19,7 +19,7 @@ class Context:
     """The context of a model, in tokens.
 
     Attributes:
-        trained: the most it can hold; None where the server does not tell.
+        trained: the length that it was trained for; None where the server does not tell.
         preset: `num_ctx` of its model file; None where it has none.
     """
 
@@ -28,7 +28,7 @@ class Context:
 
 
 class ContextLengths:
-    """Caches what the host tells of its models, and the context lengths in its refusals of prompts."""
+    """Caches the model cards' context lengths, and those in the host's refusals of prompts."""
 
     def __init__(self, ollama: OllamaClient, clock: Clock) -> None:
         self._ollama = ollama
@@ -40,12 +40,12 @@ class ContextLengths:
     def length(self, model: str, options: Options) -> int | None:
         """Tokens of the context that a request with these options gets; None where nothing is known.
 
-        Without a `num_ctx` it is what the model was trained for, until a refusal names another length: the host's own
-        default depends on its settings and its memory, which its API does not tell.
+        Without a `num_ctx` this is the trained length, until a refusal names another one. The host's default depends
+        on its settings and its memory, which its API does not tell.
         """
         context = self._context(model)
-        asked = options.num_ctx or self._learnt(model) or context.preset
-        known = [tokens for tokens in (asked, context.trained) if tokens]
+        configured = options.num_ctx or self._refused_at(model) or context.preset
+        known = [tokens for tokens in (configured, context.trained) if tokens]
         return min(known) if known else None
 
     def refused(self, model: str, options: Options, length: int | None) -> int | None:
@@ -54,7 +54,7 @@ class ContextLengths:
         Args:
             model: the model that was asked.
             options: of the request.
-            length: the length in the refusal. Older servers name none, but then the loaded model has it.
+            length: the length in the refusal. Older servers name none; then `/api/ps` has it.
         """
         length = length or self._in_memory(model)
         if length and not options.num_ctx:
@@ -70,7 +70,7 @@ class ContextLengths:
             return None
         return next((each.context_length for each in running if normalise(each.name) == model), None)
 
-    def _learnt(self, model: str) -> int | None:
+    def _refused_at(self, model: str) -> int | None:
         with self._lock:
             at, length = self._refused.get(model, (0.0, 0))
         return length if length and self._clock.monotonic() - at < FRESH_SECONDS else None
@@ -83,7 +83,7 @@ class ContextLengths:
         try:
             context = context_of(self._ollama.show(model))
         except OllamaError as error:
-            # The chat request itself will fail the same way, and its error is handled.
+            # The chat request will fail in the same way, and its error is handled.
             _log.info("the host does not tell about %s: %s", model, error.message)
             return Context()
         with self._lock:

@@ -1,7 +1,7 @@
-"""What each failure means for a job, as one table. `docs/failures.md` is rendered from it.
+"""The meaning of each failure for a job, as one table. `docs/failures.md` is rendered from it.
 
-Every part that decides about a failure reads it: the attempt for errors of `api_client` and its own faults, the reaper
-for lost workers, the intake for requests that it refuses.
+The attempt reads it for errors of `api_client` and for its own faults, the reaper for lost workers, and the intake and
+the inbox for refused requests.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from tasks.attempt.context import ImageGone
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_HOST_PAUSE_SECONDS = 2.0
-"""The pause after a failure of the host: its circuit breaker makes the job wait any longer than that."""
+"""The longest pause after a failure of the host, because its circuit breaker delays the job anyway."""
 FREE_ATTEMPTS = 8
-"""Attempts that may fail with a lost connection before they count: the job may be what brings the host down."""
+"""So many attempts may fail with a lost connection before they count. Later ones count: the job may crash the host."""
 
 
 class WorkerEvent(StrEnum):
-    """Failures that are no exception of `api_client`, by the text that the documentation shows."""
+    """Failures that are no exceptions, with the text that the documentation shows."""
 
     DEADLINE = "`deadline` ran out"
     BAD_VECTORS = "the number of vectors is not the number of inputs"
@@ -43,12 +43,12 @@ class Meaning:
     Attributes:
         code: of the error that the producer is told.
         then: `retry` after a pause, `again` at once, or `fail`.
-        blame: whether the failure speaks against the host, as `outcome.Blame`.
+        blame: whether the failure counts against the host, as `outcome.Blame`.
         counts: whether the attempt counts as a try, as `outcome.Counts`.
-        retryable: told to the producer: the same request may succeed later.
-        clock: the field of the request whose time ran out.
-        text: what happened, where the cause is a class.
-        message: told to the producer, where the failure brings no message of its own.
+        retryable: whether the same request may succeed later, for the producer.
+        limit: the field of the request whose time ran out.
+        text: the description in the documentation, where the cause is a class.
+        message: the producer's message, where the failure has none of its own.
     """
 
     code: str
@@ -56,7 +56,7 @@ class Meaning:
     blame: Blame = ""
     counts: Counts = "always"
     retryable: bool = False
-    clock: str = ""
+    limit: str = ""
     text: str = ""
     message: str = ""
 
@@ -73,9 +73,9 @@ def _again(message: str, counts: Counts) -> Meaning:
     return Meaning("internal", "again", counts=counts, retryable=True, message=message)
 
 
-def _timed_out(clock: str, text: str = "") -> Meaning:
-    # Never retried: another attempt would throw a load away and start it again.
-    return Meaning("timed_out", "fail", retryable=True, clock=clock, text=text)
+def _timed_out(limit: str, text: str = "") -> Meaning:
+    # Never retried: another attempt would discard a slow load and start it again.
+    return Meaning("timed_out", "fail", retryable=True, limit=limit, text=text)
 
 
 Cause = type[Exception] | WorkerEvent
@@ -119,10 +119,10 @@ FAILURES: Mapping[Cause, Meaning] = {
 
 
 def meaning_of(error: Exception) -> Meaning:
-    """The row of an exception's class, or of the nearest class above it that has one.
+    """The row of an exception's class, or of its nearest base class that has one.
 
     Raises:
-        KeyError: there is none; the exception is an `OWN_FAULT`.
+        KeyError: there is none.
     """
     for kind in type(error).__mro__:
         if kind in FAILURES:
@@ -131,35 +131,35 @@ def meaning_of(error: Exception) -> Meaning:
 
 
 def error_of(cause: WorkerEvent, message: str = "", details: Mapping[str, Any] | None = None) -> Error:
-    """The error that the producer is told of an event."""
+    """The producer's error for an event."""
     return _error(FAILURES[cause], message, details)
 
 
 def outcome_of(cause: WorkerEvent, message: str = "", details: Mapping[str, Any] | None = None) -> Failed | Retry:
-    """What an attempt comes to by an event."""
+    """The outcome of an attempt for an event."""
     return _outcome(FAILURES[cause], message, details)
 
 
 def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
-    """What an attempt comes to by an exception that has a row; raises as `meaning_of`."""
+    """The outcome of an attempt for an exception that has a row; raises as `meaning_of`."""
     meaning = meaning_of(error)
-    if meaning.clock:
-        return timed_out(meaning, getattr(job.request, meaning.clock))
+    if meaning.limit:
+        return timed_out(meaning, getattr(job.request, meaning.limit))
     details = {name: getattr(error, name, None) for name in ("status", "capability", "n_prompt_tokens", "n_ctx")}
     return _outcome(meaning, str(error), details)
 
 
 def timed_out(meaning: Meaning, seconds: float) -> Failed:
-    """What an attempt comes to when one of the four clocks ran out after so many seconds."""
-    message = f"{meaning.clock} ran out after {seconds:g} s"
-    return Failed(_error(meaning, message, {"clock": meaning.clock}))
+    """The outcome of an attempt whose limit ran out after `seconds`."""
+    message = f"{meaning.limit} ran out after {seconds:g} s"
+    return Failed(_error(meaning, message, {"clock": meaning.limit}))
 
 
 def refusal(error: SubmitError) -> Error:
     """The error of a request that the intake or the inbox refuses.
 
     Raises:
-        KeyError: the request is not refused: Redis does not answer.
+        KeyError: the error is no refusal: Redis does not answer.
     """
     meaning = meaning_of(error)
     code = error.code if isinstance(error, InvalidRequest) else meaning.code
@@ -167,14 +167,14 @@ def refusal(error: SubmitError) -> Error:
 
 
 def counts(outcome: Retry, attempt: int) -> bool:
-    """Whether an attempt with this number counts as a try."""
+    """Whether the attempt with this number counts as a try."""
     return outcome.counts == "always" or (outcome.counts == "later" and attempt > FREE_ATTEMPTS)
 
 
 def pause_seconds(tries: int, jitter: float) -> float:
-    """The pause after so many tries: doubling, capped, and spread by `jitter` (0 to 1) over half of it."""
-    whole = min(FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS)
-    return whole * (0.5 + jitter / 2)
+    """The pause after `tries` tries. It doubles up to a limit, and `jitter` (0 to 1) takes off up to half."""
+    longest = min(FIRST_PAUSE_SECONDS * 2.0 ** (tries - 1), LONGEST_PAUSE_SECONDS)
+    return longest * (0.5 + jitter / 2)
 
 
 def host_pause_seconds(attempt: int, jitter: float) -> float:

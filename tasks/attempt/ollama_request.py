@@ -1,4 +1,4 @@
-"""One request to Ollama: its body, and the answer as it arrives."""
+"""One request to Ollama: makes its body, and reads the answer as it arrives."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,11 +25,11 @@ class Reply:
 
     @property
     def done_reason(self) -> str | None:
-        """`stop`, or `length` when a limit cut the answer."""
+        """`stop`, or `length` where a limit cut the answer."""
         return self.stats.get("done_reason")
 
     def message(self) -> dict[str, Any]:
-        """The assistant's message, in the wire's shape."""
+        """The assistant's message, as on the wire."""
         message: dict[str, Any] = {"role": "assistant", "content": self.text}
         if self.thinking:
             message["thinking"] = self.thinking
@@ -46,19 +46,19 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
         "keep_alive": request.keep_alive,
         "think": request.think,
     }
-    # Without truncate:false Ollama cuts a prompt that is too long and does not tell: the answer would rest on a part.
+    # Without truncate:false Ollama silently cuts a prompt that is too long.
     body = {"stream": True, "truncate": False, **common, **fields}
     return {name: value for name, value in body.items() if value is not None}
 
 
 def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dict[str, Any]) -> Reply:
-    """Send a body to one of Ollama's endpoints, and write the answer's events as it arrives.
+    """Send a body to one of Ollama's endpoints, and write events as the answer arrives.
 
-    Control tokens in the body are escaped first, by the text rules at the fields of the request.
+    Control tokens in the body are escaped first, by the text rules of the request's fields.
 
     Raises:
         OllamaError: as `api_client.Stream` does.
-        AttemptStopped: the attempt was ended before the call.
+        AttemptStopped: the attempt was stopped before the call.
     """
     ollama = context.ollama
     send: Callable[..., Any] = {
@@ -110,6 +110,6 @@ def _from_chat(chunk: Chunk) -> Piece:
 
 
 def total(replies: Iterable[Reply], count: str) -> int | None:
-    """The sum of one of Ollama's figures over several answers; None where none gave it."""
+    """The sum of one of Ollama's figures over several answers; None where none has it."""
     figures = [reply.stats[count] for reply in replies if isinstance(reply.stats.get(count), int)]
     return sum(figures) if figures else None

@@ -1,4 +1,4 @@
-"""The requests of one extraction: the first, and those after an answer that was invalid or cut."""
+"""The requests of one extraction: the first one, and the repairs after an invalid or cut answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +7,8 @@ from llamaq.store.worker.outcome import Error
 from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.ollama_request import Reply
 
-MORE_ROOM = 2
-"""The factor by which a token limit is raised that has cut an answer."""
+LIMIT_FACTOR = 2
+"""A token limit that has cut an answer is multiplied by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Try:
 
     @property
     def cut(self) -> bool:
-        """Whether a token limit cut it."""
+        """Whether a token limit cut the answer."""
         return self.reply.done_reason == "length"
 
     @property
     def tokens(self) -> int:
-        """Its tokens; 0 where Ollama gave no count."""
+        """The tokens of the answer; 0 where Ollama gave no count."""
         return self.reply.stats.get("eval_count") or 0
 
 
 class Repairing:
-    """Keeps the invalid answers so far, and makes the next request from the last of them.
+    """Keeps the invalid answers, and makes the next request from the last one.
 
     Attributes:
         tries: the invalid answers, in their order.
@@ -40,14 +40,14 @@ class Repairing:
     def __init__(self, question: dict[str, Any], repairs: int) -> None:
         self._question = question
         self._repairs = repairs
-        self._room = max(question.get("options", {}).get("num_predict") or 0, 0)  # 0, -1 and -2 set no limit
+        self._token_limit = max(question.get("options", {}).get("num_predict") or 0, 0)  # 0, -1 and -2 set no limit
         self._cuts: list[Try] = []
         self.tries: list[Try] = []
 
     @property
     def replies(self) -> list[Reply]:
         """The answers of Ollama."""
-        return [one.reply for one in self.tries]
+        return [each.reply for each in self.tries]
 
     @property
     def exhausted(self) -> bool:
@@ -55,29 +55,29 @@ class Repairing:
         return len(self.tries) > self._repairs
 
     @property
-    def no_room(self) -> bool:
-        """Whether the context is full: the last answer was cut at the length of an earlier one, with more room."""
+    def context_full(self) -> bool:
+        """Whether the last answer, with a higher token limit, was cut at the length of an earlier one."""
         last = self.tries[-1]
         return last.cut and any(0 < last.tokens <= earlier.tokens for earlier in self._cuts[:-1])
 
-    def add(self, one: Try) -> None:
+    def add(self, invalid: Try) -> None:
         """Keep an answer that is not valid."""
-        self.tries.append(one)
-        if one.cut:
-            self._cuts.append(one)
-            # A limit of the model file is not in the request, but it shows in the count.
-            self._room = MORE_ROOM * max(self._room, one.tokens)
+        self.tries.append(invalid)
+        if invalid.cut:
+            self._cuts.append(invalid)
+            # The limit may come from the model file. Then the request does not hold it, but the count equals it.
+            self._token_limit = LIMIT_FACTOR * max(self._token_limit, invalid.tokens)
 
     def alone(self) -> dict[str, Any]:
-        """The first request, with the room that the cut answers needed."""
-        if not self._cuts or not self._room:
+        """The first request, with a higher token limit after a cut answer."""
+        if not self._cuts or not self._token_limit:
             return self._question
-        return {**self._question, "options": {**self._question.get("options", {}), "num_predict": self._room}}
+        return {**self._question, "options": {**self._question.get("options", {}), "num_predict": self._token_limit}}
 
     def next(self) -> dict[str, Any]:
         """The next request: the first one, with the last answer and its errors, unless that answer was cut."""
         body = self.alone()
-        if not self.tries or self.tries[-1].cut:  # the model would imitate a cut answer
+        if not self.tries or self.tries[-1].cut:  # a cut answer is left out, because the model would imitate it
             return body
         last = self.tries[-1]
         errors = "\n".join(last.errors)
@@ -86,7 +86,7 @@ class Repairing:
         return {**body, "messages": [*body["messages"], answer, {"role": "user", "content": correction}]}
 
     def invalid(self) -> Error:
-        """The failure when no repair has helped, or no time is left for one."""
+        """The failure after the last repair, or when the deadline leaves no time for one."""
         last, asked = self.tries[-1], len(self.tries) - 1
         when = f"after {asked} repair{'s' * (asked != 1)}"
         late = "" if self.exhausted else "; the deadline left no time for more"
@@ -94,7 +94,7 @@ class Repairing:
         return error_of(WorkerEvent.INVALID_OUTPUT, message, _shown(last))
 
     def overflow(self) -> Error:
-        """The failure when the context has no more room for the answer."""
+        """The failure when the context is full."""
         last = self.tries[-1]
         message = f"the answer was cut at {last.tokens} tokens though it had more room: raise options.num_ctx"
         prompt_tokens = last.reply.stats.get("prompt_eval_count")

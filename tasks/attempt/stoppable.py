@@ -1,4 +1,4 @@
-"""A running attempt, for those that can stop it: the cancel channel, the timers, the drain and the event writer."""
+"""A running attempt, which the cancel channel, the timers, a drain and the event writer can stop."""
 
 import threading
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ class Abortable(Protocol):
     """A call of the API client that another thread can end."""
 
     def abort(self) -> None:
-        """End it, whatever it waits for."""
+        """End it at once."""
 
 
 Call = TypeVar("Call", bound=Abortable)
 
 
 class AttemptStopped(Exception):
-    """The attempt was ended before its next call of Ollama."""
+    """The attempt was stopped before its next call of Ollama."""
 
 
 class Attempt:
-    """Holds whether the attempt should stop, and the call to Ollama that is aborted then.
+    """Holds the reason to stop, and the call to Ollama that a stop aborts.
 
     Attributes:
         stopped: the first reason to stop; None while there is none.
@@ -49,7 +49,7 @@ class Attempt:
         """Let `stop` abort this call while the block lasts.
 
         Raises:
-            AttemptStopped: it was stopped before the call began.
+            AttemptStopped: the attempt was stopped before the call began.
         """
         with self._lock:
             if self.stopped is not None:

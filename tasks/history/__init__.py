@@ -1,1 +1,1 @@
-"""Turns of a kept conversation, and how much of its history a model is given."""
+"""Turns of a kept conversation, and the trimming of its history."""

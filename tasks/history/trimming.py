@@ -1,8 +1,8 @@
-"""Trimming: the part of a history that fits the model's context, in whole messages; the oldest are left out first.
+"""Trims a history to the model's context. Whole messages are dropped, the oldest first.
 
-Only the model's own tokenizer could count tokens exactly. So the tokens of a message are estimated from its length, and
-the estimates are scaled by what Ollama counted for the last prompt. Where that is still too much, Ollama refuses the
-prompt (it is never allowed to cut one) and tells the true figures, which `Fitting.tighten` uses.
+Only the model's own tokenizer counts tokens exactly. So the tokens of a message are estimated from its length, and the
+estimates are scaled by Ollama's count of the last prompt. Where the prompt is still too long, Ollama refuses it with
+the true figures, which `Fitting.tighten` uses. (`truncate` is always false, so Ollama never cuts a prompt.)
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ IMAGE_TOKENS = 768
 BYTES_PER_TOKEN = 3
 """Low enough for every script: English has about four bytes a token, Chinese three."""
 WRAPPING_TOKENS = 4
-"""What the chat template puts around each message."""
+"""The tokens that the chat template adds to each message."""
 ANSWER_TOKENS = 512
-"""Room that is left for the answer where the request sets no limit."""
+"""The tokens that are reserved for the answer where the request sets no limit."""
 SMALLEST_SCALE, LARGEST_SCALE = 0.2, 4.0
-"""A count beyond these is of another prompt: one that was partly cached, or a history that was edited since."""
+"""A count that gives a scale beyond these is not of this prompt: a part was cached, or the history was edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def trim(history: Sequence[MessageDict], room: float, scale: float = 1.0, least:
         history: the messages that may be dropped, oldest first; system messages stay.
         room: tokens that they may take.
         scale: tokens per estimated token.
-        least: messages to drop in any case, as far as there are so many.
+        least: the number of messages to drop in any case, if there are so many.
     """
     excess = estimated_tokens(history) * scale - room
     dropped: set[int] = set()
@@ -81,7 +81,7 @@ def scale_of(system: Sequence[MessageDict], history: Sequence[MessageDict], tool
 
 
 def _sent_for(history: Sequence[MessageDict], answer: int) -> list[MessageDict]:
-    """The messages that were sent to get an answer: those before it, without the ones that were dropped then."""
+    """The messages that were sent for an answer: the earlier ones without those that were dropped then."""
     dropped = history[answer].get("history_dropped", 0)
     return trim(history[:answer], float("inf"), least=dropped).messages
 
@@ -105,7 +105,7 @@ class Fitting:
             system: the messages before the history.
             history: the messages that may be dropped, oldest first.
             new: the messages of the turn.
-            length: tokens of the context; None where it is not known: then everything is sent.
+            length: tokens of the context; None where it is not known, which drops nothing.
             tools: the tools that are sent with the messages.
             answer_tokens: `num_predict`.
         """
@@ -133,8 +133,8 @@ class Fitting:
         """Drop more after Ollama refused the prompt; False when nothing more can be dropped.
 
         Args:
-            prompt_tokens: Ollama's count of the prompt, where it told.
-            length: tokens of the context in force, where it told.
+            prompt_tokens: Ollama's count of the prompt, if known.
+            length: tokens of the context in force, if known.
         """
         droppable = sum(message.get("role") != "system" for message in self._trimmed.messages)
         if droppable == 0:
@@ -142,7 +142,7 @@ class Fitting:
         self._length = length or self._length
         if prompt_tokens:
             self._scale = prompt_tokens / (self._tools_tokens + estimated_tokens(self.messages))
-        # Without figures half of the rest is dropped: each refused prompt costs a round trip.
+        # Without these figures half of the rest is dropped, because each refused prompt costs a round trip.
         more = 1 if prompt_tokens and length else (droppable + 1) // 2
         self._trimmed = self._trim(self.dropped + more)
         return True
@@ -153,13 +153,13 @@ class Fitting:
     def _room_for_history(self) -> float:
         if self._length is None:
             return float("inf")
-        limit = self._answer_tokens or 0  # 0, -1 and -2 set none
+        limit = self._answer_tokens or 0  # 0, -1 and -2 set no limit
         answer = limit if limit > 0 else ANSWER_TOKENS
         kept = (self._tools_tokens + estimated_tokens([*self._system, *self._kept])) * self._scale
         return self._length - 1 - min(answer, self._length // 4) - kept
 
 
 def _answered_calls(history: Sequence[MessageDict], new: Sequence[MessageDict]) -> int:
-    """1 when the turn begins with a tool's answer to the last message: that message must stay as well."""
+    """1 when the turn begins with a tool's answer to the last message, which must be kept then; else 0."""
     answers = bool(new) and new[0].get("role") == "tool"
     return int(answers and bool(history) and bool(history[-1].get("tool_calls")))

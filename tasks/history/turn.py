@@ -36,7 +36,7 @@ def run(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Compl
 
 
 def with_settings(request: ChatRequest, settings: ConversationSettings) -> ChatRequest:
-    """The request with the settings of the conversation, where it sets nothing itself."""
+    """The request, completed by the settings of the conversation."""
     common = settings.options.model_dump(exclude_none=True) if settings.options else {}
     options = Options(**{**common, **request.options.model_dump(exclude_none=True)})
     tools = settings.tools if request.tools is None else request.tools

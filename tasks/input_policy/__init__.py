@@ -1,1 +1,1 @@
-"""The input policy: what a worker refuses, filters and escapes before a model sees a request."""
+"""The input policy: a worker refuses, filters and escapes requests before they reach a model."""

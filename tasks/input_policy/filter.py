@@ -1,4 +1,4 @@
-"""The text filter, off by default: it removes what matches a pattern, and cuts each text to a length."""
+"""The text filter, off by default: it removes the matches of a pattern, and cuts each text to a length."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from llamaq.vocabulary.requests import dump_json
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is removed from the texts of a request.
+    """Removes parts of the texts of a request.
 
     Attributes:
         pattern: removed wherever it matches; None removes nothing.
@@ -36,7 +36,7 @@ class Filter:
         """
         if not self:
             return job, {}
-        # Counted text by text: a comparison of the two requests would miss a field that is empty now and left out.
+        # Counted text by text: a comparison of both requests would miss a field that is empty now and left out.
         removed = {field: len(text) - len(self.cleaned(text)) for field, text in seen(job.request)}
         removed = {field: count for field, count in removed.items() if count}
         if not removed:

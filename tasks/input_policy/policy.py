@@ -1,4 +1,4 @@
-"""The input policy: a request is refused or filtered before it runs, and its tokens are escaped on the way out."""
+"""The input policy: refuses or filters a request before it runs, and escapes control tokens in the body for Ollama."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,6 @@ from tasks.input_policy.filter import Filter
 from tasks.input_policy.token_escaping import KNOWN, escaped_body
 
 _RAW = "by it a producer writes the control tokens itself; a worker takes it with LLAMAQ_ALLOW_RAW=1"
-
 _LISTED = "only what LLAMAQ_PULL_ALLOWED of the host's worker lists, which is nothing by default"
 
 
@@ -31,7 +30,7 @@ class InputPolicy:
         allow_raw: bool = False,
         pulls: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Set the policy.
+        """Store the rules.
 
         Args:
             tokens: the control tokens of a model, by its name.
@@ -61,5 +60,5 @@ class InputPolicy:
         return job
 
     def escaped(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        """The body for Ollama, without a control token in what a user wrote."""
+        """The body for Ollama, with the control tokens of a user's texts escaped."""
         return escaped_body(type(request), body, self._tokens(body["model"]))

@@ -1,8 +1,8 @@
-"""Token escaping: control tokens in what a user wrote become plain text, so that only the service opens a turn.
+"""Token escaping: control tokens in a user's text become plain text, so that no user can begin a turn.
 
-A tokenizer reads `<|im_start|>` in a prompt as the token itself, so a user's text could end its own turn and open one
-of the system's. A space behind the first character of a token makes it plain words, which a model can still read. A
-zero-width character would not do: Unicode normalisation removes it, and the model would quote it unseen.
+A tokenizer reads `<|im_start|>` in a prompt as the token itself, so a user's text could end its turn and begin one of
+the system. A space after the first character makes a token plain text, which a model can still read. A zero-width
+character does not suffice: Unicode normalisation removes it, and a model may repeat it unseen.
 """
 
 import re
@@ -14,8 +14,8 @@ from llamaq.admission.texts import changed_strings
 from llamaq.vocabulary.kinds.request import Message, Request
 from llamaq.vocabulary.text_rules import sent_unescaped
 
-# The tokens of the model families, and the marks by which Ollama and llama.cpp put images into a prompt. No token
-# contains white space, so the space that breaks one cannot make another.
+# The tokens of the model families, and the marks with which Ollama and llama.cpp put images into a prompt. No token
+# contains white space, so the inserted space cannot make another token.
 _KNOWN = (
     r"<\|[^<>|\s]{1,64}\|>",  # ChatML, Qwen, Llama 3, Phi, Command R, Granite, GPT-OSS, GLM, Kimi, Falcon 3
     r"<\uff5c[^<>\uff5c\s]{1,64}\uff5c>",  # DeepSeek, with wide bars
@@ -32,7 +32,7 @@ _KNOWN = (
 KNOWN = re.compile("|".join(_KNOWN))
 _ACTION = re.compile(r"\{[{%#]")
 _ACTION_ENDS = {"{{": "}}", "{%": "%}", "{#": "#}"}
-# What looks like a token in a template's own text: a word in brackets, but not the placeholder of an example
+# A template's own text may hold further tokens: a word in brackets, unless it is the placeholder of an example
 # (`"name": <name>`), or the word for a speaker with a colon.
 _BRACKETED = re.compile(r"<<[^<>\s]{1,64}>>|(?<![:,] )<[^<>\s]{1,64}>(?![,}])|\[/?[A-Z][A-Z0-9_]{0,62}\]")
 _SPEAKER = re.compile(
@@ -40,12 +40,12 @@ _SPEAKER = re.compile(
     r"Answer):"
 )
 _MESSAGE_UNESCAPED = sent_unescaped(Message) | {"images"}
-"""Of a message for Ollama. Only there: in the arguments of a call, and in a tool, these are names like any other."""
+"""The fields of a message that are not escaped. In tools and in the arguments of calls such names are escaped."""
 
 
 @lru_cache(maxsize=256)
 def tokens_of(template: str) -> re.Pattern[str]:
-    """The tokens that are escaped for a model with this chat template: its own and all known ones.
+    """The tokens that are escaped for a model with this chat template: its own and the known ones.
 
     Args:
         template: as `/api/show` gives it, in Go's or Jinja's language; empty where it is not known.
@@ -61,7 +61,7 @@ def tokens_of(template: str) -> re.Pattern[str]:
 
 
 def _texts(template: str) -> Iterator[str]:
-    """The text between the actions. A missing end is searched for once, because a foreign template may open many."""
+    """The text between the actions. A missing end is searched for once, because a template may open many actions."""
     begin = at = 0
     missing: set[str] = set()
     while action := _ACTION.search(template, at):
@@ -77,13 +77,13 @@ def _texts(template: str) -> Iterator[str]:
 
 
 def _literally(token: str) -> str:
-    # A speaker's name must begin a word.
+    # A speaker's name counts only at the beginning of a word.
     return rf"(?<!\w){re.escape(token)}" if token[0].isalpha() else re.escape(token)
 
 
 def escaped(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
-    """The text without a single token in it; a text without any comes back as it is."""
-    while tokens.search(text):  # a broken token may have contained another one
+    """The text with its tokens escaped."""
+    while tokens.search(text):  # again, because an escaped token may contain another one
         text = tokens.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
     return text
 
@@ -91,8 +91,8 @@ def escaped(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
 def escaped_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pattern[str]) -> dict[str, Any]:
     """The body of a request to Ollama with its texts escaped, history and tools included.
 
-    Every string is escaped, except in the fields whose rule at the kind's request says otherwise. So a field that no
-    rule knows is escaped. With `raw` nothing is: the producer writes the control tokens itself.
+    Every string is escaped, also in unknown fields, except in the fields that the kind's request declares as unescaped.
+    With `raw` no string is escaped: the producer writes the control tokens itself.
     """
     if body.get("raw"):
         return dict(body)

@@ -10,7 +10,7 @@ from urllib3 import HTTPConnectionPool
 
 from api_client import Aborted, OllamaClient
 from api_client.call import Call
-from api_client.connection import WatchedConnection
+from api_client.connection import AbortableConnection
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, Script, ScriptedServer, Visit
 
@@ -272,7 +272,7 @@ def test_a_connection_is_given_back_only_after_its_call_has_released_it(monkeypa
     holders = []
     give_back = HTTPConnectionPool._put_conn
 
-    def watched(pool: HTTPConnectionPool, conn: WatchedConnection | None) -> None:
+    def watched(pool: HTTPConnectionPool, conn: AbortableConnection | None) -> None:
         assert conn is not None
         holders.append(conn.call)
         give_back(pool, conn)
