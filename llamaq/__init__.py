@@ -1,4 +1,4 @@
-"""llamaq: a dependable job queue in front of Ollama. This is what other backends install and import.
+"""llamaq: a dependable job queue in front of Ollama. Other backends install and import this package.
 
 from llamaq import JobQueue
 

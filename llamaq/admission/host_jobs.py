@@ -1,6 +1,6 @@
-"""Host jobs: jobs that work on a host and not with a model. A host runs one of each kind at a time.
+"""Host jobs: jobs that work on a host's models, and not with one. A host runs one of each kind at a time.
 
-A host job waits in a queue of its own, `:pull` or `:pull@<host>`, and takes no slot: so a long pull does not delay the
+A host job waits in a queue of its own, `:pull` or `:pull@<host>`, and takes no slot. So a long pull does not delay the
 jobs of a model, and a busy model does not delay a pull.
 """
 
@@ -20,7 +20,7 @@ def queue_of(request: AnyRequest) -> str:
 
 
 def target_of(request: AnyRequest) -> str:
-    """The model that a status shows, where the queue is not named after it; else nothing."""
+    """The model that a status shows, where the queue has another name; else an empty text."""
     return request.model if queue_of(request) != request.model else ""
 
 
@@ -28,7 +28,7 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     """The hosts that have a model.
 
     Raises:
-        UnknownModel: none has.
+        UnknownModel: no host has it.
     """
     wanted = normalise(model)
     hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
@@ -38,7 +38,7 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
 
 
 def unknown_target(request: AnyRequest) -> SubmitError:
-    """The error where no host has the model, or where no worker speaks for the host."""
+    """The error where no host has the model; for a host job, where the host is unknown."""
     if not isinstance(request, HostJobRequest):
         return UnknownModel(request.model)
     return InvalidRequest.of("host", f"no worker speaks for a host {request.host!r}: see `llamaq models`")

@@ -1,8 +1,8 @@
-"""Input limits: a request beyond a limit is refused with the field, the limit and the size. Nothing is cut."""
+"""Input limits. A request beyond a limit is refused, and not cut; the error names the field, the limit and the size."""
 
 import re
 
-from llamaq.admission.texts import counted, rewritten, seen
+from llamaq.admission.texts import counted, model_texts, rewritten
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest
@@ -12,7 +12,7 @@ _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 MOST_LISTED = 1_000_000
-"""Entries of one answer, of any list."""
+"""The highest `limit` of a call that lists something."""
 
 
 def listed_limit(limit: object) -> int:
@@ -27,10 +27,10 @@ def listed_limit(limit: object) -> int:
 
 
 def check_text(request: AnyRequest, limits: Limits) -> None:
-    """Refuse a request whose texts together are too long: all that a text rule counts.
+    """Refuse a request whose counted texts are together too long. Text rules say which are counted.
 
     Raises:
-        InvalidRequest: names the field at which the sum passes the limit.
+        InvalidRequest: names the field at which the sum is over the limit.
     """
     total = 0
     for field, text in counted(request):
@@ -47,11 +47,11 @@ def without_controls(request: AnyRequest, limits: Limits) -> AnyRequest:
     """The request without control characters in the texts that a model sees.
 
     Raises:
-        InvalidRequest: it has some and the setting refuses them, or nothing is left of a text without them.
+        InvalidRequest: the setting refuses them, or a text that must not be empty has nothing else.
     """
     if limits.control_characters == "remove":
         return rewritten(request, lambda text: _CONTROL.sub("", text))
-    for field, text in seen(request):
+    for field, text in model_texts(request):
         found = _CONTROL.search(text)
         if found:
             raise InvalidRequest.of(

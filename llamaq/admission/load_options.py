@@ -1,4 +1,4 @@
-"""Load options: Ollama reloads the model for a request that changes one of them."""
+"""Load options: the options that make Ollama load the model again when a request changes one of them."""
 
 import hashlib
 
@@ -18,12 +18,12 @@ LOAD_OPTIONS = (
     "logits_all",
     "vocab_only",
 )
-"""Names of `llamaq.vocabulary.options.Options`; the rest are of a single request."""
-_READABLE = 64
+"""Fields of `llamaq.vocabulary.options.Options`."""
+_LONGEST_KEY = 64
 
 
 def load_options_key(options: Options) -> str:
-    """The load options as a part of keys: `num_ctx=8192,num_gpu=0`; empty for the model's own."""
+    """The load options as a part of keys: `num_ctx=8192,num_gpu=0`; empty where none is set."""
     asked = options.model_dump(include=set(LOAD_OPTIONS), exclude_none=True)
     key = ",".join(f"{name}={int(asked[name])}" for name in LOAD_OPTIONS if name in asked)
-    return key if len(key) <= _READABLE else hashlib.sha256(key.encode()).hexdigest()[:16]
+    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Preparation: the arguments of a verb become a checked submission. Both clients share it."""
+"""Makes a checked submission of the arguments of a verb. Both clients use it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.requests import AnyRequest, Kind, parse
 from llamaq.vocabulary.wire import JsonObject
 
-_TO_BE_LOADED = "images are checked after the request"
+_PLACEHOLDER = "images are checked after the request"
 
 
 class Preparation:
@@ -30,7 +30,7 @@ class Preparation:
         images: Sequence[ImageSource] | None = None,
         job_id: str | None = None,
     ) -> Submission:
-        """A submission of one kind. `wait_for_model` among the fields is an option of the submit, not of the request.
+        """A submission of one kind. The field `wait_for_model` is an option of the submit, and no field of the request.
 
         Raises:
             InvalidRequest: names each field that is wrong.
@@ -40,7 +40,7 @@ class Preparation:
         if images is not None:
             if isinstance(images, str | bytes) or not isinstance(images, Sequence):
                 raise InvalidRequest.of("images", "give a list, also for a single image")
-            fields["images"] = [_TO_BE_LOADED for _ in images]
+            fields["images"] = [_PLACEHOLDER for _ in images]
         return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
 
     def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:

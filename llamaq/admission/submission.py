@@ -1,4 +1,4 @@
-"""The submission of a job, without any I/O: the checked request, the call of `submit.lua`, and what it answers."""
+"""The submission of a job, without any I/O: the checked request, the call of `submit.lua`, and its answer."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _REFERENCE = re.compile(REFERENCE + r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One job before it is queued: the valid request, and the images to store for it."""
+    """A job before it is queued: the valid request, and the images to store for it."""
 
     job_id: str
     request: AnyRequest
@@ -47,7 +47,7 @@ def prepare(
     """Check what the request model does not check, and load the images: `sources`, or those in the request itself.
 
     Raises:
-        InvalidRequest: a limit is passed, an image or the schema is refused, or the id is not usable.
+        InvalidRequest: the request is over a limit, an image or the schema is refused, or the id is not usable.
     """
     checked_id(job_id)
     check_text(request, limits)
@@ -111,19 +111,19 @@ def _idempotency(request: AnyRequest, settings: Settings) -> str:
     return settings.keys.idempotency(request.tenant, quote(key, safe="")) if key else ""
 
 
-class UploadLapsed(Exception):
-    """An image expired between its upload and the submit: it must be stored again."""
+class UploadExpired(Exception):
+    """An image expired between its upload and the submit. It must be stored again."""
 
 
 def read(submission: Submission, answer: Answer) -> str:
-    """The job's id: an earlier job's, for a known idempotency key.
+    """The id of the job; for a known idempotency key, that of the earlier job.
 
     Raises:
         QueueFull: too many jobs wait for the model.
-        UnknownModel: no known host has it (`near` is empty: the caller knows the fleet).
-        ConversationBusy: a turn before it has not ended, and `when_busy` is `reject`.
-        InvalidRequest: it refers to an image that is not stored, or the model cannot do what it asks for.
-        UploadLapsed: one of the submission's own images is not.
+        UnknownModel: no known host has it. `near` is empty; the caller fills it.
+        ConversationBusy: an earlier turn has not ended, and `when_busy` is `reject`.
+        InvalidRequest: an image that it refers to is not stored, or the model lacks a capability.
+        UploadExpired: an image of the submission is no longer stored.
     """
     match answer.word:
         case "OK" | "EXISTS":
@@ -141,7 +141,7 @@ def read(submission: Submission, answer: Answer) -> str:
         case "BLOB_MISSING":
             missing = answer.text("image")
             if missing in {image.sha256 for image in submission.images}:
-                raise UploadLapsed
+                raise UploadExpired
             raise InvalidRequest.of("images", f"no image sha256:{missing} is stored: send its bytes again")
     raise unknown(answer)
 

@@ -1,4 +1,4 @@
-"""The texts of a request, found by the rules at its fields: see `llamaq.vocabulary.text_rules`."""
+"""The texts of a request, found by the text rules of its fields (`llamaq.vocabulary.text_rules`)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from llamaq.vocabulary.wire import dumps
 
 
 def counted(request: AnyRequest) -> Iterator[tuple[str, str]]:
-    """Every text that counts towards the limit, with its field; JSON as the text that it is on the wire."""
+    """Every text that counts towards the limit, with its field. A JSON value counts as one text."""
     for path, value, rule in _values(request):
         if rule.counted and rule.as_json:
             yield path, dumps(_plain(value))
@@ -19,28 +19,28 @@ def counted(request: AnyRequest) -> Iterator[tuple[str, str]]:
             yield from _strings(value, path, with_names=True)
 
 
-def seen(request: AnyRequest) -> Iterator[tuple[str, str]]:
-    """Every text that a model may get to see, with its field."""
+def model_texts(request: AnyRequest) -> Iterator[tuple[str, str]]:
+    """Every text that a model may get, with its field."""
     for path, value, rule in _values(request):
         if rule.filtered:
             yield from _strings(_plain(value), path)
 
 
 def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
-    """The request with every text changed that a model may get to see.
+    """The request with `change` applied to every text that a model may get.
 
     Raises:
-        InvalidRequest: something that must not be empty is empty now.
+        InvalidRequest: a text that must not be empty is empty then.
     """
-    same = dict(_rewritten_fields(request, str))
-    changed = {name: value for name, value in _rewritten_fields(request, change) if value != same[name]}
+    unchanged = dict(_rewritten_fields(request, str))
+    changed = {name: value for name, value in _rewritten_fields(request, change) if value != unchanged[name]}
     if not changed:
         return request
     return parse(request.model_dump(by_alias=True, exclude_none=True) | changed)
 
 
 def _fields(model: BaseModel) -> Iterator[tuple[str, Any, TextRule | None]]:
-    """Each field that is set: its name on the wire, its value and its rule."""
+    """The fields that are set: name on the wire, value and rule."""
     rules = rules_of(type(model))
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
@@ -49,7 +49,7 @@ def _fields(model: BaseModel) -> Iterator[tuple[str, Any, TextRule | None]]:
 
 
 def _values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:
-    """Each value that has a rule, with its path: those of the model, and of the models in its fields."""
+    """The values that have a rule, with their paths, of the model and of the models in its fields."""
     for name, value, rule in _fields(model):
         yield from _ruled(f"{before}{name}", value, rule)
 
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _strings(value: Any, path: str, *, with_names: bool = False) -> Iterator[tuple[str, str]]:
-    """Each string in a value, with its path; `with_names` adds the name of a member to its text."""
+    """The strings in a value, with their paths; `with_names` adds the name of a member to its text."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
@@ -101,7 +101,7 @@ def _rewritten(value: Any, rule: TextRule | None, change: Callable[[str], str]) 
 
 
 def changed_strings(value: Any, change: Callable[[str], str], *, names: bool = False) -> Any:
-    """A JSON value with each string in it changed; `names` changes the names of members too."""
+    """A JSON value with `change` applied to its strings; with `names`, to the names of members too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):

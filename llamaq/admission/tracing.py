@@ -1,4 +1,4 @@
-"""Traces of OpenTelemetry, if the application uses it. Where it does not, nothing is imported and nothing is spent."""
+"""OpenTelemetry traces, if the application uses them. Where it does not, nothing is imported."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ API = "opentelemetry.trace"
 
 
 def describe(kind: str, model: str) -> dict[str, str]:
-    """The attributes that every span of a job has: never anything of its content."""
+    """The attributes that every span of a job has. They have nothing of its content."""
     return {
         "gen_ai.operation.name": DECLARATIONS[kind].operation,
         "gen_ai.provider.name": "ollama",
@@ -21,9 +21,9 @@ def describe(kind: str, model: str) -> dict[str, str]:
 def created(job_id: str, kind: str, model: str, prefix: str) -> str:
     """The W3C `traceparent` of a job; "" where there is no trace.
 
-    Each submit has a span of its own under the current one, so that the jobs of one round trip are told apart.
+    Each submit has a span of its own under the current one, also where one round trip submits several jobs.
     """
-    # An application that traces has imported it already, so an import here would only cost time.
+    # An application that makes traces has imported the module already.
     api: Any = sys.modules.get(API)
     if api is None:
         return ""

@@ -1,1 +1,1 @@
-"""The client: queues, jobs, conversations and batches. `aio` is written; `blocking` has the same verbs."""
+"""The client: queues, jobs, conversations and batches. `blocking` is generated from `aio`, and has the same verbs."""

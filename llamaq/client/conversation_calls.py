@@ -1,4 +1,4 @@
-"""The verbs of one kept conversation, without any I/O: the calls of the scripts, and what their answers mean."""
+"""The verbs of a kept conversation, without any I/O: the calls of the scripts, and the reading of their answers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,9 +37,9 @@ from llamaq.vocabulary.wire import dumps
 
 S = TypeVar("S", bound=BaseModel)
 Side = Literal["user", "assistant"]
-_SOMETHING = Message(role="user", content="x")
+_ANY_MESSAGE = Message(role="user", content="x")
 TRIES = 10
-"""Times that a change is made anew because another one came between the reading and it."""
+"""How often a change is tried while others change the conversation between its reading and its writing."""
 
 
 class _Kept(TypedDict):
@@ -49,7 +49,7 @@ class _Kept(TypedDict):
 
 
 class Conversing:
-    """One conversation's names, and the calls about it."""
+    """The calls about one conversation, and its keys."""
 
     def __init__(self, settings: Settings, name: str, tenant: str) -> None:
         checked(ConversationName, {"name": name, "tenant": tenant})
@@ -69,7 +69,7 @@ class Conversing:
         """The call of `conversation_set.lua`."""
         settings = checked(ConversationSettings, dict(changes))
         if settings.tools is not None:
-            check_text(ChatRequest(model="any", messages=[_SOMETHING], tools=settings.tools), self._settings.limits)
+            check_text(ChatRequest(model="any", messages=[_ANY_MESSAGE], tools=settings.tools), self._settings.limits)
         whole = settings.model_dump(exclude_none=True)
         if settings.system is not None:
             whole["system"] = self._cleaned("system", settings.system)
@@ -79,7 +79,7 @@ class Conversing:
         return self._call(ConversationSet(**self._kept, changes=dumps(texts)))
 
     def edit(self, texts: Sequence[str], turn: int, content: str, side: Side) -> Call:
-        """The call of `conversation_edit.lua`, from the messages as they were read."""
+        """The call of `conversation_edit.lua`. `texts` are the messages that were read."""
         if not content:
             raise InvalidRequest.of("content", "give the text that shall stand there")
         content = self._cleaned("content", content)
@@ -93,12 +93,12 @@ class Conversing:
         return self._call(ConversationEdit(**self._kept, index=index, before=texts[index], after=after))
 
     def cut(self, texts: Sequence[str], after: int) -> Call:
-        """The call of `conversation_cut.lua`, from the messages as they were read."""
+        """The call of `conversation_cut.lua`. `texts` are the messages that were read."""
         number = _upto(texts, after, "after")
         return self._call(ConversationCut(**self._kept, number=number, last=texts[number - 1] if number else ""))
 
     def fork(self, texts: Sequence[str], new_name: str, at: int | None, token: str) -> Call:
-        """The call of `conversation_fork.lua`, from the messages as they were read."""
+        """The call of `conversation_fork.lua`. `texts` are the messages that were read."""
         checked(ConversationName, {"name": new_name})
         number = len(texts) if at is None else _upto(texts, at, "at")
         last = texts[number - 1] if number else ""
@@ -109,10 +109,10 @@ class Conversing:
         return self._call(ConversationDelete(tenant=self.tenant, name=self.name))
 
     def done(self, answer: Answer, new_name: str = "") -> bool:
-        """Whether it is done; if not, another change came between: read again, and try again.
+        """Whether the change was made; if not, the messages have changed and must be read again.
 
         Raises:
-            ConversationBusy, ConversationNotFound, ConversationExists: what the script said.
+            ConversationBusy, ConversationNotFound, ConversationExists: by the answer of the script.
         """
         match answer.word:
             case "BUSY":
@@ -124,21 +124,21 @@ class Conversing:
         return answer.word == "OK"
 
     def _cleaned(self, field: str, text: str) -> str:
-        """The text as a turn's would come in."""
+        """The text, checked and cleaned like the message of a turn."""
         try:
             alone = checked(ChatRequest, {"model": "any", "messages": [{"role": "user", "content": text}]})
             check_text(alone, self._settings.limits)
             clean = without_controls(alone, self._settings.limits)
         except InvalidRequest as error:
             raise InvalidRequest.of(field, error.problems[0].message) from None
-        return str(next(iter(getattr(clean, "messages", None) or [_SOMETHING])).content)
+        return str(next(iter(getattr(clean, "messages", None) or [_ANY_MESSAGE])).content)
 
     def _call(self, arguments: Arguments) -> Call:
         return Call(self._settings.keys.prefix, arguments)
 
 
 def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
-    """The fields as one shape.
+    """The fields as a model.
 
     Raises:
         InvalidRequest: with one problem for each field that is wrong.
@@ -156,7 +156,7 @@ def listing(settings: Settings, tenant: str, limit: int) -> Call:
 
 
 def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
-    """Its answer."""
+    """The conversations in the answer of `conversation_list.lua`."""
     return [_info(tenant, row, now) for row in answer.rows("conversations")]
 
 
@@ -174,10 +174,10 @@ def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:
 
 
 def model_of(model: str | None, fields: Mapping[str, Any]) -> str:
-    """The model that a conversation is set to, where it must have one.
+    """The model, where there is one: given, or of the conversation's settings.
 
     Raises:
-        InvalidRequest: it has none, or there is no conversation.
+        InvalidRequest: there is none.
     """
     if model is not None:
         return model
@@ -191,7 +191,7 @@ def _plain(value: Any) -> str:
 
 
 def _upto(texts: Sequence[str], turn: int, field: str) -> int:
-    """The number of messages up to a turn's end."""
+    """The number of messages up to the end of a turn."""
     messages = list(with_turns(map(from_json, texts)))
     if turn < 0 or (turn and turn > _last(messages)):
         raise InvalidRequest.of(field, f"there is no turn {turn}; {_extent(messages)}")

@@ -1,4 +1,4 @@
-"""What could not become a job: messages that were set aside, as `JobQueue.dead` gives them."""
+"""Dead letters: messages that were set aside, as `JobQueue.dead` gives them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from llamaq.vocabulary.wire import Frozen
 
 
 class DeadLetter(Frozen):
-    """One message that was set aside.
+    """A message that was set aside.
 
     Attributes:
-        id: its place in the dead-letter stream.
-        job_id: the id that its job should have had; empty where it was not readable.
-        kind: of the job it should have become; empty where it was not readable.
-        source: `celery` or `inbox`; or `webhook`, for one that nobody received.
-        message: as it came, or as it was to be sent.
-        reason: what is wrong with it.
+        id: of the entry in the dead-letter stream.
+        job_id: the id of the job that it was for; empty where it was not readable.
+        kind: of that job; empty where it was not readable.
+        source: `celery` or `inbox`; `webhook` for an undelivered one.
+        message: the text as received, or the body that was not delivered.
+        reason: why it was set aside.
         at: when it was set aside.
     """
 
@@ -50,10 +50,10 @@ def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter
 
 
 def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
-    """A stored request with some fields changed, or taken out by None; its idempotency key goes: it is the first job's.
+    """A stored request with changed fields. Its idempotency key is removed, because it belongs to the first job.
 
     Raises:
-        InvalidRequest: it cannot be read, or is wrong with the changes.
+        InvalidRequest: it cannot be read, or is not valid with the changes.
     """
     try:
         fields = json.loads(request)

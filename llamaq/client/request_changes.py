@@ -1,4 +1,4 @@
-"""Changes to a request by the names of its fields; a dotted name goes into them, as `options.num_ctx` does."""
+"""Changes to the fields of a request. A dotted name, such as `options.num_ctx`, is one inside a field."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -8,10 +8,10 @@ from llamaq.vocabulary.errors import InvalidRequest
 
 
 def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with some replaced, or taken out by None.
+    """The fields with the changes; None removes a field.
 
     Raises:
-        InvalidRequest: a name leads through something that has no fields.
+        InvalidRequest: a dotted name leads into a value that has no fields.
     """
     whole = deepcopy(dict(fields))
     for name, value in changes.items():
@@ -24,7 +24,7 @@ def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _parts(name: str) -> list[str]:
-    # The producer's own names, of which any may hold a dot, are all at one level.
+    # Names in `metadata` are the producer's own, and may have a dot in them.
     return name.split(".", 1) if name.startswith("metadata.") else name.split(".")
 
 

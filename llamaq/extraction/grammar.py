@@ -1,7 +1,7 @@
-"""What Ollama's engine (llama.cpp) can turn into a grammar; it answers 400 to, or misreads, the rest.
+"""Checks that Ollama's engine (llama.cpp) can make a grammar of a schema.
 
-It takes only a part of JSON Schema and of regular expressions, and which part differs between versions. What is refused
-here is refused, or quietly misread, by some version of it; `docs/extraction.md` has the list with the remedies.
+The engine supports a part of JSON Schema and of regular expressions, which differs between versions. Some version
+answers 400 to what is refused here, or misreads it. `docs/extraction.md` lists it with the remedies.
 """
 
 import re
@@ -21,7 +21,7 @@ _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _ONES = ("items", "additionalProperties")
 _MAY_BE_BOOLEAN = ("additionalProperties",)
 
-# Escapes that mean the same to the engine as to a validator, outside of a class and inside.
+# Escapes that have the same meaning for the engine and for a validator, outside and inside of a character class.
 _ESCAPED = frozenset('^$.[]()|{}*+?\\nrt"')
 _ESCAPED_IN_CLASS = frozenset('\\nrt"[]')
 _INSTEAD = {
@@ -37,12 +37,12 @@ _POINTER = re.compile(r"#(/[^/~%]+)+")
 
 
 def problems(schema: JsonObject, field: str) -> list[Problem]:
-    """What the engine could not take, each with its path below `field` and the remedy."""
+    """The parts that the engine cannot take, each with its path below `field` and the remedy."""
     return [Problem(".".join((field, *path)), message) for path, message in _objections(schema, ())]
 
 
 def countable(schema: JsonObject) -> JsonObject:
-    """The schema as the engine gets it: without the counts that no grammar can hold, which are validated afterwards."""
+    """The schema for the engine, without counts that are too high for a grammar. The answer is validated by them."""
     counted = {name: part for name, part in schema.items() if not (name in _COUNTS and _is_beyond(part))}
     for name in _MAPS:
         if isinstance(parts := schema.get(name), dict):
@@ -79,7 +79,7 @@ def _objections(part: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _parts(schema: JsonObject) -> Iterator[tuple[Path, Any]]:
-    """The parts that the engine reads as schemas: a `pattern` inside an `enum` or an example is only data."""
+    """The parts that the engine reads as schemas. Others, such as an `enum`, are data."""
     for name in _MAPS:
         if isinstance(parts := schema.get(name), dict):
             yield from (((name, key), part) for key, part in parts.items())
@@ -106,7 +106,7 @@ def _ends_escaped(text: str) -> bool:
 
 
 def _of_pattern_inside(inner: str) -> str | None:
-    """The first thing in a pattern that the engine has no word for."""
+    """The first construct of a pattern that the engine does not support."""
     at = 0
     while at < len(inner):
         char = inner[at]
@@ -138,7 +138,7 @@ def _of_char(inner: str, at: int) -> str | None:
 
 
 def _class(inner: str, at: int) -> tuple[int, str | None]:
-    """Where the class that begins at `at` ends, or what the engine has against it."""
+    """The end of the character class that begins at `at`, or why the engine cannot take it."""
     at += 2 if inner.startswith("[^", at) else 1
     if inner.startswith("]", at):
         return at, "the engine ends [] at its first ]: write \\] for the character"

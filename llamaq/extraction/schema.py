@@ -1,4 +1,4 @@
-"""Schemas of an extraction: out of the type that a producer asks for, and checked before anything is queued."""
+"""Schemas of extractions: made of the type that a producer asks for, and checked before the job is queued."""
 
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -13,18 +13,18 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
 
 MOST_BYTES = 65_536
-"""Of a schema, as JSON: it goes with every question, and is compiled for each."""
+"""Bytes of a schema as JSON. It is sent with every request to Ollama, and compiled for each."""
 DEEPEST = 64
-"""Levels of objects and lists in a schema; a property takes two."""
+"""Levels of objects and lists in a schema. A property takes two."""
 MOST_EXPANDED = 10_000
-"""Parts of a schema with its `$ref`s put in: branches that refer on to branches double at each step, and a validator
-that collects errors walks them all."""
+"""Parts of a schema with its `$ref`s expanded. Their number may double with each reference, and a validator that
+collects all errors visits every part."""
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
 class _ForEngine(GenerateJsonSchema):
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
-        """Pydantic gives its text no pattern, or one that looks ahead, which the engine cannot."""
+        """The schema of a Decimal with a pattern for the engine: pydantic's has a look-ahead, or is missing."""
         found = super().decimal_schema(schema)
         for choice in found.get("anyOf", [found]):
             if choice.get("type") == "string":
@@ -33,7 +33,7 @@ class _ForEngine(GenerateJsonSchema):
 
 
 def schema_of(target: Any) -> JsonObject:
-    """The JSON Schema of a type (or TypeAdapter) that pydantic knows; a dict is one already.
+    """The JSON Schema of a type (or TypeAdapter) that pydantic knows; a dict is taken as a schema.
 
     Raises:
         InvalidRequest: the type has no JSON Schema.
@@ -47,10 +47,10 @@ def schema_of(target: Any) -> JsonObject:
 
 
 def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
-    """The schema's validator, where it is one of bounded cost that the engine can follow; nothing is ever fetched.
+    """The validator of a schema that the engine can follow, and whose cost is bounded. No `$ref` is fetched.
 
     Raises:
-        InvalidRequest: it is no schema, is too large, refers to somewhere else, or has what the engine cannot take.
+        InvalidRequest: it is no schema, is too large, has a remote `$ref`, or the engine cannot follow it.
     """
     _check_bounds(schema, field)
     validator = validator_of(schema, field)
@@ -60,10 +60,10 @@ def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Val
 
 
 def validator_of(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
-    """The validator of a schema, formats such as `date` included; it never fetches anything, whatever a `$ref` names.
+    """The validator of a schema, with formats such as `date`. No `$ref` is fetched.
 
     Raises:
-        InvalidRequest: it is no schema, or refers to somewhere else.
+        InvalidRequest: it is no schema, or has a remote `$ref`.
     """
     try:
         return jsonschema_rs.validator_for(schema, retriever=_refuse, validate_formats=True)
@@ -72,7 +72,7 @@ def validator_of(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Val
 
 
 def _check_bounds(schema: JsonObject, field: str) -> None:
-    # The depth first: what follows walks down by recursion.
+    # The depth comes first, because the other checks are recursive.
     if _deeper_than(schema, DEEPEST):
         raise InvalidRequest.of(field, f"it is nested deeper than {DEEPEST} levels")
     try:
@@ -93,19 +93,19 @@ def _deeper_than(part: Any, levels: int) -> bool:
     return levels == 0 or any(_deeper_than(each, levels - 1) for each in below)
 
 
-def _expanded(part: Any, root: JsonObject, known: dict[str, int]) -> int:
-    """How many parts the schema has once each local `$ref` is put in; one that refers to itself is counted once."""
+def _expanded(part: Any, root: JsonObject, counts: dict[str, int]) -> int:
+    """The number of parts with each local `$ref` expanded. A part that refers to itself is counted once."""
     if isinstance(part, list):
-        return sum(_expanded(each, root, known) for each in part)
+        return sum(_expanded(each, root, counts) for each in part)
     if not isinstance(part, dict):
         return 0
-    size = 1 + sum(_expanded(each, root, known) for name, each in part.items() if name not in {"$defs", "definitions"})
+    size = 1 + sum(_expanded(each, root, counts) for name, each in part.items() if name not in {"$defs", "definitions"})
     reference = part.get("$ref")
     if isinstance(reference, str) and reference.startswith("#"):
-        if reference not in known:
-            known[reference] = 1  # until it is counted: the end of a recursion
-            known[reference] = _expanded(_target(root, reference), root, known)
-        size += known[reference]
+        if reference not in counts:
+            counts[reference] = 1  # ends the recursion of a part that refers to itself
+            counts[reference] = _expanded(_target(root, reference), root, counts)
+        size += counts[reference]
     return size
 
 
@@ -118,7 +118,7 @@ def _target(root: JsonObject, reference: str) -> Any:
 
 
 def _refuse(uri: str) -> NoReturn:
-    # jsonschema-rs would fetch a remote $ref by itself: a producer could make a worker call any address.
+    # jsonschema-rs would fetch a remote $ref, so a producer could make a worker call any address.
     raise ValueError(f"$ref to {uri} is not followed: put the definition into $defs")
 
 

@@ -1,1 +1,1 @@
-"""Images on their way in: read, checked, cleaned and encoded."""
+"""The images of a request: read, checked, cleaned and encoded before it is queued."""

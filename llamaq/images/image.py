@@ -1,4 +1,4 @@
-"""What an image is to a producer and to a request. Pillow is imported where an image is loaded, and not here."""
+"""Images as producers give them, and as a job has them. Pillow is imported only where an image is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,5 +36,5 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """What a request holds in the image's place."""
+        """The text for the image in a request."""
         return f"{REFERENCE}{self.sha256}"

@@ -1,8 +1,8 @@
-"""Images on their way in: told by their content, checked before anything is queued, and stripped of all but pixels.
+"""Loads the images of a request: recognised by their content, checked, and stripped of all but the pixels.
 
-What reaches the host is PNG or JPEG, the two formats that every engine behind Ollama reads. A PNG and a JPEG keep their
-pixels as they are encoded, without a generation loss; WebP, GIF (its first frame) and BMP are encoded anew, as is what
-has to be turned upright or scaled.
+A host gets PNG or JPEG, the formats that every engine of Ollama reads. The pixels of a PNG or JPEG stay encoded as they
+are, without a further loss. WebP, GIF (its first frame) and BMP are encoded again, and so is every image that has to be
+turned upright or scaled.
 """
 
 import hashlib
@@ -29,13 +29,13 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
 
     Args:
         source: a path, the file's bytes, base64 or a `data:` URL (a `str`), a file object, or a picture of Pillow's.
-        limits: in bytes as given, and in pixels; both are checked before anything is decoded.
+        limits: in bytes as given, and in pixels. Both are checked before pixels are decoded.
         field: the request's, for the message.
-        max_edge: pixels that its longer edge may have; a larger one is scaled down.
+        max_edge: pixels of its longer edge at most; a larger image is scaled down.
 
     Raises:
-        InvalidRequest: it cannot be read, is none of `FORMATS`, is damaged or cut, is more than one file, or is over a
-            limit.
+        InvalidRequest: it cannot be read, is in none of `FORMATS`, is damaged or truncated, is another file too, or is
+            over a limit.
     """
     with _refusing(field):
         if isinstance(source, PIL.Image.Image):
@@ -51,7 +51,7 @@ def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> b
         raise InvalidRequest.of(field, f"not an image in one of the formats {', '.join(FORMATS)}")
     _check_alone(data, anatomy, field)
     turn = orientation.orientation(anatomy.exif)
-    # Decoded without its extras: what is not the picture, Pillow's readers never see.
+    # Pillow decodes the file without the parts that are not the picture.
     with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:
         _check_size(image, limits, field)
         anatomy.verify()
@@ -91,7 +91,7 @@ def _check_size(image: PIL.Image.Image, limits: Limits, field: str) -> None:
 def _refusing(field: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
-            # The pixel limit is ours: Pillow would only warn up to twice its own.
+            # The limit of pixels is checked by `_check_size`; Pillow only warns up to twice its own limit.
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
             yield
     except PIL.Image.DecompressionBombError as error:

@@ -1,4 +1,4 @@
-"""The one thing in an EXIF block that matters to a model: which way up the picture is."""
+"""The orientation of a picture by its EXIF block."""
 
 import struct
 
@@ -8,7 +8,7 @@ _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 def orientation(block: bytes) -> int:
-    """1 to 8 as EXIF counts them; `UPRIGHT` where the block does not say, or is damaged."""
+    """The orientation, from 1 to 8 as in EXIF; `UPRIGHT` where it is missing or the block is damaged."""
     tiff = block.removeprefix(b"Exif\0\0")
     order = _ORDERS.get(tiff[:4])
     if order is None:

@@ -1,4 +1,4 @@
-"""A decoded picture: turned upright, scaled, and encoded anew without anything but its pixels."""
+"""A decoded picture: turned upright, scaled, and encoded again with nothing but its pixels."""
 
 import io
 
@@ -8,7 +8,7 @@ from PIL.Image import Resampling, Transpose
 from llamaq.images.orientation import UPRIGHT
 
 QUALITY = 95
-"""Of a JPEG that must be written anew: next to nothing is lost."""
+"""Of a JPEG that is encoded again: the loss is hardly visible."""
 _TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -23,12 +23,12 @@ _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def fits(image: PIL.Image.Image, max_edge: int | None) -> bool:
-    """Whether no edge is longer than that many pixels."""
+    """Whether no edge is longer than `max_edge` pixels."""
     return max_edge is None or max(image.size) <= max_edge
 
 
 def plain(image: PIL.Image.Image) -> bool:
-    """Whether every engine reads its colours as they are: not so with the four inks of print."""
+    """Whether every engine reads its colour mode. Engines do not read CMYK, for example."""
     return image.mode in _PNG_MODES
 
 
@@ -38,7 +38,7 @@ def turned(image: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
 
 
 def scaled(image: PIL.Image.Image, max_edge: int | None) -> PIL.Image.Image:
-    """The picture no longer than `max_edge` pixels on its longer edge, in its proportions; never enlarged."""
+    """The picture, scaled down to `max_edge` pixels on its longer edge if that is longer."""
     if max_edge is None or fits(image, max_edge):
         return image
     factor = max_edge / max(image.size)
@@ -47,12 +47,12 @@ def scaled(image: PIL.Image.Image, max_edge: int | None) -> PIL.Image.Image:
 
 
 def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
-    """A PNG; or a JPEG, where detail was lost before and nothing shines through."""
+    """The file: a JPEG for an opaque picture from a lossy file, else a PNG."""
     opaque = not _transparent(image)
     jpeg = lossy and opaque
     if image.mode not in (_JPEG_MODES if jpeg else _PNG_MODES):
         image = image.convert("RGB" if opaque else "RGBA")
-    # Pillow would write back what it has read beside the pixels: profiles, comments.
+    # Pillow would also write profiles and comments that it has read.
     clear = image.copy()
     clear.info = {name: value for name, value in image.info.items() if name == "transparency"}
     data = io.BytesIO()
@@ -68,7 +68,7 @@ def _transparent(image: PIL.Image.Image) -> bool:
 
 
 def _smooth(image: PIL.Image.Image) -> PIL.Image.Image:
-    """A palette, or a single bit, cannot be blended."""
+    """The picture in a mode whose pixels can be blended; those of a palette or of single bits cannot."""
     if image.mode.startswith("I"):
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode in ("1", "P", "PA"):

@@ -1,8 +1,8 @@
-"""What else a file may be: a polyglot is an image to one reader, and an archive or a program to another."""
+"""Finds polyglots: files that are an image for one reader, and an archive or a program for another."""
 
 from collections.abc import Sequence
 
-# Told wherever they stand: readers of these look for them anywhere in a file.
+# Searched anywhere, as the readers of these formats do.
 _ANYWHERE = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -11,7 +11,7 @@ _ANYWHERE = (
     (b"<script", "a web page"),
     (b"<html", "a web page"),
 )
-# Told at the beginning of what lies behind an image.
+# Searched directly behind the end of an image.
 _FIRST = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a program"),
@@ -27,7 +27,7 @@ _PADDING = b"\0\r\n\t "
 
 
 def behind(rest: bytes) -> str | None:
-    """What lies behind an image's end, in words; None where it is nothing, or padding."""
+    """A description of the bytes behind an image's end; None where there are none, or padding."""
     if not rest.strip(_PADDING):
         return None
     first = rest.lstrip(_PADDING)
@@ -39,10 +39,10 @@ def behind(rest: bytes) -> str | None:
 
 
 def within(parts: Sequence[bytes]) -> str | None:
-    """Which other file hides in the parts of an image that nobody looks at; None where there is none."""
+    """The kind of another file in the parts of an image that are not the picture; None where there is none."""
     for part in parts:
-        small = part.lower()
+        lower = part.lower()
         for magic, name in _ANYWHERE:
-            if (magic in part) if magic[:2] == b"PK" else (magic.lower() in small):
+            if (magic in part) if magic[:2] == b"PK" else (magic.lower() in lower):
                 return name
     return None

@@ -1,4 +1,4 @@
-"""Where an image comes from: a path, bytes, base64, a `data:` URL, a file object, or a picture of Pillow's."""
+"""Reads the bytes of an image from a path, bytes, base64, a `data:` URL or a file object."""
 
 import base64
 import binascii
@@ -19,10 +19,10 @@ _DATA = re.compile(r"data:(?P<base64>[^,]{0,200}?;base64)?[^,]{0,200},", re.IGNO
 
 
 def read(source: ImageSource, limits: Limits, field: str) -> bytes:
-    """The bytes of an image's file, never more than one over the limit; a picture of Pillow's is no file.
+    """The bytes of an image's file. A picture of Pillow's is no file, and is read elsewhere.
 
     Raises:
-        InvalidRequest: it cannot be read, is a URL, is not base64, or is over the limit of bytes.
+        InvalidRequest: it cannot be read, is a URL, is not base64, or has too many bytes.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return checked(bytes(source), limits, field)
@@ -40,7 +40,7 @@ def checked(data: bytes, limits: Limits, field: str) -> bytes:
     """The same bytes.
 
     Raises:
-        InvalidRequest: they are over the limit.
+        InvalidRequest: they are too many.
     """
     if len(data) > limits.image_bytes:
         raise _too_many(f"{len(data)} bytes are", limits, field)
@@ -62,7 +62,7 @@ def _of_path(path: Path, limits: Limits, field: str) -> bytes:
 
 
 def _of_file(file: Any, limits: Limits, field: str) -> bytes:
-    # A device or a pipe has no size: never more is read than tells that it is too much.
+    # A device or a pipe has no size, so one byte more than the limit is read.
     with _readable("the file", field):
         data = file.read(limits.image_bytes + 1)
     if not isinstance(data, bytes):

@@ -1,4 +1,4 @@
-"""How a setting is declared: once, as a field of a pydantic model, from which readers, errors and the page are made."""
+"""Declares settings as fields of a pydantic model: the reader, the errors and the page of settings are made of them."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
@@ -12,9 +12,9 @@ from llamaq.vocabulary.errors import Problem
 
 PREFIX = "LLAMAQ_"
 MOST_SECONDS = 10**9
-"""Redis' EXPIRE takes it: in milliseconds, and added to the clock, it stays below 2^63."""
+"""Redis' EXPIRE takes no more: the sum with the clock, in milliseconds, must be below 2^63."""
 MOST_COUNT = 10**12
-"""Lua and Redis hold it exactly, as a number and as text."""
+"""Lua and Redis represent it exactly, as a number and as text."""
 _MOST_QUOTED = 80
 
 
@@ -35,15 +35,15 @@ def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and 
 
     Args:
         default: its value where nothing is set.
-        text: what it does, for the page of settings.
+        text: what it sets, for the page of settings.
         least: the lowest value of a number.
         above: a bound that a number must be above.
         most: the highest value of a number.
-        values: which texts it takes; numbers and literals say so themselves.
+        values: which values it takes; for numbers and literals they are derived.
         pattern: a regular expression that a text must match.
-        shown: the default as the page shows it, where it is computed.
+        shown: the default on the page, where it is computed.
         ollama: Ollama's variable that a worker reads where ours is not set.
-        secret: whether the value may hold a secret; no error and no `repr` shows it.
+        secret: whether the value may have a secret in it; no error and no `repr` shows it.
     """
     about: dict[str, Any] = {"values": values, "shown": shown, "ollama": ollama}
     bounds: dict[str, Any] = {"ge": least, "gt": above, "le": most, "pattern": pattern}
@@ -56,7 +56,7 @@ def variable(name: str) -> str:
 
 
 def about(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:
-    """One of the texts that the declaration gives; empty where it gives none."""
+    """One text of the declaration; empty where it has none."""
     return str(field.json_schema_extra[what]) if isinstance(field.json_schema_extra, dict) else ""
 
 
@@ -67,8 +67,8 @@ def default(model: type[BaseModel], name: str) -> Any:
 
 def values(field: FieldInfo) -> str:
     """Which values a setting takes, as in "must be a whole number from 1 to 1000"."""
-    if said := about(field, "values"):
-        return said
+    if declared := about(field, "values"):
+        return declared
     kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]
     for kind in kinds:
         if get_origin(kind) is Literal:
@@ -77,13 +77,13 @@ def values(field: FieldInfo) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    said = {type(bound): bound for bound in field.metadata}
-    most = f"{said[Le].le}"
-    return f"above {said[Gt].gt}, up to {most}" if Gt in said else f"from {said[Ge].ge} to {most}"
+    bounds = {type(bound): bound for bound in field.metadata}
+    most = f"{bounds[Le].le}"
+    return f"above {bounds[Gt].gt}, up to {most}" if Gt in bounds else f"from {bounds[Ge].ge} to {most}"
 
 
 def problems(model: type[BaseModel], error: ValidationError) -> Iterable[Problem]:
-    """What is wrong with which field, in words that name the values it takes."""
+    """A problem for each wrong field, whose message names the values that the field takes."""
     for found in error.errors(include_url=False):
         name = str(found["loc"][0]) if found["loc"] else ""
         yield Problem(name, _message(model.model_fields.get(name), found))

@@ -1,4 +1,4 @@
-"""Reads a producer's settings: the one place of the SDK that reads the environment."""
+"""Reads a producer's settings from the environment. No other module of llamaq reads it."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def read(environ: Mapping[str, str] | None = None) -> tuple[str, Settings]:
     """The URL of Redis, and the settings. An empty variable counts as not set.
 
     Raises:
-        InvalidRequest: naming each variable that does not fit.
+        InvalidRequest: with a problem for each variable that is wrong.
     """
     given = os.environ if environ is None else environ
     stated = {name: value for name in ProducerVariables.model_fields if (value := given.get(variable(name)))}

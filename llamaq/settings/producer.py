@@ -1,4 +1,4 @@
-"""The settings that a producer reads, and a worker too: their declaration, and the values that a client holds."""
+"""The settings of a producer, which a worker reads too: their declaration, and their values in a client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -18,10 +18,10 @@ _DECLARED_AS = "declared as"
 
 
 class ProducerVariables(BaseModel):
-    """The variables of a producer. A worker has the same, since it submits what comes by Celery or by plain Redis.
+    """The variables of a producer. A worker has them too, since it submits jobs that come by Celery or by plain Redis.
 
     Raises:
-        pydantic.ValidationError: values that do not fit.
+        pydantic.ValidationError: a value is wrong.
     """
 
     redis_url: str = setting(
@@ -95,7 +95,7 @@ class ProducerVariables(BaseModel):
         return self
 
     def _replace(self, **computed: object) -> None:
-        # Not by assignment, after which pydantic would count the setting among those that were given.
+        # After an assignment, pydantic would count the setting among those that were given.
         self.__dict__.update(computed)
 
     @property

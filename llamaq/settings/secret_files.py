@@ -1,17 +1,17 @@
-"""Reads secrets from files, as container engines and systemd provide them: `LLAMAQ_<NAME>_FILE`."""
+"""Reads secrets from files, as container engines and systemd provide them (`LLAMAQ_<NAME>_FILE`)."""
 
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 MOST_BYTES = 64 * 1024
-"""A secret is one line. The limit keeps a device or a dump, named by mistake, from being read whole."""
+"""The limit stops the reading of a device or a dump that was named by mistake; a secret is one line."""
 
 
 def read_secret(path: str) -> str:
     """The file's content, without the line break that editors and `echo` add.
 
     Raises:
-        ValueError: it cannot be read, is empty, or is not a single line. The message never quotes the content.
+        ValueError: it cannot be read, is empty, or is not a single line. The message does not quote the content.
     """
     try:
         with Path(path).open("rb") as file:
@@ -31,11 +31,11 @@ def with_password(url: str, password: str) -> str:
     """The URL with the password added, for the user that it names, else for Redis' default user.
 
     Raises:
-        ValueError: the URL has a password already, so that one of the two would be ignored.
+        ValueError: the URL has a password already.
     """
     parts = urlsplit(url)
     if parts.password:
         raise ValueError("the URL has a password already; give one of the two")
     where = parts.netloc.rpartition("@")[2]
-    # Quoted whole: a slash or an @ in the password would otherwise end it early.
+    # Without quotes, a slash or an @ in the password would end it early.
     return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{where}").geturl()

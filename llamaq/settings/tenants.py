@@ -1,4 +1,4 @@
-"""The weights of tenants, as in `LLAMAQ_TENANT_WEIGHTS="acme=3,free=1"`; a tenant that is not listed has 1."""
+"""The weights of tenants (`LLAMAQ_TENANT_WEIGHTS="acme=3,free=1"`). A tenant that is not listed has weight 1."""
 
 import math
 import re

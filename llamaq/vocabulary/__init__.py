@@ -1,1 +1,1 @@
-"""What is said on the wire: requests, results, events, status and errors. Imports nothing else of ours."""
+"""The models of the wire protocol: requests, results, events, status and errors. Imports nothing else of ours."""

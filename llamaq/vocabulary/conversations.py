@@ -15,7 +15,7 @@ from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
 MessageDict = dict[str, Any]
-"""A message in the wire's shape, with the fields that a conversation adds: `job`, `usage`, `history_dropped`."""
+"""A message as JSON, with the fields that a conversation adds: `job`, `usage`, `history_dropped` and others."""
 SENT = frozenset({"role", "content", "tool_calls", "tool_name", "images"})
 """The fields of a message that are sent to Ollama; `thinking` is not."""
 
@@ -27,7 +27,7 @@ class KeptMessage(Frozen):
         turn: the number of its turn, from 1. A turn is one job: its new messages, and the answer.
         tool_calls: Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`.
         job: the id of the turn's job; None where it is not known.
-        interrupted: whether a later turn cut this answer off; `content` is its text until then.
+        interrupted: whether a later turn ended this answer early; `content` is its text until then.
         edited: whether it was changed later.
         usage: of an answer: Ollama's token counts of the turn.
         history_dropped: of an answer: older messages that were left out, because the context had no room for them.
@@ -50,11 +50,11 @@ class ConversationSettings(Strict):
     """The settings of a conversation; None for one that is not set.
 
     Attributes:
-        model: answers where a turn names none.
+        model: of turns that name none.
         system: the system message before all others.
-        options: Ollama's; each option that a turn sets replaces the one here.
-        tools: the tools that the model may call, where a turn names none.
-        ttl: seconds that it is kept after its last use; `LLAMAQ_CONVERSATION_TTL` by default.
+        options: Ollama's; an option of a turn replaces the one here.
+        tools: the tools that the model may call, for turns that name none.
+        ttl: seconds that the conversation is kept after its last use; by default `LLAMAQ_CONVERSATION_TTL`.
     """
 
     model: Name | None = None
@@ -75,7 +75,7 @@ class ConversationInfo(Frozen):
     Attributes:
         messages: the number of messages.
         turns_waiting: the number of turns that run or wait.
-        expires_at: when it is deleted unless it is used before.
+        expires_at: when it is deleted, unless it is used before.
     """
 
     name: str
@@ -112,34 +112,34 @@ def new_messages(request: ChatRequest) -> list[MessageDict]:
 
 
 def kept_messages(request: ChatRequest, job_id: str) -> list[str]:
-    """The same messages as the conversation keeps them: JSON texts, with the id of the job."""
+    """The messages that a request adds, as the conversation keeps them: JSON texts with the id of the job."""
     return [dumps({**message, "job": job_id}) for message in new_messages(request)]
 
 
 def with_turns(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDict]]:
-    """Each message with the number of its turn: those of one job, or those up to an answer where no job is known."""
+    """Each message with the number of its turn. A turn is one job's messages, or, without a job, up to an answer."""
     turn, before = 0, None
     for message in messages:
-        turn += before is None or not _goes_on(before, message)
+        turn += before is None or not _same_turn(before, message)
         before = message
         yield turn, message
 
 
-def _goes_on(before: MessageDict, message: MessageDict) -> bool:
+def _same_turn(before: MessageDict, message: MessageDict) -> bool:
     if before.get("job") != message.get("job"):
         return False
     return message.get("job") is not None or before.get("role") != "assistant"
 
 
 def read_history(texts: Sequence[str]) -> list[KeptMessage]:
-    """The typed messages out of the list in Redis."""
+    """The typed messages of the list in Redis."""
     return [
         KeptMessage.model_validate({**message, "turn": turn}) for turn, message in with_turns(map(from_json, texts))
     ]
 
 
 def read_settings(fields: Mapping[str, str]) -> ConversationSettings:
-    """The typed settings out of the hash in Redis."""
+    """The typed settings of the hash in Redis."""
     options, tools, ttl = (fields.get(name) for name in ("options", "tools", "ttl"))
     return ConversationSettings(
         model=fields.get("model"),

@@ -1,8 +1,8 @@
-"""The errors of the SDK, sorted by who has to act.
+"""The errors of the SDK, and what to do about each.
 
 LlamaqError
 ├── SubmitError             nothing was queued
-│   ├── BrokerUnavailable   Redis: start it, or look at the URL
+│   ├── BrokerUnavailable   start Redis, or check the URL
 │   ├── QueueFull           wait `retry_after` seconds
 │   ├── InvalidRequest      correct the request: `problems` names each field
 │   ├── UnknownModel        pull it, or take one of `near`
@@ -43,7 +43,7 @@ class QueueFull(SubmitError):
     """Too many jobs wait already.
 
     Attributes:
-        retry_after: seconds after which a place is likely to be free.
+        retry_after: seconds after which a job is likely to be accepted.
     """
 
     def __init__(self, message: str, retry_after: float) -> None:
@@ -53,7 +53,7 @@ class QueueFull(SubmitError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error in a request: the path of the field (`options.num_ctx`), and what it has to be."""
+    """One error in a request: the path of the field (`options.num_ctx`), and the message."""
 
     field: str
     message: str
@@ -63,7 +63,7 @@ class Problem:
 
 
 class InvalidRequest(SubmitError):
-    """The request is not valid, and would fail at each try.
+    """The request is not valid. It would be refused at each try.
 
     Attributes:
         problems: one `Problem` for each field that is wrong.
@@ -101,7 +101,7 @@ class ConversationBusy(SubmitError):
 
     Attributes:
         name: of the conversation.
-        job_id: the turn that runs or will run next; None where other producers changed it at each try.
+        job_id: the turn that runs or runs next; None where other producers changed the conversation at each try.
     """
 
     def __init__(self, name: str, job_id: str | None = None) -> None:
@@ -167,7 +167,7 @@ class JobFailed(JobError):
     """The job ended `failed`.
 
     Attributes:
-        error: the typed error: `code`, `message`, `retryable`, `status` and, by code, more.
+        error: `code`, `message`, `retryable`, `status`, and further fields of the code.
     """
 
     def __init__(self, job_id: str, error: ErrorInfo) -> None:
@@ -201,7 +201,7 @@ class StreamRestarted(StreamError):
 
     Attributes:
         attempt: the number of the attempt that began.
-        cursor: the place in the log right after its start.
+        cursor: of the event that started it.
     """
 
     def __init__(self, attempt: int, cursor: str) -> None:

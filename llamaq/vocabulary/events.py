@@ -13,7 +13,7 @@ WIRE_VERSION = 1
 
 
 class BaseEvent(Frozen):
-    """What every event has: the wire version, its attempt (0 before the first) and when it was written."""
+    """The fields of every event: the wire version, its attempt (0 before the first) and when it was written."""
 
     v: int = WIRE_VERSION
     attempt: int = 0
@@ -47,7 +47,7 @@ class BaseEvent(Frozen):
 
 
 class Queued(BaseEvent):
-    """Accepted. `position` counts the jobs ahead, `eta_seconds` is None while nothing was measured.
+    """The job was accepted. `position` counts the jobs ahead; `eta_seconds` is None while nothing was measured.
 
     In the log both are as of the submit. While the job is queued, a reader gets a `fresh` event when they change.
     """

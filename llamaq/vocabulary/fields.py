@@ -1,4 +1,4 @@
-"""The keyword arguments of the verbs, for editors and type checkers; the request models validate them."""
+"""The keyword arguments of the verbs, for editors and type checkers. The request models validate them."""
 
 from typing import Any, Literal, TypedDict
 

@@ -54,14 +54,14 @@ class ModelStatus(BaseModel):
         size: bytes on disk.
         quantization: such as `Q4_K_M`.
         loaded: whether it is in memory.
-        memory: bytes of it in memory, while loaded.
+        memory: bytes in memory, while loaded.
         vram: bytes of these on a GPU.
-        gpu_share: the part of it that is on a GPU, 0 to 1, while loaded.
+        gpu_share: the part on a GPU, from 0 to 1, while loaded.
         expires_at: when Ollama will unload it, while loaded.
         context_length: tokens of context: of the runner while loaded, else of the model where known.
         capabilities: such as `completion`, `vision`, `tools`, `thinking`, `embedding`; empty where they are not known.
-        slots_used: requests running on it there.
-        slots: requests it serves at a time there.
+        slots_used: requests that run there.
+        slots: requests at a time.
         version: of the Ollama server.
         circuit: of the host: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
         last_error: the last failure of the host; None without one.

@@ -1,4 +1,4 @@
-"""Webhooks: which URL a worker calls at the end of a job, and the body, signed after Standard Webhooks."""
+"""Webhooks, by Standard Webhooks: the URL that a worker calls at the end of a job, and the body."""
 
 import re
 from typing import Annotated, Any, Literal, get_args
@@ -17,7 +17,7 @@ def checked_url(url: str) -> str:
     """The URL, if a worker can call it.
 
     Raises:
-        ValueError: it cannot; the message says what a URL needs.
+        ValueError: it cannot.
     """
     if not _PLAIN.fullmatch(url):
         raise ValueError("must be printable ASCII without blanks: write other names as xn--, other characters as %XX")
@@ -28,7 +28,7 @@ def checked_url(url: str) -> str:
         raise ValueError("must not hold a user name or password: the signature authenticates the caller")
     if parts.fragment:
         raise ValueError("must not have a fragment: it is not sent")
-    if parts.port == 0:  # one that is no number raises a ValueError of its own
+    if parts.port == 0:  # urlsplit raises ValueError for a port that is no number
         raise ValueError("its port must be from 1 to 65535")
     return url
 
@@ -36,8 +36,8 @@ def checked_url(url: str) -> str:
 class Notify(BaseModel):
     """A webhook for a job's end.
 
-    `events` are the ends that it is called for, by default all. The body has the job's id, kind, model, state, metadata
-    and the code of an error; with `include_result` also the result, or the whole error.
+    `events` are the terminal states that it is called for, by default all. The body has the job's id, kind, model,
+    state, metadata and error code. With `include_result` it also has the result, or the whole error.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, str_max_length=2**31)
@@ -69,7 +69,7 @@ class EndedJob(BaseModel):
 
 
 class Notice(BaseModel):
-    """The body of a webhook, after Standard Webhooks: what happened, when (ISO 8601), and to which job."""
+    """The body of a webhook, by Standard Webhooks: the event, its time (ISO 8601), and the job."""
 
     model_config = ConfigDict(defer_build=True, frozen=True)
 

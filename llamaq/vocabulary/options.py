@@ -1,4 +1,4 @@
-"""Ollama's `options`. They are checked here because Ollama answers a wrong type with a 500, or cuts 5.5 to 5."""
+"""Ollama's `options`. They are checked because Ollama answers 500 to a wrong type, or takes 5.5 for 5."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from llamaq.vocabulary.text_rules import COUNTED
 
 
 class Options(BaseModel):
-    """Runner and sampling options, named and typed as Ollama's `api.Options`; an option left out is the model's own.
+    """Runner and sampling options, with the names and types of Ollama's `api.Options`. The model has the defaults.
 
     A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently.
     """
 
-    # The length makes pydantic check the characters: see `llamaq.vocabulary.wire.Strict`.
+    # The maximum length makes pydantic check the characters: see `llamaq.vocabulary.wire.Strict`.
     model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, allow_inf_nan=False, str_max_length=2**31)
 
     # Load options: a change of one of them reloads the model.

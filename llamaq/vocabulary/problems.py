@@ -1,4 +1,4 @@
-"""Pydantic's errors as problems of a request: the producer's own field names, and one line for each field."""
+"""Pydantic's errors as problems of a request: one for each field, by the producer's name of the field."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ def _message(entries: list[ErrorDetails]) -> str:
 
 
 def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:
-    """The parts of pydantic's location that are in the request; other parts name branches of unions and validators."""
+    """The parts of pydantic's location that are in the request. Other parts are branches of unions, and validators."""
     if entry["type"].startswith("union_tag_"):
         return ("kind",)
     path: list[str] = []

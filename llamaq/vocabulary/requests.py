@@ -1,4 +1,4 @@
-"""The registry of the kinds of job, and the reading of their requests: validated before anything is queued."""
+"""The registry of the kinds of job, and the parsing of their requests."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
@@ -11,7 +11,7 @@ from llamaq.vocabulary.kinds import chat, embedding, extraction, generate, multi
 from llamaq.vocabulary.kinds.declaration import Declaration
 from llamaq.vocabulary.problems import problems
 
-# Written out for type checkers, which cannot derive them; a test compares them with the declarations.
+# Type checkers cannot derive them, so they are written here; a test compares them with the declarations.
 Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding", "pull", "unload"]
 AnyRequest = (
     generate.GenerateRequest
@@ -50,7 +50,7 @@ def parse(fields: object) -> AnyRequest:
 
 
 def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
-    """Validate a request off the wire; `kind` is the one its envelope names, where it has one.
+    """Validate a request as JSON. `kind` is the one that is given beside it, where there is one.
 
     Raises:
         InvalidRequest: with one problem for each field that is wrong.
@@ -66,7 +66,7 @@ def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
 
 
 def dump_json(request: AnyRequest) -> str:
-    """The request as it is kept in Redis: only what was set, so that defaults stay a matter of the reader."""
+    """The request as it is kept in Redis, without defaults, so that a reader's own apply."""
     return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
 
 

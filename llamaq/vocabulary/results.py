@@ -25,7 +25,7 @@ class ErrorInfo(Frozen):
         code: `invalid_request`, `model_not_found`, `unsupported`, `context_overflow`, `invalid_output`, `timed_out`,
             `ollama_unavailable`, `ollama_error`, `attempts_exhausted` or `internal`.
         message: what happened and where, and the remedy.
-        retryable: whether the same request may well succeed later.
+        retryable: whether the same request may succeed later.
         status: the HTTP status, where there was one.
         clock: of `timed_out`: the name of the clock that ran out.
         text: of `invalid_output`: the last answer.
@@ -44,12 +44,12 @@ class ErrorInfo(Frozen):
 
 
 def tag_of(shape: type[Result]) -> str:
-    """The field that tells this shape of result from the others: the first one of its own."""
+    """The field that identifies this model of a result: the first of its own."""
     return next(name for name in shape.model_fields if name not in Result.model_fields)
 
 
 class _ByItsOwnField:
-    """Reads a result as the shape whose own field it has; one that has none of them is read as a text result."""
+    """Reads a result as the model whose own field it has; without any, as a text result."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         shapes = {tag_of(shape): shape for shape in get_args(source)}

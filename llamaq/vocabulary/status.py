@@ -12,7 +12,7 @@ from llamaq.vocabulary.wire import Frozen
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
-"""The types of the terminal events have the same names."""
+"""The types of the terminal events, too."""
 TIMES = ("submitted_at", "started_at", "finished_at")
 FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata", "target")
 
@@ -25,7 +25,7 @@ class JobStatus(Frozen):
         position: jobs ahead, while queued; None once it has a slot.
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
-        metadata: the request's, as it came.
+        metadata: of the request.
     """
 
     id: str
@@ -51,12 +51,12 @@ class JobStatus(Frozen):
 
 
 def read(job_id: str, record: Mapping[str, str], position: int | None, eta_seconds: float | None) -> JobStatus:
-    """The status out of those of the record's `FIELDS` that are set."""
+    """The status out of those `FIELDS` of the record that are set."""
     fields: dict[str, object] = dict(record)
     for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
-    fields["model"] = fields.pop("target", fields["model"])  # a host job waits under another name
+    fields["model"] = fields.pop("target", fields["model"])  # the model of a host job
     return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
 
 

@@ -1,8 +1,8 @@
-"""Text rules: what becomes of the strings in a field of a request. The rule stands at the field, as its metadata.
+"""Text rules: how the strings in a field of a request are treated. The rule is metadata of the field.
 
     prompt: Annotated[str, MODEL_TEXT]
 
-A field that can hold free text and has no rule is an error when its kind is declared, so that none can be forgotten.
+A field that can have free text and has no rule is an error when its kind is declared, so no rule can be forgotten.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,15 +16,15 @@ from pydantic.fields import FieldInfo
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """What becomes of the strings in a field.
+    """How the strings in a field are treated.
 
     Attributes:
         counted: they count towards `LLAMAQ_MAX_PROMPT_CHARS`.
-        filtered: the model sees them, so control characters are refused and the worker's filter applies.
+        filtered: the model gets them, so control characters are refused and the worker's filter applies.
         escaped: control tokens in them become plain text before they go to Ollama.
-        as_json: the value is JSON of any depth, and counts as one text, by the length of its JSON.
-        sent_as: the field of Ollama's request that carries it, where that has another name.
-        reason: why it is not a text, where none of this applies.
+        as_json: the value is JSON of any depth, and counts by the length of its JSON.
+        sent_as: the field of Ollama's request for it, where that has another name.
+        reason: why it is no text, where nothing of this applies.
     """
 
     counted: bool = False
@@ -39,22 +39,22 @@ MODEL_TEXT = TextRule(counted=True, filtered=True, escaped=True)
 MODEL_JSON = TextRule(counted=True, filtered=True, escaped=True, as_json=True)
 UNESCAPED_TEXT = TextRule(counted=True, filtered=True)
 COUNTED = TextRule(counted=True)
-"""No model sees it, but the producer may make it as long as it likes."""
+"""For texts of any length that no model gets."""
 ANSWER_SCHEMA = TextRule(counted=True, as_json=True, sent_as="format")
-"""Ollama makes a grammar of it: the model never sees the text, and a changed schema would be another one."""
+"""Ollama makes a grammar of the schema, and the model does not get the text. A change would change the grammar."""
 
 
 def not_a_text(reason: str) -> TextRule:
-    """The rule of a string that is passed on as it is: an identifier, a URL, an image."""
+    """The rule of a string that is passed on unchanged: an identifier, a URL, an image."""
     return TextRule(reason=reason)
 
 
 @cache
 def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
-    """The rule of each field; None where it holds no text itself: numbers, a choice of words, or models with rules.
+    """The rule of each field; None for a field of numbers, of a choice of words, or of models with their own rules.
 
     Raises:
-        TypeError: a field of it, or of a model in it, can hold free text and has no rule, or has several.
+        TypeError: a field of it, or of a model in it, can have free text and has no rule, or has several.
     """
     found: dict[str, TextRule | None] = {}
     for name, field in model.model_fields.items():
@@ -70,7 +70,7 @@ def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
 
 @cache
 def sent_unescaped(model: type[BaseModel]) -> frozenset[str]:
-    """The fields of Ollama's request that carry the model's fields in which no rule escapes anything."""
+    """The fields of Ollama's request for those fields of the model in which no rule escapes tokens."""
     return frozenset(
         next((rule.sent_as for rule in _rules_at(field) if rule.sent_as), wire_name(name, field))
         for name, field in model.model_fields.items()
@@ -104,7 +104,7 @@ def _models_in(field: FieldInfo) -> Iterator[type[BaseModel]]:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """The annotation and all that it is made of, metadata included."""
+    """The annotation and all its parts, with their metadata."""
     yield annotation
     for part in get_args(annotation):
         yield from _parts(part)

@@ -1,4 +1,4 @@
-"""JSON as it goes into Redis, and the two bases of the models that read and write it."""
+"""The JSON in Redis, and the two bases of the models of it."""
 
 import json
 from typing import Annotated, Any, TypeVar
@@ -11,54 +11,54 @@ T = TypeVar("T")
 
 
 class Strict(BaseModel):
-    """What producers write: an unknown field or a value of another type is refused, and nothing is converted."""
+    """The base of what producers write. An unknown field or a value of another type is refused."""
 
     model_config = ConfigDict(
-        defer_build=True,  # at its first use: building all models takes a tenth of the import
+        defer_build=True,  # building all models would take a tenth of the import
         extra="forbid",
         strict=True,
         populate_by_name=True,
         protected_namespaces=(),
         allow_inf_nan=False,
-        # Far beyond every limit: only with a maximum does pydantic check the characters. Without it half a surrogate
-        # pair would pass, which cannot be stored.
+        # Only with a maximum length does pydantic check the characters. Without the check, half a surrogate pair would
+        # pass, which cannot be stored.
         str_max_length=2**31,
     )
 
 
 class Frozen(BaseModel):
-    """What workers write: immutable, and tolerant of fields that a newer worker adds."""
+    """The base of what workers write. It is immutable, and ignores fields that a newer worker adds."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
 
 def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
-    """What validates to the type: a pydantic model, a dataclass, a TypedDict or whatever else pydantic knows."""
+    """The adapter of a type: a pydantic model, a dataclass, a TypedDict, or another that pydantic knows."""
     return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(target)
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON, readable in any script; half a surrogate pair, which UTF-8 cannot carry, becomes U+FFFD.
+    """Compact JSON without ASCII escapes. Half a surrogate pair, which is not UTF-8, becomes U+FFFD.
 
     Raises:
-        ValueError: it holds NaN or an infinity, which are not JSON.
+        ValueError: it has NaN or an infinity, which are not JSON.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Escaped, the half would break every reader with a strict parser. Two halves of one pair are joined here.
+        # A strict JSON parser refuses half a pair, also an escaped one. Two halves of one pair are joined here.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
 def members(**fields: Any) -> str:
-    """The members of a JSON object without its braces: a script adds the common ones. None is left out."""
+    """The members of a JSON object, without its braces and those that are None. A script adds the common ones."""
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
 
 
 def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what a worker could not read as it was: NaN, half a surrogate pair, nesting that is too deep."""
+    """Refuse what a worker could not read: NaN, half a surrogate pair, or too deep nesting."""
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
     except ValueError as error:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from llamaq.admission.texts import rewritten, seen
+from llamaq.admission.texts import model_texts, rewritten
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.vocabulary.requests import dump_json
 
@@ -37,7 +37,7 @@ class Filter:
         if not self:
             return job, {}
         # Counted text by text: a comparison of both requests would miss a field that is empty now and left out.
-        removed = {field: len(text) - len(self.cleaned(text)) for field, text in seen(job.request)}
+        removed = {field: len(text) - len(self.cleaned(text)) for field, text in model_texts(job.request)}
         removed = {field: count for field, count in removed.items() if count}
         if not removed:
             return job, {}

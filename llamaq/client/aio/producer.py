@@ -1,4 +1,4 @@
-"""The half of a queue that works on any request: from a submission to a job, and what the fleet offers."""
+"""The base of a queue: it submits requests of any kind, and lists the models and hosts of the fleet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from llamaq.admission import submission
 from llamaq.admission.preparation import Preparation
-from llamaq.admission.submission import Submission, UploadLapsed
+from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
@@ -26,7 +26,7 @@ from llamaq.vocabulary.requests import AnyRequest
 
 
 class AsyncProducer:
-    """Enqueues requests, and attaches to jobs."""
+    """Submits requests, and attaches to jobs."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class AsyncProducer:
         Args:
             url: of Redis; `rediss://` for TLS.
             prefix: first part of every key, as the workers have it (`LLAMAQ_PREFIX`).
-            limits: what one request may bring.
-            settings: all of a producer's settings, in place of `prefix` and `limits`.
-            clock: where time and ids come from.
+            limits: of one request.
+            settings: all settings of a producer, instead of `prefix` and `limits`.
+            clock: gives times and ids.
 
         Raises:
             InvalidRequest: the URL cannot be one of a Redis.
@@ -65,17 +65,17 @@ class AsyncProducer:
         """Enqueue a request model, or a dict that names its `kind`.
 
         Args:
-            request: what to do.
-            job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
+            request: of any kind.
+            job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
         return await self._submit(await io.in_thread(self._preparation.item, request, job_id))
 
     async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
 
-        All are checked first: when one is invalid, none is queued. When the queue is full, or Redis fails, on the way,
-        the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
-        `idempotency_key` to send them all again.
+        All are checked first: when one is invalid, none is queued. When the queue is full or Redis fails in between,
+        the first error is raised, and the requests that were queued stay queued, also later ones of the same round
+        trip. With an `idempotency_key` in each, all can be sent again.
         """
         checked = await io.in_thread(lambda: [self._preparation.item(request) for request in requests])
         pending = iter(checked)
@@ -89,11 +89,11 @@ class AsyncProducer:
         return AsyncJob(self._connection, job_id)
 
     async def models(self) -> list[ModelStatus]:
-        """What the fleet offers: one entry for each model and host, as the workers last reported."""
+        """The models of the fleet: one entry for each model and host, as the workers last reported."""
         return [model for host in await self.hosts() for model in host.models]
 
     async def hosts(self) -> list[HostStatus]:
-        """The hosts for which a worker speaks, also those that fail just now."""
+        """The hosts that a worker has reported lately, also those that do not answer."""
         with translated(self.url):
             time, seen = await self._redis.time(), await self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
@@ -125,7 +125,7 @@ class AsyncProducer:
             call = submission.call(one, self.settings)
             try:
                 job_id = await self._read(one, await run_async(self._redis, call))
-            except UploadLapsed:
+            except UploadExpired:
                 await self._upload(one.images)
                 job_id = await self._read(one, await run_async(self._redis, call))
         return AsyncJob(self._connection, job_id)
@@ -149,7 +149,7 @@ class AsyncProducer:
         try:
             with translated(self.url):
                 return await self._read(one, raised(answer))
-        except UploadLapsed:
+        except UploadExpired:
             return (await self._submit(one)).id
 
     async def _read(self, one: Submission, answer: Answer) -> str:

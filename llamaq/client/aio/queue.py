@@ -1,4 +1,4 @@
-"""The producer's client: a verb for each kind of job, conversations, many jobs at a time, and dead letters."""
+"""The queue: a verb for each kind of job, conversations, batches, and dead letters."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
@@ -37,10 +37,10 @@ from llamaq.vocabulary.status import JobStatus
 
 
 class AsyncJobQueue(AsyncProducer):
-    """Enqueues jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
+    """Submits jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
 
     Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
-    `InvalidRequest`, `UnknownModel`) when the job was not queued; once it returns, the job is.
+    `InvalidRequest`, `UnknownModel`) when the job was not queued. When it returns, the job is queued.
     """
 
     async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
@@ -50,7 +50,7 @@ class AsyncJobQueue(AsyncProducer):
     async def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
         """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
-        A conversation that is set to a model needs no other here.
+        `model` may be left out where the settings of the conversation have one.
         """
         if model is None and fields.get("conversation"):
             named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
@@ -59,11 +59,11 @@ class AsyncJobQueue(AsyncProducer):
         return await self._ask("chat", {"model": model, **fields})
 
     def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
-        """A conversation that is kept, or that begins with its first turn or setting."""
+        """A kept conversation. It begins with its first turn or setting."""
         return AsyncConversation(self._connection, self.chat, name, tenant)
 
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
-        """A tenant's conversations, the one that was touched last first."""
+        """A tenant's conversations, the one that was changed last first."""
         with translated(self.url):
             rows = await run_async(self._redis, listing(self.settings, tenant, limit))
             seconds, _ = await self._redis.time()
@@ -103,19 +103,20 @@ class AsyncJobQueue(AsyncProducer):
         run: str | None = None,
         **fields: Unpack[ExtractFields],
     ) -> AsyncGenerator[BatchResult, None]:
-        """Draw a value out of each of many texts: at most `in_flight` at a time, their results in order.
+        """Draw a value out of each of many texts, at most `in_flight` at a time. The results come in order.
 
         Args:
             schema: as of `extract`.
-            items: texts; or dicts with `prompt` and whatever else differs, and perhaps a `custom_id`. Read as needed.
-            model: of all of them, where an item names no other.
-            in_flight: jobs on their way at a time, those included whose turn to be told has not come.
-            run: a name for the whole. The same items under the same name, while their jobs are kept, are the same jobs:
-                after an interruption nothing is done twice.
-            **fields: as of `extract`, for all of them.
+            items: texts, or dicts with `prompt`, the other fields that differ, and optionally a `custom_id`. They are
+                read as needed.
+            model: of the items that name none.
+            in_flight: the number of jobs at a time, with those whose results wait for their turn.
+            run: a name for the run. The same items under the same name are the same jobs while those are kept, so
+                nothing is done twice after an interruption.
+            **fields: as of `extract`, for all items.
 
         Raises:
-            InvalidRequest: the schema is not usable. What is wrong with one item is in its result instead.
+            InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
         drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
@@ -128,16 +129,16 @@ class AsyncJobQueue(AsyncProducer):
         ordered: bool = False,
         run: str | None = None,
     ) -> AsyncGenerator[BatchResult, None]:
-        """Run many requests of any kind, at most `in_flight` at a time, in the lane `batch`; results as they end.
+        """Run many requests of any kind in the lane `batch`, at most `in_flight` at a time. Results come as jobs end.
 
         Args:
-            items: `{"custom_id": ..., "kind": ..., "request": {...}}`, or what `submit` takes. Read as needed.
-            in_flight: jobs on their way at a time.
-            ordered: give the results in the order of the items instead.
-            run: as of `extract_many`; it needs a `custom_id` in each item, or the same order.
+            items: `{"custom_id": ..., "kind": ..., "request": {...}}`, or what `submit` takes. They are read as needed.
+            in_flight: the number of jobs at a time.
+            ordered: whether the results come in the order of the items.
+            run: as of `extract_many`. Each item needs a `custom_id`, or the items the same order.
 
         Raises:
-            InvalidRequest: an item is no request at all. What is wrong within one is in its result instead.
+            InvalidRequest: an item is no request at all. The error of a single request is in its result.
         """
         return batch.run(self, Window(batches.items_of(items, run), in_flight, ordered=ordered))
 
@@ -153,22 +154,22 @@ class AsyncJobQueue(AsyncProducer):
     async def pull(
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> AsyncJob[PullResult]:
-        """Pull a model onto a host's disk: the one named, or any. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
+        """Pull a model onto the disk of `host`, or of any host. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
 
-        Its `progress` events have the stage `pulling`, and `completed` and `total` in bytes. Cancelled, it stops where
-        it is; the next pull goes on from there.
+        The `progress` events have the stage `pulling`, and `completed` and `total` in bytes. The next pull after a
+        cancelled one goes on where that stopped.
         """
         return await self._ask("pull", {"model": model, "host": host, **fields})
 
     async def unload(
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[AsyncJob[UnloadResult]]:
-        """Take a model out of memory, on the host named or on each that has it: a job for each. What runs ends."""
+        """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
         hosts = [host] if host is not None else hosts_with(model, await self.models())
         return await self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])
 
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
-        """The jobs that are kept, the newest first; without those whose record something else has damaged."""
+        """The jobs that are kept, the newest first, without those whose record is damaged."""
         with translated(self.url):
             ids = await self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
             answers = await run_many_async(self._redis, [status_call(self._keys, job_id) for job_id in ids])
@@ -177,7 +178,7 @@ class AsyncJobQueue(AsyncProducer):
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
 
-        None takes a field out; a dotted name goes into one: `replay(job_id, **{"options.num_ctx": 8192})`.
+        None removes a field. A dotted name is one inside a field: `replay(job_id, **{"options.num_ctx": 8192})`.
 
         Raises:
             JobNotFound: it is no longer kept.
@@ -189,30 +190,32 @@ class AsyncJobQueue(AsyncProducer):
         return await self.submit(once_more(kind, request, changes))
 
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
-        """What was set aside, the newest first: messages that could not become jobs, and webhooks that nobody took."""
+        """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
         with translated(self.url):
             return letters(await self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """One of them; None when it is not there."""
+        """The dead letter with this id; None when there is none."""
         with translated(self.url):
             found = letters(await self._redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
-        """Enqueue what was set aside, mended by `changes`, as a new job; then it is no longer among the dead."""
+        """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
         job = await self.submit(once_more(letter.kind, letter.message, changes))
         await self.discard(letter)
         return job
 
     async def discard(self, letter: DeadLetter) -> bool:
-        """Delete what was set aside; False when it was gone already."""
+        """Delete a dead letter; False when it did not exist."""
         with translated(self.url):
             return bool(await self._redis.xdel(self._keys.dead(), letter.id))
 
     async def _ask(
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
     ) -> AsyncJob[Any]:
-        # Off the loop: decoding a large image takes tens of milliseconds.
-        verb = self._preparation.ask
-        return await self._submit(await io.in_thread(verb, kind, fields, images) if images else verb(kind, fields))
+        prepare = self._preparation.ask
+        # In a thread, because decoding a large image takes tens of milliseconds.
+        return await self._submit(
+            await io.in_thread(prepare, kind, fields, images) if images else prepare(kind, fields)
+        )

@@ -1,5 +1,5 @@
 # Generated from ../aio/conversation.py by `python3 run.py generate`: change that file instead.
-"""One kept conversation, as a client sees it."""
+"""The handle of one kept conversation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, Unpack
@@ -25,11 +25,11 @@ class Chat(Protocol):
 
 
 class Conversation:
-    """A handle: it holds nothing but the name, so any number of them, in any process, may look at one conversation.
+    """The handle of a conversation. It has only the name, so any number of handles, in any process, may be for one.
 
     Attributes:
         name: the conversation's.
-        tenant: whose it is; the same name of another tenant is another conversation.
+        tenant: the owner; the same name of another tenant is another conversation.
     """
 
     def __init__(self, connection: Connection, chat: Chat, name: str, tenant: str) -> None:
@@ -45,37 +45,37 @@ class Conversation:
     def send(
         self, message: str | Message | dict[str, Any] | Sequence[Message | dict[str, Any]], **fields: Unpack[SendFields]
     ) -> Job[ChatResult]:
-        """Say something, or answer the model's tool calls; a job of the kind chat.
+        """Submit the next turn: a question, or the answers to the model's tool calls. The job is of the kind chat.
 
         Args:
-            message: a text of the user's; a message, such as a tool's answer; or several in a list.
-            fields: of the request; what is not given is what the conversation is set to.
+            message: the user's text; a message, such as a tool's answer; or a list of messages.
+            fields: of the request; the settings of the conversation are the defaults.
 
         Raises:
             ConversationBusy: `when_busy="reject"`, and a turn runs or waits.
-            InvalidRequest: among others: no model was given, and the conversation is set to none.
+            InvalidRequest: a field is wrong, or neither the turn nor the conversation names a model.
         """
         return self._chat(**self._verbs.asked(message, fields))
 
     def history(self) -> list[KeptMessage]:
-        """What is kept, oldest first; nothing where there is no such conversation."""
+        """The kept messages, oldest first; an empty list where there is no such conversation."""
         return read_history(self._texts())
 
     def settings(self) -> ConversationSettings:
-        """What it is set to."""
+        """The settings of the conversation."""
         with translated(self._connection.url):
             return read_settings(self._connection.redis.hgetall(self._verbs.about_key))
 
     def set(self, **changes: Unpack[SettingsFields]) -> None:
-        """Set what is given, and clear what is None; turns that have not begun yet go by it.
+        """Change the settings that are given; None clears one. Turns that have not begun use the new ones.
 
         Raises:
-            InvalidRequest: naming the field.
+            InvalidRequest: a setting is wrong.
         """
         self._run(self._verbs.set(changes))
 
     def edit(self, turn: int, content: str, *, role: Side = "user") -> None:
-        """Put other words into a turn: into its question, or (`role="assistant"`) its answer. What follows stays.
+        """Replace the text of a turn: of its question, or (`role="assistant"`) of its answer. Later turns stay.
 
         Raises:
             ConversationBusy: a turn runs or waits.
@@ -84,7 +84,7 @@ class Conversation:
         self._change(lambda texts: self._verbs.edit(texts, turn, content, role))
 
     def fork(self, new_name: str, at: int | None = None) -> "Conversation":
-        """Begin another conversation with this one's settings and history, up to and with the turn `at`.
+        """Begin another conversation with the settings of this one and its history up to and with the turn `at`.
 
         Raises:
             ConversationNotFound: there is no such conversation.
@@ -95,7 +95,7 @@ class Conversation:
         return Conversation(self._connection, self._chat, new_name, self.tenant)
 
     def delete(self, after: int | None = None) -> None:
-        """Forget it all, or only the turns behind `after` (0: every turn, and the settings stay).
+        """Delete the conversation, or only the turns behind `after` (0: every turn; the settings stay).
 
         Raises:
             ConversationBusy: a turn runs or waits: cancel it first.

@@ -1,5 +1,5 @@
 # Generated from ../aio/producer.py by `python3 run.py generate`: change that file instead.
-"""The half of a queue that works on any request: from a submission to a job, and what the fleet offers."""
+"""The base of a queue: it submits requests of any kind, and lists the models and hosts of the fleet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from llamaq.admission import submission
 from llamaq.admission.preparation import Preparation
-from llamaq.admission.submission import Submission, UploadLapsed
+from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
@@ -27,7 +27,7 @@ from llamaq.vocabulary.requests import AnyRequest
 
 
 class Producer:
-    """Enqueues requests, and attaches to jobs."""
+    """Submits requests, and attaches to jobs."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class Producer:
         Args:
             url: of Redis; `rediss://` for TLS.
             prefix: first part of every key, as the workers have it (`LLAMAQ_PREFIX`).
-            limits: what one request may bring.
-            settings: all of a producer's settings, in place of `prefix` and `limits`.
-            clock: where time and ids come from.
+            limits: of one request.
+            settings: all settings of a producer, instead of `prefix` and `limits`.
+            clock: gives times and ids.
 
         Raises:
             InvalidRequest: the URL cannot be one of a Redis.
@@ -66,17 +66,17 @@ class Producer:
         """Enqueue a request model, or a dict that names its `kind`.
 
         Args:
-            request: what to do.
-            job_id: the id that the job shall have (fresh by default); one that is known already is not queued again.
+            request: of any kind.
+            job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
         return self._submit(io.in_thread(self._preparation.item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
 
-        All are checked first: when one is invalid, none is queued. When the queue is full, or Redis fails, on the way,
-        the first error is raised and what was queued stays so, also behind it in the same round trip: give each an
-        `idempotency_key` to send them all again.
+        All are checked first: when one is invalid, none is queued. When the queue is full or Redis fails in between,
+        the first error is raised, and the requests that were queued stay queued, also later ones of the same round
+        trip. With an `idempotency_key` in each, all can be sent again.
         """
         checked = io.in_thread(lambda: [self._preparation.item(request) for request in requests])
         pending = iter(checked)
@@ -90,11 +90,11 @@ class Producer:
         return Job(self._connection, job_id)
 
     def models(self) -> list[ModelStatus]:
-        """What the fleet offers: one entry for each model and host, as the workers last reported."""
+        """The models of the fleet: one entry for each model and host, as the workers last reported."""
         return [model for host in self.hosts() for model in host.models]
 
     def hosts(self) -> list[HostStatus]:
-        """The hosts for which a worker speaks, also those that fail just now."""
+        """The hosts that a worker has reported lately, also those that do not answer."""
         with translated(self.url):
             time, seen = self._redis.time(), self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
@@ -126,7 +126,7 @@ class Producer:
             call = submission.call(one, self.settings)
             try:
                 job_id = self._read(one, run(self._redis, call))
-            except UploadLapsed:
+            except UploadExpired:
                 self._upload(one.images)
                 job_id = self._read(one, run(self._redis, call))
         return Job(self._connection, job_id)
@@ -150,7 +150,7 @@ class Producer:
         try:
             with translated(self.url):
                 return self._read(one, raised(answer))
-        except UploadLapsed:
+        except UploadExpired:
             return (self._submit(one)).id
 
     def _read(self, one: Submission, answer: Answer) -> str:

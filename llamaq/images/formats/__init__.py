@@ -1,4 +1,4 @@
-"""The file formats of images, taken apart without decoding a pixel."""
+"""The file formats of images, parsed without decoding a pixel."""
 
 from llamaq.images.formats import bmp, gif, jpeg, png, webp
 from llamaq.images.formats.anatomy import Anatomy
@@ -9,10 +9,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
 def dissect(data: bytes) -> Anatomy | None:
-    """The parts of an image's file, told by its first bytes; None when it is in none of `FORMATS`.
+    """The parts of an image's file, whose first bytes tell the format; None when it is in none of `FORMATS`.
 
     Raises:
-        ValueError: it is cut, or its parts do not fit together.
+        ValueError: it is truncated or damaged.
     """
     if data.startswith(png.MAGIC):
         return png.dissect(data)

@@ -1,4 +1,4 @@
-"""What a dissected file shows."""
+"""The parts of an image's file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ CUT = "it is cut: the file ends before the image does"
 
 
 def nothing_more() -> None:
-    """There is nothing to verify beyond what decoding does."""
+    """Verify nothing, where decoding finds every damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +15,13 @@ class Anatomy:
     """The parts of one image's file.
 
     Attributes:
-        form: which of `FORMATS` it is.
-        end: where the image ends; what lies behind is not part of it.
-        bare: the same image without anything that is not needed to show it; None where it must be encoded anew.
-        lossy: whether its encoding gave detail up already.
+        form: the one of `FORMATS`.
+        end: where the image ends; further bytes are not part of it.
+        bare: the file without the parts that are not the picture; None where the image must be encoded again.
+        lossy: whether its encoding is lossy.
         exif: its EXIF block, or nothing.
-        extras: the parts that are not the picture, as they stand in the file.
-        verify: looks at what only decoding can tell, to be called once the size is known to be bearable; raises
-            ValueError.
+        extras: the parts that are not the picture.
+        verify: checks what needs decompression, and raises ValueError. Call it once the size is within the limit.
     """
 
     form: str

@@ -1,4 +1,4 @@
-"""BMP: headers, then rows of pixels. Its own figure for the file's size is not to be believed."""
+"""BMP: headers, and rows of pixels. The size of the file in its header is not reliable, and is not used."""
 
 import struct
 

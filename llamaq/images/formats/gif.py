@@ -1,4 +1,4 @@
-"""GIF: a screen, then blocks up to the trailer. Only its first frame is shown to a model."""
+"""GIF: a screen, and blocks up to the trailer. A model gets only the first frame."""
 
 from llamaq.images.formats.anatomy import CUT, Anatomy
 
@@ -8,7 +8,7 @@ _CONTROL = 0xF9
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Find the trailer; comments and application data are extras."""
+    """Find the trailer. Comments and application data are extras."""
     extras: list[bytes] = []
     try:
         position = 13 + _table(data[10])
@@ -28,7 +28,7 @@ def dissect(data: bytes) -> Anatomy:
 
 
 def _table(flags: int) -> int:
-    """Bytes of the colour table that the flags announce."""
+    """The size of the colour table, by the flags."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 

@@ -24,7 +24,7 @@ class _Segment(NamedTuple):
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Keep what decoding needs; the colour transform of Adobe's segment is a part of that."""
+    """Keep the segments that decoding needs, with the colour transform in Adobe's."""
     kept, extras = [b"\xff\xd8"], []
     exif, more = b"", False
     segments = list(_segments(data, 0))
@@ -32,7 +32,7 @@ def dissect(data: bytes) -> Anatomy:
         if marker in _PICTURE or marker == _EOI:
             kept.append(whole)
         elif marker == _APP0 and content.startswith(b"JFIF\0"):
-            kept.insert(1, b"" if _JFIF in kept else _JFIF)  # without its thumbnail, and first, as it must be
+            kept.insert(1, b"" if _JFIF in kept else _JFIF)  # without its thumbnail; it must be the first segment
             extras.append(content[14:])
         elif marker == _APP14 and content.startswith(b"Adobe") and len(content) >= _ADOBE_LENGTH:
             kept.append(b"\xff\xee\x00\x0e" + content[:_ADOBE_LENGTH])
@@ -46,7 +46,7 @@ def dissect(data: bytes) -> Anatomy:
 
 
 def _segments(data: bytes, start: int) -> Iterator[_Segment]:
-    """The segments behind the start marker, up to and with the end marker; a scan has its data with it."""
+    """The segments behind the start marker, up to and with the end marker. That of a scan includes its data."""
     position, marker = start + 2, _SOI
     while marker != _EOI:
         begin = position
@@ -78,7 +78,7 @@ def _end(data: bytes, position: int, marker: int) -> int:
 
 
 def _behind_further_pictures(data: bytes, end: int) -> int:
-    """Cameras announce further pictures (a preview, a depth or a gain map) that follow the first in the same file."""
+    """The end of the last of further pictures in the file, such as a camera's preview, or a depth or gain map."""
     while True:
         start = end + len(data[end:]) - len(data[end:].lstrip(b"\0"))
         if not data.startswith(MAGIC, start):

@@ -1,4 +1,4 @@
-"""PNG: a signature, then chunks with a length and a checksum each."""
+"""PNG: a signature, and chunks that each have a length and a checksum."""
 
 import struct
 import zlib
@@ -16,7 +16,7 @@ _PIECE = 1 << 16
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Keep the chunks that make the picture; text, times, profiles and animation are extras."""
+    """Keep the chunks of the picture. Text, times, profiles and animation are extras."""
     kept: dict[bytes, bytes] = {}
     pixels: list[bytes] = []
     extras: list[bytes] = []
@@ -62,7 +62,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _verify(header: bytes, pixels: list[bytes]) -> None:
-    """Whether the compressed data is the pixels, all of them and nothing else: more could hide there."""
+    """Check that the compressed data has exactly the pixels. Other data could be hidden behind them."""
     expected = _inflated_size(header)
     decompressor = zlib.decompressobj()
     size = 0
@@ -98,4 +98,4 @@ def _inflated_size(header: bytes) -> int:
 
 
 def _rows(width: int, height: int, bits: int) -> int:
-    return height * (1 + (width * bits + 7) // 8)  # each row begins with the number of its filter
+    return height * (1 + (width * bits + 7) // 8)  # a row begins with a byte for its filter

@@ -1,4 +1,4 @@
-"""WebP: a RIFF file with chunks. Ollama's engines do not all read it, so it is always encoded anew."""
+"""WebP: a RIFF file with chunks. Some of Ollama's engines do not read it, so it is always encoded again."""
 
 import struct
 
@@ -8,7 +8,7 @@ _PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Tell whether it is lossy, and find its EXIF block."""
+    """Find its end, its EXIF block and whether it is lossy."""
     if len(data) < 12:
         raise ValueError(CUT)
     (size,) = struct.unpack_from("<I", data, 4)

@@ -16,7 +16,7 @@ WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
 class ChatRequest(Request):
     """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
-    `message` may be several (the answers of tools). `when_busy` says what happens to an earlier turn that still runs.
+    `message` may be a list, such as the answers of tools. `when_busy` says what happens to an earlier turn that runs.
     """
 
     kind: Literal["chat"] = "chat"

@@ -1,4 +1,4 @@
-"""What is declared of a kind of job, once. Limits, input policy, routing, traces, tasks and docs derive from it."""
+"""The declaration of a kind of job. Limits, input policy, routing, traces, tasks and docs are derived from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ class Declaration:
     """One kind of job.
 
     Attributes:
-        request: its model; the default of the field `kind` is the kind's name, and each field says what becomes of
-            the texts in it (`llamaq.vocabulary.text_rules`).
-        results: the shapes that its result can have.
-        endpoints: those of Ollama that answer it.
+        request: its model. The default of its field `kind` is the kind's name; each field has a text rule
+            (`llamaq.vocabulary.text_rules`).
+        results: the models that its result can have.
+        endpoints: of Ollama, that answer it.
         summary: one clause for the documentation.
-        needs: by capability of the model, in Ollama's words, the field that asks for it.
+        needs: for each capability, by Ollama's name, the field of a request that needs it.
         operation: of the spans of a job, as OpenTelemetry's conventions name it.
     """
 
@@ -58,5 +58,5 @@ class Declaration:
 
     @property
     def host_job(self) -> bool:
-        """Whether it works on a host, and not with a model: then it takes no slot."""
+        """Whether it is a host job, which takes no slot."""
         return issubclass(self.request, HostJobRequest)

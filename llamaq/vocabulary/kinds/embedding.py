@@ -17,7 +17,7 @@ class EmbeddingRequest(Request):
     """Vectors for one text or a list of them, in their order."""
 
     kind: Literal["embedding"] = "embedding"
-    # Not escaped: an embedding has no turns that a control token could end.
+    # Tokens are not escaped, because an embedding has no turns that a control token could end.
     input: EmbeddedText | Annotated[list[EmbeddedText], Field(min_length=1)]
 
 

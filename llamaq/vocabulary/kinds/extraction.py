@@ -16,7 +16,7 @@ T = TypeVar("T")
 class ExtractionRequest(Request):
     """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails.
 
-    After an invalid answer the model is asked again, with the errors, at most `repairs` times.
+    After an invalid answer the model is asked again with the errors, at most `repairs` times.
     """
 
     kind: Literal["extraction"] = "extraction"
@@ -24,7 +24,7 @@ class ExtractionRequest(Request):
     system: ModelText | None = None
     images: list[Image] | None = None
     max_edge: Pixels | None = None
-    # `schema` would hide a method of pydantic's own, so the attribute has another name than the field on the wire.
+    # `schema` is a method of pydantic's models, so the attribute has another name than the field on the wire.
     json_schema: Annotated[JsonObject, ANSWER_SCHEMA] = Field(alias="schema")
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
 

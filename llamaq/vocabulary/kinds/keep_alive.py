@@ -8,16 +8,16 @@ _DURATION = re.compile(rf"[+-]?(?:{_NUMBER}(?:ns|us|µs|μs|ms|s|m|h))+", re.ASC
 _PART = re.compile(rf"({_NUMBER})([a-zµμ]+)", re.ASCII)
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LONGEST_SECONDS = 9.2e9
-"""Ollama counts nanoseconds in 64 bits."""
+"""Ollama has nanoseconds in 64 bits."""
 _LONGEST_TEXT = 100
 USABLE = 'must be a number of seconds (-1 for ever) or a duration such as "5m" or "1h30m"'
 
 
 def ollama_keep_alive(given: str | float) -> str | int | float:
-    """The value as Ollama takes it: a number in a text, which Ollama refuses, becomes a number.
+    """The value as Ollama takes it. A number in a text becomes a number, because Ollama refuses the text.
 
     Raises:
-        ValueError: Ollama would refuse it, or overflow.
+        ValueError: Ollama would refuse it, or its counter overflow.
     """
     if isinstance(given, str) and len(given) <= _LONGEST_TEXT and _SECONDS.fullmatch(given):
         given = int(given) if given.lstrip("+-").isdecimal() else float(given)

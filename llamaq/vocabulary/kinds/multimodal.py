@@ -15,7 +15,7 @@ from llamaq.vocabulary.wire import JsonObject
 class MultimodalRequest(Request):
     """A prompt or a chat about images. An image is base64, or `sha256:<hex>` of one that the SDK has stored.
 
-    `max_edge` (pixels) scales larger images down before they are stored; one that is stored already stays as it is.
+    `max_edge` (pixels) scales larger images down before they are stored, but not images that are stored already.
     """
 
     kind: Literal["multimodal"] = "multimodal"

@@ -30,7 +30,7 @@ Image = Annotated[Text, not_a_text("base64, or the reference of a stored image")
 
 
 class ToolFunction(Strict, extra="allow"):
-    """The call of a tool: `arguments` is an object, never a string (Ollama refuses a string)."""
+    """The call of a tool. `arguments` is an object; Ollama refuses a string."""
 
     name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
     arguments: Annotated[JsonObject, MODEL_JSON]
@@ -65,8 +65,8 @@ Messages = Annotated[list[Message], Field(min_length=1)]
 class Request(Strict):
     """The fields of every request.
 
-    The four clocks are in seconds: `start_within` (expires when not started by then), `first_token_within` (covers the
-    load and the prompt), `stall_after` (silence between chunks) and `deadline` (the whole running time).
+    The four clocks are in seconds: `start_within` (until the start), `first_token_within` (with the load and the
+    prompt), `stall_after` (silence between chunks) and `deadline` (the running time of all attempts).
     """
 
     model: Name

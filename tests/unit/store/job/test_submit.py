@@ -10,7 +10,7 @@ import pytest
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, Message, error
 from llamaq import InvalidRequest, QueueFull, UnknownModel
 from llamaq.admission import submission
-from llamaq.admission.submission import UploadLapsed
+from llamaq.admission.submission import UploadExpired
 from llamaq.images.image import Image
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.connection import run
@@ -217,7 +217,7 @@ def test_an_own_image_that_is_missing_is_told_from_a_foreign_one(fleet: Fleet) -
     own = submission.Submission("id", request, (image,))
     answer = run(fleet.redis, submission.call(own, Settings(keys=fleet.keys)))
 
-    with pytest.raises(UploadLapsed):
+    with pytest.raises(UploadExpired):
         submission.read(own, answer)
     with pytest.raises(InvalidRequest):
         submission.read(submission.Submission("id", request), answer)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaq import InvalidRequest
-from llamaq.admission.texts import seen
+from llamaq.admission.texts import model_texts
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.input_policy.filter import Filter
@@ -119,7 +119,7 @@ def test_nothing_longer_and_nothing_that_matches_comes_through(text: str, length
     """And the count is what is missing."""
     policy = InputPolicy(texts=Filter(re.compile("[aeiou]"), length))
 
-    kept = dict(seen(policy.admitted(_job(prompt=text)).request))["prompt"]
+    kept = dict(model_texts(policy.admitted(_job(prompt=text)).request))["prompt"]
 
     assert not re.search("[aeiou]", kept)
     assert not length or len(kept) <= length
