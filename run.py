@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Sets llamaq up and runs it: `python3 run.py demo`, `python3 run.py test`. Needs Python 3.11 to 3.14 and nothing else.
+"""Sets llamaq up and runs it: `python3 run.py demo`, `python3 run.py test`. Needs only Python 3.11 to 3.14.
 
-It installs the hash-locked packages of `requirements/` into `.venv` (`checkout/` does that), and becomes the venv's
-Python. A second run does the last step alone.
+`checkout/` installs the hash-locked packages of `requirements/` into `.venv`. Then this process is replaced by the
+venv's Python. When all packages are installed, only the replacement is left to do.
 """
 
 import errno
@@ -17,16 +17,16 @@ OLDEST, NEWEST = (3, 11), (3, 14)  # what the lock in requirements/ is made for
 
 
 def _wrong_python() -> str:
-    """What to say to a Python that is too old or too new: the remedy, as a command that works here if there is one."""
+    """The message for a Python that is too old or too new. It names a command that works here, if there is one."""
     remedy = "install Python 3.13 (Debian and Ubuntu: python3 and python3-venv)"
     for name in filter(shutil.which, [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]):
-        # pyenv leaves names on PATH that start nothing: only one that really runs is worth recommending.
+        # pyenv puts names on PATH that start no Python, so each is tried before it is recommended.
         if not subprocess.call([name, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             remedy = f"run `{name} {' '.join(sys.argv)}`"
     return f"run.py: needs Python 3.11 to 3.14; {sys.executable} is {sys.version.split()[0]}: {remedy}"
 
 
-# Ahead of everything that an older Python could stumble over, so that it prints this line and no traceback.
+# Before the other imports, which an older Python cannot parse, so that it prints this line and no traceback.
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     sys.exit(_wrong_python())
 
@@ -37,9 +37,9 @@ from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 -
 # Files of requirements/.
 SERVICE, DEMO, MODEL = ("service",), ("service", "demo"), ("service", "demo", "model")
 EVERYTHING = (*MODEL, "dev")
-# Of pytest's repeated options the last one counts: the user's `-n 0` wins.
+# pytest uses the last of repeated options, so the user's `-n 0` overrides this one.
 PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup"]
-# -P, so that a redis.py in the user's directory is not taken for the library.
+# With -P a redis.py in the user's directory does not hide the library.
 CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
     "demo": (DEMO, ["-m", "demo"], "try it: brings a Redis and a language model where there are none"),
@@ -55,14 +55,14 @@ LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports", "python 
 
 
 def main(argv: list[str]) -> int:
-    """Runs the command that `argv` names; returns its exit code, or never where the process is replaced."""
+    """Runs the command that `argv` names, and returns its exit code if the process is not replaced."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0
     if argv[0] not in COMMANDS:
         print(f"run.py: there is no command {argv[0]!r}\n\n{_usage()}", file=sys.stderr)
         return 2
-    # Whoever ends it otherwise than with Ctrl-C means the same.
+    # SIGTERM is handled as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(argv[0], argv[1:])
@@ -93,7 +93,7 @@ def _usage() -> str:
 
 
 def lint() -> int:
-    """Runs every linter, whatever the others say; returns 1 if any of them is not content."""
+    """Runs every linter, also after one that failed; returns 1 if any failed."""
     failed = []
     for linter in LINTERS:
         say(linter)
@@ -105,7 +105,7 @@ def lint() -> int:
 
 
 def _become(command: str, args: list[str]) -> NoReturn:
-    """Replaces this process by the venv's Python, so that signals and the exit code are the program's own."""
+    """Replaces this process by the venv's Python, which then gets the signals and sets the exit code."""
     if command != "llamaq":  # its arguments may be files in the user's directory
         os.chdir(ROOT)
     os.execve(PYTHON, [PYTHON, *COMMANDS[command][1], *args], environment())

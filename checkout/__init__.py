@@ -1,1 +1,1 @@
-"""What `run.py` is made of: the venv, pip and the line of progress. Standard library only: nothing is installed yet."""
+"""The set-up behind `run.py`: the venv, pip and the progress line. It imports only the standard library."""

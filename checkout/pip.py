@@ -1,4 +1,4 @@
-"""pip: which one there is, what it does in one line of progress, and what its errors mean."""
+"""Finds and runs pip, shows its progress in one line, and explains its errors."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from typing import IO
 
 from checkout.progress import Progress
 
-# What pip's errors mean, most telling first.
+# The meaning of pip's errors; the first match counts.
 DOWNLOAD_FAILURES = {
     r"DO NOT MATCH THE HASHES": "what arrived is not the file that is named by its hash",
     r"name resolution|Name or service not known|getaddrinfo|No address associated": "no network? No name is resolved",
@@ -29,11 +29,11 @@ _TICK_SECONDS = 0.2
 
 
 class SetupError(Exception):
-    """Something the user has to know and can do something about, in one line."""
+    """The set-up failed. The message is one line for the user."""
 
 
 class DownloadError(SetupError):
-    """A package could not be fetched. pip fetches all before it installs any, so the venv is as it was."""
+    """A package could not be fetched. pip fetches all packages before it installs any, so the venv is unchanged."""
 
 
 def find_pip(python: str, base_python: str) -> list[str]:
@@ -49,12 +49,12 @@ def find_pip(python: str, base_python: str) -> list[str]:
 def install(
     pip: Sequence[str], files: Sequence[Path], progress: Progress, environment: Mapping[str, str], inherited: int
 ) -> None:
-    """Installs what these lock files name, and nothing else. pip keeps the descriptor `inherited` open.
+    """Installs exactly the packages of these lock files. pip inherits the open descriptor `inherited`.
 
     Raises:
         SetupError: with the one line to show.
     """
-    # The lock is complete, so --no-deps; and no sdist: building one would run code that no hash covers.
+    # --no-deps, because the lock is complete. No sdist, because building one would run code that no hash covers.
     named = [word for file in files for word in ("-r", str(file))]
     total = sum(len(re.findall(r"(?m)^[\w.-]+==", file.read_text())) for file in files)
     command = [*pip, "install", "--require-hashes", *_WHEELS_ONLY, *named]
@@ -62,7 +62,7 @@ def install(
 
 
 def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Progress) -> None:
-    """Brings wheels into a directory.
+    """Downloads wheels into a directory.
 
     Raises:
         SetupError: with the one line to show.
@@ -71,12 +71,12 @@ def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Pro
 
 
 def quietly(*command: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a command and keeps what it says."""
+    """Runs a command and captures its output."""
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
 class _Steps:
-    """Turns pip's lines into how far it is."""
+    """Turns pip's lines into progress."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
@@ -87,7 +87,7 @@ class _Steps:
         self._warned = False
 
     def take(self, line: str) -> None:
-        """One line that pip has printed on its standard output."""
+        """Read one line of pip's standard output."""
         if line.startswith(("Collecting ", "Ignoring ", "Requirement already satisfied")):
             self._done += 1
         elif found := re.match(r"\s*Downloading (?:\S*/)?(([\w.]+)-\S+) (\(.*\))", line):
@@ -96,13 +96,13 @@ class _Steps:
             self._file, self._now = "", "writing them to disk"
 
     def complain(self, line: str) -> None:
-        """One line that pip has printed on its standard error. The first of its retries is worth a word."""
+        """Read one line of pip's standard error, and tell the user of the first retry."""
         if "Retrying (" in line and not self._warned:
             self._warned = True
             self._progress.remark("the package index does not answer; pip tries again ...")
 
     def tick(self, scratch: Path) -> None:
-        """Show it. pip tells nobody but a terminal how much has arrived; its temporary files do."""
+        """Show the progress. pip reports received bytes only to a terminal, so its temporary file is measured."""
         arrived = max(_sizes(scratch, self._file), default=0)
         part = f"{arrived / 1e6:.0f} MB of " if arrived > 1e6 else ""
         count = f"{min(self._done, self._total)} of {self._total}: " if self._total > 1 else ""
@@ -110,14 +110,14 @@ class _Steps:
 
 
 def _sizes(folder: Path, name: str) -> Iterator[int]:
-    for place, _, names in os.walk(folder):  # unlike Path.rglob it bears folders that vanish meanwhile
+    for place, _, names in os.walk(folder):  # unlike Path.rglob, it accepts folders that are removed meanwhile
         if name in names:
             with contextlib.suppress(FileNotFoundError):
                 yield Path(place, name).stat().st_size
 
 
 def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], inherited: Sequence[int]) -> None:
-    """Runs pip, shows how far it is, and makes one line of its errors."""
+    """Runs pip, shows its progress, and raises its errors as one line."""
     log = ""
     with (
         tempfile.TemporaryDirectory(prefix="llamaq-pip-") as scratch,
@@ -143,7 +143,7 @@ def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], 
 
 
 def _lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
-    """What pip prints, line by line: whether it is a complaint, and the line; an empty one when time has passed."""
+    """The lines that pip prints, each with whether it is of standard error; an empty line after each pause."""
     assert pip.stdout
     assert pip.stderr
     open_pipes: dict[IO[bytes], bytes] = {pip.stdout: b"", pip.stderr: b""}
@@ -161,14 +161,14 @@ def _lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
 
 
 def _stop(pip: "subprocess.Popen[bytes]") -> None:
-    """Ends it after Ctrl-C, of which the terminal has told it too: it removes its files."""
+    """Ends pip after Ctrl-C. pip gets the signal too, and has some time to remove its files."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         pip.wait(5)
     pip.terminate()
 
 
 def explain(log: str) -> SetupError:
-    """Makes one line of what pip or venv wrote before it failed; of what is not foreseen, its own words."""
+    """Makes one line of the output of pip or venv. An unknown error is quoted."""
     if "No space left" in log:
         return SetupError(disk_full())
     package = re.search(r"(?m)requirement ([\w.-]+==[\w.]+)|^ +([\w.-]+==[\w.]+) from|([\w.]+-\d[\w.+-]*\.whl)", log)
@@ -184,7 +184,7 @@ def explain(log: str) -> SetupError:
 
 
 def disk_full() -> str:
-    """What to say of a full disk: how much room there is."""
+    """The message for a full disk, with the free space."""
     root = Path(__file__).resolve().parents[1]
     free = {place: shutil.disk_usage(place).free // 2**20 for place in (str(root), tempfile.gettempdir())}
     return "the disk is full: " + ", ".join(f"{size} MiB free in {place}" for place, size in free.items())

@@ -1,4 +1,4 @@
-"""What a set-up says on standard error; standard output belongs to the command, which may be piped on."""
+"""The messages of a set-up, on standard error: standard output belongs to the command, and may be piped."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ def say(text: str, before: str = "") -> None:
 
 
 class Progress:
-    """One piece of work: one line that is rewritten on a terminal, and a line for its start and its end in a pipe."""
+    """The progress of a step: on a terminal one line that is rewritten, in a pipe a line for its start and its end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -21,11 +21,11 @@ class Progress:
         self._terminal = sys.stderr.isatty()
 
     def show(self, detail: str) -> None:
-        """How far it is. Not shown in a pipe, where each would be a line of its own."""
+        """Show the progress. Not in a pipe, where each call would add a line."""
         if self._terminal:
-            # A line that wraps could not be rewritten. What is being done gives way to how far it is.
-            room = _columns() - 1 - len(f"run.py:  ... {detail}")
-            line = f"run.py: {self._text[: max(room, 10)]} ... {detail}"
+            # A line that wraps could not be rewritten, so the text is cut where it is too long.
+            width = _columns() - 1 - len(f"run.py:  ... {detail}")
+            line = f"run.py: {self._text[: max(width, 10)]} ... {detail}"
             print(f"\r\033[K{line[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
 
     def remark(self, text: str) -> None:

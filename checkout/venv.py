@@ -1,6 +1,6 @@
-"""The venv of this checkout: made once, filled from `requirements/`, repaired where that broke off.
+"""Makes the venv of this checkout, installs `requirements/` into it, and makes it again after an interrupted set-up.
 
-What is done is noted in `.venv/setup.json`, so that a later run finds it in a few milliseconds.
+`.venv/setup.json` holds its state, so that a later run checks it in a few milliseconds.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ BASE_PYTHON = str(Path(sys.executable).resolve())
 
 
 def environment() -> dict[str, str]:
-    """What every child gets: this checkout importable from anywhere, and the venv's programs."""
-    # At the end of PATH: the machine's own programs come first.
+    """The environment of every child: it can import this checkout, and run the venv's programs."""
+    # The venv comes last in PATH, so that the machine's own programs are preferred.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(BIN)])
     # PIP_USER: `user = true` in a pip.conf would make pip refuse the venv.
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": str(VENV), "PIP_USER": "0"}
 
 
 def set_up(layers: tuple[str, ...]) -> None:
-    """Makes the venv hold these layers; takes a few milliseconds if it does already.
+    """Installs the missing layers; takes a few milliseconds if there are none.
 
     Raises:
         SetupError: with the one line to show.
@@ -56,20 +56,20 @@ def _digest(layer: str) -> str:
 
 
 def _missing(layers: tuple[str, ...]) -> list[str]:
-    """The layers that are not installed as their lock files say now."""
+    """The layers whose current lock file is not installed."""
     done = _state()["layers"] if usable() else {}
     return [layer for layer in layers if done.get(layer) != _digest(layer)]
 
 
 def usable() -> bool:
-    """Whether the venv was made to its end, for this Python and in this place, and no installation broke off in it."""
+    """Whether the venv is complete, for this Python and this path, and no installation was interrupted."""
     state = _state()
     return state["venv"] == identity() and not state["installing"] and os.access(PYTHON, os.X_OK)
 
 
 def identity() -> str:
-    """What a venv is made for: the Python, the machine and the place."""
-    # The path is part of it because the programs in a venv name it: a moved checkout needs a new one.
+    """The Python, the machine and the path that a venv is made for."""
+    # The programs in a venv contain its path, so a moved checkout needs a new venv.
     return f"Python {sys.version_info[0]}.{sys.version_info[1]} {os.uname().machine} {VENV}"
 
 
@@ -82,7 +82,7 @@ def _state() -> dict[str, Any]:
 
 
 def _note(**changes: object) -> None:
-    """Changes the state on disk, whole or not at all: whoever reads it holds no lock."""
+    """Replaces the state on disk atomically, because readers hold no lock."""
     fresh = STATE.with_suffix(".new")
     fresh.write_text(json.dumps({**_state(), **changes}, indent=1))
     fresh.replace(STATE)
@@ -90,7 +90,7 @@ def _note(**changes: object) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[int]:
-    """Holds the checkout's lock; yields its descriptor, for pip to hold it too, should this process be killed."""
+    """Holds the checkout's lock; yields its descriptor. pip inherits it, and holds the lock if this process dies."""
     (ROOT / ".llamaq").mkdir(exist_ok=True)
     with (ROOT / ".llamaq" / "setup.lock").open("w") as file:
         try:

@@ -1,1 +1,1 @@
-"""What is made from other files of the checkout, by `python3 run.py generate`; `run.py lint` compares."""
+"""Generates files from other files of the checkout (`python3 run.py generate`); `run.py lint` checks them."""

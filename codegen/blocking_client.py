@@ -1,7 +1,7 @@
-"""The blocking client out of the asyncio client: `llamaq/client/blocking/` from `llamaq/client/aio/`.
+"""Generates the blocking client in `llamaq/client/blocking/` from the asyncio client in `llamaq/client/aio/`.
 
-The asyncio side is written. This script takes `async` and `await` out, and maps the names that differ. Comments and
-docstrings stay. `io.py` and `batch.py` are written on both sides: threads and event loops differ there.
+It removes `async` and `await`, and maps the names that differ. Comments and docstrings stay. `io.py` and `batch.py` are
+written by hand on both sides, because threads and event loops differ there.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""`python3 run.py demo`: the main job on this machine, end to end, with real parts."""
+"""`python3 run.py demo`: a job of each main kind on this machine, end to end, with real services."""
 
 import argparse
 import signal
@@ -17,7 +17,7 @@ from llamaq import JobQueue, LlamaqError
 from worker.settings.environment import Settings, settings
 
 SHARED_PREFIX = "llamaq-demo"
-"""In a Redis that is not ours the demo keeps to keys of its own: it must not serve what else runs there."""
+"""The prefix in the user's own Redis, so that the demo's worker takes no other jobs."""
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The services of the demo: a Redis, an Ollama and a worker, each the user's own where there is one."""
+"""The services of the demo: a worker, and the user's Redis and Ollama, or embedded ones."""
 
 import importlib.util
 import os
@@ -30,12 +30,12 @@ _RUN = Path(__file__).resolve().parents[1] / "run.py"
 
 
 class ServiceMissing(Exception):
-    """A part could not be had; the message is one line that names it."""
+    """A service could not be started. The message names it in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A server: where it is, what it is, in words, and whether the demo brought it."""
+    """A server: its URL, its description, and whether the demo started it."""
 
     url: str
     what: str
@@ -44,10 +44,10 @@ class Part:
 
 @contextmanager
 def redis(config: Settings) -> Iterator[Part]:
-    """The Redis of `LLAMAQ_REDIS_URL`, else one of our own.
+    """The Redis of `LLAMAQ_REDIS_URL`, else an embedded one.
 
     Raises:
-        BrokerUnavailable: the one named does not answer.
+        BrokerUnavailable: the Redis of `LLAMAQ_REDIS_URL` does not answer.
     """
     if config.states("redis_url"):
         with translated(config.redis_url), connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS) as client:
@@ -60,7 +60,7 @@ def redis(config: Settings) -> Iterator[Part]:
 
 @contextmanager
 def ollama(config: Settings) -> Iterator[Part]:
-    """The Ollama that answers where one is expected and has a model; else a small one of our own, with its model.
+    """The Ollama of the settings, if it answers and has a model; else the embedded one with its model.
 
     Raises:
         ServiceMissing: its runtime could not be fetched.
@@ -76,10 +76,10 @@ def ollama(config: Settings) -> Iterator[Part]:
 
 
 def _bring_runtime() -> None:
-    """Let run.py install what the model runs on: it knows the lock files, and keeps two from installing at once."""
+    """Let run.py install the model's runtime: it has the lock files, and lets one process install at a time."""
     if importlib.util.find_spec("xllamacpp"):
         return
-    # It says itself what it does, and why it fails.
+    # It prints its progress and its errors.
     with subprocess.Popen([sys.executable, str(_RUN), "model"], stdout=subprocess.DEVNULL) as run:  # noqa: S603 - ours
         try:
             failed = run.wait()
@@ -91,20 +91,20 @@ def _bring_runtime() -> None:
 
 
 def slots(config: Settings) -> int:
-    """The worker's slots: what the environment says, else those of the embedded model."""
+    """The worker's slots: those of the environment, else those of the embedded model."""
     return config.slots if config.states("slots") else SLOTS
 
 
 @contextmanager
 def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
-    """A real worker in a process of its own; what it says goes to the file."""
+    """A worker in a process of its own, which logs to the file."""
     with tempfile.TemporaryFile("w+") as log:
         process = spawn(
             [sys.executable, "-m", "worker"],
             output=log.fileno(),
             errors=log.fileno(),
             environment={**os.environ, **settings},
-            group=True,  # Ctrl-C is for the demo, which then ends the worker in order
+            group=True,  # so that Ctrl-C reaches only the demo, which then ends the worker in order
         )
         try:
             yield process, log
@@ -118,10 +118,10 @@ def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]"
 
 
 def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[str]) -> list[ModelStatus]:
-    """What the worker's host offers, as soon as it is reported.
+    """The models of the worker's host, as soon as it is reported.
 
     Raises:
-        ServiceMissing: the worker did not report; with what it said.
+        ServiceMissing: the worker did not report. The message holds the end of its log.
     """
     limit = time.monotonic() + READY_SECONDS
     while not (models := queue.models()):

@@ -1,4 +1,4 @@
-"""The jobs that the demo shows, one of each kind, and what it prints of them."""
+"""Runs the jobs of the demo and prints their events, results and timings."""
 
 import io
 from typing import Any
@@ -19,12 +19,12 @@ from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, 
 from llamaq.vocabulary.kinds.result import Timings
 from llamaq.vocabulary.models import ModelStatus
 
-# The same words at each run, and few of them: a demo is to be over soon.
+# The same short answer at each run.
 SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 70}
 
 
 class Book(BaseModel):
-    """What the extraction fills."""
+    """The value of the extraction."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,10 +34,10 @@ class Book(BaseModel):
 
 
 class Walkthrough:
-    """Runs one job of each kind and shows it.
+    """Runs one job after the other and shows it.
 
     Attributes:
-        model: the one that answers.
+        model: the model that generates text.
     """
 
     def __init__(self, queue: JobQueue, console: Console, offered: list[ModelStatus]) -> None:
@@ -83,16 +83,16 @@ class Walkthrough:
                 self._seen_by, "What is in this picture?", images=[_picture()], options={**SETTLED, "num_predict": 40}
             )
             self._follow("multimodal", job)
-        except InvalidRequest as refusal:  # the fleet knows what its models can do
+        except InvalidRequest as refusal:  # refused at the submit, by the model's capabilities
             if refusal.code != "unsupported":
                 raise
-            self._blind(f"InvalidRequest: code={refusal.code!r}, {refusal}")
-        except JobFailed as failure:  # a server too old to tell
+            self._no_vision(f"InvalidRequest: code={refusal.code!r}, {refusal}")
+        except JobFailed as failure:  # refused by a server that is too old to report capabilities
             if failure.code != "unsupported":
                 raise
-            self._blind(f"JobFailed: code={failure.code!r}, status={failure.error.status}")
+            self._no_vision(f"JobFailed: code={failure.code!r}, status={failure.error.status}")
 
-    def _blind(self, typed: str) -> None:
+    def _no_vision(self, typed: str) -> None:
         self._console.print(typed, style="yellow", markup=False, soft_wrap=True)
         self._console.print("This model sees nothing. On Ollama, with one that does:", style="dim")
         self._console.print(
@@ -137,7 +137,7 @@ class Walkthrough:
 
 def _first(offered: list[ModelStatus], capability: str, otherwise: str | None = None) -> str:
     able = [model for model in offered if capability in model.capabilities]
-    # What is in memory answers at once, and of the rest the smallest loads soonest.
+    # A loaded model answers at once. Of the others the smallest one loads fastest.
     best = min(able, key=lambda model: (not model.loaded, model.size or 0), default=None)
     if best is not None:
         return best.model

@@ -1,6 +1,6 @@
-"""`bound_exec.py <parent's pid> [--group] <program> <arguments...>`: become a program that dies with its parent.
+"""`bound_exec.py <parent's pid> [--group] <program> <arguments...>`: become a program that is killed with its parent.
 
-Runs without site-packages, and before each child process: it imports as little as possible.
+It runs before each child process, without site-packages, so it imports as little as possible.
 """
 
 import os
@@ -12,16 +12,16 @@ _SIGKILL, _SIGTERM = 9, 15
 
 
 def die_with(parent: int, signal: int = _SIGKILL) -> bool:
-    """Let the kernel send this process a signal when its parent ends, however that ends.
+    """Let the kernel send this process a signal when its parent ends, also after SIGKILL.
 
-    Only on Linux; elsewhere nothing is changed.
+    Only on Linux; elsewhere it has no effect.
 
     Returns:
         False if the parent has ended already, so that no signal will come.
     """
     if not sys.platform.startswith("linux"):
         return True
-    import ctypes  # noqa: PLC0415 - costs as much as all else here
+    import ctypes  # noqa: PLC0415 - takes as long as the rest of this program
 
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal)
     return os.getppid() == parent
@@ -38,13 +38,13 @@ def _kill_group_at_the_end() -> None:
     if os.fork():
         return
     os.setpgid(0, 0)
-    os.closerange(0, 256)  # so that whoever reads the program's output sees its end
+    os.closerange(0, 256)  # so that a reader of the program's output sees its end
     signal.pthread_sigmask(signal.SIG_BLOCK, {_SIGTERM})
     if die_with(program, _SIGTERM):
         signal.sigwait({_SIGTERM})
     try:  # noqa: SIM105 - contextlib is another import
         os.killpg(program, _SIGKILL)
-    except ProcessLookupError:  # nothing is left
+    except ProcessLookupError:  # no process is left
         pass
     os._exit(0)
 

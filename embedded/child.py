@@ -1,4 +1,4 @@
-"""Start a process that cannot outlive this one, not even when this one is killed with SIGKILL."""
+"""Starts processes that cannot outlive this one, not even when this one is killed with SIGKILL."""
 
 import os
 import subprocess
@@ -11,8 +11,8 @@ from embedded import bound_exec
 
 _ROOT = Path(__file__).resolve().parents[1]
 
-# Linux sends the death signal when the *thread* that forked ends, not the process. So that a child outlives a caller's
-# short thread, every child is forked by this one thread, which lives as long as the process does.
+# Linux sends the death signal when the *thread* that forked ends, not the process. So every child is forked by one
+# thread that lives as long as the process.
 _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forker")
 
 
@@ -23,8 +23,7 @@ def bound(command: Sequence[str], *, group: bool = False) -> list[str]:
 
     Args:
         command: The program and its arguments.
-        group: Whether what the program itself has started is killed too when the program ends. It then has a process
-            group of its own.
+        group: Whether the program gets a process group, which is killed when the program ends.
     """
     options = [bound_exec.GROUP] if group else []
     return [sys.executable, "-S", "-E", bound_exec.__file__, str(os.getpid()), *options, *command]
@@ -38,21 +37,21 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     group: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` so that it gets SIGKILL when this process ends, however it ends; see `bound`.
+    """Start `command` so that it gets SIGKILL when this process ends; see `bound`.
 
     Args:
         command: The program and its arguments.
-        output: Where its standard output goes: a file descriptor, or `subprocess.PIPE`, or None for ours.
+        output: A file descriptor for its standard output, or `subprocess.PIPE`, or None for this process's.
         errors: The same for its standard error.
-        environment: Its variables; None for ours.
-        group: As of `bound`.
+        environment: Its variables; None for those of this process.
+        group: As for `bound`.
 
     Raises:
         OSError: The interpreter could not be started. A missing program shows as exit status 127.
     """
 
     def fork() -> subprocess.Popen[bytes]:
-        # From the checkout's root, so that `python -m worker...` finds our modules wherever we were started.
+        # In the checkout's root, so that `python -m worker...` finds the modules.
         return subprocess.Popen(  # noqa: S603 - our own servers, no shell
             bound(command, group=group),
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The last resort where there is no Redis binary: fakeredis' TCP server, as a process. It keeps nothing on disk."""
+"""Runs fakeredis' TCP server, for machines without a Redis binary. It keeps nothing on disk."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A Python module of ours running as a server in its own process, which says where it listens on its first line."""
+"""Runs a Python module as a server in its own process. The server prints its URL as the first line."""
 
 import signal
 import subprocess
@@ -14,14 +14,14 @@ _STOP_SECONDS = 15.0
 
 
 class ServerFailed(RuntimeError):
-    """The process ended before it listened; its own words are on our standard error."""
+    """The process ended before it listened. Its errors are on this process's standard error."""
 
 
 class ServerProcess:
-    """`python -m <module> --port <port> <arguments>`, from its first line until `stop`.
+    """`python -m <module> --port <port> <arguments>`.
 
     Attributes:
-        url: Where it listens; the same after a restart.
+        url: The URL on which it listens; the same after a restart.
     """
 
     def __init__(self, module: str, arguments: Sequence[str] = (), port: int = 0) -> None:
@@ -45,11 +45,11 @@ class ServerProcess:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and not ended since; a process that ended by itself counts as running."""
+        """Whether it was started and not stopped; a process that ended by itself counts as running."""
         return self._process is not None
 
     def stop(self) -> int:
-        """End it in order (SIGTERM). Calling it twice does no harm.
+        """End it in order (SIGTERM). A second call has no effect.
 
         Returns:
             Its exit status: 0 if it ended in order, or was not running.

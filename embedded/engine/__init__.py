@@ -1,1 +1,1 @@
-"""The models behind the embedded Ollama: llama.cpp, what is in memory, and what an answer may look like."""
+"""The engine of the embedded Ollama: llama.cpp, the scheduler of models in memory, and the formats of answers."""

@@ -1,4 +1,4 @@
-"""How SmolLM2 wants its prompt: the template Ollama's library ships with it."""
+"""SmolLM2's prompt format: the template of Ollama's library."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ PARAMETERS = 'stop                           "<|im_end|>"\nstop                 
 
 
 def messages_of(call: Call) -> list[Json]:
-    """The conversation a call stands for; a prompt is one user message."""
+    """The messages of a call. A prompt becomes one user message."""
     if call.kind == "chat":
         return list(call.body["messages"])
     system = call.body.get("system")
@@ -22,13 +22,13 @@ def messages_of(call: Call) -> list[Json]:
 
 
 def render(messages: Sequence[Json]) -> str:
-    """The prompt, up to where the model goes on."""
+    """The prompt, up to the begin of the model's answer."""
     said = (f"<|im_start|>{item.get('role', 'user')}\n{item.get('content', '')}<|im_end|>\n" for item in messages)
     return "".join(said) + "<|im_start|>assistant\n"
 
 
 def without_oldest(messages: Sequence[Json]) -> list[Json] | None:
-    """The conversation with its oldest message gone, but never a system message or the last; None if none may go."""
+    """The messages without the oldest one that is neither a system message nor the last; None if there is none."""
     for index, message in enumerate(messages[:-1]):
         if message.get("role") != "system":
             return [*messages[:index], *messages[index + 1 :]]

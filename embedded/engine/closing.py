@@ -1,4 +1,4 @@
-"""Closes the objects of a JSON Schema, as Ollama's grammar does: no key but those that are named."""
+"""Closes the objects of a JSON Schema, as Ollama's grammar does: it allows no keys but the named ones."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ _COMBINING = frozenset(("anyOf", "oneOf", "allOf", "$ref"))
 
 
 def closed(schema: Json) -> Json:
-    """The schema with `additionalProperties: false` where an object names its properties and says nothing of others.
+    """The schema with `additionalProperties: false` at objects that have `properties` and do not set it.
 
-    Where several schemas make up one object, each would forbid what the others name: such a schema stays as it is.
+    A schema that combines several schemas into one object is left as it is: each would forbid the others' properties.
     """
     return schema if _mixes(schema) else _closed(schema)
 

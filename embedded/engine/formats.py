@@ -1,4 +1,4 @@
-"""What a client may ask an answer to look like: `format`, `think`, and images that are images."""
+"""Checks `format`, `think` and the images of a request."""
 
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -13,13 +13,13 @@ _THINK_LEVELS = ("high", "medium", "low", "max")
 
 
 def nested(status: int, message: str, kind: str = "invalid_request_error", **more: Any) -> EngineError:
-    """An error of the engine's own: Ollama hands its JSON on as a string."""
+    """An error of the engine itself, whose JSON Ollama passes on as a string."""
     inner = {"error": {"code": status, "message": message, "type": kind, **more}}
     return EngineError(status, encode(inner).decode())
 
 
 def context_overflow(tokens: int, context_length: int) -> EngineError:
-    """The prompt is too long and may not be cut."""
+    """The error for a prompt that is too long and may not be cut."""
     message = (
         f"request ({tokens} tokens) exceeds the available context size ({context_length} tokens), try increasing it"
     )
@@ -27,7 +27,7 @@ def context_overflow(tokens: int, context_length: int) -> EngineError:
 
 
 def schema_of(body: Json) -> Json | None:
-    """The JSON Schema that `format` stands for, or None.
+    """The JSON Schema of `format`, or None.
 
     Raises:
         EngineError: 500 for what is neither "json" nor an object (so does Ollama), 400 for an object that is no schema.
@@ -53,13 +53,13 @@ def _check_schema(schema: Json) -> None:
 
 
 def _refuse(uri: str) -> NoReturn:
-    # The library would otherwise fetch a remote `$ref` on behalf of whoever sent it.
+    # The library would otherwise fetch a remote `$ref` for any client.
     message = f"remote references are not followed: {urlsplit(uri).scheme}"
     raise ValueError(message)
 
 
 def check_thinking(body: Json, model: Model, name: str) -> None:
-    """Refuse `think` where the model does not, or where the value means nothing.
+    """Refuse `think` where the model lacks it, and unknown values.
 
     Raises:
         EngineError: 400.
@@ -74,7 +74,7 @@ def check_thinking(body: Json, model: Model, name: str) -> None:
 
 
 def check_images(images: tuple[bytes, ...], model: Model) -> None:
-    """Refuse images where the model is blind, and bytes that are no image.
+    """Refuse images where the model lacks vision, and bytes that are no image.
 
     Raises:
         EngineError: 400, the engine's JSON in a string.

@@ -1,4 +1,4 @@
-"""What the HTTP server asks of an engine, and the values that go between them."""
+"""The interface between the HTTP server and an engine, and the values that they exchange."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class EngineError(Exception):
 
     Attributes:
         status: The HTTP status, where no byte has been sent yet.
-        message: What goes into `{"error": ...}`.
+        message: The text of `{"error": ...}`.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -124,23 +124,23 @@ class Vectors:
 
 
 class Answer(Protocol):
-    """Where a runner puts its answer, piece by piece."""
+    """Receives a runner's answer, piece by piece."""
 
     async def piece(self, piece: Piece) -> None:
-        """Send one piece on (or keep it, when the client does not stream)."""
+        """Send one piece, or keep it where the client does not stream."""
 
     async def done(self, outcome: Outcome) -> None:
         """Send the last line."""
 
 
 class Runner(Protocol):
-    """A model in memory. The server never calls `generate` more often at a time than it has slots."""
+    """A model in memory. The server calls `generate` at most once at a time for each slot."""
 
     context_length: int
     size: int
 
     async def generate(self, call: Call, answer: Any) -> None:
-        """Answer one call. Cancelled when the client has gone: then it stops at once.
+        """Answer one call. When the client leaves, the call is cancelled and stops at once.
 
         Raises:
             EngineError: It cannot, or cannot go on.
@@ -161,14 +161,14 @@ class Runner(Protocol):
 
 
 class Engine(Protocol):
-    """Holds the catalogue and brings models into memory."""
+    """Holds the catalogue and loads models."""
 
     @property
     def models(self) -> Sequence[Model]:
         """The catalogue, newest first."""
 
     async def load(self, model: Model, context_length: int) -> Runner:
-        """Bring a model into memory; cancelled when nobody waits for it any more.
+        """Load a model. The load is cancelled when no request waits for it any more.
 
         Raises:
             EngineError: It cannot be loaded.

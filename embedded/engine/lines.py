@@ -9,12 +9,12 @@ from embedded.engine.interface import Call, Json, Outcome, Piece
 
 
 def encode(value: Mapping[str, Any]) -> bytes:
-    """As compact as Go writes it, and like Go without escaping what UTF-8 can say."""
+    """Compact JSON in UTF-8, as Go writes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def timestamp(unix_seconds: float) -> str:
-    """RFC 3339 in UTC with the length Ollama's have."""
+    """RFC 3339 in UTC, with as many digits as Ollama writes."""
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
@@ -24,7 +24,7 @@ def opening(call: Call, now: float) -> Json:
 
 
 def piece_fields(call: Call, piece: Piece) -> Json:
-    """What a piece is called at this endpoint."""
+    """The fields of a piece at this endpoint."""
     extra: Json = {"thinking": piece.thinking} if piece.thinking else {}
     if call.kind == "generate":
         return {"response": piece.text, **extra}

@@ -19,7 +19,7 @@ from embedded.engine.lines import timestamp
 from embedded.engine.llama_http import Address, LlamaServerGone, ask, stream
 from embedded.weights import SMOLLM2
 
-# Ollama's defaults where a request says nothing. Under a schema a repeat penalty would fight the quotes and braces.
+# Ollama's defaults. Under a schema the repeat penalty is off, because it would penalise quotes and braces.
 _SAMPLING: Json = {"temperature": 0.8, "top_k": 40, "top_p": 0.9, "min_p": 0.0, "repeat_penalty": 1.1}
 _RENAMED = {"num_predict": "n_predict", "num_keep": "n_keep"}
 _TAKEN = frozenset(
@@ -28,7 +28,7 @@ _TAKEN = frozenset(
 )  # fmt: skip
 # Keys and values of one token: 30 layers, 3 heads of 64, two bytes each, and the scratch buffers.
 _BYTES_PER_TOKEN = 27_000
-# Ollama keeps this many tokens at the head of a prompt it cuts.
+# When Ollama cuts a prompt, it keeps this many tokens of its head.
 _KEPT_AT_HEAD = 5
 _AFTER_LOAD_SECONDS = 0.01
 _RUNNER_DIED = "an error was encountered while running the model: unexpected EOF"
@@ -60,8 +60,8 @@ class LlamaEngine:
         self._model_file = model_file
         self._model = model
         self._slots = slots
-        # One thread starts and ends every server, in the order asked for: llama.cpp keeps global state (a backend, a
-        # log, a shutdown handler), which a server that still ends would take from one that just starts.
+        # One thread starts and ends every server, one after the other: llama.cpp has global state (a backend, a log, a
+        # shutdown handler), which a server that ends would take from one that starts.
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
 
     @property
@@ -70,7 +70,7 @@ class LlamaEngine:
         return (self._model,)
 
     async def load(self, model: Model, context_length: int) -> "LlamaRunner":
-        """Bring it into memory: about half a second, in which Python's lock is held and nothing else is served.
+        """Load the model. That takes about half a second, during which llama.cpp holds Python's lock.
 
         Raises:
             EngineError: 500: the file is no model.
@@ -80,11 +80,11 @@ class LlamaEngine:
         params = self._params(context_length, key)
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _serve, params, server)
-            # While the lock was held no hang-up could be read: a client that left during the load is seen now.
+            # During the load no closed connection could be noticed. A client that left is noticed now.
             await asyncio.sleep(_AFTER_LOAD_SECONDS)
         except asyncio.CancelledError:
-            # llama.cpp cannot be stopped while it loads. Nobody wants the model any more, so it goes right after; the
-            # next load waits behind that on the same thread, and this request waits for nothing.
+            # llama.cpp cannot be stopped while it loads, so the model is removed right after. The next load waits for
+            # that on the same thread, and this request does not wait.
             self._threads.submit(server.clear)
             raise
         size = model.size + _BYTES_PER_TOKEN * context_length * self._slots
@@ -102,7 +102,7 @@ class LlamaEngine:
         params.warmup = False
         params.ui = False
         params.endpoint_slots = False
-        params.endpoint_metrics = True  # for `_serve`; like every other path it wants the key
+        params.endpoint_metrics = True  # for `_serve`; it needs the key, as every path does
         # The default keeps up to 8 GB of old prompts in memory.
         params.cache_ram_mib = 0
         params.verbosity = 1
@@ -110,14 +110,14 @@ class LlamaEngine:
 
 
 def _serve(params: Any, home: list[Any]) -> None:
-    """Put the running server into the list: dropping its only item ends it."""
+    """Put the running server into the list. Clearing the list ends it."""
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
         raise EngineError(500, f"unable to load model: {error}") from error
-    # Its constructor returns before its main loop has begun, and a loop that begins forgets that it was told to end: a
-    # server dropped in between is waited for until the end of time, with Python's lock held. The metrics are made by
-    # that loop, so that an answer shows it has begun.
+    # The constructor returns before the main loop has begun, and a loop that begins ignores an earlier request to end.
+    # A server that is dropped in between would never end, and hold Python's lock. The main loop answers the request for
+    # metrics, so the answer shows that it has begun.
     server.handle_metrics()
     home.append(server)
 
@@ -183,12 +183,12 @@ class LlamaRunner:
         request["n_predict"] = self._limit(call, len(prompt))
         request["stop"] = call.options.get("stop") or ([] if call.body.get("raw") else list(STOPS))
         if call.schema is not None:
-            # Free whitespace tempts a small model into endless blank lines.
+            # With free whitespace a small model may generate endless blank lines.
             request["json_schema"] = {**closed(call.schema), "x-guidance": {"whitespace_flexible": False}}
         return request
 
     def _limit(self, call: Call, prompt_tokens: int) -> int:
-        """Tokens to generate. Zero and below mean no limit, but Ollama stops a runaway at ten contexts."""
+        """Tokens to generate. Zero and below set no limit, but Ollama stops after ten contexts."""
         asked = int(call.options.get("num_predict", -1))
         limit = asked if asked > 0 else 10 * self.context_length
         return limit if call.body.get("shift", True) else min(limit, self.context_length - prompt_tokens)
@@ -221,7 +221,7 @@ class LlamaRunner:
         return tokens
 
     def _cut(self, tokens: list[int]) -> list[int]:
-        """The head and the tail, together about half a context: what Ollama does, without saying so to anyone."""
+        """The head and the tail, together about half a context. Ollama does the same silently."""
         tail = (self.context_length - _KEPT_AT_HEAD) // 2
         return tokens[:_KEPT_AT_HEAD] + tokens[len(tokens) - tail :]
 

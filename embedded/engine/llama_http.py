@@ -1,7 +1,7 @@
-"""Speaks to the llama-server that xllamacpp runs inside this process, over its loopback port.
+"""An HTTP client of the llama-server that xllamacpp runs inside this process, on a loopback port.
 
-The port rather than the in-process callbacks, because closing a connection is the one way to stop a request at any
-moment, in the middle of its prompt too, and because its threads then never wait for Python's lock.
+xllamacpp also has callbacks. But only a closed connection stops a request at any moment, also during its prompt, and
+without callbacks its threads never wait for Python's lock.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class LlamaServerGone(Exception):
 
 @dataclass(frozen=True)
 class Address:
-    """Where llama-server listens, and the key that keeps other local users out."""
+    """The port of llama-server, and the key that keeps other local users out."""
 
     port: int
     key: str
@@ -32,7 +32,7 @@ async def ask(address: Address, path: str, body: Json) -> Json:
     """One request with one JSON answer.
 
     Raises:
-        EngineError: It answered with an error; the message is its JSON as a string, as Ollama hands it on.
+        EngineError: It answered with an error, whose JSON text is the message, as Ollama passes it on.
         LlamaServerGone: The connection broke.
     """
     async with _exchange(address, path, body) as (status, chunks):

@@ -1,4 +1,4 @@
-"""An Ollama that answers what a test tells it to, over the same HTTP server as the embedded one."""
+"""An Ollama whose answers a test scripts, with the same HTTP server as the embedded one."""
 
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import Fault, Script, ScriptedModel

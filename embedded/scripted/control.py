@@ -1,4 +1,4 @@
-"""The endpoints a test steers the server with. They are not in the request log."""
+"""The endpoints by which a test controls the server. They are not in the request log."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from embedded.scripted.script import Script, ScriptedModel
 
 @dataclass(frozen=True)
 class Controls:
-    """What can be steered."""
+    """The parts of the server that a test controls."""
 
     request_log: RequestLog
     scripts: Scripts
@@ -27,7 +27,7 @@ class _Control(RequestHandler):
 
 
 class ScriptControl(_Control):
-    """POST a list of scripts to add them; DELETE forgets all."""
+    """POST a list of scripts to add them; DELETE removes all."""
 
     async def post(self) -> None:
         for fields in json.loads(self.request.body):
@@ -38,7 +38,7 @@ class ScriptControl(_Control):
 
 
 class ReleaseControl(_Control):
-    """POST `{"name": ...}` lets go what is held there."""
+    """POST `{"name": ...}` releases the requests that are held under this name."""
 
     async def post(self) -> None:
         self.controls.holds.release(json.loads(self.request.body)["name"])
@@ -56,7 +56,7 @@ class ModelControl(_Control):
 
 
 class StatsControl(_Control):
-    """GET the request log; `?after=<version>` waits for something newer, `?bodies=1` adds the requests."""
+    """GET the request log; `?after=<version>` waits for a newer version, `?bodies=1` adds the requests."""
 
     async def get(self) -> None:
         await self.controls.request_log.newer_than(int(self.get_argument("after", "-1")))

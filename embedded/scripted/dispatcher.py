@@ -1,4 +1,4 @@
-"""Takes every request: logs it, gives it its script, and answers where the script says so at once."""
+"""Receives every request: logs it, chooses its script, and answers it where the script has a status."""
 
 import asyncio
 import json
@@ -14,40 +14,40 @@ from embedded.ollama.server import OllamaHandler
 from embedded.scripted.request_log import LoggedRequest, RequestLog
 from embedded.scripted.script import DEFAULT, Script
 
-# More of a body than this is not kept for the test to look at.
+# The request log keeps so much of a body.
 _KEPT_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One request and what it gets."""
+    """One request with its script."""
 
     entry: LoggedRequest
     script: Script
     stream: IOStream
 
 
-# Set on arrival, for the length of the request: the runner finds here what the HTTP server does not hand it.
+# Set on arrival: the HTTP server does not pass it to the runner.
 VISIT: ContextVar[Visit] = ContextVar("VISIT")
 
 
 class Scripts:
-    """What is still to be played."""
+    """The scripts that are still to be played."""
 
     def __init__(self) -> None:
         self._numbered: list[Script] = []
         self._endless: list[Script] = []
 
     def add(self, script: Script) -> None:
-        """Put it behind the others of its sort."""
+        """Append a script to the numbered or to the endless ones."""
         (self._endless if script.times is None else self._numbered).append(script)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all."""
         self.__init__()  # type: ignore[misc] # back to the beginning
 
     def take(self, path: str, model: str, raw: str) -> Script:
-        """The script for a request; a numbered one is used up by it."""
+        """The script for a request, which uses up one play of a numbered script."""
         for index, script in enumerate(self._numbered):
             if script.fits(path, model, raw):
                 left = (script.times or 1) - 1
@@ -57,7 +57,7 @@ class Scripts:
 
 
 class ScriptedDispatcher:
-    """Takes each request before it is answered."""
+    """Receives each request before it is answered."""
 
     def __init__(self, request_log: RequestLog, scripts: Scripts) -> None:
         self._request_log = request_log
@@ -67,7 +67,7 @@ class ScriptedDispatcher:
         self._connected = 0
 
     def arrive(self, handler: OllamaHandler) -> Coroutine[Any, Any, None]:
-        """Note the request and choose its script."""
+        """Log the request and choose its script."""
         request = handler.request
         raw = request.body.decode("utf-8", errors="replace")
         model = _model_in(raw)
@@ -81,12 +81,12 @@ class ScriptedDispatcher:
         return self._receive(handler, visit.script)
 
     def hung_up(self, handler: OllamaHandler) -> None:
-        """The client left early."""
+        """Log that the client closed the connection early."""
         if visit := self._visits.get(handler):
             self._request_log.hang_up(visit.entry)
 
     def left(self, handler: OllamaHandler) -> None:
-        """The request is over."""
+        """Log the end of the request."""
         if visit := self._visits.get(handler):
             self._request_log.end(visit.entry)
 

@@ -1,4 +1,4 @@
-"""The scripted engine: pretends to load models, and plays the script a request was given."""
+"""The scripted engine: simulates the load of models, and plays the script of each request."""
 
 import asyncio
 import hashlib
@@ -22,14 +22,14 @@ _NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embe
 
 
 class Holds:
-    """Named places where requests stop until they are let go. A name that was released stays open."""
+    """Named gates at which requests wait until they are released. A released gate stays open."""
 
     def __init__(self, request_log: RequestLog) -> None:
         self._request_log = request_log
         self._gates: dict[str, asyncio.Event] = {}
 
     async def wait(self, name: str) -> None:
-        """Stop here."""
+        """Wait at a gate."""
         self._request_log.held[name] += 1
         self._request_log.touch()
         try:
@@ -39,7 +39,7 @@ class Holds:
             self._request_log.touch()
 
     def release(self, name: str) -> None:
-        """Let everyone go who stops there, now or later."""
+        """Open a gate, for the waiting requests and for later ones."""
         self._gate(name).set()
 
     def _gate(self, name: str) -> asyncio.Event:
@@ -47,7 +47,7 @@ class Holds:
 
 
 class ScriptedEngine:
-    """The catalogue, and models that take as long to load as they are told to."""
+    """The catalogue, and models whose load takes a scripted time."""
 
     def __init__(self, models: Sequence[ScriptedModel], request_log: RequestLog, holds: Holds) -> None:
         self._scripted = {model.name: model for model in models}
@@ -71,11 +71,11 @@ class ScriptedEngine:
         self._scripted[model.name] = model
 
     def remove(self, name: str) -> None:
-        """Take a model off the disk; what is in memory stays until it is unloaded."""
+        """Remove a model from the disk. In memory it stays until it is unloaded."""
         self._scripted.pop(name, None)
 
     async def load(self, model: Model, context_length: int) -> "ScriptedRunner":
-        """Take as long as the model's `load_seconds`."""
+        """Wait for the model's `load_seconds`."""
         scripted = self._scripted[model.name]
         self._request_log.loading[model.name] += 1
         self._request_log.touch()
@@ -113,7 +113,7 @@ class ScriptedRunner:
         await self._counted(visit, play(visit, call, answer))
 
     async def embed(self, inputs: Sequence[str], dimensions: int | None) -> Vectors:
-        """The script's vectors, or made-up ones of length 1."""
+        """The script's vectors, or generated ones of length 1."""
         if "embedding" not in self._model.capabilities:
             raise EngineError(501, _NO_EMBEDDINGS)
         visit = VISIT.get()
@@ -123,11 +123,11 @@ class ScriptedRunner:
         return Vectors(visit.script.embeddings or made_up, sum(len(text.split()) for text in inputs))
 
     async def count_tokens(self, text: str) -> int:
-        """A word is a token."""
+        """Count words as tokens."""
         return len(text.split())
 
     async def close(self) -> None:
-        """Note it."""
+        """Log the unload."""
         self._request_log.unloads[self._model.name] += 1
         self._request_log.touch()
 
@@ -137,7 +137,7 @@ class ScriptedRunner:
             raise context_overflow(tokens, self.context_length)
 
     async def _counted(self, visit: Visit, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work and log its slot; a client that leaves ends it, unless the script says otherwise."""
+        """Do the work and log its slot. A client that leaves ends the work, unless the script ignores that."""
         self._request_log.start(visit.entry, self._model.name)
         task = asyncio.ensure_future(work)
         try:
@@ -145,7 +145,7 @@ class ScriptedRunner:
         except asyncio.CancelledError:
             if not visit.script.ignore_disconnect:
                 task.cancel()
-            # Whatever it still runs into, its client has gone.
+            # Its errors do not matter, because the client has left.
             await asyncio.gather(task, return_exceptions=True)
             raise
         finally:
@@ -171,7 +171,7 @@ class ScriptedRunner:
         await self._send(visit, prepared[held_at:])
         if script.fault is not None:
             if script.fault in ("cut", "reset", "utf8"):
-                # The end is ours: it must not count as the client's hanging up.
+                # The server closes the connection: it must not count as the client's hanging up.
                 self._request_log.end(visit.entry)
             await break_stream(visit.stream, call, script, time.time())
         elif script.chunk_bytes is None:

@@ -1,4 +1,4 @@
-"""The ways an answer can end badly on the wire."""
+"""Breaks answers on the wire."""
 
 import socket
 import struct
@@ -15,14 +15,14 @@ _GARBAGE = b"<html>502 Bad Gateway</html>\n"
 
 
 async def hang_up(stream: IOStream) -> None:
-    """Close after everything written has gone out (FIN), without the end of the body."""
+    """Close with FIN after all written bytes are sent, without the end of the body."""
     if stream.writing():
         await stream.write(b"")
     stream.close()
 
 
 def reset(stream: IOStream) -> None:
-    """Close with RST: a linger time of zero throws away what was not sent."""
+    """Close with RST: a linger time of zero discards unsent bytes."""
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.close()
 
@@ -34,7 +34,7 @@ def half_a_character(call: Call, now: float) -> bytes:
 
 
 async def break_stream(stream: IOStream, call: Call, script: Script, now: float) -> None:
-    """Do what the script's fault says to an open stream. "end" and the like leave the good end to the caller."""
+    """Apply the script's fault to an open stream. The fault "end" does nothing: the caller leaves out the last line."""
     if script.fault == "garbage":
         send(stream, chunk(_GARBAGE))
     elif script.fault == "error":
@@ -49,7 +49,7 @@ async def break_stream(stream: IOStream, call: Call, script: Script, now: float)
 
 
 async def break_whole(stream: IOStream, script: Script, body: bytes) -> None:
-    """The same for an answer that is not streamed: its length is announced, and the connection ends before that."""
+    """The same for an answer that is not streamed: the connection ends before the announced length."""
     if script.fault == "garbage":
         body = _GARBAGE
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"

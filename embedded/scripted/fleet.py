@@ -1,4 +1,4 @@
-"""The job store seen whole: a producer, and workers that are nothing but calls of the store. No Celery, no Ollama."""
+"""A producer and workers on one job store, without Celery and Ollama. Tests and benchmarks use it."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ PATIENCE = Patience(affinity_patience=15, lane_patience=60)
 
 
 class Message(NamedTuple):
-    """What Celery's message for an assigned job says."""
+    """The content of Celery's message for an assigned job."""
 
     job_id: str
     kind: str
@@ -45,7 +45,7 @@ class Message(NamedTuple):
 
 
 class Fleet:
-    """One prefix of Redis, and ways to look into it.
+    """One prefix of Redis, with access to its keys.
 
     Attributes:
         queue: a producer.
@@ -151,24 +151,24 @@ class Fleet:
         return run(self.redis, Call(self.keys.prefix, arguments, keys))
 
     def lapse(self, job_id: str, host: str = "alpha") -> None:
-        """Let the lease of a slot be over, without waiting for it."""
+        """Make the lease of a slot expire now."""
         assert self.redis.zadd(self.keys.leases(), {f"{job_id} {host}": 1}, xx=True, ch=True) == 1, "no lease"
 
     def due(self, job_id: str) -> None:
-        """Let a retry's delay be over."""
+        """Make a retry due now."""
         assert self.redis.zadd(f"{self.keys.prefix}:delayed", {job_id: 1}, xx=True, ch=True) == 1, "not delayed"
 
     def overdue(self, job_id: str) -> None:
-        """Let `start_within` be over."""
+        """Make `start_within` run out now."""
         assert self.redis.zadd(f"{self.keys.prefix}:start_by", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
         self.redis.hset(self.keys.record(job_id), "start_by", 1)
 
     def silence_host(self, host: str) -> None:
-        """Let a host's last report be long ago."""
+        """Make a host's last report old."""
         self.redis.zadd(self.keys.hosts(), {host: 1}, xx=True)
 
     def patient(self) -> None:
-        """Let no worker lead the reapers, and the grace after a silence be over."""
+        """End the reaper's leadership, and the grace time after a silence."""
         seconds, _ = self.redis.time()
         self.redis.hset(f"{self.keys.prefix}:reaper", mapping={"last": seconds, "grace": 0, "until": 0})
 
@@ -186,7 +186,7 @@ class Fleet:
         return [event["type"] for event in self.log(job_id)]
 
     def slots(self, host: str = "alpha") -> dict[str, str]:
-        """Who holds the host's slots, and for which model."""
+        """The jobs that hold the host's slots, with their models."""
         held: dict[str, str] = self.redis.hgetall(self.keys.slots(host))
         return held
 
@@ -196,7 +196,7 @@ class Fleet:
         return found
 
     def waiting(self, model: str = MODEL, lane: str = "normal") -> list[str]:
-        """Who waits in one room, first in line first."""
+        """The jobs of one queue, in order."""
         found: list[str] = self.redis.zrange(f"{self.keys.prefix}:waiting:{lane}:{model}", 0, -1)
         return found
 
@@ -211,7 +211,7 @@ def answer(text: str = "hello") -> Completed:
 
 
 def error(code: str = "ollama_error") -> Error:
-    """A failure that another try may mend."""
+    """A retryable error."""
     return Error(code, "it broke", retryable=True)
 
 

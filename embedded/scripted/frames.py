@@ -1,4 +1,4 @@
-"""From a script to the bytes of its HTTP chunks, prepared before the first is sent."""
+"""Prepares the bytes of a script's HTTP chunks, before the first one is sent."""
 
 from collections.abc import Iterator
 from itertools import islice, repeat
@@ -22,7 +22,7 @@ def line(call: Call, piece: Piece, now: float) -> bytes:
 
 
 def texts(script: Script) -> list[str]:
-    """The tokens a script stands for."""
+    """The tokens of a script."""
     if script.count is not None:
         return [script.text] * script.count
     return script.tokens if script.tokens is not None else ["Hello", " from", " the", " script", "."]
@@ -37,7 +37,7 @@ def pieces(script: Script) -> list[Piece]:
 
 
 def frames(call: Call, script: Script, now: float) -> list[Frame]:
-    """One HTTP chunk per piece. A repeated token is one object, so that a long answer costs little."""
+    """One HTTP chunk per piece. A repeated token is one object, which saves memory."""
     if script.stamp:
         before, _, after = chunk(line(call, Piece(_HOLE), now)).partition(_HOLE.encode())
         return [Stamped(before, after)] * len(texts(script))
@@ -47,12 +47,12 @@ def frames(call: Call, script: Script, now: float) -> list[Frame]:
 
 
 def recut(body: bytes, size: int) -> Iterator[bytes]:
-    """The body in HTTP chunks of `size` bytes, wherever that falls."""
+    """The body in HTTP chunks of `size` bytes, which may cut lines and characters."""
     return (chunk(body[at : at + size]) for at in range(0, len(body), size))
 
 
 def cut_at(body_lines: list[bytes], at: int) -> list[bytes]:
-    """Whole chunks up to byte `at` of the body; the one it falls into is announced whole and breaks off there."""
+    """Whole chunks up to byte `at` of the body. The last one has its full length announced and ends there."""
     kept: list[bytes] = []
     for data in body_lines:
         if at >= len(data):

@@ -1,4 +1,4 @@
-"""Starts the scripted server and steers it from a test."""
+"""Starts the scripted server, and controls it from a test."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ Stats = dict[str, Any]
 
 
 class ScriptedOllama(ServerProcess):
-    """The scripted server in a process of its own. Make one with `start`; a restart forgets scripts and counters."""
+    """The scripted server in a process of its own. Create one with `start`. A restart clears scripts and counters."""
 
     @classmethod
     def start(
@@ -34,8 +34,8 @@ class ScriptedOllama(ServerProcess):
             slots: Requests at a time per model, as `OLLAMA_NUM_PARALLEL`.
             max_queue: Requests that may wait for a load, as `OLLAMA_MAX_QUEUE`.
             max_models: Models in memory at a time, as `OLLAMA_MAX_LOADED_MODELS`.
-            keep_alive: Seconds a model stays where a request does not say.
-            models: Instead of the usual ones (`embedded.scripted.script.MODELS`).
+            keep_alive: Seconds that a model stays loaded where a request sets none.
+            models: Replace the default ones (`embedded.scripted.script.MODELS`).
             port: 0 lets the kernel choose.
 
         Raises:
