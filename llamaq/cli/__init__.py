@@ -1,4 +1,4 @@
-"""The command line `llamaq`: what the SDK does, for a shell and its scripts."""
+"""The command line `llamaq`: the SDK for a shell and its scripts."""
 
 from llamaq.cli.app import main
 

@@ -56,11 +56,11 @@ def main(args: Sequence[str] | None = None, program: str = "llamaq") -> int:
     """Run the command line, and return its exit code.
 
     Args:
-        args: the words behind `llamaq`; those of the process by default.
-        program: what is typed to start it here, for what is printed to be copied.
+        args: the words behind `llamaq`; by default those of the process.
+        program: the words that start it here, for commands that are printed to be copied.
     """
     try:
-        # A command that ends well returns None; ctx.exit() comes back as its code.
+        # A command that succeeds returns None, and one that calls ctx.exit() its code.
         return int(app.main(args, prog_name=program, standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()

@@ -1,4 +1,4 @@
-"""Exit codes, and what is said on stderr when a command does not end with 0."""
+"""Exit codes, and the lines on stderr for an error."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ Exit codes:
   130  detached with Ctrl-C: the job goes on
 """
 
-# The most specific first: an InvalidRequest is a SubmitError too.
+# Subclasses come first: an InvalidRequest is a SubmitError.
 _CODES: tuple[tuple[type[LlamaqError], int], ...] = (
     (InvalidRequest, USAGE),
     (SubmitError, UNAVAILABLE),
@@ -55,7 +55,7 @@ _CODES: tuple[tuple[type[LlamaqError], int], ...] = (
 
 
 class Ended(Exception):
-    """The command is over, everything is said: leave with `code`."""
+    """Ends the command with an exit code. Its notes were written before."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"exit code {code}")
@@ -63,12 +63,12 @@ class Ended(Exception):
 
 
 def code_of(error: LlamaqError) -> int:
-    """The exit code that an error stands for."""
+    """The exit code of an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
 
 
 def explain(error: LlamaqError) -> Iterator[str]:
-    """What happened, where, and what to do: a few lines."""
+    """A few lines on what happened, where, and what to do."""
     match error:
         case InvalidRequest(problems=problems):
             yield "Error: the request is not valid, and nothing was queued"

@@ -1,4 +1,4 @@
-"""What one run of the command line shares: the queue it speaks to, and the screen."""
+"""The session: the queue and the screen of one run of the command line."""
 
 import shlex
 from dataclasses import replace
@@ -18,7 +18,7 @@ from llamaq.vocabulary.errors import InvalidRequest
 
 
 class Session:
-    """Options may override the environment until the queue is first used.
+    """The queue and the screen. Options override the environment until the queue is first used.
 
     Attributes:
         url: of `--redis-url`, if given.
@@ -36,11 +36,11 @@ class Session:
 
     @cached_property
     def queue(self) -> JobQueue:
-        """The queue; nothing connects before its first verb.
+        """The queue. It connects with its first verb.
 
         Raises:
-            InvalidRequest: a variable of the environment is not what it should be.
-            click.UsageError: the URL is none that Redis has.
+            InvalidRequest: a variable of the environment is wrong.
+            click.UsageError: the URL cannot be one of a Redis.
         """
         url, settings = environment.read()
         if self.prefix is not None:
@@ -55,7 +55,7 @@ class Session:
         return self.queue.job(job_id)
 
     def follow_command(self, job_id: str, cursor: str | None) -> str:
-        """The command that reads on behind the cursor, with the options that led here; never with a password."""
+        """The command that follows the job behind the cursor, with the same options but no password."""
         words = [*shlex.split(program()), "follow", job_id]
         words += ["--after", cursor] if cursor else []
         words += ["--redis-url", self.url] if self.url and not urlsplit(self.url).password else []
@@ -69,12 +69,12 @@ class Session:
 
 
 def url_option() -> click.Option:
-    """`--redis-url`, wherever it stands on the line."""
+    """The option `--redis-url`."""
     return _connection_option("url", "--redis-url", "URL", "Redis of the queue; overrides LLAMAQ_REDIS_URL.")
 
 
 def prefix_option() -> click.Option:
-    """`--prefix`, wherever it stands on the line."""
+    """The option `--prefix`."""
     return _connection_option(
         "prefix", "--prefix", "NAME", "First part of every key in Redis; overrides LLAMAQ_PREFIX."
     )

@@ -1,4 +1,4 @@
-"""The kinds of command that `llamaq` is made of, and how an error becomes an exit code."""
+"""The classes of the commands of `llamaq`, and the exit codes of errors."""
 
 import os
 import sys
@@ -10,25 +10,25 @@ from llamaq.cli import exits
 from llamaq.cli.exits import Ended
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
-from llamaq.cli.terminal.interrupts import deafen
+from llamaq.cli.terminal.interrupts import ignore_interrupts
 from llamaq.vocabulary.errors import LlamaqError
 
 
 class Verb(click.Command):
-    """A command that takes the connection's options as well, so that they may stand at either place."""
+    """A command with the options of the connection, which may be before or behind its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += [url_option(), prefix_option()]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, but `--think` needs no value, and never takes the next word for one: as Ollama has it."""
+        """As click does, but `--think` without `=` never takes the next word as its value, as in Ollama."""
         end = args.index("--") if "--" in args else len(args)
         return super().parse_args(ctx, ["--think=true" if a == "--think" else a for a in args[:end]] + args[end:])
 
 
 class Verbs(click.Group):
-    """The group of all commands: the one place where errors end."""
+    """The group of all commands, which turns their errors into notes and exit codes."""
 
     command_class = Verb
 
@@ -37,11 +37,11 @@ class Verbs(click.Group):
         self.params += [url_option(), prefix_option()]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The commands in the order in which one meets them, not by their letters."""
+        """The commands in the order in which they were added."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; whatever ends it early becomes a few lines on stderr and an exit code."""
+        """Run the command. An error becomes a few lines on stderr and an exit code."""
         session = ctx.ensure_object(Session)
         try:
             return super().invoke(ctx)
@@ -52,20 +52,20 @@ class Verbs(click.Group):
                 session.screen.note(line)
             ctx.exit(exits.code_of(error))
         except BrokenPipeError:
-            _forget_stdout()
+            _discard_stdout()
             ctx.exit(exits.BROKEN_PIPE)
-        except OSError as error:  # a full disk below stdout, say: Redis' own are translated by the SDK
-            _forget_stdout()
+        except OSError as error:  # of stdout, such as a full disk: the SDK translates those of Redis
+            _discard_stdout()
             session.screen.note(f"Error: {error}")
             ctx.exit(exits.FAILED)
         except KeyboardInterrupt:
-            deafen()
+            ignore_interrupts()
             session.screen.note(f"interrupted; `{program()} jobs` shows whether the job was queued already")
             ctx.exit(exits.DETACHED)
         finally:
             session.close()
 
 
-def _forget_stdout() -> None:
-    # The reader has gone (`| head`): what is still buffered must not raise once more at the interpreter's end.
+def _discard_stdout() -> None:
+    # Without it, the buffered rest would raise again when the interpreter exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The commands that submit one job: generate, describe, extract, embed. A chat has a module of its own."""
+"""The commands that submit one job: generate, describe, extract, embed. The command chat is in chat.py."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ _SYSTEM = click.option("--system", metavar="TEXT", help="What the model is told 
 
 
 def submitted(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
-    """Go on with a job that was just submitted: print its id, or follow it."""
+    """Print the id of a new job, or follow it."""
     if detach:
         session.screen.line(job.id)
     else:
@@ -86,7 +86,7 @@ def describe(
     to describe what it sees. MODEL may be left out where the fleet has only one that sees.
     """
     if is_file(model):
-        model, words = image_batch.seeing_model(session), (model, *words)
+        model, words = image_batch.vision_model(session), (model, *words)
     elif is_image_name(model):
         raise missing(model)
     subject = Subject(words, prompt) if prompt is not None else split(words)
@@ -138,7 +138,7 @@ def extract(
     schema: Any,
     images: tuple[Path, ...],
     *,
-    of_file: many.OfFile,
+    of_file: many.FileOptions,
     detach: bool,
     as_json: bool,
     **given: Any,

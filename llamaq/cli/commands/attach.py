@@ -1,4 +1,4 @@
-"""The commands about jobs that were submitted before: follow, result, status, cancel."""
+"""The commands about submitted jobs: follow, result, status, cancel."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from llamaq.cli.exits import TIMEOUT, Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
 from llamaq.cli.terminal.records import wire
-from llamaq.cli.terminal.waiting import place
+from llamaq.cli.terminal.waiting import position_text
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.status import JobStatus
@@ -113,7 +113,7 @@ def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
     yield "id", record.id
     yield (
         "state",
-        record.state if record.state != "queued" else f"queued ({place(record.position, record.eta_seconds)})",
+        record.state if record.state != "queued" else f"queued ({position_text(record.position, record.eta_seconds)})",
     )
     yield "kind", record.kind
     yield "model", record.model

@@ -1,4 +1,4 @@
-"""A run over many: what is left to do, a progress bar, each result as a line, and how it went."""
+"""A run over the lines of a file, with a progress bar: it does what an earlier run has not done, and writes results."""
 
 import hashlib
 from collections import defaultdict
@@ -12,29 +12,30 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from llamaq.cli.exits import DETACHED, FAILED, Ended
-from llamaq.cli.input.jsonl import Entry, Input, Output
+from llamaq.cli.input.jsonl import Input, Output, RequestLine
 from llamaq.cli.session import Session
-from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.screen import Screen
 from llamaq.client.batches import BatchResult
 from llamaq.vocabulary.wire import dumps
 
 _MOST_NAMED = 3
-"""Failed items that are named for each code."""
+"""Failed requests that are named for each error code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What one command was asked for.
+    """The arguments of a run.
 
     Attributes:
-        out: None is stdout.
-        run: a name of the user's for the whole; another one does everything anew.
-        ordered: whether results come in the order of the input.
-        retry_failed: whether what failed in an earlier run is tried again.
+        source: the requests.
+        out: the file of the results; None for stdout.
+        ordered: whether results are written in the order of the requests.
+        retry_failed: whether requests that failed in an earlier run are tried again.
+        run: the user's name of the run. Under another name every request is another job.
     """
 
-    entries: Input
+    source: Input
     out: Path | None
     in_flight: int
     ordered: bool
@@ -42,13 +43,13 @@ class Bulk:
     run: str = ""
 
     def go(self, session: Session) -> None:
-        """Do it.
+        """Run it.
 
         Raises:
-            Ended: something failed, or Ctrl-C; what there is to say is said.
-            BrokerUnavailable: Redis did not answer. What was done is in the output.
+            Ended: a job failed, or Ctrl-C; the notes are written.
+            BrokerUnavailable: Redis did not answer. The results so far are in the output.
         """
-        total = self.entries.check()
+        total = self.source.check()
         output = Output(self.out, session.screen.json_line)
         try:
             _Run(self, session, output, total).go()
@@ -62,26 +63,26 @@ class _Run:
         self._session = session
         self._output = output
         self._total = total
-        self._retried = self._to_retry()
+        self._retried = self._drop_failed()
         self._keys: dict[str, str] = {}
-        self._tally = Tally(self._keep(output.done.values()))
-        self._standing = self._tally.failed
+        self._tally = Tally(self._checked_results())
+        self._failed_before = self._tally.failed
 
     def go(self) -> None:
-        """Do what is left, and say how it went."""
+        """Run the requests that have no result yet, and write a summary."""
         queue = self._session.queue
         results = queue.batch(self._items(), in_flight=self._bulk.in_flight, ordered=self._bulk.ordered)
         with Interrupts() as interrupts, Bar(self._session.screen, self._total, self._tally) as bar:
             try:
                 self._write(results, interrupts, bar)
             except KeyboardInterrupt:
-                deafen()
+                ignore_interrupts()
                 bar.close()
                 self._interrupted()
-        self._tally.tell(self._session.screen)
-        if self._standing:
+        self._tally.write(self._session.screen)
+        if self._failed_before:
             self._session.screen.note(
-                f"{self._standing} failed in an earlier run, and stand; --retry-failed tries them again"
+                f"{self._failed_before} failed in an earlier run, and stand; --retry-failed tries them again"
             )
         if self._tally.failed:
             raise Ended(FAILED)
@@ -91,7 +92,7 @@ class _Run:
             for result in results:
                 with interrupts.whole():
                     line = self._line(result)
-                    with bar.aside() if self._bulk.out is None else nullcontext():
+                    with bar.hidden() if self._bulk.out is None else nullcontext():
                         self._output.write(line)
                     self._tally.count(line)
                     bar.show()
@@ -99,43 +100,41 @@ class _Run:
             results.close()
 
     def _line(self, result: BatchResult) -> dict[str, Any]:
-        line = {"custom_id": result.custom_id, "key": self._keys.pop(result.custom_id), "job_id": result.job_id}
-        if result.error is not None:
-            return line | {"error": result.error.model_dump(mode="json", exclude_none=True)}
-        assert result.result is not None  # noqa: S101 - one of the two
-        return line | {"result": result.result.model_dump(mode="json")}
+        return result_line(result, key=self._keys.pop(result.custom_id))
 
     def _items(self) -> Iterator[dict[str, Any]]:
-        for entry in self._bulk.entries:
-            key = self._key(entry)
-            if entry.custom_id not in self._output.done:
-                self._keys[entry.custom_id] = key
-                # A failed job keeps its key for as long as it is kept: only another key is another job.
-                own = {"idempotency_key": key + self._retried.get(entry.custom_id, "")}
-                yield own | entry.request | {"custom_id": entry.custom_id}
+        for asked in self._bulk.source:
+            key = self._key(asked)
+            if asked.custom_id not in self._output.done:
+                self._keys[asked.custom_id] = key
+                # While a failed job is kept, its idempotency key gives that job: a retry needs another key.
+                own = {"idempotency_key": key + self._retried.get(asked.custom_id, "")}
+                yield own | asked.request | {"custom_id": asked.custom_id}
 
-    def _key(self, entry: Entry) -> str:
-        return hashlib.sha256(dumps([self._bulk.run, entry.custom_id, entry.request]).encode()).hexdigest()[:32]
+    def _key(self, asked: RequestLine) -> str:
+        return hashlib.sha256(dumps([self._bulk.run, asked.custom_id, asked.request]).encode()).hexdigest()[:32]
 
-    def _to_retry(self) -> dict[str, str]:
+    def _drop_failed(self) -> dict[str, str]:
+        """With `retry_failed`, remove the failures from the output. Returns a suffix for the key of each."""
         if not self._bulk.retry_failed:
             return {}
         failed = {name: f":{line['job_id']}" for name, line in self._output.done.items() if "error" in line}
-        self._output.forget(set(failed))
+        self._output.remove(set(failed))
         return failed
 
-    def _keep(self, lines: Any) -> list[dict[str, Any]]:
-        """The lines of the output, where they belong to this input.
+    def _checked_results(self) -> list[dict[str, Any]]:
+        """The results in the output.
 
         Raises:
-            click.UsageError: one belongs to another request of the same name.
+            click.UsageError: one is the result of another request with the same `custom_id`.
         """
-        keys = {entry.custom_id: self._key(entry) for entry in self._bulk.entries} if self._output.done else {}
+        lines = list(self._output.done.values())
+        keys = {asked.custom_id: self._key(asked) for asked in self._bulk.source} if lines else {}
         for line in lines:
             if keys.get(line["custom_id"]) != line["key"]:
                 which = f"{self._bulk.out} holds a result for {line['custom_id']!r} that belongs to another request"
                 raise click.UsageError(f"{which}: the input has changed since; name another file, or delete this one")
-        return list(lines)
+        return lines
 
     def _interrupted(self) -> None:
         done, screen = self._tally.done, self._session.screen
@@ -144,8 +143,17 @@ class _Run:
         raise Ended(DETACHED) from None
 
 
+def result_line(result: BatchResult, **more: str) -> dict[str, Any]:
+    """The result as a JSON object: its names, with `more`, and its error or result."""
+    line = {"custom_id": result.custom_id, **more, "job_id": result.job_id}
+    if result.error is not None:
+        return line | {"error": result.error.model_dump(mode="json", exclude_none=True)}
+    assert result.result is not None  # noqa: S101 - it has no error
+    return line | {"result": result.result.model_dump(mode="json")}
+
+
 class Tally:
-    """How many ended, and how."""
+    """Counts the results, and the failures by error code."""
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         self.done = 0
@@ -155,27 +163,27 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """How many did not complete."""
+        """The number of failures."""
         return sum(map(len, self._failed.values()))
 
     def count(self, line: dict[str, Any]) -> None:
-        """One more has ended."""
+        """Count a result."""
         self.done += 1
         if "error" in line:
             self._failed[line["error"]["code"]].append(line["custom_id"])
 
-    def tell(self, screen: Screen) -> None:
-        """Say it in a few lines: one for each code of failure, with how many and which."""
+    def write(self, screen: Screen) -> None:
+        """Write a summary: the numbers, and a line for each error code with the first names."""
         screen.note(
             f"{self.done - self.failed} of {self.done} completed" + (f", {self.failed} failed" * bool(self.failed))
         )
-        for code, names in sorted(self._failed.items(), key=lambda entry: -len(entry[1])):
+        for code, names in sorted(self._failed.items(), key=lambda item: -len(item[1])):
             more = ", ..." * (len(names) > _MOST_NAMED)
             screen.note(f"  {len(names)} {code}: {', '.join(names[:_MOST_NAMED])}{more}")
 
 
 class Bar:
-    """The progress bar with the time that is left; nothing where stderr is no terminal."""
+    """The progress bar with the remaining time; nothing where stderr is no terminal."""
 
     def __init__(self, screen: Screen, total: int, tally: Tally) -> None:
         self._tally = tally
@@ -194,13 +202,13 @@ class Bar:
         self.close()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Out of the way of what is written meanwhile, where both are the same terminal."""
+    def hidden(self) -> Iterator[None]:
+        """Hide the bar while something is written to the same terminal."""
         self.close()
         yield
         self._progress.start()
 
     def show(self) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         failed = f"{self._tally.failed} failed" if self._tally.failed else ""
         self._progress.update(self._task, completed=self._tally.done, description=failed)

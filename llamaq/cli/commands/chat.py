@@ -1,4 +1,4 @@
-"""The command chat: one turn, or a conversation at the terminal."""
+"""The command chat: one turn, or a dialogue at the terminal."""
 
 import sys
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.ask import submitted
-from llamaq.cli.commands.dialogue import Conversation, Held, History, Kept
+from llamaq.cli.commands.dialogue import Dialogue, History, KeptHistory, LocalHistory
 from llamaq.cli.input.request import WHEN_BUSY, fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
@@ -53,17 +53,17 @@ def chat(
     if conversation is not None and system is not None:
         raise click.UsageError("--conversation and --system exclude each other: a kept conversation has its own turns")
     if message is None and sys.stdin.isatty():
-        _refuse_for_conversation(given | {"detach": detach or None, "as_json": as_json or None})
-        history: History = Held(system) if system is not None else Kept(conversation or SYSTEM.uuid())
-        Conversation(session, model, history, fields(given)).run()
+        _refuse_for_dialogue(given | {"detach": detach or None, "as_json": as_json or None})
+        history: History = LocalHistory(system) if system is not None else KeptHistory(conversation or SYSTEM.uuid())
+        Dialogue(session, model, history, fields(given)).run()
         return
-    turns: History = Held(system) if conversation is None else Kept(conversation)
+    turns: History = LocalHistory(system) if conversation is None else KeptHistory(conversation)
     asked = turns.ask(text_of("-" if message is None else message))
     job = session.queue.chat(model, **asked, **fields(given))
     submitted(session, job, "chat", detach=detach, as_json=as_json)
 
 
-def _refuse_for_conversation(given: dict[str, Any]) -> None:
+def _refuse_for_dialogue(given: dict[str, Any]) -> None:
     for name in _ONE_TURN_ONLY:
         if given.get(name) is not None:
             flag = "--json" if name == "as_json" else f"--{name.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""The command conversation: those that the queue keeps, looked at and changed."""
+"""The command conversation: lists, shows and changes the conversations that the queue keeps."""
 
 import json
 from typing import Any
@@ -31,7 +31,7 @@ _SETTINGS = tuple(ConversationSettings.model_fields)
 
 
 class Group(click.Group):
-    """Its commands in the order in which one meets them."""
+    """A group that lists its commands in the order of the source."""
 
     command_class = Verb
 

@@ -1,4 +1,4 @@
-"""A conversation at the terminal: a turn per line, until Ctrl-D."""
+"""A dialogue at the terminal: a turn per line, until Ctrl-D."""
 
 import importlib.util
 from typing import Any, Protocol
@@ -18,40 +18,40 @@ _PROMPT = ">>> "
 
 
 class History(Protocol):
-    """Where the turns so far are."""
+    """The turns so far."""
 
     def ask(self, message: str) -> ChatFields:
         """The fields of a request for the next turn."""
 
     def answered(self, result: AnyResult | None) -> None:
-        """The turn ended: with an answer, or (None) as if it had never been asked."""
+        """Take the result of the turn; None drops the turn."""
 
     def farewell(self, model: str) -> str:
-        """What to say at the end."""
+        """The note at the end; empty for none."""
 
 
-class Kept:
-    """In the queue, under a name: it outlives this program."""
+class KeptHistory:
+    """A conversation that the queue keeps under a name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._answered = False
 
     def ask(self, message: str) -> ChatFields:
-        """The name and what is new."""
+        """The name and the new message."""
         return {"conversation": self._name, "message": message}
 
     def answered(self, result: AnyResult | None) -> None:
-        """The worker keeps a turn once it has its answer."""
+        """Note that there is a conversation: a worker keeps a turn that has an answer."""
         self._answered = self._answered or result is not None
 
     def farewell(self, model: str) -> str:
-        """How to continue."""
+        """The command that continues the conversation."""
         return f"Continue it: llamaq chat {model} --conversation {self._name}" if self._answered else ""
 
 
-class Held:
-    """Here, in full: sent with each turn, and gone with this program."""
+class LocalHistory:
+    """Messages in this program. All are sent with each turn, and none is kept."""
 
     def __init__(self, system: str | None) -> None:
         self._messages: list[Any] = [] if system is None else [{"role": "system", "content": system}]
@@ -62,19 +62,19 @@ class Held:
         return {"messages": list(self._messages)}
 
     def answered(self, result: AnyResult | None) -> None:
-        """Keep the answer's text, or forget the question."""
+        """Add the text of the answer, or remove the question."""
         if isinstance(result, ChatResult) and result.text:
             self._messages.append({"role": "assistant", "content": result.text})
         else:
             self._messages.pop()
 
-    def farewell(self, model: str) -> str:  # noqa: ARG002 - the other history names it
-        """Nothing can be continued."""
+    def farewell(self, model: str) -> str:  # noqa: ARG002 - the other history needs it
+        """No note, because nothing can be continued."""
         return ""
 
 
-class Conversation:
-    """Reads turns from stdin and shows their answers."""
+class Dialogue:
+    """Reads turns from stdin, and shows their answers."""
 
     def __init__(self, session: Session, model: str, history: History, fields: dict[str, Any]) -> None:
         self._session = session
@@ -112,7 +112,7 @@ class Conversation:
     def _read_line(self) -> str:
         if self._screen.terminal:
             return input(_PROMPT).strip()
-        # The answers go elsewhere: so the prompt must not go with them.
+        # Stdout is no terminal, so the prompt is written to stderr.
         self._screen.console.print(_PROMPT, end="")
         return input().strip()
 
@@ -133,7 +133,7 @@ class Conversation:
             try:
                 return reading.to_the_end(interrupts)
             except KeyboardInterrupt:
-                # Left alone it would hold up the next turn, and be kept as a turn that nobody saw.
+                # Without a cancel the next turn would wait for this one, which would also be kept.
                 job.cancel("stopped at the terminal")
                 self._screen.note("stopped; this turn is not kept", "yellow")
                 return None

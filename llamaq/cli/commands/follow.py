@@ -1,10 +1,10 @@
-"""Following a job to its end on the screen; Ctrl-C leaves it, and the job goes on."""
+"""Follows a job on the screen to its end. After Ctrl-C the job goes on."""
 
 from typing import Any
 
 from llamaq.cli.exits import DETACHED, Ended
 from llamaq.cli.session import Session
-from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.show import Lines, Prose, View
 from llamaq.cli.terminal.waiting import Waiting
 from llamaq.client.blocking.job import Job
@@ -18,16 +18,16 @@ def follow(session: Session, job: Job[Any], kind: str, *, as_json: bool, after: 
     """Show the job from a cursor to its end, and return when it has completed.
 
     Raises:
-        Ended: Ctrl-C; how to follow it again is said.
-        JobFailed, JobCancelled, JobExpired: how it ended instead.
-        BrokerUnavailable: Redis stayed away; how to follow it again is said.
+        Ended: Ctrl-C; the command that follows the job again was written.
+        JobFailed, JobCancelled, JobExpired: it did not complete.
+        BrokerUnavailable: Redis did not answer; the command that follows the job again was written.
     """
     reading = Reading(session, job, _view(session, job, kind, as_json=as_json, resumed=after is not None), after)
     with Interrupts() as interrupts:
         try:
             reading.to_the_end(interrupts)
         except KeyboardInterrupt:
-            deafen()
+            ignore_interrupts()
             again = session.follow_command(job.id, reading.cursor)
             session.screen.note(f"detached; the job goes on. Follow it again: {again}")
             raise Ended(DETACHED) from None
@@ -37,7 +37,7 @@ class Reading:
     """One reading of a job's log.
 
     Attributes:
-        cursor: of the last event that was shown whole.
+        cursor: of the last event that was shown.
     """
 
     def __init__(self, session: Session, job: Job[Any], view: View, after: str | None = None) -> None:
@@ -50,7 +50,7 @@ class Reading:
         """Show every event. Raises as `follow`, and KeyboardInterrupt between two events."""
         try:
             last = self._last(interrupts)
-            # Nothing came where the cursor was the terminal event's own: how it ended still decides.
+            # There is no event behind the cursor of the terminal event, but the outcome decides the exit code.
             return self._job.result() if last is None else outcome(self._job.id, last)
         except BrokerUnavailable:
             again = self._session.follow_command(self._job.id, self.cursor)
@@ -60,7 +60,7 @@ class Reading:
             self._view.close()
 
     def _last(self, interrupts: Interrupts) -> Event | None:
-        # The log alone: `--json` gives it as it stands, and on a terminal the waiting line looks at the place itself.
+        # Without fresh events: `--json` writes the log as it is, and the waiting line polls the position itself.
         for event in self._job.events(self.cursor, fresh=False):
             with interrupts.whole():
                 self._view.show(event)
@@ -78,5 +78,5 @@ def _view(session: Session, job: Job[Any], kind: str, *, as_json: bool, resumed:
 
 
 def prose(session: Session, job: Job[Any], kind: str, *, resumed: bool = False) -> View:
-    """The view for people."""
+    """The view for a person."""
     return Prose(session.screen, Waiting(session.screen, job.status), kind, resumed=resumed)

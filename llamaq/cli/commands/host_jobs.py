@@ -1,4 +1,4 @@
-"""The commands about a host's models themselves: pull and unload."""
+"""The commands for host jobs: pull and unload."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -63,9 +63,9 @@ def unload(session: Session, /, model: str, host: str | None, *, detach: bool, a
             continue
         try:
             follow(session, job, "unload", as_json=as_json)
-        except JobError as error:  # the other hosts are still to be told of
+        except JobError as error:  # the jobs of the other hosts follow
             failed = error
-            _tell(session, error)
+            _explain(session, error)
     if failed is not None:
         raise Ended(code_of(failed))
 
@@ -73,13 +73,13 @@ def unload(session: Session, /, model: str, host: str | None, *, detach: bool, a
 def _unloading(session: Session, model: str, host: str | None) -> Sequence[Job[Any]]:
     try:
         return session.queue.unload(model, host=host)
-    except UnknownModel as unknown:  # to pull it, or to wait for it, is no way to be rid of it
+    except UnknownModel as unknown:  # the usual advice, to pull the model or to wait for it, does not fit
         near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
         session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
         session.screen.note(f"  `{program()} models` lists what there is")
         raise Ended(UNAVAILABLE) from unknown
 
 
-def _tell(session: Session, error: Any) -> None:
+def _explain(session: Session, error: Any) -> None:
     for line in explain(error):
         session.screen.note(line)

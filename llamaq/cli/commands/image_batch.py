@@ -1,4 +1,4 @@
-"""One question about many images: a job for each, a few at a time, and what became of each in their order."""
+"""One question about many images: a job for each, a few at a time, and their answers in order."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.bulk import Bar, Tally
+from llamaq.cli.commands.bulk import Bar, Tally, result_line
 from llamaq.cli.exits import DETACHED, FAILED, Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
-from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.client.batches import BatchResult
 from llamaq.vocabulary.errors import InvalidRequest
 
 
-def seeing_model(session: Session) -> str:
-    """The one model of the fleet that takes images.
+def vision_model(session: Session) -> str:
+    """The only model of the fleet with the capability `vision`.
 
     Raises:
         click.UsageError: there are several, or none.
@@ -32,18 +32,18 @@ def seeing_model(session: Session) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """The images, and what is asked about each: the fields of a request."""
+    """The images, and the fields of the request about each."""
 
     paths: Sequence[Path]
     request: dict[str, Any]
     in_flight: int
 
     def go(self, session: Session, *, detach: bool, as_json: bool) -> None:
-        """Ask, and write each answer under its image's name.
+        """Submit the jobs, and write each answer under the name of its image.
 
         Raises:
-            Ended: with `FAILED` when an image was refused or its job did not complete; each is said. With `DETACHED`
-                after Ctrl-C.
+            Ended: with `FAILED` when an image was refused or its job did not complete, with `DETACHED` after Ctrl-C.
+                The notes are written.
             BrokerUnavailable: Redis did not answer.
         """
         if detach:
@@ -69,18 +69,18 @@ class ImageBatch:
         with Interrupts() as interrupts, Bar(session.screen, len(self.paths), tally) as bar:
             try:
                 for result in results:
-                    with interrupts.whole(), bar.aside():
-                        tally.count(_line(result))
+                    with interrupts.whole(), bar.hidden():
+                        tally.count(result_line(result))
                         _write(session, result, as_json=as_json)
                     bar.show()
             except KeyboardInterrupt:
-                deafen()
+                ignore_interrupts()
                 bar.close()
                 session.screen.note(f"detached after {tally.done} of {len(self.paths)}; jobs on their way go on")
                 raise Ended(DETACHED) from None
             finally:
                 results.close()
-        tally.tell(session.screen)
+        tally.write(session.screen)
         if tally.failed:
             raise Ended(FAILED)
 
@@ -91,17 +91,9 @@ class ImageBatch:
             yield {"kind": "multimodal", "priority": "normal", **self.request, **own}
 
 
-def _line(result: BatchResult) -> dict[str, Any]:
-    line = {"custom_id": result.custom_id, "job_id": result.job_id}
-    if result.error is not None:
-        return line | {"error": result.error.model_dump(mode="json", exclude_none=True)}
-    assert result.result is not None  # noqa: S101 - one of the two
-    return line | {"result": result.result.model_dump(mode="json")}
-
-
 def _write(session: Session, result: BatchResult, *, as_json: bool) -> None:
     if as_json:
-        session.screen.json_line(json.dumps(_line(result), ensure_ascii=False))
+        session.screen.json_line(json.dumps(result_line(result), ensure_ascii=False))
     elif result.error is not None:
         session.screen.note(f"{result.custom_id}: {result.error.code}: {result.error.message}")
     elif result.result is not None:

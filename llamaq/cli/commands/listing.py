@@ -13,7 +13,7 @@ from llamaq.admission.limits import MOST_LISTED
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import seconds, size
-from llamaq.cli.terminal.interrupts import Interrupts, deafen
+from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
@@ -105,7 +105,7 @@ def models(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None
 
 
 def _remark(session: Session, known: Sequence[HostStatus]) -> None:
-    """Say what the list of models cannot show."""
+    """Write notes about what the list of models does not show."""
     if not known:
         session.screen.note("no host has reported in the last 15 s: is a worker running, with the same --prefix?")
     for host in known:
@@ -133,7 +133,7 @@ def _watch(session: Session, *, hosts: bool) -> None:
                 live.update(tables.table(sheet.within(console.width)), refresh=True)
                 SYSTEM.sleep(_WATCH_SECONDS)
         except KeyboardInterrupt:
-            deafen()
+            ignore_interrupts()
 
 
 def hosts_sheet(known: Sequence[HostStatus]) -> Sheet:
@@ -224,7 +224,7 @@ def _given_up(job: JobStatus) -> bool:
 def _newest(session: Session, limit: int, wanted: Callable[[JobStatus], bool]) -> list[JobStatus]:
     window = limit
     while True:
-        # The list cannot be asked by state: look at more and more of it until enough are found, or it ends.
+        # Jobs cannot be listed by state, so ever more of them are read until enough are found.
         seen = session.queue.jobs(window)
         found = list(islice(filter(wanted, seen), limit))
         if len(found) == limit or len(seen) < window or window == MOST_LISTED:

@@ -1,4 +1,4 @@
-"""The commands over many: batch, and what `extract --file` does."""
+"""The command batch, and what `extract --file` does: runs over the lines of a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from llamaq.cli.commands.bulk import Bulk
-from llamaq.cli.input.jsonl import Entry, Input
+from llamaq.cli.input.jsonl import Input, RequestLine
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.client.batches import IN_FLIGHT
@@ -59,19 +59,19 @@ def batch(session: Session, /, source: Path, out: Path, in_flight: int, retry_fa
     Bulk(Input(source, _request), _file_or_stdout(out), in_flight, False, retry_failed, run).go(session)
 
 
-def _request(_number: int, line: Any) -> Entry:
+def _request(_number: int, line: Any) -> RequestLine:
     if not isinstance(line, dict) or not isinstance(line.get("request"), dict):
         raise ValueError('want an object with "custom_id", "kind" and "request"')  # noqa: TRY004 - the file's content
     if unknown := line.keys() - {"custom_id", "kind", "request"}:
         raise ValueError(f'unknown field {min(unknown)!r}; a request\'s own fields belong into "request"')
     if line.get("kind") not in KINDS:
         raise ValueError(f"kind {line.get('kind')!r} is none of {', '.join(KINDS)}")
-    return Entry(_custom_id(line.get("custom_id")), {"kind": line["kind"], **line["request"]})
+    return RequestLine(_custom_id(line.get("custom_id")), {"kind": line["kind"], **line["request"]})
 
 
 @dataclass(frozen=True, slots=True)
-class OfFile:
-    """The options that `extract` has for a file of texts."""
+class FileOptions:
+    """The options of `extract` for a file of texts."""
 
     source: Path | None
     out: Path | None
@@ -79,17 +79,17 @@ class OfFile:
     retry_failed: bool
 
     def check(self, *, alone: bool) -> None:
-        """Raises click.UsageError where something was given that belongs to a single PROMPT."""
+        """Raise click.UsageError unless `alone`: without arguments that belong to a single PROMPT."""
         if not alone:
             raise click.UsageError("--file stands in PROMPT's place; neither --image nor --detach goes with it")
 
 
 def file_options(command: F) -> F:
-    """Give a command `--file` and what belongs to it, as one argument: `of_file`."""
+    """Give a command the options for a file, as one argument `of_file`."""
 
     @wraps(command)
     def gathered(*args: Any, source: Any, out: Any, in_flight: int, retry_failed: bool, **given: Any) -> Any:
-        return command(*args, of_file=OfFile(source, out, in_flight, retry_failed), **given)
+        return command(*args, of_file=FileOptions(source, out, in_flight, retry_failed), **given)
 
     for option in (
         retry_option,
@@ -101,7 +101,7 @@ def file_options(command: F) -> F:
     return gathered  # type: ignore[return-value]  # click's decorators keep the function
 
 
-def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: OfFile) -> Bulk:
+def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> Bulk:
     """The run over a file of texts. Each line is a text, or an object with a `prompt`.
 
     Raises:
@@ -111,16 +111,17 @@ def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: OfFile
     run = given.pop("idempotency_key", "")
     common = {"kind": "extraction", "model": model, "schema": found, **given}
 
-    def entry(number: int, line: Any) -> Entry:
+    def read(number: int, line: Any) -> RequestLine:
         own = {"prompt": line} if isinstance(line, str) else line
         if not isinstance(own, dict):
             raise ValueError('want a string, or an object with a "prompt"')  # noqa: TRY004 - the file's content
         name = _custom_id(own.get("custom_id", f"line-{number}"))
-        return Entry(name, common | {key: part for key, part in own.items() if key != "custom_id"})
+        return RequestLine(name, common | {key: part for key, part in own.items() if key != "custom_id"})
 
-    assert of_file.source is not None  # noqa: S101 - the caller has looked
-    entries = Input(of_file.source, entry)
-    return Bulk(entries, _file_or_stdout(of_file.out), of_file.in_flight, True, of_file.retry_failed, run)
+    assert of_file.source is not None  # noqa: S101 - the caller has checked it
+    return Bulk(
+        Input(of_file.source, read), _file_or_stdout(of_file.out), of_file.in_flight, True, of_file.retry_failed, run
+    )
 
 
 def _file_or_stdout(path: Path | None) -> Path | None:

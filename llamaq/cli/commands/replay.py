@@ -1,4 +1,4 @@
-"""The commands about what went wrong before: replay a job, and look at, put back or delete what was set aside."""
+"""The commands replay and dead: submit a job again, and list, put back or delete dead letters."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def _changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
             raise click.BadParameter(f"{value!r} is not FIELD=VALUE", ctx, param)
         try:
             changes[name] = json.loads(text)
-        except ValueError:  # most values are words, and quoting them for JSON inside a shell is a nuisance
+        except ValueError:  # a word without JSON's quotes
             changes[name] = text
     return changes
 

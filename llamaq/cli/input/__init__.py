@@ -1,1 +1,1 @@
-"""What a command reads: options, files, images and schemas."""
+"""The input of commands: options, files, images and schemas."""

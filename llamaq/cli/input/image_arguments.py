@@ -1,4 +1,4 @@
-"""Which arguments of `describe` are images, and which is the question."""
+"""Separates the arguments of `describe` into images and prompt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif",
 
 @dataclass(frozen=True)
 class Subject:
-    """The arguments, told apart."""
+    """The images and the prompt."""
 
     images: Sequence[str]
     prompt: str | None = None
@@ -30,29 +30,29 @@ class Subject:
 
 
 def split(words: Sequence[str]) -> Subject:
-    """Take the last argument for the prompt, unless it is, or was meant as, a file.
+    """The last argument is the prompt, unless it is a file or looks like the name of one.
 
     Raises:
         click.UsageError: no image is left.
     """
     if not words:
         raise click.UsageError("no image given")
-    if _is_file(words[-1]):
+    if _meant_as_file(words[-1]):
         return Subject(words)
     if len(words) == 1:
         raise click.UsageError(f"no image given: {words[-1]!r} is not a file")
     return Subject(words[:-1], words[-1])
 
 
-def _is_file(word: str) -> bool:
-    # A mistyped name must not turn into a question about the other images.
+def _meant_as_file(word: str) -> bool:
+    # A mistyped file name must not become the prompt.
     suffix = Path(word).suffix
-    looks_so = is_image_name(word) or (" " not in word and ("/" in word or len(suffix) > 1))
-    return looks_so or is_file(word)
+    looks_like_file = is_image_name(word) or (" " not in word and ("/" in word or len(suffix) > 1))
+    return looks_like_file or is_file(word)
 
 
 def is_image_name(word: str) -> bool:
-    """Whether it ends as images do; no model's name does."""
+    """Whether it has the suffix of an image, which no model's name has."""
     return Path(word).suffix.lower() in _SUFFIXES
 
 
@@ -62,7 +62,7 @@ def missing(image: str) -> click.BadParameter:
 
 
 def is_file(word: str) -> bool:
-    """Whether there is such a file; a long text is no name of one."""
+    """Whether there is such a file. A text can be too long for a file name."""
     try:
         return Path(word).is_file()
     except OSError:

@@ -1,4 +1,4 @@
-"""The two files of a run over many: what is to be done, and what came of it so far."""
+"""The two files of a run: requests and results, one JSON object a line."""
 
 import json
 import os
@@ -18,43 +18,43 @@ from llamaq.vocabulary.kinds.extraction import ExtractionRequest
 from llamaq.vocabulary.requests import parse
 
 _MOST_NAMED = 10
-"""Faults of the input that are named at once."""
+"""Errors of the input that are reported together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RequestLine:
     """One line of the input.
 
     Attributes:
-        custom_id: its name, by which its result is found again.
-        request: its fields, the kind included.
+        custom_id: the name of the request and of its result.
+        request: its fields, with the kind.
     """
 
     custom_id: str
     request: dict[str, Any]
 
 
-ReadEntry = Callable[[int, Any], Entry]
-"""Makes an entry of a line's number and its JSON; raises ValueError."""
+ReadLine = Callable[[int, Any], RequestLine]
+"""Makes a request of a line's number and its JSON, or raises ValueError."""
 
 
 class Input:
-    """A file with a JSON value on each line; empty lines do not count."""
+    """A file with a JSON value on each line. Empty lines are ignored."""
 
-    def __init__(self, path: Path, read: ReadEntry) -> None:
+    def __init__(self, path: Path, read: ReadLine) -> None:
         self._path = path
         self._read = read
         self._checked: Any = None
 
     def check(self) -> int:
-        """Read all of it before anything is queued.
+        """Read and validate the whole file, before anything is queued.
 
         Returns:
-            The number of entries.
+            The number of requests.
 
         Raises:
-            click.UsageError: it cannot be read, or lines of it cannot, or their requests are not valid; the first ten
-                of them by their numbers.
+            click.UsageError: the file or a line cannot be read, or a request is not valid. The message has the first
+                ten errors with their line numbers.
         """
         seen: dict[str, int] = {}
         wrong: list[str] = []
@@ -66,27 +66,27 @@ class Input:
             raise click.UsageError("\n".join(wrong))
         return len(seen)
 
-    def __iter__(self) -> Iterator[Entry]:
-        return (self._entry(number, line) for number, line in self._lines())
+    def __iter__(self) -> Iterator[RequestLine]:
+        return (self._request_line(number, line) for number, line in self._lines())
 
     def _faults(self, number: int, line: bytes, seen: dict[str, int]) -> Iterator[str]:
         try:
-            entry = self._entry(number, line)
-            self._validate(entry.request)
+            asked = self._request_line(number, line)
+            self._validate(asked.request)
         except click.UsageError as error:
             yield error.message
             return
         except InvalidRequest as error:
             yield self._wrong(number, str(error)).message
-        if entry.custom_id in seen:
-            already = f"custom_id {entry.custom_id!r} was on line {seen[entry.custom_id]} already"
+        if asked.custom_id in seen:
+            already = f"custom_id {asked.custom_id!r} was on line {seen[asked.custom_id]} already"
             yield self._wrong(number, already).message
-        seen.setdefault(entry.custom_id, number)
+        seen.setdefault(asked.custom_id, number)
 
     def _validate(self, request: dict[str, Any]) -> None:
-        # `wait_for_model` is the queue's word, not the request's.
+        # `wait_for_model` is an option of the submit, and no field of a request.
         asked = parse({name: value for name, value in request.items() if name != "wait_for_model"})
-        # Of `extract --file` all lines share one schema, which is checked already.
+        # A schema is checked once: all lines of `extract --file` have the same object.
         if isinstance(asked, ExtractionRequest) and request["schema"] is not self._checked:
             check_schema(asked.json_schema)
             self._checked = request["schema"]
@@ -98,7 +98,7 @@ class Input:
         except OSError as error:
             raise click.UsageError(f"cannot read {self._path}: {error.strerror}") from error
 
-    def _entry(self, number: int, line: bytes) -> Entry:
+    def _request_line(self, number: int, line: bytes) -> RequestLine:
         try:
             return self._read(number, json.loads(line.decode("utf-8-sig")))
         except ValueError as error:
@@ -112,14 +112,14 @@ class Output:
     """A file with a result on each line, or stdout.
 
     Attributes:
-        done: what is in it already, by `custom_id`.
+        done: the results in it, by `custom_id`.
     """
 
     def __init__(self, path: Path | None, stdout: Callable[[str], None]) -> None:
-        """Read what an earlier run has left; a last line that it did not finish is cut off.
+        """Read the results of an earlier run. An unfinished last line is cut off.
 
         Raises:
-            click.UsageError: the file is something else, or cannot be written.
+            click.UsageError: the file has other content, or cannot be written.
         """
         self._path = path
         self._write = stdout
@@ -132,16 +132,16 @@ class Output:
                 raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
 
     def write(self, line: dict[str, Any]) -> None:
-        """Write one result, at once."""
+        """Write a result, and flush it."""
         text = json.dumps(line, ensure_ascii=False)
         try:
             text.encode()
-        except UnicodeEncodeError:  # half a surrogate pair, which a model may well say, and UTF-8 cannot
+        except UnicodeEncodeError:  # half a surrogate pair, which is not UTF-8
             text = json.dumps(line)
         self._write(text)
 
-    def forget(self, custom_ids: set[str]) -> None:
-        """Take results out of the file, whole or not at all, so that they are drawn anew."""
+    def remove(self, custom_ids: set[str]) -> None:
+        """Remove results from the file, which is replaced in one step."""
         if self._path is None or not custom_ids:
             return
         self.done = {name: line for name, line in self.done.items() if name not in custom_ids}

@@ -1,4 +1,4 @@
-"""The options that every kind of request shares, and the fields they stand for."""
+"""The options that all kinds of request have, and their fields."""
 
 import json
 import sys
@@ -42,7 +42,7 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 
 
 def _typed(text: str) -> Any:
-    """A number or a truth value where it reads as one; the request model judges whether it fits the option."""
+    """A number or a truth value where the text is one. The request model checks its type."""
     try:
         return json.loads(text, parse_constant=_no_number)
     except ValueError:
@@ -107,22 +107,22 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
 
 
 def request_options(command: F) -> F:
-    """Give a command the options of `_SHARED`, in their order."""
+    """Give a command the options of `_SHARED`."""
     for option in reversed(_SHARED):
         command = option(command)
     return command
 
 
 def fields(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what was set, so that defaults stay a matter of the SDK."""
+    """The fields that were given; the SDK has the defaults of the others."""
     return {name: value for name, value in given.items() if value is not None}
 
 
 def text_of(word: str) -> str:
-    """The text that an argument stands for: `-` is stdin.
+    """The text of an argument; for `-`, that of stdin.
 
     Raises:
-        click.UsageError: stdin is no text.
+        click.UsageError: stdin is not UTF-8.
     """
     if word != "-":
         return word

@@ -1,4 +1,4 @@
-"""The schema of an extraction, as named on the command line: a file, or a class."""
+"""Loads the schema of an extraction from a file, or from a class that is named on the command line."""
 
 import importlib
 import json
@@ -16,7 +16,7 @@ def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:
     """The schema for `book.json`, or the class for `module:Class` (a pydantic model, say).
 
     Raises:
-        click.BadParameter: with what is wrong, and where.
+        click.BadParameter: it cannot be loaded.
     """
     module, colon, name = value.partition(":")
     try:
@@ -40,7 +40,7 @@ def _file(path: Path) -> Any:
 
 
 def _class(module: str, name: str) -> Any:
-    # An installed command does not look in the working directory, where the module is most likely to be.
+    # The path of an installed command lacks the working directory, where the module probably is.
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

@@ -1,1 +1,1 @@
-"""What a command writes, on a terminal and in a pipe."""
+"""The output of commands, on a terminal and in a pipe."""

@@ -1,4 +1,4 @@
-"""A result as the answer on stdout, and its figures for the line below."""
+"""Writes a result to stdout, and makes the line of figures below it."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ def write_tool_calls(screen: Screen, calls: Sequence[dict[str, Any]]) -> None:
 
 
 def figures(result: AnyResult) -> str:
-    """One line: where it ran, how much, how fast, and where the time went."""
+    """The line of figures: host, tokens, speed and times."""
     return " · ".join(_figures(result))
 
 

@@ -1,4 +1,4 @@
-"""Seconds and bytes as people read them."""
+"""Seconds and bytes as text for people."""
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _SIZES = ("B", "kB", "MB", "GB")
@@ -13,7 +13,7 @@ def seconds(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """A number of bytes: `4.7 GB`, in powers of 1000 as `ollama list` has it."""
+    """A number of bytes: `4.7 GB`, in powers of 1000 as in `ollama list`."""
     unit = 0
     while value >= 1000 and unit < len(_SIZES) - 1:
         value, unit = value / 1000, unit + 1

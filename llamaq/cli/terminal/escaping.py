@@ -1,4 +1,4 @@
-"""Text of others on its way to a terminal: what would steer the terminal is shown, never obeyed."""
+"""Escapes the control characters in text for a terminal, so that they are shown and have no effect."""
 
 _PICTURES = 0x2400  # Unicode's pictures of the C0 controls, in their order
 
@@ -13,10 +13,10 @@ _TABLE = _shown_as()
 
 
 def escaped(text: str) -> str:
-    """The text with its control characters replaced by visible ones; tabs and line ends stay."""
+    """The text with visible characters for control characters, except tabs and line ends."""
     return text.replace("\r\n", "\n").translate(_TABLE)
 
 
 def escaped_json(text: str) -> str:
-    """JSON with the same meaning and no control character: JSON escapes C0 itself, but neither DEL nor C1."""
+    """The same JSON without control characters: JSON escapes C0, but neither DEL nor C1."""
     return "".join(f"\\u{ord(char):04x}" if 0x7F <= ord(char) < 0xA0 else char for char in text)

@@ -1,4 +1,4 @@
-"""Ctrl-C at a moment when nothing is half done, so that the cursor given at parting is exact."""
+"""Delays Ctrl-C until an event is shown whole, so that the printed cursor is exact."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from llamaq.cli.exits import TERMINATED
 
 
 class Interrupts:
-    """While entered, SIGINT raises KeyboardInterrupt and SIGTERM SystemExit, but not inside `whole`."""
+    """In its block SIGINT raises KeyboardInterrupt and SIGTERM SystemExit; inside `whole` they are delayed."""
 
     def __init__(self) -> None:
         self._busy = False
@@ -19,21 +19,21 @@ class Interrupts:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        # A shell starts background jobs with SIGINT ignored: that stays.
+        # A shell starts background jobs with SIGINT ignored, which must stay so.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
-        # Its default would leave the terminal with a hidden cursor.
+        # The default action would leave the terminal's cursor hidden.
         self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._terminate)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # deafened meanwhile
+            if signal.getsignal(number) is not signal.SIG_IGN:  # ignored meanwhile
                 signal.signal(number, handler)
 
     @contextmanager
     def whole(self) -> Iterator[None]:
-        """What is inside happens as a whole; an interrupt meanwhile is raised behind it."""
+        """Delay a signal until the end of the block."""
         self._busy = True
         try:
             yield
@@ -45,11 +45,11 @@ class Interrupts:
             raise pending
 
     def forget(self) -> None:
-        """What is being done is the last thing: an interrupt meanwhile came too late to matter."""
+        """Discard a delayed signal: the command has done everything."""
         self._pending = None
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        # Impatience must not cut short what the first Ctrl-C set going.
+        # Further Ctrl-C must not interrupt what the first one has started.
         if not self._left:
             self._leave(KeyboardInterrupt())
 
@@ -57,7 +57,7 @@ class Interrupts:
         self._leave(SystemExit(TERMINATED))
 
     def _leave(self, how: BaseException) -> None:
-        # A second signal is obeyed even inside: the write may hang on a reader that has stopped reading.
+        # A second signal is not delayed: the write may block, because its reader has stopped reading.
         if self._busy and self._pending is None:
             self._pending = how
             return
@@ -65,6 +65,6 @@ class Interrupts:
         raise how
 
 
-def deafen() -> None:
-    """Ignore Ctrl-C from here on: the program is about to end, and has said or is saying how."""
+def ignore_interrupts() -> None:
+    """Ignore Ctrl-C from here on, because the program is about to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

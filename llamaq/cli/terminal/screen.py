@@ -1,4 +1,4 @@
-"""Where output goes: the answer to stdout, everything else to stderr; and what a terminal gets more."""
+"""The output: the answer goes to stdout, everything else to stderr."""
 
 import io
 import sys
@@ -15,7 +15,7 @@ _DIM = Style(dim=True)
 
 
 class Screen:
-    """The two streams of one process. Keeps lines apart when both are the same terminal.
+    """The two streams of the process. Where both are the same terminal, each begins a new line.
 
     Attributes:
         live: whether stderr is a terminal that can be drawn on.
@@ -27,22 +27,21 @@ class Screen:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         for stream in (self._out, self._err):
-            # A character that the locale cannot write must not end the program in the middle of an answer.
+            # A character that the locale's encoding lacks must not be an error.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         self.terminal = self._out.isatty()
-        # Said outright, because FORCE_COLOR and the like would colour pipes too.
         self.console = _console(self._err)
         self.live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._mid_line = False
         self._mid_aside = False
 
     def stdout_console(self) -> Console:
-        """Stdout, for rich; only where it is a terminal."""
+        """Stdout for rich, where it is a terminal."""
         return _console(self._out)
 
     def answer(self, text: str) -> None:
-        """Write a piece of the answer, at once."""
+        """Write a piece of the answer, and flush it."""
         if text:
             self._end_aside()
             self._out.write(escaped(text) if self.terminal else text)
@@ -59,26 +58,26 @@ class Screen:
         self._out.flush()
 
     def end_line(self) -> None:
-        """Let what follows in the answer begin a new line."""
+        """Begin a new line of the answer, unless the last one has ended."""
         if self._mid_line:
             self.answer("\n")
 
     def aside(self, text: str) -> None:
-        """Show the model's thinking: dim, and only on a terminal."""
+        """Show the model's thinking, dimmed, on a terminal only."""
         if self.live and text:
-            self._part()
+            self._separate()
             colours = ColorSystem.STANDARD if self.console.color_system else None
             self._err.write(_DIM.render(escaped(text), color_system=colours))
             self._err.flush()
             self._mid_aside = not text.endswith("\n")
 
     def note(self, text: str, style: str = "") -> None:
-        """Say something on a line of its own on stderr."""
+        """Write a line to stderr."""
         self._end_aside()
-        self._part()
+        self._separate()
         self.console.print(Text(escaped(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
 
-    def _part(self) -> None:
+    def _separate(self) -> None:
         if self.terminal and self.console.is_terminal:
             self.end_line()
 
@@ -90,4 +89,5 @@ class Screen:
 
 
 def _console(stream: TextIO) -> Console:
+    # `force_terminal` is given, because FORCE_COLOR would colour pipes too.
     return Console(file=stream, force_terminal=stream.isatty(), markup=False, highlight=False, emoji=False)

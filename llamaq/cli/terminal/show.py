@@ -1,4 +1,4 @@
-"""What each event of a job becomes on the screen."""
+"""Shows the events of a job on the screen."""
 
 from typing import Protocol
 
@@ -26,34 +26,34 @@ class View(Protocol):
         """Show one event, the next in order."""
 
     def close(self) -> None:
-        """Nothing more comes: leave the screen in order."""
+        """End the output, behind the last event."""
 
 
 class Lines:
-    """One JSON object per line: each event as it stands in the log, with its cursor."""
+    """Shows each event as in the log, with its cursor: one JSON object per line."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
     def show(self, event: Event) -> None:
         """Write the event's line."""
-        # Spliced, not parsed: a script gets the very figures and the order of the log.
+        # The payload is not parsed, so numbers and the order of fields are those of the log.
         self._screen.json_line(f'{{"cursor":"{event.cursor}",{event.payload[1:]}')
 
     def close(self) -> None:
-        """Each line is whole already."""
+        """Do nothing: each line is complete."""
 
 
 class Prose:
-    """The answer's text as it arrives; around it, on a terminal, what goes on meanwhile."""
+    """Shows the text of the answer as it arrives, and on a terminal the state of the job."""
 
     def __init__(self, screen: Screen, waiting: Waiting, kind: str, *, resumed: bool = False) -> None:
-        """Make a view. `resumed` says that an earlier reader may have shown text already."""
+        """Make a view. `resumed` says that an earlier reader may have shown text."""
         self._screen = screen
         self._waiting = waiting
         self._streams = kind != "extraction"
         self._resumed = resumed
-        self._given = resumed
+        self._has_text = resumed
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -76,17 +76,17 @@ class Prose:
                 self.close()
 
     def close(self) -> None:
-        """Take the waiting line away and end the answer's line."""
+        """Remove the waiting line, and end the line of the answer."""
         self._waiting.stop()
         self._screen.end_line()
 
     def _start(self, event: Started) -> None:
-        if event.attempt > 1 and self._given and self._streams:
+        if event.attempt > 1 and self._has_text and self._streams:
             self._notice(
                 f"--- attempt {event.attempt} began: the text so far is void, and the answer starts anew ---", "yellow"
             )
             self._screen.end_line()
-            self._given = self._resumed = False
+            self._has_text = self._resumed = False
         self._waiting.say(f"started on {event.host}")
 
     def _take(self, event: Delta) -> None:
@@ -97,12 +97,12 @@ class Prose:
         self._screen.aside(event.thinking or "")
         self._screen.answer(event.text or "")
         answer.write_tool_calls(self._screen, event.tool_calls or [])
-        self._given = self._given or bool(event.text or event.tool_calls)
+        self._has_text = self._has_text or bool(event.text or event.tool_calls)
 
     def _complete(self, result: AnyResult) -> None:
         self.close()
-        # What came as deltas is written already; a value and vectors come only now.
-        if isinstance(result, ExtractionResult | EmbeddingResult) or not self._given:
+        # Deltas are written already. A value and vectors come only with the result.
+        if isinstance(result, ExtractionResult | EmbeddingResult) or not self._has_text:
             answer.write(self._screen, result)
         if self._screen.live:
             self._screen.note(answer.figures(result), "dim")
@@ -113,7 +113,7 @@ class Prose:
 
 
 def _words(event: Progress) -> str:
-    """The stage in words, with the numbers that came along: `loading the model (percent 40)`."""
+    """The stage and its numbers as text: `loading the model (percent 40)`."""
     if event.stage == "pulling":
         return pulling(event.model_extra or {})
     numbers = ", ".join(f"{name} {value}" for name, value in (event.model_extra or {}).items())

@@ -1,4 +1,4 @@
-"""Rows for people or for scripts: a table on a terminal, tab-separated lines in a pipe."""
+"""Writes rows as a table on a terminal, and as tab-separated lines in a pipe."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Column:
     Attributes:
         right: whether it is aligned to the right, as numbers are.
         folds: whether it may be broken over lines.
-        spare: whether a terminal that is too narrow goes without it; a pipe never does.
-        styles: how to paint a value, by its first word.
+        spare: whether it is left out on a terminal that is too narrow.
+        styles: the style of a value, by its first word.
     """
 
     title: str
@@ -32,18 +32,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Columns, and rows of as many texts."""
+    """Columns, and rows with a text for each."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
 
     @property
     def width(self) -> int:
-        """Characters that it takes with nothing broken."""
-        return sum(_GAP + max(len(text) for text in texts) for texts in self._vertical())
+        """The width in characters, without line breaks."""
+        return sum(_GAP + max(len(text) for text in texts) for texts in self._texts_by_column())
 
     def within(self, width: int) -> "Sheet":
-        """The sheet without as many of its spare columns, from the right, as it takes to fit."""
+        """The sheet without spare columns, from the right, until it fits."""
         spare = [index for index, column in enumerate(self.columns) if column.spare]
         if self.width <= width or not spare:
             return self
@@ -53,7 +53,7 @@ class Sheet:
         columns = [*self.columns[:index], *self.columns[index + 1 :]]
         return Sheet(columns, [[*row[:index], *row[index + 1 :]] for row in self.rows])
 
-    def _vertical(self) -> Iterator[Sequence[str]]:
+    def _texts_by_column(self) -> Iterator[Sequence[str]]:
         return zip([column.title for column in self.columns], *self.rows, strict=True)
 
 

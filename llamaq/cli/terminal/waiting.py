@@ -1,4 +1,4 @@
-"""The line that moves on the terminal while no text comes: what the job waits for, and for how long."""
+"""The waiting line on a terminal: what the job waits for while no text comes, and for how long."""
 
 import threading
 from collections.abc import Callable
@@ -19,10 +19,10 @@ _PREVIEW_LINES = 8
 
 
 class Waiting:
-    """Shows one message at a time, with the seconds since it came up. Silent where stderr is no terminal."""
+    """Shows one message at a time, with its seconds. Where stderr is no terminal, it shows nothing."""
 
     def __init__(self, screen: Screen, status: Callable[[], JobStatus], clock: Clock = SYSTEM) -> None:
-        """Make it; nothing is shown yet. `status` is asked about once a second while the job is queued."""
+        """Make it. `status` is called once a second while the job is queued."""
         self._screen = screen
         self._status = status
         self._clock = clock
@@ -34,8 +34,8 @@ class Waiting:
         self._stopped = threading.Event()
 
     def queued(self, position: int | None, eta_seconds: float | None) -> None:
-        """Show a place in the queue, and keep it fresh."""
-        self.say(place(position, eta_seconds))
+        """Show the position in the queue, and update it once a second."""
+        self.say(position_text(position, eta_seconds))
         if self._line is not None and self._poller is None:
             self._stopped.clear()
             self._poller = threading.Thread(target=self._poll, name="llamaq-position", daemon=True)
@@ -48,12 +48,12 @@ class Waiting:
         self._show(message)
 
     def preview(self, text: str) -> None:
-        """Show the last lines of what is being written, below the message."""
+        """Show the last lines of the text so far, below the message."""
         self._preview += escaped(text)
         self._show(self._message)
 
     def stop(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._stop_polling()
         if self._line is not None:
             self._line.stop()
@@ -88,11 +88,11 @@ class Waiting:
                 self._message = escaped(str(error))
             else:
                 if status.state == "queued":
-                    self._message = place(status.position, status.eta_seconds)
+                    self._message = position_text(status.position, status.eta_seconds)
 
 
-def place(position: int | None, eta_seconds: float | None) -> str:
-    """A place in the queue in words."""
+def position_text(position: int | None, eta_seconds: float | None) -> str:
+    """The position in the queue as text."""
     if position is None:
         return "about to start"
     ahead = "next in the queue" if position == 0 else f"queued: {position} job{'s' * (position > 1)} ahead"
