@@ -187,7 +187,7 @@ class Seen:
             pipe.zrange(keys.leases(), 0, -1)
             pipe.zrange(f"{prefix}:delayed", 0, -1)
             for name in "cd":
-                pipe.lrange(f"{prefix}:turns:default:{name}", 1, -1)
+                pipe.zrange(f"{prefix}:turns:default:{name}", 1, -1)
             for model, lane in itertools.product(MODELS, LANES):
                 pipe.zrange(f"{prefix}:waiting:{lane}:{model}", 0, -1)
             for model, lane, runner in itertools.product(MODELS, LANES, RUNNERS):

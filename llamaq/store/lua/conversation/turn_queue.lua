@@ -1,13 +1,20 @@
--- Fragment: the turns of a conversation that have not ended, in their order.
+-- Fragment: the turns of a conversation that have not ended: a sorted set, numbered in the order in which they came.
 -- include: keys
 
 -- The first of them; false where there is none. A turn whose record was deleted by hand is removed: it would never end,
 -- and the others would wait for it.
 local function first_turn(key)
-  local head = redis.call('LINDEX', key, 0)
+  local head = redis.call('ZRANGE', key, 0, 0)[1]
   while head and redis.call('EXISTS', record(head)) == 0 do
-    redis.call('LREM', key, 1, head)
-    head = redis.call('LINDEX', key, 0)
+    redis.call('ZREM', key, head)
+    head = redis.call('ZRANGE', key, 0, 0)[1]
   end
-  return head
+  return head or false
+end
+
+-- Adds a turn behind the others. Returns how many are before it.
+local function add_turn(key, id)
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+  redis.call('ZADD', key, (last or 0) + 1, id)
+  return redis.call('ZCARD', key) - 1
 end

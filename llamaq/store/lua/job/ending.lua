@@ -14,7 +14,7 @@ end
 -- Removes the turn from its conversation, and queues the next turn if it waited only for this one.
 local function enqueue_next_turn(id, tenant, name)
   local key = turns_key(tenant, name)
-  redis.call('LREM', key, 1, id)
+  redis.call('ZREM', key, id)
   local head = first_turn(key)
   if not head then return end
   local job = fields(record(head), 'model', 'lane', 'lease', 'state')

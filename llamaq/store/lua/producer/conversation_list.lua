@@ -10,7 +10,7 @@ local tenant, limit = given.tenant, tonumber(given.limit)
 local function row(name)
   local about = fields(about_key(tenant, name), 'created_at', 'updated_at', 'model')
   return {'name', name, 'messages', redis.call('LLEN', messages_key(tenant, name)),
-    'turns_waiting', redis.call('LLEN', turns_key(tenant, name)), 'seconds', redis.call('TTL', about_key(tenant, name)),
+    'turns_waiting', redis.call('ZCARD', turns_key(tenant, name)), 'seconds', redis.call('TTL', about_key(tenant, name)),
     'created_at', about.created_at or STAMP, 'updated_at', about.updated_at or STAMP, 'model', about.model or ''}
 end
 

@@ -12,9 +12,7 @@ if not job.state then return {'MISSING'} end
 local function jobs_ahead()
   local ahead = not TERMINAL[job.state] and position(id, job.model, job.lane)
   if ahead or job.state ~= 'queued' or job.lease ~= '' or job.conversation == '' then return ahead end
-  for index, turn in ipairs(redis.call('LRANGE', turns_key(job.tenant, job.conversation), 0, -1)) do
-    if turn == id then return index - 1 end
-  end
+  return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
 for name in string.gmatch(given.fields, '[^ ]+') do names[#names + 1] = name end
@@ -25,4 +23,4 @@ for index, value in ipairs(redis.call('HMGET', record(id), unpack(names))) do
   end
 end
 local ahead = jobs_ahead()
-return {'OK', 'position', ahead or '', 'eta_seconds', ahead and eta(job.model, ahead) or '', 'record', set}
+return {'OK', 'position', ahead or '', 'eta_seconds', ahead and eta(job.model, ahead, recent_forecast(job.model)) or '', 'record', set}

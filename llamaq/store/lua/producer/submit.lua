@@ -37,7 +37,7 @@ end
 
 -- The limit that is reached: 'model' or 'tenant'. Turns behind the first of a conversation wait in no queue, but count.
 local function limit_reached()
-  local behind = conversation ~= '' and math.max(redis.call('LLEN', turns_key(tenant, conversation)) - 1, 0) or 0
+  local behind = conversation ~= '' and math.max(redis.call('ZCARD', turns_key(tenant, conversation)) - 1, 0) or 0
   if depth(model) + behind >= tonumber(given.max_queued) then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
   if most > 0 and tonumber(redis.call('HGET', QUEUED, tenant) or 0) + behind >= most then return 'tenant' end
@@ -90,7 +90,7 @@ end
 local function enqueue_turn(turn)
   end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
   if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
-  local ahead = conversation ~= '' and redis.call('RPUSH', turns_key(tenant, conversation), id) - 1 or 0
+  local ahead = conversation ~= '' and add_turn(turns_key(tenant, conversation), id) or 0
   if ahead > 0 then return ahead end
   enqueue(id)
   return position(id, model, lane)
@@ -103,7 +103,7 @@ if refused then return refused end
 -- A weight of 0 or NaN would make the virtual time of the lane useless.
 local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), slot_forecast(model)
 local start_by = given.start_within ~= '' and NOW + tonumber(given.start_within) or ''
-write_record(fair_score(model, lane, tenant, weight, math.max(#slots.free, 1)), weight, start_by)
+write_record(fair_score(model, lane, tenant, weight, math.max(slots.count, 1)), weight, start_by)
 write_indexes(start_by)
 local ahead = enqueue_turn(turn)
 append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))

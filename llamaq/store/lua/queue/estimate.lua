@@ -1,12 +1,31 @@
--- Fragment: estimates of waits, from each model's service time in its slots: a moving average over completed jobs.
+-- Fragment: estimates of waits, from each model's service time in its slots: moving averages over completed jobs. SERVICE
+-- has two for each model: a slow one, the unit of fair shares, and a fast one for estimates, which follows a change of the
+-- jobs' length within three jobs.
 -- include: assignment
-local function service_seconds(model) return tonumber(redis.call('HGET', SERVICE, model)) end
+local FORECAST_SECONDS = 0.25
+local MOST_KEPT = 64
+
+local function averages(model)
+  local slow, fast = string.match(redis.call('HGET', SERVICE, model) or '', '^(%S+) ?(%S*)$')
+  return tonumber(slow), tonumber(fast) or tonumber(slow)
+end
+
+local function service_seconds(model)
+  local slow = averages(model)
+  return slow
+end
+
+local function recent_service_seconds(model)
+  local _, fast = averages(model)
+  return fast
+end
 
 -- A job that waited for a load took longer than the next one will. It counts only while nothing else was measured.
 local function record_service_time(model, seconds, loading)
-  local before = service_seconds(model)
-  if before and loading then return end
-  redis.call('HSET', SERVICE, model, string.format('%.4f', before and before * 0.8 + seconds * 0.2 or seconds))
+  local slow, fast = averages(model)
+  if slow and loading then return end
+  slow, fast = slow or seconds, fast or seconds
+  redis.call('HSET', SERVICE, model, string.format('%.4f %.4f', slow * 0.8 + seconds * 0.2, fast * 0.5 + seconds * 0.5))
 end
 
 -- Adds to `free` the seconds until each of the host's slots for the model is free: the rest of the service time of the job
@@ -19,7 +38,7 @@ local function forecast_host(host, model, free)
   for index = 1, #flat, 2 do
     local other = flat[index + 1]
     local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
-    known[other] = known[other] or service_seconds(other) or 0
+    known[other] = known[other] or recent_service_seconds(other) or 0
     local left = math.max(known[other] - (NOW - began), 0)
     if other == model then free[#free + 1] = left else last = math.max(last, left) end
   end
@@ -31,24 +50,44 @@ local function forecast_host(host, model, free)
   return idle
 end
 
--- The slots for a model over all live hosts: when each is free, and how many are free now. Reads each job that runs there.
+-- The slots for a model over all live hosts: when each is free, how many there are, and how many are free now. Reads each
+-- job that runs there.
 local function slot_forecast(model)
   local free, idle = {}, 0
   for _, host in ipairs(live_hosts_of(model)) do idle = idle + forecast_host(host, model, free) end
   table.sort(free)
-  return {free = free, idle = idle}
+  return {free = free, count = #free, idle = idle, age = 0}
+end
+
+-- The same, computed a few times a second at most, however many readers ask: kept as text, with at most MOST_KEPT of the
+-- times, in even steps.
+local function recent_forecast(model)
+  local key = P .. ':forecast:' .. model
+  local at, count, idle, times = string.match(redis.call('GET', key) or '', '^(%S+) (%S+) (%S+) (.*)$')
+  if at and NOW - tonumber(at) >= 0 and NOW - tonumber(at) < FORECAST_SECONDS then
+    local free = {}
+    for time in string.gmatch(times, '%S+') do free[#free + 1] = tonumber(time) end
+    return {free = free, count = tonumber(count), idle = tonumber(idle), age = NOW - tonumber(at)}
+  end
+  local forecast, kept = slot_forecast(model), {}
+  local number = math.min(forecast.count, MOST_KEPT)
+  for index = 1, number do
+    kept[index] = string.format('%.3f', forecast.free[math.floor((index - 1) * forecast.count / number) + 1])
+  end
+  redis.call('SET', key, string.format('%.6f %d %d ', NOW, forecast.count, forecast.idle) .. table.concat(kept, ' '), 'EX', 2)
+  return forecast
 end
 
 -- Seconds until a job with so many jobs ahead starts, as JSON; nil while nothing was measured. With a free slot it is 0.
 local function eta(model, ahead, slots)
-  slots = slots or slot_forecast(model)
-  local seconds = service_seconds(model)
+  local seconds = recent_service_seconds(model)
   if ahead < slots.idle then return '0' end
-  if #slots.free == 0 or not seconds then return nil end
-  return string.format('%.3f', slots.free[ahead % #slots.free + 1] + math.floor(ahead / #slots.free) * seconds)
+  if slots.count == 0 or not seconds then return nil end
+  local first = slots.free[math.floor(ahead % slots.count * #slots.free / slots.count) + 1]
+  return string.format('%.3f', math.max(first - slots.age, 0) + math.floor(ahead / slots.count) * seconds)
 end
 
 -- Seconds until the first waiting job gets a slot, which makes room for one more.
 local function retry_after(model)
-  return string.format('%.1f', math.max(tonumber(eta(model, 0) or 1), 0.1))
+  return string.format('%.1f', math.max(tonumber(eta(model, 0, recent_forecast(model)) or 1), 0.1))
 end

@@ -38,6 +38,7 @@ def test_it_counts_the_slots_of_every_live_host(fleet: Fleet) -> None:
 
     assert jobs[-1].status().eta_seconds == pytest.approx(20, abs=0.8)
     fleet.silence_host("beta")
+    fleet.redis.delete(f"{fleet.keys.prefix}:forecast:a:latest")
     assert jobs[-1].status().eta_seconds == pytest.approx(40, abs=0.8)
 
 
@@ -74,3 +75,34 @@ def test_failures_and_loads_are_not_measured(fleet: Fleet) -> None:
     store.complete(fleet.claim(store, fleet.submit()), answer())
 
     assert fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL) == measured
+
+
+def test_it_follows_a_change_of_the_jobs_length_within_three_jobs(fleet: Fleet) -> None:
+    """After jobs of 0.1 s, three of 20 s: the next estimate is within 25 %."""
+    store = fleet.host(models=["a:latest"], loaded=["a:latest"])
+    fleet.redis.hset(f"{fleet.keys.host('alpha')}:loaded", "a:latest", "1 ")  # long ago
+    for seconds in (0.1, 0.1, 20, 20, 20):
+        claimed = fleet.claim(store, fleet.submit("a"))
+        fleet.redis.hset(fleet.keys.record(claimed.id), "assigned_at", time.time() - seconds)
+        store.complete(claimed, answer())
+    fleet.submit("a")
+
+    jobs = [fleet.submit("a") for _ in range(4)]
+
+    assert jobs[-1].status().eta_seconds == pytest.approx(80, rel=0.25)
+
+
+def test_readers_that_look_do_not_make_redis_read_the_running_jobs_again(fleet: Fleet) -> None:
+    """A forecast is computed once for all who ask within a moment; it goes on with time, and has a lifetime."""
+    fleet.host(models=["a:latest"], slots=100)
+    know(fleet, a=10)
+    waiting = [fleet.submit("a") for _ in range(201)][-1]
+    key = f"{fleet.keys.prefix}:forecast:a:latest"
+    fleet.redis.delete(key)
+
+    assert waiting.status().eta_seconds == pytest.approx(20, abs=1)
+
+    assert 0 < fleet.redis.ttl(key) <= 2
+    seconds, micros = fleet.redis.time()
+    fleet.redis.set(key, f"{seconds + micros / 1e6} 100 0 7.0")
+    assert waiting.status().eta_seconds == pytest.approx(17, abs=0.3)
