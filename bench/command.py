@@ -1,4 +1,4 @@
-"""What the benches have in common on the command line: which measures, from where, and whether to write the page."""
+"""The common command line of the benches: the measures, a file of results, and whether to write the page."""
 
 import argparse
 import time
@@ -13,7 +13,7 @@ P = TypeVar("P")
 
 
 def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]) -> argparse.Namespace:
-    """What was asked for; `page` is what `--write` renews, `quick` what `--quick` is good for."""
+    """The parsed arguments; `page` is the file that `--write` renews, `quick` the help of `--quick`."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--only", action="append", choices=list(measures), help="may be given more than once")
@@ -27,7 +27,7 @@ def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]
 
 
 def results_of(given: argparse.Namespace, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
-    """The figures: loaded, or measured now, and kept where that was asked for."""
+    """The results: loaded, or measured now and saved on demand."""
     results = Results.load(given.load) if given.load else _measured(given.only, measures, plan)
     if given.save:
         results.save(given.save)

@@ -1,1 +1,1 @@
-"""What a measure runs against: Redis, the scripted host, and the workers that are compared."""
+"""The environment of a measure: Redis, the scripted host, and the workers that are compared."""

@@ -1,4 +1,4 @@
-"""The other side of the comparison: a Celery task that streams from Ollama as the tutorials show it.
+"""The task that llamaq is compared with: it streams from Ollama as tutorials of Celery show it.
 
 One `requests.post(stream=True)` for a task, one PUBLISH for a token, the whole text into Celery's result backend.
 `celery -A bench.environment.naive_task worker -P threads` runs it.
@@ -20,7 +20,7 @@ tokens = redis.Redis.from_url(REDIS_URL)
 
 
 def channel(task_id: str) -> str:
-    """Where the tokens of a task are published."""
+    """The channel on which a task's tokens are published."""
     return f"tokens:{task_id}"
 
 

@@ -1,4 +1,4 @@
-"""Everything a measure needs around it: a Redis, a scripted host, and both workers, ready to work."""
+"""Starts the services of a measure: a Redis, a scripted host, and both workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +19,14 @@ MODEL = MODELS[0].name
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The running processes; all share the same cores."""
+    """The running processes, which share the same cores."""
 
     redis: EmbeddedRedis
     host: ScriptedOllama
     workers: dict[str, WorkerProcess]
 
     def worker_of(self, path: str) -> WorkerProcess | None:
-        """The worker that a path goes through; the direct one has none."""
+        """The worker of a path; the direct path has none."""
         return self.workers.get(path.partition("-")[0])
 
 
@@ -48,5 +48,5 @@ def services(slots: int) -> Iterator[Services]:
 
 
 def producer(redis_url: str) -> Any:
-    """The tutorial's Celery application, for a producer: a fresh one, since each keeps to the Redis it knew first."""
+    """The tutorial's Celery application for a producer. It is a new one, since an application keeps its first Redis."""
     return Celery("naive", broker=redis_url, backend=redis_url, set_as_current=False)

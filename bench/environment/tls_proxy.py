@@ -30,7 +30,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(piece)
             await writer.drain()
     except ConnectionError:
-        pass  # one side has gone; the other is told by the close below
+        pass  # one side has closed; the other is closed below
     finally:
         writer.close()
 

@@ -12,7 +12,7 @@ STOP_SECONDS = 20.0
 
 
 class WorkerProcess:
-    """A worker, from `__enter__` to `__exit__`; its output is kept, for when it does not start."""
+    """A worker that runs from `__enter__` to `__exit__`. Its output is kept, for an error at its start."""
 
     def __init__(self, command: list[str], environment: Mapping[str, object]) -> None:
         variables = [f"{name}={value}" for name, value in environment.items()]
@@ -27,7 +27,7 @@ class WorkerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Killed, since a drain would only be waited for: nothing of what it holds is of interest any more.
+        # Killed, because a drain would take time, and its jobs are not needed any more.
         self._process.kill()
         self._process.wait(STOP_SECONDS)
         self._log.close()
@@ -38,14 +38,14 @@ class WorkerProcess:
         return self._process.pid
 
     def check(self) -> None:
-        """Raises RuntimeError, with what it has printed, if it has ended."""
+        """Raises RuntimeError, with its output, if it has ended."""
         if self._process.poll() is not None:
             self._log.seek(0)
             raise RuntimeError(f"the worker has ended:\n{self._log.read().decode(errors='replace')}")
 
 
 def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
-    """`python -m worker`, as it is run in service."""
+    """`python -m worker`, as in production."""
     settings = {"LLAMAQ_REDIS_URL": redis_url, "LLAMAQ_OLLAMA_URL": ollama_url, "LLAMAQ_SLOTS": slots}
     return WorkerProcess(["worker"], settings)
 

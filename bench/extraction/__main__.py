@@ -11,7 +11,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
 
 
 def main() -> None:
-    """Run both, and print what came out."""
+    """Run both, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.extraction", description=__doc__)
     parser.add_argument("--write", action="store_true", help="renew the table in docs/extraction.md")
     given = parser.parse_args()

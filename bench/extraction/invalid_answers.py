@@ -25,7 +25,7 @@ class InvalidAnswer:
     done_reason: str = "stop"
 
     def scripts(self, pair: Pair) -> list[Script]:
-        """What the scripted host answers to the pair's questions, in their order."""
+        """The scripted host's answers to the pair's questions, in order."""
         invalid = Script(
             contains=pair.text, tokens=[self.corrupt(pair.value)], times=self.times, done_reason=self.done_reason
         )

@@ -1,4 +1,4 @@
-"""The table, and its place in the document."""
+"""Makes the table, and puts it into the document."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
-    """The table in Markdown, with what it was measured on."""
+    """The table in Markdown, with the machine."""
     head = [
         f"{len(PAIRS)} pairs of schema and text, answers of at most {TOKENS} tokens at first, {REPAIRS} repairs,",
         f"temperature 0. Measured on {about['day']} with {about['cores']} of the cores of an {about['processor']}.",

@@ -86,7 +86,7 @@ def _row(queue: JobQueue, what: str, results: list[BatchResult]) -> Row:
 
 
 def _questions(queue: JobQueue, one: BatchResult) -> int:
-    """Counted in the job's log, where each repair has an event: also where the job failed."""
+    """The questions of a job, counted by the repairs in its log, so that failed jobs count too."""
     if one.job_id is None:
         return 0
     events = queue.job(one.job_id).events()

@@ -1,1 +1,1 @@
-"""What was measured, and what becomes of it: results, tables, plots and the page."""
+"""Results, and the tables, plots and page that are made from them."""

@@ -1,4 +1,4 @@
-"""What it is measured on, and how quiet that was."""
+"""Describes the machine and its load."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ def about() -> dict[str, Any]:
 
 
 def note_quiet(results: Results) -> None:
-    """Time work that is always the same: where it varies, others used the machine."""
+    """Time a constant piece of work: where the times vary, other processes used the machine."""
     began = time.perf_counter()
     for _ in range(_SPINS):
         pass

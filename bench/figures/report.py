@@ -18,14 +18,14 @@ STEPS = {
 
 
 def table(results: Results) -> str:
-    """What was measured, beside the aims."""
+    """The results beside the targets."""
     head = ["", *PATHS.values(), "target", "LiteLLM proxy \\*", "taskiq \\*"]
     rows = [[row.title, *(row.cell(results, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
     return markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
 
 
 def spreads(results: Results) -> str:
-    """Of each number the median, and the extremes of the rounds."""
+    """The median of each number, and the extremes of the rounds."""
     metrics = [figure for row in ROWS for figure in row.figures if figure.metric in results.values]
     rows = []
     for figure in metrics:
@@ -38,13 +38,13 @@ def spreads(results: Results) -> str:
 
 
 def steps(results: Results) -> str:
-    """Where the time to the first token goes."""
+    """The parts of the time to the first token."""
     rows = [[title, *(_median(results, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
     return markdown(["p50, ms", *PATHS.values()], rows)
 
 
 def sessions(results: Results) -> str:
-    """What a kept connection saves."""
+    """The time that a kept connection saves."""
     schemes = {"plain HTTP": "session_http_ms", "TLS": "session_https_ms"}
     rows = [[title, *(_median(results, m, kind, 2) for m in schemes.values())] for kind, title in SESSIONS.items()]
     return markdown(["ms per request", *schemes], rows)
@@ -86,6 +86,6 @@ def _median(results: Results, metric: str, path: str, digits: int) -> str:
 
 
 def markdown(head: list[str], rows: list[list[str]]) -> str:
-    """A table; all but its first column is set to the right."""
+    """A table, right-aligned in all columns but the first."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

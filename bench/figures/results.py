@@ -1,4 +1,4 @@
-"""What was measured: for each thing and path one value per round."""
+"""The results: one value per round for each measured quantity and path."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Several values of one thing in a few numbers."""
+"""The spread of several values of one quantity."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """The middle of the rounds, and their extremes."""
+    """The median of the rounds, and their extremes."""
 
     median: float
     least: float

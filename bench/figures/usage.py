@@ -1,4 +1,4 @@
-"""What a stretch of time cost: CPU seconds of processes and of Redis."""
+"""Measures the CPU seconds of processes and of Redis over a period."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 
 
 class Meter:
-    """Runs from its making. Redis tells its own use to the microsecond; the kernel that of a process to 10 ms."""
+    """Starts when it is created. Redis reports its use in microseconds, the kernel that of a process in 10 ms."""
 
     def __init__(self, redis_url: str, pid: int | None) -> None:
         self._redis: Any = redis.Redis.from_url(redis_url)
@@ -41,5 +41,5 @@ class Meter:
 
 
 def pss_megabytes(pid: int) -> float:
-    """Memory of a process, with its share of what it shares."""
+    """The memory of a process (PSS), with its part of shared pages."""
     return float(psutil.Process(pid).memory_full_info().pss) / MEGABYTE

@@ -1,4 +1,4 @@
-"""What is measured, by name; each takes a plan and the results to add to."""
+"""The measures by name. Each takes a plan and the results to add to."""
 
 from collections.abc import Callable
 

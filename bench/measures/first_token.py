@@ -1,4 +1,4 @@
-"""One answer at a time, on a worker that has nothing else to do: the time to the first token."""
+"""The time to the first token of one answer at a time, on an idle worker."""
 
 import time
 
@@ -11,18 +11,18 @@ from bench.plan import Plan
 from bench.readers.arrivals import First
 
 PAUSE_SECONDS = 0.01
-"""Between two requests, so that everyone is idle again."""
+"""The pause between two requests, so that all processes are idle again."""
 SLOTS = 4
 MILLISECOND = 1e6
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """The paths take turns request by request."""
+    """Measure the paths in turn, request by request."""
     with services(SLOTS) as on:
         on.host.script(stamp=True, count=3, rate=500, times=None)
         paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in PATHS.items()}
         for path in paths.values():
-            path.first()  # connections are made, and scripts loaded, by the first
+            path.first()  # the first request opens connections and loads scripts
         for _ in range(plan.rounds):
             note_quiet(results)
             taken: dict[str, list[First]] = {name: [] for name in paths}

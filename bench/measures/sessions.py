@@ -1,4 +1,4 @@
-"""What a kept connection saves, over plain HTTP and over TLS."""
+"""The time that a kept connection saves, over plain HTTP and over TLS."""
 
 import tempfile
 import time
@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 30
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Each kind of session in turn, request by request; an answer has one token."""
+    """Measure each kind of session in turn, request by request. An answer has one token."""
     with tempfile.TemporaryDirectory() as folder, ScriptedOllama.start(slots=4) as host:
         host.script(tokens=["Hello"], times=None)
         authority = trustme.CA()
@@ -35,7 +35,7 @@ def measure(plan: Plan, results: Results) -> None:
 def _compare(scheme: str, url: str, ca_file: str | None, plan: Plan, results: Results) -> None:
     target = f"{url}/api/generate"
     with OllamaClient(url, ca_file=ca_file) as client, requests.Session() as session:
-        # Named at each call: a session's own setting would yield to REQUESTS_CA_BUNDLE of the environment.
+        # Given at each call, because REQUESTS_CA_BUNDLE would override the session's own setting.
         trusted = ca_file or True
         ways: dict[str, Callable[[], object]] = {
             "unpooled": lambda: requests.post(target, json=BODY, timeout=TIMEOUT_SECONDS, verify=trusted),

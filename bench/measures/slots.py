@@ -1,4 +1,4 @@
-"""Whether a host's few slots are kept busy while many jobs wait."""
+"""The use of a host's few slots while many jobs wait."""
 
 import uuid
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MAX_WAIT_SECONDS = 120.0
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Every path in turn, in every round."""
+    """Measure every path in turn, in every round."""
     ways: dict[str, Callable[[Services, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
     with services(plan.slots) as on:
         on.host.script(count=plan.slot_tokens, rate=RATE, times=None)

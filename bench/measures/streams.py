@@ -1,4 +1,4 @@
-"""Many answers at a time: latency, throughput, and what a token costs."""
+"""Many answers at a time: latency, throughput, and CPU time per token."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ SETTLE_SECONDS = 0.5
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Every path in turn, in every round."""
+    """Measure every path in turn, in every round."""
     with services(plan.streams) as on:
         on.host.script(stamp=True, count=plan.tokens, rate=RATE, times=None)
         for _ in range(plan.rounds):

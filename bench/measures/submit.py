@@ -1,4 +1,4 @@
-"""What a producer pays for a job, where no worker takes anything away."""
+"""The time of a submit, without a worker that takes jobs."""
 
 import time
 import uuid
@@ -15,12 +15,12 @@ PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """One by one in turn, then many at once."""
+    """Measure submits one by one in turn, then many at once."""
     with EmbeddedRedis.start() as redis:
         app = producer(redis.url)
         app.send_task("naive.generate", args=[MODEL, PROMPT], queue="warm")
         for _ in range(plan.rounds):
-            # A prefix for each round: a queue that grows from round to round would make them differ.
+            # A new prefix for each round, so that its queue begins empty.
             with JobQueue(redis.url, prefix=uuid.uuid4().hex) as queue:
                 queue.generate(MODEL, PROMPT)
                 _one_by_one(plan, results, queue, app.send_task)

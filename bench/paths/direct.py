@@ -1,4 +1,4 @@
-"""The limit: the consumer asks the host itself, with requests and without any queue."""
+"""The lower bound: the consumer asks the host itself, with requests and without a queue."""
 
 import json
 import time
@@ -21,7 +21,7 @@ class Direct:
         self._model = addresses.model
 
     def first(self) -> First:
-        """A request of its own, as all are."""
+        """Send one request."""
         asked = time.time_ns()
         texts = self._texts()
         text = next(texts)
@@ -31,11 +31,11 @@ class Direct:
         return First(asked, asked, first_stamp(text), received)
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
-        """As many threads as answers."""
+        """Use one thread for each answer."""
         in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: no connection is kept."""
 
     def _follow(self, arrivals: Arrivals) -> None:
         for text in self._texts():
@@ -45,7 +45,7 @@ class Direct:
         body = {"model": self._model, "prompt": "go"}
         with requests.post(self._url, json=body, stream=True, timeout=TIMEOUT_SECONDS) as response:
             response.raise_for_status()
-            # The host sends a line in one HTTP chunk, and this gives chunk by chunk: no way is cheaper.
+            # The host sends each line as one HTTP chunk, and this reads chunk by chunk, which is the fastest way.
             for line in response.iter_content(chunk_size=None):
                 if text := json.loads(line)["response"]:
                     yield text

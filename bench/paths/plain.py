@@ -1,4 +1,4 @@
-"""llamaq, read like the tutorial's task: by one connection subscribed to the channels of the event logs."""
+"""llamaq, read like the tutorial's task: one connection subscribes to the channels of the event logs."""
 
 import json
 

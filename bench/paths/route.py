@@ -1,4 +1,4 @@
-"""What each way has: where things are, and what it must be able to do."""
+"""The interface of all paths, and the addresses that they get."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from bench.readers.arrivals import Arrivals, First
 
 
 class Addresses(NamedTuple):
-    """Where things are."""
+    """The addresses of the services."""
 
     redis_url: str
     ollama_url: str
@@ -14,15 +14,15 @@ class Addresses(NamedTuple):
 
 
 class Path(Protocol):
-    """One way. The text of a token is the time of its sending, in nanoseconds."""
+    """One path. The text of a token is the time at which it was sent, in nanoseconds."""
 
     def __init__(self, addresses: Addresses) -> None: ...
 
     def first(self) -> First:
-        """Ask for one answer, and take it to its end."""
+        """Ask for one answer, and read it to its end."""
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
-        """Ask for so many answers at a time, and take all of them to their ends."""
+        """Ask for several answers at a time, and read all to their ends."""
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""llamaq as its users have it: `JobQueue.generate`, and the job's events."""
+"""llamaq with its SDK: `JobQueue.generate`, and the job's events."""
 
 import time
 
@@ -17,7 +17,7 @@ class Sdk:
         self._queue = JobQueue(addresses.redis_url)
 
     def first(self) -> First:
-        """One job."""
+        """Run one job."""
         asked = time.time_ns()
         job = self._queue.generate(self._model, "go")
         submitted = time.time_ns()
@@ -28,7 +28,7 @@ class Sdk:
         return First(asked, submitted, sent, received)
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
-        """As many threads as answers."""
+        """Use one thread for each answer."""
         in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:

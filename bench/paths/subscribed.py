@@ -1,4 +1,4 @@
-"""The plain reader of both queues: one connection subscribed to the channels of all answers."""
+"""The plain reader of both queues: one connection subscribes to the channels of all answers."""
 
 import time
 import uuid
@@ -12,7 +12,7 @@ from llamaq.store.connection import connect
 
 MAX_WAIT_SECONDS = 60.0
 ENDED = None
-"""What `read` makes of an answer's last message."""
+"""`read` returns it for an answer's last message."""
 
 
 class Subscriber:
@@ -40,12 +40,12 @@ class Subscriber:
         return First(asked, submitted, first_stamp(text), received)
 
     def subscribe(self, channels: list[str]) -> None:
-        """Begin to listen, and wait until Redis confirms."""
+        """Subscribe, and wait until Redis confirms."""
         self._pubsub.subscribe(*channels)
         self._confirmed(len(channels))
 
     def follow(self, answers: int, arrivals: Arrivals) -> None:
-        """Listen until so many answers have ended."""
+        """Read until so many answers have ended."""
         while answers:
             text = self._text()
             if text is ENDED:

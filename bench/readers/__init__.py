@@ -1,1 +1,1 @@
-"""What reads the streams that are measured."""
+"""The readers of the streams that are measured."""

@@ -1,4 +1,4 @@
-"""Tokens as they arrive. Each carries the time of its sending: 19 digits, nanoseconds."""
+"""Collects the arrival times of tokens. Each token's text is the time at which it was sent: 19 digits, nanoseconds."""
 
 import time
 from typing import NamedTuple
@@ -44,5 +44,5 @@ class Arrivals:
 
 
 def first_stamp(text: str) -> int:
-    """The time of sending of a piece's first token."""
+    """The time at which a piece's first token was sent."""
     return int(text[:STAMP_DIGITS])

@@ -1,4 +1,4 @@
-"""How much is measured: the sizes of a full run, and of the quick one that shows that the bench works."""
+"""The sizes of a full run, and of a quick one that only shows that the bench works."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which models are in memory, who may use them, and when they leave: Ollama's scheduler in small.
+"""A small version of Ollama's scheduler: loads models, gives requests slots, and unloads idle models.
 
 1. A request for a model in memory waits for one of its slots, however many wait: Ollama sets no limit there.
 2. A request for any other model joins the queue for loading, or is refused when that is full.
@@ -25,10 +25,10 @@ class Loaded:
     Attributes:
         model: The catalogue's entry.
         runner: Its engine.
-        slots: Free ones.
-        users: Requests that hold it, whether they have a slot or wait for one.
-        keep_alive: Seconds it stays after its last request.
-        leaves_at: On the loop's clock; infinity for never.
+        slots: The free slots.
+        users: Requests that use it, with a slot or waiting for one.
+        keep_alive: Seconds that it stays after its last request.
+        leaves_at: The loop's time at which it is unloaded; infinity for never.
     """
 
     model: Model
@@ -41,12 +41,12 @@ class Loaded:
 
 
 class Scheduler:
-    """Loads models, seats requests on them and unloads them.
+    """Loads models, gives their slots to requests, and unloads them.
 
     Args:
-        engine: Loads them.
+        engine: Loads the models.
         slots: Requests that run at a time per model.
-        max_queue: Requests that may wait for a load, beside the one that is being loaded for.
+        max_queue: Requests that may wait for a load, beside the one whose model is being loaded.
         max_models: Models in memory at a time.
     """
 
@@ -63,7 +63,7 @@ class Scheduler:
 
     @property
     def loaded(self) -> list[Loaded]:
-        """What is in memory, the one that stays longest first."""
+        """The models in memory; the one that stays longest comes first."""
         return sorted(self._loaded.values(), key=lambda entry: -entry.leaves_at)
 
     @asynccontextmanager
@@ -77,7 +77,7 @@ class Scheduler:
         entry.users += 1
         self._stop_timer(entry)
         entry.keep_alive = keep_alive
-        # /api/ps shows from the start of a request when the model would leave.
+        # /api/ps shows the time of the unload from the start of a request.
         entry.leaves_at = asyncio.get_running_loop().time() + keep_alive
         try:
             yield entry
@@ -87,7 +87,7 @@ class Scheduler:
                 self._rest(entry)
 
     async def unload(self, model: Model) -> None:
-        """Let a model leave at once, or when its last request ends. Not being there is fine."""
+        """Unload a model at once, or when its last request ends. A model that is not loaded is ignored."""
         entry = self._loaded.get(model.name)
         if entry is None:
             return
@@ -105,7 +105,7 @@ class Scheduler:
         return entry if entry and entry.runner.context_length == context_length else None
 
     async def _bring(self, model: Model, context_length: int) -> Loaded:
-        # One is being loaded for; only those behind it count as waiting.
+        # The request whose model is being loaded does not count as waiting.
         if self._waiting > self._max_queue:
             raise EngineError(503, _BUSY)
         self._waiting += 1
@@ -123,7 +123,7 @@ class Scheduler:
         return entry
 
     async def _make_room(self, model: Model) -> None:
-        """Wait for models to become idle until there is room. The same model with another context leaves first."""
+        """Unload idle models, waiting for busy ones, until one more fits. The same model with another context goes first."""
         while model.name in self._loaded or len(self._loaded) >= self._max_models:
             rivals = [self._loaded[model.name]] if model.name in self._loaded else list(self._loaded.values())
             idle = [entry for entry in rivals if entry.users == 0]
@@ -134,7 +134,7 @@ class Scheduler:
             await self._idle.wait()
 
     def _rest(self, entry: Loaded) -> None:
-        """Start the keep-alive. The model leaves only if it is still idle when that has passed."""
+        """Start the keep-alive. The model is unloaded if it is still idle at its end."""
         self._idle.set()
         loop = asyncio.get_running_loop()
         entry.leaves_at = loop.time() + entry.keep_alive
@@ -144,7 +144,7 @@ class Scheduler:
             entry.timer = loop.call_later(entry.keep_alive, self._expire, entry)
 
     def _expire(self, entry: Loaded) -> None:
-        # Out of the table before anything is awaited: /api/ps is empty at once, and nobody is seated on it any more.
+        # Removed from the table first: it leaves /api/ps at once, and gets no more requests.
         if entry.users == 0 and self._loaded.get(entry.model.name) is entry:
             task = asyncio.ensure_future(self._remove(entry))
             self._leaving.add(task)

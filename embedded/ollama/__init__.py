@@ -1,1 +1,1 @@
-"""An Ollama in one Python process: the same HTTP API, on tornado, with whatever engine it is given behind it."""
+"""An Ollama in one Python process: its HTTP API on tornado, with an exchangeable engine."""

@@ -1,4 +1,4 @@
-"""The endpoints that only tell: version, what is on disk, what is in memory, what a model is."""
+"""The metadata endpoints: the version, the models on disk and in memory, and one model in detail."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ from embedded.ollama.decoding import PULL, SHOW, decode
 from embedded.ollama.reply import send_json
 from embedded.ollama.server import VERSION, OllamaHandler
 
-# What Ollama says for a model that never leaves: the year 2319.
+# Ollama's time for a model that is never unloaded: the year 2319.
 _FOREVER = "2319-03-04T17:24:29.562959875Z"
 
 
@@ -48,7 +48,7 @@ class Version(OllamaHandler):
 
 
 class Tags(OllamaHandler):
-    """What is on disk."""
+    """The models on disk."""
 
     async def get(self) -> None:
         """Answer."""
@@ -71,7 +71,7 @@ class Tags(OllamaHandler):
 
 
 class Processes(OllamaHandler):
-    """What is in memory."""
+    """The models in memory."""
 
     async def get(self) -> None:
         """Answer."""
@@ -95,7 +95,7 @@ class Processes(OllamaHandler):
 
 
 class Show(OllamaHandler):
-    """What a model is."""
+    """One model in detail."""
 
     async def post(self) -> None:
         """Answer, or 404."""
@@ -130,7 +130,7 @@ def _model_info(model: Model) -> dict[str, Any]:
 
 
 class Pull(OllamaHandler):
-    """Pulling what is there succeeds; there is no registry behind this server for anything else."""
+    """A pull of a model of the catalogue succeeds. Any other fails, because there is no registry."""
 
     async def post(self) -> None:
         """Answer, as a stream unless told otherwise."""

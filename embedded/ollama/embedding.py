@@ -10,15 +10,15 @@ from embedded.ollama.server import OllamaHandler
 _MISSING = 'model "{}" not found, try pulling it first'
 _TOO_LONG = "the input length exceeds the context length"
 _EMPTY_AMONG = "input exceeds maximum context length and cannot be truncated further"
-# One batch of the engine, less what it adds at both ends: longer inputs are cut to this, or refused.
+# One batch of the engine, without the tokens that it adds at both ends. Longer inputs are cut or refused.
 _LONGEST_INPUT = 2046
 
 
 class _Embedding(OllamaHandler):
-    """What both endpoints share."""
+    """The part that both endpoints share."""
 
     async def _vectors(self, body: Json, inputs: list[str]) -> tuple[Vectors, int]:
-        """The vectors, and the nanoseconds until the model was there."""
+        """The vectors, and the nanoseconds until the model was loaded."""
         started = self.state.clock.monotonic()
         model = self.state.model(body.get("model", ""), _MISSING)
         options = checked(body.get("options", {}))
@@ -64,7 +64,7 @@ class Embeddings(_Embedding):
         try:
             vectors, _ = await self._vectors(body, [prompt] if prompt else [])
         except EngineError as error:
-            # The same complaint of the engine is a 501 at the newer endpoint and a 500 here.
+            # The engine's error is a 501 at the newer endpoint and a 500 here.
             raise EngineError(500 if error.status == 501 else error.status, error.message) from None
         send_json(self, 200, {"embedding": vectors.embeddings[0] if vectors.embeddings else []})
 

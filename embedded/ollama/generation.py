@@ -13,27 +13,27 @@ from embedded.ollama.options import checked, context_length
 from embedded.ollama.reply import Reply, send_json
 from embedded.ollama.server import OllamaHandler
 
-# Ollama calls a model without a namespace by its full name in some complaints.
+# Some of Ollama's errors name a model without a namespace by its full name.
 _LIBRARY = "registry.ollama.ai/library/"
 
 
 class _Generation(OllamaHandler):
-    """What both endpoints share. The order of the checks is Ollama's: the first to fail is the one reported."""
+    """The part that both endpoints share. The checks are in Ollama's order, because the first failure is reported."""
 
     kind: ClassVar[Literal["generate", "chat"]]
     shape: ClassVar[Shape]
 
     async def post(self) -> None:
-        """Answer with tokens, or load or unload where there is nothing to answer."""
+        """Answer with tokens, or load or unload the model where there is no prompt."""
         self._started = self.state.clock.monotonic()
         await self.run_until_disconnect(self._serve())
 
     def only_loads(self, body: Json) -> bool:
-        """Whether the request is only there to load or unload the model."""
+        """Whether the request only loads or unloads the model."""
         raise NotImplementedError
 
     def check_abilities(self, body: Json, model: Model, name: str) -> None:
-        """Refuse what the model cannot do.
+        """Refuse a request that the model lacks a capability for.
 
         Raises:
             EngineError: 400.
@@ -73,7 +73,7 @@ class _Generation(OllamaHandler):
         reply = Reply(self, call, self.state.clock, self._started)
         try:
             check_images(call.images, call.model)
-            # The wait for a slot counts as loading: the client sees no header in it, as with a load.
+            # The wait for a slot counts as loading: during both, no header is sent.
             async with loaded.slots:
                 reply.load_ns = int((self.state.clock.monotonic() - self._started) * 1e9)
                 await loaded.runner.generate(call, reply)

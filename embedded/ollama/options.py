@@ -1,4 +1,4 @@
-"""Ollama's `options`: which type each has, and the words for a wrong one."""
+"""Ollama's `options`: their types, and the errors for wrong ones."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,7 +7,7 @@ from embedded.process import ServerProcess
 
 
 class EmbeddedOllama(ServerProcess):
-    """SmolLM2 behind Ollama's API on 127.0.0.1. Make one with `start`."""
+    """SmolLM2 behind Ollama's API on 127.0.0.1. Create one with `start`."""
 
     @classmethod
     def start(cls, model_file: Path, *, slots: int = 2, port: int = 0, preload: bool = False) -> Self:

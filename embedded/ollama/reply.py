@@ -48,7 +48,7 @@ class Reply:
             send_json(self._handler, 200, line)
 
     async def fail(self, status: int, message: str) -> None:
-        """Answer with an error: with its status if nothing was sent yet, as a last line otherwise."""
+        """Answer with an error: with its status before the first byte, else as a last line."""
         if self.opened:
             await self._write({"error": message})
             return

@@ -53,11 +53,11 @@ class ScriptedOllama(ServerProcess):
         self._control("POST", "/_script", [script.to_json() for script in added])
 
     def clear(self) -> None:
-        """Forget all scripts; what is being played goes on."""
+        """Remove all scripts. Scripts that are being played go on."""
         self._control("DELETE", "/_script", None)
 
     def release(self, name: str) -> None:
-        """Let go what is held under a name, now or later."""
+        """Open a gate, for the waiting requests and for later ones."""
         self._control("POST", "/_release", {"name": name})
 
     def set_model(self, model: ScriptedModel, **changes: Any) -> None:
@@ -69,11 +69,11 @@ class ScriptedOllama(ServerProcess):
         self._control("DELETE", f"/_model?name={quote(name)}", None)
 
     def stats(self, *, bodies: bool = True) -> Stats:
-        """What it saw so far: `RequestLog`'s fields; `requests` are `LoggedRequest`'s."""
+        """The request log so far: the fields of `RequestLog`, with `requests` as of `LoggedRequest`."""
         return self._control("GET", "/_stats?bodies=1" if bodies else "/_stats", None)
 
     def wait(self, until: Callable[[Stats], bool], seconds: float = 30.0) -> Stats:
-        """Wait until what it saw satisfies `until`; each change is looked at, without polling.
+        """Wait until the request log satisfies `until`. Each change is checked, without polling.
 
         Raises:
             TimeoutError: It was not so within the time.
@@ -81,7 +81,7 @@ class ScriptedOllama(ServerProcess):
         limit = time.monotonic() + seconds
         stats = self.stats()
         while not until(stats):
-            if time.monotonic() > limit:  # a worker's probes are changes too, so silence alone tells nothing
+            if time.monotonic() > limit:  # a worker's probes are changes too, so there is always a next one
                 raise TimeoutError(f"not within {seconds:g} s; it saw {stats}")
             path = f"/_stats?bodies=1&after={stats['version']}"
             stats = self._control("GET", path, None, seconds)

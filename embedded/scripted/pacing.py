@@ -1,4 +1,4 @@
-"""One timer for all streams: sends thousands of prepared chunks a second, evenly, at little cost.
+"""One timer for all streams, which sends thousands of prepared chunks a second at even intervals.
 
 A due time is rounded up to a tick of 2 ms, so that one wake-up of the loop serves every stream that is due in it. Due
 times are counted from a stream's start, so the rounding never adds up.
@@ -27,7 +27,7 @@ Frame = bytes | Stamped
 
 
 def send(stream: IOStream, frame: Frame) -> None:
-    """Write to the socket itself where its buffer is empty: tornado's own way costs three times as much."""
+    """Write to the socket directly where its buffer is empty: tornado takes three times as long."""
     data = frame if isinstance(frame, bytes) else frame.before + b"%d" % time.time_ns() + frame.after
     if stream.closed():
         return
@@ -41,7 +41,7 @@ def send(stream: IOStream, frame: Frame) -> None:
             stream.close()
             return
     if sent < len(data):
-        # The future only repeats what the close callback tells.
+        # The close callback reports the same error.
         stream.write(data[sent:]).add_done_callback(lambda future: future.exception())
 
 
@@ -70,7 +70,7 @@ class Paced:
 
 
 class Wheel:
-    """Holds what is due at which tick."""
+    """Holds the streams that are due at each tick."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -78,7 +78,7 @@ class Wheel:
         self._turning = False
 
     def start(self, stream: IOStream, frames: Iterator[Frame], rate: float) -> Paced:
-        """Begin to send `rate` frames a second; the first at once. Await `done` of what is returned."""
+        """Begin to send `rate` frames a second, the first one at once. The caller awaits `done` of the answer."""
         paced = Paced(stream, frames, 1 / rate, self._loop.time(), self._loop.create_future())
         self._place(paced, paced.advance())
         if not self._turning:

@@ -1,4 +1,4 @@
-"""What the scripted server saw: requests, how many at a time, who hung up and when."""
+"""The request log of the scripted server: requests, concurrency, and clients that closed the connection."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# Bodies of the last so many requests are kept; counters are never cut.
+# The bodies of so many last requests are kept. Counters are never cut.
 _KEPT = 5000
 
 
@@ -29,7 +29,7 @@ class LoggedRequest:
 
 @dataclass
 class RequestLog:
-    """All of it. `version` grows with every change except single tokens, so that a test can wait for one."""
+    """The whole log. `version` grows with every change but single tokens, so that a test can wait for a change."""
 
     version: int = 0
     arrived: int = 0
@@ -52,18 +52,18 @@ class RequestLog:
         self._changed = asyncio.Event()
 
     def touch(self) -> None:
-        """Something changed: wake who waits."""
+        """Count a change, and wake the waiting requests."""
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def newer_than(self, version: int) -> None:
-        """Wait until something changed since `version`."""
+        """Wait for a change since `version`."""
         while self.version <= version:
             await self._changed.wait()
 
     def arrive(self, connection: int, method: str, path: str, model: str, body: str) -> LoggedRequest:
-        """A request has come."""
+        """Log a request."""
         self.arrived += 1
         self.in_flight += 1
         self.connections = max(self.connections, connection)
@@ -73,7 +73,7 @@ class RequestLog:
         return entry
 
     def start(self, entry: LoggedRequest, model: str) -> None:
-        """It has a slot."""
+        """Log that a request has a slot."""
         entry.started_at = time.monotonic()
         self.running += 1
         self.max_running = max(self.max_running, self.running)
@@ -82,27 +82,27 @@ class RequestLog:
         self.touch()
 
     def stop(self, model: str, *, served: bool) -> None:
-        """It has given its slot back."""
+        """Log that a request has released its slot."""
         self.running -= 1
         self.running_by_model[model] -= 1
         self.served_by_model[model] += served
         self.touch()
 
     def hang_up(self, entry: LoggedRequest) -> None:
-        """Its client has gone."""
+        """Log that the client closed the connection."""
         if entry.hung_up_at is None and entry.ended_at is None:
             entry.hung_up_at = time.monotonic()
             self.disconnects += 1
             self.touch()
 
     def end(self, entry: LoggedRequest) -> None:
-        """It is over."""
+        """Log the end of a request."""
         if entry.ended_at is None:
             entry.ended_at = time.monotonic()
             self.in_flight -= 1
             self.touch()
 
     def to_json(self, *, bodies: bool) -> dict[str, Any]:
-        """Everything; the requests themselves only if asked for."""
+        """The log as JSON, with the bodies of requests only on demand."""
         plain = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "requests"}
         return plain | ({"requests": [asdict(entry) for entry in self.requests]} if bodies else {})

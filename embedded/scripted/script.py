@@ -1,4 +1,4 @@
-"""The script language: which request it is for, what comes before the tokens, the tokens, and how it ends."""
+"""Scripts: the requests that they fit, the delays before the tokens, the tokens, and the end."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -10,52 +10,52 @@ GENERATING = ("/api/generate", "/api/chat", "/api/embed", "/api/embeddings")
 
 @dataclass(frozen=True)
 class Script:
-    """What one request gets. A request takes the first script that fits it: numbered ones before endless ones.
+    """The answer to a request. A request takes the first script that fits: numbered ones before endless ones.
 
     Which requests:
 
     Attributes:
-        path: Of the request, with any endpoint allowed; None is any of the generating ones.
-        model: As the client wrote it; None is any.
-        contains: Text that the raw body has in it; None is any.
-        times: How many requests it serves; None is without end.
+        path: The path of the request, of any endpoint; None fits every generating endpoint.
+        model: The model as the client wrote it; None fits every model.
+        contains: A text in the raw body; None fits every body.
+        times: The number of requests that it serves; None sets no limit.
 
     Before the tokens:
 
     Attributes:
-        delay_seconds: Waited on arrival, before the model is looked at or a slot taken.
+        delay_seconds: The wait on arrival, before the model is looked up and a slot is taken.
         status: Answer with this HTTP status at once, instead of tokens. A dict as `body` is sent as JSON.
-        body: Goes with `status`.
-        headers: Go with `status`.
-        first_token_seconds: Waited with a slot taken and no header sent.
-        hold: Stop here, slot taken, until `release(hold)`; for ever if nobody does.
-        hold_after: Tokens sent before that; 0 is before the headers.
+        body: The body with `status`.
+        headers: The headers with `status`.
+        first_token_seconds: The wait with a slot, before the headers.
+        hold: The gate at which the request waits, with a slot, until `release(hold)`.
+        hold_after: Tokens that are sent before the gate; 0 is before the headers.
 
     The tokens:
 
     Attributes:
-        tokens: One chunk each.
-        count: Instead of `tokens`: so many times `text`.
-        text: For `count`.
-        stamp: Each token's text is `time.time_ns()` at its sending, always 19 digits.
+        tokens: The tokens, one chunk each.
+        count: Instead of `tokens`: the number of repetitions of `text`.
+        text: The token for `count`.
+        stamp: Whether each token's text is `time.time_ns()` when it is sent, with 19 digits.
         rate: Tokens per second, evenly paced; None sends them all at once.
         thinking: Tokens of thinking, sent before the text.
         tool_calls: Sent after the text, in one chunk.
-        embeddings: For the embedding endpoints; None makes some up.
+        embeddings: The vectors of the embedding endpoints; None generates some.
         chunk_bytes: Cut the body into HTTP chunks of this size, across lines and characters.
 
     The end:
 
     Attributes:
         done_reason: "stop" or "length".
-        final: Fields of the last line, over those that are made up; `prompt_eval_count` and the like.
+        final: Fields of the last line that replace generated ones, such as `prompt_eval_count`.
         fault: Instead of the last line: "cut" closes the connection, "reset" resets it, "garbage" sends a line that is
             no JSON and then ends well, "utf8" closes inside a character, "error" sends an error line and ends well,
             "end" ends well without the last line.
-        fault_after: Chunks sent before the fault; None is all. With `hold` set too, the hold comes first.
+        fault_after: Chunks that are sent before the fault; None is all. A `hold` comes before the fault.
         fault_at_byte: Instead of `fault_after`: the byte of the body before which it happens.
         error: The text of "error".
-        ignore_disconnect: Go on to the end, slot taken, although the client has gone.
+        ignore_disconnect: Whether the answer goes on, with its slot, after the client has left.
     """
 
     path: str | None = None
@@ -91,12 +91,12 @@ class Script:
         return asdict(self)
 
     def fits(self, path: str, model: str, raw: str) -> bool:
-        """Whether it is meant for such a request."""
+        """Whether it fits such a request."""
         right_path = path == self.path if self.path else path in GENERATING
         return right_path and self.model in (None, model) and (self.contains is None or self.contains in raw)
 
 
-# What a request gets that no script is for.
+# The answer to a request that no script fits.
 DEFAULT = Script(tokens=["Hello", " from", " the", " script", "."], times=None)
 
 
@@ -107,9 +107,9 @@ class ScriptedModel:
     Attributes:
         name: With its tag.
         capabilities: Of "completion", "vision", "tools", "thinking", "embedding", "insert".
-        load_seconds: How long it takes to load.
+        load_seconds: The time of its load.
         context_length: The longest context, tokens.
-        dimensions: Of its vectors.
+        dimensions: The length of its vectors.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""What was measured, and what becomes of it: medians, arithmetic, plots and the page."""
+"""Medians of the results, and the arithmetic, plots and page that are made from them."""

@@ -14,7 +14,7 @@ LEAST_US = 0.1
 
 
 class Medians:
-    """What was measured, and rates made of two measurements."""
+    """The medians, and rates made of two of them."""
 
     def __init__(self, results: Results) -> None:
         self._results = results
@@ -51,12 +51,12 @@ class Medians:
 
     @property
     def reader_us(self) -> float:
-        """What Redis pays more for each token that one reader follows."""
+        """Redis' additional cost of a token that one reader follows."""
         return max(self("token_redis_us", READ) - self("token_redis_us", DEFAULT), LEAST_US)
 
     @property
     def token_us(self) -> float:
-        """What Redis pays for a token that one reader follows, at the default window."""
+        """Redis' cost of a token that one reader follows, at the default window."""
         return max(self("token_redis_us", DEFAULT), LEAST_US) + self.reader_us
 
     @property
@@ -66,11 +66,11 @@ class Medians:
 
     @property
     def joined_us(self) -> float:
-        """The same at the wide window: the reader is paid for each delta, not for each token."""
+        """The same at the wide window: a reader costs for each delta, not for each token."""
         return max(self("token_redis_us", JOINED), LEAST_US) + self.reader_us * self.joined_share
 
     def busy_us(self, hosts: int, token_us: float) -> tuple[float, float, float]:
-        """What Redis does in a second for so many busy hosts of one model: for tokens, jobs and idle rounds."""
+        """Redis' cost in a second for so many busy hosts of one model: tokens, jobs and idle rounds."""
         jobs = hosts * SLOTS * ANSWERS_PER_SLOT
         tokens = hosts * SLOTS * RATE * token_us
         assigned = jobs * (self("job_redis_us", DEFAULT) + self.each("hosts_submit_us") * hosts)

@@ -1,1 +1,1 @@
-"""The fleet that is measured, and what it costs."""
+"""The fleet that is measured, and its costs."""

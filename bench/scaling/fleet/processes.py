@@ -9,7 +9,7 @@ import psutil
 
 
 class Load(NamedTuple):
-    """What a stretch of time took of the processor.
+    """The CPU time of a period.
 
     Attributes:
         seconds: CPU seconds of each group.
@@ -23,7 +23,7 @@ class Load(NamedTuple):
 
 
 class Timers:
-    """Runs from its making; this process is a group of its own, `bench`."""
+    """Starts when it is created. This process is a group of its own, `bench`."""
 
     def __init__(self, groups: Mapping[str, Iterable[int]]) -> None:
         named = {**groups, "bench": [os.getpid()]}
@@ -33,7 +33,7 @@ class Timers:
         self._began = time.monotonic()
 
     def load(self) -> Load:
-        """Since the making."""
+        """The CPU time since it was created."""
         now = self._seconds()
         used = {name: now[name] - self._before[name] for name in now}
         return Load(used, sum(used.values()) / (time.monotonic() - self._began), self._in_use())

@@ -1,4 +1,4 @@
-"""What Redis has done, by its own account; and what a number of calls cost it."""
+"""The work of Redis from its own statistics, and the cost of calls."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from bench.figures.spread import percentile
 
 
 class RedisUse(NamedTuple):
-    """Totals since Redis began, or what lies between two of them.
+    """Totals since the start of Redis, or their differences.
 
     Attributes:
         seconds: by the clock.
@@ -31,17 +31,17 @@ class RedisUse(NamedTuple):
     sent_bytes: float
 
     def since(self, before: "RedisUse") -> "RedisUse":
-        """What was done in between."""
+        """The difference to earlier totals."""
         return RedisUse(*(now - then for now, then in zip(self, before, strict=True)))
 
     def without(self, idle: "RedisUse") -> "RedisUse":
-        """What was done beyond what an idle fleet does in the same time."""
+        """The work without that of an idle fleet in the same time."""
         share = self.seconds / idle.seconds
         return RedisUse(*(mine - share * theirs for mine, theirs in zip(self, idle, strict=True)))
 
 
 def look(client: Any) -> RedisUse:
-    """Ask Redis; the asking itself is not counted among the commands."""
+    """Ask Redis. These requests are not counted among the commands."""
     told = client.info("all")
     stats = {name: numbers for name, numbers in told.items() if name.startswith("cmdstat_") and name != "cmdstat_info"}
     return RedisUse(
@@ -79,6 +79,6 @@ def cost(client: Any, times: int, call: Callable[[], object]) -> Cost:
 
 
 def _cpu_seconds(client: Any) -> float:
-    # This section alone: to tell all of them takes Redis as long as some calls of a script.
+    # Only this section: all sections take Redis as long as some calls of a script.
     told = client.info("cpu")
     return float(told["used_cpu_user"] + told["used_cpu_sys"])

@@ -1,4 +1,4 @@
-"""A master, a replica, a Sentinel that lets the replica take over, and one address that follows the master."""
+"""A master, a replica, a Sentinel that fails over, and a proxy to the current master."""
 
 import asyncio
 import tempfile
@@ -57,7 +57,7 @@ class MasterProxy:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self._master)
-        except OSError:  # between two masters: the client tries again
+        except OSError:  # during the failover; the client tries again
             writer.close()
             return
         self._passing.add(asyncio.current_task())
@@ -127,6 +127,6 @@ def _replica_is_up(sentinel: Any) -> bool:
     """Whether Sentinel knows the replica and calls it healthy."""
     try:
         told = sentinel.execute_command("SENTINEL REPLICAS", _NAME)
-    except RedisError:  # it has not begun to listen
+    except RedisError:  # it does not listen yet
         return False
     return "slave" in str(told) and "down" not in str(told).replace("down-after", "").replace("down-time", "")

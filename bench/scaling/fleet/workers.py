@@ -42,7 +42,7 @@ class WorkerFleet:
 
     @property
     def slots(self) -> int:
-        """Of all hosts together."""
+        """The slots of all hosts."""
         return self._slots * len(self._hosts)
 
     def grow(self, size: int) -> None:
@@ -59,7 +59,7 @@ class WorkerFleet:
         return Timers({"hosts": hosts, "workers": workers, "redis": [self._server.pid]})
 
     def script(self, **fields: Any) -> None:
-        """What every host answers from now on."""
+        """Set the answer of every host."""
         for host in self._hosts:
             host.clear()
             host.script(**fields, times=None)
@@ -77,7 +77,7 @@ class WorkerFleet:
         return [int(host.stats(bodies=False)["arrived"]) for host in self._hosts]
 
     def seconds_of(self, before: list[int]) -> float:
-        """From the first start to the last end of what the hosts have answered since they had seen so many."""
+        """The seconds from the first start to the last end of the requests after the first `before` ones of each host."""
         ran = [
             (entry["started_at"], entry["ended_at"])
             for host, seen in zip(self._hosts, before, strict=True)

@@ -1,4 +1,4 @@
-"""What a submit, a claim and an end cost where few or many jobs wait, of one tenant or of many.
+"""The cost of a submit, a claim and an end where few or many jobs wait, of one tenant or of many.
 
 The workers are calls of the store: nothing but Redis is measured. Every backlog has a prefix of its own in one
 Redis, and they have their turns round by round, so that what else the machine does hits all of them alike.
@@ -25,7 +25,7 @@ PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 @dataclass
 class Backlog:
-    """One of them: always as many jobs, since as many end as are submitted."""
+    """A backlog of constant size, since as many jobs end as are submitted."""
 
     fleet: Fleet
     size: int
@@ -39,7 +39,7 @@ class Backlog:
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Fill all, then measure in turn."""
+    """Fill all backlogs, then measure them in turn."""
     with EmbeddedRedis.start() as redis:
         backlogs = [_filled(redis.url, size, tenants) for size in plan.backlogs for tenants in plan.tenants]
         for _ in range(plan.rounds):
@@ -60,7 +60,7 @@ def _filled(url: str, size: int, tenants: int) -> Backlog:
 
 def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
     fleet = backlog.fleet
-    store = fleet.host()  # a host that was silent for 15 s would get nothing
+    store = fleet.host()  # a host that was silent for 15 s would get no jobs
     backlog.assigned += fleet.messages()
     names, ids = itertools.cycle(_names(backlog.tenants)), []
     claims, ends = [], []

@@ -1,4 +1,4 @@
-"""The loss of the master while answers are streamed: how long submits are refused, and what becomes of the answers."""
+"""The loss of the master while answers are streamed: how long submits are refused, and how the answers end."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ BETWEEN_SECONDS = 0.02
 
 
 class Answer(NamedTuple):
-    """What a reader saw.
+    """The events of a reader.
 
     Attributes:
         silence: the longest, seconds.
@@ -77,7 +77,7 @@ def _follow(job: Job[TextResult], tokens: int) -> Answer:
 
 
 def _outage_seconds(queue: JobQueue) -> float:
-    """Seconds until a submit is taken again."""
+    """Seconds until a submit succeeds again."""
     began = time.monotonic()
     while True:
         try:

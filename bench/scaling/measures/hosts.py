@@ -1,4 +1,4 @@
-"""What calls cost where Redis knows few or many hosts, all busy with one model: the worst case for the scheduler."""
+"""The cost of calls with few or many hosts, all busy with one model, which is the scheduler's worst case."""
 
 import time
 import uuid
@@ -18,7 +18,7 @@ MOST_QUEUED = 10_000_000
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """One number of hosts after the other, round by round."""
+    """Measure each number of hosts in turn, round by round."""
     with EmbeddedRedis.start() as redis:
         for _ in range(plan.host_rounds):
             note_quiet(results)
@@ -31,7 +31,7 @@ def measure(plan: Plan, results: Results) -> None:
 
 def _turn(fleet: Fleet, count: int, results: Results) -> None:
     names = [f"host-{number}" for number in range(count)]
-    # The jobs first: as long as no host is known, a submit does not look at any.
+    # The jobs come first: while no host is known, a submit does not look at hosts.
     fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
     stores = {name: fleet.host(name, slots=SLOTS) for name in names}
     _keep(fleet, names)
@@ -53,7 +53,7 @@ def _turn(fleet: Fleet, count: int, results: Results) -> None:
 
 
 def _keep(fleet: Fleet, names: list[str]) -> None:
-    """Let no report and no lease lapse meanwhile: on a slow machine it takes longer than they last."""
+    """Set the reports and leases into the future: on a slow machine they would expire during the measure."""
     later = time.time() + AHEAD_SECONDS
     fleet.redis.zadd(fleet.keys.hosts(), dict.fromkeys(names, later))
     leases = fleet.leases()

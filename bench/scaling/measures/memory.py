@@ -20,12 +20,12 @@ PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Each setting in a Redis of its own."""
+    """Measure each setting in a Redis of its own."""
     for node_bytes in NODE_BYTES:
         with EmbeddedRedis.start() as redis:
             fleet = Fleet(redis.url, uuid.uuid4().hex, max_queued=plan.kept + 1)
             fleet.redis.config_set("stream-node-max-bytes", node_bytes)
-            fleet.submit()  # the first makes what all share: scripts, indexes
+            fleet.submit()  # the first job creates the shared scripts and indexes
             before = look(fleet.redis)
             fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt=PROMPT)] * plan.kept)
             used = look(fleet.redis).since(before)
@@ -36,7 +36,7 @@ def measure(plan: Plan, results: Results) -> None:
 
 
 def _answer_bytes(fleet: Fleet) -> float:
-    """Of a thousand tokens with a delta each: what the log grows by."""
+    """The growth of a log by a thousand tokens with a delta each."""
     store = fleet.host()
     claimed = store.claim(fleet.messages()[0].job_id)
     assert claimed is not None, "the job was assigned, and nobody else is there"

@@ -1,4 +1,4 @@
-"""What a job and a streamed token cost Redis: commands, processor time, memory, bytes on disk and on the wire."""
+"""Redis' cost of a job and of a token: commands, CPU time, memory, bytes on disk and on the wire."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _KEYS = Keys("llamaq")
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Jobs of one token, then the same with many: what is more is the tokens'."""
+    """Measure jobs of one token, then jobs of many. The difference is the cost of the tokens."""
     for flush in (DEFAULT, JOINED):
         with worker_fleet(plan.streams, FLUSH_MS=flush) as on:
             on.grow(1)
@@ -79,13 +79,13 @@ def _note_readers(plan: Plan, results: Results, on: WorkerFleet, shared: tuple[R
 
 
 def _beyond(used: RedisUse, idle: RedisUse, job: RedisUse, plan: Plan) -> RedisUse:
-    """What the tokens took: without what an idle fleet takes, and what so many jobs of one token take."""
+    """The cost of the tokens: without that of an idle fleet, and of as many jobs of one token."""
     share = plan.streams / plan.short
     return RedisUse(*(mine - share * theirs for mine, theirs in zip(used.without(idle), job, strict=True)))
 
 
 def _read(plan: Plan, on: WorkerFleet) -> float:
-    """Follow each job with a reader of its own; the connections that this opens."""
+    """Follow each job with a reader of its own; returns the number of connections that this opens."""
     before = look(on.redis).clients
     jobs = on.queue.submit_many([REQUEST] * plan.streams)
     readers = [Thread(target=lambda job=job: [None for _ in job.events()]) for job in jobs]

@@ -1,4 +1,4 @@
-"""What workers and hosts add: long cheap jobs, jobs without length, and nothing at all, at each size of the fleet."""
+"""The throughput and the costs by the size of the fleet: with long jobs, with instant jobs, and idle."""
 
 import time
 
@@ -10,7 +10,7 @@ from bench.scaling.plan import Plan
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """From the smallest fleet to the largest."""
+    """Measure from the smallest fleet to the largest."""
     with worker_fleet(plan.slots) as on:
         for size in plan.sizes:
             on.grow(size)
