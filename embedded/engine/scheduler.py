@@ -123,7 +123,7 @@ class Scheduler:
         return entry
 
     async def _make_room(self, model: Model) -> None:
-        """Unload idle models, waiting for busy ones, until one more fits. The same model with another context goes first."""
+        """Unload idle models, waiting for busy ones, until one more fits; first the same model with another context."""
         while model.name in self._loaded or len(self._loaded) >= self._max_models:
             rivals = [self._loaded[model.name]] if model.name in self._loaded else list(self._loaded.values())
             idle = [entry for entry in rivals if entry.users == 0]

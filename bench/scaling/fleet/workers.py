@@ -77,7 +77,7 @@ class WorkerFleet:
         return [int(host.stats(bodies=False)["arrived"]) for host in self._hosts]
 
     def seconds_of(self, before: list[int]) -> float:
-        """The seconds from the first start to the last end of the requests after the first `before` ones of each host."""
+        """The seconds from the first start to the last end of the requests after the numbers in `before`."""
         ran = [
             (entry["started_at"], entry["ended_at"])
             for host, seen in zip(self._hosts, before, strict=True)
