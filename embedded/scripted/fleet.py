@@ -163,6 +163,12 @@ class Fleet:
         assert self.redis.zadd(f"{self.keys.prefix}:start_by", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
         self.redis.hset(self.keys.record(job_id), "start_by", 1)
 
+    def expire_kept(self) -> None:
+        """Let the lifetimes of ended jobs be over; their records are not deleted."""
+        expiring = f"{self.keys.prefix}:expiring"
+        for job_id in self.redis.zrange(expiring, 0, -1):
+            self.redis.zadd(expiring, {job_id: 1})
+
     def silence_host(self, host: str) -> None:
         """Make a host's last report old."""
         self.redis.zadd(self.keys.hosts(), {host: 1}, xx=True)

@@ -32,6 +32,8 @@ from llamaq.vocabulary.wire import dumps, members
 
 LEADER_SECONDS = 3
 REAPED_AT_A_TIME = 100
+"""Jobs of each index that one script handles: other calls wait for it."""
+MOST_PAGES = 100
 RETRY_SECONDS = 0.5
 MOST_DEAD = 10_000
 """Roughly how many messages the dead-letter stream keeps."""
@@ -247,22 +249,26 @@ class JobStore:
         self._run(Leave(host=self._host, worker=self._worker))
 
     def reap(self) -> Reaped | None:
-        """One round of the reaper; None where another worker leads."""
+        """One round of the reaper, in pages until all that is due is handled; None where another worker leads."""
         exhausted = dumps(self._exhausted.as_json())
-        answer = self._run(
-            Reap(
-                worker=self._worker,
-                leader_seconds=LEADER_SECONDS,
-                most=REAPED_AT_A_TIME,
-                lease_seconds=self._lease,
-                lost=members(error=self._lost.as_json(), delay_seconds=0),
-                exhausted=f'"error":{exhausted}',
-                exhausted_error=exhausted,
-            )
+        page = Reap(
+            worker=self._worker,
+            leader_seconds=LEADER_SECONDS,
+            most=REAPED_AT_A_TIME,
+            lease_seconds=self._lease,
+            lost=members(error=self._lost.as_json(), delay_seconds=0),
+            exhausted=f'"error":{exhausted}',
+            exhausted_error=exhausted,
         )
-        if answer.word == "FOLLOWED":
-            return None
-        return Reaped(*(answer.integer(name) for name in Reaped._fields))
+        done = Reaped(0, 0, 0, 0)
+        for _ in range(MOST_PAGES):
+            answer = self._run(page)
+            if answer.word == "FOLLOWED":
+                return None
+            done = Reaped(*(before + answer.integer(name) for name, before in done._asdict().items()))
+            if not answer.flag("more"):
+                break
+        return done
 
     def _finish(self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = ()) -> str:
         return self._settle(

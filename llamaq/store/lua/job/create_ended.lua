@@ -7,5 +7,6 @@ local function create_ended(id, state, kind, members, ttl, field, value)
   append_event(id, state, 0, members)
   redis.call('EXPIRE', record(id), ttl)
   redis.call('EXPIRE', log(id), ttl)
+  redis.call('ZADD', EXPIRING, NOW + ttl + 1, id)  -- a second later, when the record is surely gone
   redis.call('ZADD', JOBS, NOW, id)
 end

@@ -29,6 +29,7 @@ local function expire_record(id, idempotency_key, ttl)
   redis.call('EXPIRE', record(id), ttl)
   redis.call('EXPIRE', log(id), ttl)
   if idempotency_key ~= '' then redis.call('EXPIRE', idempotency_key, ttl) end
+  redis.call('ZADD', EXPIRING, NOW + ttl + 1, id)  -- a second later, when the record is surely gone
 end
 
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from

@@ -21,6 +21,7 @@ local function workers_key(host) return P .. ':host:' .. host .. ':workers' end
 local function model_hosts_key(model) return P .. ':model:' .. model .. ':hosts' end
 local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
+local EXPIRING = P .. ':expiring'  -- sorted set: ended jobs, by when their records expire
 local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
 local ENDED = P .. ':ended'  -- hash: numbers of ended jobs by state

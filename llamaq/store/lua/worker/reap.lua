@@ -8,7 +8,8 @@
 --            lost             JSON members of `retrying` for a job that lost its worker
 --            exhausted        JSON members of `failed` for a job that lost its worker too often
 --            exhausted_error  the error in these, JSON
--- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired: numbers of jobs
+-- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired: numbers of jobs; more: 1 where
+--            `most` jobs of an index were handled, so that there may be others
 --            FOLLOWED (another worker leads)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts
@@ -100,14 +101,14 @@ local function assign_all()
   for _, host in ipairs(silent) do forget_host(host) end
 end
 
--- Records expire by themselves. Their ids are removed from the index of jobs here, one page a round.
-local function sweep_index()
-  local from = tonumber(redis.call('HGET', LEADER, 'sweep') or 0)
-  local page = redis.call('ZRANGE', JOBS, from, from + most - 1)
-  for _, id in ipairs(page) do
-    if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) else from = from + 1 end
+-- Records expire by themselves. Their ids are removed from the index of jobs here.
+local function forget_expired()
+  local expired = due_in(EXPIRING)
+  for _, id in ipairs(expired) do
+    redis.call('ZREM', EXPIRING, id)
+    if redis.call('EXISTS', record(id)) == 0 then redis.call('ZREM', JOBS, id) end  -- not where the id was used again
   end
-  redis.call('HSET', LEADER, 'sweep', #page < most and 0 or from)
+  return #expired
 end
 
 local in_grace = grace()
@@ -115,5 +116,5 @@ if not leads() then return {'FOLLOWED'} end
 local lost, unclaimed = reap_leases(in_grace)
 local due, expired = requeue_delayed(), expire_late()
 assign_all()
-sweep_index()
-return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired}
+local full = math.max(lost + unclaimed, due, expired, forget_expired()) >= most
+return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'more', full and 1 or 0}

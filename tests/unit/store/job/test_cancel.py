@@ -15,7 +15,7 @@ def test_a_waiting_job_is_cancelled_and_leaves_the_line(fleet: Fleet) -> None:
     assert fleet.types(job.id) == ["queued", "cancelled"]
     assert fleet.log(job.id)[-1]["reason"] == "not needed"
     assert job.status().reason == "not needed"
-    assert fleet.names() == {":jobs", ":ended", f":{{{job.id}}}", f":{{{job.id}}}:events"}
+    assert fleet.names() == {":jobs", ":expiring", ":ended", f":{{{job.id}}}", f":{{{job.id}}}:events"}
 
 
 def test_a_placed_job_is_cancelled_and_its_slot_goes_to_the_next(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ OF_THE_HOST = {
     ":host:alpha:loaded",
     f":model:{MODEL}:hosts",
 }
-OF_THE_FLEET = {":service", ":reaper", ":jobs", ":ended"}
+OF_THE_FLEET = {":service", ":reaper", ":jobs", ":expiring", ":ended"}
 
 
 def _picture() -> bytes:
@@ -76,6 +76,7 @@ def test_after_the_times_to_live_only_the_fleet_is_left(fleet: Fleet) -> None:
     ids = _every_ending(fleet)
     for name in fleet.names() - OF_THE_HOST - OF_THE_FLEET:
         fleet.redis.delete(fleet.keys.prefix + name)
+    fleet.expire_kept()
 
     fleet.worker().leave()
     fleet.silence_host("alpha")

@@ -1,7 +1,8 @@
 """reap.lua: whatever lost its owner goes back or ends; one worker leads."""
 
 from embedded.scripted.fleet import Fleet, answer, error
-from llamaq.store.worker.job_store import Reaped
+from llamaq.store.worker.job_store import REAPED_AT_A_TIME, Reaped
+from llamaq.store.worker.worker_scripts import Reap
 
 
 def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
@@ -201,18 +202,21 @@ def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
     assert list(fleet.slots()) == [job.id]
 
 
-def test_work_per_round_is_bounded(fleet: Fleet) -> None:
-    """120 lost jobs take two rounds: a round does not hold Redis up for longer the more there is to do."""
-    store = fleet.host(slots=120)
-    jobs = fleet.queue.submit_many({"kind": "generate", "model": "smollm2:135m", "prompt": "x"} for _ in range(120))
+def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
+    """A script handles 100 jobs, however many are due; a round runs it until none is left."""
+    store = fleet.host(slots=320)
+    jobs = fleet.queue.submit_many({"kind": "generate", "model": "smollm2:135m", "prompt": "x"} for _ in range(320))
     for job in jobs:
         fleet.claim(store, job)
         fleet.lapse(job.id)
     fleet.patient()
 
-    rounds = [store.reap(), store.reap(), store.reap()]
+    texts = {"lost": '"error":{}', "exhausted": '"error":{}', "exhausted_error": "{}"}
+    page = fleet.run(Reap(worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, **texts))
+    assert (page.integer("lost"), page.flag("more")) == (100, True)
 
-    assert [done.lost for done in rounds if done is not None] == [100, 20, 0]
+    assert store.reap() == (220, 0, 0, 0)
+    assert store.reap() == (0, 0, 0, 0)
 
 
 def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
@@ -222,10 +226,27 @@ def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
     store.complete(claimed, answer())
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
     assert fleet.queue.jobs() == []
+    assert store.reap() is not None
+    assert {":jobs", ":expiring"} <= fleet.names()
+    fleet.expire_kept()
 
     assert store.reap() is not None
 
-    assert ":jobs" not in fleet.names()
+    assert not {":jobs", ":expiring"} & fleet.names()
+
+
+def test_an_id_that_was_used_again_stays_in_the_list_of_jobs(fleet: Fleet) -> None:
+    """The record of the first job with that id has expired; the second one is there."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.complete(claimed, answer())
+    fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
+    again = fleet.queue.submit({"kind": "generate", "model": "smollm2:135m", "prompt": "x"}, job_id=job.id)
+    fleet.expire_kept()
+
+    assert store.reap() is not None
+
+    assert [found.id for found in fleet.queue.jobs()] == [again.id]
 
 
 def test_a_host_long_gone_is_forgotten(fleet: Fleet) -> None:
