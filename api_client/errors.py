@@ -117,7 +117,7 @@ class Unsupported(OllamaStatusError):
     """The model cannot do what was asked.
 
     Attributes:
-        capability: "vision", "tools", "thinking", "embedding", "completion", "insert", or None where it is not told.
+        capability: "vision", "tools", "thinking", "embedding", "completion", "insert", or None where it is not known.
     """
 
     def __init__(self, message: str, *, status: int | None = None, capability: str | None = None) -> None:

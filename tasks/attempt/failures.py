@@ -41,7 +41,7 @@ class Meaning:
     """One row of the table.
 
     Attributes:
-        code: of the error that the producer is told.
+        code: the code of the producer's error.
         then: `retry` after a pause, `again` at once, or `fail`.
         blame: whether the failure counts against the host, as `outcome.Blame`.
         counts: whether the attempt counts as a try, as `outcome.Counts`.

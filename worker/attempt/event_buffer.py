@@ -59,7 +59,7 @@ class EventBuffer:
         *,
         silent: bool,
     ) -> None:
-        """Make it.
+        """Create the buffer.
 
         Args:
             job: whose events they are.

@@ -33,7 +33,7 @@ class WebhookError(Exception):
 
 
 class WebhookRefused(WebhookError):
-    """The address is not allowed, or the receiver wants no more messages. Another try does not help."""
+    """The address is not allowed, or the receiver has answered 410. Another try does not help."""
 
 
 def resolved(host: str, port: int) -> list[str]:
