@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 import click
 
+from llamaq.cli import exits
 from llamaq.cli.program import program
 from llamaq.cli.terminal.screen import Screen
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.settings import environment
 from llamaq.store.keys import Keys
-from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError
 
 
 class Session:
@@ -61,6 +62,11 @@ class Session:
         words += ["--redis-url", self.url] if self.url and not urlsplit(self.url).password else []
         words += ["--prefix", self.prefix] if self.prefix else []
         return shlex.join(words)
+
+    def explain(self, error: LlamaqError) -> None:
+        """Write notes on an error to stderr."""
+        for line in exits.explain(error):
+            self.screen.note(line)
 
     def close(self) -> None:
         """Close the connections, if there are any."""

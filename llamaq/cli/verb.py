@@ -48,8 +48,7 @@ class Verbs(click.Group):
         except Ended as ended:
             ctx.exit(ended.code)
         except LlamaqError as error:
-            for line in exits.explain(error):
-                session.screen.note(line)
+            session.explain(error)
             ctx.exit(exits.code_of(error))
         except BrokenPipeError:
             _discard_stdout()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from redis.exceptions import ResponseError
 
 from llamaq.store.answers import Answer
+from llamaq.store.connection import raised
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import Status
 from llamaq.store.script_runs import Call
@@ -47,10 +48,3 @@ def read_kept(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list
         except ValueError:  # of pydantic, json or status.read
             _log.warning("the record of job %s is damaged; it is left out of the list", job_id)
     return found
-
-
-def raised(answer: Answer | Exception) -> Answer:
-    """The answer, unless it is an error, which is raised."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer

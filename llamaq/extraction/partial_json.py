@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 NOTHING: Final = object()
-"""Where there is no value yet."""
+"""The value of a text that has no value yet."""
 _NUMBER_AT_END = re.compile(r"-?(?:[0-9][0-9.eE+-]*)?\Z")
 
 

@@ -19,9 +19,8 @@ from pydantic_core import PydanticUndefined, to_json
 from llamaq.extraction.partial_json import Unfinished
 
 Build = Callable[[Any, bool], Any]
-"""Makes the object for a value, or raises ValueError while there is none. The second argument says that the value is
-for one of the members of a union: then a finished part that does not fit raises too, since only the fit tells which
-member is meant."""
+"""Makes the object for a value, or raises ValueError while there is none. The second argument is True for a member of a
+union. Then a finished part that does not fit is an error too, because the fit decides which member is meant."""
 Fields = dict[str, tuple[str, Build]]
 """For each attribute, its name in the JSON, and the builder of its value."""
 
@@ -50,7 +49,7 @@ def _builder(target: Any, builders: dict[type, Build]) -> Build:
     return _of_leaf(target)
 
 
-# --- types that hold others
+# --- composite types
 
 
 def _of_composite(target: Any, builders: dict[type, Build]) -> Build:

@@ -66,7 +66,7 @@ def default(model: type[BaseModel], name: str) -> Any:
 
 
 def values(field: FieldInfo) -> str:
-    """Which values a setting takes, as in "must be a whole number from 1 to 1000"."""
+    """The values that a setting takes, as text: "a whole number from 1 to 1000"."""
     if declared := about(field, "values"):
         return declared
     kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]

@@ -69,7 +69,7 @@ def run(client: Client, call: Call) -> Answer:
         RedisError: it failed, or Redis does not answer.
         VersionMismatch: the fleet runs another version, and the two do not fit together.
     """
-    return _raised(run_many(client, [call])[0])
+    return raised(run_many(client, [call])[0])
 
 
 def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
@@ -91,7 +91,7 @@ def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
 
 async def run_async(client: AsyncClient, call: Call) -> Answer:
     """As `run`, awaited."""
-    return _raised((await run_many_async(client, [call]))[0])
+    return raised((await run_many_async(client, [call]))[0])
 
 
 async def run_many_async(client: AsyncClient, calls: Sequence[Call]) -> list[Answer | Exception]:
@@ -136,7 +136,8 @@ async def _send_async(client: AsyncClient, commands: Sequence[Command]) -> list[
         return await pipe.execute(raise_on_error=False)
 
 
-def _raised(answer: Answer | Exception) -> Answer:
+def raised(answer: Answer | Exception) -> Answer:
+    """The answer, unless it is an error, which is raised."""
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -6,25 +6,16 @@ from typing import Any
 import click
 
 from llamaq.cli.commands import image_batch, many
-from llamaq.cli.commands.follow import follow
+from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input import schema_source
 from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
 from llamaq.cli.input.request import fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
-from llamaq.client.blocking.job import Job
 
 _FORMAT = click.option("--format", type=click.Choice(["json"]), help="Make the model answer with JSON.")
 _MAX_EDGE = click.option("--max-edge", type=int, metavar="PIXELS", help="Scale larger images down to that.")
 _SYSTEM = click.option("--system", metavar="TEXT", help="What the model is told beforehand.")
-
-
-def submitted(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
-    """Print the id of a new job, or follow it."""
-    if detach:
-        session.screen.line(job.id)
-    else:
-        follow(session, job, kind, as_json=as_json)
 
 
 @click.command(

@@ -1,6 +1,5 @@
 """The commands about submitted jobs: follow, result, status, cancel."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -32,7 +31,7 @@ def _cursor(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     cls=Verb,
     epilog="""\b
 Examples:
-  llamaq follow 5f0c...                     (from the start, whatever has come already)
+  llamaq follow 5f0c...                     (from the start)
   llamaq follow 5f0c... --after 1718000000000-0
   llamaq follow 5f0c... --json | jq -r 'select(.type=="delta").text'""",
 )
@@ -41,7 +40,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object per line.")
 @click.pass_obj
 def follow(session: Session, job: str, after: str | None, *, as_json: bool) -> None:
-    """Show JOB's answer from its start, and on as it is written. Ctrl-C stops looking; the job goes on."""
+    """Show the answer of JOB from its start, as it is written. After Ctrl-C the job goes on."""
     handle = session.job(job)
     follow_job(session, handle, handle.status().kind, as_json=as_json, after=after)
 
@@ -71,7 +70,7 @@ def result(session: Session, job: str, timeout: float | None, *, as_json: bool) 
 @click.option("--reason", metavar="TEXT", default="cancelled at the command line", help="Told to whoever follows it.")
 @click.pass_obj
 def cancel(session: Session, jobs: tuple[str, ...], reason: str) -> None:
-    """Cancel each JOB, whatever it does just now.
+    """Cancel each JOB, in whatever state it is.
 
     Prints a line for each. A job that had ended already is left as it is, and gives exit code 1; one that does not
     exist gives 6, after the others were cancelled.
@@ -85,8 +84,7 @@ def _cancel(session: Session, job: str, reason: str) -> int:
     try:
         done = session.job(job).cancel(reason)
     except JobNotFound as error:
-        for line in exits.explain(error):
-            session.screen.note(line)
+        session.explain(error)
         return exits.NOT_FOUND
     if not done:
         session.screen.note(f"job {job} had ended already: {session.job(job).status().state}")
@@ -100,10 +98,10 @@ def _cancel(session: Session, job: str, reason: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print the record as one JSON object.")
 @click.pass_obj
 def status(session: Session, job: str, *, as_json: bool) -> None:
-    """Say where JOB stands. The exit code is 0 in whatever state it is."""
+    """Show the record of JOB. The exit code is 0 in every state."""
     record = session.job(job).status()
     if as_json:
-        session.screen.json_line(json.dumps(wire(record), ensure_ascii=False))
+        session.screen.record(wire(record))
         return
     for name, value in _lines(record):
         session.screen.line(f"{name + ':':<11}{value}")

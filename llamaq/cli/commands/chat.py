@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.ask import submitted
 from llamaq.cli.commands.dialogue import Dialogue, History, KeptHistory, LocalHistory
+from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input.request import WHEN_BUSY, fields, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
@@ -48,7 +48,7 @@ def chat(
 ) -> None:
     """Answer MESSAGE. Without one, on a terminal: a conversation, a turn per line. MESSAGE - reads stdin.
 
-    A conversation that is not named gets a fresh name, which is told at its end: it can be continued.
+    A conversation without a name gets a new one, which is shown at the end, so that it can be continued.
     """
     if conversation is not None and system is not None:
         raise click.UsageError("--conversation and --system exclude each other: a kept conversation has its own turns")

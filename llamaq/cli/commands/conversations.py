@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.ask import submitted
+from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
@@ -60,11 +60,11 @@ def conversation() -> None:
 @_JSON
 @click.pass_obj
 def list_(session: Session, limit: int, tenant: str, *, as_json: bool) -> None:
-    """List them, the one that was touched last first."""
+    """List the conversations, the one that was changed last first."""
     found = session.queue.conversations(limit, tenant)
     if as_json:
         for one in found:
-            session.screen.json_line(json.dumps(wire(one), ensure_ascii=False))
+            session.screen.record(wire(one))
         return
     tables.write(session.screen, Sheet(_LIST, [_row(one) for one in found]))
     if not found:
@@ -83,9 +83,9 @@ def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
     if not settings and not messages:
         raise ConversationNotFound(name)
     if as_json:
-        session.screen.json_line(json.dumps({"settings": settings}, ensure_ascii=False))
+        session.screen.record({"settings": settings})
         for message in messages:
-            session.screen.json_line(json.dumps(wire(message), ensure_ascii=False))
+            session.screen.record(wire(message))
         return
     for field, value in settings.items():
         session.screen.line(f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

@@ -3,7 +3,6 @@
 import importlib.util
 from typing import Any, Protocol
 
-from llamaq.cli import exits
 from llamaq.cli.commands.follow import Reading, prose
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts
@@ -122,8 +121,7 @@ class Dialogue:
             job = self._session.queue.chat(self._model, **self._history.ask(message), **self._fields)
             result = self._answer(job)
         except (JobError, QueueFull) as error:
-            for line in exits.explain(error):
-                self._screen.note(line)
+            self._session.explain(error)
         finally:
             self._history.answered(result)
 

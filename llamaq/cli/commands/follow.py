@@ -33,6 +33,14 @@ def follow(session: Session, job: Job[Any], kind: str, *, as_json: bool, after: 
             raise Ended(DETACHED) from None
 
 
+def submitted(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
+    """Print the id of a new job, or follow it."""
+    if detach:
+        session.screen.line(job.id)
+    else:
+        follow(session, job, kind, as_json=as_json)
+
+
 class Reading:
     """One reading of a job's log.
 

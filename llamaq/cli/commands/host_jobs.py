@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.follow import follow
-from llamaq.cli.exits import UNAVAILABLE, Ended, code_of, explain
+from llamaq.cli.commands.follow import follow, submitted
+from llamaq.cli.exits import UNAVAILABLE, Ended, code_of
 from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
@@ -36,10 +36,7 @@ def pull(session: Session, /, model: str, host: str | None, *, detach: bool, as_
     Its worker must list the model in LLAMAQ_PULL_ALLOWED. A pull that was cancelled goes on where it stopped.
     """
     job = session.queue.pull(model, host=host)
-    if detach:
-        session.screen.line(job.id)
-    else:
-        follow(session, job, "pull", as_json=as_json)
+    submitted(session, job, "pull", detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -65,7 +62,7 @@ def unload(session: Session, /, model: str, host: str | None, *, detach: bool, a
             follow(session, job, "unload", as_json=as_json)
         except JobError as error:  # the jobs of the other hosts follow
             failed = error
-            _explain(session, error)
+            session.explain(error)
     if failed is not None:
         raise Ended(code_of(failed))
 
@@ -78,8 +75,3 @@ def _unloading(session: Session, model: str, host: str | None) -> Sequence[Job[A
         session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
         session.screen.note(f"  `{program()} models` lists what there is")
         raise Ended(UNAVAILABLE) from unknown
-
-
-def _explain(session: Session, error: Any) -> None:
-    for line in explain(error):
-        session.screen.note(line)

@@ -1,6 +1,5 @@
 """One question about many images: a job for each, a few at a time, and their answers in order."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,7 @@ class ImageBatch:
 
 def _write(session: Session, result: BatchResult, *, as_json: bool) -> None:
     if as_json:
-        session.screen.json_line(json.dumps(result_line(result), ensure_ascii=False))
+        session.screen.record(result_line(result))
     elif result.error is not None:
         session.screen.note(f"{result.custom_id}: {result.error.code}: {result.error.message}")
     elif result.result is not None:

@@ -1,6 +1,5 @@
 """The commands that list: models and jobs."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -98,7 +97,7 @@ def models(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None
     known = session.queue.hosts()
     if as_json:
         for record in _records(known, hosts=hosts):
-            session.screen.json_line(json.dumps(record, ensure_ascii=False))
+            session.screen.record(record)
         return
     tables.write(session.screen, _sheet(known, hosts=hosts))
     _remark(session, known)
@@ -210,7 +209,7 @@ def jobs(session: Session, limit: int, state: str | None, *, dead: bool, as_json
     found = _newest(session, limit, wanted)
     if as_json:
         for job in found:
-            session.screen.json_line(json.dumps(wire(job, without=frozenset({"result"})), ensure_ascii=False))
+            session.screen.record(wire(job, without=frozenset({"result"})))
         return
     tables.write(session.screen, Sheet(_JOBS, [_job_row(job) for job in found]))
     if not found:

@@ -53,8 +53,8 @@ A line of the input:
 def batch(session: Session, /, source: Path, out: Path, in_flight: int, retry_failed: bool, run: str) -> None:
     """Run the requests of a file, and write each result as a line when it ends.
 
-    They wait in the lane `batch`, unless a request names another. After an interruption the same command goes on where
-    it was, and does nothing twice.
+    They wait in the lane `batch`, unless a request names another. After an interruption the same command continues,
+    and does nothing twice.
     """
     Bulk(Input(source, _request), _file_or_stdout(out), in_flight, False, retry_failed, run).go(session)
 

@@ -107,7 +107,7 @@ def _letter(session: Session, letter_id: str) -> DeadLetter:
 def _list(session: Session, letters: list[DeadLetter], *, as_json: bool) -> None:
     if as_json:
         for letter in letters:
-            session.screen.json_line(json.dumps(wire(letter), ensure_ascii=False))
+            session.screen.record(wire(letter))
         return
     rows = [[letter.id, letter.source, letter.kind, letter.job_id, letter.reason] for letter in letters]
     tables.write(session.screen, Sheet(_LETTERS, rows))

@@ -1,8 +1,10 @@
 """The output: the answer goes to stdout, everything else to stderr."""
 
 import io
+import json
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -53,9 +55,13 @@ class Screen:
         self.answer(f"{text}\n")
 
     def json_line(self, text: str) -> None:
-        """Write one JSON object on a line of its own."""
+        """Write a JSON object, given as text, on a line of its own."""
         self._out.write(f"{escaped_json(text) if self.terminal else text}\n")
         self._out.flush()
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """Write a record as JSON on a line of its own."""
+        self.json_line(json.dumps(record, ensure_ascii=False))
 
     def end_line(self) -> None:
         """Begin a new line of the answer, unless the last one has ended."""

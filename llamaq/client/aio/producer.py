@@ -10,14 +10,14 @@ from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
+from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import run_async, run_many_async, translated
+from llamaq.store.connection import raised, run_async, run_many_async, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import AsyncClient
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel

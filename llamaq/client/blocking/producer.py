@@ -8,7 +8,7 @@ from typing import Any, Self
 from llamaq.admission import submission
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
-from llamaq.client.answers import BATCH, UPLOAD_SECONDS, raised
+from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
@@ -18,7 +18,7 @@ from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import run, run_many, translated
+from llamaq.store.connection import raised, run, run_many, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel

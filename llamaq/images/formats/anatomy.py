@@ -15,7 +15,7 @@ class Anatomy:
     """The parts of one image's file.
 
     Attributes:
-        form: the one of `FORMATS`.
+        form: its format, one of `FORMATS`.
         end: where the image ends; further bytes are not part of it.
         bare: the file without the parts that are not the picture; None where the image must be encoded again.
         lossy: whether its encoding is lossy.

@@ -47,7 +47,7 @@ class Declaration:
         """Check the text rules.
 
         Raises:
-            TypeError: a field of the request can hold free text and has no rule.
+            TypeError: a field of the request can have free text and has no rule.
         """
         rules_of(self.request)
 

@@ -91,7 +91,7 @@ class Request(Strict):
 
 
 class HostJobRequest(Request):
-    """A host job: it works on a host's models, not with one, and holds no slot."""
+    """A host job: it works on a host's models, not with one, and takes no slot."""
 
     host: Name | None = None
 
