@@ -23,4 +23,5 @@ for index, value in ipairs(redis.call('HMGET', record(id), unpack(names))) do
   end
 end
 local ahead = jobs_ahead()
-return {'OK', 'position', ahead or '', 'eta_seconds', ahead and eta(job.model, ahead, recent_forecast(job.model)) or '', 'record', set}
+local seconds = ahead and eta(job.model, ahead, recent_forecast(job.model))
+return {'OK', 'position', ahead or '', 'eta_seconds', seconds or '', 'record', set}

@@ -59,8 +59,8 @@ local function slot_forecast(model)
   return {free = free, count = #free, idle = idle, age = 0}
 end
 
--- The same, computed a few times a second at most, however many readers ask: kept as text, with at most MOST_KEPT of the
--- times, in even steps.
+-- The forecast, computed once in FORECAST_SECONDS for all readers. It is kept as text, with at most MOST_KEPT of the times,
+-- at even steps.
 local function recent_forecast(model)
   local key = P .. ':forecast:' .. model
   local at, count, idle, times = string.match(redis.call('GET', key) or '', '^(%S+) (%S+) (%S+) (.*)$')
@@ -74,7 +74,8 @@ local function recent_forecast(model)
   for index = 1, number do
     kept[index] = string.format('%.3f', forecast.free[math.floor((index - 1) * forecast.count / number) + 1])
   end
-  redis.call('SET', key, string.format('%.6f %d %d ', NOW, forecast.count, forecast.idle) .. table.concat(kept, ' '), 'EX', 2)
+  local head = string.format('%.6f %d %d ', NOW, forecast.count, forecast.idle)
+  redis.call('SET', key, head .. table.concat(kept, ' '), 'EX', 2)
   return forecast
 end
 
