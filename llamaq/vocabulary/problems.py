@@ -7,6 +7,11 @@ from pydantic_core import ErrorDetails
 
 from llamaq.vocabulary.errors import Problem
 
+MOST_ERRORS = 100
+"""Of one request: a million unknown fields must not become a million problems."""
+MOST_CHARS = 500
+"""Of one problem: pydantic quotes the value that a field had in place of one of its words."""
+
 
 def problems(error: ValidationError, given: object) -> list[Problem]:
     """One problem for each field of `given` that is wrong.
@@ -16,7 +21,7 @@ def problems(error: ValidationError, given: object) -> list[Problem]:
     type matched better than the others, their messages are joined.
     """
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
-    for entry in error.errors(include_url=False, include_input=False, include_context=False):
+    for entry in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_ERRORS]:
         found.setdefault(_path(entry, given), []).append(entry)
     return [
         Problem(".".join(path), _message(entries))
@@ -29,7 +34,8 @@ def _message(entries: list[ErrorDetails]) -> str:
     of_values = [entry for entry in entries if not entry["type"].endswith(("_type", "literal_error"))]
     texts = [" ".join(entry["msg"].removeprefix("Value error, ").split()) for entry in of_values or entries]
     first, *others = dict.fromkeys(texts)
-    return " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
+    text = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
+    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
 def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:
@@ -42,7 +48,7 @@ def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:
             given = given[part]  # type: ignore[index]  # as just found out
         elif entry["type"] != "missing" or part != entry["loc"][-1]:
             continue
-        path.append(str(part))
+        path.append(str(part)[:MOST_CHARS])
     return tuple(path)
 
 

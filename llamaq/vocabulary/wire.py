@@ -57,7 +57,7 @@ def members(**fields: Any) -> str:
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
 
 
-def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
+def _plain_json(value: T) -> T:
     """Refuse what a worker could not read: NaN, half a surrogate pair, or too deep nesting."""
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
@@ -67,3 +67,5 @@ def _plain_json(value: dict[str, Any]) -> dict[str, Any]:
 
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
+JsonExtra = Annotated[Any, AfterValidator(_plain_json)]
+"""The value of a field that a model takes without knowing it (`extra="allow"`)."""

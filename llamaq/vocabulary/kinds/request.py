@@ -9,7 +9,7 @@ from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.text_rules import COUNTED, MODEL_JSON, MODEL_TEXT, not_a_text
-from llamaq.vocabulary.wire import JsonObject, Strict
+from llamaq.vocabulary.wire import JsonExtra, JsonObject, Strict
 
 Lane = Literal["interactive", "normal", "batch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
@@ -32,6 +32,7 @@ Image = Annotated[Text, not_a_text("base64, or the reference of a stored image")
 class ToolFunction(Strict, extra="allow"):
     """The call of a tool. `arguments` is an object; Ollama refuses a string."""
 
+    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
     name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
     arguments: Annotated[JsonObject, MODEL_JSON]
 
@@ -39,6 +40,7 @@ class ToolFunction(Strict, extra="allow"):
 class ToolCall(Strict, extra="allow"):
     """One entry of a message's `tool_calls`."""
 
+    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
     id: ModelText | None = None
     function: ToolFunction
 
