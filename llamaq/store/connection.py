@@ -1,6 +1,7 @@
 """Clients of Redis, running scripts with them, and the errors of Redis as a producer gets them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import cast
@@ -150,6 +151,16 @@ async def _answer_timeout() -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise redis.TimeoutError(f"no answer within {ANSWER_TIMEOUT_SECONDS} s") from error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether Redis refused the call itself, so that it would fail each time; else the cause is a state that passes.
+
+    States have a code of their own (OOM, READONLY, MISCONF, LOADING ...), also within the error of a script, where
+    Redis 6.2 puts a dash before it.
+    """
+    code = re.search(r"(?:^|-)([A-Z]{3,})\b", str(error))
+    return type(error) is ResponseError and (code is None or code[1] in {"ERR", "WRONGTYPE"})
 
 
 def checked_url(url: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import structlog
 
-from llamaq.store.worker.job_store import JobStore, Reaped
+from llamaq.store.worker.host_state import Reaped
+from llamaq.store.worker.job_store import JobStore
 from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 
 from api_client import OllamaClient, OllamaError
 from llamaq.store.clock import Clock
-from llamaq.store.worker.job_store import HostState, JobStore
+from llamaq.store.worker.host_state import HostState
+from llamaq.store.worker.job_store import JobStore
 from worker.duties.duty import Duty
 from worker.host.inventory import Inventory, Report
 from worker.settings.environment import Settings

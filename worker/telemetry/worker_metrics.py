@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.job_store import Reaped
+from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from llamaq.vocabulary.errors import InvalidRequest
 

@@ -3,18 +3,18 @@
 import logging
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import run
+from llamaq.store.connection import is_refusal, run
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.host_state import HostState, Reaped
 from llamaq.store.worker.outcome import Blame, Completed, Error
 from llamaq.store.worker.worker_scripts import (
     CallOff,
@@ -35,34 +35,11 @@ REAPED_AT_A_TIME = 100
 """Jobs of each index that one script handles: other calls wait for it."""
 MOST_PAGES = 100
 RETRY_SECONDS = 0.5
+MOST_RESULT_CHARS = 32 * 1024 * 1024
+"""Redis takes 512 MiB in one argument; the arguments have the result twice, and a character takes up to 4 bytes."""
 MOST_DEAD = 10_000
 """Roughly how many messages the dead-letter stream keeps."""
 _log = logging.getLogger(__name__)
-
-
-class Reaped(NamedTuple):
-    """The numbers of jobs that one round of the reaper changed; `reap.lua` says what each counts."""
-
-    lost: int
-    unclaimed: int
-    due: int
-    expired: int
-
-
-class HostState(NamedTuple):
-    """The state of a host in the store.
-
-    Attributes:
-        circuit: `closed`, `open` or `half_open`.
-        trial: the job that tries a half-open circuit, or an empty text.
-        loading: whether a model is being loaded there.
-        wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
-    """
-
-    circuit: str = "closed"
-    trial: str = ""
-    loading: bool = False
-    wanted: bool = True
 
 
 class JobStore:
@@ -144,6 +121,10 @@ class JobStore:
             turn = [dumps(message) for message in outcome.turn]
         except ValueError as error:
             return self.fail(job, Error("ollama_error", f"the answer cannot be stored: {error}"))
+        size = len(result) + sum(map(len, turn))  # in characters; a character takes 4 bytes at most
+        if size > MOST_RESULT_CHARS:
+            text = f"the result has {size} characters; at most {MOST_RESULT_CHARS} can be stored"
+            return self.fail(job, Error("internal", text))
         return self._finish(job, "completed", "result", result, turn)
 
     def fail(self, job: ClaimedJob, error: Error) -> str:
@@ -291,9 +272,17 @@ class JobStore:
             try:
                 return self._run(arguments).word.lower()
             except (RedisError, OSError) as error:
+                if is_refusal(error):
+                    return self._refused(job, arguments, error)
                 _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
         return "unsent"
+
+    def _refused(self, job: ClaimedJob, arguments: Arguments, error: Exception) -> str:
+        _log.error("Redis refuses the end of job %s: %s", job.id, error)
+        if isinstance(arguments, Finish) and arguments.field == "error":
+            return "unsent"  # also an error is refused: the reaper ends the job
+        return self.fail(job, Error("internal", f"Redis refuses the end of this attempt: {error}"))
 
     def _run(self, arguments: Arguments) -> Answer:
         return run(self._client, Call(self._keys.prefix, arguments))

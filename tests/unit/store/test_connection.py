@@ -7,7 +7,7 @@ import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store.connection import address, translated
+from llamaq.store.connection import address, is_refusal, translated
 
 SECRET = "hunter2"
 
@@ -104,3 +104,23 @@ def test_the_patience_for_a_result_ends_during_an_outage_too(redis_server: Embed
 
         with pytest.raises(TimeoutError):
             job.result(timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", True),
+        ("user_script:721: Script attempted to access nonexistent global variable 'x'", True),
+        ("Error running script (call to f_0): @user_script:3: @user_script: 3: too many results to unpack", True),
+        ("MISCONF Redis is configured to save RDB snapshots, but it is unable to persist to disk", False),
+        ("Error running script (call to f_0): @user_script:3: @user_script: 3: -OOM command not allowed", False),
+        ("NOREPLICAS Not enough good replicas to write.", False),
+        ("BUSY Redis is busy running a script.", False),
+        ("NOPERM User default has no permissions", False),
+    ],
+)
+def test_a_call_that_redis_refuses_is_told_from_a_state_of_redis(text: str, *, refused: bool) -> None:
+    """The first would fail each time, and must not be sent again; the second passes."""
+    assert is_refusal(redis.ResponseError(text)) is refused
+    assert not is_refusal(redis.ConnectionError(text))
+    assert not is_refusal(redis.exceptions.ReadOnlyError(text))

@@ -32,18 +32,23 @@ local function expire_record(id, idempotency_key, ttl)
   redis.call('ZADD', EXPIRING, NOW + ttl + 1, id)  -- a second later, when the record is surely gone
 end
 
+local ENDING_FIELDS = {'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl', 'weight', 'running', 'lease'}
+
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from
 -- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
 -- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
 local function end_job(id, state, members, ...)
-  local job = fields(record(id), 'attempt', 'model', 'lane', 'tenant', 'conversation', 'blobs', 'idem', 'ttl',
-    'weight', 'running', 'lease', 'assigned_at', 'notify')
-  local ttl = tonumber(job.ttl)
-  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
+  local job, more = fields(record(id), unpack(ENDING_FIELDS)), fields(record(id), 'assigned_at', 'notify')
+  -- A script is no transaction: what a damaged record lacks is found before the first write.
+  for _, name in ipairs(ENDING_FIELDS) do
+    if not job[name] then error('the record of job ' .. id .. ' has no ' .. name) end
+  end
+  local ttl = math.max(1, math.min(1e9, math.floor(tonumber(job.ttl))))
+  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(more.assigned_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
   redis.call('HINCRBY', ENDED, state, 1)
   append_event(id, state, job.attempt, members)
-  owe_webhook(id, state, members, job.notify)
+  owe_webhook(id, state, members, more.notify)
   expire_record(id, job.idem, ttl)
   dequeue(id, job.model, job.lane)
   redis.call('ZREM', STARTS, id)

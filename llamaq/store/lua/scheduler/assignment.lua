@@ -64,8 +64,9 @@ local function fill_host(host)
   local job = state and next_job(host, state)
   while job do
     dequeue(job.id, job.model, job.lane, job.runner)
-    local known = fields(record(job.id), 'kind', 'score', 'runner', 'start_by', 'attempt')
-    if not known.kind then  -- deleted by hand; an assignment would write a record of a few fields
+    local known = fields(record(job.id), 'kind', 'state', 'score', 'runner', 'start_by', 'attempt')
+    -- Deleted by hand, or damaged and ended. An assignment would write a record of a few fields.
+    if not (known.kind and tonumber(known.score)) or TERMINAL[known.state] then
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
     elseif expire_job and known.start_by ~= '' and known.attempt == '0' and tonumber(known.start_by) < NOW then
       expire_job(job.id)

@@ -16,31 +16,58 @@
 local LEADER = P .. ':reaper'
 local SILENT_SECONDS = 2   -- without a round of any worker; Redis was down, or no worker was there
 local MOST_GRACES = 3      -- in a row; with more, no lease would ever expire where every round is late
+local LONGEST_DELAY = 3600 -- of a retry
 local most = tonumber(given.most)
+
+local longest_lease  -- seconds, of any worker of the fleet
 
 -- After a silence of all workers, they get one lease time to renew before any lease counts as expired. Rounds of workers
 -- that do not lead count too, so the loss of the leader alone is no silence.
 local function grace()
-  local last, silences, till = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace'))
+  local last, silences, till, lease = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace', 'longest_lease'))
+  longest_lease = math.max(tonumber(lease or 0), tonumber(given.lease_seconds))
   local silent = NOW - tonumber(last or 0) > SILENT_SECONDS
   -- The first round has no round before it, and counts no silence.
   silences = silent and last and tonumber(silences or 0) + 1 or 0
-  redis.call('HSET', LEADER, 'last', NOW, 'slow', silences)
+  redis.call('HSET', LEADER, 'last', NOW, 'slow', silences, 'longest_lease', longest_lease)
   if silent and silences <= MOST_GRACES then
     till = NOW + tonumber(given.lease_seconds)
     redis.call('HSET', LEADER, 'grace', till)
   end
-  return tonumber(till or 0) > NOW
+  return tonumber(till or 0) > NOW and tonumber(till) <= NOW + longest_lease
 end
 
 local function leads()
   local worker, till = unpack(redis.call('HMGET', LEADER, 'worker', 'until'))
-  if worker and worker ~= given.worker and tonumber(till) > NOW then return false end
+  local left = tonumber(till or 0) - NOW
+  if worker and worker ~= given.worker and left > 0 and left <= tonumber(given.leader_seconds) then return false end
   redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + tonumber(given.leader_seconds))
   return true
 end
 
 local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, most) end
+
+-- Redis' clock was set back: a time that is further ahead than it can be is set to the latest that it can be.
+local function limit_times(index, latest)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. latest, '+inf', 'LIMIT', 0, most)) do
+    redis.call('ZADD', index, latest, member)
+  end
+end
+
+-- Handles one job. Where its record is damaged, the job ends, so that it does not hold up the others.
+local function guarded(id, handle, ...)
+  local well, problem = pcall(handle, ...)
+  if well then return end
+  if type(problem) == 'table' then problem = problem.err end
+  local message = cjson.encode('the record is damaged: ' .. problem)
+  local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
+  redis.call('ZREM', DELAYED, id)
+  if redis.call('TYPE', record(id)).ok == 'hash' then
+    redis.call('HSET', record(id), 'state', 'failed', 'finished_at', STAMP, 'lease', '', 'error', error)
+    append_event(id, 'failed', redis.call('HGET', record(id), 'attempt') or 0, '"error":' .. error)
+    expire_record(id, '', 86400)
+  end
+end
 
 -- A running job whose lease expired is requeued, or ends when its tries are used up. Late writes of its worker are refused.
 local function lose(id, tries, max_attempts)
@@ -59,12 +86,12 @@ local function reap_leases(in_grace)
     local job = fields(record(id), 'state', 'lease', 'tries', 'max_attempts')
     if job.lease == 'assigned' then
       free_slot(host, id)
-      enqueue(id)
+      guarded(id, enqueue, id)
       unclaimed = unclaimed + 1
     elseif not in_grace then
       free_slot(host, id)
       if job.state and not TERMINAL[job.state] then
-        lose(id, job.tries, job.max_attempts)
+        guarded(id, lose, id, job.tries, job.max_attempts)
         lost = lost + 1
       end
     end
@@ -76,7 +103,7 @@ local function requeue_delayed()
   local due = due_in(DELAYED)
   for _, id in ipairs(due) do
     redis.call('ZREM', DELAYED, id)
-    if redis.call('EXISTS', record(id)) == 1 then enqueue(id) end
+    if redis.call('EXISTS', record(id)) == 1 then guarded(id, enqueue, id) end
   end
   return #due
 end
@@ -87,7 +114,7 @@ local function expire_late()
     local job = fields(record(id), 'state', 'lease', 'host')
     redis.call('ZREM', STARTS, id)
     if job.state == 'queued' then
-      expire_job(id)
+      guarded(id, expire_job, id)
       if job.lease == 'assigned' then free_slot(job.host, id) end
       expired = expired + 1
     end
@@ -113,6 +140,9 @@ end
 
 local in_grace = grace()
 if not leads() then return {'FOLLOWED'} end
+limit_times(LEASES, NOW + longest_lease)
+limit_times(DELAYED, NOW + LONGEST_DELAY)
+limit_times(HOSTS, NOW)
 local lost, unclaimed = reap_leases(in_grace)
 local due, expired = requeue_delayed(), expire_late()
 assign_all()

@@ -39,3 +39,26 @@ def test_a_reason_that_cannot_be_stored_is_refused(fleet: Fleet, reason: Any) ->
         job.cancel(reason)
 
     assert job.status().state == "queued"
+
+
+LOST_FIELDS = ("ttl", "running", "weight", "assigned_at", "attempt", "idem", "blobs", "conversation", "tenant", "score")
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+@pytest.mark.parametrize("field", LOST_FIELDS)
+def test_a_job_with_a_damaged_record_lets_the_others_go(fleet: Fleet, field: str, tries: int) -> None:
+    """Its leases lapse, and its attempts cannot be settled; after some rounds the job behind it has the slot."""
+    store = fleet.host()
+    damaged, _ = fleet.running(store)
+    fleet.redis.hset(fleet.keys.record(damaged.id), "tries", tries)
+    following = fleet.submit()
+    fleet.redis.hdel(fleet.keys.record(damaged.id), field)
+
+    for _ in range(4):
+        fleet.lapse(next(iter(fleet.slots())))
+        fleet.patient()
+        assert store.reap() is not None
+        if list(fleet.slots()) == [following.id]:
+            return
+        store.claim(damaged.id)
+    pytest.fail(f"{fleet.record(damaged.id)} holds its slot")

@@ -4,6 +4,7 @@ import json
 
 from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.job_store import MOST_RESULT_CHARS
 from llamaq.store.worker.outcome import Completed
 from llamaq.store.worker.worker_scripts import Finish
 
@@ -187,3 +188,42 @@ def test_the_word_of_an_attempt_is_told_what_became_of_it(fleet: Fleet) -> None:
     assert store.complete(done[1], answer()) == "ok"
     assert store.complete(late, answer()) == "cancelled"
     assert store.complete(stale, answer()) == store.release(stale, error(), 0, counts=True) == "fenced"
+
+
+def test_an_end_that_redis_refuses_ends_the_job_with_the_reason(fleet: Fleet) -> None:
+    """A deterministic error is no outage: it is not sent again, and the job is `failed` with the text of the error."""
+    store = fleet.host()
+    turn = fleet.queue.chat(MODEL, conversation="c", message="a")
+    claimed = fleet.claim(store, turn)
+    fleet.redis.set(fleet.keys.conversation("default", "c"), "not a list")
+
+    assert store.complete(claimed, Completed({"message": {}}, ({"role": "assistant", "content": "b"},))) == "ok"
+
+    error = turn.status().error
+    assert error is not None
+    assert (error.code, "WRONGTYPE" in error.message) == ("internal", True)
+    assert fleet.types(turn.id) == ["queued", "started", "failed"]
+    assert not fleet.slots()
+
+
+def test_a_result_that_redis_cannot_take_ends_the_job_with_its_size(fleet: Fleet) -> None:
+    """Redis closes the connection at an argument of more than 512 MiB, which looks like an outage for ever."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+
+    assert store.complete(claimed, Completed({"text": "x" * (MOST_RESULT_CHARS + 1)})) == "ok"
+
+    error = job.status().error
+    assert error is not None
+    assert (error.code, str(MOST_RESULT_CHARS) in error.message) == ("internal", True)
+
+
+def test_a_turn_of_ten_thousand_messages_is_kept(fleet: Fleet) -> None:
+    """Lua's unpack takes some 8,000 values; the history is as long as it was."""
+    store = fleet.host()
+    turn = fleet.queue.chat(MODEL, conversation="c", message="a")
+    messages = tuple({"role": "assistant", "content": str(number)} for number in range(10_000))
+
+    assert store.complete(fleet.claim(store, turn), Completed({"message": {}}, messages)) == "ok"
+
+    assert fleet.redis.llen(fleet.keys.conversation("default", "c")) == 10_000

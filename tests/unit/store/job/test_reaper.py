@@ -1,7 +1,8 @@
 """reap.lua: whatever lost its owner goes back or ends; one worker leads."""
 
-from embedded.scripted.fleet import Fleet, answer, error
-from llamaq.store.worker.job_store import REAPED_AT_A_TIME, Reaped
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
+from llamaq.store.worker.host_state import Reaped
+from llamaq.store.worker.job_store import REAPED_AT_A_TIME
 from llamaq.store.worker.worker_scripts import Reap
 
 
@@ -257,3 +258,26 @@ def test_a_host_long_gone_is_forgotten(fleet: Fleet) -> None:
     assert fleet.worker().reap() is not None
 
     assert fleet.names() == {":reaper"}
+
+
+def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet) -> None:
+    """Leases, retries, hosts and leadership from an hour ahead count as the latest that they can be."""
+    store, other = fleet.host(slots=2), fleet.worker(name="w2")
+    lost, _ = fleet.running(store)
+    delayed, claimed = fleet.running(store)
+    store.release(claimed, error(), 30, counts=True)
+    seconds, _ = fleet.redis.time()
+    ahead = seconds + 7200
+    prefix = fleet.keys.prefix
+    fleet.redis.zadd(f"{prefix}:leases", {f"{lost.id} alpha": ahead})
+    fleet.redis.zadd(f"{prefix}:delayed", {delayed.id: ahead})
+    fleet.redis.zadd(f"{prefix}:hosts", {"alpha": ahead})
+    fleet.redis.hset(f"{prefix}:reaper", mapping={"worker": "w1", "until": ahead, "grace": ahead, "last": ahead})
+
+    assert other.reap() == (0, 0, 0, 0)
+
+    assert fleet.redis.zscore(f"{prefix}:leases", f"{lost.id} alpha") <= seconds + LEASE_SECONDS + 60
+    assert fleet.redis.zscore(f"{prefix}:delayed", delayed.id) <= seconds + 3700
+    assert fleet.redis.zscore(f"{prefix}:hosts", "alpha") <= seconds + 60
+    fleet.lapse(lost.id)
+    assert other.reap() == (1, 0, 0, 0)

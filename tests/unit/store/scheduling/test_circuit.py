@@ -6,7 +6,8 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
 from llamaq import Job
-from llamaq.store.worker.job_store import HostState, JobStore
+from llamaq.store.worker.host_state import HostState
+from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Blame
 
 

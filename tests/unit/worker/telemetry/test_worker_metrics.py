@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.job_store import Reaped
+from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from tests.integration.scraping import Scrape, parsed
 from worker.attempt import execute
