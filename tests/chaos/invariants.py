@@ -106,8 +106,8 @@ _STAYS = ("chaos.scripts", "chaos.store", "chaos.worker.", "chaos.unacked")
 
 def leftovers(fleet: Fleet) -> list[str]:
     """What only running or waiting jobs may have: keys under which something still stands."""
-    found = [name for name in ("leases", "delayed", "starts", "blobs") if fleet.redis.exists(f"chaos:{name}")]
-    for pattern in ("host:*:slots", "waiting:*", "runner:*", "turns:*", "line:*", "tags:*", "ages:*", "queued"):
+    found = [name for name in ("leases", "delayed", "start_by", "blobs") if fleet.redis.exists(f"chaos:{name}")]
+    for pattern in ("host:*:slots", "waiting:*", "runner:*", "turns:*", "lane:*", "tenants:*", "ages:*", "queued"):
         found += fleet.redis.scan_iter(f"chaos:{pattern}", count=1_000)
     found += fleet.redis.scan_iter("chaos.*", count=1_000)
     found += ["chaos"] if fleet.redis.exists("chaos") else []
