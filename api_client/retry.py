@@ -1,7 +1,7 @@
 """Decides which failures are retried at once, within one call.
 
     retried:      the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
-                  429 with a Retry-After
+                  429 with a Retry-After; none of these where the Retry-After is longer than a second
     not retried:  a read timeout (a new request would restart a load), a connect timeout (the kernel has resent its
                   packets all that time), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
 
@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import NewConnectionError, ProtocolError, SSLError
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ResponseError, SSLError
 from urllib3.util.retry import Retry
 from urllib3.util.util import reraise
 
@@ -23,8 +23,9 @@ from api_client.call import current_call
 from api_client.clock import Clock, SystemClock
 
 RETRIED_STATUSES = frozenset({502, 503, 504})
-# Limits `Retry-After` too: a job should wait in the queue, not in a slot.
 LONGEST_PAUSE_SECONDS = 5.0
+# A longer `Retry-After` is for the caller: a job should wait in the queue, not in a slot.
+LONGEST_RETRY_AFTER_SECONDS = 1.0
 
 
 class RetryPolicy(Retry):
@@ -67,6 +68,8 @@ class RetryPolicy(Retry):
         """Counts a failure, or raises it where a retry cannot help."""
         if error is not None and not can_help(error):
             raise reraise(type(error), error, _stacktrace)
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_RETRY_AFTER_SECONDS:
+            raise MaxRetryError(_pool, url, ResponseError("a long Retry-After"))  # type: ignore[arg-type] # not shown
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
@@ -76,7 +79,7 @@ class RetryPolicy(Retry):
             Aborted: The call was aborted meanwhile.
         """
         asked = self.get_retry_after(response) if response is not None else None
-        seconds = self.get_backoff_time() if asked is None else min(asked, LONGEST_PAUSE_SECONDS)
+        seconds = self.get_backoff_time() if asked is None else asked
         current_call.get().pause(seconds)
 
     def get_backoff_time(self) -> float:

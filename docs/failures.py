@@ -14,8 +14,11 @@ attempts, its reaper and its intake read.
 * **then**: `retry` starts another attempt after a pause, `again` starts it at once, `fail` ends the job. In the last
   try that counts, a `retry` ends the job too.
 * **blame**: a failure that speaks against the `host` counts towards opening its circuit; with `doubt` one job counts
-  once in a row, since a job may bring down what runs it.
-* **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on.
+  once in a row, since a job may bring down what runs it. `model` counts towards the circuit of that model on that host
+  alone, and there, too, one job counts once in a row.
+* **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on;
+  `alone` counts where other jobs of the model are not refused there. A job that is refused for longer than its
+  `deadline` in all ends with the last refusal.
 * **retryable** is what the producer is told: the same request may succeed later.
 
 | what happened | code | then | blame | counts | retryable |

@@ -1,7 +1,7 @@
 """Reads the records of hosts, which their workers report, without any I/O."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llamaq.vocabulary.models import HostStatus, ModelStatus
@@ -18,21 +18,43 @@ def live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[s
 
 
 def hosts(time: Sequence[int], names: Sequence[str], answers: Sequence[Any]) -> list[HostStatus]:
-    """The hosts. `answers` has for each the `HOST_FIELDS` of its record, and the model of each slot that is held."""
-    records = zip(names, answers[::2], answers[1::2], strict=True)
-    return [_host(_seconds(time), name, fields, running) for name, fields, running in records]
+    """The hosts.
+
+    `answers` has for each the `HOST_FIELDS` of its record, the model of each slot that is held, and its refusals.
+    """
+    records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
+    return [_host(_seconds(time), *record) for record in records]
 
 
-def _host(now: float, name: str, fields: Sequence[str | None], running: Sequence[str]) -> HostStatus:
+def _host(
+    now: float, name: str, fields: Sequence[str | None], running: Sequence[str], refusals: Mapping[str, str]
+) -> HostStatus:
     record = dict(zip(HOST_FIELDS, fields, strict=True))
     report: dict[str, Any] = json.loads(record.pop("status") or "{}")
     common: dict[str, Any] = {key: value for key, value in record.items() if value is not None}
     common |= {"host": name, "version": report.get("version")}
     offers = report.get("models", []) if float(record["seen_at"] or 0) > now - LIVE_SECONDS else []
-    models = [{**common, **model, "slots_used": list(running).count(model["model"])} for model in offers]
+    closed = common.get("circuit", "closed") == "closed"
+    models = [
+        {
+            **common,
+            **model,
+            "slots_used": list(running).count(model["model"]),
+            **(_of_refusals(now, refusals.get(model["model"])) if closed else {}),
+        }
+        for model in offers
+    ]
     return HostStatus.model_validate(
         {**common, "slots_used": len(running), "models": [ModelStatus.model_validate(model) for model in models]}
     )
+
+
+def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
+    """The circuit of a model on a host that is well, as `refusals.lua` keeps it."""
+    found = json.loads(entry) if entry else {}
+    if "retry_at" not in found:
+        return {}
+    return {"circuit": "open" if found["retry_at"] > now else "half_open", "last_error": found["reason"]}
 
 
 def _seconds(time: Sequence[int]) -> float:

@@ -58,6 +58,10 @@ class Keys:
         """Hash: the jobs that hold a slot of the host, each with its model."""
         return f"{self.prefix}:host:{host}:slots"
 
+    def refusals(self, host: str) -> str:
+        """Hash: by model, JSON of its refusals on the host, and of the model's circuit there."""
+        return f"{self.prefix}:host:{host}:refusals"
+
     def control(self, host: str) -> str:
         """Channel: ids of jobs on the host that were cancelled."""
         return f"{self.prefix}:control:{host}"

@@ -63,8 +63,9 @@ class ModelStatus(BaseModel):
         slots_used: requests that run there.
         slots: requests at a time.
         version: of the Ollama server.
-        circuit: of the host: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
-        last_error: the last failure of the host; None without one.
+        circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429).
+            `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
+        last_error: the last failure of the host, or the last refusal of the model there; None without one.
         seen_at: when the host last answered its workers.
     """
 

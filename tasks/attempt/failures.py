@@ -19,6 +19,10 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_HOST_PAUSE_SECONDS = 2.0
 """The longest pause after a failure of the host, because its circuit breaker delays the job anyway."""
+LONGEST_REFUSAL_PAUSE_SECONDS = 8.0
+"""The longest pause after a refusal without a `Retry-After`: a host that is busy has room again within seconds."""
+LONGEST_WAIT_SECONDS = 3600.0
+"""The longest pause that a `Retry-After` can ask for. The reaper shortens every other, as one of a clock set back."""
 FREE_ATTEMPTS = 8
 """So many attempts may fail with a lost connection before they count. Later ones count: the job may crash the host."""
 
@@ -82,7 +86,7 @@ Cause = type[Exception] | WorkerEvent
 FAILURES: Mapping[Cause, Meaning] = {
     api_client.HostUnreachable: _retry("ollama_unavailable", "no connection to the host", "host", "never"),
     api_client.ConnectTimeout: _retry("ollama_unavailable", "no connection in time", "host", "never"),
-    api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: the host's own queue is full", "host", "never"),
+    api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: busy, or a quota is used up", "model", "alone"),
     api_client.ConnectionLost: _retry("ollama_unavailable", "cut before the headers", "doubt", "later"),
     api_client.GatewayError: _retry("ollama_unavailable", "502 or 504 of a proxy", "doubt", "later"),
     api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS"),
@@ -146,7 +150,8 @@ def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
     if meaning.limit:
         return timed_out(meaning, getattr(job.request, meaning.limit))
     details = {name: getattr(error, name, None) for name in ("status", "capability", "n_prompt_tokens", "n_ctx")}
-    return _outcome(meaning, str(error), details)
+    wait = min(getattr(error, "retry_after_seconds", None) or 0, LONGEST_WAIT_SECONDS)
+    return _outcome(meaning, str(error), details, wait)
 
 
 def timed_out(meaning: Meaning, seconds: float) -> Failed:
@@ -166,9 +171,26 @@ def refusal(error: SubmitError) -> Error:
     return Error(code, str(error), meaning.retryable)
 
 
-def counts(outcome: Retry, attempt: int) -> bool:
-    """Whether the attempt with this number counts as a try."""
-    return outcome.counts == "always" or (outcome.counts == "later" and attempt > FREE_ATTEMPTS)
+def counts(outcome: Retry, job: ClaimedJob) -> bool:
+    """Whether this attempt at the job counts as a try."""
+    match outcome.counts:
+        case "later":
+            return job.attempt > FREE_ATTEMPTS
+        case "alone":
+            return job.refusal_counts
+        case _:
+            return outcome.counts == "always"
+
+
+def pause_of(outcome: Retry, job: ClaimedJob, jitter: float) -> float:
+    """The pause before another attempt at the job, in seconds."""
+    if counts(outcome, job):
+        pause = pause_seconds(job.tries, jitter)
+    elif outcome.blame == "model":
+        pause = min(pause_seconds(job.attempt, jitter), LONGEST_REFUSAL_PAUSE_SECONDS)
+    else:
+        pause = host_pause_seconds(job.attempt, jitter)
+    return max(pause, outcome.wait_seconds)
 
 
 def pause_seconds(tries: int, jitter: float) -> float:
@@ -182,9 +204,11 @@ def host_pause_seconds(attempt: int, jitter: float) -> float:
     return min(pause_seconds(attempt, jitter), LONGEST_HOST_PAUSE_SECONDS)
 
 
-def _outcome(meaning: Meaning, message: str, details: Mapping[str, Any] | None = None) -> Failed | Retry:
+def _outcome(
+    meaning: Meaning, message: str, details: Mapping[str, Any] | None = None, wait_seconds: float = 0
+) -> Failed | Retry:
     error = _error(meaning, message, details)
-    return Failed(error) if meaning.then == "fail" else Retry(error, meaning.blame, meaning.counts)
+    return Failed(error) if meaning.then == "fail" else Retry(error, meaning.blame, meaning.counts, wait_seconds)
 
 
 def _error(meaning: Meaning, message: str, details: Mapping[str, Any] | None = None) -> Error:

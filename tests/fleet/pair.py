@@ -50,9 +50,13 @@ class Pair:
         """Wait until a host's circuit is as it should be."""
         until(lambda: self.status(host).circuit == circuit)
 
-    def rests(self, host: str) -> None:
-        """Wait until jobs have opened a host's circuit, and none of them runs there any longer."""
-        until(lambda: (self.status(host).circuit, self.status(host).slots_used) == ("open", 0))
+    def model_circuit(self, host: str, model: str) -> str:
+        """The circuit of a model on a host."""
+        return next(status.circuit for status in self.status(host).models if status.model == model)
+
+    def rests(self, host: str, model: str) -> None:
+        """Wait until refusals have opened a model's circuit, and no job runs on the host any longer."""
+        until(lambda: (self.model_circuit(host, model), self.status(host).slots_used) == ("open", 0))
 
     def tidy(self) -> None:
         """Start hosts that were killed, end what runs, and wait until the fleet finds every host well and idle."""
@@ -65,9 +69,10 @@ class Pair:
                 self.queue.job(status.id).cancel()
         until(lambda: {(host.circuit, host.slots_used) for host in self.queue.hosts()} == {("closed", 0)})
 
-    def asked(self, host: str) -> int:
-        """How many requests to models a host has got."""
-        return sum(entry["path"] in GENERATING for entry in self.hosts[host].stats()["requests"])
+    def asked(self, host: str, model: str | None = None) -> int:
+        """How many requests to models, or to one, a host has got."""
+        requests = self.hosts[host].stats()["requests"]
+        return sum(entry["path"] in GENERATING and model in (None, entry["model"]) for entry in requests)
 
 
 @contextmanager

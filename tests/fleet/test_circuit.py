@@ -100,17 +100,61 @@ def test_a_host_that_nobody_wanted_is_found_when_it_is(alone: Pair) -> None:
     assert (status.started_at - status.submitted_at).total_seconds() < BACK_SECONDS + NOISE_SECONDS
 
 
-def test_a_host_that_refuses_jobs_is_opened_by_them(both: Pair) -> None:
-    """Host x answers its probes, and 503 to jobs: after a few nothing more is assigned there; each goes to y."""
-    both.x.script(status=503, body={"error": "server busy"}, times=None)
+def test_a_model_that_a_host_refuses_is_served_by_the_other(both: Pair) -> None:
+    """Host x answers its probes, and 503 to jobs of b: after a few none is assigned there; each goes to y."""
+    both.x.script(status=503, body={"error": "server busy"}, model="b:latest", times=None)
     both.y.script(first_token_seconds=0.3, times=None)
 
     jobs = [both.queue.generate("b", f"job {number}") for number in range(12)]
 
-    both.wait_circuit("x", "open")
+    until(lambda: both.model_circuit("x", "b:latest") == "open")
+    assert both.status("x").circuit == "closed"
+    assert both.queue.generate("a", "another model").result(30).host == "x"
     assert {job.result(30).host for job in jobs} == {"y"}
-    assert both.status("x").last_error
     assert max(len(starts(job)) for job in jobs) <= FEW, "a job must not come back to x again and again"
+
+
+def test_one_job_that_is_always_refused_holds_up_nobody(alone: Pair) -> None:
+    """The host answers 503 to prompts with X: other jobs of the model complete, and X ends with its own cause."""
+    alone.x.script(status=503, body={"error": "server busy with X"}, contains="X", times=None)
+    bad = alone.queue.generate("a", "X")
+    until(lambda: bad.status().attempt >= FEW)
+
+    good = [alone.queue.generate("a", "good") for _ in range(3)]
+
+    assert [job.result(30).attempts for job in good] == [1, 1, 1]
+    assert alone.model_circuit("x", "a:latest") == alone.status("x").circuit == "closed"
+    with pytest.raises(JobFailed) as caught:
+        bad.result(60)
+    error = caught.value.error
+    assert (error.code, error.status) == ("ollama_unavailable", 503)
+    assert "server busy with X" in error.message
+
+
+def test_a_refused_job_ends_at_its_deadline_with_its_cause(alone: Pair) -> None:
+    """While nobody else shows that the host is well, a refusal is no try; the deadline counts all of them together."""
+    alone.x.script(status=429, body={"error": "quota used up"}, model="a:latest", times=None)
+    job = alone.queue.generate("a", "Why?", deadline=3)
+
+    with pytest.raises(JobFailed) as caught:
+        job.result(30)
+
+    error = caught.value.error
+    assert (error.code, error.status, error.message) == ("ollama_unavailable", 429, "quota used up")
+
+
+def test_a_quota_of_one_model_holds_up_that_model_alone(both: Pair) -> None:
+    """429 with a Retry-After: nobody asks for the model before that time; jobs of the other run at once."""
+    both.x.script(status=429, body={"error": "quota"}, headers={"Retry-After": "3600"}, model="a:latest", times=None)
+    waiting = [both.queue.generate("a", "cloud") for _ in range(4)]
+    both.rests("x", "a:latest")
+    asked = both.asked("x", "a:latest")
+
+    local = [both.queue.generate("b", "local") for _ in range(6)]
+
+    assert [job.result(30).attempts for job in local] == [1] * 6
+    assert both.asked("x", "a:latest") == asked
+    assert {job.status().state for job in waiting} <= {"queued", "retrying"}
 
 
 def test_one_job_tries_then_all_run(alone: Pair) -> None:
@@ -118,19 +162,19 @@ def test_one_job_tries_then_all_run(alone: Pair) -> None:
     gate = fresh_name()
     alone.x.script(status=503, body={"error": "server busy"}, times=None)
     jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
-    alone.rests("x")
+    alone.rests("x", "a:latest")
     alone.x.script(hold=gate, hold_after=0, tokens=["one", "two"], times=1)
     alone.x.wait(lambda stats: stats["held"].get(gate, 0) == 1)
     alone.x.clear()
     trial = alone.asked("x")
     time.sleep(2)
 
-    assert alone.status("x").circuit == "half_open"
+    assert alone.model_circuit("x", "a:latest") == "half_open"
     assert (alone.asked("x"), alone.status("x").slots_used) == (trial, 1)
     alone.x.release(gate)
     for job in jobs:
         job.result(30)
-    alone.wait_circuit("x", "closed")
+    until(lambda: alone.model_circuit("x", "a:latest") == "closed")
 
 
 def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
@@ -138,7 +182,7 @@ def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
     words = fresh_name()
     alone.x.script(status=503, body={"error": "server busy"}, times=None)
     jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
-    alone.rests("x")
+    alone.rests("x", "a:latest")
     alone.x.script(hold=words, hold_after=1, tokens=["one", "two"], times=1)
     alone.x.wait(lambda stats: stats["held"].get(words, 0) == 1)
     alone.x.clear()

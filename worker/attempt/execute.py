@@ -41,7 +41,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
 
 def final(job: ClaimedJob, outcome: Outcome) -> Outcome:
     """The outcome for the job: a retry becomes a failure when the job has no try left."""
-    if isinstance(outcome, Retry) and failures.counts(outcome, job.attempt):
+    if isinstance(outcome, Retry) and failures.counts(outcome, job):
         return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
     return outcome
 
@@ -53,12 +53,9 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) ->
             return store.complete(job, outcome)
         case Failed(error):
             return store.fail(job, error)
-        case Retry(error, blame):
-            counts = failures.counts(outcome, job.attempt)
-            pause = failures.pause_seconds(job.tries, jitter)
-            if not counts:
-                pause = failures.host_pause_seconds(job.attempt, jitter)
-            return store.release(job, error, pause, counts=counts, blame=blame)
+        case Retry(error, blame, _, wait_seconds):
+            pause, counts = failures.pause_of(outcome, job, jitter), failures.counts(outcome, job)
+            return store.release(job, error, pause, counts=counts, blame=blame, wait_seconds=wait_seconds)
         case Stopped("draining"):
             return store.release(job, failures.error_of(WorkerEvent.DRAINED), 0, counts=False)
         case Stopped("cancelled"):

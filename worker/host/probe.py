@@ -63,7 +63,7 @@ class Probe(Duty):
         """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""
         if job_id not in self._answering:
             self._answering.add(job_id)
-            if self._host.circuit != "closed":
+            if self._host.recovering:
                 self.wake()
 
     def answer_ended(self, job_id: str) -> None:
@@ -90,7 +90,7 @@ class Probe(Duty):
         with self._reporting:
             if not self.stopping.is_set():
                 self._send_report()
-        changing = not self._report.whole or self._host.loading or self._host.circuit != "closed"
+        changing = not self._report.whole or self._host.loading or self._host.recovering
         return AGAIN_SECONDS if changing or self._error is not None else self._config.probe_seconds
 
     def _ask(self) -> None:
@@ -131,7 +131,7 @@ class Probe(Duty):
             affinity_patience=self._config.affinity_patience,
             lane_patience=self._config.lane_patience,
         )
-        if self._host.trial in self._answering:
-            self._host = self._store.proven()
+        for job_id in self._host.trials & self._answering:
+            self._host = self._store.proven(job_id)
         if before.circuit != self._host.circuit:
             _log.info("the circuit changed", circuit=self._host.circuit, before=before.circuit)

@@ -101,6 +101,7 @@ class AsyncProducer:
                 for name in names:
                     pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
                     pipe.hvals(self._keys.slots(name))
+                    pipe.hgetall(self._keys.refusals(name))
                 return fleet.hosts(time, names, await pipe.execute())
 
     async def aclose(self) -> None:

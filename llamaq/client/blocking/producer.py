@@ -102,6 +102,7 @@ class Producer:
                 for name in names:
                     pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
                     pipe.hvals(self._keys.slots(name))
+                    pipe.hgetall(self._keys.refusals(name))
                 return fleet.hosts(time, names, pipe.execute())
 
     def close(self) -> None:

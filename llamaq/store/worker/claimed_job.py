@@ -18,6 +18,7 @@ class ClaimedJob:
         tries: the number of attempts so far that count; an attempt that a worker's shutdown ended does not.
         waited_seconds: from the submit to the claim.
         ran_seconds: running time of earlier attempts, which counts towards the deadline.
+        refusal_counts: whether a refusal of the host (503, 429) counts as a try, because other jobs are not refused.
     """
 
     id: str
@@ -33,6 +34,7 @@ class ClaimedJob:
     conversation: str
     host: str
     request_json: str
+    refusal_counts: bool = False
 
     @classmethod
     def of(cls, job_id: str, host: str, fence: str, answer: Answer) -> "ClaimedJob":
@@ -51,6 +53,7 @@ class ClaimedJob:
             conversation=answer.text("conversation"),
             host=host,
             request_json=answer.text("request"),
+            refusal_counts=answer.flag("refusal_counts"),
         )
 
     @cached_property

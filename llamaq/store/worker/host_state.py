@@ -6,10 +6,11 @@ from typing import NamedTuple
 class Reaped(NamedTuple):
     """The numbers of jobs that one round of the reaper changed; `reap.lua` says what each counts."""
 
-    lost: int
-    unclaimed: int
-    due: int
-    expired: int
+    lost: int = 0
+    unclaimed: int = 0
+    due: int = 0
+    expired: int = 0
+    refused: int = 0
 
 
 class HostState(NamedTuple):
@@ -17,12 +18,19 @@ class HostState(NamedTuple):
 
     Attributes:
         circuit: `closed`, `open` or `half_open`.
-        trial: the job that tries a half-open circuit, or an empty text.
+        refused: whether the circuit of a model is not closed there.
+        trials: the latest jobs that tried half-open circuits.
         loading: whether a model is being loaded there.
         wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
     """
 
     circuit: str = "closed"
-    trial: str = ""
+    trials: frozenset[str] = frozenset()
     loading: bool = False
     wanted: bool = True
+    refused: bool = False
+
+    @property
+    def recovering(self) -> bool:
+        """Whether any circuit is not closed."""
+        return self.circuit != "closed" or self.refused

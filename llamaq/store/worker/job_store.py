@@ -6,27 +6,22 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
-from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import is_refusal, run
+from llamaq.store.connection import is_refusal
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
-from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.host_state import HostState, Reaped
+from llamaq.store.worker.host_calls import HostCalls
+from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Blame, Completed, Error
 from llamaq.store.worker.worker_scripts import (
     CallOff,
     Claim,
-    Down,
     Finish,
-    Leave,
-    Proven,
     Reap,
     Refuse,
     Release,
-    Report,
 )
 from llamaq.vocabulary.wire import dumps, members
 
@@ -42,7 +37,7 @@ MOST_DEAD = 10_000
 _log = logging.getLogger(__name__)
 
 
-class JobStore:
+class JobStore(HostCalls):
     """The calls of one worker.
 
     A method that ends an attempt returns one of:
@@ -81,10 +76,7 @@ class JobStore:
             exhausted: the error of a job whose last try ended that way.
             clock: gives ids.
         """
-        self._client = client
-        self._keys = keys
-        self._host = host
-        self._worker = worker
+        super().__init__(client, keys, host, worker)
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
@@ -131,21 +123,35 @@ class JobStore:
         """End the job `failed`."""
         return self._finish(job, "failed", "error", dumps(error.as_json()))
 
-    def release(self, job: ClaimedJob, error: Error, delay_seconds: float, *, counts: bool, blame: Blame = "") -> str:
+    def release(
+        self,
+        job: ClaimedJob,
+        error: Error,
+        delay_seconds: float,
+        *,
+        counts: bool,
+        blame: Blame = "",
+        wait_seconds: float = 0,
+    ) -> str:
         """End the attempt; the job waits for another one. Where the job has ended meanwhile, only the slot is freed.
 
-        With `blame` the failure speaks against the host, and another host may get the job before the delay is over.
+        With `blame` the failure speaks against the host, or the model there, and another host may get the job earlier.
+        `wait_seconds` is what the host's `Retry-After` asks for.
         """
+        told = error.as_json()
         return self._settle(
             job,
             Release(
                 id=job.id,
                 fence=job.fence,
-                members=members(error=error.as_json(), delay_seconds=round(delay_seconds, 3)),
+                members=members(error=told, delay_seconds=round(delay_seconds, 3)),
                 delay_seconds=delay_seconds,
                 counts=int(counts),
                 blame=blame,
                 reason=error.message,
+                error=dumps(told),
+                wait_seconds=wait_seconds,
+                give_up=job.request.deadline if blame == "model" else 0,
             ),
         )
 
@@ -184,50 +190,6 @@ class JobStore:
     def settings(self, job: ClaimedJob) -> dict[str, str]:
         """The settings of the conversation, as in Redis."""
         return self._client.hgetall(self._keys.about(job.tenant, job.conversation))
-
-    def report(
-        self,
-        slots: int,
-        max_models: int,
-        status: str,
-        models: Sequence[str],
-        *,
-        loaded: Sequence[str] = (),
-        affinity_patience: float,
-        lane_patience: float,
-    ) -> HostState:
-        """Report what this worker's host offers.
-
-        `loaded` are the models in memory. `affinity_patience` and `lane_patience` are the settings, in seconds.
-        """
-        answer = self._run(
-            Report(
-                host=self._host,
-                worker=self._worker,
-                slots=slots,
-                max_models=max_models,
-                status=status,
-                affinity_patience=affinity_patience,
-                lane_patience=lane_patience,
-                loaded=" ".join(loaded),
-                models=" ".join(models),
-            )
-        )
-        return HostState(circuit=answer.text("circuit"), trial=answer.text("trial"), loading=answer.flag("loading"))
-
-    def down(self, slots: int, max_models: int, reason: str) -> HostState:
-        """Report that this worker's host does not answer."""
-        call = Down(host=self._host, worker=self._worker, slots=slots, max_models=max_models, reason=reason)
-        answer = self._run(call)
-        return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
-
-    def proven(self) -> HostState:
-        """Report that an answer has begun on this worker's host, which closes a half-open circuit."""
-        return HostState(circuit=self._run(Proven(host=self._host)).text("circuit"))
-
-    def leave(self) -> None:
-        """Remove this worker from its host, because it takes no more jobs."""
-        self._run(Leave(host=self._host, worker=self._worker))
 
     def reap(self) -> Reaped | None:
         """One round of the reaper, in pages until all that is due is handled; None where another worker leads."""
@@ -283,6 +245,3 @@ class JobStore:
         if isinstance(arguments, Finish) and arguments.field == "error":
             return "unsent"  # also an error is refused: the reaper ends the job
         return self.fail(job, Error("internal", f"Redis refuses the end of this attempt: {error}"))
-
-    def _run(self, arguments: Arguments) -> Answer:
-        return run(self._client, Call(self._keys.prefix, arguments))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Blame = Literal["host", "doubt", ""]
-"""Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; or not."""
-Counts = Literal["always", "later", "never"]
-"""Whether an attempt counts as a try; `later` counts it once several attempts have failed in the same way."""
+Blame = Literal["host", "doubt", "model", ""]
+"""Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; `model`
+against that model on the host alone; or not."""
+Counts = Literal["always", "later", "alone", "never"]
+"""Whether an attempt counts as a try; `later` counts it once several attempts have failed in the same way, `alone`
+where other jobs of the model do not fail so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed, and another one may succeed after a pause."""
+    """The attempt failed, and another one may succeed after a pause: at least `wait_seconds`, as the host asked for."""
 
     error: Error
     blame: Blame = ""
     counts: Counts = "always"
+    wait_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,9 @@ class Release(Arguments):
     counts: int = 0
     blame: str = ""
     reason: str = ""
+    error: str = ""
+    wait_seconds: float = 0
+    give_up: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +135,7 @@ class Proven(Arguments):
 
     verb: ClassVar = "proven"
     host: str
+    id: str
 
 
 @dataclass(frozen=True, kw_only=True)

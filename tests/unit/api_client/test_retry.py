@@ -240,11 +240,20 @@ def pauses_of(server: ScriptedServer, number: float, retries: int) -> list[float
     return notes.pauses
 
 
-def test_retry_after_is_respected_and_capped() -> None:
-    """The server's wish counts, up to a limit: beyond it the job waits better in the queue than in a slot."""
-    wishes = [status(503, ("Retry-After", wish)) for wish in ("2", "3600", "soon")]
+def test_a_short_retry_after_is_respected() -> None:
+    """The server's wish counts; one that cannot be read does not."""
+    wishes = [status(503, ("Retry-After", wish)) for wish in ("1", "0", "soon")]
     with ScriptedServer(*wishes) as server:
-        assert pauses_of(server, number=0.5, retries=3) == [2.0, 5.0, 0.2 * 4]
+        assert pauses_of(server, number=0.5, retries=3) == [1.0, 0.0, 0.2 * 4]
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_long_retry_after_is_left_to_the_caller(code: int) -> None:
+    """The server is not asked before the time that it named, and the job does not wait for it in a slot."""
+    with ScriptedServer(status(code, ("Retry-After", "2"))) as server, client_of(server) as client:
+        with pytest.raises(ServerBusy) as caught:
+            list(client.generate({}))
+        assert (len(server.visits), caught.value.retry_after_seconds) == (1, 2.0)
 
 
 def test_retry_after_stands_on_the_error() -> None:

@@ -1,10 +1,25 @@
 -- Fragment: how the outcomes of jobs change the circuit of their host (see circuit_state.lua).
--- include: requeue
+-- include: requeue refusals
 local FAULTS = 3                              -- failures in a row that open the circuit
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; doubling, with a jitter of half of it
 
--- A job completed, or its answer has begun.
-local function record_success(host)
+local function circuit_pause(trips)
+  return math.min(FIRST_PAUSE * 2 ^ math.min(trips, 10), LONGEST_PAUSE) * (0.5 + tonumber(TIME[2]) % 1000 / 2000)
+end
+
+local function record_answered(host, model, claimed_at)
+  local entry = refusals.of(host, model)
+  if not entry then return end
+  entry.works_at = math.max(entry.works_at or 0, tonumber(claimed_at))
+  if not refusals.is_open(entry) then
+    entry.faults, entry.trips, entry.retry_at, entry.job, entry.trial = 0, 0, nil, nil, nil
+  end
+  refusals.save(host, model, entry)
+end
+
+-- A job that was claimed then has completed, or its answer has begun.
+local function record_success(host, model, claimed_at)
+  record_answered(host, model, claimed_at)
   local found = fields(host_key(host), 'circuit', 'faults')
   if found.circuit == 'half_open' then
     redis.call('HSET', host_key(host), 'circuit', 'closed')
@@ -15,14 +30,11 @@ local function record_success(host)
 end
 
 local function open_circuit(host, trips)
-  local jitter = 0.5 + tonumber(TIME[2]) % 1000 / 2000
-  local pause = math.min(FIRST_PAUSE * 2 ^ math.min(trips, 10), LONGEST_PAUSE) * jitter
-  redis.call('HSET', host_key(host), 'circuit', 'open', 'trips', trips + 1, 'retry_at', NOW + pause)
-  redis.call('HDEL', host_key(host), 'trial')
+  redis.call('HSET', host_key(host), 'circuit', 'open', 'trips', trips + 1, 'retry_at', NOW + circuit_pause(trips))
   requeue_unclaimed(host)
 end
 
--- A job failed because of its host. `blame` is 'host' where no job could have caused the failure (refused, busy), and
+-- A job failed because of its host. `blame` is 'host' where no job could have caused the failure (no connection), and
 -- 'doubt' where the job could (connection cut, runner died). In doubt a job counts once, so no job opens a circuit alone.
 local function record_failure(host, id, blame, reason)
   if redis.call('EXISTS', host_key(host)) == 0 then return end
@@ -34,17 +46,47 @@ local function record_failure(host, id, blame, reason)
   if found.circuit == 'half_open' or faults >= FAULTS then open_circuit(host, tonumber(found.trips or 0)) end
 end
 
+-- A job was refused (503, 429). No job opens the circuit of its model alone. `wait` is the seconds of its Retry-After, or 0.
+local function record_refusal(host, model, id, reason, wait)
+  local entry = refusals.of(host, model) or {faults = 0, trips = 0}
+  if entry.job ~= id then entry.faults = entry.faults + 1 end
+  entry.job, entry.reason = id, reason
+  local waits_till = NOW + math.min(wait, refusals.LONGEST_WAIT_SECONDS)
+  local opens = entry.retry_at and not refusals.is_open(entry) or not entry.retry_at and entry.faults >= FAULTS
+  if opens then
+    entry.retry_at, entry.trips = math.max(NOW + circuit_pause(entry.trips), waits_till), entry.trips + 1
+  elseif entry.retry_at then
+    entry.retry_at = math.max(entry.retry_at, waits_till)
+  end
+  refusals.save(host, model, entry)
+  if opens then requeue_unclaimed(host, model) end
+end
+
+-- Notes a refusal in the record of its job, which ends with `error` (JSON) when all its refusals together took `give_up`
+-- seconds. Returns the hosts that have refused it since its last pause, for `retry_elsewhere`.
+local function note_refusal(id, host, error, give_up)
+  local known = fields(record(id), 'refused_at', 'refused_by')
+  local since = math.min(tonumber(known.refused_at or NOW), NOW)  -- Redis' clock may have been set back
+  local by, mark = known.refused_by or '\n', '\n' .. host .. '\n'
+  by = string.find(by, mark, 1, true) and mark or by .. host .. '\n'
+  redis.call('HSET', record(id), 'refused_at', since, 'refused_by', by, 'refusal', error)
+  redis.call('ZADD', refusals.ENDS, since + give_up, id)
+  return by
+end
+
 -- Seconds until the job is tried again: 0 where the circuit is open, because the job waits for the circuit.
 local function retry_delay(host, blame, delay) return blame == 'host' and is_open(host) and 0 or delay end
 
 -- A job that waits for its retry is assigned to another host at once, if one has a free slot for it. It is put into its
 -- queue for that, since hosts take from there, and removed again if none took it: DELAYED still has it.
-local function retry_elsewhere(id, host)
+-- `refused_by` has hosts that do not count, each between two newlines.
+local function retry_elsewhere(id, host, refused_by)
   if not redis.call('ZSCORE', DELAYED, id) then return end
   local job = fields(record(id), 'model', 'lane')
   local others = {}
   for _, other in ipairs(live_hosts_of(job.model)) do
-    if other ~= host then others[#others + 1] = other end
+    local refused = string.find(refused_by, '\n' .. other .. '\n', 1, true)
+    if other ~= host and not refused then others[#others + 1] = other end
   end
   if #others == 0 then return end
   enqueue(id)

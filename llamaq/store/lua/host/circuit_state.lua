@@ -3,7 +3,7 @@
 --   faults, fault_job   failures in a row that were the host's, and the job of the last one
 --   trips               how often the circuit opened since the host last worked; the pause doubles with each
 --   retry_at            when the circuit becomes half open; absent where a probe opened it, and another probe will do that
---   trial               the job that runs in a half-open circuit
+--   trial               the latest job that was assigned in a half-open circuit
 --   last_error, last_error_at
 local function circuit_of(host) return redis.call('HGET', host_key(host), 'circuit') or 'closed' end
 

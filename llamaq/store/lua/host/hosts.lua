@@ -4,7 +4,7 @@ local function forget_host(host)
     redis.call('SREM', model_hosts_key(model), host)
   end
   redis.call('DEL', host_key(host), host_models_key(host), workers_key(host), loaded_key(host),
-    capabilities_key(host), celery_queue(host))
+    capabilities_key(host), refusals.key(host), celery_queue(host))
   redis.call('ZREM', HOSTS, host)
 end
 
@@ -19,6 +19,7 @@ local function set_models(host, models)
     if not wanted[model] then
       redis.call('SREM', host_models_key(host), model)
       redis.call('SREM', model_hosts_key(model), host)
+      redis.call('HDEL', refusals.key(host), model)
     end
   end
 end

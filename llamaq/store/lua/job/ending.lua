@@ -53,6 +53,7 @@ local function end_job(id, state, members, ...)
   dequeue(id, job.model, job.lane)
   redis.call('ZREM', STARTS, id)
   redis.call('ZREM', DELAYED, id)
+  redis.call('ZREM', refusals.ENDS, id)
   charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds)
   release_images(job.blobs, ttl)
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end

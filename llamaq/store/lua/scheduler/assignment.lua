@@ -4,7 +4,7 @@
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
 -- The end or the requeue of a job may make a job of another model assignable. The model is noted in PENDING, and the
 -- script assigns its jobs last: with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit_state fairness loaded_models next_job lease host_jobs celery_message
+-- include: keys events queue circuit_state refusals fairness loaded_models next_job lease host_jobs celery_message
 local PENDING = {}           -- models, in the order in which they were noted
 
 local function is_live(host)
@@ -31,14 +31,15 @@ local function free_slot(host, id)
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
 end
 
--- The state of a host for the assignment; nil where no slot is free.
-local function host_state(host)
-  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience')
+-- The state of a host for the assignment; nil where no slot is free. `trial` is the last trial, where the next job is one.
+local function host_state(host, admitted)
+  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience', 'trial')
   local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
   if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
   local running, models = usage(host)
   return {slots = slots, max_models = max_models, load_wait = tonumber(spec.patience or 15),
-    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loaded_now(host, running)}
+    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loaded_now(host, running),
+    refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or '')}
 end
 
 -- Gives the job a slot, and sends Celery's message to the host's queue.
@@ -60,7 +61,7 @@ local function fill_host(host)
   if not is_live(host) then return end
   assign_host_jobs(host)
   local admitted = jobs_admitted(host)
-  local state = admitted ~= 'none' and host_state(host)
+  local state = admitted ~= 'none' and host_state(host, admitted)
   local job = state and next_job(host, state)
   while job do
     dequeue(job.id, job.model, job.lane, job.runner)
@@ -72,6 +73,7 @@ local function fill_host(host)
       expire_job(job.id)
     else
       assign_slot(host, job, known.kind, known.score, known.runner, state)
+      refusals.set_trial(host, job.model, state.refusals[job.model], job.id)
       if admitted == 'one' then return set_trial(host, job.id) end
     end
     job = next_job(host, state)

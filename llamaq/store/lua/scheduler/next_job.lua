@@ -3,6 +3,27 @@
 -- `load_wait` seconds, counted from its submit and from the host's last load. Then the model that has to be unloaded for
 -- it gets no more jobs, its running jobs end, and the load is assigned.
 
+local trials = {AMONG = 20}  -- jobs of a queue among which a trial is chosen
+
+-- The first job of a queue. Where it is to be a trial, after the trials that `avoid` names, it is the one of the first jobs
+-- that failed by its host least often: so no job is the trial twice in a row while another waits.
+function trials.first_of(key, avoid)
+  if not avoid then return redis.call('ZRANGE', key, 0, 0)[1] end
+  local found, least
+  for _, id in ipairs(redis.call('ZRANGE', key, 0, trials.AMONG - 1)) do
+    local failed = avoid[id] and math.huge or tonumber(redis.call('HGET', record(id), 'blamed') or 0)
+    if not least or failed < least then found, least = id, failed end
+  end
+  return found
+end
+
+-- The earlier trials to avoid in the choice of the next; nil where the next job of the model is no trial.
+function trials.to_avoid(state, entry)
+  local of_model = entry and entry.retry_at
+  if not (state.trial or of_model) then return nil end
+  return {[state.trial or ''] = true, [of_model and entry.trial or ''] = true}
+end
+
 local function runs_first(a, b)
   if a.rank ~= b.rank then return a.rank < b.rank end
   if a.submitted_at ~= b.submitted_at then return a.submitted_at < b.submitted_at end
@@ -13,19 +34,22 @@ end
 -- where it needs a load.
 local function candidates(host, state)
   local found = {}
-  local function add(id, model, lane, rank, runner)
-    if overdue(model, lane, state.lane_wait, runner ~= nil) then rank = 0 end
+  local function add(id, model, lane, rank, runner, avoid)
+    if avoid and avoid[id] then rank = rank + #LANES
+    elseif overdue(model, lane, state.lane_wait, runner ~= nil) then rank = 0 end
     local submitted_at = tonumber(redis.call('ZSCORE', JOBS, id) or 0)
     found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, submitted_at = submitted_at, runner = runner,
       needs_load = runner == nil}
   end
   for rank, lane in ipairs(LANES) do
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
-      local first = redis.call('ZRANGE', queue_key(model, lane), 0, 0)[1]
-      local loaded = state.loaded[model]
-      local fitting = loaded and redis.call('ZRANGE', runner_queue_key(model, lane, loaded.runner), 0, 0)[1]
-      if fitting then add(fitting, model, lane, rank, loaded.runner) end
-      if first ~= fitting then add(first, model, lane, rank, nil) end
+      if refusals.admitted(host, state.refusals[model]) ~= 'none' then
+        local avoid, loaded = trials.to_avoid(state, state.refusals[model]), state.loaded[model]
+        local first = trials.first_of(queue_key(model, lane), avoid)
+        local fitting = loaded and trials.first_of(runner_queue_key(model, lane, loaded.runner), avoid)
+        if fitting then add(fitting, model, lane, rank, loaded.runner, avoid) end
+        if first ~= fitting then add(first, model, lane, rank, nil, avoid) end
+      end
     end
   end
   table.sort(found, runs_first)

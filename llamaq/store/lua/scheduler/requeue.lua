@@ -1,11 +1,11 @@
 -- Fragment: requeues jobs. A requeued job keeps its score.
 -- include: assignment
 
--- Requeues the jobs that were assigned to the host and not claimed. Any host may get them.
-local function requeue_unclaimed(host)
+-- Requeues the jobs, of one model where it is given, that were assigned to the host and not claimed. Any host may get them.
+local function requeue_unclaimed(host, model)
   for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
     local job = fields(record(id), 'lease', 'model')
-    if job.lease == 'assigned' then
+    if job.lease == 'assigned' and (not model or job.model == model) then
       free_slot(host, id)
       enqueue(id)
       PENDING[#PENDING + 1] = job.model
@@ -15,9 +15,11 @@ local function requeue_unclaimed(host)
 end
 
 -- A running job becomes `retrying`. It waits for its delay first, if it has one; tasks/attempt/failures.py computes that.
-local function requeue_running(id, members, delay)
+-- An attempt that was `refused` did not run, so its time does not count towards the deadline.
+local function requeue_running(id, members, delay, refused)
   local job = fields(record(id), 'attempt', 'model', 'claimed_at', 'running')
-  redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job.running) + NOW - tonumber(job.claimed_at))
+  local ran = refused and 0 or NOW - tonumber(job.claimed_at)
+  redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job.running) + ran)
   append_event(id, 'retrying', job.attempt, members)
   if delay > 0 then
     redis.call('ZADD', DELAYED, NOW + delay, id)

@@ -6,7 +6,8 @@
 --            members        JSON members of `started` ("host":..., "worker":...)
 --            fence          the attempt's fence: a random name that no other claim has
 -- Answers    CLAIMED attempt, tries, max_attempts, waited_seconds (since the submit), ran_seconds (in earlier
---            attempts), kind, model, tenant, conversation, request
+--            attempts), kind, model, tenant, conversation, request,
+--            refusal_counts (1 where a refusal would count as a try, see refusals.lua)
 --            GONE (no record) | DONE (it has ended) | EXPIRED (`start_within` is over; it ends now)
 --            LEASED_ELSEWHERE (another worker has it, or it was requeued: the message is stale)
 --            NEWER version (the job's wire version; nothing changes, and the reaper requeues the job)
@@ -14,12 +15,13 @@
 -- include: keys events queue assignment ending
 local id, host = given.id, given.host
 local job = fields(record(id), 'v', 'state', 'lease', 'host', 'fence', 'start_by', 'attempt', 'tries',
-  'max_attempts', 'submitted_at', 'running', 'kind', 'model', 'tenant', 'conversation', 'request')
+  'max_attempts', 'submitted_at', 'running', 'refused_at', 'kind', 'model', 'tenant', 'conversation', 'request')
 
 local function claimed(attempt, tries)
   return {'CLAIMED', 'attempt', attempt, 'tries', tries, 'max_attempts', job.max_attempts,
     'waited_seconds', tostring(math.max(NOW - tonumber(job.submitted_at), 0)), 'ran_seconds', job.running,
-    'kind', job.kind, 'model', job.model, 'tenant', job.tenant, 'conversation', job.conversation, 'request', job.request}
+    'kind', job.kind, 'model', job.model, 'tenant', job.tenant, 'conversation', job.conversation, 'request', job.request,
+    'refusal_counts', refusals.count(host, job.model, id, job.refused_at) and 1 or 0}
 end
 
 local function begin()
@@ -30,6 +32,7 @@ local function begin()
     'flush', 0, 'fence', given.fence)
   redis.call('ZADD', LEASES, NOW + tonumber(given.lease_seconds), id .. ' ' .. host)
   redis.call('ZREM', STARTS, id)
+  redis.call('ZREM', refusals.ENDS, id)
   append_event(id, 'started', attempt, given.members)
   return claimed(attempt, tries)
 end

@@ -13,7 +13,8 @@
 -- Invariant: sent twice, it has one effect.
 -- include: keys events queue assignment ending estimate conversations requeue circuit_changes
 local id, state, completed = given.id, given.state, given.state == 'completed'
-local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'model', 'tenant', 'conversation')
+local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'claimed_at', 'model', 'tenant',
+  'conversation')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 
@@ -32,7 +33,7 @@ if not ended then
   end
   if completed then
     account(loaded_at)
-    record_success(job.host)
+    record_success(job.host, job.model, job.claimed_at)
   end
   end_job(id, state, given.members, given.field, given.value)
 end

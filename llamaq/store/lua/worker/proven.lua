@@ -1,8 +1,12 @@
--- Records that an answer has begun on a host. This closes a half-open circuit, and the host gets all jobs that fit.
+-- Records that an answer has begun on a host. This closes the circuit, of the host and of the model there, that is half open,
+-- and the host gets all jobs that fit.
 --
--- Arguments  host
+-- Arguments  host, id (of the job)
 -- Answers    OK circuit
 -- include: keys events queue assignment ending requeue circuit_changes
-record_success(given.host)
-assign(given.host)
+local job = fields(record(given.id), 'model', 'claimed_at')
+if job.claimed_at then
+  record_success(given.host, job.model, job.claimed_at)
+  assign(given.host)
+end
 return {'OK', 'circuit', circuit_of(given.host)}

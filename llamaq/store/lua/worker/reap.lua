@@ -1,5 +1,6 @@
 -- One round of the reaper, by the worker that leads: jobs that lost their worker are requeued or end, delayed retries that
--- are due are requeued, jobs past `start_within` expire, and jobs are assigned to hosts with free slots.
+-- are due are requeued, jobs past `start_within` expire, jobs that were refused for too long end, and jobs are assigned to
+-- hosts with free slots.
 --
 -- Arguments  worker
 --            leader_seconds   after which another worker may lead
@@ -8,8 +9,9 @@
 --            lost             JSON members of `retrying` for a job that lost its worker
 --            exhausted        JSON members of `failed` for a job that lost its worker too often
 --            exhausted_error  the error in these, JSON
--- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired: numbers of jobs; more: 1 where
---            `most` jobs of an index were handled, so that there may be others
+-- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired,
+--            refused (for longer than their deadline): numbers of jobs;
+--            more: 1 where `most` jobs of an index were handled, so that there may be others
 --            FOLLOWED (another worker leads)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts
@@ -122,6 +124,20 @@ local function expire_late()
   return expired
 end
 
+-- Jobs that were refused for longer than their deadline end with the last refusal. A running one is not in the index.
+local function end_refused()
+  local due = due_in(refusals.ENDS)
+  for _, id in ipairs(due) do
+    local job = fields(record(id), 'state', 'lease', 'host', 'refusal')
+    redis.call('ZREM', refusals.ENDS, id)
+    if job.state == 'retrying' and job.refusal then
+      guarded(id, end_job, id, 'failed', '"error":' .. job.refusal, 'error', job.refusal)
+      if job.lease == 'assigned' then free_slot(job.host, id) end
+    end
+  end
+  return #due
+end
+
 local function assign_all()
   for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
   local silent = redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)
@@ -144,7 +160,8 @@ limit_times(LEASES, NOW + longest_lease)
 limit_times(DELAYED, NOW + LONGEST_DELAY)
 limit_times(HOSTS, NOW)
 local lost, unclaimed = reap_leases(in_grace)
-local due, expired = requeue_delayed(), expire_late()
+local refused, due, expired = end_refused(), requeue_delayed(), expire_late()
 assign_all()
-local full = math.max(lost + unclaimed, due, expired, forget_expired()) >= most
-return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'more', full and 1 or 0}
+local full = math.max(lost + unclaimed, due, expired, refused, forget_expired()) >= most
+return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'refused', refused,
+  'more', full and 1 or 0}

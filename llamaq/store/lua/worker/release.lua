@@ -4,20 +4,39 @@
 --            members        JSON members of `retrying` ("error":..., "delay_seconds":...)
 --            delay_seconds
 --            counts         1 when the attempt counts as a try, else 0
---            blame          'host', 'doubt' or '': whether the failure speaks against the host (see circuit_changes.lua)
+--            blame          'host' or 'doubt': the failure speaks against the host (see circuit_changes.lua);
+--                           'model': the host refused a job of this model (see refusals.lua); or ''
 --            reason         what went wrong
+--            error          the same as the job's error, JSON
+--            wait_seconds   what the host's Retry-After asks for, or 0
+--            give_up        seconds of refusals in all, after which the job ends with `error`
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
 -- include: keys events queue assignment ending requeue circuit_changes
-local id = given.id
-local job = fields(record(id), 'fence', 'state', 'host', 'lease')
+local id, blame = given.id, given.blame
+local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'model')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
+
+-- Records the failure; returns the hosts that have refused the job.
+local function blame_host()
+  redis.call('HINCRBY', record(id), 'blamed', 1)
+  if blame == 'model' then
+    record_refusal(job.host, job.model, id, given.reason, tonumber(given.wait_seconds))
+    return note_refusal(id, job.host, given.error, tonumber(given.give_up))
+  end
+  record_failure(job.host, id, blame, given.reason)
+  return ''
+end
+
 local ended = TERMINAL[job.state]
 if job.lease == 'claimed' then free_slot(job.host, id) end
 if not ended then
   if given.counts == '0' then redis.call('HINCRBY', record(id), 'tries', -1) end
-  if given.blame ~= '' then record_failure(job.host, id, given.blame, given.reason) end
-  requeue_running(id, given.members, retry_delay(job.host, given.blame, tonumber(given.delay_seconds)))
-  if given.blame ~= '' then retry_elsewhere(id, job.host) end
+  if blame ~= 'model' and (blame ~= '' or given.counts == '1') then
+    redis.call('HDEL', record(id), 'refused_at', 'refused_by', 'refusal')
+  end
+  local refused_by = blame ~= '' and blame_host()
+  requeue_running(id, given.members, retry_delay(job.host, blame, tonumber(given.delay_seconds)), blame == 'model')
+  if refused_by then retry_elsewhere(id, job.host, refused_by) end
 end
 assign(job.host)
 return {ended and 'CANCELLED' or 'OK'}

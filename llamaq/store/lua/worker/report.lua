@@ -8,7 +8,8 @@
 --            lane_patience      seconds that a lane waits while higher lanes go first
 --            loaded             models in memory, joined by blanks
 --            models             that the host offers, joined by blanks
--- Answers    OK loading (1 while the host loads a model), circuit, trial (the id of the job in a half-open circuit, or '')
+-- Answers    OK loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
+--            trials (the latest jobs in half-open circuits, joined by blanks)
 -- include: keys events queue assignment ending hosts
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
@@ -23,4 +24,12 @@ set_capabilities(host, given.status)
 record_answer(host)
 assign(host)
 local loading = is_loading(loaded_now(host, (usage(host))))
-return {'OK', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'trial', trial_of(host)}
+local trials, refused = {trial_of(host)}, 0
+for _, entry in pairs(refusals.on(host)) do
+  if entry.retry_at then
+    refused = 1
+    trials[#trials + 1] = entry.trial
+  end
+end
+return {'OK', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'refused', refused,
+  'trials', table.concat(trials, ' ')}

@@ -10,6 +10,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, error
 from llamaq import Job, QueueFull
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed
 
@@ -111,7 +112,7 @@ def test_a_turn_that_is_tried_again_keeps_its_turn(fleet: Fleet) -> None:
     assert fleet.slots() == {}
     fleet.due(first.id)
     fleet.patient()
-    assert store.reap() == (0, 0, 1, 0)
+    assert store.reap() == Reaped(due=1)
     assert list(fleet.slots()) == [first.id]
     assert second.status().position == 1
 
@@ -122,7 +123,7 @@ def test_a_turn_that_expires_lets_the_next_go(fleet: Fleet) -> None:
     first, second, third = _turn(fleet, "a"), _turn(fleet, "b", start_within=30), _turn(fleet, "c")
     fleet.overdue(second.id)
     fleet.patient()
-    assert store.reap() == (0, 0, 0, 1)
+    assert store.reap() == Reaped(expired=1)
 
     _answer(store, fleet.claim(store, first), "a")
 

@@ -4,6 +4,7 @@ import pytest
 
 from embedded.scripted.fleet import Fleet, answer, error
 from llamaq import JobNotFound
+from llamaq.store.worker.host_state import Reaped
 
 
 def test_a_waiting_job_is_cancelled_and_leaves_the_line(fleet: Fleet) -> None:
@@ -62,7 +63,7 @@ def test_a_job_between_two_attempts_is_cancelled(fleet: Fleet, delay: float) -> 
     assert job.cancel() is True
 
     fleet.patient()
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
     assert fleet.types(job.id) == ["queued", "started", "retrying", "cancelled"]
     assert (fleet.slots(), fleet.leases(), fleet.waiting()) == ({}, [], [])
 
@@ -107,7 +108,7 @@ def test_the_slot_of_a_cancelled_job_comes_back_when_its_worker_died(fleet: Flee
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
 
     assert list(fleet.slots()) == [following.id]
     assert fleet.types(job.id) == ["queued", "started", "cancelled"]

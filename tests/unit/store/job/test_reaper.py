@@ -15,7 +15,7 @@ def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.reap() == (1, 0, 0, 0)
+    assert store.reap() == Reaped(lost=1)
 
     assert fleet.types(job.id) == ["queued", "started", "delta", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "internal"
@@ -36,7 +36,7 @@ def test_a_lapsed_lease_is_acted_on_once(fleet: Fleet) -> None:
 
     rounds = [store.reap(), store.reap()]
 
-    assert rounds == [(1, 0, 0, 0), (0, 0, 0, 0)]
+    assert rounds == [Reaped(lost=1), Reaped()]
     assert fleet.types(job.id) == ["queued", "started", "retrying"]
 
 
@@ -48,7 +48,7 @@ def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
     assert fleet.renew(claimed) == "OK"
     fleet.patient()
 
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
 
     assert fleet.record(job.id)["state"] == "running"
 
@@ -61,7 +61,7 @@ def test_a_placed_job_that_nobody_claims_is_rung_for_again(fleet: Fleet) -> None
     fleet.lapse(job.id)
     fleet.patient()
 
-    assert store.reap() == (0, 1, 0, 0)
+    assert store.reap() == Reaped(unclaimed=1)
 
     assert [message.job_id for message in fleet.messages()] == [job.id]
     assert fleet.types(job.id) == ["queued"]
@@ -76,7 +76,7 @@ def test_a_job_that_takes_its_worker_with_it_every_time_ends(fleet: Fleet) -> No
         fleet.claim(store, job)
         fleet.lapse(job.id)
         fleet.patient()
-        assert store.reap() == (1, 0, 0, 0)
+        assert store.reap() == Reaped(lost=1)
 
     status = job.status()
 
@@ -95,12 +95,12 @@ def test_after_a_silence_the_living_get_one_lease_time(fleet: Fleet) -> None:
     fleet.lapse(running.id)
     fleet.lapse(assigned.id)
 
-    assert store.reap() == (0, 1, 0, 0)
+    assert store.reap() == Reaped(unclaimed=1)
 
     assert fleet.record(running.id)["state"] == "running"
     assert fleet.append(claimed, 1, text="still here") == "OK"
     fleet.patient()
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
 
 
 def test_the_time_of_grace_ends(fleet: Fleet) -> None:
@@ -108,10 +108,10 @@ def test_the_time_of_grace_ends(fleet: Fleet) -> None:
     store = fleet.host()
     job, _ = fleet.running(store)
     fleet.lapse(job.id)
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "grace", 1)
 
-    assert store.reap() == (1, 0, 0, 0)
+    assert store.reap() == Reaped(lost=1)
 
 
 def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> None:
@@ -128,12 +128,12 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
         fleet.redis.hset(leader, mapping={"last": 1, "grace": 1})
         return store.reap()
 
-    assert [late(), late(), late(), late()] == [(0, 0, 0, 0)] * 3 + [(1, 0, 0, 0)]
+    assert [late(), late(), late(), late()] == [Reaped()] * 3 + [Reaped(lost=1)]
 
     store.reap()
     again = fleet.claim(store, job)
     fleet.lapse(job.id)
-    assert late() == (0, 0, 0, 0)
+    assert late() == Reaped()
     assert fleet.renew(again) == "OK"
 
 
@@ -151,10 +151,10 @@ def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
     store.release(claimed, error(), 30, counts=True)
     fleet.messages()
     fleet.patient()
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped()
     fleet.due(job.id)
 
-    assert store.reap() == (0, 0, 1, 0)
+    assert store.reap() == Reaped(due=1)
 
     assert [message.job_id for message in fleet.messages()] == [job.id]
 
@@ -167,7 +167,7 @@ def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:
     fleet.overdue(waiting.id)
     fleet.patient()
 
-    assert store.reap() == (0, 0, 0, 2)
+    assert store.reap() == Reaped(expired=2)
 
     assert fleet.types(assigned.id) == fleet.types(waiting.id) == ["queued", "expired"]
     assert "start_within" in str(assigned.status().reason)
@@ -216,8 +216,8 @@ def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
     page = fleet.run(Reap(worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, **texts))
     assert (page.integer("lost"), page.flag("more")) == (100, True)
 
-    assert store.reap() == (220, 0, 0, 0)
-    assert store.reap() == (0, 0, 0, 0)
+    assert store.reap() == Reaped(lost=220)
+    assert store.reap() == Reaped()
 
 
 def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
@@ -274,10 +274,10 @@ def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet
     fleet.redis.zadd(f"{prefix}:hosts", {"alpha": ahead})
     fleet.redis.hset(f"{prefix}:reaper", mapping={"worker": "w1", "until": ahead, "grace": ahead, "last": ahead})
 
-    assert other.reap() == (0, 0, 0, 0)
+    assert other.reap() == Reaped()
 
     assert fleet.redis.zscore(f"{prefix}:leases", f"{lost.id} alpha") <= seconds + LEASE_SECONDS + 60
     assert fleet.redis.zscore(f"{prefix}:delayed", delayed.id) <= seconds + 3700
     assert fleet.redis.zscore(f"{prefix}:hosts", "alpha") <= seconds + 60
     fleet.lapse(lost.id)
-    assert other.reap() == (1, 0, 0, 0)
+    assert other.reap() == Reaped(lost=1)

@@ -1,5 +1,6 @@
 """The one table: what each failure of Ollama means for the job."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,16 +30,19 @@ from api_client import (
     WrongProtocol,
 )
 from embedded.scripted.fleet import request_json
+from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Retry
 from tasks.attempt.failures import (
     FAILURES,
     FREE_ATTEMPTS,
     LONGEST_HOST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    LONGEST_REFUSAL_PAUSE_SECONDS,
     WorkerEvent,
     counts,
     host_pause_seconds,
     outcome_of_error,
+    pause_of,
     pause_seconds,
     timed_out,
 )
@@ -109,7 +113,7 @@ def test_the_table_has_a_row_for_each_error() -> None:
         (HostUnreachable("m"), "host"),
         (ConnectionLost("m"), "doubt"),
         (ConnectTimeout("m"), "host"),
-        (ServerBusy("m", status=503), "host"),
+        (ServerBusy("m", status=503), "model"),
         (GatewayError("m", status=504), "doubt"),
         (RunnerDied("m", status=500), "doubt"),
         (StreamCut("m"), "doubt"),
@@ -133,10 +137,26 @@ def test_what_the_host_alone_did_is_never_a_try() -> None:
     assert isinstance(cut, Retry)
     assert isinstance(died, Retry)
 
-    assert not counts(refused, 1000)
-    assert [counts(cut, attempt) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [False, False, True]
-    assert counts(died, 1)
+    def at(attempt: int) -> ClaimedJob:
+        return replace(JOB, attempt=attempt)
+
+    assert not counts(refused, at(1000))
+    assert [counts(cut, at(attempt)) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [False, False, True]
+    assert counts(died, at(1))
     assert host_pause_seconds(1000, 1.0) == LONGEST_HOST_PAUSE_SECONDS
+
+
+def test_a_refusal_counts_where_others_are_not_refused() -> None:
+    """429 and 503 are free while the whole model is refused; the host's `Retry-After` is the least pause."""
+    busy = outcome_of_error(ServerBusy("m", status=429, retry_after_seconds=40.0), JOB)
+    assert isinstance(busy, Retry)
+    alone = replace(JOB, refusal_counts=True)
+
+    assert (counts(busy, JOB), counts(busy, alone)) == (False, True)
+    assert pause_of(busy, JOB, 1.0) == pause_of(busy, alone, 1.0) == 40.0
+    soon = replace(busy, wait_seconds=0.0)
+    assert pause_of(soon, replace(JOB, attempt=1000), 1.0) == LONGEST_REFUSAL_PAUSE_SECONDS
+    assert pause_of(soon, alone, 1.0) == pause_seconds(JOB.tries, 1.0)
 
 
 def test_a_clock_that_ran_out_says_which_and_how_long() -> None:

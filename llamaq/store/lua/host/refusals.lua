@@ -1,0 +1,58 @@
+-- Fragment: refusals (503, 429), counted for each model on each host. They open the circuit of the model there, and not that
+-- of the host: a quota, or a queue that is full, concerns one model. A hash of the host has for each refused model, as JSON:
+--   faults, job       refusals since the last success, where several of one job in a row count once; the job of the last one
+--   trips, retry_at   as of a host's circuit; `retry_at` is set while the circuit is not closed
+--   trial             the latest job that was assigned as a trial
+--   works_at          when the latest job was claimed that got an answer
+--   reason            of the last refusal
+-- include: keys events
+local refusals = {           -- one table, because Lua takes 200 locals in a script
+  ENDS = P .. ':refused',       -- sorted set: jobs whose last attempt was refused, by the time at which they end
+  KEPT_SECONDS = 7200,
+  LONGEST_WAIT_SECONDS = 3600,  -- the most that a circuit waits because of a Retry-After
+}
+
+function refusals.key(host) return host_key(host) .. ':refusals' end
+
+function refusals.of(host, model)
+  local known = redis.call('HGET', refusals.key(host), model)
+  return known and cjson.decode(known)
+end
+
+-- All of a host, by model.
+function refusals.on(host)
+  local found, flat = {}, redis.call('HGETALL', refusals.key(host))
+  for index = 1, #flat, 2 do found[flat[index]] = cjson.decode(flat[index + 1]) end
+  return found
+end
+
+function refusals.save(host, model, entry)
+  redis.call('HSET', refusals.key(host), model, cjson.encode(entry))
+  redis.call('EXPIRE', refusals.key(host), refusals.KEPT_SECONDS)
+end
+
+-- Whether the pause is not over. One that is longer than any can be was written before Redis' clock was set back.
+function refusals.is_open(entry)
+  return entry.retry_at and entry.retry_at > NOW and entry.retry_at <= NOW + refusals.LONGEST_WAIT_SECONDS
+end
+
+-- How many jobs of a model the host may get: 'all', 'one' (the trial), or 'none'.
+function refusals.admitted(host, entry)
+  if not entry or not entry.retry_at then return 'all' end
+  if refusals.is_open(entry) then return 'none' end
+  return entry.trial and redis.call('HEXISTS', slots_key(host), entry.trial) == 1 and 'none' or 'one'
+end
+
+function refusals.set_trial(host, model, entry, id)
+  if not entry or not entry.retry_at then return end
+  entry.trial = id
+  refusals.save(host, model, entry)
+end
+
+-- Whether a refusal of this job counts as a try: since its first refusal another job of the model got an answer here, and
+-- since then no other job was refused.
+function refusals.count(host, model, id, refused_at)
+  local entry = refused_at and refusals.of(host, model)
+  if not entry or (entry.works_at or 0) <= tonumber(refused_at) then return false end
+  return entry.faults == 0 or (entry.faults == 1 and entry.job == id)
+end

@@ -1,0 +1,74 @@
+"""The calls of the job store that a worker makes for its host."""
+
+from collections.abc import Sequence
+
+from llamaq.store.answers import Answer
+from llamaq.store.arguments import Arguments
+from llamaq.store.connection import run
+from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Call
+from llamaq.store.worker.host_state import HostState
+from llamaq.store.worker.worker_scripts import Down, Leave, Proven, Report
+
+
+class HostCalls:
+    """The calls of one worker for its host: what it offers, whether it answers, and that the worker leaves it."""
+
+    def __init__(self, client: Client, keys: Keys, host: str, worker: str) -> None:
+        self._client = client
+        self._keys = keys
+        self._host = host
+        self._worker = worker
+
+    def report(
+        self,
+        slots: int,
+        max_models: int,
+        status: str,
+        models: Sequence[str],
+        *,
+        loaded: Sequence[str] = (),
+        affinity_patience: float,
+        lane_patience: float,
+    ) -> HostState:
+        """Report what this worker's host offers.
+
+        `loaded` are the models in memory. `affinity_patience` and `lane_patience` are the settings, in seconds.
+        """
+        answer = self._run(
+            Report(
+                host=self._host,
+                worker=self._worker,
+                slots=slots,
+                max_models=max_models,
+                status=status,
+                affinity_patience=affinity_patience,
+                lane_patience=lane_patience,
+                loaded=" ".join(loaded),
+                models=" ".join(models),
+            )
+        )
+        return HostState(
+            circuit=answer.text("circuit"),
+            trials=frozenset(answer.text("trials").split()),
+            loading=answer.flag("loading"),
+            refused=answer.flag("refused"),
+        )
+
+    def down(self, slots: int, max_models: int, reason: str) -> HostState:
+        """Report that this worker's host does not answer."""
+        call = Down(host=self._host, worker=self._worker, slots=slots, max_models=max_models, reason=reason)
+        answer = self._run(call)
+        return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
+
+    def proven(self, job_id: str) -> HostState:
+        """Report that the answer of a job has begun on this worker's host, which closes a half-open circuit."""
+        return HostState(circuit=self._run(Proven(host=self._host, id=job_id)).text("circuit"))
+
+    def leave(self) -> None:
+        """Remove this worker from its host, because it takes no more jobs."""
+        self._run(Leave(host=self._host, worker=self._worker))
+
+    def _run(self, arguments: Arguments) -> Answer:
+        return run(self._client, Call(self._keys.prefix, arguments))
