@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -11,10 +12,11 @@ from kombu.entity import Queue
 
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.requests import KINDS
-from worker.celery import intake, model_listing, task_request, transport
+from worker.celery import broker_message, control_message, intake, model_listing, task_request, transport
 from worker.celery.lifecycle import WorkerStep, worker_of
 from worker.celery.tls import verified
 from worker.duties import heartbeat
+from worker.gate import Source
 from worker.settings.environment import Settings, settings
 from worker.telemetry import logs
 
@@ -27,12 +29,31 @@ def create(config: Settings) -> Celery:
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
     app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
     app.steps["worker"].add(WorkerStep)
-    transport.install(lambda _, message, reason: worker_of(app).set_aside("", "", message, reason))
+    transport.install(_doors(app, config))
     for kind in KINDS:
         _register(app, kind)
     _register_heartbeat(app)
     model_listing.register(app, config)
     return app
+
+
+def _doors(app: Celery, config: Settings) -> transport.Doors:
+    keys = config.producer.keys
+    control = partial(control_message.read, namespace=keys.prefix, allowed=bool(config.allow_control))
+
+    def reader(queue: str) -> tuple[Source, transport.Read] | None:
+        if queue in app.amqp.queues.consume_from:
+            return "celery", partial(broker_message.read, queue=queue)
+        if queue.endswith(f".{keys.mailbox()}") and not queue.endswith(f".reply.{keys.mailbox()}"):
+            return "control", control
+        return None
+
+    return transport.Doors(
+        reader=reader,
+        set_aside=lambda message, error: worker_of(app).set_aside(message, error),
+        returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+        working=lambda: getattr(app, "llamaq_worker", None) is not None,
+    )
 
 
 def _register(app: Celery, kind: str) -> None:
@@ -68,6 +89,8 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
             Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host), keys.worker_queue(worker))
         ],
         "task_default_queue": keys.intake_queue(),
+        # The channel of Celery's default is shared by all applications of the database.
+        "control_exchange": keys.prefix,
         **verified(config.redis_url),
         # Threads suffice, because jobs wait for Ollama: 69 MB of memory where processes take 500.
         "worker_pool": "threads",

@@ -33,6 +33,7 @@ from worker.duties.reaper import Reaper
 from worker.duties.script_registry import ScriptRegistry
 from worker.duties.supervisor import Supervisor
 from worker.duties.webhooks import Webhooks, poster
+from worker.gate import Incoming
 from worker.host.probe import Probe
 from worker.settings.environment import Settings
 from worker.telemetry import tracing
@@ -116,18 +117,19 @@ class Worker:
                 began(job)
                 return self._run(job, attempt)
 
-    def refuse(self, job_id: str, kind: str, message: str, error: Error) -> None:
+    def refuse(self, message: Incoming, error: Error) -> None:
         """Set a request aside that came by task name and cannot be queued.
 
         Raises:
             BrokerUnavailable: Redis does not answer.
         """
+        _log.warning("a request sent by name was refused", job_id=message.job_id, kind=message.kind, code=error.code)
         with translated(self.queue.url):
-            self._store.refuse(job_id, kind, "celery", message, error)
+            self._store.refuse(message.job_id, message.kind, message.source, message.content, error)
 
-    def set_aside(self, job_id: str, kind: str, message: object, reason: Exception) -> None:
+    def set_aside(self, message: Incoming, error: Error) -> None:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
-        self._dead_letters.add(job_id, kind.removeprefix("llamaq."), message, reason)
+        self._dead_letters.add(message, error)
 
     def pause(self, seconds: float) -> bool:
         """Wait before another try. Returns False when the worker ends, so that no other try is made."""

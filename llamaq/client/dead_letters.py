@@ -18,7 +18,7 @@ class DeadLetter(Frozen):
         id: of the entry in the dead-letter stream.
         job_id: the id of the job that it was for; empty where it was not readable.
         kind: of that job; empty where it was not readable.
-        source: `celery` or `inbox`; `webhook` for an undelivered one.
+        source: `celery`, `control` (remote control) or `inbox`; `webhook` for an undelivered one.
         message: the text as received, or the body that was not delivered.
         reason: why it was set aside.
         at: when it was set aside.

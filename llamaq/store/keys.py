@@ -70,6 +70,10 @@ class Keys:
         """Stream: jobs from producers without the SDK."""
         return f"{self.prefix}:inbox"
 
+    def inbox_taken(self) -> str:
+        """Hash: entries of the inbox whose worker ended before it had dealt with them, and how often."""
+        return f"{self.prefix}:inbox:taken"
+
     def dead(self) -> str:
         """Stream: messages that were set aside, with the reason."""
         return f"{self.prefix}:dead"
@@ -89,6 +93,14 @@ class Keys:
     def host_queue(self, host: str) -> str:
         """Celery queue: messages of the jobs that were assigned to one host."""
         return f"{self.prefix}.host.{host}"
+
+    def is_queue(self, name: str) -> bool:
+        """Whether a Celery queue is one of this prefix."""
+        return name == self.intake_queue() or name.startswith((self.host_queue(""), self.worker_queue("")))
+
+    def mailbox(self) -> str:
+        """Exchange and channel (behind `/0.`) of Celery's remote control, and the last part of its queues' names."""
+        return f"{self.prefix}.pidbox"
 
     def worker_queue(self, worker: str) -> str:
         """Celery queue: the heartbeat of one worker."""

@@ -43,11 +43,15 @@ def dumps(value: Any) -> str:
     Raises:
         ValueError: it has NaN or an infinity, which are not JSON.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Escaped, the half would break every reader with a strict parser.
+    return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+
+
+def storable(text: str) -> str:
+    """The text as UTF-8 can carry it: half a surrogate pair becomes U+FFFD, two halves of one pair are joined."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        # A strict JSON parser refuses half a pair, also an escaped one. Two halves of one pair are joined here.
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 

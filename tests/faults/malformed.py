@@ -33,6 +33,7 @@ def in_the_broker() -> dict[str, str]:
     """What is wrong, and the message."""
     headers = {"task": "llamaq.generate", "id": str(uuid.uuid4())}
     properties = json.loads(message())["properties"]
+    good = [[], {"request": {"model": MODEL, "prompt": "x"}}]
     return {
         "no JSON": "not json",
         "a number": "5",
@@ -52,9 +53,50 @@ def in_the_broker() -> dict[str, str]:
         "an id that is no part of a key": message(headers={**headers, "id": "a{b}"}),
         "no such task": message(headers={**headers, "task": "os.system"}),
         "a time that is none": message(headers={**headers, "eta": "soon"}),
+        "a time before all time": message(headers={**headers, "eta": "0001-01-01T00:00:00+14:00"}),
+        "a time in a hundred years": message(headers={**headers, "eta": "2126-01-01T00:00:00+00:00"}),
+        "a time that is a number": message(headers={**headers, "expires": 5}),
+        "expired": message(headers={**headers, "expires": "2020-01-01T00:00:00+00:00"}),
+        "a time limit that is none": message(headers={**headers, "timelimit": "abcd"}),
+        "retries that are none": message(headers={**headers, "retries": [1]}),
+        "a shadow that is none": message(headers={**headers, "shadow": {"a": 1}}),
+        "a stamp that is none": message(headers={**headers, "stamped_headers": 5}),
+        "half a surrogate pair in a header": message(headers={**headers, "shadow": "\ud800"}),
+        "half a surrogate pair for a task": message(headers={**headers, "task": "\ud800"}),
+        "half a surrogate pair for an id": message(headers={**headers, "id": "\ud800"}),
+        "half a surrogate pair in the body": message(body=encoded([[], {"request": {"model": "\ud800"}}, {}])),
+        "an empty delivery_info": message(properties={**properties, "delivery_info": {}}),
+        "a priority that is none": message(properties={**properties, "priority": "high"}),
+        "a reply that goes nowhere": message(properties={**properties, "reply_to": [1]}),
+        "nested too deeply": "[" * 100_000,
+        "a body nested too deeply": message(body=encoded(b"[" * 100_000)),
+        "a body nested deeply": message(body=encoded(b'[[], {"request": ' + b"[" * 900 + b"]" * 900 + b"}, {}]")),
+        "a type that kombu does not know": '{"__type__": ["x"], "__value__": 1}',
+        "a value that is not of its type": '{"__type__": "decimal", "__value__": "abc"}',
+        "such a type in the body": message(body=encoded({"__type__": ["x"], "__value__": 1})),
+        "such a value in the body": message(body=encoded([[], {"__type__": "decimal", "__value__": "abc"}, {}])),
+        "a number that no parser takes": "1" * 10_000,
+        "more parts than can be parsed": "[" + "[]," * 5_000_000 + "[]]",
+        "an unknown compression": message(headers={**headers, "compression": "rot13"}),
+        "a compression that it has not": message(headers={**headers, "compression": "application/x-gzip"}),
+        "another content encoding": message(**{"content-encoding": "rot13"}),
+        "YAML": message(**{"content-type": "application/x-yaml"}),
+        "not a number": message(body=encoded(b'[[], {"request": {"model": "m", "prompt": NaN}}, {}]')),
+        "a callback": message(body=encoded([*good, {"callbacks": [{"task": "x"}]}])),
+        "an errback": message(body=encoded([*good, {"errbacks": [{"task": "x"}]}])),
+        "a chain": message(body=encoded([*good, {"chain": [{"task": "x"}]}])),
+        "a chord": message(body=encoded([*good, {"chord": {"task": "x"}}])),
+        "a callback in a header": message(headers={**headers, "callbacks": [{"task": "x"}]}),
+        "a job that is another": message(body=encoded([[str(uuid.uuid4())], {}, {}])),
         "no request": message(body=encoded([[], {"request": 5}, {}])),
         "an unknown field": message(body=encoded([[], {"request": {"model": MODEL, "prompt": "x", "shell": 1}}, {}])),
     }
+
+
+def tool_call(value: str) -> str:
+    """A chat with a tool call that has a member nobody knows."""
+    call = '{"function": {"name": "f", "arguments": {}}, "x": ' + value + "}"
+    return f'{{"model": "{MODEL}", "messages": [{{"role": "assistant", "tool_calls": [{call}]}}]}}'
 
 
 def in_the_inbox() -> dict[str, dict[str, str | bytes]]:
@@ -77,4 +119,10 @@ def in_the_inbox() -> dict[str, dict[str, str | bytes]]:
         "no prompt": entry(request=json.dumps({"model": MODEL})),
         "a model that nobody has": entry(request=json.dumps({"model": "nobody-has-it", "prompt": "x"})),
         "nested too deeply": entry(request='{"model": "m", "prompt": ' + "[" * 100_000),
+        "nested deeply in a tool call": entry(kind="chat", request=tool_call(f"{'[' * 900}{']' * 900}")),
+        "half a surrogate pair in a tool call": entry(kind="chat", request=tool_call('"\\ud800"')),
+        "not a number in a tool call": entry(kind="chat", request=tool_call("NaN")),
+        "a number that no parser takes": entry(request='{"model": "m", "prompt": ' + "1" * 10_000 + "}"),
+        "a kind that is no text": entry(kind=b"\xff\xfe"),
+        "more parts than can be parsed": entry(request="[" + "[]," * 5_000_000 + "[]]"),
     }

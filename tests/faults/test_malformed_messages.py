@@ -34,6 +34,10 @@ def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
     assert letter["source"] == "celery"
     assert letter["reason"]
     assert_others_run(calm)
+    if letter["id"]:
+        with pytest.raises(JobFailed) as caught:
+            calm.queue.job(letter["id"]).result(60)
+        assert caught.value.code == "invalid_request"
     until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen(f"{calm.prefix}.unacked"))
 
 
@@ -49,6 +53,8 @@ def test_in_the_inbox(calm: Site, fault: str) -> None:
     assert letter["source"] == "inbox"
     assert_others_run(calm)
     until(lambda: calm.redis.xlen(calm.keys.inbox()) == 0)
+    if "tool call" in fault:
+        assert "messages.0.tool_calls.0.x" in letter["reason"]
     if letter["id"]:
         with pytest.raises(JobFailed) as caught:
             calm.queue.job(letter["id"]).result(60)

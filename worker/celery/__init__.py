@@ -1,1 +1,1 @@
-"""Celery: the consumer, the tasks by name, the guard against bad messages, and signals."""
+"""Celery: the consumer, the tasks by name, what messages are read as, remote control, and signals."""

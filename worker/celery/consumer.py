@@ -1,14 +1,15 @@
-"""Celery's consumer with a guard, and without the parts that this service does not need."""
+"""Celery's consumer behind the gate, and without the parts that this service does not need."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
+import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 
-from worker.celery import guard
-from worker.celery.guard import BadMessage
-from worker.celery.lifecycle import worker_of
+from worker.gate import is_outage
+
+_log = structlog.get_logger(__name__)
 
 
 class Consumer(CeleryConsumer):
@@ -24,23 +25,33 @@ class Consumer(CeleryConsumer):
         return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
-        """Celery's handler, behind the guard."""
+        """Celery's handler. A message that it fails at goes back, until it has been taken too often."""
         handle = super().create_task_handler(*args, **options)
 
         def take(message: Any) -> None:
             try:
-                guard.check(message, self.strategies)
-            except BadMessage as error:
-                self._set_aside(message, error.job_id, error)
-            else:
                 handle(message)
+            except Exception as error:
+                if is_outage(error) or message.acknowledged:
+                    raise
+                # The message is one of ours by now, so this is no fault of its sender: as of a pool that is closing.
+                _log.exception("Celery could not take a message; it goes back to its queue")
+                message.reject_log_error(_log, self.connection_errors, requeue=True)
 
         return take
 
-    def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Set aside a message that kombu could not decode. Celery would log its body, which may be a user's prompt."""
-        self._set_aside(message, "", BadMessage(f"the message cannot be decoded: {type(exc).__name__}"))
+    def on_decode_error(self, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - the signature is Celery's
+        """Leave the message to the gate. Celery would log its body and drop it; and so would it in the next three."""
+        raise exc
 
-    def _set_aside(self, message: Any, job_id: str, error: BadMessage) -> None:
-        worker_of(self.app).set_aside(job_id, str((message.headers or {}).get("task", "")), message.body, error)
-        message.ack_log_error(guard.log, self.connection_errors)
+    def on_unknown_message(self, body: Any, message: Any) -> NoReturn:  # noqa: ARG002 - as above
+        """As above."""
+        raise TypeError("not a message of a task")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - as above
+        """As above."""
+        raise exc
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - as above
+        """As above."""
+        raise exc

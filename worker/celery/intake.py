@@ -1,12 +1,12 @@
 """Submits requests that were sent by Celery task name. The task id becomes the job id."""
 
-import json
 from typing import Any
 
+import kombu.utils.json
 import structlog
 
-from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
-from tasks.attempt import failures
+from llamaq.vocabulary.errors import InvalidRequest
+from worker.gate import Incoming, is_outage, passed
 from worker.worker import Worker
 
 AGAIN_SECONDS = 1.0
@@ -19,26 +19,23 @@ def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
     Returns:
         `failed <code>` of one that was refused, else nothing.
     """
+    message = Incoming("celery", kombu.utils.json.dumps(request), job_id, kind, read=True)
+
+    def submit() -> None:
+        if not isinstance(request, dict):
+            raise InvalidRequest.of("request", "send the request as the keyword argument `request`, an object")
+        worker.queue.submit({**request, "kind": kind}, job_id=job_id)
+
     while True:
         try:
-            return _submit(worker, kind, job_id, request)
-        except BrokerUnavailable as error:
+            refusal = passed(message, submit, worker.refuse)
+        except Exception as error:
+            if not is_outage(error):
+                raise
             # The message is acknowledged, so only this thread has it. It waits here until Redis is back.
             _log.warning("a request sent by name waits for Redis", job_id=job_id, error=str(error))
             if worker.pause(AGAIN_SECONDS):
                 continue
             _log.error("a request sent by name is lost: the worker ends while Redis is away", job_id=job_id)
             return ""
-
-
-def _submit(worker: Worker, kind: str, job_id: str, request: Any) -> str:
-    try:
-        if not isinstance(request, dict):
-            raise InvalidRequest.of("request", "send the request as the keyword argument `request`, an object")
-        worker.queue.submit({**request, "kind": kind}, job_id=job_id)
-    except (InvalidRequest, UnknownModel, QueueFull, ConversationBusy) as error:
-        refusal = failures.refusal(error)
-        _log.warning("a request sent by name was refused", job_id=job_id, kind=kind, code=refusal.code)
-        worker.refuse(job_id, kind, json.dumps(request, default=str), refusal)
-        return f"failed {refusal.code}"
-    return ""
+        return f"failed {refusal.code}" if refusal else ""

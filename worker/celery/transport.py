@@ -1,25 +1,49 @@
-"""kombu's Redis transport with a guard: a message that kombu cannot read would end one worker after another.
+"""kombu's Redis transport behind the gate: what comes over it is read by us before kombu or Celery look at it."""
 
-Celery sees a message only after kombu has parsed it and noted it as unacknowledged. A message that fails before that is
-given to `set_aside` here; one that would fail in Celery is caught by `worker.celery.guard`.
-"""
-
-import base64
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import kombu.transport.redis
+from celery.worker import state
 from kombu.transport import TRANSPORT_ALIASES
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 
-SetAside = Callable[[str, object, Exception], None]
-_UNREADABLE = "llamaq: not JSON"
+from worker.celery import broker_message
+from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source, is_outage, passed
+
+Read = Callable[[Incoming], dict[str, Any]]
+"""Makes the message that kombu gets. Raises where the one that came cannot be run."""
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What a worker does with the messages of its queues.
+
+    Attributes:
+        reader: the source of what comes in a queue, and how it is read; None for a queue of a client, as of answers.
+        set_aside: called for a message that cannot be run.
+        returned_to: the queue for a message of this routing key that was not acknowledged.
+        working: whether a worker runs in this process. A client (`inspect`, Flower) returns no messages.
+    """
+
+    reader: Callable[[str], tuple[Source, Read] | None]
+    set_aside: SetAside
+    returned_to: Callable[[str], str]
+    working: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message as it came."""
+
+    text: str
+
+
 class QoS(kombu.transport.redis.QoS):
-    """kombu's list of unacknowledged messages, which survives a lost connection.
+    """kombu's list of unacknowledged messages, which survives a lost connection, and counts what comes back.
 
     A message is in it for the moment between its receipt and its acknowledgement. When Redis goes away in that moment,
     kombu returns the message over a connection that is closed already, and the AttributeError ends the worker.
@@ -37,63 +61,107 @@ class QoS(kombu.transport.redis.QoS):
             return
         super().restore_unacked(client)
 
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Return the messages of workers that have vanished."""
+        if Transport.doors is None or Transport.doors.working():
+            super().restore_visible(*args, **options)
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Return one message to its queue, or set it aside."""
+        answer: list[str | bytes | None] = []
+
+        def restore(pipe: Any) -> None:
+            answer[:] = [pipe.hget(self.unacked_key, tag)]
+            pipe.multi()
+            self._remove_from_indices(tag, pipe)
+            back = self._returned(answer[0]) if answer[0] is not None else None
+            if back is not None:
+                (pipe.lpush if leftmost else pipe.rpush)(*back)
+                answer.clear()
+
+        with self.channel.conn_or_acquire(client) as connection:
+            connection.transaction(restore, self.unacked_key)
+        if answer and answer[0] is not None and Transport.doors is not None:
+            self._set_aside(answer[0], Transport.doors.set_aside)
+
+    def _returned(self, noted: str | bytes) -> tuple[str, str] | None:
+        """The queue and the text of a message that comes back; None for one that does not."""
+        try:
+            message, headers, key = broker_message.noted(_incoming(noted))
+        except Exception:  # noqa: BLE001 - whatever it is: it is read again when it is set aside
+            return None
+        taken = broker_message.takes(headers) + _is_lost(headers)
+        if taken >= MOST_TAKES:
+            return None
+        queue = key if Transport.doors is None else Transport.doors.returned_to(key)
+        return queue, dumps({**message, "headers": {**headers, broker_message.TAKEN: taken}})
+
+    def _set_aside(self, noted: str | bytes, set_aside: SetAside) -> None:
+        message = _incoming(noted)
+        if passed(message, lambda: broker_message.noted(message), set_aside) is None:
+            set_aside(message, TAKEN_TOO_OFTEN)
+
+
+def _incoming(noted: str | bytes) -> Incoming:
+    return Incoming("celery", noted.decode(errors="replace") if isinstance(noted, bytes) else noted)
+
+
+def _is_lost(headers: dict[str, Any]) -> bool:
+    """Whether a message comes back because its worker failed: it does not stop in order, nor did the message wait."""
+    in_order = state.should_stop is not None and state.should_stop == 0
+    return not in_order and not broker_message.is_waiting(headers)
+
 
 class Channel(kombu.transport.redis.Channel):
     """The channel with this QoS."""
 
     QoS = QoS
 
+    def get_table(self, exchange: str) -> list[tuple[str, str, str]]:
+        """The bindings of an exchange; a member that is none, which kombu would fail at, is left out."""
+        return [binding for binding in super().get_table(exchange) if len(binding) == 3]
+
+    def _get(self, queue: str) -> Any:
+        found = super()._get(queue)
+        return loads(found.text) if isinstance(found, Unread) else found
+
+    def _restore(self, message: Any, leftmost: bool = False) -> None:
+        self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
+
 
 class Transport(kombu.transport.redis.Transport):
-    """The transport with a guard around the delivery of each message.
+    """The transport behind the gate. `doors` is None where no application of ours is in the process."""
 
-    Attributes:
-        set_aside: called with the queue, the message as far as it was read, and what is wrong with it.
-    """
-
-    set_aside: SetAside
+    doors: Doors | None = None
     Channel = Channel
 
     def _deliver(self, message: Any, queue: str) -> None:
-        try:
-            _require_readable(message)
-        except (ValueError, TypeError) as error:
-            self.set_aside(queue, message, error)
+        if not isinstance(message, Unread):
+            super()._deliver(message, queue)
             return
-        super()._deliver(message, queue)
+        door = self.doors.reader(queue) if self.doors is not None else None
+        if self.doors is None or door is None:
+            self._deliver_to_client(message.text, queue)
+            return
+        source, read = door
+        incoming = Incoming(source, message.text)
+        passed(incoming, lambda: super(Transport, self)._deliver(read(incoming), queue), self.doors.set_aside)
+
+    def _deliver_to_client(self, text: str, queue: str) -> None:
+        try:
+            message = loads(text)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            _log.warning("a message of %s is not JSON", queue)
+        else:
+            super()._deliver(message, queue)
 
 
-def install(set_aside: SetAside) -> None:
-    """Guard every Redis connection that kombu opens in this process."""
-    Transport.set_aside = staticmethod(set_aside)
+def install(doors: Doors) -> None:
+    """Put every Redis connection that kombu opens in this process behind the gate."""
+    Transport.doors = doors
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
-    # kombu parses in the middle of a long method of its channel, so the `loads` of its module is replaced.
-    kombu.transport.redis.loads = _tolerant_loads
-
-
-def _tolerant_loads(text: str) -> Any:
-    try:
-        return loads(text)
-    except ValueError:
-        return {_UNREADABLE: text}
-
-
-def _require_readable(message: Any) -> None:
-    """Check the fields that kombu reads without a check when it makes its `Message`."""
-    if isinstance(message, dict) and _UNREADABLE in message:
-        raise ValueError("the message is not JSON")
-    if not isinstance(message, dict) or not isinstance(message.get("properties"), dict):
-        raise TypeError("the message has no properties")
-    properties = message["properties"]
-    if not isinstance(properties.get("delivery_tag"), str) or not isinstance(properties.get("delivery_info"), dict):
-        raise TypeError("the message's properties have no delivery_tag, or no delivery_info")
-    if not isinstance(message.get("headers"), dict | None):
-        raise TypeError("the message's headers are no object")
-    if not all(isinstance(message.get(name), str | None) for name in ("content-type", "content-encoding")):
-        raise TypeError("the message's content-type or content-encoding is no text")
-    body, encoding = message.get("body"), properties.get("body_encoding")
-    if encoding not in (None, "base64"):
-        raise ValueError(f"the message's body has the unknown encoding {encoding!r}")
-    if encoding == "base64" and body:
-        base64.b64decode(body)  # as kombu does; binascii.Error is a ValueError
+    # kombu parses in the middle of long methods of its channel, so the `loads` of its module is replaced.
+    kombu.transport.redis.loads = Unread

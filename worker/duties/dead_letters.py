@@ -2,6 +2,7 @@
 
 import queue
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from redis.exceptions import RedisError
@@ -9,12 +10,13 @@ from redis.exceptions import RedisError
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error
 from worker.duties.duty import Duty
+from worker.gate import Incoming
 
 MOST_WAITING = 1_000
 MOST_CHARS = 100_000
 """The part of one message that is kept."""
 _WAIT_SECONDS = 1.0
-Letter = tuple[str, str, str, Error]
+Letter = tuple[Incoming, Error]
 _log = structlog.get_logger(__name__)
 
 
@@ -31,14 +33,13 @@ class DeadLetters(Duty):
         self._waiting: queue.Queue[Letter] = queue.Queue(MOST_WAITING)
         self._unwritten: Letter | None = None
 
-    def add(self, job_id: str, kind: str, message: object, reason: Exception) -> None:
+    def add(self, message: Incoming, error: Error) -> None:
         """Set one message aside. Its content is not logged: it may be a user's prompt."""
-        text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
-        _log.warning("a message was set aside", job_id=job_id, reason=str(reason))
+        _log.warning("a message was set aside", source=message.source, job_id=message.job_id, reason=error.message)
         try:
-            self._waiting.put_nowait((job_id, kind, text[:MOST_CHARS], Error("invalid_request", str(reason))))
+            self._waiting.put_nowait((replace(message, content=message.content[:MOST_CHARS]), error))
         except queue.Full:  # the caller is Celery's consumer, which must not wait
-            _log.error("a bad message is dropped: Redis has not taken those before it", job_id=job_id)
+            _log.error("a bad message is dropped: Redis has not taken those before it", job_id=message.job_id)
 
     def round(self) -> float:
         """Write the next message, or wait a second for one."""
@@ -57,6 +58,6 @@ class DeadLetters(Duty):
 
     def _write(self, letter: Letter) -> None:
         self._unwritten = letter  # where Redis fails, the next round writes it again
-        job_id, kind, text, error = letter
-        self._store.refuse(job_id, kind, "celery", text, error)
+        message, error = letter
+        self._store.refuse(message.job_id, message.kind, message.source, message.content, error)
         self._unwritten = None

@@ -67,7 +67,7 @@ class Heartbeat(Duty):
 
     def _sent(self) -> bool:
         try:
-            self._app.send_task(TASK, queue=self._queue, ignore_result=True, expires=QUEUE_TTL_SECONDS)
+            self._app.send_task(TASK, queue=self._queue, ignore_result=True)
             self._client.expire(self._queue, QUEUE_TTL_SECONDS)  # the list of a dead worker must not stay
         except _UNSENT:
             return False

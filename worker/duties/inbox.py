@@ -5,28 +5,31 @@ with an optional `reason`.
 
 A consumer group shares the stream among all workers. An entry is deleted only after its job is queued or set aside.
 Another worker reads again what a dead worker had read. A second submit of the same id has no effect.
+
+An entry may end each worker that takes it, as by the memory that it needs. So a worker notes each entry that was taken
+before, and sets it aside when it has been taken too often.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.job_store import JobStore
-from llamaq.vocabulary.errors import BrokerUnavailable, ConversationBusy, InvalidRequest, QueueFull, UnknownModel
-from tasks.attempt import failures
-from tasks.attempt.failures import WorkerEvent
+from llamaq.store.worker.outcome import Error
+from llamaq.vocabulary.errors import InvalidRequest, QueueFull
 from worker.duties.duty import Duty
+from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, BadMessage, Incoming, is_outage, passed, read_json
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
 BLOCK_MILLISECONDS = 1_000
 ABANDONED_MILLISECONDS = 30_000
+NOTED_SECONDS = 86_400
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
 """Its id and its fields."""
 _log = structlog.get_logger(__name__)
@@ -46,6 +49,7 @@ class Inbox(Duty):
         self._queue = queue
         self._store = store
         self._worker = worker
+        self._interrupted: set[bytes] = set()
 
     def round(self) -> float:
         """Read once, and handle what was read. An entry that cannot be queued now stays pending, and is read again."""
@@ -61,10 +65,12 @@ class Inbox(Duty):
         inbox = self._keys.inbox()
         # First the entries of dead workers, then those that could not be queued before, then new ones.
         self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
-        self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)))
+        self._take(
+            _entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)), again=True
+        )
         if not self.stopping.is_set():
             new = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
-            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **new)))
+            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **new)), again=False)
 
     def _make_group(self) -> None:
         try:
@@ -73,57 +79,77 @@ class Inbox(Duty):
             if "BUSYGROUP" not in str(error):  # another worker was faster
                 raise
 
-    def _take(self, entries: Sequence[StreamEntry]) -> None:
+    def _take(self, entries: Sequence[StreamEntry], *, again: bool) -> None:
         for entry_id, given in entries:
-            fields = {name.decode(errors="replace"): value for name, value in given.items()}
             try:
-                if fields:  # an entry that was deleted while it was pending has none
-                    self._handle(fields)
+                self._take_one(entry_id, given, again=again)
             except QueueFull:  # the entry stays pending, and does not delay the jobs of other models
-                continue
-            except (RedisError, OSError, BrokerUnavailable):
-                raise
-            except Exception:  # noqa: BLE001 - an entry that stayed would fail every round, and delay the later ones
-                _log.exception("an entry of the inbox could not be handled")
-                self._set_aside(fields)
-            self._client.xack(self._keys.inbox(), GROUP, entry_id)
-            self._client.xdel(self._keys.inbox(), entry_id)
+                self._client.hdel(self._keys.inbox_taken(), entry_id)
+            except Exception as error:
+                if is_outage(error):
+                    self._interrupted.add(entry_id)
+                    raise
+                # It is still there, for whoever mends the dead-letter stream, and delays no entry behind it.
+                _log.exception("an entry of the inbox can neither be handled nor be set aside", entry=entry_id)
+            else:
+                self._remove(entry_id, again=again)
 
-    def _set_aside(self, fields: dict[str, bytes]) -> None:
-        job_id, kind, request = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind", "request"))
-        fault = failures.error_of(WorkerEvent.OWN_FAULT, "the worker could not take the request in; see its log")
-        self._store.refuse(job_id, kind, "inbox", request, fault)
-
-    def _handle(self, fields: dict[str, bytes]) -> None:
-        if "cancel" in fields:
-            self._cancel(fields["cancel"], fields.get("reason", b"cancelled by the producer"))
+    def _take_one(self, entry_id: bytes, given: Mapping[bytes, bytes], *, again: bool) -> None:
+        if not given:  # it was deleted while it was pending
+            return
+        fields = {_text(name): value for name, value in given.items()}
+        message = _incoming(fields)
+        if again and self._times_taken(entry_id) > MOST_TAKES:
+            self._set_aside(message, TAKEN_TOO_OFTEN)
         else:
-            self._submit(fields)
+            passed(message, lambda: self._handle(message, fields), self._set_aside, later=(QueueFull,))
 
-    def _submit(self, fields: dict[str, bytes]) -> None:
-        job_id, kind = (fields.get(name, b"").decode(errors="replace") for name in ("id", "kind"))
-        request = fields.get("request", b"")
-        try:
-            self._queue.submit({**_object(request), "kind": kind}, job_id=checked_id(job_id))
-        except (InvalidRequest, UnknownModel, ConversationBusy) as error:
-            refusal = failures.refusal(error)
-            _log.warning("a request in the inbox was refused", job_id=job_id, code=refusal.code)
-            self._store.refuse(job_id, kind, "inbox", request.decode(errors="replace"), refusal)
+    def _times_taken(self, entry_id: bytes) -> int:
+        """How often the entry has been taken, this time included; an outage of Redis does not count."""
+        if entry_id in self._interrupted:
+            return 1
+        noted = self._keys.inbox_taken()
+        times = self._client.hincrby(noted, entry_id, 1)
+        self._client.expire(noted, NOTED_SECONDS)
+        return times + 1
 
-    def _cancel(self, given: bytes, reason: bytes) -> None:
-        job_id = given.decode(errors="replace")
-        try:
-            self._store.call_off(checked_id(job_id), reason.decode(errors="replace"))
-        except InvalidRequest as error:
-            _log.warning("a cancel in the inbox was refused", reason=str(error))
-            self._store.refuse("", "", "inbox", f"cancel {job_id}", failures.refusal(error))
+    def _remove(self, entry_id: bytes, *, again: bool) -> None:
+        self._client.xack(self._keys.inbox(), GROUP, entry_id)
+        self._client.xdel(self._keys.inbox(), entry_id)
+        if again:
+            self._client.hdel(self._keys.inbox_taken(), entry_id)
+            self._interrupted.discard(entry_id)
+
+    def _set_aside(self, message: Incoming, error: Error) -> None:
+        _log.warning("an entry of the inbox was set aside", job_id=message.job_id, code=error.code)
+        self._store.refuse(message.job_id, message.kind, message.source, message.content, error)
+
+    def _handle(self, message: Incoming, fields: Mapping[str, bytes]) -> None:
+        if "cancel" in fields:
+            reason = fields.get("reason", b"cancelled by the producer")
+            self._store.call_off(checked_id(_text(fields["cancel"])), _text(reason))
+            return
+        job_id, request = checked_id(_text(fields.get("id", b""))), _object(message.content)
+        message.read = True
+        self._queue.submit({**request, "kind": message.kind}, job_id=job_id)
 
 
-def _object(request: bytes) -> dict[str, Any]:
+def _incoming(fields: Mapping[str, bytes]) -> Incoming:
+    if "cancel" in fields:
+        return Incoming("inbox", f"cancel {_text(fields['cancel'])}")
+    job_id, kind, request = (_text(fields.get(name, b"")) for name in ("id", "kind", "request"))
+    return Incoming("inbox", request, job_id, kind)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _object(request: str) -> dict[str, Any]:
     try:
-        fields = json.loads(request)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest.of("request", f"not JSON: {error}") from error
+        fields = read_json(request)
+    except BadMessage as error:
+        raise InvalidRequest.of("request", str(error)) from error
     if not isinstance(fields, dict):
         raise InvalidRequest.of("request", "not a JSON object")
     return fields

@@ -81,7 +81,7 @@ class Probe(Duty):
     def seen(self) -> dict[str, Any]:
         """The last probe: the status that was reported, the circuit, and the error."""
         error = None if self._error is None else self._error.message
-        return {"circuit": self._host.circuit, "error": error, **json.loads(self._report.status)}
+        return {"circuit": self._host.circuit, "last_error": error, **json.loads(self._report.status)}
 
     def round(self) -> float:
         """Probe the host, unless it is down and its pause has not ended, and report it."""

@@ -115,11 +115,11 @@ def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object
         f"use {keys.scripts()}": lambda: client.hlen(keys.scripts()),
         f"use Celery's queue {keys.intake_queue()}": lambda: client.lrem(keys.intake_queue(), 1, NO_JOB),
         f"use Celery's queue {queue}": lambda: client.lrem(queue, 1, NO_JOB),
-        "use Celery's _kombu.binding.*": lambda: client.srem("_kombu.binding.celery.pidbox", NO_JOB),
+        "use Celery's _kombu.binding.*": lambda: client.srem(f"_kombu.binding.{keys.mailbox()}", NO_JOB),
         # The subscribers of a control channel ignore an unknown job.
         f"publish on {keys.control(config.host)}": lambda: client.publish(keys.control(config.host), NO_JOB),
         f"listen to {keys.control(config.host)}": lambda: _listen(client, keys.control(config.host)),
-        "listen to Celery's /0.celery.pidbox": lambda: _listen(client, "/0.celery.pidbox"),
+        f"listen to Celery's /0.{keys.mailbox()}": lambda: _listen(client, f"/0.{keys.mailbox()}"),
     }
 
 

@@ -89,6 +89,13 @@ class Settings(BaseSettings, ProducerVariables):
         least=0,
         most=86_400,
     )
+    allow_control: int = setting(
+        0,
+        "1 takes the remote control commands of Celery that change a worker, as `shutdown` and `rate_limit`; "
+        "who may publish on the channel can then stop workers",
+        least=0,
+        most=1,
+    )
     allow_raw: int = setting(
         0, "1 accepts `raw` and `template`, with which a producer can write control tokens", least=0, most=1
     )

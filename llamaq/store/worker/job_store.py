@@ -23,7 +23,7 @@ from llamaq.store.worker.worker_scripts import (
     Refuse,
     Release,
 )
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dumps, members, storable
 
 LEADER_SECONDS = 3
 REAPED_AT_A_TIME = 100
@@ -164,10 +164,10 @@ class JobStore(HostCalls):
         self._run(
             Refuse(
                 id=job_id if usable_id(job_id) else "",
-                kind=kind,
+                kind=storable(kind),
                 source=source,
-                message=message,
-                reason=error.message,
+                message=storable(message),
+                reason=storable(error.message),
                 error=dumps(error.as_json()),
                 result_ttl=self._result_ttl,
                 most_dead=MOST_DEAD,

@@ -23,6 +23,7 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_REDIS_URL", "redis://127.0.0.1:6379/0", "rediss://r:1/2", "rediss://r:1/2"),
     ("LLAMAQ_REDIS_PASSWORD_FILE", "", ONE_LINE, ONE_LINE),
     ("LLAMAQ_PREFIX", "llamaq", "team", "team"),
+    ("LLAMAQ_ALLOW_CONTROL", 0, "1", 1),
     ("LLAMAQ_OLLAMA_URL", "http://127.0.0.1:11434", "http://gpu:1", "http://gpu:1"),
     ("LLAMAQ_OLLAMA_TOKEN", None, "secret", SecretStr("secret")),
     ("LLAMAQ_OLLAMA_TOKEN_FILE", "", ONE_LINE, ONE_LINE),

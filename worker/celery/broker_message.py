@@ -1,0 +1,211 @@
+"""Reads a message of the broker, and makes the message that Celery gets.
+
+A stranger's message never reaches Celery: what it says is read here, and a new message says the same in our own words.
+Celery and kombu read many fields without a check, and end the worker, lose the message or run further tasks over some.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+import kombu.utils.json
+from pydantic import Field
+
+from llamaq.store.clock import SYSTEM
+from llamaq.store.keys import checked_id, usable_id
+from llamaq.vocabulary.requests import KINDS
+from worker.celery import model_listing
+from worker.celery.envelope import Envelope, Foreign, checked, text_of
+from worker.duties import heartbeat
+from worker.gate import BadMessage, Incoming, read_json
+
+TAKEN = "llamaq_taken"
+"""The header that counts how often a message came back because its worker had ended."""
+LATEST_SECONDS = 30 * 86_400
+"""How far ahead an `eta` may be: until then the message is held in a worker's memory."""
+FURTHER_TASKS = ("callbacks", "errbacks", "chain", "chord", "link", "link_error")
+_KINDS = {f"llamaq.{kind}": kind for kind in KINDS}
+_NO_JOB = frozenset({heartbeat.TASK, model_listing.TASK})
+_TASKS = frozenset({*_KINDS, *_NO_JOB})
+
+
+class _Task(Foreign):
+    """The fields of a task that Celery reads: in protocol 2 headers, in protocol 1 members of the body."""
+
+    task: str
+    id: str
+    eta: str | None = None
+    expires: str | None = None
+    timelimit: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None
+    retries: int | None = None
+    root_id: str | None = None
+    parent_id: str | None = None
+    group: str | None = None
+    group_index: int | None = None
+    shadow: str | None = None
+    argsrepr: str | None = None
+    kwargsrepr: str | None = None
+    origin: str | None = None
+    ignore_result: bool | None = None
+    replaced_task_nesting: int | None = None
+    stamped_headers: list[str] | None = None
+    stamps: dict[str, Any] | None = None
+
+
+class _Arguments(NamedTuple):
+    """The arguments: the id of the assigned job, or the keyword `request` of a request that was sent by name."""
+
+    positional: list[Any]
+    named: dict[str, Any]
+
+
+def read(message: Incoming, queue: str) -> dict[str, Any]:
+    """The message that Celery gets for one that came in `queue`. What becomes known of the job is noted in `message`.
+
+    Raises:
+        BadMessage: it cannot be run.
+        InvalidRequest: its id cannot be a job's.
+    """
+    raw = read_json(message.content)
+    headers = identified(message, raw)
+    message.content = text_of(checked(Envelope, raw))
+    payload = read_json(message.content, kombu.utils.json.loads)
+    fields, arguments, embed = _parts(headers, payload)
+    identified(message, {"headers": fields})
+    task = _task(message, fields)
+    if task.task not in _NO_JOB and not _names_the_job(message, arguments, task.id):
+        raise BadMessage("the arguments are neither the job's id nor request={...}")
+    _refuse_further_tasks(embed, fields)
+    eta = _eta(task)
+    message.read = True
+    body = [[], {}, {}] if task.task in _NO_JOB else [arguments.positional, arguments.named, {}]
+    return _made(task, body, queue, eta, takes(headers))
+
+
+def identified(message: Incoming, raw: object) -> dict[str, Any]:
+    """The headers; what they tell of the job is noted, so that it can be told of whatever is wrong further on.
+
+    Raises:
+        BadMessage: the message has not the form of a message.
+    """
+    headers = raw.get("headers") if isinstance(raw, dict) else raw
+    if not isinstance(raw, dict) or not isinstance(headers, dict | None):
+        raise BadMessage("the message, or its headers, are not an object")
+    headers = headers or {}
+    job_id, name = headers.get("id"), headers.get("task")
+    if not isinstance(name, str):
+        name = ""
+    if isinstance(job_id, str) and usable_id(job_id) and name not in _NO_JOB:
+        message.job_id, message.kind = job_id, _KINDS.get(name, "")
+    return headers
+
+
+def noted(message: Incoming) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """A message as kombu notes it while it is not acknowledged: the message, its headers, and its routing key.
+
+    Raises:
+        BadMessage: it is not one.
+    """
+    found = read_json(message.content)
+    if not isinstance(found, list) or len(found) != 3 or not isinstance(found[2], str):
+        raise BadMessage("not [message, exchange, routing key]")
+    message.content = json.dumps(found[0])
+    return found[0], identified(message, found[0]), found[2]
+
+
+def takes(headers: Mapping[str, Any]) -> int:
+    """How often the message came back."""
+    counted = headers.get(TAKEN, 0)
+    return counted if isinstance(counted, int) and 0 < counted < 1_000 else 0
+
+
+def is_waiting(headers: Mapping[str, Any]) -> bool:
+    """Whether the message has an `eta` that is yet to come: until then a worker holds it and does not begin it."""
+    try:
+        return (_time(headers.get("eta"), "eta") or 0) > SYSTEM.time()
+    except BadMessage:
+        return False
+
+
+def _parts(headers: dict[str, Any], payload: Any) -> tuple[dict[str, Any], _Arguments, dict[str, Any]]:
+    """The task's fields, its arguments, and what is to follow it."""
+    if "task" not in headers and isinstance(payload, dict):  # protocol 1
+        return payload, _arguments(payload.get("args", []), payload.get("kwargs", {})), payload
+    if not isinstance(payload, list) or len(payload) != 3 or not isinstance(payload[2], dict):
+        raise BadMessage("the body is not [args, kwargs, embed]")
+    return headers, _arguments(payload[0], payload[1]), payload[2]
+
+
+def _arguments(args: object, kwargs: object) -> _Arguments:
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise BadMessage("the arguments are not a list and an object")
+    return _Arguments(args, kwargs)
+
+
+def _task(message: Incoming, fields: dict[str, Any]) -> _Task:
+    task = checked(_Task, fields)
+    checked_id(task.id)
+    if task.task not in _TASKS:
+        raise BadMessage(f"there is no task {ascii(task.task)[:100]}")
+    message.kind = _KINDS.get(task.task, "")
+    return task
+
+
+def _names_the_job(message: Incoming, given: _Arguments, job_id: str) -> bool:
+    if not given.positional and set(given.named) == {"request"}:
+        message.content = kombu.utils.json.dumps(given.named["request"])  # a dead letter that can be put back
+        return True
+    return given.positional == [job_id] and not given.named
+
+
+def _refuse_further_tasks(*places: Mapping[str, Any]) -> None:
+    """A worker would send them with its own rights, to any queue, when the request has only been taken in."""
+    for name in FURTHER_TASKS:
+        if any(place.get(name) for place in places):
+            raise BadMessage(f"{name}: no further task is sent; follow the job's events, or use a webhook (`notify`)")
+
+
+def _eta(task: _Task) -> str | None:
+    """The `eta`, where it is yet to come."""
+    now = SYSTEM.time()
+    expires, eta = _time(task.expires, "expires"), _time(task.eta, "eta")
+    if expires is not None and expires <= now:
+        raise BadMessage(f"expires: {task.expires} had passed when a worker took the message")
+    if eta is None or eta <= now:
+        return None
+    if eta > now + LATEST_SECONDS:
+        raise BadMessage(f"eta: {task.eta} is more than {LATEST_SECONDS} s ahead")
+    return datetime.fromtimestamp(eta, UTC).isoformat()
+
+
+def _time(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadMessage(f"{name} is no time: {ascii(value)[:100]}") from error
+
+
+def _made(task: _Task, body: object, queue: str, eta: str | None, taken: int) -> dict[str, Any]:
+    headers: dict[str, Any] = {"lang": "py", "task": task.task, "id": task.id, "root_id": task.id, "parent_id": None}
+    headers |= {"group": None, "eta": eta, "expires": None, "retries": 0, "timelimit": [None, None]}
+    headers |= {"argsrepr": "", "kwargsrepr": "", TAKEN: taken}
+    return {
+        "body": kombu.utils.json.dumps(body),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": headers,
+        "properties": {
+            "correlation_id": task.id,
+            "reply_to": "",
+            "delivery_mode": 2,
+            "priority": 0,
+            # The anonymous exchange, so that kombu returns the message to this queue without a look at its bindings.
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            # kombu keys the unacknowledged messages of all workers by it, so a sender must not choose it.
+            "delivery_tag": SYSTEM.uuid(),
+        },
+    }
