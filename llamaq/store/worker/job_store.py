@@ -32,8 +32,6 @@ MOST_PAGES = 100
 RETRY_SECONDS = 0.5
 MOST_RESULT_CHARS = 32 * 1024 * 1024
 """Redis takes 512 MiB in one argument; the arguments have the result twice, and a character takes up to 4 bytes."""
-MOST_DEAD = 10_000
-"""Roughly how many messages the dead-letter stream keeps."""
 _log = logging.getLogger(__name__)
 
 
@@ -170,7 +168,6 @@ class JobStore(HostCalls):
                 reason=storable(error.message),
                 error=dumps(error.as_json()),
                 result_ttl=self._result_ttl,
-                most_dead=MOST_DEAD,
             )
         )
 

@@ -10,7 +10,6 @@ from llamaq.store.connection import run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
-from llamaq.store.worker.job_store import MOST_DEAD
 from llamaq.store.worker.worker_scripts import WebhookSettle, WebhookTake
 from llamaq.vocabulary.notify import EndedJob, Notice
 
@@ -52,7 +51,7 @@ class Deliveries:
         Raises:
             ValueError, KeyError, TypeError: it cannot be read, and was set aside.
         """
-        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS, most_dead=MOST_DEAD))
+        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS))
         answer = run(self._client, call)
         if answer.word == "NONE":
             return None
@@ -88,7 +87,6 @@ class Deliveries:
             seconds=seconds,
             reason=reason,
             body=delivery.body if outcome == "dead" else "",
-            most_dead=MOST_DEAD,
         )
         run(self._client, Call(self._keys.prefix, arguments))
 

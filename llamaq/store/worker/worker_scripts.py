@@ -87,7 +87,6 @@ class Refuse(Arguments):
     reason: str
     error: str
     result_ttl: int
-    most_dead: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +173,6 @@ class WebhookTake(Arguments):
 
     verb: ClassVar = "webhook_take"
     seconds: float
-    most_dead: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +186,6 @@ class WebhookSettle(Arguments):
     seconds: float
     reason: str
     body: str
-    most_dead: int
 
 
 @dataclass(frozen=True, kw_only=True)

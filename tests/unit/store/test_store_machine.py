@@ -163,7 +163,7 @@ class Store(RuleBasedStateMachine):
         self.promises_hold()
         assert (unended, seen.pairs) == ([], set())
         places = (":delayed", ":start_by", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
-        gone = (*places, ":runner", ":queued", ":line", ":tags")
+        gone = (*places, ":runner", ":queued", ":lane", ":tenants")
         names = self.fleet.names()
         assert not [name for name in names if name.startswith(gone)]
         for name in "cd":

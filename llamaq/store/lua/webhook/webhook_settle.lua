@@ -6,7 +6,6 @@
 --            seconds    until the next try
 --            reason     why it failed
 --            body       as it would have been sent
---            most_dead  roughly how many entries the dead-letter stream keeps
 -- Answers    OK | STALE (another worker has taken it since: nothing is changed)
 -- include: keys events webhook dead_letter
 local id, outcome = given.id, given.outcome
@@ -16,7 +15,7 @@ if outcome == 'later' then
   return {'OK'}
 end
 if outcome == 'dead' then
-  add_dead_letter(given.most_dead, id, '', 'webhook', given.body, given.reason)
+  add_dead_letter(id, '', 'webhook', given.body, given.reason)
 end
 redis.call('DEL', delivery_key(id))
 redis.call('ZREM', WEBHOOKS, id)

@@ -1,7 +1,6 @@
 -- Takes a delivery that is due. No other worker gets it for so many seconds. If it is not settled by then, it is due again.
 --
 -- Arguments  seconds
---            most_dead  roughly how many entries the dead-letter stream keeps
 -- Answers    TAKEN id, tries (with this one), delivery (its fields) | NONE (is due)
 -- include: keys events webhook dead_letter
 local MOST_TAKEN = 50  -- far more than the tries of a delivery; after so many, no worker could settle it
@@ -12,7 +11,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW, 'LIMIT', 
       redis.call('ZADD', WEBHOOKS, NOW + tonumber(given.seconds), id)
       return {'TAKEN', 'id', id, 'tries', tries, 'delivery', redis.call('HGETALL', delivery_key(id))}
     end
-    add_dead_letter(given.most_dead, id, '', 'webhook', '', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
+    add_dead_letter(id, '', 'webhook', '', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
     redis.call('DEL', delivery_key(id))
   end
   redis.call('ZREM', WEBHOOKS, id)

@@ -6,12 +6,11 @@
 --            reason      what is wrong with it
 --            error       the same as the job's error, JSON
 --            result_ttl  seconds
---            most_dead   roughly how many entries the dead-letter stream keeps
 -- Answers    OK
 -- Invariant: a job that exists does not change, because another producer's message may have its id.
 -- include: keys events create_ended dead_letter
 local id = given.id
-add_dead_letter(given.most_dead, id, given.kind, given.source, given.message, given.reason)
+add_dead_letter(id, given.kind, given.source, given.message, given.reason)
 if id ~= '' and redis.call('EXISTS', record(id)) == 0 then
   create_ended(id, 'failed', given.kind, '"error":' .. given.error, given.result_ttl, 'error', given.error)
 end

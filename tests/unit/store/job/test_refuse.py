@@ -61,3 +61,27 @@ def test_a_message_without_an_id_is_only_set_aside(fleet: Fleet) -> None:
     fleet.worker().refuse("", "", "inbox", "garbage", REFUSAL)
 
     assert fleet.names() == {":dead"}
+
+
+def test_dead_letters_are_bounded_in_bytes_and_in_time(fleet: Fleet) -> None:
+    """The oldest go first, the newest stays, and all of them have a lifetime."""
+    store, dead = fleet.worker(), fleet.keys.dead()
+    for number in range(8):
+        fleet.redis.xadd(dead, {"kind": str(number), "message": "x" * 9_000_000})
+
+    store.refuse("", "new", "inbox", "x", REFUSAL)
+
+    kinds = [fields["kind"] for _, fields in fleet.redis.xrange(dead)]
+    assert fleet.redis.memory_usage(dead) < 70_000_000
+    assert 3 <= len(kinds) < 8
+    assert kinds == [*map(str, range(8)), "new"][-len(kinds) :]
+    assert 0 < fleet.redis.ttl(dead) <= 30 * 86_400
+
+
+def test_a_dead_letter_of_long_ago_is_deleted(fleet: Fleet) -> None:
+    """With the next one that is added."""
+    fleet.redis.xadd(fleet.keys.dead(), {"kind": "of 1970"}, id="1-1")
+
+    fleet.worker().refuse("", "new", "inbox", "x", REFUSAL)
+
+    assert [fields["kind"] for _, fields in fleet.redis.xrange(fleet.keys.dead())] == ["new"]
