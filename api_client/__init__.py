@@ -25,6 +25,7 @@ from api_client.errors import (
     OllamaError,
     OllamaStatusError,
     OllamaTimeout,
+    RegistryUnreachable,
     RequestTimeout,
     RunnerDied,
     ServerBusy,
@@ -32,11 +33,12 @@ from api_client.errors import (
     StallTimeout,
     StreamCut,
     StreamError,
+    UnknownShape,
     Unsupported,
     UntrustedCertificate,
     WrongProtocol,
 )
-from api_client.models import Details, InstalledModel, ModelCard, RunningModel
+from api_client.shapes.metadata import Details, InstalledModel, Listing, ModelCard, RunningModel
 from api_client.stream import Chunk, Stream
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "GatewayError",
     "HostUnreachable",
     "InstalledModel",
+    "Listing",
     "ModelCard",
     "ModelNotFound",
     "OllamaClient",
@@ -62,6 +65,7 @@ __all__ = [
     "OllamaError",
     "OllamaStatusError",
     "OllamaTimeout",
+    "RegistryUnreachable",
     "RequestTimeout",
     "RunnerDied",
     "RunningModel",
@@ -71,6 +75,7 @@ __all__ = [
     "Stream",
     "StreamCut",
     "StreamError",
+    "UnknownShape",
     "Unsupported",
     "UntrustedCertificate",
     "WrongProtocol",

@@ -1,26 +1,33 @@
 """An answer that comes as one JSON object: embeddings, and the server's metadata."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Generic, TypeVar
 
 from pydantic_core import from_json
+from requests import PreparedRequest
 
 from api_client.diagnosis import ErrorBody, diagnose, unwrapped
-from api_client.errors import StreamError
-from api_client.exchange import Exchange, pieces
+from api_client.errors import StallTimeout, StreamError
+from api_client.exchange import Exchange, Limits, Route, pieces
+from api_client.shapes.reading import Shape
 
 # A batch of 2,000 embeddings of 4,096 numbers is about 100 MB of text.
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
+T = TypeVar("T")
 
 
-class Answer(Exchange):
+class Answer(Exchange, Generic[T]):
     """A request whose answer is one JSON object. `result()` sends it, and is called once.
 
     with client.embed(payload) as answer:     # another thread may call answer.abort() from here on
         vectors = answer.result()["embeddings"]
     """
 
-    def result(self) -> dict[str, Any]:
+    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, shape: Shape[T]) -> None:
+        super().__init__(route, request, limits)
+        self._shape = shape
+
+    def result(self) -> T:
         """Sends the request and reads the whole answer.
 
         Raises:
@@ -28,30 +35,35 @@ class Answer(Exchange):
         """
         try:
             with self._translated():
-                return self._read(pieces(self._open()))
+                return self._read(self._joined(pieces(self._open())))
         finally:
             self.close()
 
-    def _read(self, body: Iterator[bytes]) -> dict[str, Any]:
-        answer = self._parsed(self._joined(body))
-        if "error" in answer:
-            message, details = unwrapped(answer["error"])
+    def _read(self, body: bytes) -> T:
+        error = _error_of(body)
+        if error is not None:
+            message, details = unwrapped(error)
             raise self._scrubbed(diagnose(ErrorBody(None, message, details=details)))
-        return answer
+        return self._shape.read(body, self.source)
 
     def _joined(self, body: Iterator[bytes]) -> bytes:
-        whole = bytearray()
+        clock, whole = self._route.clock, bytearray()
+        began = clock.monotonic()
         for piece in body:
             whole += piece
             if len(whole) > MAX_ANSWER_BYTES:
                 raise StreamError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+            if self._limits.whole is not None and clock.monotonic() - began > self._limits.whole:
+                raise StallTimeout(f"{self.source} did not end its answer within {self._limits.whole:g} s")
         return bytes(whole)
 
-    def _parsed(self, body: bytes) -> dict[str, Any]:
-        try:
-            answer = from_json(body)
-        except ValueError as error:
-            raise StreamError(f"the answer is not JSON: {body[:80]!r}") from error
-        if not isinstance(answer, dict):
-            raise StreamError("the answer is not a JSON object")
-        return answer
+
+def _error_of(body: bytes) -> object:
+    """The `error` of an answer that has one; None without one, and where the answer is not JSON."""
+    if b'"error"' not in body:
+        return None
+    try:
+        answer = from_json(body)
+    except ValueError:
+        return None
+    return answer.get("error") if isinstance(answer, dict) else None

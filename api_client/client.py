@@ -8,16 +8,17 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import ValidationError
 from requests import PreparedRequest, Request
 
 from api_client.answer import Answer
 from api_client.clock import Clock, SystemClock
-from api_client.errors import BadRequest, StreamError
+from api_client.errors import BadRequest
 from api_client.exchange import Exchange, Limits, Route
-from api_client.models import Installed, InstalledModel, Metadata, ModelCard, Running, RunningModel, Version
 from api_client.retry import RetryPolicy
-from api_client.stream import DONE, PULLED, LastLine, Stream
+from api_client.shapes import lines
+from api_client.shapes.metadata import LISTED, MODEL_CARD, VERSION, InstalledModel, Listing, ModelCard, RunningModel
+from api_client.shapes.reading import Shape
+from api_client.stream import Stream
 from api_client.transport import new_session
 
 # The defaults of a job's `first_token_within` and `stall_after`.
@@ -27,7 +28,7 @@ STALL_TIMEOUT_SECONDS = 60.0
 METADATA_TIMEOUT_SECONDS = 10.0
 
 AnyExchange = TypeVar("AnyExchange", bound=Exchange)
-AnyMetadata = TypeVar("AnyMetadata", bound=Metadata)
+T = TypeVar("T")
 
 
 class OllamaClient:
@@ -100,7 +101,7 @@ class OllamaClient:
         Raises:
             BadRequest: The payload cannot be written as JSON.
         """
-        return self.stream("/api/generate", payload, first_byte_timeout_seconds, stall_timeout_seconds)
+        return self.stream("/api/generate", payload, lines.GENERATE, first_byte_timeout_seconds, stall_timeout_seconds)
 
     def chat(
         self,
@@ -110,24 +111,23 @@ class OllamaClient:
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Stream:
         """/api/chat, otherwise as `generate`."""
-        return self.stream("/api/chat", payload, first_byte_timeout_seconds, stall_timeout_seconds)
+        return self.stream("/api/chat", payload, lines.CHAT, first_byte_timeout_seconds, stall_timeout_seconds)
 
     def pull(self, model: str, *, stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS) -> Stream:
         """/api/pull: chunks with `status`, and `total` and `completed` (bytes) while a layer is loading."""
-        return self.stream("/api/pull", {"model": model}, stall_timeout_seconds, stall_timeout_seconds, last=PULLED)
+        return self.stream("/api/pull", {"model": model}, lines.PULL, stall_timeout_seconds, stall_timeout_seconds)
 
     def stream(
         self,
         path: str,
         payload: Mapping[str, Any],
+        described: lines.Lines,
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
-        *,
-        last: LastLine = DONE,
     ) -> Stream:
-        """Any path that answers in lines; `last` describes the last line."""
+        """Any path that answers in lines; `described` tells what they hold."""
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
-        return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, last))
+        return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, described))
 
     def embed(
         self,
@@ -135,34 +135,36 @@ class OllamaClient:
         *,
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
-    ) -> Answer:
+    ) -> Answer[Any]:
         """/api/embed. Not sent before `result()`, which has `embeddings`: one list of numbers per input.
 
         Raises:
             BadRequest: The payload cannot be written as JSON.
         """
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
-        return self._registered(Answer(self._route, self._prepared("POST", "/api/embed", payload), limits))
+        return self._registered(
+            Answer(self._route, self._prepared("POST", "/api/embed", payload), limits, lines.VECTORS)
+        )
 
-    def tags(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> tuple[InstalledModel, ...]:
+    def tags(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[InstalledModel]:
         """/api/tags: the models on disk, newest first.
 
         Raises:
             OllamaError: There is no answer, or it has an unknown shape.
         """
-        return self._asked(Installed, "GET", "/api/tags", None, timeout_seconds).models
+        return Listing.of(InstalledModel, self._asked(LISTED, "GET", "/api/tags", None, timeout_seconds).models)
 
-    def ps(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> tuple[RunningModel, ...]:
+    def ps(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[RunningModel]:
         """/api/ps: the models in memory; raises as `tags`."""
-        return self._asked(Running, "GET", "/api/ps", None, timeout_seconds).models
+        return Listing.of(RunningModel, self._asked(LISTED, "GET", "/api/ps", None, timeout_seconds).models)
 
     def show(self, model: str, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> ModelCard:
         """/api/show: one model in detail; raises as `tags`, and ModelNotFound."""
-        return self._asked(ModelCard, "POST", "/api/show", {"model": model}, timeout_seconds)
+        return self._asked(MODEL_CARD, "POST", "/api/show", {"model": model}, timeout_seconds)
 
     def version(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> str:
         """/api/version: such as "0.32.15"; raises as `tags`."""
-        return self._asked(Version, "GET", "/api/version", None, timeout_seconds).version
+        return self._asked(VERSION, "GET", "/api/version", None, timeout_seconds).version
 
     def close(self) -> None:
         """Aborts the running requests and closes all connections. Later requests raise `Aborted`."""
@@ -185,15 +187,12 @@ class OllamaClient:
         return f"OllamaClient({self.address!r})"
 
     def _asked(
-        self, kind: type[AnyMetadata], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
-    ) -> AnyMetadata:
-        limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds)
-        with self._registered(Answer(self._route, self._prepared(method, path, payload), limits)) as answer:
-            told = answer.result()
-        try:
-            return kind.model_validate(told)
-        except ValidationError as error:
-            raise StreamError(f"{path} at {self.address} answered in a shape we do not know: {error}") from error
+        self, shape: Shape[T], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
+    ) -> T:
+        limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds, timeout_seconds)
+        request = self._prepared(method, path, payload)
+        with self._registered(Answer(self._route, request, limits, shape)) as answer:
+            return answer.result()
 
     def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> PreparedRequest:
         body = None if payload is None else _json(payload)

@@ -1,6 +1,7 @@
 """Maps an error that the server reports to an exception.
 
-The status and the structure of the body decide first. The wording decides last, because it changes between versions:
+The status and the structure of the body decide first. The wording decides last, because it changes between versions.
+Of the wording only the beginning counts, without quoted spans: `error parsing tool call: raw='...'` quotes the model.
 
     status        body                                     error
     3xx           any                                      OllamaStatusError   redirects are not followed
@@ -15,6 +16,7 @@ The status and the structure of the body decide first. The wording decides last,
     429, 503      any                                      ServerBusy
     500           "... does not support X"                 Unsupported          legacy /api/embeddings
                   option type, `format`, ...               BadRequest           the request is wrong despite the 500
+                  pull: the registry does not answer       RegistryUnreachable
                   pull of a model that is not there        OllamaStatusError
                   the runner died                          RunnerDied           the next request loads it again
                   anything else                            ServerFault
@@ -41,6 +43,7 @@ from api_client.errors import (
     GatewayError,
     ModelNotFound,
     OllamaStatusError,
+    RegistryUnreachable,
     RequestTimeout,
     RunnerDied,
     ServerBusy,
@@ -50,8 +53,21 @@ from api_client.errors import (
 
 # Limits the message, which may be a proxy's whole error page.
 MESSAGE_LIMIT = 2000
+MOST_TOKENS = 2**31
 
-_LACKS = re.compile(r"does not support (?P<word>\w+)|image input|(?P<vision>multimodal)", re.IGNORECASE)
+# Quoted spans, longest kinds first: the model's raw text, which may itself hold quotes and is written to its end; JSON;
+# quoted words; an open quote. An apostrophe inside a word is none.
+_QUOTED = re.compile(
+    r"""raw='.*'|raw=.*|\{.*\}|\[.*\]|"(?:[^"\\]|\\.)*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|(?<!\w)["'`].*""", re.DOTALL
+)
+# Go wraps errors as `what failed: why`. A pattern matches the beginning, so words further on do not count.
+_WRAPPED = r"(?:failed to [a-z ]+: |[a-z]+ generation failed: )*"
+_LACKS = re.compile(
+    _WRAPPED + r"(?:(?:\S+|(?:this|the) (?:server|model)) does not support (?P<word>\w+)"
+    r"|(?P<vision>multimodal) data provided"
+    r"|this model is missing data required for (?P<image>image) input|(?P<input>image) input is not supported)",
+    re.IGNORECASE,
+)
 _CAPABILITIES = {
     "multimodal": "vision",
     "image": "vision",
@@ -67,17 +83,27 @@ _CAPABILITIES = {
     "insert": "insert",
 }
 _OVERFLOW = re.compile(
-    r"(exceed|longer than|too long).*context (length|size)|context.*exceed", re.IGNORECASE | re.DOTALL
+    r"(?:the )?(?:input|prompt|request)\b[^:]*(?:exceed|longer than|too long)[^:]*context (?:length|size|window)"
+    r"|(?:the )?prompt (?:is )?too long"
+    r"|(?:the )?(?:available |maximum )?context (?:length|size|window)[^:]*exceed",
+    re.IGNORECASE,
 )
 _RUNNER_DIED = re.compile(
-    r"error was encountered while running the model"
-    r"|(runner|llama-server).*(stopped|terminated|no longer running|crash|exited)"
+    _WRAPPED + r"(?:an error was encountered while running the model"
+    r"|(?:the )?(?:(?:llama|model) )?(?:runner|llama-server)\b[^:]*"
+    r"(?:stopped|terminated|no longer running|crash|exited)"
     r"|error reading llama-server response"
-    r"|do completion request.*EOF",
+    r"|(?:do|POST) [a-z ]+: .*EOF)",
     re.IGNORECASE | re.DOTALL,
 )
 _CLIENT_MISTAKE = re.compile(
-    r'option ".*" must be of type|invalid format|json: cannot unmarshal|invalid (duration|think value|options)',
+    r'option "" must be of type|invalid format|json: cannot unmarshal'
+    r"|(?:time: )?invalid (?:duration|think value|options)",
+    re.IGNORECASE,
+)
+_REGISTRY_SILENT = re.compile(
+    r'(?:(?:pull model manifest|download[a-z ]*|pull[a-z ]*): )?(?:(?:Get|Head) "": |max retries exceeded)'
+    r"|pull model manifest: (?:429|5\d\d)\b",
     re.IGNORECASE,
 )
 _PULL_FAILED = re.compile(r"pull model manifest|file does not exist", re.IGNORECASE)
@@ -100,6 +126,19 @@ class ErrorBody:
     structured: bool = True
     details: Mapping[str, Any] | None = None
     retry_after_seconds: float | None = None
+
+    def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """The match of a pattern at the beginning of the server's own words."""
+        return pattern.match(own_words(self.message))
+
+
+def own_words(message: str) -> str:
+    """A message without what it quotes: an error about a model's answer may quote any words."""
+    return _QUOTED.sub(_emptied, message).strip()
+
+
+def _emptied(quoted: re.Match[str]) -> str:
+    return '""' if quoted[0].startswith('"') and quoted[0].endswith('"') else ""
 
 
 def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
@@ -157,7 +196,7 @@ def _refused(body: ErrorBody) -> OllamaStatusError:
 
 def _overflow(body: ErrorBody) -> ContextOverflow | None:
     details = body.details or {}
-    if details.get("type") != "exceed_context_size_error" and not _OVERFLOW.search(body.message):
+    if details.get("type") != "exceed_context_size_error" and not body.says(_OVERFLOW):
         return None
     return ContextOverflow(
         body.message,
@@ -168,17 +207,16 @@ def _overflow(body: ErrorBody) -> ContextOverflow | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if type(value) is int and 0 <= value < MOST_TOKENS else None
 
 
 def _lacking(body: ErrorBody) -> Unsupported | None:
-    found = _LACKS.search(body.message)
-    return _unsupported(body) if found else None
+    return _unsupported(body) if body.says(_LACKS) else None
 
 
 def _unsupported(body: ErrorBody) -> Unsupported:
-    found = _LACKS.search(body.message)
-    word = (found.group("word") or found.group("vision") or "image").lower() if found else ""
+    found = body.says(_LACKS)
+    word = next(filter(None, found.groups())).lower() if found else ""
     message = body.message or "the server does not implement this request"
     return Unsupported(message, status=body.status, capability=_CAPABILITIES.get(word))
 
@@ -207,13 +245,9 @@ def _busy(body: ErrorBody) -> OllamaStatusError:
 
 
 def _failed(body: ErrorBody) -> OllamaStatusError:
-    # A dead runner first: its message may quote text that matches another pattern.
-    if _RUNNER_DIED.search(body.message):
-        return _made(RunnerDied, body)
-    if _PULL_FAILED.search(body.message):
-        return _made(OllamaStatusError, body)
-    if _CLIENT_MISTAKE.search(body.message):
-        return _made(BadRequest, body)
+    for pattern, kind in _FAILURES:
+        if body.says(pattern):
+            return _made(kind, body)
     return _overflow(body) or _lacking(body) or _made(ServerFault, body)
 
 
@@ -226,6 +260,12 @@ def _slow(body: ErrorBody) -> OllamaStatusError:
     return _plain(body, kind=RequestTimeout)
 
 
+_FAILURES: tuple[tuple[re.Pattern[str], type[OllamaStatusError]], ...] = (
+    (_RUNNER_DIED, RunnerDied),
+    (_REGISTRY_SILENT, RegistryUnreachable),
+    (_PULL_FAILED, OllamaStatusError),
+    (_CLIENT_MISTAKE, BadRequest),
+)
 _BY_STATUS: dict[int, Callable[[ErrorBody], OllamaStatusError]] = {
     400: _refused,
     401: _forbidden,

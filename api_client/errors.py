@@ -17,12 +17,14 @@
     │   ├── Unsupported            the model lacks a `capability`, in the words of `tags().capabilities`
     │   ├── Forbidden              401, 403: token, Host or Origin header
     │   ├── RequestTimeout         408: the server waited too long for the request
+    │   ├── RegistryUnreachable    a pull: the registry does not answer the server
     │   ├── ServerBusy             503, 429: `retry_after_seconds` where the server gives it
     │   ├── GatewayError           502, 504: a proxy answered in place of Ollama
     │   ├── RunnerDied             the process that holds the model died; the next request loads it again
     │   └── ServerFault            any other failure inside the server
     ├── StreamError                the answer is not what Ollama sends: garbage, or beyond the size limits
-    │   └── StreamCut              it ended before its last line
+    │   ├── StreamCut              it ended before its last line
+    │   └── UnknownShape           a `field` of it has another type than Ollama's
     └── Aborted                    the caller called `abort()`
 
 The class says what happened. The caller decides what that means for a job: the error code, and whether to try again.
@@ -133,6 +135,10 @@ class RequestTimeout(OllamaStatusError):
     """The server waited too long for the request."""
 
 
+class RegistryUnreachable(OllamaStatusError):
+    """A pull failed because the registry did not answer the server. It may answer later."""
+
+
 class ServerBusy(OllamaStatusError):
     """The server's queue is full.
 
@@ -163,6 +169,18 @@ class StreamError(OllamaError):
 
 class StreamCut(StreamError):
     """The body ended before its last line: the server was stopped, or the connection broke."""
+
+
+class UnknownShape(StreamError):
+    """A field of the answer has another type than Ollama's.
+
+    Attributes:
+        field: Its path, such as "message.tool_calls.0.function.arguments".
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Aborted(OllamaError):

@@ -19,11 +19,12 @@ PIECE_BYTES = 64 * 1024
 
 
 class Limits(NamedTuple):
-    """Seconds of silence allowed; None waits for ever."""
+    """Seconds of silence allowed, and for the `whole` body of an answer that is no stream; None waits for ever."""
 
     connect: float | None
     first_byte: float | None
     stall: float | None
+    whole: float | None = None
 
 
 class Route(NamedTuple):
@@ -50,6 +51,11 @@ class Exchange:
         self._request = request
         self._limits = limits
         self._response: Response | None = None
+
+    @property
+    def source(self) -> str:
+        """Who answers, for messages."""
+        return f"Ollama at {self.address}"
 
     @property
     def aborted(self) -> bool:

@@ -26,6 +26,8 @@ RETRIED_STATUSES = frozenset({502, 503, 504})
 LONGEST_PAUSE_SECONDS = 5.0
 # A longer `Retry-After` is for the caller: a job should wait in the queue, not in a slot.
 LONGEST_RETRY_AFTER_SECONDS = 1.0
+# What a header asks for is bounded to a day, so that each number that it becomes can be stored.
+LONGEST_WISH_SECONDS = 86_400.0
 
 
 class RetryPolicy(Retry):
@@ -107,9 +109,10 @@ def seconds_from(header: str | None, clock: Clock) -> float | None:
     if header is None:
         return None
     if header.strip().isdecimal():
-        return float(header)
+        return min(float(header), LONGEST_WISH_SECONDS)
     try:
         date = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None  # urllib3 would raise, and a proxy's bad header would fail the job
-    return max(0.0, date.timestamp() - clock.time())
+        seconds = date.timestamp() - clock.time()
+    except Exception:  # noqa: BLE001 - a header that cannot be read is none; urllib3 would fail the job with it
+        return None
+    return min(max(0.0, seconds), LONGEST_WISH_SECONDS)

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from requests import PreparedRequest
 from urllib3.exceptions import HTTPError
@@ -12,6 +12,7 @@ from api_client.diagnosis import ErrorBody, diagnose, unwrapped
 from api_client.errors import Aborted, OllamaStatusError, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.ndjson import chunks
+from api_client.shapes.lines import Lines
 
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
 Chunk = dict[str, Any]
@@ -19,17 +20,6 @@ Chunk = dict[str, Any]
 # The body's end mark follows the last line. A stream waits briefly for it, so that the connection can be used again.
 END_MARK_SECONDS = 0.25
 END_MARK_PIECES = 16
-
-
-class LastLine(NamedTuple):
-    """The key and value that mark a stream's last line."""
-
-    key: str
-    value: object
-
-
-DONE = LastLine("done", True)
-PULLED = LastLine("status", "success")
 
 
 class Stream(Exchange):
@@ -47,12 +37,13 @@ class Stream(Exchange):
         OllamaTimeout: Silence beyond the limits.
         OllamaStatusError: The server refused or failed, before the first byte or by an error line after it.
         StreamCut: The body ended before its last line.
+        UnknownShape: A field of a line has another type than Ollama's.
         StreamError: The body is not what Ollama sends.
     """
 
-    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, last: LastLine = DONE) -> None:
+    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, lines: Lines) -> None:
         super().__init__(route, request, limits)
-        self._last = last
+        self._lines = lines
         self._chunks = self._run()
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -72,12 +63,12 @@ class Stream(Exchange):
             super().close()
 
     def _until_last(self, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
-        key, value = self._last
+        shape, key, value = self._lines
         call = self.call
-        for chunk in chunks(body):
+        for chunk in chunks(body, shape, self.source):
             if call.aborted:  # bytes that had arrived before the abort are still in the buffer
                 raise Aborted("the call was aborted")
-            if "error" in chunk:
+            if chunk.get("error") is not None:
                 raise self._fault(chunk["error"])
             if chunk.get(key) == value:
                 yield from self._end(chunk, body)

@@ -54,7 +54,8 @@ def translated(exchange: Exchanging) -> Iterator[None]:
     """
     try:
         yield
-    except (OllamaError, RequestException, HTTPError, HTTPException, OSError) as error:
+    except Exception as error:
+        # Whatever a library raises over the bytes of a host is a failure of that host: a list of types would have gaps.
         if exchange.call.aborted and not isinstance(error, Aborted):
             raise Aborted("the call was aborted") from error
         if isinstance(error, OllamaError):
@@ -99,6 +100,8 @@ def _unwrapped(error: Exception) -> Exception:
 def _broken_body(error: Exception, where: str) -> OllamaError:
     if isinstance(error, DecodeError):
         return StreamError(f"the body from {where} cannot be decompressed")
+    if not isinstance(error, RequestException | HTTPError | HTTPException | OSError):
+        return StreamError(f"the answer from {where} cannot be read: {type(error).__name__}: {_reason(error)}")
     return StreamCut(f"the connection to Ollama at {where} broke in the middle of the answer: {_reason(error)}")
 
 

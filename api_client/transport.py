@@ -3,7 +3,7 @@
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-from requests import Session
+from requests import Response, Session
 from requests.adapters import HTTPAdapter
 
 from api_client.connection import AbortablePool, AbortableTLSPool
@@ -11,6 +11,18 @@ from api_client.retry import RetryPolicy
 
 # Beside one connection per slot: a probe of the host, and a status request.
 SPARE_CONNECTIONS = 2
+
+
+class DirectSession(Session):
+    """A session that never looks where a redirect leads.
+
+    requests reads the whole body of a redirect and parses its `Location` even if it is not to follow it. A host could
+    send either without end, or so that it raises any exception.
+    """
+
+    def get_redirect_target(self, resp: Response) -> None:  # noqa: ARG002 - the signature of requests
+        """No target."""
+        return
 
 
 class AbortableAdapter(HTTPAdapter):
@@ -31,7 +43,7 @@ def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: 
         token: Sent as a bearer token.
         ca_file: PEM file of the authorities to trust instead of the usual ones.
     """
-    session = Session()
+    session = DirectSession()
     session.trust_env = False  # the host is named explicitly; HTTP_PROXY and netrc are for other servers
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # all threads would share the cookies
     session.verify = ca_file or True

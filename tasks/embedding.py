@@ -1,7 +1,7 @@
 """embedding: one vector for each input."""
 
 from collections.abc import Sequence
-from typing import Any
+from math import isfinite
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
@@ -19,18 +19,33 @@ BATCH = 64
 
 def embedding(job: ClaimedJob, context: AttemptContext, request: EmbeddingRequest) -> Outcome:
     """Run an embedding job."""
-    vectors: list[Any] = []
+    vectors: list[list[float]] = []
     replies: list[Reply] = []
     for batch in _batches(request.input):
         reply = _ask(request, context, batch)
-        found = reply.stats.pop("embeddings", None)
+        found = reply.stats.pop("embeddings", None) or []
         inputs = 1 if isinstance(batch, str) else len(batch)
-        if not isinstance(found, list) or len(found) != inputs:
-            given = len(found) if isinstance(found, list) else "no"
-            return failures.outcome_of(WorkerEvent.BAD_VECTORS, f"{given} vectors came for {inputs} inputs")
+        if len(found) != inputs:
+            return failures.outcome_of(WorkerEvent.BAD_VECTORS, f"{len(found)} vectors came for {inputs} inputs")
         vectors += found
         replies.append(reply)
+    if problem := _problem(vectors):
+        return failures.outcome_of(WorkerEvent.BAD_VECTORS, problem)
     return completed(job, context, replies, {"embeddings": vectors})
+
+
+def _problem(vectors: list[list[float]]) -> str:
+    """What is wrong with the first bad vector, which is named by the place of its input; empty where all are good."""
+    length = len(vectors[0])
+    for number, vector in enumerate(vectors):
+        where = f"the vector of input {number} (counted from 0)"
+        if not vector:
+            return f"{where} is empty"
+        if len(vector) != length:
+            return f"{where} has {len(vector)} numbers, that of input 0 has {length}"
+        if not all(map(isfinite, vector)):
+            return f"{where} holds a number that is not finite (NaN or infinite)"
+    return ""
 
 
 def _batches(texts: str | list[str]) -> Sequence[str | list[str]]:

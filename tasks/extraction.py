@@ -70,9 +70,10 @@ def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairi
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     try:
-        # As strict as the readers of the result: a lone surrogate, 500 levels and 1e999 are refused.
+        # As strict as the readers of the result: a lone surrogate, 500 levels and 1e999 are refused. The `completed`
+        # event has the value two levels deep.
         value = from_json(reply.text.encode(), allow_inf_nan=False)
-        dumps(value)
+        from_json(dumps({"result": {"value": value}}))
         # Collecting errors takes far longer than `is_valid`.
         problems = [] if validator.is_valid(value) else list(islice(validator.iter_errors(value), MOST_ERRORS))
     except ValueError as error:

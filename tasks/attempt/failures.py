@@ -31,7 +31,8 @@ class WorkerEvent(StrEnum):
     """Failures that are no exceptions, with the text that the documentation shows."""
 
     DEADLINE = "`deadline` ran out"
-    BAD_VECTORS = "the number of vectors is not the number of inputs"
+    BAD_VECTORS = "the vectors do not fit the inputs: their number or lengths, an empty one, NaN"
+    UNREADABLE_RESULT = "the answer of the host makes a result that readers refuse, such as JSON nested too deep"
     INVALID_OUTPUT = "an extraction is still invalid after its repairs, or has no time left for one"
     OUTPUT_TOO_LONG = "an extraction is cut at the same length with more room for its answer"
     DRAINED = "the worker stopped in order"
@@ -96,7 +97,9 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.ServerFault: _retry("ollama_error", "any other 5xx"),
     api_client.RequestTimeout: _retry("ollama_error", "408"),
     WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
-    api_client.StreamError: _fail("ollama_error", "garbage in the stream"),
+    WorkerEvent.UNREADABLE_RESULT: _retry("ollama_error"),
+    api_client.RegistryUnreachable: _retry("ollama_error", "a pull: the host does not reach the registry"),
+    api_client.StreamError: _fail("ollama_error", "not what Ollama sends: garbage, or a field of another type"),
     api_client.Forbidden: _fail("ollama_error", "401 or 403"),
     api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect"),
     api_client.BadRequest: _fail("invalid_request", "a wrong request, also a 500 for a wrong option or `format`"),

@@ -4,12 +4,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import structlog
+from pydantic import ValidationError
 
 from api_client import Aborted, OllamaError
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
-from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary import events
+from llamaq.vocabulary.errors import InvalidRequest, StreamError
+from llamaq.vocabulary.events import WIRE_VERSION
+from llamaq.vocabulary.wire import members
 from tasks import registry
 from tasks.attempt import failures
 from tasks.attempt.context import AttemptContext, ImageGone
@@ -26,7 +30,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         with provide(job, attempt) as context:
             outcome = registry.run(job, context)
         # Readers would miss a part of the text: such an attempt must not complete.
-        return _stopped(job, attempt) if attempt.stopped == "unwritable" else outcome
+        return _stopped(job, attempt) if attempt.stopped == "unwritable" else _readable(job, outcome)
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:
@@ -62,6 +66,31 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) ->
             return store.free_slot(job)
         case Stopped():
             return "fenced"  # a newer attempt has the job and the slot
+
+
+def _readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
+    """The outcome, unless it is a result that a reader of the job would refuse: then what that means."""
+    if not isinstance(outcome, Completed):
+        return outcome
+    try:
+        # The event is what readers get. It has the result a level deeper than the record.
+        common = members(v=WIRE_VERSION, type="completed", attempt=job.attempt, at=0)
+        events.parse("0-0", f'{{{common},"result":{outcome.result_json}}}')
+        outcome.turn_json  # noqa: B018 - formatted here, where a number that is not JSON can still end the attempt
+    except (ValueError, StreamError) as error:
+        reason = _reason(error.__cause__ or error)
+        _log.error("a result cannot be read back", job_id=job.id, attempt=job.attempt, kind=job.kind, reason=reason)
+        message = f"the answer of {job.host} makes a result that cannot be read back: {reason}"
+        return failures.outcome_of(WorkerEvent.UNREADABLE_RESULT, message)
+    return outcome
+
+
+def _reason(error: BaseException) -> str:
+    """Why readers refuse a result, without the result's own text, which no log holds."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:

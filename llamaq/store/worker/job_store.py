@@ -105,12 +105,8 @@ class JobStore(HostCalls):
         return ClaimedJob.of(job_id, self._host, fence, answer)
 
     def complete(self, job: ClaimedJob, outcome: Completed) -> str:
-        """End the job `completed`; or `failed`, where the result has a number that is not JSON (1e999)."""
-        try:
-            result = dumps(outcome.result)
-            turn = [dumps(message) for message in outcome.turn]
-        except ValueError as error:
-            return self.fail(job, Error("ollama_error", f"the answer cannot be stored: {error}"))
+        """End the job `completed`; or `failed`, where the result is longer than Redis can store."""
+        result, turn = outcome.result_json, outcome.turn_json
         size = len(result) + sum(map(len, turn))  # in characters; a character takes 4 bytes at most
         if size > MOST_RESULT_CHARS:
             text = f"the result has {size} characters; at most {MOST_RESULT_CHARS} can be stored"

@@ -1,7 +1,10 @@
 """The outcomes of an attempt. `worker.attempt.execute` makes one call of the job store for each."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
+
+from llamaq.vocabulary.wire import dumps
 
 Blame = Literal["host", "doubt", "model", ""]
 """Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; `model`
@@ -26,12 +29,22 @@ class Error:
         return common | {name: value for name, value in self.details.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Completed:
     """The job has a result. `turn` are the messages that its conversation gains."""
 
     result: dict[str, Any]
     turn: tuple[dict[str, Any], ...] = ()
+
+    @cached_property
+    def result_json(self) -> str:
+        """The result as it is stored. Raises ValueError for a number that JSON cannot carry."""
+        return dumps(self.result)
+
+    @cached_property
+    def turn_json(self) -> list[str]:
+        """The messages as they are stored; raises as `result_json`."""
+        return [dumps(message) for message in self.turn]
 
 
 @dataclass(frozen=True, slots=True)

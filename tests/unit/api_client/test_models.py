@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api_client import InstalledModel, ModelCard, OllamaClient, RunningModel, StreamError
+from api_client import InstalledModel, ModelCard, OllamaClient, RunningModel, StreamError, UnknownShape
 from tests.unit.api_client import recordings
 from tests.unit.api_client.scripted_server import ScriptedServer
 
@@ -82,7 +82,7 @@ def test_fields_may_be_missing_null_or_new(answer: dict[str, Any]) -> None:
         assert client.tags()[0].capabilities is None
 
 
-@pytest.mark.parametrize("answer", [{"models": [{"size": 1}]}, {"models": "many"}])
+@pytest.mark.parametrize("answer", [{"models": {"a": 1}}, {"models": "many"}])
 def test_a_shape_we_do_not_know_is_a_stream_error(answer: dict[str, Any]) -> None:
     """An answer without the least we need is an OllamaError like all others."""
     with (
@@ -91,6 +91,74 @@ def test_a_shape_we_do_not_know_is_a_stream_error(answer: dict[str, Any]) -> Non
         pytest.raises(StreamError, match="shape"),
     ):
         client.tags()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"size": 1}, "models.1.name is missing"),
+        ({"name": 5}, "models.1.name is the number 5"),
+        ({"name": None}, "models.1.name is missing"),
+        ("text", "models.1 is the text 'text'"),
+        ({"name": "m", "size": "1"}, "models.1.size of 'm' is the text '1'"),
+        ({"name": "m", "size": -1}, "models.1.size of 'm' is the number -1"),
+        ({"name": "m", "size": 2**70}, "models.1.size of 'm'"),
+        ({"name": "m", "digest": []}, "models.1.digest of 'm' is a list"),
+        ({"name": "m", "details": "x"}, "models.1.details of 'm'"),
+        ({"name": "m", "details": {"context_length": True}}, "models.1.details.context_length of 'm' is true"),
+        ({"name": "m", "details": {"families": "llama"}}, "models.1.details.families of 'm'"),
+    ],
+)
+def test_an_entry_that_cannot_be_read_hides_no_other(entry: object, words: str) -> None:
+    """It is left out, and the list says which it was and what is wrong with it."""
+    answer = {"models": [{"name": "a"}, entry, {"name": "b"}]}
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        for listing in (client.tags(), client.ps()):
+            assert [model.name for model in listing] == ["a", "b"]
+            (problem,) = listing.problems
+            assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", datetime(2500, 1, 1, tzinfo=UTC)),
+        ("2026-11-22T17:40:23", datetime(2026, 11, 22, 17, 40, 23, tzinfo=UTC)),
+        ("2026-11-22T17:40:23.123456789+02:00", datetime(2026, 11, 22, 15, 40, 23, 123456, UTC)),
+    ],
+)
+def test_a_date_that_is_none_or_has_no_zone(told: str, read: datetime | None) -> None:
+    """Go's year 1 is no date, a date without a zone is read as UTC, one beyond all is far ahead."""
+    answer = {"models": [{"name": "m", "expires_at": told}]}
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        (model,) = client.ps()
+    assert model.expires_at == read
+    assert read is None or model.expires_at.timestamp() < 2e10  # type: ignore[union-attr]  # as it is stored
+
+
+@pytest.mark.parametrize("told", [5, "soon", ["2026-11-22T17:40:23Z"], "2026-11-22T17:40:23+99:99", ""])
+def test_what_is_no_date(told: object) -> None:
+    """It makes the entry one that cannot be read."""
+    answer = {"models": [{"name": "m", "expires_at": told}]}
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        assert "models.0.expires_at of 'm'" in client.ps().problems[0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"version": 5}, {"version": "9" * 5000}, {"template": [], "version": {}}, {"capabilities": {}, "version": []}],
+)
+def test_one_answer_of_another_shape_is_an_error(answer: dict[str, Any]) -> None:
+    """Of /api/version and /api/show."""
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        with pytest.raises(UnknownShape):
+            client.version()
+        if "version" not in answer or len(answer) > 1:
+            with pytest.raises(UnknownShape):
+                client.show("m")
 
 
 def test_a_pull_ends_at_success() -> None:

@@ -2,19 +2,29 @@
 
 import itertools
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_client import StreamCut, StreamError
-from api_client.ndjson import LineSplitter, chunks
+from api_client import StreamCut, StreamError, ndjson
+from api_client.ndjson import MAX_LINE_BYTES, LineSplitter
+from api_client.shapes.reading import Shape
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 dicts = st.dictionaries(
     texts, texts | st.integers(-(2**60), 2**60) | st.booleans() | st.none() | st.lists(texts, max_size=3)
 )
+
+
+ANY: Shape[dict[str, Any]] = Shape(dict[str, Any])
+
+
+def chunks(pieces: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[dict[str, Any]]:
+    """The chunks of a body whose lines may be any objects."""
+    return ndjson.chunks(pieces, ANY, "a test", max_line_bytes)
 
 
 def split_at(data: bytes, cuts: list[int]) -> list[bytes]:

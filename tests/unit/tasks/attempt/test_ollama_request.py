@@ -146,6 +146,34 @@ def test_an_embedding_without_vectors_is_no_answer() -> None:
     assert outcome.error.code == "ollama_error"
 
 
+@pytest.mark.parametrize(
+    ("vectors", "words"),
+    [
+        ([[0.5], [], [0.5]], "input 1 (counted from 0) is empty"),
+        ([[], [0.5], [0.5]], "input 0 (counted from 0) is empty"),
+        ([[0.5, 1.0], [0.5], [0.5, 1.0]], "input 1 (counted from 0) has 1 numbers, that of input 0 has 2"),
+        ([[0.5], [0.5], [float("nan")]], "input 2 (counted from 0) holds a number that is not finite"),
+        ([[0.5], [float("inf")], [0.5]], "input 1 (counted from 0) holds a number that is not finite"),
+    ],
+)
+def test_a_bad_vector_names_its_input(vectors: list[list[float]], words: str) -> None:
+    """An empty one, one of another length, NaN: the attempt failed by the host, and no such vector is stored."""
+    outcome = _run(Ollama([{"embeddings": vectors}]), kind="embedding", input=["a", "b", "c"])
+
+    assert isinstance(outcome, Retry)
+    assert outcome.error.code == "ollama_error"
+    assert words in outcome.error.message
+
+
+def test_a_bad_vector_of_a_later_batch_is_counted_over_all() -> None:
+    """By the place in the request, not in the call."""
+    batches = ([{"embeddings": [[0.0]] * BATCH}], [{"embeddings": [[0.0], []]}])
+
+    outcome = _run(Ollama(*batches), kind="embedding", input=["x"] * (BATCH + 2))
+
+    assert f"input {BATCH + 1} " in outcome.error.message
+
+
 def test_a_stopped_attempt_asks_nothing_more() -> None:
     """Cancelled before its call: Ollama is not even asked to answer."""
     request = parse({"kind": "generate", "model": "m", "prompt": "x"})

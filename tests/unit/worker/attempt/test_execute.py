@@ -16,7 +16,8 @@ from tests.unit.tasks.ollama import Ollama, claimed, context
 from worker.attempt import execute
 
 JOB = claimed("generate", request_json())
-DONE = Completed({})
+COMMON = {"model": "m:latest", "host": "alpha", "attempts": 1}
+DONE = Completed({"text": "x", **COMMON})
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, act: Callable[[Attempt], Outcome]) -> Outcome:
@@ -49,6 +50,47 @@ def test_an_attempt_whose_events_were_lost_does_not_complete(monkeypatch: pytest
 
         assert isinstance(found, Retry)
         assert (found.error.code, found.counts) == ("internal", "always")
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"text": 5},
+        {"text": "x", "done_reason": 5},
+        {"message": "hello"},
+        {"message": {"role": "assistant", "content": "", "tool_calls": ["f"]}},
+        {"embeddings": [["a"]]},
+        {"embeddings": [[float("inf")]]},
+        {"value": _nested(199)},
+        {"value": {"a": float("nan")}},
+        {"text": "x", "usage": {"prompt_tokens": "7"}, "timings": {"load": "soon"}},
+        {},
+    ],
+)
+def test_a_result_that_readers_refuse_is_a_failure_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, Any]
+) -> None:
+    """A job that is `completed` can always be read: what cannot be is an `ollama_error`, and tried again."""
+    failed = outcome(monkeypatch, lambda _: Completed({**COMMON, **found}))
+
+    assert isinstance(failed, Retry)
+    assert (failed.error.code, failed.error.retryable, failed.blame) == ("ollama_error", True, "")
+    assert "cannot be read back" in failed.error.message
+
+
+def test_a_turn_that_is_not_json_ends_the_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found before the job's end is written, which must not raise."""
+    failed = outcome(monkeypatch, lambda _: Completed(DONE.result, ({"content": float("nan")},)))
+
+    assert isinstance(failed, Retry)
+    assert failed.error.code == "ollama_error"
 
 
 @pytest.mark.parametrize("reason", ["cancelled", "fenced", "draining"])

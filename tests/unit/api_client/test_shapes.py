@@ -1,0 +1,179 @@
+"""Every field that a host sends is checked for its type where it enters, and the error names the field."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from api_client import OllamaClient, OllamaError, ServerFault, StreamCut, StreamError, UnknownShape
+from tests.unit.api_client.scripted_server import ScriptedServer, Visit
+
+DEEP = "[" * 300 + "]" * 300
+Ask = Callable[[OllamaClient], Any]
+
+
+def generated(client: OllamaClient) -> Any:
+    return list(client.generate({"model": "m"}))
+
+
+def chatted(client: OllamaClient) -> Any:
+    return list(client.chat({"model": "m"}))
+
+
+def pulled(client: OllamaClient) -> Any:
+    return list(client.pull("m"))
+
+
+def embedded(client: OllamaClient) -> Any:
+    return client.embed({"model": "m"}).result()
+
+
+def asked(ask: Ask, body: str | bytes) -> Any:
+    """What the client makes of a body."""
+    with ScriptedServer(lambda visit: visit.answer(200, body)) as server, OllamaClient(server.url) as client:
+        return ask(client)
+
+
+ODD: list[tuple[Ask, str, str]] = [
+    (generated, '{"response": ["a"], "done": false}', "response"),
+    (generated, '{"response": 5}', "response"),
+    (generated, '{"response": {"text": "a"}}', "response"),
+    (generated, '{"thinking": 1}', "thinking"),
+    (generated, '{"done": "true"}', "done"),
+    (generated, '{"done": 1}', "done"),
+    (generated, '{"done": true, "done_reason": 5}', "done_reason"),
+    (generated, '{"done": true, "eval_count": "7"}', "eval_count"),
+    (generated, '{"done": true, "eval_count": 7.5}', "eval_count"),
+    (generated, '{"done": true, "eval_count": true}', "eval_count"),
+    (generated, '{"done": true, "eval_count": -1}', "eval_count"),
+    (generated, f'{{"done": true, "prompt_eval_count": 1{"0" * 400}}}', "prompt_eval_count"),
+    (generated, '{"done": true, "load_duration": 1e999}', "load_duration"),
+    (generated, '{"done": true, "prompt_eval_duration": NaN}', "prompt_eval_duration"),
+    (generated, '{"done": true, "model": {}}', "model"),
+    (generated, '{"response": "a", "response": 5}', "response"),
+    (chatted, '{"message": "hello"}', "message"),
+    (chatted, '{"message": ["hello"]}', "message"),
+    (chatted, '{"message": {"content": [{"type": "text", "text": "a"}]}}', "message.content"),
+    (chatted, '{"message": {"thinking": false}}', "message.thinking"),
+    (chatted, '{"message": {"tool_calls": "f"}}', "message.tool_calls"),
+    (chatted, '{"message": {"tool_calls": {"0": {}}}}', "message.tool_calls"),
+    (chatted, '{"message": {"tool_calls": ["f"]}}', "message.tool_calls.0"),
+    (chatted, '{"message": {"tool_calls": [{"function": "f"}]}}', "message.tool_calls.0.function"),
+    (chatted, '{"message": {"tool_calls": [{"function": {"name": 1}}]}}', "message.tool_calls.0.function.name"),
+    (
+        chatted,
+        '{"message": {"tool_calls": [{}, {"function": {"arguments": "{}"}}]}}',
+        "message.tool_calls.1.function.arguments",
+    ),
+    (
+        chatted,
+        '{"message": {"tool_calls": [{"function": {"arguments": {"a": [1e999]}}}]}}',
+        "message.tool_calls.0",
+    ),
+    (chatted, '{"message": {"tool_calls": [{"more": {"a": NaN}}]}}', "message.tool_calls.0"),
+    (pulled, '{"status": 5}', "status"),
+    (pulled, '{"status": "pulling", "digest": 5, "total": 1}', "digest"),
+    (pulled, '{"status": "pulling", "total": "1"}', "total"),
+    (pulled, '{"status": "pulling", "completed": -1}', "completed"),
+    (embedded, '{"embeddings": "a"}', "embeddings"),
+    (embedded, '{"embeddings": [0.5]}', "embeddings.0"),
+    (embedded, '{"embeddings": [["a"]]}', "embeddings.0.0"),
+    (embedded, '{"embeddings": [[0.5], [null]]}', "embeddings.1.0"),
+    (embedded, '{"embeddings": [[true]]}', "embeddings.0.0"),
+    (embedded, '{"embeddings": [{"0": 1}]}', "embeddings.0"),
+]
+
+
+@pytest.mark.parametrize(("ask", "body", "field"), ODD, ids=[f"{ask.__name__} {body[:60]}" for ask, body, _ in ODD])
+def test_a_field_of_another_type_is_an_error_that_names_it(ask: Ask, body: str, field: str) -> None:
+    """The error is typed, and says who sent what in which field."""
+    with pytest.raises(UnknownShape) as caught:
+        asked(ask, body)
+    assert caught.value.field == field
+    assert f" {field} is " in caught.value.message
+    assert "127.0.0.1" in caught.value.message
+    assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]",
+        '"text"',
+        "null",
+        '{"response": "\\ud800"}',
+        f'{{"response": "a", "more": {DEEP}}}',
+        f'{{"done": true, "eval_count": {"9" * 5000}}}',
+        "\ufeff{}",
+    ],
+    ids=["list", "text", "null", "half a surrogate pair", "deep", "a number of 5,000 digits", "BOM"],
+)
+def test_what_is_no_object_of_json_is_garbage(line: str) -> None:
+    """JSON that strict readers refuse counts as no JSON."""
+    with pytest.raises(StreamError) as caught:
+        asked(generated, line + "\n")
+    assert not isinstance(caught.value, StreamCut | UnknownShape)
+
+
+@pytest.mark.parametrize(
+    ("ask", "body"),
+    [
+        (generated, '{"done": true, "response": null, "done_reason": null, "eval_count": null, "error": null}'),
+        (generated, '{"done": true, "message": "of another endpoint", "new": [1e999]}'),
+        (generated, '{"done": true}\n{"response": 5}\ngarbage'),
+        (chatted, '{"message": null}\n{"message": {"content": null, "tool_calls": null}}\n{"done": true}'),
+        (chatted, '{"message": {"tool_calls": [{"new": {"deep": [1]}, "function": {"index": 0}}]}, "done": true}'),
+        (pulled, '{"status": null, "total": null}\n{"status": "success"}'),
+        (embedded, '{"embeddings": null, "error": null, "new": {}}'),
+        (embedded, "{}"),
+    ],
+)
+def test_what_is_missing_null_or_new_is_taken(ask: Ask, body: str) -> None:
+    """As are lines after the last one: they are not read."""
+    asked(ask, body)
+
+
+@pytest.mark.parametrize("error", ["it broke", {"message": "it broke", "type": "api_error"}, {"error": "it broke"}])
+@pytest.mark.parametrize("ask", [generated, chatted, pulled, embedded])
+def test_an_error_is_told_whatever_its_shape(ask: Ask, error: object) -> None:
+    """Beside fields of other types too."""
+    for beside in ({}, {"done": "no", "status": 5, "embeddings": "none"}):
+        with pytest.raises(ServerFault, match="it broke"):
+            asked(ask, json.dumps({"error": error, **beside}))
+
+
+@pytest.mark.parametrize("error", [5, True, [], {}, "", {"message": 5}, {"message": {"deep": [None]}}])
+def test_an_error_of_an_odd_type_is_an_error_all_the_same(error: object) -> None:
+    """It is diagnosed by what can be read of it."""
+    with pytest.raises(OllamaError):
+        asked(generated, json.dumps({"error": error}))
+
+
+def test_a_redirect_is_not_looked_into() -> None:
+    """Neither its address nor its body can raise another exception, or be read without end."""
+
+    def endless(visit: Visit) -> None:
+        visit.head(302, ("Location", "http://[::1"), ("Transfer-Encoding", "chunked"))
+        visit.wait_until_gone()
+
+    with ScriptedServer(endless) as server, OllamaClient(server.url, retries=0) as client:
+        stream = client.generate({"model": "m"}, stall_timeout_seconds=0.2)
+        with pytest.raises(OllamaError, match="redirects are not followed"):
+            list(stream)
+
+
+def test_a_status_answer_that_never_ends_is_given_up() -> None:
+    """Each byte comes in time, and the whole does not."""
+
+    def dripping(visit: Visit) -> None:
+        visit.begin_stream()
+        while True:
+            visit.chunk(b" ")
+
+    with (
+        ScriptedServer(dripping) as server,
+        OllamaClient(server.url) as client,
+        pytest.raises(OllamaError, match="did not end its answer"),
+    ):
+        client.tags(timeout_seconds=0.2)
