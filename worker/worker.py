@@ -14,6 +14,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
 from llamaq.store.worker.webhook_deliveries import Deliveries
+from tasks.attempt import failures
 from tasks.attempt.context_lengths import ContextLengths
 from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.stoppable import Attempt
@@ -144,7 +145,7 @@ class Worker:
         self._metrics.began(job)
         began_at = self._clock.monotonic()
         with self._tracing.attempt(job) as ended:
-            outcome = execute.final(job, execute.run(job, attempt, self._contexts.context))
+            outcome = failures.within_tries(execute.run(job, attempt, self._contexts.context), job)
             stored = execute.settle(job, outcome, self._store, self._clock.random())
             ended(result(outcome, stored), outcome)
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)

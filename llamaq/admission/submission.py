@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from llamaq.admission import capabilities, tracing
+from llamaq.admission import needed_capabilities, tracing
 from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import load_options_key
@@ -98,7 +98,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         runner=load_options_key(request.options),
         weight=settings.tenant_weights.get(request.tenant, 1),
         max_queued_per_tenant=settings.max_queued_per_tenant,
-        capabilities=" ".join(capabilities.of(request)),
+        capabilities=" ".join(needed_capabilities.of(request)),
         target=target_of(request),
         notify=notify_field(request.notify),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
@@ -135,7 +135,8 @@ def read(submission: Submission, answer: Answer) -> str:
         case "UNKNOWN_MODEL":
             raise unknown_target(submission.request)
         case "UNSUPPORTED":
-            raise capabilities.refusal(submission.request, answer.text("capability"), answer.text("capabilities"))
+            lacks, has = answer.text("capability"), answer.text("capabilities")
+            raise needed_capabilities.refusal(submission.request, lacks, has)
         case "BUSY":
             raise ConversationBusy(getattr(submission.request, "conversation", ""), answer.text("turn"))
         case "BLOB_MISSING":

@@ -2,8 +2,8 @@
 
 from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
-from llamaq.store.following import RESUBSCRIBED, LogEntry, Snapshot
 from llamaq.store.keys import Keys
+from llamaq.store.log_follower import RESUBSCRIBED, LogEntry, Snapshot
 from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries, Message
 from llamaq.store.script_runs import Call

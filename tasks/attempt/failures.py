@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import api_client
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.outcome import Blame, Counts, Error, Failed, Retry
+from llamaq.store.worker.outcome import Blame, Counts, Error, Failed, Outcome, Retry
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, SubmitError, UnknownModel
 from tasks.attempt.context import ImageGone
 
@@ -183,6 +183,16 @@ def counts(outcome: Retry, job: ClaimedJob) -> bool:
             return job.refusal_counts
         case _:
             return outcome.counts == "always"
+
+
+def within_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
+    """The outcome for the job: a retry becomes a failure when the job has no try left.
+
+    For a job that lost its worker `reap.lua` decides the same.
+    """
+    if isinstance(outcome, Retry) and counts(outcome, job):
+        return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
+    return outcome
 
 
 def pause_of(outcome: Retry, job: ClaimedJob, jitter: float) -> float:

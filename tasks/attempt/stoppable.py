@@ -1,4 +1,7 @@
-"""A running attempt, which the cancel channel, the timers, a drain and the event writer can stop."""
+"""A running attempt, which the cancel channel, the timers, a drain and the event writer can stop.
+
+`api_client/call.py` then shuts the socket down.
+"""
 
 import threading
 from collections.abc import Iterator

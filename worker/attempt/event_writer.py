@@ -1,5 +1,8 @@
 """Writes the events of all attempts of a worker in one thread, and renews their leases.
 
+`EventBuffer.delta` makes events of the pieces of an answer. The script `append.lua` makes them entries of the log.
+While Redis does not take the events of an attempt, they are kept and sent again.
+
 The calls of all attempts go out in one pipeline. In a pipeline of 16, a call costs about a fifth of a single one.
 `worker.attempt.flush_timer` decides when the call of an attempt is due.
 """

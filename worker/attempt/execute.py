@@ -43,13 +43,6 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         return failures.outcome_of(WorkerEvent.OWN_FAULT, f"{type(error).__name__} in the worker; see its log")
 
 
-def final(job: ClaimedJob, outcome: Outcome) -> Outcome:
-    """The outcome for the job: a retry becomes a failure when the job has no try left."""
-    if isinstance(outcome, Retry) and failures.counts(outcome, job):
-        return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
-    return outcome
-
-
 def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> str:
     """Store the outcome; returns the answer of the `JobStore`."""
     match outcome:

@@ -1,5 +1,9 @@
 # Generated from ../aio/reader.py by `python3 run.py generate`: change that file instead.
-"""Reads the log of a job over one subscription, and connects again after a lost connection. Drives `LogFollower`."""
+"""Reads the log of a job over one subscription, and connects again after a lost connection. Drives `LogFollower`.
+
+redis-py subscribes again by itself after a lost connection, and `LogFollower` then reads what was missed. Where that
+fails, the reader begins again at its cursor.
+"""
 
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -11,7 +15,8 @@ from llamaq.client.blocking import io
 from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, published_entry, read_snapshot
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run, translated
-from llamaq.store.following import (
+from llamaq.store.keys import Keys
+from llamaq.store.log_follower import (
     OUTAGE_SECONDS,
     PAGE,
     CheckRecord,
@@ -22,7 +27,6 @@ from llamaq.store.following import (
     Receive,
     Steps,
 )
-from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client, PubSub
 from llamaq.vocabulary.events import Event
 

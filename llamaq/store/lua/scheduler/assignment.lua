@@ -1,6 +1,6 @@
 -- Fragment: slots, and the assignment of jobs to them. `fill_host` here and `assign_host_jobs` (host_jobs.lua) are the
 -- only code that assigns a job to a host.
--- A slot is a field (job id -> model) in the host's hash, with a lease in LEASES ('<job id> <host>', by its expiry).
+-- A slot is a field (job id -> model) in the host's `:slots` hash, with a lease in LEASES ('<job id> <host>', by its expiry).
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
 -- The end or the requeue of a job may make a job of another model assignable. The model is noted in PENDING, and the
 -- script assigns its jobs last: with `assign`, `assign_model` or `assign_pending`.

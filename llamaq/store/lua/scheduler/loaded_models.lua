@@ -21,7 +21,7 @@ local function loaded_models(host)
   return found
 end
 
--- The same, corrected by the jobs that hold slots: their models are loaded, and a load without such a job is over.
+-- The loaded models, corrected by the jobs that hold slots: their models are loaded, and a load without such a job is over.
 local function loaded_now(host, running)
   local found = loaded_models(host)
   for model, entry in pairs(found) do

@@ -12,7 +12,8 @@ local function unknown_model(model)
   return false
 end
 
--- Whether the capabilities that a host reports of a model (joined by blanks; false where none) include this one.
+-- Whether the host's model may have the capability: it is among those that the host reports of it (joined by blanks), or
+-- the host reports none.
 local function may_have(reported, capability)
   return not reported or string.find(' ' .. reported .. ' ', ' ' .. capability .. ' ', 1, true)
 end

@@ -28,6 +28,7 @@ end
 
 local loaded_at = completed and holds_slot and end_load(job.host, job.model)
 if not ended then
+  -- Once: a job that has ended appends no turn.
   if job.conversation ~= '' and given.messages ~= '' then
     append_messages(job.tenant, job.conversation, given.conversation_ttl, lines(given.messages))
   end

@@ -6,8 +6,8 @@ from prometheus_client import generate_latest
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
+from tasks.attempt import failures
 from tests.integration.scraping import Scrape, parsed
-from worker.attempt import execute
 from worker.telemetry.worker_metrics import Metrics, result
 
 JOB = ClaimedJob("j1", "7", 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
@@ -74,6 +74,6 @@ def test_what_another_try_might_mend_fails_with_the_last_one() -> None:
     """Log and figures say `failed` where no attempt follows."""
     last = ClaimedJob("j1", "7", 3, 3, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "{}")
 
-    assert execute.final(JOB, Retry(BROKEN)) == Retry(BROKEN)
-    assert execute.final(last, Retry(BROKEN)) == Failed(BROKEN)
-    assert execute.final(last, DONE) == DONE
+    assert failures.within_tries(Retry(BROKEN), JOB) == Retry(BROKEN)
+    assert failures.within_tries(Retry(BROKEN), last) == Failed(BROKEN)
+    assert failures.within_tries(DONE, last) == DONE

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaq import CursorExpired, Event, JobNotFound, StreamError
-from llamaq.store.following import (
+from llamaq.store.log_follower import (
     PAGE,
     POLL_SECONDS,
     RESUBSCRIBED,
