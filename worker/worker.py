@@ -11,6 +11,7 @@ from celery import Celery
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import translated
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
 from llamaq.store.worker.webhook_deliveries import Deliveries
@@ -28,6 +29,7 @@ from worker.connections import Connections
 from worker.duties.cancel_channel import CancelChannel
 from worker.duties.dead_letters import DeadLetters
 from worker.duties.duty import Duty
+from worker.duties.health import Health
 from worker.duties.heartbeat import Heartbeat
 from worker.duties.inbox import Inbox
 from worker.duties.reaper import Reaper
@@ -69,13 +71,14 @@ class Worker:
         self._probe = Probe(self._connections.probe, self._store, config, clock)
         self._contexts = self._context_factory()
         self._dead_letters = DeadLetters(self._store)
+        health = Health(clock, partial(FailingDuties(redis, keys).note, config.host, name))
         self.heartbeat = Heartbeat(
-            app, redis, keys.worker_queue(name), config.liveness_file, clock, config.drain_seconds
+            app, redis, keys.worker_queue(name), config.liveness_file, clock, health, config.drain_seconds
         )
 
-        self.supervisor = Supervisor(self._duties(), clock, metrics.duty_failed)
+        self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
         names = [duty.name for duty in self.supervisor.duties]
-        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, names)
+        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.seconds, names)
 
     def start(self) -> None:
         """Start every duty."""

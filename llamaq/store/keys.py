@@ -78,6 +78,10 @@ class Keys:
         """Stream: messages that were set aside, with the reason."""
         return f"{self.prefix}:dead"
 
+    def failing(self) -> str:
+        """Sorted set: duties of workers that have failed for too long, by the time of their last failed round."""
+        return f"{self.prefix}:failing"
+
     def scripts(self) -> str:
         """Hash: scripts by their SHA-1. The name has no colon, so that no producer's ACL pattern covers it."""
         return f"{self.prefix}.scripts"

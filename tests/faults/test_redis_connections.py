@@ -13,6 +13,7 @@ from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
 from tests.service import read_until
+from worker.duties.health import Health
 from worker.duties.heartbeat import Heartbeat
 
 CUTS = 4
@@ -48,7 +49,7 @@ def test_heartbeats_while_connections_are_cut(own_site: Site) -> None:
     """A message that cannot be sent raises nothing, whatever fails inside kombu: the next one is tried."""
     app, over = Celery("pulse", broker=own_site.url, set_as_current=False), threading.Event()
     queue = f"{own_site.prefix}.worker.none"
-    heartbeat = Heartbeat(app, own_site.redis, queue, "", SYSTEM, grace_seconds=1)
+    heartbeat = Heartbeat(app, own_site.redis, queue, "", SYSTEM, Health(SYSTEM), grace_seconds=1)
 
     def beat() -> int:
         sent = 0

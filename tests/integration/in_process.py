@@ -21,6 +21,7 @@ class InProcess:
     """One worker, and what it counts.
 
     Attributes:
+        config: its settings.
         worker: started by `running`.
         metrics: what it counts.
     """
@@ -29,6 +30,7 @@ class InProcess:
         config = Settings(
             redis_url=redis_url, ollama_url=ollama_url, prefix=prefix, host="here", slots=2, webhook_secret=SECRET
         )
+        self.config = config
         self.metrics = Metrics()
         self.worker = Worker(config, Celery(broker=redis_url, set_as_current=False), "w1", self.metrics)
         self._redis = redis.Redis.from_url(redis_url, decode_responses=True, socket_timeout=None)
@@ -47,6 +49,10 @@ class InProcess:
     def failures(self, duty: str) -> float | None:
         """How often a duty has failed, by the metric."""
         return self.metrics.registry.get_sample_value("llamaq_duty_failures_total", {"duty": duty})
+
+    def failing_seconds(self, duty: str) -> float:
+        """For how long a duty has failed, by the metric."""
+        return self.metrics.registry.get_sample_value("llamaq_duty_failing_seconds", {"duty": duty}) or 0.0
 
     def end(self) -> None:
         """All phases of an orderly stop."""

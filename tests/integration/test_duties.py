@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,8 +11,10 @@ from structlog.testing import capture_logs
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from tests.integration.in_process import WAIT_SECONDS, InProcess, running, threads
-from worker.duties import heartbeat
+from tests.service import until
+from worker.duties import health, heartbeat
 from worker.duties.duty import Duty
+from worker.preflight import redis_checks
 
 NAMES = [
     duty.name for duty in InProcess("redis://127.0.0.1:1/0", "http://127.0.0.1:1", "none").worker.supervisor.duties
@@ -30,6 +34,7 @@ def process(redis_server: EmbeddedRedis) -> Iterator[InProcess]:
         running(redis_server.url, ollama.url, "test-duties") as started,
     ):
         hurried.setattr(heartbeat, "BEAT_SECONDS", 0.1)
+        hurried.setattr(heartbeat, "MISSED_SECONDS", 3600)  # nobody consumes here
         hurried.setattr(Duty, "retry_seconds", 0.01)
         yield started
 
@@ -79,3 +84,39 @@ def test_no_thread_is_left(redis_server: EmbeddedRedis, ollama: ScriptedOllama, 
 
     assert {thread.name for thread in started} == {f"llamaq-{name}" for name in NAMES}
     assert threads() - before == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_duty_that_goes_on_failing_is_told(
+    name: str, process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the metrics, by the preflight and by the liveness file, until it has had a good round again."""
+    duty = next(duty for duty in process.worker.supervisor.duties if duty.name == name)
+    alive, rounds, mended = tmp_path / "alive", duty.round, threading.Event()
+    monkeypatch.setattr(health, "FAILING_SECONDS", 0.05)
+    monkeypatch.setattr(process.worker.heartbeat, "_file", alive)
+
+    def broken() -> float:
+        if not mended.is_set():
+            raise NeverSeen("again and again")
+        return rounds()
+
+    def findings() -> list[tuple[bool | None, str]]:
+        found = [each for each in redis_checks.look(process.config) if each.name == "duties"]
+        return [(each.well, each.message) for each in found if f"{name} of the worker w1 on here" in each.message]
+
+    monkeypatch.setattr(duty, "round", broken)
+    with ThreadPoolExecutor(1) as beside:
+        job = beside.submit(process.run_job)  # gives the event writer and the timers something to do
+        try:
+            until(lambda: bool(findings()))
+            process.worker.heartbeat.received()  # as when the message has come through Celery
+            assert not alive.exists()
+            assert process.failing_seconds(name) > 0.05
+            assert findings()[0][0] is False
+        finally:
+            mended.set()
+        assert job.result(WAIT_SECONDS)
+    until(lambda: process.failing_seconds(name) == 0)
+    process.worker.heartbeat.received()
+    assert alive.exists()

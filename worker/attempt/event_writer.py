@@ -27,7 +27,8 @@ from worker.attempt.flush_timer import GATHER_SECONDS, FlushTimer
 from worker.duties.duty import Duty
 from worker.telemetry.throttled_warning import ThrottledWarning
 
-IDLE_SECONDS = 3600.0
+IDLE_SECONDS = 1.0
+"""The longest round without a call that is due: a round has to end, so that the writer is known to be well."""
 _STOPS: dict[object, StopReason] = {"CANCELLED": "cancelled", "FENCED": "fenced"}
 _log = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ class EventWriter(Duty):
         return buffer
 
     def round(self) -> float:
-        """Wait until calls are due, and send them once."""
+        """Wait until calls may be due, and send them once."""
         batch = self._gather()
         if batch:
             try:
@@ -101,14 +102,15 @@ class EventWriter(Duty):
         self._dirty.discard(buffer)
 
     def _gather(self) -> list[EventBuffer]:
-        """Wait for buffers whose calls are due, and move their events to `sending`; none when the writer stops."""
+        """Move the events of buffers whose calls are due to `sending`. Where none is, wait until one may be."""
         with self.changed:
-            while not self.stopping.is_set():
-                now = self._clock.monotonic()
-                if batch := self._due_by(now):
-                    return [buffer for buffer in batch if self._take(buffer, now)]
-                self._wakes_at = self._next_at(now)
-                self.changed.wait(self._wakes_at - now)
+            if self.stopping.is_set():
+                return []
+            now = self._clock.monotonic()
+            if batch := self._due_by(now):
+                return [buffer for buffer in batch if self._take(buffer, now)]
+            self._wakes_at = self._next_at(now)
+            self.changed.wait(self._wakes_at - now)
         return []
 
     def _due_by(self, now: float) -> list[EventBuffer]:
@@ -121,7 +123,7 @@ class EventWriter(Duty):
     def _next_at(self, now: float) -> float:
         writes = (buffer.timer.write_at(self._wrote_at) for buffer in self._dirty)
         renewals = (buffer.timer.renew_at() for buffer in self._open)
-        return min((*writes, *renewals), default=now + IDLE_SECONDS)
+        return min((*writes, *renewals, now + IDLE_SECONDS))
 
     def _take(self, buffer: EventBuffer, now: float) -> bool:
         """Move a buffer's events to `sending`. Where they cannot be formatted, only this attempt is stopped."""

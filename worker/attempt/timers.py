@@ -8,6 +8,9 @@ from collections.abc import Callable
 from llamaq.store.clock import Clock
 from worker.duties.duty import Duty
 
+IDLE_SECONDS = 1.0
+"""The longest wait of a round: a round has to end, so that the timers are known to be well."""
+
 
 class Timer:
     """A delayed call, which can be cancelled."""
@@ -44,7 +47,7 @@ class Timers(Duty):
         return timer
 
     def round(self) -> float:
-        """Wait for the next timer, and make its call."""
+        """Make the call of the next timer, or wait until it may be due."""
         timer = self._next()
         if timer is not None and (call := timer.call) is not None:
             call()
@@ -58,9 +61,10 @@ class Timers(Duty):
 
     def _next(self) -> Timer | None:
         with self._changed:
-            while not self.stopping.is_set():
-                left = self._due[0][0] - self._clock.monotonic() if self._due else None
-                if left is not None and left <= 0:
-                    return heapq.heappop(self._due)[2]
-                self._changed.wait(left)
+            if self.stopping.is_set():
+                return None
+            left = self._due[0][0] - self._clock.monotonic() if self._due else IDLE_SECONDS
+            if left <= 0:
+                return heapq.heappop(self._due)[2]
+            self._changed.wait(min(left, IDLE_SECONDS))
         return None

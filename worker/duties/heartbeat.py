@@ -1,8 +1,9 @@
 """Checks that this worker still consumes messages: its process may run while its consumer hangs.
 
 Every few seconds the worker sends itself a Celery message, the heartbeat. When it arrives, the worker touches its
-liveness file. When Redis answers and no heartbeat arrives, the worker exits, so that its process manager starts a new
-one. While Redis is away the worker stays: a new one could not consume either, and the running jobs would be lost.
+liveness file, unless one of its duties is failing. When Redis answers and no heartbeat arrives, the worker exits, so
+that its process manager starts a new one. While Redis is away the worker stays: a new one could not consume either,
+and the running jobs would be lost.
 """
 
 import os
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 from llamaq.store.clock import Clock
 from llamaq.store.redis_client import Client
 from worker.duties.duty import Duty
+from worker.duties.health import Health
 
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 5.0
@@ -35,7 +37,9 @@ class Heartbeat(Duty):
 
     name = "heartbeat"
 
-    def __init__(self, app: Celery, client: Client, queue: str, file: str, clock: Clock, grace_seconds: float) -> None:
+    def __init__(
+        self, app: Celery, client: Client, queue: str, file: str, clock: Clock, health: Health, grace_seconds: float
+    ) -> None:
         """`grace_seconds` is the time for an orderly end before the process exits at once."""
         super().__init__()
         self._app = app
@@ -43,6 +47,7 @@ class Heartbeat(Duty):
         self._queue = queue
         self._file = Path(file) if file else None
         self._clock = clock
+        self._health = health
         self._grace = grace_seconds
         self._received_at = clock.monotonic()
 
@@ -60,6 +65,7 @@ class Heartbeat(Duty):
         if self.stopping.wait(BEAT_SECONDS):  # also before the first one, because Celery is still starting
             return 0
         if not self._sent():
+            self._health.redis_is_away()
             self.received()  # while Redis is away no heartbeat can arrive, so this time does not count
         elif self.age_seconds() > MISSED_SECONDS:
             self._exit()
@@ -74,7 +80,7 @@ class Heartbeat(Duty):
         return True
 
     def _touch(self) -> None:
-        if self._file is not None:
+        if self._file is not None and not self._health.failing():
             self._file.touch()
 
     def _exit(self) -> None:

@@ -1,6 +1,7 @@
 """Starts, supervises and stops the duties of a worker.
 
-A failed round does not end its duty: the supervisor logs the failure and pauses, and the next round begins.
+A failed round does not end its duty: the supervisor logs the failure and pauses, and the next round begins. A worker
+with a duty that has failed for longer than `health.FAILING_SECONDS` does not count as alive.
 """
 
 import threading
@@ -14,6 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from llamaq.store.clock import Clock
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.duty import Duty, Phase
+from worker.duties.health import Health
 from worker.telemetry.throttled_warning import ThrottledWarning
 
 JOIN_SECONDS = 10.0
@@ -25,18 +27,19 @@ _log = structlog.get_logger(__name__)
 class Supervisor:
     """The duties of one worker, each in a thread."""
 
-    def __init__(self, duties: Sequence[Duty], clock: Clock, failed: Callable[[str], None]) -> None:
+    def __init__(self, duties: Sequence[Duty], clock: Clock, health: Health, failed: Callable[[str], None]) -> None:
         """Create the threads.
 
         Args:
             duties: started and stopped in this order.
             clock: gives the time.
+            health: is told of every round.
             failed: called with the duty's name for each round that failed, unless Redis could not be reached.
         """
         self.duties = tuple(duties)
         self._clock = clock
         self._threads = [
-            threading.Thread(target=_Rounds(duty, clock, failed).run, name=f"llamaq-{duty.name}", daemon=True)
+            threading.Thread(target=_Rounds(duty, clock, health, failed).run, name=f"llamaq-{duty.name}", daemon=True)
             for duty in self.duties
         ]
 
@@ -65,8 +68,9 @@ class Supervisor:
 class _Rounds:
     """The thread of one duty."""
 
-    def __init__(self, duty: Duty, clock: Clock, failed: Callable[[str], None]) -> None:
+    def __init__(self, duty: Duty, clock: Clock, health: Health, failed: Callable[[str], None]) -> None:
         self._duty = duty
+        self._health = health
         self._failed = failed
         self._outage = ThrottledWarning(duty.when_redis_fails, clock)
         self._failures = 0
@@ -76,19 +80,28 @@ class _Rounds:
             self._duty.wait(self._round())
         try:
             self._duty.finish()
-        except Exception as error:  # noqa: BLE001 - the thread ends here, so the error would be lost
+        except BaseException as error:  # noqa: BLE001 - the thread ends here, so the error would be lost
             self._report(error)
 
     def _round(self) -> float:
         try:
             pause = self._duty.round()
-        except Exception as error:  # noqa: BLE001 - no exception may end a duty
-            return self._report(error)
+        except BaseException as error:  # noqa: BLE001 - no exception may end a duty, no SystemExit of a library either
+            pause = self._report(error)
+            self._note()
+            return pause
+        self._health.good(self._duty.name)
         self._outage.reset()
         self._failures = 0
         return pause
 
-    def _report(self, error: Exception) -> float:
+    def _note(self) -> None:
+        try:
+            self._health.failed(self._duty.name)
+        except Exception as error:  # noqa: BLE001 - the duty goes on, even where nobody can be told that it fails
+            _log.warning("a failing duty could not be noted", duty=self._duty.name, error=str(error))
+
+    def _report(self, error: BaseException) -> float:
         """Log and count a failure; the seconds to wait after it."""
         duty = self._duty
         if not isinstance(error, _OUTAGE):

@@ -10,6 +10,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import address, connect, run, translated
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
+from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.worker_scripts import Claim
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.preflight.finding import Finding
@@ -45,6 +46,7 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
         if rights.well is not False:  # without the rights the next checks would fail for the same reason
             yield _clock(client, clock)
             yield from _shared_host(client, config)
+            yield from _duties(client, config)
 
 
 def _version(about: dict[str, Any], where: str) -> Finding:
@@ -165,3 +167,13 @@ def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
     if differing:
         said = f"another worker of {config.host} says otherwise: {'; '.join(differing)}; set the same for all"
         yield Finding("slots", None, said)
+
+
+def _duties(client: Client, config: Settings) -> Iterator[Finding]:
+    """Duties of the fleet's workers that fail: a worker says so in Redis, since this is another process."""
+    for each in FailingDuties(client, config.producer.keys).read():
+        said = (
+            f"{each.duty} of the worker {each.worker} on {each.host} has failed for a while, last "
+            f"{each.seconds_ago:.0f} s ago: the worker's log has the reason, and a restart may mend it"
+        )
+        yield Finding("duties", False if each.host == config.host else None, said)

@@ -1,6 +1,7 @@
 """The Prometheus metrics of one worker. `docs/metrics.md` lists them; a test keeps the two equal."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
@@ -42,6 +43,9 @@ class Metrics:
         self._duty_failures = self._counter(
             "llamaq_duty_failures", "Rounds of a worker's duties that failed unexpectedly.", ["duty"]
         )
+        self._duty_failing = Gauge(
+            "llamaq_duty_failing_seconds", "Since a duty had a good round.", ["duty"], registry=self.registry
+        )
         for action in Reaped._fields:
             self._reaped.labels(action)  # shown as 0 from the start, so that the first one is an increase
         self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
@@ -49,11 +53,18 @@ class Metrics:
             "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
         )
 
-    def watch(self, running: Callable[[], float], heartbeat_age: Callable[[], float], duties: Iterable[str]) -> None:
+    def watch(
+        self,
+        running: Callable[[], float],
+        heartbeat_age: Callable[[], float],
+        failing: Callable[[str], float],
+        duties: Iterable[str],
+    ) -> None:
         """Set the functions that give the gauges at each scrape, and the names of the duties."""
         self._running.set_function(running)
         self._heartbeat_age.set_function(heartbeat_age)
         for duty in duties:
+            self._duty_failing.labels(duty).set_function(partial(failing, duty))
             self._duty_failures.labels(duty)  # shown as 0 from the start, so that the first one is an increase
 
     def began(self, job: ClaimedJob) -> None:

@@ -14,6 +14,7 @@ from tasks.attempt.stoppable import Attempt
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.event_writer import EventWriter
 from worker.duties.duty import Duty, Phase
+from worker.duties.health import Health
 from worker.duties.supervisor import Supervisor
 
 NEVER = 3600.0
@@ -24,7 +25,7 @@ Writing = Callable[..., EventWriter]
 def supervised(*duties: Duty) -> Iterator[list[str]]:
     """Runs duties. Yields the names of those that failed, one for each time; all threads have ended at the end."""
     failed: list[str] = []
-    supervisor = Supervisor(duties, SYSTEM, failed.append)
+    supervisor = Supervisor(duties, SYSTEM, Health(SYSTEM), failed.append)
     before = set(threading.enumerate())
     supervisor.start()
     started = set(threading.enumerate()) - before

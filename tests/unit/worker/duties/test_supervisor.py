@@ -12,6 +12,7 @@ from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import BrokerUnavailable
 from tests.unit.worker.writing import supervised, until
 from worker.duties.duty import Duty, Phase
+from worker.duties.health import Health
 from worker.duties.supervisor import Supervisor
 
 
@@ -59,6 +60,15 @@ def test_an_unknown_exception_is_logged_counted_and_outlived() -> None:
     assert [line["exc_info"] is not None for line in logs if line["log_level"] == "error"] == [True] * 50
 
 
+def test_what_is_no_exception_ends_no_duty_either() -> None:
+    """A library may raise SystemExit, which ends a thread without a word."""
+    duty = Plain(lambda number: _raise(type("Odd", (SystemExit,), {})()) if number == 1 else None)
+    with supervised(duty) as failed:
+        until(lambda: duty.rounds > 2)
+
+    assert failed == ["plain"]
+
+
 def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_round() -> None:
     """A duty that fails for ever does not fill the log."""
     duty = Plain(lambda number: _raise(NotImplementedError()) if number != 4 else None)
@@ -92,7 +102,7 @@ def test_an_outage_of_redis_is_one_warning(error: Exception, counted: bool) -> N
 def test_each_duty_stops_at_its_phase_and_finishes() -> None:
     """What serves attempts goes on until the drain is over; what is in hand is finished by the duty's own thread."""
     first, second = Plain(), Later()
-    supervisor = Supervisor([second, first], SYSTEM, lambda _: None)
+    supervisor = Supervisor([second, first], SYSTEM, Health(SYSTEM), lambda _: None)
     supervisor.start()
 
     supervisor.stop("quiet")
@@ -133,5 +143,5 @@ def test_a_wait_ends_when_it_is_woken_or_stopped() -> None:
     assert duty.finished.is_set()
 
 
-def _raise(error: Exception) -> None:
+def _raise(error: BaseException) -> None:
     raise error

@@ -1,0 +1,81 @@
+"""Health: which duties count as failing, and what a worker then does with its liveness file."""
+
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from llamaq.store.clock import Clock
+from llamaq.store.connection import connect
+from worker.duties.health import FAILING_SECONDS, Health
+from worker.duties.heartbeat import Heartbeat
+
+
+class ByHand(Clock):
+    """One that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> ByHand:
+    return ByHand()
+
+
+def test_a_duty_is_failing_after_a_while_without_a_good_round(clock: ByHand) -> None:
+    """Not after one failure, and not any more after one good round. Others are not failing with it."""
+    told: list[str] = []
+    health = Health(clock, told.append)
+    health.failed("probe")
+    health.good("inbox")
+    assert health.failing() == told == []
+
+    clock.now += FAILING_SECONDS + 1
+    health.failed("inbox")
+    health.failed("probe")
+
+    assert health.failing() == told == ["probe"]
+    assert (health.seconds("probe"), health.seconds("inbox")) == (FAILING_SECONDS + 1, 0)
+    health.good("probe")
+    assert health.failing() == []
+    assert health.seconds("probe") == 0
+
+
+def test_the_time_without_redis_does_not_count(clock: ByHand) -> None:
+    """A worker that is restarted while Redis is away loses its running jobs, and gains nothing."""
+    health = Health(clock)
+    health.failed("probe")
+    clock.now += FAILING_SECONDS + 1
+    health.redis_is_away()
+    health.failed("probe")
+
+    assert health.failing() == []
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_the_liveness_file_is_touched_while_no_duty_fails(
+    clock: ByHand, away: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heartbeat that arrives does not touch it while one fails. While Redis is away it is touched all the same."""
+    monkeypatch.setattr("worker.duties.heartbeat.BEAT_SECONDS", 0)
+    file, health = tmp_path / "alive", Health(clock)
+    nowhere = "redis://127.0.0.1:1/0"
+    app = Celery("pulse", broker=nowhere, set_as_current=False)
+    app.conf.update(task_publish_retry=False, broker_transport_options={"max_retries": 0})
+    heartbeat = Heartbeat(app, connect(nowhere, retries=0), "q", str(file), clock, health, grace_seconds=0)
+    heartbeat.received()
+    assert file.exists()
+    file.unlink()
+    health.failed("probe")
+    clock.now += FAILING_SECONDS + 1
+
+    if away:
+        heartbeat.round()
+    else:
+        heartbeat.received()
+
+    assert file.exists() is away
