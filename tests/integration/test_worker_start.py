@@ -30,9 +30,10 @@ def run_worker(*arguments: str, **settings: object) -> tuple[int, str]:
 
 
 @pytest.fixture
-def inspector(redis_server: EmbeddedRedis) -> Iterator[Celery]:
+def inspector(own_service: Service) -> Iterator[Celery]:
     """Asks workers what they are."""
-    app = Celery("inspector", broker=redis_server.url, set_as_current=False)
+    app = Celery("inspector", broker=own_service.url, set_as_current=False)
+    app.conf.control_exchange = own_service.prefix
     yield app
     app.close()
 

@@ -66,7 +66,7 @@ class Listener:
 
     def __init__(self, server: LockedRedis) -> None:
         self.app = Celery("listener", broker=server.url("flower"), set_as_current=False)
-        self.app.conf.update(verified(server.url("flower")))
+        self.app.conf.update(verified(server.url("flower")), control_exchange="llamaq")
         self.heard: list[dict[str, Any]] = []
         self._receiver: Any = None
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -204,7 +204,7 @@ def test_flowers_user_sees_workers_events_and_lengths(
     """All that Flower shows: who is there, what they do, what Celery tells of tasks, how long queues are."""
     url, heard = locked_redis.url("flower"), []
     with Celery("watcher", broker=url, set_as_current=False) as app:
-        app.conf.update(verified(url))
+        app.conf.update(verified(url), control_exchange="llamaq")
         with app.connection() as connection:
 
             def note(event: dict[str, Any]) -> None:
