@@ -13,6 +13,8 @@ GENERATED = ("connection", "conversation", "job", "producer", "queue", "reader")
 HEADER = "# Generated from ../aio/{name}.py by `python3 run.py generate`: change that file instead.\n"
 NAMES = {
     "AsyncGenerator": "Generator",
+    "AsyncIterator": "Iterator",
+    "asynccontextmanager": "contextmanager",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

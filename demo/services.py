@@ -18,7 +18,8 @@ from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
-from llamaq.store.connection import connect, translated
+from llamaq.store.connection import translated
+from llamaq.store.connections.clients import connect
 from llamaq.vocabulary.models import ModelStatus
 from worker.settings.environment import Settings
 
@@ -50,7 +51,7 @@ def redis(config: Settings) -> Iterator[Part]:
         BrokerUnavailable: the Redis of `LLAMAQ_REDIS_URL` does not answer.
     """
     if config.states("redis_url"):
-        with translated(config.redis_url), connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS) as client:
+        with translated(config.redis_url), connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client:
             client.ping()
         yield Part(config.redis_url, "yours, of LLAMAQ_REDIS_URL", ours=False)
         return

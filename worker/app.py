@@ -11,6 +11,7 @@ from celery.signals import setup_logging
 from kombu.entity import Queue
 
 from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.address import broker_url
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import broker_message, control_message, intake, model_listing, task_request, transport
 from worker.celery.lifecycle import WorkerStep, worker_of
@@ -23,7 +24,7 @@ from worker.telemetry import logs
 
 def create(config: Settings) -> Celery:
     """The application for these settings, with a task for each kind."""
-    app = Celery("llamaq", broker=config.redis_url, set_as_current=False)
+    app = Celery("llamaq", broker=broker_url(config.redis_url), set_as_current=False)
     app.conf.llamaq = config
     # The random part makes a restarted worker another one, even where its process id is the same.
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"

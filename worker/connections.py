@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from api_client import OllamaClient
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.clock import Clock
-from llamaq.store.connection import connect, connect_binary
+from llamaq.store.connections.clients import connect, connect_binary
 from llamaq.store.redis_client import BinaryClient, Client
 from worker.host.ollama_client import ollama_client
 from worker.settings.environment import Settings

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 from bench.readers.arrivals import Arrivals, First, first_stamp
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 
 MAX_WAIT_SECONDS = 60.0
 ENDED = None

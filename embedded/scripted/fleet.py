@@ -8,7 +8,8 @@ from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
-from llamaq.store.connection import connect, run
+from llamaq.store.connection import run
+from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob

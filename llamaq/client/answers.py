@@ -17,6 +17,7 @@ UPLOAD_SECONDS = 3600
 """How long a stored image is kept without a job."""
 BATCH = 200
 """Jobs in one round trip of `submit_many`."""
+
 _log = logging.getLogger(__name__)
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 from llamaq.settings import declaration, tenants
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting
 from llamaq.settings.secret_files import read_secret, with_password
-from llamaq.store.connection import USABLE_URL, checked_url
+from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS, DEFAULT_MOST
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 
@@ -62,6 +63,15 @@ class ProducerVariables(BaseModel):
     max_prompt_chars: int = setting(200_000, "characters of all texts of a request together", least=1, most=MOST_COUNT)
     max_image_bytes: int = setting(20_971_520, "bytes of one image, as given", least=1, most=2**29)
     max_image_pixels: int = setting(40_000_000, "width times height of one image", least=1, most=MOST_COUNT)
+    call_seconds: float = setting(
+        DEFAULT_LIMIT_SECONDS, "seconds for one call of the SDK, with all that it asks of Redis", least=0.1, most=3600
+    )
+    max_connections: int = setting(
+        DEFAULT_MOST,
+        "connections to Redis of one client; a reader of a job's events needs one, a call another",
+        least=1,
+        most=100_000,
+    )
     control_characters: ControlCharacters = setting(
         "refuse", "what happens to control characters, other than tab and newline, in a text for a model"
     )
@@ -71,8 +81,8 @@ class ProducerVariables(BaseModel):
     def _is_redis(cls, url: str) -> str:
         try:
             return checked_url(url)
-        except InvalidRequest:
-            raise ValueError(USABLE_URL) from None
+        except InvalidRequest as error:
+            raise ValueError(error.problems[0].message) from None
 
     @field_validator("redis_password_file")
     @classmethod
@@ -168,6 +178,8 @@ class Settings:
         max_attempts: attempts before a job fails for good.
         conversation_ttl: seconds for which a conversation is kept after its last use.
         max_queued_per_tenant: jobs of one tenant that wait before `QueueFull`, over all models; 0 sets no limit.
+        call_seconds: for one verb, with all that it asks of Redis. Readers go on for longer.
+        max_connections: of one client to Redis.
         tenant_weights: shares of the slots, within a lane; a tenant that is not listed has weight 1.
 
     Raises:
@@ -181,6 +193,8 @@ class Settings:
     max_attempts: int = _declared("max_attempts")
     conversation_ttl: int = _declared("conversation_ttl")
     max_queued_per_tenant: int = _declared("max_queued_per_tenant")
+    call_seconds: float = _declared("call_seconds")
+    max_connections: int = _declared("max_connections")
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llamaq.store.keys import Keys
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
 LIVE_SECONDS = 15.0
@@ -17,11 +18,14 @@ def live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[s
     return sorted(host for host, at in seen if at > _seconds(time) - LIVE_SECONDS)
 
 
-def hosts(time: Sequence[int], names: Sequence[str], answers: Sequence[Any]) -> list[HostStatus]:
-    """The hosts.
+def commands(keys: Keys, host: str) -> list[list[str]]:
+    """What asks for a host's `HOST_FIELDS`, the model of each slot that is held, and its refusals."""
+    asked = ["HMGET", keys.host(host), *HOST_FIELDS]
+    return [asked, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
 
-    `answers` has for each the `HOST_FIELDS` of its record, the model of each slot that is held, and its refusals.
-    """
+
+def hosts(time: Sequence[int], names: Sequence[str], answers: Sequence[Any]) -> list[HostStatus]:
+    """The hosts. `answers` has the replies to the `commands` of each."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
     return [_host(_seconds(time), *record) for record in records]
 

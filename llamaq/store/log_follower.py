@@ -26,6 +26,9 @@ POLL_SECONDS = 1.0
 """Between two polls of a queued job's position."""
 OUTAGE_SECONDS = 120.0
 """How long a reader goes on trying while Redis does not answer."""
+APPEAR_SECONDS = 3.0
+"""How long attaching waits for a job: a request that was sent without the SDK is one when a worker has taken it in."""
+APPEAR_LOOKS = 6
 _CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 _TYPE_AT = len('{"v":1,"type":"')
 
@@ -78,14 +81,16 @@ Steps = Generator[Step | Event, Any, None]
 """Yields steps, whose replies are sent into it, and events, for which None is sent."""
 
 
+class SubscriptionLost(Exception):
+    """Nothing more comes over the subscription: the driver subscribes again."""
+
+
 class LogFollower:
     """Follows one job's log. It keeps its cursor, so that a driver may begin again after a lost connection.
 
     Attributes:
         cursor: the last event's.
         ended: whether that was the terminal one.
-        answers: how often Redis has answered. An outage is over when it grows, also where the log of a queued job has
-            not grown.
     """
 
     def __init__(self, job_id: str, after: str | None = None, *, fresh: bool = True) -> None:
@@ -99,7 +104,6 @@ class LogFollower:
         self._last_position: tuple[int, float | None] | None = None
         self.cursor = after or "0-0"
         self.ended = False
-        self.answers = 0
 
     def events(self) -> Steps:
         """Every event behind the cursor, up to the terminal one.
@@ -114,7 +118,9 @@ class LogFollower:
             entry = yield Receive(POLL_SECONDS if polls else CHECK_SECONDS)
             if entry is None and polls:
                 yield from self._poll_position()
-            elif entry is None or entry == RESUBSCRIBED:
+            elif entry is None:
+                yield from self._look_behind()
+            elif entry == RESUBSCRIBED:
                 yield from self._read_log()
             else:
                 yield from self._accept([entry])
@@ -122,9 +128,8 @@ class LogFollower:
     def end(self) -> Steps:
         """The terminal event alone, without reading the log: it is its last entry."""
         entries: list[LogEntry] = yield ReadLastEntry()
-        self.answers += 1
         if not entries:
-            yield from self._require_record()
+            entries = yield from self._appear(ReadLastEntry())
         while not self.ended:
             yield from self._accept([entry for entry in entries if _type(entry[1]) in TERMINAL_STATES])
             if not self.ended:
@@ -132,22 +137,32 @@ class LogFollower:
                 missed = entry is None or entry == RESUBSCRIBED
                 entries = (yield ReadLastEntry()) if missed else [entry]
                 if missed and not entries:
-                    yield from self._require_record()
+                    entries = yield from self._appear(ReadLastEntry())
 
     def _read_log(self) -> Steps:
         entries: list[LogEntry] = yield ReadLog(self.cursor)
-        self.answers += 1
         if not entries:
-            yield from self._require_record()
+            entries = yield from self._appear(ReadLog(self.cursor))
             yield from self._check_last_entry()
         while entries:
             yield from self._accept(entries)
             entries = (yield ReadLog(self.cursor)) if len(entries) == PAGE and not self.ended else []
 
+    def _look_behind(self) -> Steps:
+        """Read the log after a silence. What it brings was published, and has not come.
+
+        Raises:
+            SubscriptionLost: so the connection is dead, although nothing has closed it.
+        """
+        cursor = self.cursor
+        yield from self._read_log()
+        if self.cursor != cursor and not self.ended:
+            raise SubscriptionLost
+
     def _poll_position(self) -> Steps:
         snapshot: Snapshot | None = yield PollStatus()
         if snapshot is None or snapshot.state != "queued":
-            yield from self._read_log()  # the entry that says so was published late, or lost
+            yield from self._look_behind()  # the entry that says so was published late, or lost
         elif snapshot.position is not None:  # without one the job has a slot, and is about to start
             position = snapshot.position, snapshot.eta_seconds
             if position != self._last_position:
@@ -174,11 +189,19 @@ class LogFollower:
         )
         self._queued = any(_type(payload) == "queued" for _, payload in last)
 
-    def _require_record(self) -> Steps:
-        if not (yield CheckRecord()):
-            if self._after is None and self.cursor == "0-0":
-                raise JobNotFound(self._job_id)
+    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event, Any, list[LogEntry]]:
+        """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""
+        known: bool = yield CheckRecord()
+        if known:
+            return []
+        if self._after is not None or self.cursor != "0-0":
             raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
+        for _ in range(APPEAR_LOOKS):
+            yield Receive(APPEAR_SECONDS / APPEAR_LOOKS)
+            entries: list[LogEntry] = yield again
+            if entries:
+                return entries
+        raise JobNotFound(self._job_id)
 
 
 def _order(cursor: str) -> tuple[int, int]:

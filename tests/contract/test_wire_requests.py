@@ -114,7 +114,7 @@ def test_the_request_in_the_record_is_the_golden_one(name: str, queue: JobQueue,
     """Field names, order and values, as every worker of this version reads them."""
     job = WAYS[name](queue, tmp_path)
 
-    record = queue._redis.hgetall(queue.settings.keys.record(job.id))
+    record = queue._connection.redis.hgetall(queue.settings.keys.record(job.id))
 
     golden.check(f"requests/{name}.json", golden.shown(json.loads(record["request"])))
     assert record["kind"] == name.partition("-")[0]

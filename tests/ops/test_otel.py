@@ -16,7 +16,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobFailed, JobQueue
 from llamaq.admission import tracing
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from tests.commands import run
 from tests.conftest import MODEL

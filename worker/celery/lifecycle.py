@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from celery import Celery, bootsteps
 
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 from worker.celery.stop_signals import StopSignals
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
@@ -83,7 +83,7 @@ def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:
     if config.metrics_port is None:
         return None
     # A connection of its own, so that a scrape neither waits for the attempts' writes nor delays them.
-    client = connect(config.redis_url, retries=0, timeout_seconds=SCRAPE_SECONDS)
+    client = connect(config.redis_url, retry=False, limit_seconds=SCRAPE_SECONDS)
     metrics.registry.register(FleetCollector(client, config.producer.keys))
     try:
         server = MetricsServer(config.metrics_host, config.metrics_port, metrics.registry)

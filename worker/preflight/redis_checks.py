@@ -7,7 +7,9 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import address, connect, run, translated
+from llamaq.store.connection import run, translated
+from llamaq.store.connections.address import address
+from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.failing_duties import FailingDuties
@@ -28,7 +30,7 @@ NO_JOB = "llamaq-check"
 
 def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """All checks of Redis, or the one finding that it does not answer."""
-    client = connect(config.redis_url, retries=0, timeout_seconds=LOOK_SECONDS)
+    client = connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS)
     try:
         with translated(config.redis_url):
             client.ping()

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from bench.environment.waiting import wait_until
 from embedded.child import spawn
 from embedded.redis import EmbeddedRedis, free_port
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 
 DOWN_MILLISECONDS = 1_000
 LOOK_SECONDS = 0.1

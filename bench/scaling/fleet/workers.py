@@ -13,7 +13,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import GenerateRequest, JobQueue
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 
 MAX_WAIT_SECONDS = 300.0
 SETTLE_SECONDS = 0.5

@@ -1,11 +1,15 @@
 """A queue's connection to Redis, which its jobs and conversations share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from llamaq.client.aio import io
 from llamaq.client.aio.reader import AsyncReader
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run_async, translated
+from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.script_runs import Call
 
@@ -21,16 +25,28 @@ class AsyncConnection:
     """
 
     def __init__(self, url: str, settings: Settings, clock: Clock) -> None:
-        self._client = io.client_source(url)
-        self.url = url
+        self.url = checked_url(url)
+        self._client = io.client_source(self.url, settings)
         self.settings = settings
         self.clock = clock
-        self.reader = AsyncReader(self._client, url, settings.keys, clock)
+        self.reader = AsyncReader(self._client, self.url, settings, clock)
 
     @property
     def redis(self) -> AsyncClient:
         """The client of Redis."""
         return self._client()
+
+    @asynccontextmanager
+    async def verb(self) -> AsyncIterator[AsyncClient]:
+        """The client, for all that one verb asks of Redis: together it has the time of one call.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused.
+        """
+        with translated(self.url):
+            client = self.redis
+            async with io.limited(self.settings.call_seconds):
+                yield client
 
     async def run(self, call: Call) -> Answer:
         """The answer of a script.
@@ -38,5 +54,5 @@ class AsyncConnection:
         Raises:
             BrokerUnavailable: Redis did not answer, or refused.
         """
-        with translated(self.url):
-            return await run_async(self.redis, call)
+        async with self.verb() as redis:
+            return await run_async(redis, call)

@@ -7,7 +7,6 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
 from llamaq.store.answers import Answer
-from llamaq.store.connection import translated
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
@@ -62,8 +61,8 @@ class AsyncConversation:
 
     async def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
-        with translated(self._connection.url):
-            return read_settings(await self._connection.redis.hgetall(self._verbs.about_key))
+        async with self._connection.verb() as redis:
+            return read_settings(await redis.hgetall(self._verbs.about_key))
 
     async def set(self, **changes: Unpack[SettingsFields]) -> None:
         """Change the settings that are given; None clears one. Turns that have not begun use the new ones.
@@ -106,14 +105,15 @@ class AsyncConversation:
         await self._change(lambda texts: self._verbs.cut(texts, after))
 
     async def _change(self, call: Callable[[list[str]], Call], new_name: str = "") -> None:
-        for _ in range(TRIES):
-            if self._verbs.done(await self._run(call(await self._texts())), new_name):
-                return
+        async with self._connection.verb():
+            for _ in range(TRIES):
+                if self._verbs.done(await self._run(call(await self._texts())), new_name):
+                    return
         raise ConversationBusy(self.name)
 
     async def _texts(self) -> list[str]:
-        with translated(self._connection.url):
-            return await self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
+        async with self._connection.verb() as redis:
+            return await redis.lrange(self._verbs.messages_key, 0, -1)
 
     async def _run(self, call: Call) -> Answer:
         return await self._connection.run(call)

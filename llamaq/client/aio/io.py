@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
+from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.loop_clients import LoopClients
+from llamaq.store.connections import deadline
+from llamaq.store.connections.loop_clients import LoopClients
 from llamaq.store.redis_client import AsyncClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def client_source(url: str) -> Callable[[], AsyncClient]:
+def client_source(url: str, settings: Settings) -> Callable[[], AsyncClient]:
     """Gives the client of Redis for the running event loop."""
-    return LoopClients(url).current
+    return LoopClients(url, settings.call_seconds, settings.max_connections).current
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -28,6 +30,6 @@ async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blo
     await asyncio.sleep(seconds)
 
 
-def limited(seconds: float | None) -> AbstractAsyncContextManager[Any]:
-    """A context manager that raises TimeoutError in its block after so many seconds."""
-    return asyncio.timeout(seconds)
+def limited(seconds: float) -> AbstractAsyncContextManager[None]:
+    """A context manager in whose block Redis has so many seconds; then it raises `redis.TimeoutError`."""
+    return deadline.limited_async(seconds)

@@ -6,11 +6,16 @@ from typing import Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
 
+from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.answers import read_status, status_call
 from llamaq.client.log import Pieces, outcome
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel
+from llamaq.store.answers import Answer
+from llamaq.store.connection import run_async
+from llamaq.store.log_follower import APPEAR_LOOKS, APPEAR_SECONDS
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
@@ -105,7 +110,7 @@ class AsyncJob(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = await self._connection.run(status_call(self._connection.settings.keys, self.id))
+        answer = await self._ask(status_call(self._connection.settings.keys, self.id))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
@@ -120,4 +125,16 @@ class AsyncJob(Generic[R]):
             JobNotFound: there is no such job.
         """
         call = cancel.call(self._connection.settings.keys, self.id, reason)
-        return cancel.read(self.id, await self._connection.run(call))
+        return cancel.read(self.id, await self._ask(call))
+
+    async def _ask(self, call: Call) -> Answer:
+        """The answer of a script, which may say MISSING only when no worker has taken the job in for a while."""
+        clock, settings = self._connection.clock, self._connection.settings
+        async with self._connection.verb() as redis:
+            seconds = min(APPEAR_SECONDS, settings.call_seconds / 2)
+            until = clock.monotonic() + seconds
+            while True:
+                answer = await run_async(redis, call)
+                if answer.word != "MISSING" or clock.monotonic() >= until:
+                    return answer
+                await io.pause(clock, seconds / APPEAR_LOOKS)

@@ -50,9 +50,9 @@ class AsyncProducer:
             InvalidRequest: the URL cannot be one of a Redis.
         """
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
-        self.url = url
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
+        self.url = self._connection.url
         self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
@@ -94,19 +94,15 @@ class AsyncProducer:
 
     async def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        with translated(self.url):
-            time, seen = await self._redis.time(), await self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+        async with self._connection.verb() as redis:
+            time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for name in names:
-                    pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
-                    pipe.hvals(self._keys.slots(name))
-                    pipe.hgetall(self._keys.refusals(name))
-                return fleet.hosts(time, names, await pipe.execute())
+            commands = [command for name in names for command in fleet.commands(self._keys, name)]
+            return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)])
 
     async def aclose(self) -> None:
         """Close the connections. Jobs go on."""
-        await self._redis.aclose()
+        await self._connection.redis.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,34 +110,30 @@ class AsyncProducer:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    @property
-    def _redis(self) -> AsyncClient:
-        return self._connection.redis
-
     # --- from a submission to a job
 
     async def _submit(self, one: Submission) -> AsyncJob[Any]:
-        with translated(self.url):
-            await self._upload(one.images)
+        async with self._connection.verb() as redis:
+            await self._upload(redis, one.images)
             call = submission.call(one, self.settings)
             try:
-                job_id = await self._read(one, await run_async(self._redis, call))
+                job_id = await self._read(one, await run_async(redis, call))
             except UploadExpired:
-                await self._upload(one.images)
-                job_id = await self._read(one, await run_async(self._redis, call))
+                await self._upload(redis, one.images)
+                job_id = await self._read(one, await run_async(redis, call))
         return AsyncJob(self._connection, job_id)
 
     async def _submit_batch(self, batch: Sequence[Submission]) -> list[AsyncJob[Any]]:
-        with translated(self.url):
-            await self._upload([image for one in batch for image in one.images])
-            answers = await run_many_async(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[AsyncJob[Any]] = []
         failure: Exception | None = None
-        for one, answer in zip(batch, answers, strict=True):
-            try:
-                jobs.append(AsyncJob(self._connection, await self._read_of_many(one, answer)))
-            except LlamaqError as error:
-                failure = failure or error
+        async with self._connection.verb() as redis:
+            await self._upload(redis, [image for one in batch for image in one.images])
+            answers = await run_many_async(redis, [submission.call(one, self.settings) for one in batch])
+            for one, answer in zip(batch, answers, strict=True):
+                try:
+                    jobs.append(AsyncJob(self._connection, await self._read_of_many(one, answer)))
+                except LlamaqError as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
         return jobs
@@ -160,8 +152,8 @@ class AsyncProducer:
             offered = [model.model for model in await self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None
 
-    async def _upload(self, images: Sequence[Image]) -> None:
+    async def _upload(self, redis: AsyncClient, images: Sequence[Image]) -> None:
         for image in images:
             key = self._keys.blob(image.sha256)
-            if not await self._redis.exists(key):
-                await self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
+            if not await redis.exists(key):
+                await redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)

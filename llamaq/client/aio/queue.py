@@ -15,7 +15,7 @@ from llamaq.client.batches import BatchResult, Window
 from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.image import ImageSource
-from llamaq.store.connection import run_async, run_many_async, translated
+from llamaq.store.connection import run_async, run_many_async
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
@@ -52,11 +52,12 @@ class AsyncJobQueue(AsyncProducer):
 
         `model` may be left out where the settings of the conversation have one.
         """
-        if model is None and fields.get("conversation"):
-            named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
-            model = (await named.settings()).model
-        model = model_of(model, {**fields})
-        return await self._ask("chat", {"model": model, **fields})
+        async with self._connection.verb():
+            if model is None and fields.get("conversation"):
+                named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
+                model = (await named.settings()).model
+            model = model_of(model, {**fields})
+            return await self._ask("chat", {"model": model, **fields})
 
     def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
         """A kept conversation. It begins with its first turn or setting."""
@@ -64,9 +65,9 @@ class AsyncJobQueue(AsyncProducer):
 
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
-        with translated(self.url):
-            rows = await run_async(self._redis, listing(self.settings, tenant, limit))
-            seconds, _ = await self._redis.time()
+        async with self._connection.verb() as redis:
+            rows = await run_async(redis, listing(self.settings, tenant, limit))
+            seconds, _ = await redis.time()
         return listed(tenant, rows, seconds)
 
     async def multimodal(
@@ -165,14 +166,16 @@ class AsyncJobQueue(AsyncProducer):
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[AsyncJob[UnloadResult]]:
         """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
-        hosts = [host] if host is not None else hosts_with(model, await self.models())
-        return await self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])
+        async with self._connection.verb():
+            hosts = [host] if host is not None else hosts_with(model, await self.models())
+            asked = [{"kind": "unload", "model": model, "host": name, **fields} for name in hosts]
+            return await self.submit_many(asked)
 
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first, without those whose record is damaged."""
-        with translated(self.url):
-            ids = await self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = await run_many_async(self._redis, [status_call(self._keys, job_id) for job_id in ids])
+        async with self._connection.verb() as redis:
+            ids = await redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
+            answers = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
         return read_kept(ids, answers)
 
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
@@ -183,33 +186,34 @@ class AsyncJobQueue(AsyncProducer):
         Raises:
             JobNotFound: it is no longer kept.
         """
-        with translated(self.url):
-            kind, request = await self._redis.hmget(self._keys.record(job_id), "kind", "request")
-        if kind is None or request is None:
-            raise JobNotFound(job_id)
-        return await self.submit(once_more(kind, request, changes))
+        async with self._connection.verb() as redis:
+            kind, request = await redis.hmget(self._keys.record(job_id), "kind", "request")
+            if kind is None or request is None:
+                raise JobNotFound(job_id)
+            return await self.submit(once_more(kind, request, changes))
 
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
-        with translated(self.url):
-            return letters(await self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
+        async with self._connection.verb() as redis:
+            return letters(await redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
-        with translated(self.url):
-            found = letters(await self._redis.xrange(self._keys.dead(), letter_id, letter_id))
+        async with self._connection.verb() as redis:
+            found = letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
-        job = await self.submit(once_more(letter.kind, letter.message, changes))
-        await self.discard(letter)
-        return job
+        async with self._connection.verb():
+            job = await self.submit(once_more(letter.kind, letter.message, changes))
+            await self.discard(letter)
+            return job
 
     async def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
-        with translated(self.url):
-            return bool(await self._redis.xdel(self._keys.dead(), letter.id))
+        async with self._connection.verb() as redis:
+            return bool(await redis.xdel(self._keys.dead(), letter.id))
 
     async def _ask(
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None

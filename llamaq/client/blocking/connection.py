@@ -1,12 +1,16 @@
 # Generated from ../aio/connection.py by `python3 run.py generate`: change that file instead.
 """A queue's connection to Redis, which its jobs and conversations share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from llamaq.client.blocking import io
 from llamaq.client.blocking.reader import Reader
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run, translated
+from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 
@@ -22,16 +26,28 @@ class Connection:
     """
 
     def __init__(self, url: str, settings: Settings, clock: Clock) -> None:
-        self._client = io.client_source(url)
-        self.url = url
+        self.url = checked_url(url)
+        self._client = io.client_source(self.url, settings)
         self.settings = settings
         self.clock = clock
-        self.reader = Reader(self._client, url, settings.keys, clock)
+        self.reader = Reader(self._client, self.url, settings, clock)
 
     @property
     def redis(self) -> Client:
         """The client of Redis."""
         return self._client()
+
+    @contextmanager
+    def verb(self) -> Iterator[Client]:
+        """The client, for all that one verb asks of Redis: together it has the time of one call.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused.
+        """
+        with translated(self.url):
+            client = self.redis
+            with io.limited(self.settings.call_seconds):
+                yield client
 
     def run(self, call: Call) -> Answer:
         """The answer of a script.
@@ -39,5 +55,5 @@ class Connection:
         Raises:
             BrokerUnavailable: Redis did not answer, or refused.
         """
-        with translated(self.url):
-            return run(self.redis, call)
+        with self.verb() as redis:
+            return run(redis, call)

@@ -8,7 +8,6 @@ from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
 from llamaq.store.answers import Answer
-from llamaq.store.connection import translated
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
@@ -63,8 +62,8 @@ class Conversation:
 
     def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
-        with translated(self._connection.url):
-            return read_settings(self._connection.redis.hgetall(self._verbs.about_key))
+        with self._connection.verb() as redis:
+            return read_settings(redis.hgetall(self._verbs.about_key))
 
     def set(self, **changes: Unpack[SettingsFields]) -> None:
         """Change the settings that are given; None clears one. Turns that have not begun use the new ones.
@@ -107,14 +106,15 @@ class Conversation:
         self._change(lambda texts: self._verbs.cut(texts, after))
 
     def _change(self, call: Callable[[list[str]], Call], new_name: str = "") -> None:
-        for _ in range(TRIES):
-            if self._verbs.done(self._run(call(self._texts())), new_name):
-                return
+        with self._connection.verb():
+            for _ in range(TRIES):
+                if self._verbs.done(self._run(call(self._texts())), new_name):
+                    return
         raise ConversationBusy(self.name)
 
     def _texts(self) -> list[str]:
-        with translated(self._connection.url):
-            return self._connection.redis.lrange(self._verbs.messages_key, 0, -1)
+        with self._connection.verb() as redis:
+            return redis.lrange(self._verbs.messages_key, 0, -1)
 
     def _run(self, call: Call) -> Answer:
         return self._connection.run(call)

@@ -1,20 +1,22 @@
 """What differs between threads and asyncio. `llamaq.client.aio.io` has the same names."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ParamSpec, TypeVar
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar
 
+from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.connection import connect
+from llamaq.store.connections import deadline
+from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def client_source(url: str) -> Callable[[], Client]:
+def client_source(url: str, settings: Settings) -> Callable[[], Client]:
     """Gives the one pooled client of Redis, which threads share."""
-    client = connect(url)
+    client = connect(url, limit_seconds=settings.call_seconds, most=settings.max_connections)
     return lambda: client
 
 
@@ -28,6 +30,6 @@ def pause(clock: Clock, seconds: float) -> None:
     clock.sleep(seconds)
 
 
-def limited(seconds: float | None) -> AbstractContextManager[Any]:  # noqa: ARG001 - the asyncio client needs it
-    """A context manager that does nothing: each wait in its block has a limit."""
-    return nullcontext()
+def limited(seconds: float) -> AbstractContextManager[None]:
+    """A context manager in whose block Redis has so many seconds; then it raises `redis.TimeoutError`."""
+    return deadline.limited(seconds)

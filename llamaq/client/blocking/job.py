@@ -8,10 +8,15 @@ from typing import Generic, TypeVar, cast
 from pydantic import TypeAdapter
 
 from llamaq.client.answers import read_status, status_call
+from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.log import Pieces, outcome
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel
+from llamaq.store.answers import Answer
+from llamaq.store.connection import run
+from llamaq.store.log_follower import APPEAR_LOOKS, APPEAR_SECONDS
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
@@ -106,7 +111,7 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = self._connection.run(status_call(self._connection.settings.keys, self.id))
+        answer = self._ask(status_call(self._connection.settings.keys, self.id))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
@@ -121,4 +126,16 @@ class Job(Generic[R]):
             JobNotFound: there is no such job.
         """
         call = cancel.call(self._connection.settings.keys, self.id, reason)
-        return cancel.read(self.id, self._connection.run(call))
+        return cancel.read(self.id, self._ask(call))
+
+    def _ask(self, call: Call) -> Answer:
+        """The answer of a script, which may say MISSING only when no worker has taken the job in for a while."""
+        clock, settings = self._connection.clock, self._connection.settings
+        with self._connection.verb() as redis:
+            seconds = min(APPEAR_SECONDS, settings.call_seconds / 2)
+            until = clock.monotonic() + seconds
+            while True:
+                answer = run(redis, call)
+                if answer.word != "MISSING" or clock.monotonic() >= until:
+                    return answer
+                io.pause(clock, seconds / APPEAR_LOOKS)

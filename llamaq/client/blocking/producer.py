@@ -51,9 +51,9 @@ class Producer:
             InvalidRequest: the URL cannot be one of a Redis.
         """
         self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
-        self.url = url
         self._keys = self.settings.keys
         self._connection = Connection(url, self.settings, clock)
+        self.url = self._connection.url
         self._preparation = Preparation(self.settings.limits, clock.uuid)
 
     @classmethod
@@ -95,19 +95,15 @@ class Producer:
 
     def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        with translated(self.url):
-            time, seen = self._redis.time(), self._redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+        with self._connection.verb() as redis:
+            time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
-            with self._redis.pipeline(transaction=False) as pipe:
-                for name in names:
-                    pipe.hmget(self._keys.host(name), fleet.HOST_FIELDS)
-                    pipe.hvals(self._keys.slots(name))
-                    pipe.hgetall(self._keys.refusals(name))
-                return fleet.hosts(time, names, pipe.execute())
+            commands = [command for name in names for command in fleet.commands(self._keys, name)]
+            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)])
 
     def close(self) -> None:
         """Close the connections. Jobs go on."""
-        self._redis.close()
+        self._connection.redis.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,34 +111,30 @@ class Producer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def _redis(self) -> Client:
-        return self._connection.redis
-
     # --- from a submission to a job
 
     def _submit(self, one: Submission) -> Job[Any]:
-        with translated(self.url):
-            self._upload(one.images)
+        with self._connection.verb() as redis:
+            self._upload(redis, one.images)
             call = submission.call(one, self.settings)
             try:
-                job_id = self._read(one, run(self._redis, call))
+                job_id = self._read(one, run(redis, call))
             except UploadExpired:
-                self._upload(one.images)
-                job_id = self._read(one, run(self._redis, call))
+                self._upload(redis, one.images)
+                job_id = self._read(one, run(redis, call))
         return Job(self._connection, job_id)
 
     def _submit_batch(self, batch: Sequence[Submission]) -> list[Job[Any]]:
-        with translated(self.url):
-            self._upload([image for one in batch for image in one.images])
-            answers = run_many(self._redis, [submission.call(one, self.settings) for one in batch])
         jobs: list[Job[Any]] = []
         failure: Exception | None = None
-        for one, answer in zip(batch, answers, strict=True):
-            try:
-                jobs.append(Job(self._connection, self._read_of_many(one, answer)))
-            except LlamaqError as error:
-                failure = failure or error
+        with self._connection.verb() as redis:
+            self._upload(redis, [image for one in batch for image in one.images])
+            answers = run_many(redis, [submission.call(one, self.settings) for one in batch])
+            for one, answer in zip(batch, answers, strict=True):
+                try:
+                    jobs.append(Job(self._connection, self._read_of_many(one, answer)))
+                except LlamaqError as error:
+                    failure = failure or error
         if failure is not None:
             raise failure
         return jobs
@@ -161,8 +153,8 @@ class Producer:
             offered = [model.model for model in self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None
 
-    def _upload(self, images: Sequence[Image]) -> None:
+    def _upload(self, redis: Client, images: Sequence[Image]) -> None:
         for image in images:
             key = self._keys.blob(image.sha256)
-            if not self._redis.exists(key):
-                self._redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)
+            if not redis.exists(key):
+                redis.set(key, image.data, ex=UPLOAD_SECONDS, nx=True)

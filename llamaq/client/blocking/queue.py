@@ -16,7 +16,7 @@ from llamaq.client.blocking.producer import Producer
 from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.image import ImageSource
-from llamaq.store.connection import run, run_many, translated
+from llamaq.store.connection import run, run_many
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
@@ -53,11 +53,12 @@ class JobQueue(Producer):
 
         `model` may be left out where the settings of the conversation have one.
         """
-        if model is None and fields.get("conversation"):
-            named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
-            model = (named.settings()).model
-        model = model_of(model, {**fields})
-        return self._ask("chat", {"model": model, **fields})
+        with self._connection.verb():
+            if model is None and fields.get("conversation"):
+                named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
+                model = (named.settings()).model
+            model = model_of(model, {**fields})
+            return self._ask("chat", {"model": model, **fields})
 
     def conversation(self, name: str, tenant: str = "default") -> Conversation:
         """A kept conversation. It begins with its first turn or setting."""
@@ -65,9 +66,9 @@ class JobQueue(Producer):
 
     def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
-        with translated(self.url):
-            rows = run(self._redis, listing(self.settings, tenant, limit))
-            seconds, _ = self._redis.time()
+        with self._connection.verb() as redis:
+            rows = run(redis, listing(self.settings, tenant, limit))
+            seconds, _ = redis.time()
         return listed(tenant, rows, seconds)
 
     def multimodal(
@@ -164,14 +165,16 @@ class JobQueue(Producer):
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[Job[UnloadResult]]:
         """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
-        hosts = [host] if host is not None else hosts_with(model, self.models())
-        return self.submit_many([{"kind": "unload", "model": model, "host": name, **fields} for name in hosts])
+        with self._connection.verb():
+            hosts = [host] if host is not None else hosts_with(model, self.models())
+            asked = [{"kind": "unload", "model": model, "host": name, **fields} for name in hosts]
+            return self.submit_many(asked)
 
     def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first, without those whose record is damaged."""
-        with translated(self.url):
-            ids = self._redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = run_many(self._redis, [status_call(self._keys, job_id) for job_id in ids])
+        with self._connection.verb() as redis:
+            ids = redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
+            answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
         return read_kept(ids, answers)
 
     def replay(self, job_id: str, **changes: Any) -> Job[Any]:
@@ -182,33 +185,34 @@ class JobQueue(Producer):
         Raises:
             JobNotFound: it is no longer kept.
         """
-        with translated(self.url):
-            kind, request = self._redis.hmget(self._keys.record(job_id), "kind", "request")
-        if kind is None or request is None:
-            raise JobNotFound(job_id)
-        return self.submit(once_more(kind, request, changes))
+        with self._connection.verb() as redis:
+            kind, request = redis.hmget(self._keys.record(job_id), "kind", "request")
+            if kind is None or request is None:
+                raise JobNotFound(job_id)
+            return self.submit(once_more(kind, request, changes))
 
     def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
-        with translated(self.url):
-            return letters(self._redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
+        with self._connection.verb() as redis:
+            return letters(redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
-        with translated(self.url):
-            found = letters(self._redis.xrange(self._keys.dead(), letter_id, letter_id))
+        with self._connection.verb() as redis:
+            found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 
     def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
-        job = self.submit(once_more(letter.kind, letter.message, changes))
-        self.discard(letter)
-        return job
+        with self._connection.verb():
+            job = self.submit(once_more(letter.kind, letter.message, changes))
+            self.discard(letter)
+            return job
 
     def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
-        with translated(self.url):
-            return bool(self._redis.xdel(self._keys.dead(), letter.id))
+        with self._connection.verb() as redis:
+            return bool(redis.xdel(self._keys.dead(), letter.id))
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
         prepare = self._preparation.ask

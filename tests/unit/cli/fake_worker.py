@@ -11,6 +11,7 @@ from embedded.scripted.fleet import EXHAUSTED, LOST, PATIENCE
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connection import run
+from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -35,8 +36,9 @@ class FakeWorker:
         self.prefix = f"t{uuid4().hex[:12]}"
         self.keys = Keys(self.prefix)
         self.queue = JobQueue(url, settings=Settings(keys=self.keys))
+        self.redis = connect(url)
         # redis-py gives up on a blocking command after a few seconds, unless told otherwise.
-        self.redis: Any = Redis.from_url(url, decode_responses=True, socket_timeout=None)
+        self._queues: Any = Redis.from_url(url, decode_responses=True, socket_timeout=None)
         self.store = self.another(HOST)
         self._slots = slots
         self._status = dumps({"version": "0.32.15", "models": [{"model": MODEL, **model}]})
@@ -64,10 +66,11 @@ class FakeWorker:
         self._reporter.join()
         self.queue.close()
         self.redis.close()
+        self._queues.close()
 
     def take(self) -> "Attempt":
         """Wait for a message, and claim its job."""
-        message = self.redis.brpop([self.keys.host_queue(HOST)], timeout=WAIT_SECONDS)
+        message = self._queues.brpop([self.keys.host_queue(HOST)], timeout=WAIT_SECONDS)
         assert message is not None, "no job was submitted"
         return self.claim(json.loads(message[1])["headers"]["id"])
 
@@ -78,12 +81,12 @@ class FakeWorker:
 
     def request(self, job_id: str) -> dict[str, Any]:
         """The request as it is kept: only what was set."""
-        fields: dict[str, Any] = json.loads(self.redis.hget(self.keys.record(job_id), "request"))
+        fields: dict[str, Any] = json.loads(self.redis.hget(self.keys.record(job_id), "request") or "{}")
         return fields
 
     def log(self, job_id: str) -> list[tuple[str, str]]:
         """The job's log as it stands: (cursor, JSON)."""
-        return [(cursor, fields["event"]) for cursor, fields in self.redis.xrange(self.keys.events(job_id))]
+        return [(cursor, fields["event"]) for cursor, fields in self.redis.xrange(self.keys.events(job_id), "-", "+")]
 
     def _keep_reporting(self) -> None:
         while not self._closed.wait(REPORT_SECONDS):

@@ -10,8 +10,8 @@ import redis
 
 from llamaq.client.aio.reader import AsyncReader
 from llamaq.client.blocking.reader import Reader
+from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.keys import Keys
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 QUEUED = '{"v":1,"type":"queued","attempt":0,"at":1.0,"position":0,"eta_seconds":null}'
@@ -95,15 +95,15 @@ class AsyncCut(Cut):
 
 
 def _types(asynchronous: bool, clock: Leaping, *, answers: bool) -> list[str]:
-    keys = Keys("p")
+    settings = Settings()
     if not asynchronous:
         cut = cast("Any", Cut(clock, answers=answers))
-        reader = Reader(lambda: cut, "redis://h", keys, clock)
+        reader = Reader(lambda: cut, "redis://h", settings, clock)
         return [event.type for event in reader.events("j", None, fresh=False)]
 
     async def read() -> list[str]:
         cut = cast("Any", AsyncCut(clock, answers=answers))
-        reader = AsyncReader(lambda: cut, "redis://h", keys, clock)
+        reader = AsyncReader(lambda: cut, "redis://h", settings, clock)
         return [event.type async for event in reader.events("j", None, fresh=False)]
 
     return asyncio.run(read())

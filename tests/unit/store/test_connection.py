@@ -7,7 +7,8 @@ import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store.connection import address, is_refusal, translated
+from llamaq.store.connection import is_refusal, translated
+from llamaq.store.connections.address import address
 
 SECRET = "hunter2"
 
@@ -82,7 +83,7 @@ def test_a_redis_without_memory_says_so() -> None:
         (f"redis://u:{SECRET}@h:1/2", "h:1/2"),
         (f"redis://:{SECRET}@h/0", "h:6379/0"),
         (f"rediss://h:1/0?password={SECRET}", "h:1/0"),
-        ("redis://", "localhost:6379"),
+        ("redis://", "localhost:6379/0"),
     ],
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:

@@ -1,5 +1,6 @@
 """Reading a log without a gap or a duplicate: the generator of steps, with hypothesis as the network."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Snapshot,
+    SubscriptionLost,
 )
 from llamaq.vocabulary.events import Queued
 
@@ -79,14 +81,18 @@ class World:
         return Snapshot(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
 
 
-def _run(steps: Any, world: World) -> list[Event]:
+def _run(begin: Callable[[], Any], world: World) -> list[Event]:
+    """As the driver does: it begins anew where the subscription is lost."""
     found: list[Event] = []
-    answer: Any = None
+    steps, answer = begin(), None
     while True:
         try:
             step = steps.send(answer)
         except StopIteration:
             return found
+        except SubscriptionLost:
+            steps, answer = begin(), None
+            continue
         if isinstance(step, STEPS):
             answer = world.answer(step)
         else:
@@ -103,7 +109,7 @@ def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, s
     world = World(log, chance, chance.randint(start, len(log)))
     following = LogFollower("job", log[start - 1][0] if start else None)
 
-    found = _run(following.events(), world)
+    found = _run(following.events, world)
 
     assert [(event.cursor, event.payload) for event in found] == log[start:]
     assert following.ended
@@ -122,7 +128,7 @@ def test_the_machine_may_be_started_anew_at_any_moment(deltas: int, seed: int) -
         for _ in range(chance.randint(1, 9)):
             try:
                 step = steps.send(answer)
-            except StopIteration:
+            except (StopIteration, SubscriptionLost):
                 break
             if isinstance(step, STEPS):
                 answer = world.answer(step)
@@ -140,7 +146,7 @@ def test_the_end_is_the_terminal_event_alone(deltas: int, seed: int) -> None:
     chance = Random(seed)
     world = World(log, chance, chance.randint(1, len(log)))
 
-    (event,) = _run(LogFollower("job").end(), world)
+    (event,) = _run(LogFollower("job").end, world)
 
     assert (event.cursor, event.payload) == log[-1]
 
@@ -150,7 +156,7 @@ def test_a_long_log_is_read_in_pages() -> None:
     log = _log(2 * PAGE)
     world = World(log, Random(1), len(log))
 
-    assert [event.cursor for event in _run(LogFollower("job").events(), world)] == [cursor for cursor, _ in log]
+    assert [event.cursor for event in _run(LogFollower("job").events, world)] == [cursor for cursor, _ in log]
 
 
 @pytest.mark.parametrize("after", ["9-0", "9-1", "99-0"])
@@ -159,7 +165,7 @@ def test_who_attaches_behind_the_end_gets_nothing_and_does_not_wait(after: str) 
     log = _log(0) if after == "9-0" else _log(1)
     world = World(log, Random(1), len(log))
 
-    assert _run(LogFollower("job", after).events(), world) == []
+    assert _run(LogFollower("job", after).events, world) == []
 
 
 class Empty(World):
@@ -175,11 +181,11 @@ class Empty(World):
 def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
     """Without a cursor the id is wrong; with one, there was a log once."""
     with pytest.raises(JobNotFound):
-        _run(LogFollower("job").events(), Empty())
+        _run(LogFollower("job").events, Empty())
     with pytest.raises(JobNotFound):
-        _run(LogFollower("job").end(), Empty())
+        _run(LogFollower("job").end, Empty())
     with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
-        _run(LogFollower("job", "9-0").events(), Empty())
+        _run(LogFollower("job", "9-0").events, Empty())
 
 
 @pytest.mark.parametrize("after", ["abc", "1-2-3", "-", "1-x", " 1-1", "$", "+", "(1-1"])
@@ -220,7 +226,7 @@ def test_places_come_between_the_events_of_the_log(deltas: int, seed: int) -> No
     log = [QUEUED, *_log(deltas)]
     chance = Random(seed)
 
-    found = _run(LogFollower("job").events(), World(log, chance, chance.randint(1, len(log))))
+    found = _run(LogFollower("job").events, World(log, chance, chance.randint(1, len(log))))
 
     assert [(event.cursor, event.payload) for event in found if not event.fresh] == log
     made = [event for event in found if event.fresh]
@@ -234,7 +240,7 @@ def test_a_place_is_told_when_it_has_changed() -> None:
     """Also when only the estimate has; not while it is the same; not once a slot is given."""
     places = [(1, None), (1, None), (1, 4.0), (0, 4.0), (0, 4.0), (0, 0.25), (None, None)]
 
-    told = _run(LogFollower("job").events(), Slow(*places))
+    told = _run(LogFollower("job").events, Slow(*places))
 
     assert [(event.position, event.eta_seconds) for event in told if isinstance(event, Queued)] == [
         (1, None),
@@ -251,7 +257,7 @@ def test_a_place_is_told_when_it_has_changed() -> None:
 def test_a_reader_that_waits_costs_one_command_a_second() -> None:
     """While the job is queued: a second of silence, one poll, and nothing else."""
     world = Slow(*((0, float(number)) for number in range(40)))
-    _run(LogFollower("job").events(), world)
+    _run(LogFollower("job").events, world)
 
     first = world.steps.index(Receive(POLL_SECONDS))
     assert world.steps[first : first + 80] == [Receive(POLL_SECONDS), PollStatus()] * 40
@@ -260,7 +266,7 @@ def test_a_reader_that_waits_costs_one_command_a_second() -> None:
 
 def test_who_comes_back_to_a_job_that_waits_learns_its_place() -> None:
     """Attached behind the `queued` event, the first look is told, with the same cursor."""
-    told = _run(LogFollower("job", QUEUED[0]).events(), Slow((1, None)))
+    told = _run(LogFollower("job", QUEUED[0]).events, Slow((1, None)))
 
     assert [(event.type, event.fresh, event.cursor) for event in told] == [
         ("queued", True, QUEUED[0]),
@@ -272,7 +278,7 @@ def test_the_log_alone_is_read_on_demand() -> None:
     """With `fresh=False` nobody looks, and what comes is the log."""
     world = Slow()
 
-    told = _run(LogFollower("job", fresh=False).events(), world)
+    told = _run(LogFollower("job", fresh=False).events, world)
 
     assert [(event.cursor, event.payload) for event in told] == world.log
     assert PollStatus() not in world.steps
@@ -292,4 +298,4 @@ def test_a_look_at_a_job_that_is_gone_ends_the_reading() -> None:
             )
 
     with pytest.raises(CursorExpired):
-        _run(LogFollower("job").events(), Gone((1, None)))
+        _run(LogFollower("job").events, Gone((1, None)))

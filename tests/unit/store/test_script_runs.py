@@ -11,7 +11,8 @@ from redis.exceptions import ResponseError
 from embedded.redis import EmbeddedRedis
 from llamaq.store import script_runs, scripts
 from llamaq.store.answers import Answer
-from llamaq.store.connection import connect, connect_async, run, run_async, run_many
+from llamaq.store.connection import run, run_async, run_many
+from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.producer_scripts import Cancel, Status
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call, ScriptMissing, Send, running
@@ -89,14 +90,7 @@ def _driven(client: Client, pause: Callable[[], None]) -> list[Answer | Exceptio
             return list(end.value)
         if not isinstance(step, Send):
             pause()
-        replies = _sent(client, step) if isinstance(step, Send) else []
-
-
-def _sent(client: Client, step: Send) -> list[object]:
-    with client.pipeline(transaction=False) as pipe:
-        for command in step.commands:
-            pipe.execute_command(*command)
-        return pipe.execute(raise_on_error=False)
+        replies = client.execute_all(step.commands) if isinstance(step, Send) else []
 
 
 def test_it_says_who_is_missing(modest_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import JobQueue, VersionMismatch
 from llamaq.store import script_runs, scripts
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 from tests import commands
 from worker.duties.script_registry import ScriptRegistry
 

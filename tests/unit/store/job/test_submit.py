@@ -147,7 +147,7 @@ def test_an_image_that_lapsed_after_its_upload_is_stored_again(fleet: Fleet, mon
     """Between upload and submit the store may lose an image: one job, or many in one round trip, send it once more."""
     uploads: list[int] = []
 
-    def lossy(images: list[Image]) -> None:
+    def lossy(_redis: object, images: list[Image]) -> None:
         uploads.append(len(images))
         if len(uploads) > 1:
             for image in images:

@@ -10,13 +10,14 @@ from structlog.testing import capture_logs
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.clients import connect
 from tasks.attempt.stoppable import Attempt
 from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
 from worker.attempt.event_writer import EventWriter
 
 
 class Forgetful:
-    """A client that loses its first answers, of a command or a pipeline, after Redis has acted on it."""
+    """A client that loses its first answers, after Redis has acted on it."""
 
     def __init__(self, client: Any, losses: int, error: Exception | None = None) -> None:
         self._client = client
@@ -26,14 +27,8 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def pipeline(self, **options: Any) -> Any:
-        pipe = self._client.pipeline(**options)
-        execute = pipe.execute
-        pipe.execute = lambda **how: self._lose(execute(**how))
-        return pipe
-
-    def execute_command(self, *command: Any) -> Any:
-        return self._lose(self._client.execute_command(*command))
+    def execute_all(self, commands: Any) -> Any:
+        return self._lose(self._client.execute_all(commands))
 
     def _lose(self, answer: Any) -> Any:
         if self.left:
@@ -83,8 +78,8 @@ def test_an_outage_of_redis_costs_nothing_but_time(prefix: str) -> None:
     """Redis is killed and comes back: what was said meanwhile follows what was written before, each once."""
     with EmbeddedRedis.start() as server:
         fleet = Fleet(server.url, prefix)
-        with redis.Redis.from_url(server.url, decode_responses=True) as client:
-            client.config_set("appendfsync", "always")
+        with connect(server.url) as client:
+            client.execute_command("CONFIG SET", "appendfsync", "always")
             writer = EventWriter(client, fleet.keys, SYSTEM, 0.001, LEASE_SECONDS)
             with supervised(writer):
                 job, claimed, buffer = begin(fleet, writer)

@@ -29,7 +29,7 @@ def test_a_message_in_hand_when_the_connection_is_lost_stays_noted(
         channel.qos.restore_unacked_once()
         transport.client, channel.connection = connection, transport
 
-        assert queue._redis.hlen(f"{prefix}.unacked") == 1
+        assert queue._connection.redis.hlen(f"{prefix}.unacked") == 1
 
 
 def test_with_a_connection_it_goes_back_at_once(redis_server: EmbeddedRedis, queue: JobQueue, prefix: str) -> None:
@@ -43,5 +43,5 @@ def test_with_a_connection_it_goes_back_at_once(redis_server: EmbeddedRedis, que
 
         channel.qos.restore_unacked_once()
 
-        assert queue._redis.llen(f"{prefix}.list") == 1
-        assert queue._redis.hlen(f"{prefix}.unacked") == 0
+        assert queue._connection.redis.llen(f"{prefix}.list") == 1
+        assert queue._connection.redis.hlen(f"{prefix}.unacked") == 0

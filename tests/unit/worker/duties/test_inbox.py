@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from embedded.scripted.fleet import MODEL, Fleet, request_json
-from llamaq.store.connection import connect_binary
+from llamaq.store.connections.clients import connect_binary
 from tests.unit.worker.writing import supervised, until
 from worker.duties.inbox import Inbox
 

@@ -45,6 +45,8 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_MAX_PROMPT_CHARS", 200_000, "1", 1),
     ("LLAMAQ_MAX_IMAGE_BYTES", 20 * 1024 * 1024, "1", 1),
     ("LLAMAQ_MAX_IMAGE_PIXELS", 40_000_000, "1", 1),
+    ("LLAMAQ_CALL_SECONDS", 15, "2.5", 2.5),
+    ("LLAMAQ_MAX_CONNECTIONS", 1000, "1", 1),
     ("LLAMAQ_CONTROL_CHARACTERS", "refuse", "remove", "remove"),
     ("LLAMAQ_ALLOW_RAW", 0, "1", 1),
     ("LLAMAQ_FILTER_PATTERN", "", "[<>]", "[<>]"),

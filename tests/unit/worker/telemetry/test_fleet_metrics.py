@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, answer
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from tests.integration.scraping import Scrape, parsed
 from worker.telemetry.fleet_metrics import FleetCollector
@@ -132,7 +132,7 @@ def test_a_scrape_reads_only(fleet: Fleet) -> None:
 
 def test_without_redis_a_scrape_says_so(fleet: Fleet) -> None:
     """It answers at once, with that one figure."""
-    client = connect("redis://127.0.0.1:1/0", retries=0, timeout_seconds=1)
+    client = connect("redis://127.0.0.1:1/0", retry=False, limit_seconds=1)
 
     seen = look(client, fleet.keys)
 

@@ -3,20 +3,23 @@
 import asyncio
 import threading
 
-from llamaq.store.connection import checked_url, connect_async
+from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.clients import connect_async
 from llamaq.store.redis_client import AsyncClient
 
 
 class LoopClients:
     """The clients of any number of loops: one after the other (`asyncio.run` twice), or in threads side by side."""
 
-    def __init__(self, url: str) -> None:
-        """Make it; nothing connects.
+    def __init__(self, url: str, limit_seconds: float, most: int) -> None:
+        """Make it; nothing connects. `limit_seconds` and `most` are those of `connect_async`.
 
         Raises:
             InvalidRequest: the URL cannot be one of a Redis.
         """
         self._url = checked_url(url)
+        self._limit_seconds = limit_seconds
+        self._most = most
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._changing = threading.Lock()
 
@@ -28,5 +31,7 @@ class LoopClients:
             with self._changing:
                 # The connections of a closed loop cannot be used or closed any more.
                 self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
-                client = self._clients[loop] = connect_async(self._url)
+                client = self._clients[loop] = connect_async(
+                    self._url, limit_seconds=self._limit_seconds, most=self._most
+                )
         return client

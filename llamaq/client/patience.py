@@ -1,0 +1,67 @@
+"""How long a reader goes on: to the end of its caller's timeout, and through an outage of Redis."""
+
+import math
+
+import redis
+
+from llamaq.store.clock import Clock
+from llamaq.store.connections.clients import final
+from llamaq.store.log_follower import OUTAGE_SECONDS
+
+GRACE_SECONDS = 0.5
+"""Beyond the timeout, for the reading that finds a job which has ended just in time."""
+
+
+class Patience:
+    """The limits of one reader. All of them are times of the clock, so that no retry makes them longer."""
+
+    def __init__(self, clock: Clock, call_seconds: float, timeout: float | None = None) -> None:
+        """Begin.
+
+        Args:
+            clock: gives the time.
+            call_seconds: for one call of Redis.
+            timeout: seconds until the caller wants an answer; None for no limit.
+        """
+        self._clock = clock
+        self._call_seconds = call_seconds
+        self._answered_at = clock.monotonic()
+        self._ends_at = math.inf if timeout is None else self._answered_at + timeout
+
+    def answered(self) -> None:
+        """Note that Redis has answered: an outage that was is over."""
+        self._answered_at = self._clock.monotonic()
+
+    def call_seconds(self) -> float:
+        """For the next call of Redis."""
+        now = self._clock.monotonic()
+        return max(min(self._call_seconds, self._ends_at + GRACE_SECONDS - now, self._gives_up_at() - now), 0.001)
+
+    def wait_seconds(self, wanted: float) -> float:
+        """For the next published entry.
+
+        Raises:
+            TimeoutError: the timeout is over.
+        """
+        left = self._ends_at - self._clock.monotonic()
+        if left <= 0:
+            raise TimeoutError("the job has not ended yet")
+        return min(wanted, left)
+
+    def failed(self, error: Exception) -> None:
+        """Return where another connection is to be tried.
+
+        Raises:
+            TimeoutError: the timeout is over.
+            redis.RedisError: the error, where the outage lasts for too long, or another try does not mend it.
+        """
+        now = self._clock.monotonic()
+        if now >= self._ends_at:
+            raise TimeoutError("the job has not ended yet, and Redis does not answer") from None
+        if final(error):
+            raise error
+        if now >= self._gives_up_at():
+            raise redis.TimeoutError(f"none for {OUTAGE_SECONDS:.0f} s: {error}") from error
+
+    def _gives_up_at(self) -> float:
+        return self._answered_at + OUTAGE_SECONDS

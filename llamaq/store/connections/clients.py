@@ -1,0 +1,219 @@
+"""Clients of Redis with one limit for each call, and what is tried again within it.
+
+redis-py repeats connecting, sending and health checks each for itself, one within the other. Here it repeats nothing,
+and a call is repeated as a whole: every script may be sent twice. A try has a third of the limit, so that a connection
+that has gone silent is given up in time for a new one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
+from redis.retry import Retry
+
+from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.deadline import left, limited, limited_async
+from llamaq.store.connections.sockets import PlainConnection, TlsConnection
+from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
+from llamaq.store.script_runs import Command, Reply
+
+T = TypeVar("T")
+DEFAULT_LIMIT_SECONDS = 15.0
+"""The limit of a call where nothing else is said."""
+DEFAULT_MOST = 1000
+CONNECT_SECONDS = 5.0
+"""For one address of the host; less where the try has less."""
+TRIES = 4
+PAUSES = (0.05, 0.2, 0.6)
+"""Seconds before the second try, the third and the last."""
+_PARTS = 3
+
+
+class Retrying:
+    """Which errors are tried again, and when."""
+
+    def __init__(self, limit_seconds: float, *, retry: bool) -> None:
+        self.limit_seconds = limit_seconds
+        self.try_seconds = limit_seconds / _PARTS if retry else limit_seconds
+        self._tries = TRIES if retry else 1
+
+    def pause(self, tries: int, error: Exception) -> float:
+        """Seconds until the next try. Raises the error where there is none."""
+        again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
+        if not again or tries >= self._tries:
+            raise error
+        return PAUSES[tries - 1]
+
+
+class BoundedRedis(redis.Redis):
+    """redis-py's client, with the limit and the tries of this module."""
+
+    def __init__(self, *, retrying: Retrying, **options: Any) -> None:
+        super().__init__(**options)
+        self._retrying = retrying
+
+    def execute_command(self, *command: Any, **options: Any) -> Any:
+        """The reply. Called by every method of the client."""
+        return self._tried(lambda: self._execute(*command, **options))
+
+    def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        """The replies to commands that are sent together; an error of one is its reply."""
+        return self._tried(lambda: self._execute_all(commands))
+
+    def _execute(self, *command: Any, **options: Any) -> Any:
+        return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
+    def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        if len(commands) == 1:  # a pipeline of one costs more than the command
+            try:
+                replies = [self._execute(*commands[0])]
+            except ResponseError as error:
+                replies = [error]
+        else:
+            with self.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # as above
+                replies = pipe.execute(raise_on_error=False)
+        return _of_master(replies)
+
+    def _tried(self, once: Callable[[], T]) -> T:
+        tries = 0
+        with limited(self._retrying.limit_seconds):
+            while True:
+                tries += 1
+                try:
+                    with limited(self._retrying.try_seconds):
+                        return once()
+                except redis.RedisError as error:
+                    pause = self._retrying.pause(tries, error)
+                    if left() <= pause:
+                        raise
+                    # The idle connections lead to where this one led: to a server that was restarted, or demoted.
+                    self.connection_pool.disconnect(inuse_connections=False)
+                    SYSTEM.sleep(pause)
+
+
+class AsyncBoundedRedis(redis.asyncio.Redis):
+    """As `BoundedRedis`, awaited."""
+
+    def __init__(self, *, retrying: Retrying, **options: Any) -> None:
+        super().__init__(**options)
+        self._retrying = retrying
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """The reply. Called by every method of the client."""
+        return await self._tried(lambda: self._execute(*command, **options))
+
+    async def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        """The replies to commands that are sent together; an error of one is its reply."""
+        return await self._tried(lambda: self._execute_all(commands))
+
+    async def _execute(self, *command: Any, **options: Any) -> Any:
+        return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # as above
+
+    async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        if len(commands) == 1:
+            try:
+                replies = [await self._execute(*commands[0])]
+            except ResponseError as error:
+                replies = [error]
+        else:
+            async with self.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                replies = await pipe.execute(raise_on_error=False)
+        return _of_master(replies)
+
+    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
+        tries = 0
+        async with limited_async(self._retrying.limit_seconds):
+            while True:
+                tries += 1
+                try:
+                    async with limited_async(self._retrying.try_seconds):
+                        return await once()
+                except redis.RedisError as error:
+                    pause = self._retrying.pause(tries, error)
+                    await self.connection_pool.disconnect(inuse_connections=False)
+                    await asyncio.sleep(pause)
+
+
+def connect(
+    url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, retry: bool = True, most: int = DEFAULT_MOST
+) -> Client:
+    """A pooled client. It connects on first use, and again after a lost connection.
+
+    Args:
+        url: of Redis.
+        limit_seconds: the time of each call, with all its tries.
+        retry: whether a call is tried again.
+        most: connections at a time.
+
+    Raises:
+        InvalidRequest: the URL is none of Redis.
+    """
+    return cast("Client", _blocking(url, Retrying(limit_seconds, retry=retry), most, decode_responses=True))
+
+
+def connect_binary(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS) -> BinaryClient:
+    """A client as of `connect` that reads bytes."""
+    retrying = Retrying(limit_seconds, retry=True)
+    return cast("BinaryClient", _blocking(url, retrying, DEFAULT_MOST, decode_responses=False))
+
+
+def connect_async(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, most: int = DEFAULT_MOST) -> AsyncClient:
+    """A client as of `connect` for asyncio."""
+    pool = redis.asyncio.ConnectionPool.from_url(
+        checked_url(url),
+        decode_responses=True,
+        max_connections=most,
+        socket_connect_timeout=CONNECT_SECONDS,
+        # With a timeout, redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
+        socket_timeout=None,
+        socket_keepalive=True,
+        retry=AsyncRetry(NoBackoff(), 0),
+    )
+    client = AsyncBoundedRedis(connection_pool=pool, retrying=Retrying(limit_seconds, retry=True))
+    client.auto_close_connection_pool = True
+    return cast("AsyncClient", client)
+
+
+def _blocking(url: str, retrying: Retrying, most: int, *, decode_responses: bool) -> BoundedRedis:
+    url = checked_url(url)
+    pool = redis.ConnectionPool.from_url(
+        url,
+        connection_class=TlsConnection if url.startswith("rediss:") else PlainConnection,
+        decode_responses=decode_responses,
+        max_connections=most,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=retrying.try_seconds,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    client = BoundedRedis(connection_pool=pool, retrying=retrying)
+    client.auto_close_connection_pool = True
+    return client
+
+
+def _of_master(replies: list[Reply]) -> list[Reply]:
+    """The replies, unless the server has become a replica: then all are asked for again, over a new connection."""
+    for reply in replies:
+        if is_read_only(reply):
+            raise reply if isinstance(reply, ReadOnlyError) else ReadOnlyError(str(reply))
+    return replies
+
+
+def final(error: Exception) -> bool:
+    """Whether another try does not mend an error of a connection."""
+    return isinstance(error, redis.AuthenticationError | MaxConnectionsError)
+
+
+def is_read_only(reply: Reply) -> bool:
+    """Whether a replica refuses to write. A script says so in an error of its own."""
+    return isinstance(reply, ReadOnlyError) or (isinstance(reply, ResponseError) and "read only replica" in str(reply))

@@ -1,0 +1,65 @@
+"""One limit of time for several calls of Redis together: each connection, send, answer, pause and retry ends with it.
+
+A limit that is set within another one only makes it shorter. In a thread the limit is held in a context variable, which
+`BoundedSocket` reads before each operation. An asyncio client is bounded by `asyncio.timeout`, which nests by itself.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+import redis
+
+from llamaq.store.clock import SYSTEM
+
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+LEAST_SECONDS = 0.001
+"""A socket that is given 0 seconds would not block at all, and raise another error than that of its timeout."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """All calls of Redis in this block end within so many seconds; a later one raises `redis.TimeoutError`.
+
+    There must be no `yield` of a generator in the block: the limit would hold for its caller too.
+    """
+    token = _ends_at.set(min(_ends_at.get(), SYSTEM.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+@asynccontextmanager
+async def limited_async(seconds: float) -> AsyncIterator[None]:
+    """As `limited`, for asyncio.
+
+    Raises:
+        redis.TimeoutError: the time is over.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise timed_out(seconds) from error
+
+
+def timed_out(seconds: float) -> redis.TimeoutError:
+    """The error of a limit that is over."""
+    return redis.TimeoutError(f"nothing within {seconds:.3g} s")
+
+
+def left() -> float:
+    """Seconds until the limit of this block; infinite where none is set."""
+    return _ends_at.get() - SYSTEM.monotonic()
+
+
+def at_most(seconds: float | None) -> float | None:
+    """So many seconds (None: any number), but no more than are left."""
+    bound = left()
+    if bound == math.inf:
+        return seconds
+    bound = max(bound, LEAST_SECONDS)
+    return bound if seconds is None else min(seconds, bound)
