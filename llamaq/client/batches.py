@@ -192,7 +192,7 @@ def _with(item: Item, defaults: dict[str, str]) -> Item:
 
 def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:
     """The result of an item that never became a job."""
-    code = "model_not_found" if isinstance(error, UnknownModel) else "invalid_request"
+    code = "model_not_found" if isinstance(error, UnknownModel) else error.code
     return BatchResult(custom_id=item.custom_id, error=ErrorInfo(code=code, message=str(error)))
 
 

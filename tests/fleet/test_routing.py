@@ -26,6 +26,14 @@ ASKS: list[tuple[str, str, dict[str, Any]]] = [
     ("tools", "tools", {"kind": "chat", "messages": [{"role": "user", "content": "Why?"}], "tools": TOOLS}),
     ("thinking", "think", {"kind": "generate", "prompt": "Why?", "think": "low"}),
     ("embedding", "model", {"kind": "embedding", "input": "Why?"}),
+    ("insert", "suffix", {"kind": "generate", "prompt": "def f(", "suffix": "return 1"}),
+]
+WORDS: list[dict[str, Any]] = [
+    {"kind": "generate", "prompt": "Why?"},
+    {"kind": "chat", "messages": [{"role": "user", "content": "Why?"}]},
+    {"kind": "chat", "conversation": "c", "message": "Why?"},
+    {"kind": "multimodal", "prompt": "What?", "images": [PIXEL]},
+    {"kind": "extraction", "prompt": "What?", "schema": {"type": "object"}},
 ]
 
 
@@ -91,7 +99,7 @@ def test_a_model_that_nobody_has_can_be_waited_for(both: Pair) -> None:
     assert job.result(30).host == "y"
 
 
-@pytest.mark.parametrize(("capability", "field", "request_"), ASKS, ids=[ask[2]["kind"] for ask in ASKS])
+@pytest.mark.parametrize(("capability", "field", "request_"), ASKS, ids=[ask[0] for ask in ASKS])
 def test_what_the_model_cannot_do_is_refused_at_submit(
     both: Pair, capability: str, field: str, request_: dict[str, Any]
 ) -> None:
@@ -104,6 +112,22 @@ def test_what_the_model_cannot_do_is_refused_at_submit(
     assert (caught.value.code, caught.value.problems[0].field) == ("unsupported", field)
     assert caught.value.problems[0].message == f"b:latest has no {capability}: its capabilities are completion"
     assert len(both.queue.jobs()) == before
+
+
+def test_an_embedding_model_is_refused_where_words_are_asked_for(both: Pair) -> None:
+    """At submit, for each kind that generates; a batch gives the same code for the item, and goes on."""
+    both.y.set_model(ScriptedModel("vectors:latest", ("embedding",)))
+    until(lambda: "vectors:latest" in both.offers("y"))
+
+    for asked in WORDS:
+        with pytest.raises(InvalidRequest, match="vectors:latest has no completion") as caught:
+            both.queue.submit({**asked, "model": "vectors"})
+        assert caught.value.code == "unsupported"
+    items = [{**WORDS[0], "model": model} for model in ("vectors", "b")]
+    refused, done = both.queue.batch(items, ordered=True)
+
+    assert refused.error is not None
+    assert (refused.error.code, refused.job_id, done.ok) == ("unsupported", None, True)
 
 
 def test_the_async_client_refuses_the_same(both: Pair) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from llamaq import JobFailed, TextResult
+from embedded.scripted.script import ScriptedModel
+from llamaq import TextResult
 from llamaq.vocabulary.events import Completed, Delta, Queued, Started
 from tests.conftest import MODEL
 from tests.service import Service, kinds, last_text
@@ -64,13 +65,11 @@ def test_every_field_reaches_ollama_as_given(service: Service) -> None:
 
 
 def test_a_suffix_reaches_ollama(service: Service) -> None:
-    """A suffix arrives, and the refusal of a model that cannot insert is typed."""
-    job = service.queue.generate(MODEL, "def f(", suffix="return 1")
+    """For a model that can insert; one that cannot is refused at submit."""
+    service.ollama.set_model(ScriptedModel("inserts:latest", ("completion", "insert")))
 
-    with pytest.raises(JobFailed) as caught:
-        job.result(30)
+    service.queue.generate("inserts", "def f(", suffix="return 1", wait_for_model=True).result(30)
 
-    assert caught.value.code == "unsupported"
     assert service.asked()[0]["suffix"] == "return 1"
 
 

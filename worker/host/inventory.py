@@ -125,7 +125,8 @@ def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
         "parameter_size": details.parameter_size or more.parameter_size or None,
         "quantization": details.quantization_level or more.quantization_level or None,
         "context_length": details.context_length or card.context_length,
-        "capabilities": sorted(model.capabilities or card.capabilities or ()),
+        # Of both, because a server may leave out one in its list: what is refused here is never tried.
+        "capabilities": sorted({*(model.capabilities or ()), *(card.capabilities or ())}),
         "loaded": False,
     }
 

@@ -68,5 +68,5 @@ DECLARATION = Declaration(
     results=(ChatResult,),
     endpoints=(Endpoint.CHAT,),
     summary="an answer to a history, or a turn of a kept conversation",
-    needs={"tools": "tools", "thinking": "think"},
+    needs={"completion": "model", "tools": "tools", "thinking": "think"},
 )

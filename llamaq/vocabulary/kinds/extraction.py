@@ -56,5 +56,5 @@ DECLARATION = Declaration(
     results=(ExtractionResult,),
     endpoints=(Endpoint.CHAT,),
     summary="a value that is valid against a JSON Schema",
-    needs={"vision": "images", "thinking": "think"},
+    needs={"completion": "model", "vision": "images", "thinking": "think"},
 )

@@ -34,6 +34,6 @@ DECLARATION = Declaration(
     results=(TextResult,),
     endpoints=(Endpoint.GENERATE,),
     summary="a completion of one prompt",
-    needs={"thinking": "think"},
+    needs={"completion": "model", "insert": "suffix", "thinking": "think"},
     operation="text_completion",
 )

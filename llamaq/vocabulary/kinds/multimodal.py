@@ -46,5 +46,5 @@ DECLARATION = Declaration(
         Endpoint.CHAT,
     ),
     summary="a prompt, or a chat, about images",
-    needs={"vision": "images", "thinking": "think"},
+    needs={"completion": "model", "vision": "images", "thinking": "think"},
 )

@@ -83,7 +83,7 @@ def test_a_restart_is_visible(fake_worker: FakeWorker, terminal: Llamaq) -> None
 
 
 @pytest.mark.parametrize(
-    "fake_worker", [{"loaded": True, "size": 4_700_000_000, "capabilities": ["vision"]}], indirect=True
+    "fake_worker", [{"loaded": True, "size": 4_700_000_000, "capabilities": ["completion", "vision"]}], indirect=True
 )
 def test_tables_on_a_terminal(fake_worker: FakeWorker, terminal: Llamaq) -> None:
     """Tables have colours there, and an id is never cut, even where the terminal is narrow."""

@@ -33,9 +33,13 @@ class Server:
         self.running: tuple[RunningModel, ...] = ()
         self.card: dict[str, Any] | OllamaError = CARD
         self.shown: list[str] = []
+        self.capabilities: frozenset[str] | None = None
 
     def tags(self) -> tuple[InstalledModel, ...]:
-        return tuple(InstalledModel(name=name, digest=f"sha-{name}", size=5) for name in self.names)
+        of_all = {"size": 5, "capabilities": self.capabilities}
+        return tuple(
+            InstalledModel.model_validate({"name": name, "digest": f"sha-{name}", **of_all}) for name in self.names
+        )
 
     def ps(self) -> tuple[RunningModel, ...]:
         return self.running
@@ -80,6 +84,16 @@ def test_show_fills_in_what_tags_does_not_tell() -> None:
     server.names = ["a:latest"]
     look(taken)
     assert server.shown == ["a:latest"] * 2
+
+
+def test_what_either_answer_lists_the_model_can_do() -> None:
+    """`/api/tags` and `/api/show` may disagree: only what neither lists is refused."""
+    server = Server()
+    server.capabilities = frozenset({"embedding"})
+
+    (model,) = look(inventory(server))
+
+    assert model["capabilities"] == ["completion", "embedding", "tools"]
 
 
 def test_memory_and_the_part_of_it_on_a_gpu() -> None:
