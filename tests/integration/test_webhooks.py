@@ -4,6 +4,7 @@ import base64
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from standardwebhooks import Webhook
 
 from tests.conftest import MODEL, StartWorker
 from tests.service import MAX_WAIT_SECONDS, Service, until
+from worker.duties.webhooks import AT_A_TIME, PER_RECEIVER
 
 SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef01234567').decode()}"
 PRIVATE: dict[str, object] = {"webhook_secret": SECRET, "webhook_private": 1}
@@ -113,6 +115,43 @@ def test_no_slot_waits_for_a_receiver_that_does_not_answer(
 
     for _ in range(3):
         assert own_service.queue.generate(MODEL, "Why?").result(30).text
+
+
+def test_a_receiver_that_hangs_holds_up_no_other(
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
+) -> None:
+    """More messages than there are calls at a time are due for it before one for another receiver, which is called."""
+    for _ in range(AT_A_TIME + 10):
+        receiver.statuses.put(None)
+        own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}, wait_for_model=True).cancel()
+    with closing(Receiver()) as other:
+        job = own_service.queue.generate(MODEL, "Why?", notify={"url": other.url}, wait_for_model=True)
+        job.cancel()
+        worker = start_worker(**PRIVATE)
+
+        _, told = other.next()
+
+        assert told["data"]["id"] == job.id
+        for _ in range(PER_RECEIVER):
+            receiver.next()
+        assert receiver.calls.empty()
+        assert "webhook failed" not in worker.log()  # no call of the other had ended
+
+
+def test_the_messages_of_one_receiver_follow_one_another(
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
+) -> None:
+    """More than it gets at a time: each follows the end of an earlier call, and none is lost or doubled."""
+    ids = set()
+    for _ in range(3 * PER_RECEIVER):
+        job = own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}, wait_for_model=True)
+        job.cancel()
+        ids.add(job.id)
+    start_worker(**PRIVATE)
+
+    assert {receiver.next()[1]["data"]["id"] for _ in ids} == ids
+    until(lambda: own_service.redis.zcard(f"{own_service.prefix}:webhooks") == 0)
+    assert receiver.calls.empty()
 
 
 def test_a_private_address_is_not_called(own_service: Service, start_worker: StartWorker, receiver: Receiver) -> None:

@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 ANSWER_SECONDS = 15.0
-"""The limit of one whole call. A limit between two bytes would not end a receiver that sends a byte now and then."""
+"""The limit of a connected call. A limit between two bytes would not end a receiver that sends one now and then."""
 CONNECT_SECONDS = 5.0
 MOST_ADDRESSES = 3
 """The addresses of one name that are tried, each for `CONNECT_SECONDS`."""
@@ -82,7 +82,7 @@ def post(
         private: Whether private addresses are allowed.
         resolve: Gives a name's addresses.
         tls: Replaces the machine's own trusted authorities.
-        seconds: The limit of the call, without the name's resolution.
+        seconds: The limit of the call, once it is connected.
 
     Raises:
         WebhookRefused: No address may be called, or the receiver answered 410.
@@ -145,7 +145,7 @@ def _call(
     connection: HTTPConnection, parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: float
 ) -> int:
     sock: socket = connection.sock
-    sock.settimeout(seconds)
+    connection.timeout = seconds  # urllib3 sets the socket to it, twice in a call; until now it was that of connecting
     timed_out = threading.Event()
     timer = threading.Timer(seconds, _cut, (sock, timed_out))
     timer.daemon = True

@@ -1,11 +1,12 @@
 """Calls webhooks when jobs have ended. No job and no slot waits for a receiver.
 
-The duty looks for messages that are due, and starts a thread for each call, a few at a time, since a receiver may be
-slow. A message whose worker ended during the call is due again.
+The duty looks for messages that are due, and starts a thread for each call. Receivers take turns, and each has few
+calls at a time, since one that hangs must not hold up the messages of the others. A message whose worker ended during
+the call is due again.
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
@@ -19,7 +20,9 @@ from worker.duties import webhook_post, webhook_signature
 from worker.duties.duty import Duty
 
 LOOK_SECONDS = 1.0
-AT_A_TIME = 4
+AT_A_TIME = 64
+PER_RECEIVER = 4
+"""Calls of one receiver at a time, by this worker; its other messages wait for their end."""
 FINISH_SECONDS = 5.0
 Post = Callable[..., int]
 _log = structlog.get_logger(__name__)
@@ -39,6 +42,8 @@ class Webhooks(Duty):
         self._clock = clock
         self._post = post
         self._free = threading.Semaphore(AT_A_TIME)
+        self._calls: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._unexpected: deque[Exception] = deque()
 
     def round(self) -> float:
@@ -63,15 +68,31 @@ class Webhooks(Duty):
 
     def _start_next(self) -> bool:
         try:
-            delivery = self._deliveries.take()
+            delivery = self._deliveries.take(self._busy())
         except (ValueError, KeyError, TypeError) as error:  # the record was damaged
             _log.warning("a webhook cannot be read", error=type(error).__name__)
             return False
         if delivery is None:
             return False
         # Not a thread pool: Python would wait for its threads at exit.
-        threading.Thread(target=self._deliver, args=(delivery,), name="llamaq-webhook", daemon=True).start()
+        thread = threading.Thread(target=self._deliver, args=(delivery,), name="llamaq-webhook", daemon=True)
+        self._count(delivery.receiver, 1)
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no thread left
+            self._count(delivery.receiver, -1)
+            raise
         return True
+
+    def _busy(self) -> list[str]:
+        with self._counting:
+            return [receiver for receiver, calls in self._calls.items() if calls >= PER_RECEIVER]
+
+    def _count(self, receiver: str, calls: int) -> None:
+        with self._counting:
+            self._calls[receiver] += calls
+            if not self._calls[receiver]:
+                del self._calls[receiver]
 
     def _deliver(self, delivery: Delivery) -> None:
         try:
@@ -83,7 +104,9 @@ class Webhooks(Duty):
         except Exception as error:  # noqa: BLE001 - the duty's next round raises it; the message is due again later
             self._unexpected.append(error)
         finally:
+            self._count(delivery.receiver, -1)
             self._free.release()
+            self.wake()  # the next message of this receiver may have waited for this call
 
     def _call(self, delivery: Delivery) -> webhook_post.WebhookError | None:
         headers = webhook_signature.headers(self._secrets, delivery.message, delivery.body, self._clock.time())

@@ -1,6 +1,7 @@
 """Webhook deliveries: a worker that can sign takes one that is due, and it is kept until its outcome is recorded."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +30,7 @@ class Delivery:
         url: of the receiver.
         message: the id of the message, the same in each try.
         body: of the request.
+        receiver: host and port of its URL.
     """
 
     job_id: str
@@ -36,6 +38,7 @@ class Delivery:
     url: str
     message: str
     body: str
+    receiver: str
 
 
 class Deliveries:
@@ -45,22 +48,25 @@ class Deliveries:
         self._client = client
         self._keys = keys
 
-    def take(self) -> Delivery | None:
-        """Take a delivery that is due, for `TAKEN_SECONDS`; None when none is.
+    def take(self, busy: Iterable[str] = ()) -> Delivery | None:
+        """Take a delivery that is due, for `TAKEN_SECONDS`; None when none is. The `busy` receivers get none.
 
         Raises:
             ValueError, KeyError, TypeError: it cannot be read, and was set aside.
         """
-        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS))
+        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS, busy=" ".join(busy)))
         answer = run(self._client, call)
-        if answer.word == "NONE":
-            return None
+        while answer.word == "NONE":
+            if not answer.integer("more"):
+                return None
+            answer = run(self._client, call)
         job_id, number, fields = answer.text("id"), answer.integer("tries"), answer.row("delivery").given()
         name = hashlib.sha256(self._keys.record(job_id).encode()).hexdigest()[:32]
         try:
-            return Delivery(job_id, number, fields["url"], f"msg_{name}", _body(job_id, fields))
+            body, receiver = _body(job_id, fields), answer.text("receiver")
+            return Delivery(job_id, number, fields["url"], f"msg_{name}", body, receiver)
         except (ValueError, KeyError, TypeError) as error:
-            unreadable = Delivery(job_id, number, "", "", "")
+            unreadable = Delivery(job_id, number, "", "", "", "")
             self._settle(unreadable, "dead", reason=f"webhook: it cannot be read ({type(error).__name__})")
             raise
 

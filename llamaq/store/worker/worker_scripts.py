@@ -173,6 +173,7 @@ class WebhookTake(Arguments):
 
     verb: ClassVar = "webhook_take"
     seconds: float
+    busy: str
 
 
 @dataclass(frozen=True, kw_only=True)

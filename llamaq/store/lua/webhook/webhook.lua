@@ -2,6 +2,9 @@
 -- worker/duties/webhooks.py sends it. It has a copy of the record, which may expire before the receiver answers again.
 local WEBHOOKS = P .. ':webhooks'   -- sorted set: ids of jobs, by the time at which their delivery is due
 local OWED_SECONDS = 7 * 86400      -- for a fleet without a secret to sign with; longer than all tries
+-- `webhook_take` sorts what is due by receiver, so that one with many deliveries does not hold up the others.
+local RECEIVERS = P .. ':webhook_receivers'  -- sorted set: receivers with deliveries that are due, by their turn
+local function due_key(receiver) return P .. ':webhooks:' .. receiver end  -- list: ids of jobs
 local function delivery_key(id) return P .. ':webhook:' .. id end
 
 -- `notify` is as `llamaq.vocabulary.notify.notify_field` makes it, `members` the JSON members of the terminal event.
@@ -15,4 +18,8 @@ local function owe_webhook(id, state, members, notify)
     'fields', (whole == '1' or state == 'failed') and members or '')
   redis.call('EXPIRE', delivery_key(id), OWED_SECONDS)
   redis.call('ZADD', WEBHOOKS, NOW, id)
+  -- Where no worker has a secret, deliveries expire. Two ids are removed for each new one, so that they become fewer.
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, '-inf', NOW - OWED_SECONDS, 'LIMIT', 0, 2)) do
+    if redis.call('EXISTS', delivery_key(old)) == 0 then redis.call('ZREM', WEBHOOKS, old) end
+  end
 end

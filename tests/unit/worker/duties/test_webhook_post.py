@@ -5,11 +5,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import create_server
 
 import pytest
 import trustme
 
+from worker.duties import webhook_post
 from worker.duties.webhook_post import WebhookError, WebhookRefused, is_public, post
 
 
@@ -101,6 +103,30 @@ def test_a_name_is_asked_for_once_and_its_answer_is_called() -> None:
     assert status == 200
     assert asked == [("nobody.invalid", port)]
     assert seen == [("/a/200?b=c", f"nobody.invalid:{port}", b"body")]
+
+
+def test_a_slow_receiver_has_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of connecting is shorter, and is over with the connection: a second message would come of a cut."""
+    monkeypatch.setattr(webhook_post, "CONNECT_SECONDS", 0.2)
+    connecting_is_over = threading.Event()
+    answer = Receiver.send_response
+
+    def late(self: Receiver, code: int, message: str | None = None) -> None:
+        connecting_is_over.wait(1)
+        answer(self, code, message)
+
+    monkeypatch.setattr(Receiver, "send_response", late)
+    with receiving() as (port, seen):
+        assert post(f"http://127.0.0.1:{port}/200", b"x", {}, private=True) == 200
+
+    assert len(seen) == 1
+
+
+def test_the_limit_is_the_documented_one() -> None:
+    """Receivers are told in docs/wire.md."""
+    page = (Path(__file__).parents[4] / "docs" / "wire.md").read_text()
+
+    assert f"A receiver has {webhook_post.ANSWER_SECONDS:g} s to answer" in page
 
 
 def test_a_redirect_leads_nowhere() -> None:

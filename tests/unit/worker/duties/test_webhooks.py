@@ -18,11 +18,12 @@ class Due:
 
     def __init__(self, number: int) -> None:
         self.left = [
-            Delivery(f"j{count}", 1, "https://a.example/hook", f"m{count}", str(count)) for count in range(number)
+            Delivery(f"j{count}", 1, "https://a.example/hook", f"m{count}", str(count), f"{count}.example")
+            for count in range(number)
         ]
         self.done_ids: list[str] = []
 
-    def take(self) -> Delivery | None:
+    def take(self, busy: list[str]) -> Delivery | None:
         return self.left.pop(0) if self.left else None
 
     def done(self, delivery: Delivery) -> None:
