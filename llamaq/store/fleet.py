@@ -10,6 +10,7 @@ from llamaq.vocabulary.models import HostStatus, ModelStatus
 LIVE_SECONDS = 15.0
 """A host that has not answered for three probes offers nothing. `HOST_SECONDS` in `keys.lua` is the same figure."""
 
+IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at"})
 HOST_FIELDS = ("status", "slots", "max_models", "seen_at", "circuit", "last_error", "last_error_at")
 
 
@@ -37,12 +38,16 @@ def _host(
     report: dict[str, Any] = json.loads(record.pop("status") or "{}")
     common: dict[str, Any] = {key: value for key, value in record.items() if value is not None}
     common |= {"host": name, "version": report.get("version")}
-    offers = report.get("models", []) if float(record["seen_at"] or 0) > now - LIVE_SECONDS else []
+    seen, failed = float(record["seen_at"] or 0), float(record["last_error_at"] or 0)
+    if report.get("problem") and failed < seen:
+        common |= {"last_error": report["problem"], "last_error_at": record["seen_at"]}
+    offers = report.get("models", []) if seen > now - LIVE_SECONDS else []
+    silent = record["circuit"] == "open" and failed > seen
     closed = common.get("circuit", "closed") == "closed"
     models = [
         {
             **common,
-            **model,
+            **(_without_memory(model) if silent else model),
             "slots_used": list(running).count(model["model"]),
             **(_of_refusals(now, refusals.get(model["model"])) if closed else {}),
         }
@@ -53,12 +58,21 @@ def _host(
     )
 
 
+def _without_memory(model: dict[str, Any]) -> dict[str, Any]:
+    """A model of a host that does not answer: what was in its memory may be gone with its process."""
+    return {name: value for name, value in model.items() if name not in IN_MEMORY}
+
+
 def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
     """The circuit of a model on a host that is well, as `refusals.lua` keeps it."""
     found = json.loads(entry) if entry else {}
     if "retry_at" not in found:
         return {}
-    return {"circuit": "open" if found["retry_at"] > now else "half_open", "last_error": found["reason"]}
+    return {
+        "circuit": "open" if found["retry_at"] > now else "half_open",
+        "last_error": found["reason"],
+        "last_error_at": found.get("refused_at"),
+    }
 
 
 def _seconds(time: Sequence[int]) -> float:

@@ -77,7 +77,9 @@ class Delta(BaseEvent):
 class Progress(BaseEvent):
     """The stage of an attempt that sends no text: `loading`, `prompt`, `repairing` or `pulling`, with known numbers.
 
-    After `repairing` the text of an extraction begins anew.
+    After `repairing` the text of an extraction begins anew. `prompt` means that the model is in memory and no piece has
+    come. Its `possible` lists what that may be, since Ollama does not tell: `prompt`, `queue` (Ollama's own), or
+    `tool_call` (held back until it is whole).
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")

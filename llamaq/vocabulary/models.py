@@ -65,7 +65,9 @@ class ModelStatus(BaseModel):
         version: of the Ollama server.
         circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429).
             `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
-        last_error: the last failure of the host, or the last refusal of the model there; None without one.
+        last_error: the last failure of the host, or the last refusal of the model there; None without one. It
+            stays when the host is well again.
+        last_error_at: when that was; earlier than `seen_at` where the host has answered since.
         seen_at: when the host last answered its workers.
     """
 
@@ -89,6 +91,7 @@ class ModelStatus(BaseModel):
     version: str | None = None
     circuit: Circuit = "closed"
     last_error: str | None = None
+    last_error_at: datetime | None = None
     seen_at: datetime | None = None
 
 
@@ -98,8 +101,8 @@ class HostStatus(BaseModel):
     Attributes:
         host: its identity (`LLAMAQ_HOST`).
         circuit: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
-        last_error: its last failure; None without one.
-        last_error_at: when that was.
+        last_error: its last failure; None without one. It stays when the host is well again.
+        last_error_at: when that was; earlier than `seen_at` where the host has answered since.
         slots_used: requests running there.
         slots: requests at a time for each model.
         max_models: models running at a time.

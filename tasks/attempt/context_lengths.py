@@ -1,6 +1,7 @@
 """The context length of each model on this host: the trained one, and the one in force."""
 
 import logging
+import re
 import threading
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from llamaq.vocabulary.options import Options
 
 FRESH_SECONDS = 600.0
 """An answer is cached this long: a model may be pulled again, or the host restarted with other settings."""
+PRESET = re.compile(r"\d{1,9}", re.ASCII)
+"""A length in a model file. Python refuses to read thousands of digits."""
 _log = logging.getLogger(__name__)
 
 
@@ -95,4 +98,6 @@ def context_of(card: ModelCard) -> Context:
     """The context in the model card of `/api/show`."""
     presets = [line.split() for line in card.parameters.splitlines() if line.startswith("num_ctx ")]
     preset = presets[-1][1] if presets and len(presets[-1]) > 1 else ""
-    return Context(card.context_length or card.details.context_length, int(preset) if preset.isdecimal() else None)
+    return Context(
+        card.context_length or card.details.context_length, int(preset) if PRESET.fullmatch(preset) else None
+    )

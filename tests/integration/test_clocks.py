@@ -7,7 +7,9 @@ import pytest
 from llamaq import Job, JobExpired, JobFailed
 from llamaq.vocabulary.events import Delta, Expired, Progress, Started
 from tests.conftest import MODEL
-from tests.service import Service, kinds, last_text, read_until
+from tests.service import Service, kinds, last_text, read_until, until
+
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
 
 def assert_timed_out(job: Job[Any], clock: str) -> None:
@@ -134,6 +136,22 @@ def test_an_embedding_has_clocks_too(service: Service) -> None:
     assert_timed_out(service.queue.embed("smollm2-embed:135m", "a", first_token_within=0.3), "first_token_within")
 
 
+def test_a_reader_is_told_what_the_silence_may_be(service: Service) -> None:
+    """With the model in memory Ollama does not tell: it may queue, read, or hold back a tool call."""
+    model = "smollm2-tools:135m"
+    service.queue.generate(model, "Load it").result(30)
+    until(lambda: any(each.model == model and each.loaded for each in service.queue.models()))
+    gate = service.hold()
+
+    job = service.queue.chat(model, messages=[{"role": "user", "content": "?"}], tools=[TOOL])
+    seen = read_until(job, Progress)
+
+    assert isinstance(seen[-1], Progress)
+    assert (seen[-1].stage, seen[-1].model_extra) == ("prompt", {"possible": ["prompt", "queue", "tool_call"]})
+    service.ollama.release(gate)
+    job.result(30)
+
+
 def test_a_reader_is_told_why_no_text_comes(service: Service) -> None:
     """After a while without a token there is a `progress` event that names the stage."""
     service.queue.generate(MODEL, "Load it").result(30)
@@ -144,5 +162,7 @@ def test_a_reader_is_told_why_no_text_comes(service: Service) -> None:
 
     assert isinstance(seen[-1], Progress)
     assert seen[-1].stage in {"loading", "prompt"}
+    if seen[-1].stage == "prompt":
+        assert seen[-1].model_extra == {"possible": ["prompt", "queue"]}
     service.ollama.release(gate)
     job.result(30)

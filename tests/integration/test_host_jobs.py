@@ -70,6 +70,29 @@ def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(service: Service
     assert job.status().model == "acme/big:7b"
 
 
+def test_a_pull_from_a_registry_that_does_not_answer_is_tried_again(service: Service) -> None:
+    """It may answer later: the producer is told so, so it is no fault of the request."""
+    error = 'pull model manifest: Get "https://registry/v2/acme/gone": dial tcp: lookup registry: no such host'
+    body = "".join(json.dumps(line) + "\n" for line in ({"status": "pulling manifest"}, {"error": error}))
+    service.ollama.script(path="/api/pull", status=200, body=body, times=3)
+
+    with pytest.raises(JobFailed, match="no such host") as caught:
+        service.queue.pull("acme/gone:1").result(60)
+
+    assert (caught.value.code, caught.value.error.retryable) == ("ollama_error", True)
+    assert len(service.asked("/api/pull")) == 3
+
+
+def test_a_pull_of_a_model_that_the_registry_lacks_is_not(service: Service) -> None:
+    """It would be missing the next time too."""
+    service.ollama.script(path="/api/pull", status=200, body='{"error": "pull model manifest: file does not exist"}\n')
+
+    with pytest.raises(JobFailed, match="does not exist") as caught:
+        service.queue.pull("acme/none").result(60)
+
+    assert (caught.value.code, caught.value.error.retryable) == ("ollama_error", False)
+
+
 def test_a_pull_keeps_no_model_waiting(service: Service) -> None:
     """While it runs, on the one slot of the host, a job is answered."""
     service.ollama.script(path="/api/pull", delay_seconds=60)

@@ -88,8 +88,15 @@ class ContextFactory:
 
     @contextmanager
     def _silence(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:
-        stage = "prompt" if self.loaded(job.model) else "loading"
-        timer = self.timers.after(SILENCE_SECONDS, partial(buffer.progress, stage))
+        def tell() -> None:
+            if not self.loaded(job.model):
+                buffer.progress("loading")
+                return
+            # Ollama sends no header before the first piece, so a client cannot know which of these it is.
+            held_back = ["tool_call"] if getattr(job.request, "tools", None) else []
+            buffer.progress("prompt", possible=["prompt", "queue", *held_back])
+
+        timer = self.timers.after(SILENCE_SECONDS, tell)
 
         def arrives() -> None:
             timer.cancel()

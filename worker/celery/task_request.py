@@ -42,7 +42,7 @@ class TaskRequest(Request):
 
     def began(self, job: ClaimedJob) -> None:
         """Show the attempt, whose claim has succeeded."""
-        self._kwargsrepr = repr({"model": job.model, "attempt": job.attempt, "host": job.host})
+        self._kwargsrepr = repr({"model": job.named_model, "attempt": job.attempt, "host": job.host})
         super().send_event("task-started", kwargs=self._kwargsrepr)
 
     def info(self, safe: bool = False) -> dict[str, Any]:  # noqa: ARG002 - the signature is Celery's

@@ -1,7 +1,7 @@
 """The models of a host and what they can do, from `/api/tags`, `/api/ps`, `/api/version` and `/api/show`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from api_client import (
     RunningModel,
     StreamError,
 )
-from llamaq.vocabulary.models import normalise
+from llamaq.vocabulary.models import model_name, normalise
 from llamaq.vocabulary.wire import dumps
 
 CARDS_AT_A_TIME = 20
 """Calls of `/api/show` in one probe. Without a limit a host with hundreds of models would be reported minutes late."""
 EMBEDS_IF_ABLE = (0, 30)
 """From this version on servers embed only with embedding models. Older ones embed with any, and do not list it."""
+SHOWN_CHARS = 100
 _UNKNOWN = ModelCard()
 
 
@@ -34,6 +35,8 @@ class Report:
         loaded: names of the models in its memory.
         whole: whether `/api/show` was asked about every model.
         templates: the prompt template by model; empty where it is not known.
+        problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
+            be read is left out.
     """
 
     status: str
@@ -41,6 +44,7 @@ class Report:
     loaded: frozenset[str]
     whole: bool
     templates: Mapping[str, str]
+    problem: str = ""
 
 
 class Inventory:
@@ -49,6 +53,7 @@ class Inventory:
     def __init__(self, ollama: OllamaClient) -> None:
         self._ollama = ollama
         self._cards: dict[str, ModelCard] = {}
+        self._odd_cards: dict[str, str] = {}
 
     def ping(self) -> None:
         """Ask for the version, which is the cheapest request. Raises as `take`."""
@@ -60,37 +65,64 @@ class Inventory:
         Raises:
             OllamaError: the host does not answer as it should.
         """
-        installed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
+        listed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
+        installed, unusable = _usable(listed)
         whole = self._learn(installed)
+        problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
         cards = [self._cards.get(_key(model), _UNKNOWN) for model in installed]
         return Report(
-            status(installed, running, version, cards),
+            status(installed, running, version, cards, problem),
             [normalise(model.name) for model in installed],
             frozenset(loaded_names(installed, running)),
             whole,
             {normalise(model.name): card.template for model, card in zip(installed, cards, strict=True)},
+            problem,
         )
 
-    def _learn(self, installed: tuple[InstalledModel, ...]) -> bool:
+    def _learn(self, installed: Sequence[InstalledModel]) -> bool:
         """Ask about new models, and forget deleted ones; returns whether all were asked about."""
         names = {_key(model): model.name for model in installed}
         self._cards = {key: card for key, card in self._cards.items() if key in names}
+        self._odd_cards = {key: problem for key, problem in self._odd_cards.items() if key in names}
         new = [key for key in names if key not in self._cards]
         for key in new[:CARDS_AT_A_TIME]:
             try:
                 self._cards[key] = self._ollama.show(names[key])
             except ModelNotFound:
                 continue  # deleted since `tags`
-            except (OllamaStatusError, StreamError):
+            except (OllamaStatusError, StreamError) as error:
                 self._cards[key] = _UNKNOWN  # for example where a proxy allows only some paths; `tags` is enough
+                if isinstance(error, StreamError):
+                    self._odd_cards[key] = f"/api/show of {names[key]}: {error.message}"
         return len(new) <= CARDS_AT_A_TIME
+
+
+def _usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
+    """The models whose names a request can have, and what is wrong with the names of the others."""
+    usable: list[InstalledModel] = []
+    problems: list[str] = []
+    for model in listed:
+        try:
+            model_name(model.name)
+        except ValueError as error:
+            problems.append(f"the model {model.name[:SHOWN_CHARS]!r} cannot be used: {error}")
+        else:
+            usable.append(model)
+    return usable, problems
+
+
+def _summary(problems: Sequence[str]) -> str:
+    if not problems:
+        return ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"Ollama's lists have what cannot be read: {problems[0]}{more}"
 
 
 def _key(model: InstalledModel) -> str:
     return model.digest or f"{model.name} {model.modified_at}"
 
 
-def loaded_names(installed: tuple[InstalledModel, ...], running: tuple[RunningModel, ...]) -> list[str]:
+def loaded_names(installed: Sequence[InstalledModel], running: Sequence[RunningModel]) -> list[str]:
     """Names of the models in memory. Names of one file share one runner, and `/api/ps` lists only the first."""
     digests = {model.digest for model in running}
     named = {normalise(model.name) for model in running}
@@ -98,10 +130,11 @@ def loaded_names(installed: tuple[InstalledModel, ...], running: tuple[RunningMo
 
 
 def status(
-    installed: tuple[InstalledModel, ...],
-    running: tuple[RunningModel, ...],
+    installed: Sequence[InstalledModel],
+    running: Sequence[RunningModel],
     version: str,
-    cards: list[ModelCard],
+    cards: Sequence[ModelCard],
+    problem: str = "",
 ) -> str:
     """The host's status as JSON. `serves` is added to `capabilities` where a server does more than it lists."""
     by_name = {normalise(model.name): model for model in running}
@@ -113,7 +146,8 @@ def status(
         if known["capabilities"] and _embeds_always(version):
             known["serves"] = sorted({*known["capabilities"], "embedding"})
         models.append(known | (_memory(loaded, known["context_length"]) if loaded else {}))
-    return dumps({"version": version, "models": models})
+    found = {"version": version, "models": models}
+    return dumps(found | {"problem": problem} if problem else found)
 
 
 def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
@@ -125,8 +159,8 @@ def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
         "parameter_size": details.parameter_size or more.parameter_size or None,
         "quantization": details.quantization_level or more.quantization_level or None,
         "context_length": details.context_length or card.context_length,
-        # Of both, because a server may leave out one in its list: what is refused here is never tried.
-        "capabilities": sorted({*(model.capabilities or ()), *(card.capabilities or ())}),
+        # Where the two disagree, /api/show is right: Ollama goes by it, and /api/tags reads less of a model file.
+        "capabilities": sorted(card.capabilities or model.capabilities or ()),
         "loaded": False,
     }
 

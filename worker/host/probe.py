@@ -80,7 +80,7 @@ class Probe(Duty):
 
     def seen(self) -> dict[str, Any]:
         """The last probe: the status that was reported, the circuit, and the error."""
-        error = None if self._error is None else self._error.message
+        error = (self._report.problem or None) if self._error is None else self._error.message
         return {"circuit": self._host.circuit, "last_error": error, **json.loads(self._report.status)}
 
     def round(self) -> float:
@@ -97,21 +97,24 @@ class Probe(Duty):
         try:
             if self._error is not None:
                 self._inventory.ping()
-            self._report = self._inventory.take()
+            report = self._inventory.take()
         except OllamaError as error:
             self._missed(error)
         else:
-            self._answered()
+            self._answered(report)
 
     def _missed(self, error: OllamaError) -> None:
         if self._error is None:
-            _log.warning("Ollama does not answer; its jobs wait", url=self._address, error=error.message)
+            _log.warning("Ollama does not answer as it should; its jobs wait", url=self._address, error=error.message)
         self._error = error
         self._misses += 1
         pause = min(AGAIN_SECONDS * 2.0 ** (self._misses - 1), LONGEST_PAUSE_SECONDS)
         self._paused_until = self._clock.monotonic() + pause * (0.5 + self._clock.random() / 2)
 
-    def _answered(self) -> None:
+    def _answered(self, report: Report) -> None:
+        if report.problem and report.problem != self._report.problem:
+            _log.warning("models of the host are left out", url=self._address, error=report.problem)
+        self._report = report
         if self._error is not None:
             _log.info("Ollama answers again", url=self._address)
         self._error = None

@@ -49,7 +49,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
 def about(job: ClaimedJob) -> AbstractContextManager[None]:
     """A block in which each line that this thread logs names the attempt, also where a library logs it."""
     return structlog.contextvars.bound_contextvars(
-        job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.model
+        job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.named_model
     )
 
 

@@ -65,7 +65,7 @@ class Traced:
     def attempt(self, job: ClaimedJob) -> Iterator[Ended]:
         """The span of one attempt. Each line that is logged inside has its `trace_id`."""
         about: dict[str, str | int] = {
-            **describe(job.kind, job.model),
+            **describe(job.kind, job.named_model),
             "messaging.system": "llamaq",
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",

@@ -151,7 +151,7 @@ def _host_row(host: HostStatus) -> list[str]:
         " ".join(model.model for model in host.models if model.loaded),
         host.version or "",
         "never" if host.seen_at is None else seconds(max(0.0, _ago(_now(), host.seen_at))),
-        host.last_error or "",
+        _last_error(host),
     ]
 
 
@@ -173,8 +173,19 @@ def _model_row(model: ModelStatus) -> list[str]:
         " ".join(model.capabilities),
         "" if model.gpu_share is None else f"{model.gpu_share:.0%}",
         model.version or "",
-        model.last_error or "",
+        _last_error(model),
     ]
+
+
+def _last_error(status: HostStatus | ModelStatus) -> str:
+    """The error with its age. Where the host is well again, it is marked as past."""
+    if status.last_error is None:
+        return ""
+    if status.last_error_at is None:
+        return status.last_error
+    past = status.circuit == "closed" and status.seen_at is not None and status.last_error_at < status.seen_at
+    age = seconds(max(0.0, _ago(_now(), status.last_error_at)))
+    return f"{'past, ' * past}{age} ago: {status.last_error}"
 
 
 def _loaded(model: ModelStatus) -> str:

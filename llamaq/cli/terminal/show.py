@@ -12,9 +12,10 @@ from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.results import AnyResult
 
+_ALSO = {"queue": "has the request in its own queue", "tool_call": "holds back a tool call until it is whole"}
 _STAGES = {
     "loading": "loading the model",
-    "prompt": "reading the prompt",
+    "prompt": "no answer yet: Ollama reads the prompt",
     "repairing": "the answer was not valid; asking again",
 }
 
@@ -116,5 +117,8 @@ def _words(event: Progress) -> str:
     """The stage and its numbers as text: `loading the model (percent 40)`."""
     if event.stage == "pulling":
         return pulling(event.model_extra or {})
-    numbers = ", ".join(f"{name} {value}" for name, value in (event.model_extra or {}).items())
-    return _STAGES.get(event.stage, event.stage) + (f" ({numbers})" if numbers else "")
+    extra = dict(event.model_extra or {})
+    possible = extra.pop("possible", None)
+    also = [_ALSO[each] for each in possible if each in _ALSO] if isinstance(possible, list) else []
+    numbers = ", ".join(f"{name} {value}" for name, value in extra.items())
+    return ", or ".join([_STAGES.get(event.stage, event.stage), *also]) + (f" ({numbers})" if numbers else "")

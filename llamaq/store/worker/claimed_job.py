@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from llamaq.store.answers import Answer
+from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse_json
 
 
@@ -18,6 +19,7 @@ class ClaimedJob:
         tries: the number of attempts so far that count; an attempt that a worker's shutdown ended does not.
         waited_seconds: from the submit to the claim.
         ran_seconds: running time of earlier attempts, which counts towards the deadline.
+        model: whose queue the job was in; for a host job that is `:pull` or `:unload`.
         refusal_counts: whether a refusal of the host (503, 429) counts as a try, because other jobs are not refused.
     """
 
@@ -64,3 +66,11 @@ class ClaimedJob:
             InvalidRequest: it is of a newer version, or damaged.
         """
         return parse_json(self.request_json, self.kind)
+
+    @property
+    def named_model(self) -> str:
+        """The model that the request names, for logs; `model` where it cannot be read."""
+        try:
+            return self.request.model if self.model.startswith(":") else self.model
+        except InvalidRequest:
+            return self.model

@@ -5,6 +5,7 @@ import json
 from click.testing import CliRunner
 
 from llamaq.cli.app import app
+from llamaq.cli.commands.listing import _last_error
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
@@ -57,7 +58,8 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     titles, first, second = (line.split("\t") for line in plain.out.all().splitlines())
     assert titles[:3] == ["host", "circuit", "slots used"]
     assert first[:6] == [HOST, "closed", "0", "9", "1", "1"]
-    assert (second[:2], second[-2:]) == (["h2", "open"], ["never", "nobody there"])
+    assert (second[:2], second[-2]) == (["h2", "open"], "never")
+    assert second[-1].endswith(" ago: nobody there")
     assert lines.code() == 0
     records = [json.loads(line) for line in lines.out.all().splitlines()]
     assert [(record["host"], record["circuit"], record["models"]) for record in records] == [
@@ -66,6 +68,20 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     ]
     assert models.code() == 0
     assert "h2 offers no model: nobody" in models.err.all()
+
+
+def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """The last error stays, with its age, and is marked where the host has answered since."""
+    other = fake_worker.another("h2")
+    other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
+    other.down(2, 1, "nobody there")
+    other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
+    other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
+    host = fake_worker.queue.hosts()[1]
+    shown = _last_error(host.model_copy(update={"circuit": "closed"}))
+    assert host.last_error_at is not None
+    assert shown.startswith("past, ")
+    assert shown.endswith(" ago: nobody there")
 
 
 def test_no_models(llamaq: Llamaq) -> None:

@@ -50,7 +50,7 @@ end
 local function record_refusal(host, model, id, reason, wait)
   local entry = refusals.of(host, model) or {faults = 0, trips = 0}
   if entry.job ~= id then entry.faults = entry.faults + 1 end
-  entry.job, entry.reason = id, reason
+  entry.job, entry.reason, entry.refused_at = id, reason, NOW
   local waits_till = NOW + math.min(wait, refusals.LONGEST_WAIT_SECONDS)
   local opens = entry.retry_at and not refusals.is_open(entry) or not entry.retry_at and entry.faults >= FAULTS
   if opens then

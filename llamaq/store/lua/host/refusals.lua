@@ -4,7 +4,7 @@
 --   trips, retry_at   as of a host's circuit; `retry_at` is set while the circuit is not closed
 --   trial             the latest job that was assigned as a trial
 --   works_at          when the latest job was claimed that got an answer
---   reason            of the last refusal
+--   reason            of the last refusal, and refused_at when that was
 -- include: keys events
 local refusals = {           -- one table, because Lua takes 200 locals in a script
   ENDS = P .. ':refused',       -- sorted set: jobs whose last attempt was refused, by the time at which they end

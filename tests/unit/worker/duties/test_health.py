@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import connect
+from llamaq.store.connections.clients import connect
 from worker.duties.health import FAILING_SECONDS, Health
 from worker.duties.heartbeat import Heartbeat
 
@@ -66,7 +66,7 @@ def test_the_liveness_file_is_touched_while_no_duty_fails(
     nowhere = "redis://127.0.0.1:1/0"
     app = Celery("pulse", broker=nowhere, set_as_current=False)
     app.conf.update(task_publish_retry=False, broker_transport_options={"max_retries": 0})
-    heartbeat = Heartbeat(app, connect(nowhere, retries=0), "q", str(file), clock, health, grace_seconds=0)
+    heartbeat = Heartbeat(app, connect(nowhere, retry=False), "q", str(file), clock, health, grace_seconds=0)
     heartbeat.received()
     assert file.exists()
     file.unlink()

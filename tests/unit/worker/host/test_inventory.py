@@ -9,11 +9,13 @@ import pytest
 from api_client import (
     BadRequest,
     InstalledModel,
+    Listing,
     ModelCard,
     ModelNotFound,
     OllamaConnectionError,
     OllamaError,
     RunningModel,
+    UnknownShape,
 )
 from worker.host.inventory import CARDS_AT_A_TIME, Inventory
 
@@ -30,19 +32,18 @@ class Server:
     def __init__(self, names: Sequence[str] = ("a:latest",), version: str = "0.32.15") -> None:
         self.names = list(names)
         self.told = version
+        self.told_by_tags: dict[str, Any] = {}
+        self.odd: list[Any] = []
         self.running: tuple[RunningModel, ...] = ()
         self.card: dict[str, Any] | OllamaError = CARD
         self.shown: list[str] = []
-        self.capabilities: frozenset[str] | None = None
 
-    def tags(self) -> tuple[InstalledModel, ...]:
-        of_all = {"size": 5, "capabilities": self.capabilities}
-        return tuple(
-            InstalledModel.model_validate({"name": name, "digest": f"sha-{name}", **of_all}) for name in self.names
-        )
+    def tags(self) -> Listing[InstalledModel]:
+        entries = [{"name": name, "digest": f"sha-{name}", "size": 5, **self.told_by_tags} for name in self.names]
+        return Listing.of(InstalledModel, [*entries, *self.odd])
 
-    def ps(self) -> tuple[RunningModel, ...]:
-        return self.running
+    def ps(self) -> Listing[RunningModel]:
+        return Listing(self.running)
 
     def version(self) -> str:
         return self.told
@@ -84,16 +85,6 @@ def test_show_fills_in_what_tags_does_not_tell() -> None:
     server.names = ["a:latest"]
     look(taken)
     assert server.shown == ["a:latest"] * 2
-
-
-def test_what_either_answer_lists_the_model_can_do() -> None:
-    """`/api/tags` and `/api/show` may disagree: only what neither lists is refused."""
-    server = Server()
-    server.capabilities = frozenset({"embedding"})
-
-    (model,) = look(inventory(server))
-
-    assert model["capabilities"] == ["completion", "embedding", "tools"]
 
 
 def test_memory_and_the_part_of_it_on_a_gpu() -> None:
@@ -151,3 +142,64 @@ def test_older_servers_embed_with_any_model(version: str, serves: bool) -> None:
 
     assert ("embedding" in model.get("serves", ())) is serves
     assert "embedding" not in model["capabilities"]
+
+
+def test_show_is_right_where_the_two_lists_disagree() -> None:
+    """`/api/tags` overlooks what stands far behind in a model file: a job must not be refused by it."""
+    server = Server()
+    server.told_by_tags = {"capabilities": ["embedding"]}
+
+    (model,) = look(inventory(server))
+
+    assert model["capabilities"] == ["completion", "tools"]
+
+
+def test_tags_is_enough_where_show_tells_nothing() -> None:
+    """Of a server whose `/api/show` names no capabilities."""
+    server = Server()
+    server.told_by_tags, server.card = {"capabilities": ["completion"]}, {}
+
+    assert look(inventory(server))[0]["capabilities"] == ["completion"]
+
+
+@pytest.mark.parametrize("name", ["", " ", ":pull", "a b", "a\nb", "a\x00"])
+def test_a_name_that_no_request_can_have_is_left_out(name: str) -> None:
+    """Names are sent to Redis joined by blanks, and one that begins with a colon is the queue of a host job."""
+    report = inventory(Server(["a:latest", name])).take()
+
+    assert report.models == ["a:latest"]
+    assert "cannot be used" in report.problem
+    assert json.loads(report.status)["problem"] == report.problem
+
+
+def test_odd_entries_are_left_out_and_told() -> None:
+    """The first in words, and how many there are."""
+    server = Server()
+    server.odd = [{"name": "odd", "size": "big"}, 5, {"name": ["x"]}]
+
+    report = inventory(server).take()
+
+    assert report.models == ["a:latest"]
+    assert "models.1.size of 'odd' is the text 'big'" in report.problem
+    assert report.problem.endswith("(and 2 more)")
+    assert inventory(Server()).take().problem == ""
+
+
+def test_an_odd_card_is_told_until_its_model_is_gone() -> None:
+    """The model is offered with what `/api/tags` tells."""
+    server = Server()
+    server.card = UnknownShape("template is a list", field="template")
+    taken = inventory(server)
+
+    for _ in range(2):
+        report = taken.take()
+        assert report.models == ["a:latest"]
+        assert "/api/show of a:latest: template is a list" in report.problem
+    server.names = []
+    assert taken.take().problem == ""
+
+
+@pytest.mark.parametrize("version", ["", "9" * 90, "²³.1", "0." + "1" * 90])
+def test_a_version_of_any_text_is_no_fault(version: str) -> None:
+    """Of a build from source, or of another server."""
+    look(inventory(Server(version=version)))

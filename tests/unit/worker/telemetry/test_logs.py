@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,3 +108,15 @@ def test_the_format_fits_the_stream_unless_asked_for(
 
     assert stream.getvalue().startswith("{") is is_json
     assert "said" in stream.getvalue()
+
+
+def test_a_line_of_a_pull_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the queue of such jobs; where the request cannot be read, that is all there is."""
+    pull = replace(JOB, kind="pull", model=":pull", request_json='{"kind":"pull","model":"acme/big:7b"}')
+    stream = io.StringIO()
+    with logging_to(stream, monkeypatch, "json"):
+        for job in (pull, replace(pull, request_json="{}")):
+            with logs.about(job):
+                structlog.get_logger("ours").info("said")
+
+    assert [line["model"] for line in lines(stream)] == ["acme/big:7b", ":pull"]
