@@ -175,8 +175,7 @@ class AsyncJobQueue(AsyncProducer):
         """The jobs that are kept, the newest first, without those whose record is damaged."""
         async with self._connection.verb() as redis:
             ids = await redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
-        return read_kept(ids, answers)
+            return read_kept(ids, await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids]))
 
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.

@@ -174,8 +174,7 @@ class JobQueue(Producer):
         """The jobs that are kept, the newest first, without those whose record is damaged."""
         with self._connection.verb() as redis:
             ids = redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
-        return read_kept(ids, answers)
+            return read_kept(ids, run_many(redis, [status_call(self._keys, job_id) for job_id in ids]))
 
     def replay(self, job_id: str, **changes: Any) -> Job[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.

@@ -30,8 +30,8 @@ DEFAULT_MOST = 1000
 CONNECT_SECONDS = 5.0
 """For one address of the host; less where the try has less."""
 TRIES = 4
-PAUSES = (0.05, 0.2, 0.6)
-"""Seconds before the second try, the third and the last."""
+PAUSES = (0.003, 0.012, 0.05)
+"""Before the second try, the third and the last, as parts of the limit: of 15 s, 0.05 s to 0.75 s."""
 _PARTS = 3
 
 
@@ -48,7 +48,10 @@ class Retrying:
         again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
         if not again or tries >= self._tries:
             raise error
-        return PAUSES[tries - 1]
+        pause = PAUSES[tries - 1] * self.limit_seconds
+        if left() <= pause:
+            raise error
+        return pause
 
 
 class BoundedRedis(redis.Redis):
@@ -92,8 +95,6 @@ class BoundedRedis(redis.Redis):
                         return once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)
-                    if left() <= pause:
-                        raise
                     # The idle connections lead to where this one led: to a server that was restarted, or demoted.
                     self.connection_pool.disconnect(inuse_connections=False)
                     SYSTEM.sleep(pause)

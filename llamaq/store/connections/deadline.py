@@ -1,7 +1,7 @@
 """One limit of time for several calls of Redis together: each connection, send, answer, pause and retry ends with it.
 
-A limit that is set within another one only makes it shorter. In a thread the limit is held in a context variable, which
-`BoundedSocket` reads before each operation. An asyncio client is bounded by `asyncio.timeout`, which nests by itself.
+A limit that is set within another one only makes it shorter. It is held in a context variable, which `BoundedSocket`
+reads before each operation. An asyncio client is ended by `asyncio.timeout` too.
 """
 
 import asyncio
@@ -41,7 +41,8 @@ async def limited_async(seconds: float) -> AsyncIterator[None]:
     """
     try:
         async with asyncio.timeout(seconds):
-            yield
+            with limited(seconds):
+                yield
     except TimeoutError as error:
         raise timed_out(seconds) from error
 
