@@ -1,6 +1,7 @@
 """Input limits. A request beyond a limit is refused, and not cut; the error names the field, the limit and the size."""
 
 import re
+from collections.abc import Iterator
 
 from llamaq.admission.texts import counted, model_texts, rewritten
 from llamaq.settings.producer import Limits
@@ -13,6 +14,8 @@ _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 MOST_LISTED = 1_000_000
 """The highest `limit` of a call that lists something."""
+PAGE = 500
+"""Entries that one command or script lists: other calls wait for it."""
 
 
 def listed_limit(limit: object) -> int:
@@ -24,6 +27,16 @@ def listed_limit(limit: object) -> int:
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
         raise InvalidRequest.of("limit", f"give a whole number from 1 to {MOST_LISTED}")
     return limit
+
+
+def pages(limit: int) -> Iterator[tuple[int, int]]:
+    """How many entries come before each page of a list, and how many the page has: Redis gives no long list at once.
+
+    Raises:
+        InvalidRequest: as `listed_limit`.
+    """
+    for skipped in range(0, listed_limit(limit), PAGE):
+        yield skipped, min(PAGE, limit - skipped)
 
 
 def check_text(request: AnyRequest, limits: Limits) -> None:

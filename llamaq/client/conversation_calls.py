@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from llamaq.admission.limits import check_text, listed_limit, without_controls
+from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import load_options_key
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer, Fields
@@ -149,10 +149,10 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
         raise InvalidRequest(problems(error, fields)) from error
 
 
-def listing(settings: Settings, tenant: str, limit: int) -> Call:
-    """The call of `conversation_list.lua`."""
+def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
+    """The call of `conversation_list.lua` for one page."""
     checked(ConversationName, {"name": "any", "tenant": tenant})
-    return Call(settings.keys.prefix, ConversationList(tenant=tenant, limit=listed_limit(limit)))
+    return Call(settings.keys.prefix, ConversationList(tenant=tenant, skipped=skipped, limit=limit))
 
 
 def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:

@@ -118,6 +118,7 @@ class ConversationList(Arguments):
 
     verb: ClassVar = "conversation_list"
     tenant: str
+    skipped: int
     limit: int
 
 

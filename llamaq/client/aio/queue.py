@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
-from llamaq.admission.limits import listed_limit
+from llamaq.admission.limits import pages
 from llamaq.client import batches
 from llamaq.client.aio import batch, io
 from llamaq.client.aio.conversation import AsyncConversation
@@ -65,10 +65,15 @@ class AsyncJobQueue(AsyncProducer):
 
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
-        async with self._connection.verb() as redis:
-            rows = await run_async(redis, listing(self.settings, tenant, limit))
-            seconds, _ = await redis.time()
-        return listed(tenant, rows, seconds)
+        found: dict[str, ConversationInfo] = {}
+        for skipped, number in pages(limit):
+            async with self._connection.verb() as redis:
+                answer = await run_async(redis, listing(self.settings, tenant, skipped, number))
+                seconds, _ = await redis.time()
+            found |= {row.name: row for row in listed(tenant, answer, seconds)}
+            if not answer.flag("more"):
+                break
+        return list(found.values())
 
     async def multimodal(
         self,
@@ -173,9 +178,15 @@ class AsyncJobQueue(AsyncProducer):
 
     async def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first, without those whose record is damaged."""
-        async with self._connection.verb() as redis:
-            ids = await redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            return read_kept(ids, await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids]))
+        found: dict[str, JobStatus] = {}
+        for skipped, number in pages(limit):
+            async with self._connection.verb() as redis:
+                ids = await redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
+                answers = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
+                found |= {status.id: status for status in read_kept(ids, answers)}
+            if len(ids) < number:
+                break
+        return list(found.values())
 
     async def replay(self, job_id: str, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
@@ -193,8 +204,15 @@ class AsyncJobQueue(AsyncProducer):
 
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
-        async with self._connection.verb() as redis:
-            return letters(await redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
+        found: list[DeadLetter] = []
+        for _, number in pages(limit):
+            before = f"({found[-1].id}" if found else "+"
+            async with self._connection.verb() as redis:
+                page = letters(await redis.xrevrange(self._keys.dead(), before, count=number))
+            found += page
+            if len(page) < number:
+                break
+        return found
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
-from llamaq.admission.limits import listed_limit
+from llamaq.admission.limits import pages
 from llamaq.client import batches
 from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
@@ -66,10 +66,15 @@ class JobQueue(Producer):
 
     def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
-        with self._connection.verb() as redis:
-            rows = run(redis, listing(self.settings, tenant, limit))
-            seconds, _ = redis.time()
-        return listed(tenant, rows, seconds)
+        found: dict[str, ConversationInfo] = {}
+        for skipped, number in pages(limit):
+            with self._connection.verb() as redis:
+                answer = run(redis, listing(self.settings, tenant, skipped, number))
+                seconds, _ = redis.time()
+            found |= {row.name: row for row in listed(tenant, answer, seconds)}
+            if not answer.flag("more"):
+                break
+        return list(found.values())
 
     def multimodal(
         self,
@@ -172,9 +177,15 @@ class JobQueue(Producer):
 
     def jobs(self, limit: int = 50) -> list[JobStatus]:
         """The jobs that are kept, the newest first, without those whose record is damaged."""
-        with self._connection.verb() as redis:
-            ids = redis.zrevrange(self._keys.jobs(), 0, listed_limit(limit) - 1)
-            return read_kept(ids, run_many(redis, [status_call(self._keys, job_id) for job_id in ids]))
+        found: dict[str, JobStatus] = {}
+        for skipped, number in pages(limit):
+            with self._connection.verb() as redis:
+                ids = redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
+                answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
+                found |= {status.id: status for status in read_kept(ids, answers)}
+            if len(ids) < number:
+                break
+        return list(found.values())
 
     def replay(self, job_id: str, **changes: Any) -> Job[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
@@ -192,8 +203,15 @@ class JobQueue(Producer):
 
     def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
-        with self._connection.verb() as redis:
-            return letters(redis.xrevrange(self._keys.dead(), count=listed_limit(limit)))
+        found: list[DeadLetter] = []
+        for _, number in pages(limit):
+            before = f"({found[-1].id}" if found else "+"
+            with self._connection.verb() as redis:
+                page = letters(redis.xrevrange(self._keys.dead(), before, count=number))
+            found += page
+            if len(page) < number:
+                break
+        return found
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""

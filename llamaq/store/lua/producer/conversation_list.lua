@@ -1,9 +1,10 @@
--- Lists a tenant's conversations, the one that was changed last first.
+-- Lists a page of a tenant's conversations, the one that was changed last first.
 --
 -- Arguments  tenant
---            limit  of their number
--- Answers    OK conversations, of each: name, messages (their number), turns_waiting (those that run or wait),
---            seconds (until it expires), created_at, updated_at, model or ''
+--            skipped  how many come before the page
+--            limit    of their number
+-- Answers    OK more (1 where others may follow), conversations, of each: name, messages (their number), turns_waiting
+--            (those that run or wait), seconds (until it expires), created_at, updated_at, model or ''
 -- include: keys events conversations
 local tenant, limit = given.tenant, tonumber(given.limit)
 
@@ -15,17 +16,13 @@ local function row(name)
 end
 
 sweep_conversations()
-local found, from = {}, 0
-while #found < limit do
-  local names = redis.call('ZREVRANGE', index_key(tenant), from, from + limit - 1)
-  for _, name in ipairs(names) do
-    if not conversation_exists(tenant, name) then
-      redis.call('ZREM', index_key(tenant), name)
-    elseif #found < limit then
-      from = from + 1
-      found[#found + 1] = row(name)
-    end
+local from, found = tonumber(given.skipped), {}
+local names = redis.call('ZREVRANGE', index_key(tenant), from, from + limit - 1)
+for _, name in ipairs(names) do
+  if conversation_exists(tenant, name) then
+    found[#found + 1] = row(name)
+  else
+    redis.call('ZREM', index_key(tenant), name)
   end
-  if #names < limit then break end
 end
-return {'OK', 'conversations', found}
+return {'OK', 'conversations', found, 'more', #names == limit and 1 or 0}

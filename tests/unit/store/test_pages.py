@@ -1,0 +1,46 @@
+"""Lists are read in pages, so that no long list holds Redis up."""
+
+import asyncio
+
+import pytest
+
+from embedded.scripted.fleet import MODEL, Fleet, error
+from llamaq import AsyncJobQueue
+from llamaq.admission import limits
+
+PAGE = 3
+LISTED = 7
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three entries in a page."""
+    monkeypatch.setattr(limits, "PAGE", PAGE)
+
+
+@pytest.mark.parametrize("limit", [1, PAGE, PAGE + 1, 2 * PAGE, LISTED, 50])
+def test_a_list_of_several_pages_is_whole_and_in_order(fleet: Fleet, limit: int) -> None:
+    """Jobs, conversations and dead letters, the newest first, in either client, as many as are asked for."""
+    turns = [fleet.queue.chat(MODEL, conversation=f"c{number}", message="a") for number in range(LISTED)]
+    for number in range(LISTED):
+        fleet.worker().refuse("", f"k{number}", "inbox", "x", error())
+    for number in range(LISTED):
+        fleet.queue.conversation(f"c{number}").set(system=f"s{number}")
+
+    async def listed() -> list[list[str]]:
+        async with AsyncJobQueue(fleet.queue.url, prefix=fleet.keys.prefix) as queue:
+            return [
+                [status.id for status in await queue.jobs(limit)],
+                [found.name for found in await queue.conversations(limit)],
+                [letter.kind for letter in await queue.dead(limit)],
+            ]
+
+    names = [
+        [job.id for job in turns][::-1][:limit],
+        [f"c{number}" for number in range(LISTED)][::-1][:limit],
+        [f"k{number}" for number in range(LISTED)][::-1][:limit],
+    ]
+    assert asyncio.run(listed()) == names
+    assert [status.id for status in fleet.queue.jobs(limit)] == names[0]
+    assert [found.name for found in fleet.queue.conversations(limit)] == names[1]
+    assert [letter.kind for letter in fleet.queue.dead(limit)] == names[2]
