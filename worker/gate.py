@@ -14,6 +14,7 @@ from typing import Any, Literal
 import structlog
 from redis import exceptions as redis
 
+from llamaq.store.connection import is_refusal
 from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import BrokerUnavailable, SubmitError
 from tasks.attempt import failures
@@ -29,8 +30,6 @@ DEEPEST = 250
 TAKEN_TOO_OFTEN = failures.error_of(
     WorkerEvent.LEASE_LAPSED_LAST, f"workers took the message {MOST_TAKES} times, and each ended before it was done"
 )
-# The codes with which Redis refuses a command for a reason of its own; others speak of the command.
-_REFUSES = ("OOM", "READONLY", "MISCONF", "LOADING", "BUSY", "NOREPLICAS", "MASTERDOWN", "TRYAGAIN", "NOPERM")
 _log = structlog.get_logger(__name__)
 
 
@@ -86,9 +85,7 @@ def is_outage(error: Exception) -> bool:
     if isinstance(error, BrokerUnavailable) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     if isinstance(error, redis.ResponseError):
-        return isinstance(error, redis.ReadOnlyError | redis.OutOfMemoryError | redis.NoPermissionError) or any(
-            code in str(error) for code in (*_REFUSES, "used memory")
-        )
+        return not is_refusal(error)
     return isinstance(
         error, BrokerUnavailable | redis.ConnectionError | redis.TimeoutError | ConnectionError | TimeoutError
     )

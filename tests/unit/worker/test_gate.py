@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import exceptions as redis
 
@@ -40,7 +40,7 @@ OUTAGES: list[Exception] = [
     redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
     redis.NoPermissionError("no"),
     redis.ResponseError("MISCONF Redis is configured to save RDB snapshots"),
-    redis.ResponseError("user_script: OOM command not allowed"),
+    redis.ResponseError("Error running script (call to f_1): @user_script:1: -READONLY You can't write"),
     ConnectionResetError(),
     BrokerUnavailable("Redis at x: y"),
 ]
@@ -99,6 +99,7 @@ def test_an_order_to_end_the_process_is_followed() -> None:
         passed(Incoming("control", "x"), raising(SystemExit(0)), lambda *_: None)
 
 
+@settings(deadline=None)
 @given(
     st.text() | st.builds(lambda levels, inner: "[" * levels + inner + "]" * levels, st.integers(0, 2_000), st.text())
 )

@@ -1,12 +1,23 @@
 """The guarded transport: what kombu would end the worker over."""
 
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
+from celery.worker import state
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
 from embedded.redis import EmbeddedRedis
 from llamaq import JobQueue
-from worker.celery.transport import Transport
+from llamaq.store.keys import Keys
+from llamaq.store.worker.outcome import Error
+from tests.faults.malformed import message
+from worker.celery import broker_message, transport
+from worker.celery.transport import Doors, Transport
+from worker.gate import TAKEN_TOO_OFTEN, Incoming
 
 
 @pytest.mark.parametrize("lost", ["client", "connection"])
@@ -45,3 +56,144 @@ def test_with_a_connection_it_goes_back_at_once(redis_server: EmbeddedRedis, que
 
         assert queue._connection.redis.llen(f"{prefix}.list") == 1
         assert queue._connection.redis.hlen(f"{prefix}.unacked") == 0
+
+
+class Opened:
+    """A channel of a worker, and what was set aside.
+
+    Attributes:
+        redis: a plain client.
+        aside: the messages that were set aside, with their errors.
+    """
+
+    def __init__(self, channel: Any, keys: Keys, redis: Any) -> None:
+        self._channel = channel
+        self.keys = keys
+        self.redis = redis
+        self.aside: list[tuple[Incoming, Error]] = []
+
+    def leave(self, noted: str, tag: str = "the-tag") -> None:
+        """Note a message as one that a worker has taken, and has vanished with."""
+        self.redis.hset(f"{self.keys.prefix}.unacked", tag, noted)
+        self.redis.zadd(f"{self.keys.prefix}.unacked_index", {tag: 1})
+
+    def restore(self) -> None:
+        """Return what was left behind."""
+        self._channel.qos.restore_visible(interval=1)
+        assert self.redis.hlen(f"{self.keys.prefix}.unacked") == 0
+        assert self.redis.zcard(f"{self.keys.prefix}.unacked_index") == 0
+
+    def takes(self, made: str) -> list[int]:
+        """How often the message that came back had been taken, each time that a worker left it, until it stays away."""
+        found: list[int] = []
+        for _ in range(9):
+            self.leave(json.dumps([json.loads(made), "", self.keys.intake_queue()]))
+            self.restore()
+            back = self.redis.rpop(self.keys.intake_queue())
+            if back is None:
+                return found
+            made = back
+            found.append(broker_message.takes(json.loads(made)["headers"]))
+        return found
+
+
+@pytest.fixture
+def opened(
+    redis_server: EmbeddedRedis, queue: JobQueue, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opened]:
+    """A worker's channel."""
+    keys = Keys(prefix)
+    names = {f"{name}_key": f"{prefix}.{name}" for name in ("unacked", "unacked_index", "unacked_mutex")}
+    with Connection(redis_server.url, transport=Transport, transport_options=names) as connection:
+        found = Opened(connection.channel(), keys, queue._connection.redis)
+        doors = Doors(
+            reader=lambda _: None,
+            set_aside=lambda *letter: found.aside.append(letter),
+            returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+            working=lambda: True,
+        )
+        monkeypatch.setattr(Transport, "doors", doors)
+        yield found
+
+
+def test_a_message_that_comes_back_three_times_is_set_aside(opened: Opened) -> None:
+    """It may have ended the workers that took it; its job fails, where its id can be read."""
+    assert opened.takes(message()) == [1, 2]
+    ((letter, error),) = opened.aside
+    assert error == TAKEN_TOO_OFTEN
+    assert letter.job_id == json.loads(letter.content)["headers"]["id"]
+
+
+def test_what_comes_back_in_order_is_not_counted(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that stops in order returns what waits for one of its threads."""
+    monkeypatch.setattr(state, "should_stop", 0)
+    assert opened.takes(message()) == [0] * 9
+    assert opened.aside == []
+
+
+def test_what_waits_for_its_time_is_not_counted(opened: Opened) -> None:
+    """A worker holds it for hours, and it is delivered to others meanwhile."""
+    later = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
+    headers = json.loads(message())["headers"]
+    assert opened.takes(message(headers={**headers, "eta": later})) == [0] * 9
+    past = "2020-01-01T00:00:00+00:00"
+    assert opened.takes(message(headers={**headers, "eta": past})) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        "",
+        "no JSON",
+        "5",
+        "[]",
+        "[1, 2, 3]",
+        '[{}, "", 5]',
+        '["x", "", "y"]',
+        '[{"headers": 5}, "", "y"]',
+        '{"__type__": "decimal", "__value__": "abc"}',
+        "[" * 100_000,
+        "\ud800".encode("utf-8", "surrogatepass"),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_message_is_set_aside(opened: Opened, noted: str) -> None:
+    """It would stop the return of all others, each time that a worker looks."""
+    opened.leave(noted, "first")
+    opened.leave(json.dumps([json.loads(message()), "", opened.keys.intake_queue()]), "second")
+    opened.restore()
+    assert len(opened.aside) == 1
+    assert opened.redis.llen(opened.keys.intake_queue()) == 1
+
+
+def test_a_message_goes_back_to_a_queue_of_ours_alone(opened: Opened) -> None:
+    """What its sender wrote into it sends it nowhere else, with the rights of a worker."""
+    good = json.loads(message())
+    for key, queue in {
+        "somebody.elses": opened.keys.intake_queue(),
+        opened.keys.record("x"): opened.keys.intake_queue(),
+        opened.keys.host_queue("h"): opened.keys.host_queue("h"),
+    }.items():
+        opened.leave(json.dumps([good, "an exchange", key]))
+        opened.restore()
+        assert opened.redis.rpop(queue)
+        assert not opened.redis.exists("somebody.elses")
+
+
+def test_a_client_returns_no_messages(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`inspect` and Flower have the same transport, and no dead letters."""
+    doors = Transport.doors
+    assert doors is not None
+    quiet = Doors(doors.reader, doors.set_aside, doors.returned_to, working=lambda: False)
+    monkeypatch.setattr(Transport, "doors", quiet)
+    opened.leave("no JSON")
+    opened._channel.qos.restore_visible(interval=1)
+    assert opened.redis.hlen(f"{opened.keys.prefix}.unacked") == 1
+
+
+def test_a_binding_that_is_none_is_left_out(opened: Opened) -> None:
+    """The set of an exchange's bindings is everybody's: one odd member would end each worker that sends something."""
+    exchange = f"{opened.keys.prefix}.exchange"
+    good = transport.Channel.sep.join(["key", "", "a-queue"])
+    opened.redis.sadd(f"_kombu.binding.{exchange}", good, "nonsense", transport.Channel.sep * 5, b"\xff")
+    assert opened._channel.get_table(exchange) == [("key", "", "a-queue")]

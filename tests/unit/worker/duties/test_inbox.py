@@ -1,11 +1,16 @@
 """The inbox: one entry that cannot be handled keeps no other waiting."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, request_json
 from llamaq.store.connections.clients import connect_binary
+from llamaq.vocabulary.errors import BrokerUnavailable, QueueFull
 from tests.unit.worker.writing import supervised, until
+from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
 
 
@@ -40,3 +45,100 @@ def test_an_entry_that_cannot_be_handled_is_set_aside(fleet: Fleet) -> None:
     assert error is not None
     assert (error.code, error.retryable) == ("internal", True)
     assert fleet.queue.dead()[0].job_id == bad
+
+
+class Ended(BaseException):
+    """Stands for the end of the process."""
+
+
+class Ending:
+    """A producer that ends at some jobs; `end` raises."""
+
+    def __init__(self, fleet: Fleet, end: Callable[[str], None]) -> None:
+        self._fleet = fleet
+        self._end = end
+
+    def submit(self, request: dict[str, Any], job_id: str) -> object:
+        self._end(job_id)
+        return self._fleet.queue.submit(request, job_id=job_id)
+
+
+def rounds(fleet: Fleet, number: int, end: Callable[[str], None], *, workers: bool) -> int:
+    """Rounds of workers, one after another, or of one worker; how many of them it has ended."""
+    store, ended, inbox = fleet.host(), 0, None
+    with connect_binary(fleet.url) as client:
+        for turn in range(number):
+            if inbox is None or workers:
+                inbox = Inbox(client, fleet.keys, Ending(fleet, end), store, f"w{turn}")  # type: ignore[arg-type]  # fails on purpose
+            try:
+                inbox.round()
+            except (Ended, BrokerUnavailable):
+                ended += 1
+    return ended
+
+
+@pytest.fixture
+def entries(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The ids of two entries, of which the first is taken first; what a worker had taken is free at once."""
+    monkeypatch.setattr(module, "ABANDONED_MILLISECONDS", 0)
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    for job_id in (first, second):
+        fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
+        fleet.redis.xadd(fleet.keys.inbox(), fields)
+    return first, second
+
+
+def test_an_entry_that_ends_each_worker_is_set_aside(fleet: Fleet, entries: tuple[str, str]) -> None:
+    """After three of them. The entry behind it, which they had read as well, is queued."""
+    first, second = entries
+
+    def end(job_id: str) -> None:
+        if job_id == first:
+            raise Ended
+
+    assert rounds(fleet, 6, end, workers=True) == 3
+    error = fleet.queue.job(first).status().error
+    assert error is not None
+    assert error.code == "attempts_exhausted"
+    assert fleet.queue.job(second).status().state == "queued"
+    assert fleet.redis.xlen(fleet.keys.inbox()) == 0
+    assert not fleet.redis.exists(fleet.keys.inbox_taken())
+
+
+@pytest.mark.parametrize("workers", [True, False])
+def test_an_entry_that_waits_for_room_is_not_counted(fleet: Fleet, entries: tuple[str, str], *, workers: bool) -> None:
+    """It stays for as long as its model's queue is full, however many workers look at it meanwhile."""
+    first, second = entries
+    full = [True]
+
+    def end(job_id: str) -> None:
+        if job_id == first and full:
+            raise QueueFull("full", 1.0)
+
+    assert rounds(fleet, 8, end, workers=workers) == 0
+    assert fleet.queue.job(second).status().state == "queued"
+    full.clear()
+    rounds(fleet, 1, end, workers=workers)
+    assert fleet.queue.job(first).status().state == "queued"
+
+
+def test_an_outage_of_redis_is_not_counted(fleet: Fleet, entries: tuple[str, str]) -> None:
+    """A worker that lives through it takes the entry again."""
+    first, _ = entries
+    away = [True]
+
+    def end(job_id: str) -> None:
+        if job_id == first and away:
+            raise BrokerUnavailable("Redis does not answer")
+
+    store = fleet.host()
+    with connect_binary(fleet.url) as client:
+        inbox = Inbox(client, fleet.keys, Ending(fleet, end), store, "w")  # type: ignore[arg-type]  # fails on purpose
+        inbox.round()  # makes the group
+        for _ in range(8):
+            with pytest.raises(BrokerUnavailable):
+                inbox.round()
+        away.clear()
+        inbox.round()
+    assert fleet.queue.job(first).status().state == "queued"

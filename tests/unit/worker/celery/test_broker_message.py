@@ -1,0 +1,148 @@
+"""What a worker makes of a message of the broker: Celery gets one of our own, or none."""
+
+import base64
+import bz2
+import json
+import lzma
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llamaq.vocabulary.errors import InvalidRequest
+from tests.faults.malformed import encoded, message
+from worker.celery import broker_message
+from worker.duties import heartbeat
+from worker.gate import BadMessage, Incoming
+
+QUEUE = "llamaq"
+FIELDS = {"lang", "task", "id", "root_id", "parent_id", "group", "eta", "expires", "retries", "timelimit"}
+FIELDS |= {"argsrepr", "kwargsrepr", broker_message.TAKEN}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+GOOD: dict[str, Any] = json.loads(message())
+REQUEST = {"model": "m", "prompt": "x"}
+
+
+def read(text: str) -> dict[str, Any] | None:
+    """What Celery gets; nothing where the message is bad."""
+    try:
+        made = broker_message.read(Incoming("celery", text), QUEUE)
+    except (BadMessage, InvalidRequest):
+        return None
+    assert set(made["headers"]) == FIELDS
+    assert made["properties"]["delivery_info"] == {"exchange": "", "routing_key": QUEUE}
+    args, kwargs, embed = json.loads(made["body"])
+    assert embed == {}
+    assert (args == [made["headers"]["id"]]) != (set(kwargs) == {"request"}) or made["headers"][
+        "task"
+    ] == heartbeat.TASK
+    return made
+
+
+@settings(deadline=None)
+@given(JSON)
+def test_any_json_is_read_or_named(raw: Any) -> None:
+    """No exception of another type is raised; nothing that is only JSON becomes a message."""
+    assert read(json.dumps(raw)) is None
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["body", "content-type", "content-encoding", "headers", "properties"]), JSON)
+def test_any_part_can_be_anything(part: str, value: Any) -> None:
+    """It is a message of our form, or none."""
+    read(json.dumps({**GOOD, part: value}))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["headers", "properties"]), st.sampled_from([*sorted(FIELDS), "shadow", "stamps"]), JSON)
+def test_any_field_can_be_anything(part: str, field: str, value: Any) -> None:
+    """As above: what a sender writes into a field reaches Celery only as what it may be."""
+    read(json.dumps({**GOOD, part: {**GOOD[part], field: value}}))
+
+
+@settings(deadline=None)
+@given(JSON, JSON, JSON)
+def test_any_arguments_can_come(args: Any, kwargs: Any, embed: Any) -> None:
+    """Only the job's own id, or the one keyword `request`, reaches a task."""
+    read(json.dumps({**GOOD, "body": encoded([args, kwargs, embed])}))
+
+
+@settings(deadline=None)
+@given(st.binary())
+def test_any_bytes_can_be_the_body(body: bytes) -> None:
+    """As they are, or as what a decompressor gets."""
+    for headers in (GOOD["headers"], {**GOOD["headers"], "compression": "application/x-gzip"}):
+        read(json.dumps({**GOOD, "headers": headers, "body": base64.b64encode(body).decode()}))
+
+
+@pytest.mark.parametrize(
+    ("name", "compress"),
+    [("application/x-gzip", zlib.compress), ("application/x-bz2", bz2.compress), ("application/x-lzma", lzma.compress)],
+)
+def test_a_compressed_body_is_read(name: str, compress: Callable[[bytes], bytes]) -> None:
+    """As Celery's `task_compression` makes it; one that grows too large is refused while it grows."""
+    body = json.dumps([[], {"request": REQUEST}, {}]).encode()
+    headers = {**GOOD["headers"], "compression": name}
+    made = read(json.dumps({**GOOD, "headers": headers, "body": encoded(compress(body))}))
+    assert made is not None
+    assert json.loads(made["body"])[1] == {"request": REQUEST}
+
+
+def test_a_body_that_grows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes may hold gigabytes."""
+    monkeypatch.setattr("worker.celery.envelope.MOST_BYTES", 1_000_000)
+    headers = {**GOOD["headers"], "compression": "application/x-gzip"}
+    text = json.dumps({**GOOD, "headers": headers, "body": encoded(zlib.compress(b"[" * 2_000_000))})
+    with pytest.raises(BadMessage, match="decompressed it has more than"):
+        broker_message.read(Incoming("celery", text), QUEUE)
+
+
+def test_protocol_1_is_read() -> None:
+    """Older clients have the task's fields in the body."""
+    task = {
+        "task": "llamaq.chat",
+        "id": "the-id",
+        "args": [],
+        "kwargs": {"request": REQUEST},
+        "retries": 0,
+        "utc": True,
+    }
+    made = read(json.dumps({**GOOD, "headers": {}, "body": encoded(task)}))
+    assert made is not None
+    assert (made["headers"]["task"], made["headers"]["id"]) == ("llamaq.chat", "the-id")
+    for name in broker_message.FURTHER_TASKS:
+        assert read(json.dumps({**GOOD, "headers": {}, "body": encoded({**task, name: [{"task": "x"}]})})) is None
+
+
+def test_the_time_at_which_it_is_to_run_is_kept() -> None:
+    """In UTC; one that has passed is none."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    for eta, kept in ((later, True), (later.replace(tzinfo=None), True), (later - timedelta(hours=2), False)):
+        made = read(message(headers={**GOOD["headers"], "eta": eta.isoformat()}))
+        assert made is not None
+        assert (made["headers"]["eta"] == later.isoformat()) == kept
+
+
+def test_the_job_is_known_as_soon_as_it_can_be_read() -> None:
+    """Whatever is wrong behind it, a reader of the job learns of it; a task that is no job blames none."""
+    job_id = GOOD["headers"]["id"]
+    for text, known in (
+        (message(headers=GOOD["headers"], body="!!!"), job_id),
+        (message(headers=GOOD["headers"], properties={}), job_id),
+        (message(headers={**GOOD["headers"], "task": "os.system"}), job_id),
+        (message(headers={**GOOD["headers"], "id": "a{b}"}), ""),
+        (message(headers={**GOOD["headers"], "task": heartbeat.TASK}, body="!!!"), ""),
+        (json.dumps({**GOOD, "headers": {}, "body": encoded({"id": "the-id", "task": 5})}), "the-id"),
+    ):
+        incoming = Incoming("celery", text)
+        with pytest.raises((BadMessage, InvalidRequest)):
+            broker_message.read(incoming, QUEUE)
+        assert incoming.job_id == known
