@@ -1,0 +1,273 @@
+"""What a host sends, at random: lines of answers, answers about itself, and errors.
+
+Each ends in a typed outcome that blames the host and nobody else, and what is completed can be read back. An input is
+made of one seed, which a failure tells: add it to seeds.json. `FUZZ_SECONDS` is the time for each door.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from api_client import OllamaClient, OllamaError
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet
+from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.outcome import Completed, Error, Failed, Retry
+from llamaq.vocabulary import events
+from llamaq.vocabulary.results import RESULT, ErrorInfo
+from llamaq.vocabulary.wire import dumps, members
+from tasks.attempt.stoppable import Attempt
+from tasks.input_policy.policy import InputPolicy
+from tests.fuzz.conftest import SECONDS, seeds
+from tests.fuzz.mutation import Mutator
+from tests.unit.api_client.scripted_server import ScriptedServer, Visit
+from tests.unit.tasks.ollama import EventBuffer, claimed, context
+from worker.attempt import execute
+from worker.host.inventory import Inventory
+
+LONGEST_SECONDS = 20.0
+STATS = {
+    "total_duration": 9_000_000,
+    "load_duration": 1_000_000,
+    "prompt_eval_duration": 1_000_000,
+    "eval_duration": 1_000_000,
+    "prompt_eval_count": 3,
+    "eval_count": 5,
+    "model": MODEL,
+}
+LAST = {"done": True, "done_reason": "stop", **STATS}
+CALL = {"id": "call_1", "type": "function", "function": {"index": 0, "name": "f", "arguments": {"a": [1, {"b": 2.5}]}}}
+USER = [{"role": "user", "content": "x"}]
+SCHEMA = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
+DETAILS = {"format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "1B", "context_length": 8192}
+NAMED = {"name": MODEL, "model": MODEL, "size": 5, "digest": "ab", "details": {**DETAILS, "quantization_level": "Q4"}}
+TRAPS = (
+    *("json: cannot unmarshal array", "multimodal data provided", "it is longer than the context length", "EOF"),
+    *(
+        "model does not support tools",
+        "llama runner process has terminated",
+        "pull model manifest: file does not exist",
+    ),
+)
+POLICY = InputPolicy(pulls=lambda _: True)
+QUOTES = ("'", '"', "[", "{", "`")
+HEADERS = ("Retry-After", "Content-Type", "Location", "Content-Encoding", "Transfer-Encoding", "Set-Cookie", "X")
+WISHES = ("1", "9" * 400, "-1", "x", "Wed, 21 Oct 9999 07:28:00 GMT", "Mon, 01 Jan 0001 00:00:00 +2400", "http://[")
+
+# Kind, the rest of the request, and the lines of a good answer.
+ANSWERS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
+    ("generate", {"prompt": "x"}, [{"thinking": "b"}, {"response": "a", "done": False}, {"response": "", **LAST}]),
+    ("generate", {"prompt": "x", "stream": False}, [{"response": "a", "thinking": "b", "context": [1, 2], **LAST}]),
+    ("chat", {"messages": USER}, [{"message": {"content": "a"}}, {"message": {"thinking": "b"}}, LAST]),
+    ("chat", {"messages": USER}, [{"message": {"content": "", "tool_calls": [CALL, CALL]}, "done": False}, LAST]),
+    ("chat", {"conversation": "c", "message": "x"}, [{"message": {"role": "assistant", "content": "a"}, **LAST}]),
+    ("extraction", {"prompt": "x", "schema": SCHEMA}, [{"message": {"content": '{"a": ["b", 1]}'}, **LAST}]),
+    ("embedding", {"input": ["a", "b"]}, [{"embeddings": [[0.1, -0.2], [1, 2e-3]], **STATS}]),
+    (
+        "pull",
+        {},
+        [{"status": "pulling"}, {"status": "p", "digest": "d", "total": 9, "completed": 1}, {"status": "success"}],
+    ),
+    ("unload", {"host": "alpha"}, [{"response": "", "done": True, "done_reason": "unload"}]),
+]
+ABOUT: dict[str, dict[str, Any]] = {
+    "/api/tags": {
+        "models": [{**NAMED, "modified_at": "2026-01-01T00:00:00.123456789Z", "capabilities": ["completion"]}]
+    },
+    "/api/ps": {"models": [{**NAMED, "size_vram": 3, "expires_at": "2318-01-01T00:00:00Z", "context_length": 4096}]},
+    "/api/version": {"version": "0.32.15"},
+    "/api/show": {
+        "template": "{{ .Prompt }}",
+        "parameters": "num_ctx 4096",
+        "modelfile": "FROM x",
+        "details": DETAILS,
+        "model_info": {"general.architecture": "llama", "llama.context_length": 8192},
+        "capabilities": ["vision"],
+    },
+}
+
+
+class Host:
+    """Answers each request as it is told to.
+
+    Attributes:
+        answer: what is done with a request.
+    """
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Visit], None] = lambda visit: visit.answer(200, {})
+        self._server = ScriptedServer(self._answer)
+
+    def _answer(self, visit: Visit) -> None:
+        self.answer(visit)
+
+    @contextmanager
+    def client(self) -> Iterator[OllamaClient]:
+        """A client. It tries again, because the server closes connections that the client keeps."""
+        with self._server, OllamaClient(self._server.url, retries=2, backoff_seconds=0) as client:
+            yield client
+
+    def forget(self) -> None:
+        """Keep nothing of what came."""
+        self._server.visits.clear()
+        self._server.arrivals.queue.clear()
+
+
+def answered(visit: Visit, body: bytes) -> None:
+    """An answer in one packet: in two, each would wait 40 ms for the acknowledgement of the first."""
+    visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+
+class Transcript(EventBuffer):
+    """Reads back each event as a reader of the log would."""
+
+    def delta(self, text: str = "", thinking: str = "", tool_calls: Any = None) -> None:
+        made = members(text=text or None, thinking=thinking or None, tool_calls=tool_calls or None)
+        events.parse("1-1", f'{{"v":1,"type":"delta","attempt":1,"at":1.0{"," * bool(made)}{made}}}')
+
+    def progress(self, stage: str, **numbers: Any) -> None:
+        made = members(stage=stage, **numbers)
+        events.parse("1-1", f'{{"v":1,"type":"progress","attempt":1,"at":1.0,{made}}}')
+
+
+def outcome_of(client: OllamaClient, kind: str, fields: dict[str, Any]) -> Any:
+    """What an attempt comes to."""
+    job = claimed(kind, json.dumps({"kind": kind, "model": MODEL, **fields}))
+    given = context(client, Transcript(), POLICY)  # type: ignore[arg-type]  # the real client
+
+    @contextmanager
+    def provide(*_: object) -> Iterator[Any]:
+        yield given
+
+    return execute.run(job, Attempt("job"), provide)
+
+
+def readable(error: Error) -> ErrorInfo:
+    """The error as a reader gets it."""
+    return ErrorInfo.model_validate_json(dumps(error.as_json()))
+
+
+def sent(mutator: Mutator, lines: list[dict[str, Any]]) -> bytes:
+    """Lines of JSON, nearly right."""
+    draw = mutator.random
+    changed = mutator.changed(lines) if draw.random() < 0.9 else lines
+    if draw.random() < 0.1:
+        changed = [*changed[:1], {"error": mutator.value()}, *changed[1:]]
+    text = "\n".join(mutator.written(line) for line in changed) + "\n" * draw.randrange(2)
+    data = (mutator.torn(text) if draw.random() < 0.1 else text).encode("utf-8", "surrogatepass")
+    return data[: draw.randrange(len(data) + 1)] if draw.random() < 0.05 else data
+
+
+def asked_about_lines(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+    """An attempt whose host sends odd lines."""
+    kind, fields, lines = mutator.random.choice(ANSWERS)
+    body = sent(mutator, lines)
+    host.answer = lambda visit: answered(visit, body)
+
+    outcome = outcome_of(client, kind, fields)
+
+    if isinstance(outcome, Completed):
+        RESULT.validate_json(outcome.result_json)
+        events.parse("1-1", f'{{"v":1,"type":"completed","attempt":1,"at":1.0,"result":{outcome.result_json}}}')
+        for message in outcome.turn_json:
+            json.loads(message)
+        return
+    assert isinstance(outcome, Failed | Retry), outcome
+    code = readable(outcome.error).code
+    assert code != "internal", outcome
+    if b"error" not in body:
+        assert code in {"ollama_error", "invalid_output", "context_overflow"}, outcome
+        assert code == "ollama_error" or kind == "extraction", outcome
+
+
+def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+    """A probe whose host tells odd things: a report that Redis takes and readers read, or a typed error."""
+    bodies = {
+        path: mutator.written(mutator.changed(body) if mutator.random.random() < 0.5 else body)
+        for path, body in ABOUT.items()
+    }
+    host.answer = lambda visit: answered(visit, bodies[visit.path].encode("utf-8", "surrogatepass"))
+    try:
+        report = Inventory(client).take()
+    except OllamaError as error:
+        reason = error.message
+    else:
+        waits = {"affinity_patience": 1.0, "lane_patience": 1.0}
+        store.report(2, 1, report.status, report.models, loaded=sorted(report.loaded), **waits)
+        (found,) = fleet.queue.hosts()
+        assert sorted({model.model for model in found.models}) == sorted(set(report.models))
+        assert not report.problem or found.last_error
+        return
+    store.down(2, 1, reason)
+    (found,) = fleet.queue.hosts()
+    assert found.last_error == reason
+
+
+def refused(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+    """A request that is refused in odd words, by odd heads."""
+    draw = mutator.random
+    trap = draw.choice(TRAPS)
+    quoting = f"error parsing tool call: raw='{mutator.text()}{trap}{draw.choice(QUOTES)}', err={trap}"
+    error: Any = draw.choice([quoting, {"message": quoting}, json.dumps({"error": {"message": quoting}}), trap])
+    body = {"error": error}
+    plain = error is not trap and draw.random() < 0.3
+    text = mutator.written(mutator.changed(body)) if not plain and draw.random() < 0.6 else json.dumps(body)
+    status = 500 if plain else draw.choice([500, 500, draw.randrange(100, 600), draw.randrange(1100)])
+    content = text.encode("utf-8", "surrogatepass")
+    length = len(content) if plain else draw.choice([len(content), len(content), 5, 10**6, mutator.text()])
+    headers = [f"{draw.choice(HEADERS)}: {draw.choice(WISHES)}\r\n" for _ in range(0 if plain else draw.randrange(3))]
+    head = f"HTTP/1.1 {status} Odd\r\n{''.join(headers)}Content-Length: {length}\r\n\r\n"
+    if not plain and draw.random() < 0.2:
+        head = mutator.torn(head)
+    data = head.encode("utf-8", "surrogatepass") + content
+
+    def answer(visit: Visit) -> None:
+        visit.send(data)
+        visit.cut()
+
+    host.answer = answer
+    outcome = outcome_of(client, "generate", {"prompt": "x", "first_token_within": 5, "stall_after": 5})
+
+    if isinstance(outcome, Completed):
+        assert not plain, "it was an error"
+        return
+    assert isinstance(outcome, Failed | Retry)
+    code = readable(outcome.error).code
+    assert code != "internal", outcome
+    assert not plain or (code, type(outcome)) == ("ollama_error", Retry), outcome
+
+
+@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.parametrize(
+    ("door", "send"), [("host_line", asked_about_lines), ("host_status", asked_about_itself), ("host_error", refused)]
+)
+def test_whatever_a_host_sends_has_a_typed_outcome(
+    redis_server: EmbeddedRedis,
+    prefix: str,
+    door: str,
+    send: Callable[[OllamaClient, Host, Mutator, JobStore, Fleet], None],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """No exception of another type, nothing that hangs, nobody else to blame; a good answer behind it all is read."""
+    host, fleet, number = Host(), Fleet(redis_server.url, prefix), 0
+    store = fleet.host()
+    with host.client() as client:
+        for seed in seeds(door):
+            began = time.monotonic()
+            try:
+                send(client, host, Mutator(seed), store, fleet)
+                assert time.monotonic() - began < LONGEST_SECONDS, "it hangs"
+            except BaseException:
+                print(f"--- the seed of {door} is {seed}")  # noqa: T201 - for seeds.json
+                raise
+            host.forget()
+            number += 1
+        host.answer = lambda visit: answered(visit, b'{"response": "well", "done": true}')
+        assert outcome_of(client, "generate", {"prompt": "x"}).result["text"] == "well"
+    fleet.close()
+    record_property("inputs", number)
+    print(f"{door}: {number} inputs")  # noqa: T201 - told by `-s`, and where it fails
