@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 import api_client
-from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.claimed_job import ClaimedJob, UnreadableRequest
 from llamaq.store.worker.outcome import Blame, Counts, Error, Failed, Outcome, Retry
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull, SubmitError, UnknownModel
 from tasks.attempt.context import ImageGone
@@ -103,7 +103,8 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.Forbidden: _fail("ollama_error", "401 or 403"),
     api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect"),
     api_client.BadRequest: _fail("invalid_request", "a wrong request, also a 500 for a wrong option or `format`"),
-    InvalidRequest: _fail("invalid_request", "a request that cannot be read, or that this worker does not allow"),
+    InvalidRequest: _fail("invalid_request", "a wrong request, or one that this worker does not allow"),
+    UnreadableRequest: _retry("internal", "a stored request that this worker cannot read: the producer is newer"),
     ImageGone: _fail("invalid_request", "an image of the request is no longer stored"),
     api_client.ContextOverflow: _fail("context_overflow", "the prompt is longer than the context"),
     WorkerEvent.OUTPUT_TOO_LONG: _fail("context_overflow"),

@@ -8,6 +8,14 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse_json
 
 
+class UnreadableRequest(InvalidRequest):
+    """A stored request that this worker cannot read, although its producer's llamaq has checked it."""
+
+    def __str__(self) -> str:
+        problems = super().__str__()
+        return f"this worker is older than the producer, or the record is damaged; update the workers: {problems}"
+
+
 @dataclass(frozen=True)
 class ClaimedJob:
     """One attempt at a job.
@@ -63,9 +71,12 @@ class ClaimedJob:
         """The request. It is parsed after the claim, so that a request that cannot be read ends its job.
 
         Raises:
-            InvalidRequest: it is of a newer version, or damaged.
+            UnreadableRequest: it is of a newer producer, or damaged.
         """
-        return parse_json(self.request_json, self.kind)
+        try:
+            return parse_json(self.request_json, self.kind)
+        except InvalidRequest as error:
+            raise UnreadableRequest(error.problems) from error
 
     @property
     def named_model(self) -> str:

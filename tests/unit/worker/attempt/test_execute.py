@@ -52,6 +52,22 @@ def test_an_attempt_whose_events_were_lost_does_not_complete(monkeypatch: pytest
         assert (found.error.code, found.counts) == ("internal", "always")
 
 
+def test_a_request_of_a_newer_producer_is_tried_on_another_worker() -> None:
+    """An older worker does not know a field that was added: no fault of the producer's, and it says what to do."""
+    newer = claimed("generate", '{"model": "m", "prompt": "x", "added_later": 1}')
+
+    @contextmanager
+    def provide(job: ClaimedJob, _: Attempt) -> Iterator[Any]:
+        assert job.request
+        yield
+
+    found = execute.run(newer, Attempt(newer.id), provide)
+
+    assert isinstance(found, Retry)
+    assert (found.error.code, found.blame, found.counts) == ("internal", "", "always")
+    assert "update the workers: added_later: " in found.error.message
+
+
 def _nested(levels: int) -> Any:
     value: Any = 1
     for _ in range(levels):
