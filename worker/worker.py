@@ -207,6 +207,8 @@ def _job_store(config: Settings, connections: Connections, worker: str, clock: C
         result_ttl=config.result_ttl,
         lost=error_of(WorkerEvent.LEASE_LAPSED),
         exhausted=error_of(WorkerEvent.LEASE_LAPSED_LAST),
+        orphaned=error_of(WorkerEvent.MODEL_GONE),
+        orphan_seconds=config.orphan_seconds,
         clock=clock,
     )
 

@@ -24,6 +24,8 @@ LEASE_SECONDS = 15.0
 _KEPT_SECONDS = Settings().result_ttl
 LOST = Error("internal", "the worker was lost", retryable=True)
 EXHAUSTED = Error("attempts_exhausted", "every worker was lost")
+ORPHANED = Error("model_not_found", "no host has the model")
+ORPHAN_SECONDS = 600.0
 ENDINGS = ("completed", "failed", "cancelled", "expired")
 
 
@@ -76,6 +78,8 @@ class Fleet:
             result_ttl=result_ttl,
             lost=LOST,
             exhausted=EXHAUSTED,
+            orphaned=ORPHANED,
+            orphan_seconds=ORPHAN_SECONDS,
         )
 
     def host(

@@ -21,14 +21,14 @@ BATCH = 200
 _log = logging.getLogger(__name__)
 
 
-def status_call(keys: Keys, job_id: str) -> Call:
-    """The call of `status.lua`."""
-    return Call(keys.prefix, Status(id=job_id, fields=" ".join(status.FIELDS)))
+def status_call(keys: Keys, job_id: str, *, why: bool = False) -> Call:
+    """The call of `status.lua`; `why` asks why the job waits, too, which costs more with each host of its model."""
+    return Call(keys.prefix, Status(id=job_id, fields=" ".join(status.FIELDS), why=int(why)))
 
 
 def read_status(job_id: str, answer: Answer) -> JobStatus:
     """The typed status out of the answer of `status.lua`."""
-    return status.read(job_id, answer.row("record").given(), *read_position(answer))
+    return status.read(job_id, answer.row("record").given(), *read_position(answer), why=answer.optional("why"))
 
 
 def read_position(answer: Answer) -> tuple[int | None, float | None]:

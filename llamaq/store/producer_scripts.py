@@ -55,6 +55,7 @@ class Status(Arguments):
     verb: ClassVar = "status"
     id: str
     fields: str
+    why: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,8 @@ class HostStatus(BaseModel):
         max_models: models running at a time.
         version: of the Ollama server.
         seen_at: when it last answered its workers; None where it never did.
+        sizes: the sizes that its workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ, such as
+            `1x1, 6x1`: the least counts. None where they agree.
         models: its models; empty after three probes without an answer.
     """
 
@@ -122,4 +124,5 @@ class HostStatus(BaseModel):
     max_models: int = 0
     version: str | None = None
     seen_at: datetime | None = None
+    sizes: str | None = None
     models: tuple[ModelStatus, ...] = ()

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
+from llamaq.vocabulary.waiting import Why
 from llamaq.vocabulary.wire import Frozen
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
@@ -26,6 +27,7 @@ class JobStatus(Frozen):
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
         metadata: of the request.
+        why: why it waits; None once it has a slot, and in lists of jobs.
     """
 
     id: str
@@ -43,6 +45,7 @@ class JobStatus(Frozen):
     metadata: dict[str, str] = Field(default_factory=dict)
     position: int | None = None
     eta_seconds: float | None = None
+    why: Why | None = None
 
     @property
     def ended(self) -> bool:
@@ -50,14 +53,21 @@ class JobStatus(Frozen):
         return self.state in TERMINAL_STATES
 
 
-def read(job_id: str, record: Mapping[str, str], position: int | None, eta_seconds: float | None) -> JobStatus:
+def read(
+    job_id: str,
+    record: Mapping[str, str],
+    position: int | None,
+    eta_seconds: float | None,
+    why: str | None = None,
+) -> JobStatus:
     """The status out of those `FIELDS` of the record that are set."""
     fields: dict[str, object] = dict(record)
     for name in ("result", "error", "metadata"):
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
     fields["model"] = fields.pop("target", fields["model"])  # the model of a host job
-    return JobStatus.model_validate(fields | {"id": job_id, "position": position, "eta_seconds": eta_seconds})
+    waits = {"position": position, "eta_seconds": eta_seconds, "why": why and Why.of(why)}
+    return JobStatus.model_validate(fields | waits | {"id": job_id})
 
 
 __all__ = ["FIELDS", "TERMINAL_STATES", "AnyResult", "JobStatus", "State", "read"]

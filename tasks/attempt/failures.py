@@ -38,6 +38,7 @@ class WorkerEvent(StrEnum):
     DRAINED = "the worker stopped in order"
     LEASE_LAPSED = "the worker died or froze past its lease"
     LEASE_LAPSED_LAST = "the same in the last try"
+    MODEL_GONE = "a waiting job: for `LLAMAQ_ORPHAN_SECONDS` no known host had its model"
     OWN_FAULT = "an unexpected exception in the worker"
 
 
@@ -109,6 +110,10 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.ContextOverflow: _fail("context_overflow", "the prompt is longer than the context"),
     WorkerEvent.OUTPUT_TOO_LONG: _fail("context_overflow"),
     api_client.ModelNotFound: _fail("model_not_found", "the host does not have the model"),
+    WorkerEvent.MODEL_GONE: _fail(
+        "model_not_found",
+        message="no host has the job's model any longer: pull it and submit again, or submit with wait_for_model",
+    ),
     UnknownModel: _fail("model_not_found", "intake: no host has the model"),
     api_client.Unsupported: _fail("unsupported", "the model lacks vision, tools, thinking or embeddings"),
     WorkerEvent.INVALID_OUTPUT: _fail("invalid_output", retryable=True),

@@ -16,7 +16,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
 from tests.fleet.pair import Pair, pair
-from tests.service import until
+from tests.service import fresh_name, until
 
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -88,6 +88,29 @@ def test_what_is_pulled_and_deleted_is_followed(both: Pair) -> None:
     with pytest.raises(UnknownModel) as caught:
         both.queue.generate("pulled:7b", "Why?")
     assert caught.value.near == ("pulled:3b",)
+
+
+def test_a_model_that_vanishes_ends_those_that_wait_for_it(redis_server: EmbeddedRedis) -> None:
+    """After LLAMAQ_ORPHAN_SECONDS their error says so; one that was to wait for it runs when it is back."""
+    gate = fresh_name()
+    with pair(redis_server.url, "x", orphan_seconds=1) as fleet:
+        fleet.x.script(hold=gate, model="a:latest", times=2)
+        running = [fleet.queue.generate("a", "runs") for _ in range(2)]
+        waits, stays = fleet.queue.generate("a", "x"), fleet.queue.generate("a", "x", wait_for_model=True)
+        fleet.x.wait(lambda stats: stats["held"].get(gate, 0) == 2)
+        fleet.x.remove_model("a:latest")
+
+        with pytest.raises(JobFailed) as caught:
+            waits.result(30)
+
+        assert caught.value.code == "model_not_found"
+        why = stays.status().why
+        assert why is not None
+        assert why.word == "no_model"
+        fleet.x.release(gate)
+        assert {job.result(30).attempts for job in running} == {1}
+        fleet.x.set_model(ScriptedModel("a:latest"))
+        assert stays.result(30).attempts == 1
 
 
 def test_a_model_that_nobody_has_can_be_waited_for(both: Pair) -> None:

@@ -30,4 +30,6 @@ class Reaper(Duty):
         if done is not None and any(done):
             self._reaped(done)
             _log.info("reaped", **done._asdict())
+            if done.newer:
+                _log.warning("jobs of a newer producer wait: update the workers", jobs=done.newer)
         return ROUND_SECONDS

@@ -136,5 +136,7 @@ class Probe(Duty):
         )
         for job_id in self._host.trials & self._answering:
             self._host = self._store.proven(job_id)
+        if self._host.sizes and self._host.sizes != before.sizes:
+            _log.warning("workers of this host state different sizes; the least counts", sizes=self._host.sizes)
         if before.circuit != self._host.circuit:
             _log.info("the circuit changed", circuit=self._host.circuit, before=before.circuit)

@@ -157,15 +157,17 @@ def _clock(client: Client, clock: Clock) -> Finding:
 
 
 def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
-    """Whether other workers of the host have the same settings: the last report counts for all."""
+    """Whether the workers of the host have the same settings: the least counts for all."""
     names = ("slots", "max_models")
-    theirs = client.hmget(config.producer.keys.host(config.host), *names)
+    *theirs, sizes = client.hmget(config.producer.keys.host(config.host), *names, "sizes")
     ours = (config.slots, config.max_models)
     differing = [
         f"LLAMAQ_{name.upper()}={mine} here, {other} there"
         for name, mine, other in zip(names, ours, theirs, strict=True)
         if other is not None and other != str(mine)
     ]
+    if sizes is not None:
+        differing.append(f"its workers state {sizes} (LLAMAQ_SLOTS x LLAMAQ_MAX_MODELS), and the least counts")
     if differing:
         said = f"another worker of {config.host} says otherwise: {'; '.join(differing)}; set the same for all"
         yield Finding("slots", None, said)

@@ -96,6 +96,12 @@ class Settings(BaseSettings, ProducerVariables):
         least=0,
         most=1,
     )
+    orphan_seconds: float = setting(
+        600,
+        "seconds after which waiting jobs without `wait_for_model` end whose model no known host has any longer",
+        least=1,
+        most=MOST_SECONDS,
+    )
     allow_raw: int = setting(
         0, "1 accepts `raw` and `template`, with which a producer can write control tokens", least=0, most=1
     )

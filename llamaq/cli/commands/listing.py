@@ -108,6 +108,9 @@ def _remark(session: Session, known: Sequence[HostStatus]) -> None:
     if not known:
         session.screen.note("no host has reported in the last 15 s: is a worker running, with the same --prefix?")
     for host in known:
+        if host.sizes:
+            stated = f"the workers of {host.host} state {host.sizes} (LLAMAQ_SLOTS x LLAMAQ_MAX_MODELS)"
+            session.screen.note(f"{stated}; the least counts: set the same for all")
         if not host.models:
             reason = host.last_error if host.circuit != "closed" and host.last_error else "it has none: pull one first"
             session.screen.note(f"{host.host} offers no model: {reason}")

@@ -110,7 +110,7 @@ class AsyncJob(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = await self._ask(status_call(self._connection.settings.keys, self.id))
+        answer = await self._ask(status_call(self._connection.settings.keys, self.id, why=True))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)

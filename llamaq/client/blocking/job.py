@@ -111,7 +111,7 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = self._ask(status_call(self._connection.settings.keys, self.id))
+        answer = self._ask(status_call(self._connection.settings.keys, self.id, why=True))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)

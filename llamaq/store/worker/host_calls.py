@@ -54,6 +54,7 @@ class HostCalls:
             trials=frozenset(answer.text("trials").split()),
             loading=answer.flag("loading"),
             refused=answer.flag("refused"),
+            sizes=answer.text("sizes"),
         )
 
     def down(self, slots: int, max_models: int, reason: str) -> HostState:

@@ -11,6 +11,8 @@ class Reaped(NamedTuple):
     due: int = 0
     expired: int = 0
     refused: int = 0
+    orphaned: int = 0
+    newer: int = 0
 
 
 class HostState(NamedTuple):
@@ -20,6 +22,7 @@ class HostState(NamedTuple):
         circuit: `closed`, `open` or `half_open`.
         refused: whether the circuit of a model is not closed there.
         trials: the latest jobs that tried half-open circuits.
+        sizes: those that the host's workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ.
         loading: whether a model is being loaded there.
         wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
     """
@@ -29,6 +32,7 @@ class HostState(NamedTuple):
     loading: bool = False
     wanted: bool = True
     refused: bool = False
+    sizes: str = ""
 
     @property
     def recovering(self) -> bool:

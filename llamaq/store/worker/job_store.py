@@ -58,6 +58,8 @@ class JobStore(HostCalls):
         result_ttl: int,
         lost: Error,
         exhausted: Error,
+        orphaned: Error,
+        orphan_seconds: float,
         clock: Clock = SYSTEM,
     ) -> None:
         """Make it.
@@ -72,6 +74,8 @@ class JobStore(HostCalls):
             result_ttl: seconds that an ended job is kept.
             lost: the error of an attempt whose worker was lost.
             exhausted: the error of a job whose last try ended that way.
+            orphaned: the error of a job whose model no host has had for `orphan_seconds`.
+            orphan_seconds: the setting.
             clock: gives ids.
         """
         super().__init__(client, keys, host, worker)
@@ -81,6 +85,8 @@ class JobStore(HostCalls):
         self._clock = clock
         self._lost = lost
         self._exhausted = exhausted
+        self._orphaned = orphaned
+        self._orphan_seconds = orphan_seconds
         self._closed = threading.Event()
 
     def claim(self, job_id: str) -> ClaimedJob | None:
@@ -195,6 +201,8 @@ class JobStore(HostCalls):
             lost=members(error=self._lost.as_json(), delay_seconds=0),
             exhausted=f'"error":{exhausted}',
             exhausted_error=exhausted,
+            orphan_seconds=self._orphan_seconds,
+            orphan_error=dumps(self._orphaned.as_json()),
         )
         done = Reaped(0, 0, 0, 0)
         for _ in range(MOST_PAGES):

@@ -158,6 +158,8 @@ class Reap(Arguments):
     lost: str
     exhausted: str
     exhausted_error: str
+    orphan_seconds: float
+    orphan_error: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from embedded.scripted.fleet import EXHAUSTED, LOST, PATIENCE
+from embedded.scripted.fleet import EXHAUSTED, LOST, ORPHAN_SECONDS, ORPHANED, PATIENCE
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connection import run
@@ -59,6 +59,8 @@ class FakeWorker:
             result_ttl=100,
             lost=LOST,
             exhausted=EXHAUSTED,
+            orphaned=ORPHANED,
+            orphan_seconds=ORPHAN_SECONDS,
         )
 
     def close(self) -> None:

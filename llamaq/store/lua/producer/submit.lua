@@ -71,6 +71,7 @@ local function write_record(score, weight, start_by)
     'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
     'idem', given.idempotency_key, 'blobs', given.images, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
+  if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
   for _, optional in ipairs({'target', 'notify', 'traceparent'}) do
     if given[optional] ~= '' then redis.call('HSET', record(id), optional, given[optional]) end
   end

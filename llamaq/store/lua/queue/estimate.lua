@@ -33,7 +33,7 @@ end
 -- Returns how many are free now.
 local function forecast_host(host, model, free)
   local spec = fields(host_key(host), 'slots', 'max_models')
-  local flat, running, models = redis.call('HGETALL', slots_key(host)), usage(host)
+  local flat, running, models = redis.call('HGETALL', slots_key(host)), loads.usage(host)
   local busy, last, idle, known = running[model] or 0, 0, 0, {}
   for index = 1, #flat, 2 do
     local other = flat[index + 1]

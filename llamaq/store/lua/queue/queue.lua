@@ -28,7 +28,7 @@ local function dequeue(id, model, lane, runner)
   if job.tenant then uncount(job.tenant, model, lane) end
   if redis.call('EXISTS', queue_key(model, lane)) == 0 then
     redis.call('SREM', WAITING .. lane, model)
-    redis.call('HDEL', lane_key(model, lane), 'since', 'passed')
+    redis.call('HDEL', lane_key(model, lane), 'since', 'passed', 'orphan_since', 'orphan_page')
   end
 end
 

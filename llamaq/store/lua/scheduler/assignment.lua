@@ -26,7 +26,7 @@ local function free_slot(host, id)
   redis.call('HDEL', slots_key(host), id)
   redis.call('HDEL', host_jobs_key(host), id)
   redis.call('ZREM', LEASES, id .. ' ' .. host)
-  if model then end_unused_load(host, model) end
+  if model then loads.end_unused(host, model) end
   -- The record of a cancelled job may expire while a frozen worker holds the slot. HSET would make a new record.
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
 end
@@ -36,9 +36,9 @@ local function host_state(host, admitted)
   local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience', 'trial')
   local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
   if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
-  local running, models = usage(host)
+  local running, models = loads.usage(host)
   return {slots = slots, max_models = max_models, load_wait = tonumber(spec.patience or 15),
-    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loaded_now(host, running),
+    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loads.now(host, running),
     refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or '')}
 end
 
@@ -48,7 +48,7 @@ local function assign_slot(host, job, kind, score, runner, state)
   redis.call('HSET', slots_key(host), job.id, job.model)
   begin_lease(host, job.id)
   redis.call('HSET', host_key(host), 'assigned_at', NOW)
-  if job.needs_load then begin_load(host, job.model, runner, state) end
+  if job.needs_load then loads.begin(host, job.model, runner, state) end
   if not state.running[job.model] then state.models = state.models + 1 end
   state.running[job.model] = (state.running[job.model] or 0) + 1
   send_message(host, job.id, kind)
@@ -63,12 +63,15 @@ local function fill_host(host)
   local admitted = jobs_admitted(host)
   local state = admitted ~= 'none' and host_state(host, admitted)
   local job = state and next_job(host, state)
-  while job do
+  local set_aside = 0
+  while job and set_aside < newer.MOST do
     dequeue(job.id, job.model, job.lane, job.runner)
-    local known = fields(record(job.id), 'kind', 'state', 'score', 'runner', 'start_by', 'attempt')
+    local known = fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt')
     -- Deleted by hand, or damaged and ended. An assignment would write a record of a few fields.
     if not (known.kind and tonumber(known.score)) or TERMINAL[known.state] then
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
+    elseif newer.set_aside(job.id, known.v) then
+      set_aside = set_aside + 1
     elseif expire_job and known.start_by ~= '' and known.attempt == '0' and tonumber(known.start_by) < NOW then
       expire_job(job.id)
     else

@@ -40,6 +40,15 @@ local function host_jobs_wait(host)
   end
 end
 
+-- A job of a newer producer, which these workers cannot read, is set aside for a while, so that it takes no slot.
+local newer = {SECONDS = 60, MOST = 20}  -- at most so many in one call
+
+function newer.set_aside(id, version)
+  if tonumber(version or 1) <= WIRE then return false end
+  redis.call('ZADD', DELAYED, NOW + newer.SECONDS, id)
+  return true
+end
+
 local function assign_host_jobs(host)
   if not host_jobs_wait(host) then return end
   local busy = {}
@@ -47,15 +56,15 @@ local function assign_host_jobs(host)
   for _, kind in ipairs(HOST_JOBS) do
     local id, model, lane = next_host_job(host, kind)
     while id and not busy[kind] do
-      local job = fields(record(id), 'kind', 'score')
+      local job = fields(record(id), 'v', 'kind', 'score')
       dequeue(id, model, lane, '')
-      if job.kind then
+      if job.kind and not newer.set_aside(id, job.v) then
         advance_virtual_time(model, lane, job.score)
         redis.call('HSET', host_jobs_key(host), id, kind)
         begin_lease(host, id)
         send_message(host, id, kind)
         busy[kind] = true
-      else  -- the record was deleted by hand
+      else  -- the record was deleted by hand, or is of a newer producer
         id, model, lane = next_host_job(host, kind)
       end
     end

@@ -1,9 +1,10 @@
 -- Fragment: the models in a host's memory, a hash of model -> '<loaded since, or 0 while it loads> <runner>'. Each
 -- assignment updates it, and each report of the host corrects it. While a model loads, no other load is assigned:
 -- Ollama does one at a time.
+local loads = {}  -- one table, because Lua takes 200 locals in a script
 
 -- The requests that run on the host: for each model, and the number of models.
-local function usage(host)
+function loads.usage(host)
   local running, models = {}, 0
   for _, model in ipairs(redis.call('HVALS', slots_key(host))) do
     if not running[model] then models = models + 1 end
@@ -12,7 +13,7 @@ local function usage(host)
   return running, models
 end
 
-local function loaded_models(host)
+function loads.entries(host)
   local found, flat = {}, redis.call('HGETALL', loaded_key(host))
   for index = 1, #flat, 2 do
     local since, runner = string.match(flat[index + 1], '^(%S+) (.*)$')
@@ -22,8 +23,8 @@ local function loaded_models(host)
 end
 
 -- The loaded models, corrected by the jobs that hold slots: their models are loaded, and a load without such a job is over.
-local function loaded_now(host, running)
-  local found = loaded_models(host)
+function loads.now(host, running)
+  local found = loads.entries(host)
   for model, entry in pairs(found) do
     if entry.since == 0 and not running[model] then found[model] = nil end
   end
@@ -31,20 +32,20 @@ local function loaded_now(host, running)
   return found
 end
 
-local function is_loading(loaded)
+function loads.is_loading(loaded)
   for _, entry in pairs(loaded) do
     if entry.since == 0 then return true end
   end
   return false
 end
 
-local function count_of(set)
+function loads.count(set)
   local count = 0
   for _ in pairs(set) do count = count + 1 end
   return count
 end
 
-local function set_loaded(host, model, since, runner)
+function loads.set(host, model, since, runner)
   redis.call('HSET', loaded_key(host), model, string.format('%.17g', since) .. ' ' .. runner)
   return {since = since, runner = runner}
 end
@@ -59,42 +60,42 @@ local function longest_loaded(loaded, allowed)
 end
 
 -- A job that loads a model was assigned: the models that have to be unloaded for it no longer count as loaded.
-local function begin_load(host, model, runner, state)
+function loads.begin(host, model, runner, state)
   local loaded = state.loaded
   loaded[model] = nil
-  while count_of(loaded) >= state.max_models do
+  while loads.count(loaded) >= state.max_models do
     local unloaded = longest_loaded(loaded, function(other) return not state.running[other] end)
     if not unloaded then break end
     loaded[unloaded] = nil
     redis.call('HDEL', loaded_key(host), unloaded)
   end
-  loaded[model] = set_loaded(host, model, 0, runner)
+  loaded[model] = loads.set(host, model, 0, runner)
   redis.call('HINCRBY', host_key(host), 'swaps', 1)
 end
 
 -- A job of the model completed, so the model is loaded. Returns since when.
-local function end_load(host, model)
-  local entry = loaded_models(host)[model]
-  if entry and entry.since == 0 then set_loaded(host, model, NOW, entry.runner) end
+function loads.finish(host, model)
+  local entry = loads.entries(host)[model]
+  if entry and entry.since == 0 then loads.set(host, model, NOW, entry.runner) end
   return entry and (entry.since == 0 and NOW or entry.since)
 end
 
 -- A slot of the model became free. When it was the last one that waited for a load, the load is over, however it ended.
-local function end_unused_load(host, model)
-  local entry = loaded_models(host)[model]
-  if entry and entry.since == 0 and not usage(host)[model] then redis.call('HDEL', loaded_key(host), model) end
+function loads.end_unused(host, model)
+  local entry = loads.entries(host)[model]
+  if entry and entry.since == 0 and not loads.usage(host)[model] then redis.call('HDEL', loaded_key(host), model) end
 end
 
 -- Corrects the hash by the models that the host reports in /api/ps. Models of jobs that were assigned since are kept.
-local function reconcile_loaded(host, names)
-  local loaded, running, reported = loaded_models(host), usage(host), {}
+function loads.reconcile(host, names)
+  local loaded, running, reported = loads.entries(host), loads.usage(host), {}
   for name in string.gmatch(names, '%S+') do
     reported[name] = true
     local entry = loaded[name]
     if not entry then
-      set_loaded(host, name, NOW, '')
+      loads.set(host, name, NOW, '')
     elseif entry.since == 0 then
-      set_loaded(host, name, NOW, entry.runner)
+      loads.set(host, name, NOW, entry.runner)
     end
   end
   for model in pairs(loaded) do

@@ -63,7 +63,7 @@ local function model_to_unload(model, state)
   local function idle(other) return not state.running[other] end
   local function unused(other) return idle(other) and not state.wanted[other] end
   if state.models >= state.max_models then return longest_loaded(state.loaded, running) end
-  if count_of(state.loaded) < state.max_models then return nil end
+  if loads.count(state.loaded) < state.max_models then return nil end
   return longest_loaded(state.loaded, unused) or longest_loaded(state.loaded, idle)
 end
 
@@ -71,7 +71,7 @@ end
 -- long enough. Returns the job where the load may begin now. Else returns nil and, where the job has waited long enough,
 -- the model that gets no more jobs until it can be unloaded.
 local function next_job_to_load(found, state)
-  local loading, last_load = is_loading(state.loaded), 0
+  local loading, last_load = loads.is_loading(state.loaded), 0
   for _, entry in pairs(state.loaded) do last_load = math.max(last_load, entry.since) end
   for _, job in ipairs(found) do
     if job.needs_load then

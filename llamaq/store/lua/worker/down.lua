@@ -6,10 +6,10 @@
 --            max_models  that run at a time
 --            reason      what went wrong
 -- Answers    OK circuit, wanted (1 while jobs wait for its models)
--- include: keys events queue assignment ending requeue
+-- include: keys events queue assignment ending requeue sizes
 local host = given.host
-redis.call('HSET', host_key(host), 'slots', given.slots, 'max_models', given.max_models, 'last_error', given.reason,
-  'last_error_at', STAMP)
+set_size(host, given.worker, given.slots, given.max_models)
+redis.call('HSET', host_key(host), 'last_error', given.reason, 'last_error_at', STAMP)
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZREM', workers_key(host), given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)

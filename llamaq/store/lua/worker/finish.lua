@@ -26,7 +26,7 @@ local function account(loaded_at)
   if waited then redis.call('HSET', record(id), 'assigned_at', NOW - service_seconds(job.model)) end
 end
 
-local loaded_at = completed and holds_slot and end_load(job.host, job.model)
+local loaded_at = completed and holds_slot and loads.finish(job.host, job.model)
 if not ended then
   -- Once: a job that has ended appends no turn.
   if job.conversation ~= '' and given.messages ~= '' then

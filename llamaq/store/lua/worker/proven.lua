@@ -1,5 +1,5 @@
--- Records that an answer has begun on a host. This closes the circuit, of the host and of the model there, that is half open,
--- and the host gets all jobs that fit.
+-- Records that an answer has begun on a host. This closes the half-open circuit of the host, and of the model there, and
+-- the host gets all jobs that fit.
 --
 -- Arguments  host, id (of the job)
 -- Answers    OK circuit

@@ -9,12 +9,15 @@
 --            lost             JSON members of `retrying` for a job that lost its worker
 --            exhausted        JSON members of `failed` for a job that lost its worker too often
 --            exhausted_error  the error in these, JSON
+--            orphan_seconds   after which jobs end whose model no host has
+--            orphan_error     their error, JSON
 -- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired,
---            refused (for longer than their deadline): numbers of jobs;
+--            refused (for longer than their deadline), orphaned (no host had their model for `orphan_seconds`),
+--            newer (due, and of a newer producer, so that no worker can read them): numbers of jobs;
 --            more: 1 where `most` jobs of an index were handled, so that there may be others
 --            FOLLOWED (another worker leads)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
--- include: keys events queue assignment ending requeue hosts
+-- include: keys events queue assignment ending requeue hosts model_support
 local LEADER = P .. ':reaper'
 local SILENT_SECONDS = 2   -- without a round of any worker; Redis was down, or no worker was there
 local MOST_GRACES = 3      -- in a row; with more, no lease would ever expire where every round is late
@@ -101,13 +104,15 @@ local function reap_leases(in_grace)
   return lost, unclaimed
 end
 
+-- Returns how many were requeued, and how many of these are of a newer producer (see `newer.set_aside`).
 local function requeue_delayed()
-  local due = due_in(DELAYED)
+  local due, newer = due_in(DELAYED), 0
   for _, id in ipairs(due) do
     redis.call('ZREM', DELAYED, id)
     if redis.call('EXISTS', record(id)) == 1 then guarded(id, enqueue, id) end
+    if tonumber(redis.call('HGET', record(id), 'v') or 1) > WIRE then newer = newer + 1 end
   end
-  return #due
+  return #due, newer
 end
 
 local function expire_late()
@@ -138,6 +143,53 @@ local function end_refused()
   return #due
 end
 
+-- Ends jobs of a queue whose model no host has; those that wait for the model stay. A page of the queue is read.
+local function end_orphans_of(model, lane, page)
+  local from = tonumber(redis.call('HGET', lane_key(model, lane), 'orphan_page') or 0)
+  local ids, ended = redis.call('ZRANGE', queue_key(model, lane), from, from + page - 1), 0
+  for _, id in ipairs(ids) do
+    if redis.call('HGET', record(id), 'wait_for_model') == '1' then
+      from = from + 1
+    else
+      guarded(id, end_job, id, 'failed', '"error":' .. given.orphan_error, 'error', given.orphan_error)
+      dequeue(id, model, lane, '')  -- also where its record is gone or damaged
+      ended = ended + 1
+    end
+  end
+  if redis.call('EXISTS', queue_key(model, lane)) == 1 then  -- else `dequeue` has removed what belongs to the queue
+    redis.call('HSET', lane_key(model, lane), 'orphan_page', #ids < page and 0 or from)
+  end
+  return ended
+end
+
+-- Looks at a page of the models that jobs wait for. Since when no host has had a model is noted beside its queue. It begins
+-- anew where a host has it, and while no host is live.
+local function end_orphans_in(lane)
+  local place, ended = 'orphans:' .. lane, 0
+  local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', most)
+  redis.call('HSET', LEADER, place, page[1])
+  for _, model in ipairs(page[2]) do
+    local key = lane_key(model, lane)
+    if unknown_model(model) then
+      redis.call('HSETNX', key, 'orphan_since', NOW)
+      local since = math.min(tonumber(redis.call('HGET', key, 'orphan_since')), NOW)
+      local left = most - ended
+      if left > 0 and NOW - since >= tonumber(given.orphan_seconds) then
+        ended = ended + end_orphans_of(model, lane, left)
+      end
+    else
+      redis.call('HDEL', key, 'orphan_since', 'orphan_page')
+    end
+  end
+  return ended
+end
+
+local function end_orphans()
+  local ended = 0
+  for _, lane in ipairs(LANES) do ended = ended + end_orphans_in(lane) end
+  return ended
+end
+
 local function assign_all()
   for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
   local silent = redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)
@@ -160,8 +212,10 @@ limit_times(LEASES, NOW + longest_lease)
 limit_times(DELAYED, NOW + LONGEST_DELAY)
 limit_times(HOSTS, NOW)
 local lost, unclaimed = reap_leases(in_grace)
-local refused, due, expired = end_refused(), requeue_delayed(), expire_late()
+local refused, expired = end_refused(), expire_late()
+local due, newer = requeue_delayed()
+local orphaned = end_orphans()
 assign_all()
-local full = math.max(lost + unclaimed, due, expired, refused, forget_expired()) >= most
+local full = math.max(lost + unclaimed, due, expired, refused, orphaned, forget_expired()) >= most
 return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'refused', refused,
-  'more', full and 1 or 0}
+  'orphaned', orphaned, 'newer', newer, 'more', full and 1 or 0}

@@ -9,21 +9,23 @@
 --            loaded             models in memory, joined by blanks
 --            models             that the host offers, joined by blanks
 -- Answers    OK loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
---            trials (the latest jobs in half-open circuits, joined by blanks)
--- include: keys events queue assignment ending hosts
+--            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
+--            state, where they differ, or '')
+-- include: keys events queue assignment ending hosts sizes
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
-redis.call('HSET', host_key(host), 'slots', given.slots, 'max_models', given.max_models, 'status', given.status,
-  'seen_at', STAMP, 'patience', given.affinity_patience, 'lane_patience', given.lane_patience)
+local sizes = set_size(host, given.worker, given.slots, given.max_models)
+redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'patience', given.affinity_patience,
+  'lane_patience', given.lane_patience)
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 set_models(host, models)
-reconcile_loaded(host, given.loaded)
+loads.reconcile(host, given.loaded)
 set_capabilities(host, given.status)
 record_answer(host)
 assign(host)
-local loading = is_loading(loaded_now(host, (usage(host))))
+local loading = loads.is_loading(loads.now(host, (loads.usage(host))))
 local trials, refused = {trial_of(host)}, 0
 for _, entry in pairs(refusals.on(host)) do
   if entry.retry_at then
@@ -32,4 +34,4 @@ for _, entry in pairs(refusals.on(host)) do
   end
 end
 return {'OK', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'refused', refused,
-  'trials', table.concat(trials, ' ')}
+  'trials', table.concat(trials, ' '), 'sizes', sizes}

@@ -13,6 +13,7 @@ OF_THE_HOST = {
     ":hosts",
     ":host:alpha",
     ":host:alpha:models",
+    ":host:alpha:sizes",
     ":host:alpha:workers",
     ":host:alpha:loaded",
     f":model:{MODEL}:hosts",

@@ -212,8 +212,10 @@ def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
         fleet.lapse(job.id)
     fleet.patient()
 
-    texts = {"lost": '"error":{}', "exhausted": '"error":{}', "exhausted_error": "{}"}
-    page = fleet.run(Reap(worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, **texts))
+    texts = {"lost": '"error":{}', "exhausted": '"error":{}', "exhausted_error": "{}", "orphan_error": "{}"}
+    page = fleet.run(
+        Reap(worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, orphan_seconds=600, **texts)
+    )
     assert (page.integer("lost"), page.flag("more")) == (100, True)
 
     assert store.reap() == Reaped(lost=220)

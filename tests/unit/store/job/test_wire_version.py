@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from embedded.scripted.fleet import Fleet
+from embedded.scripted.fleet import Fleet, answer
 from llamaq import StreamError
 from llamaq.store import scripts
 from llamaq.vocabulary.events import WIRE_VERSION, parse
@@ -55,3 +55,56 @@ def test_an_event_of_a_newer_worker_is_not_misread(kind: str) -> None:
 
     with pytest.raises(StreamError, match=r"newer than this llamaq|update it"):
         parse("1-1", json.dumps(event))
+
+
+def test_a_newer_record_takes_no_slot(fleet: Fleet) -> None:
+    """It is set aside, so that those behind it run, and looked at again every minute; `status` says why it waits."""
+    store = fleet.host()
+    _, claimed = fleet.running(store)
+    newer, behind = fleet.submit(), fleet.submit()
+    fleet.redis.hset(fleet.keys.record(newer.id), "v", NEWER)
+    store.complete(claimed, answer())
+
+    assert list(fleet.slots()) == [behind.id]
+    assert fleet.messages()[-1].job_id == behind.id
+    why = newer.status().why
+    assert why is not None
+    assert why.word == "newer_producer"
+    store.complete(fleet.claim(store, behind), answer())
+    for _ in range(2):
+        fleet.due(newer.id)
+        fleet.patient()
+        done = store.reap()
+        assert done is not None
+        assert (done.due, done.newer, fleet.slots()) == (1, 1, {})
+    fleet.redis.hset(fleet.keys.record(newer.id), "v", WIRE_VERSION)
+    fleet.due(newer.id)
+    fleet.patient()
+    store.reap()
+    assert list(fleet.slots()) == [newer.id]
+
+
+def test_many_newer_records_are_set_aside_a_few_at_a_time(fleet: Fleet) -> None:
+    """No call handles a whole backlog of them."""
+    store = fleet.host()
+    _, claimed = fleet.running(store)
+    for job in [fleet.submit() for _ in range(50)]:
+        fleet.redis.hset(fleet.keys.record(job.id), "v", NEWER)
+    store.complete(claimed, answer())
+
+    assert 20 <= 50 - len(fleet.waiting()) <= 40
+    for _ in range(3):
+        fleet.patient()
+        store.reap()
+    assert (fleet.waiting(), fleet.slots()) == ([], {})
+
+
+def test_a_newer_host_job_is_set_aside(fleet: Fleet) -> None:
+    """The next one of its kind runs."""
+    store = fleet.host()
+    first, newer, behind = (fleet.queue.pull(name) for name in "abc")
+    fleet.redis.hset(fleet.keys.record(newer.id), "v", NEWER)
+    store.complete(fleet.claim(store, first), answer())
+
+    assert fleet.messages()[-1].job_id == behind.id
+    assert fleet.redis.zscore(f"{fleet.keys.prefix}:delayed", newer.id)

@@ -8,7 +8,13 @@ from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
 def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
     """What a worker reports, `queue.models()` gives, with the slots in use."""
     store = fleet.worker()
-    model = {"model": MODEL, "size": 5, "loaded": True, "expires_at": 1_900_000_000.5, "capabilities": ["vision"]}
+    model = {
+        "model": MODEL,
+        "size": 5,
+        "loaded": True,
+        "expires_at": 1_900_000_000.5,
+        "capabilities": ["completion", "vision"],
+    }
     status = json.dumps({"version": "0.32", "models": [model, {"model": "other:latest"}]})
     store.report(2, 1, status, [MODEL], **PATIENCE)
     fleet.submit()
@@ -19,7 +25,7 @@ def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
         (MODEL, "alpha", 1, 2),
         ("other:latest", "alpha", 0, 2),
     ]
-    assert (found[0].version, found[0].loaded, found[0].capabilities) == ("0.32", True, ("vision",))
+    assert (found[0].version, found[0].loaded, found[0].capabilities) == ("0.32", True, ("completion", "vision"))
     assert found[0].expires_at is not None
     assert found[0].expires_at.timestamp() == 1_900_000_000.5
     assert found[0].seen_at is not None

@@ -31,6 +31,7 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_HOST", f"{HERE}:11434", "gpu-1", "gpu-1"),
     ("LLAMAQ_SLOTS", 1, "4", 4),
     ("LLAMAQ_MAX_MODELS", 1, "2", 2),
+    ("LLAMAQ_ORPHAN_SECONDS", 600, "60", 60),
     ("LLAMAQ_MAX_ATTEMPTS", 3, "5", 5),
     ("LLAMAQ_LEASE_SECONDS", 15, "2.5", 2.5),
     ("LLAMAQ_FLUSH_MS", 20, "0", 0),

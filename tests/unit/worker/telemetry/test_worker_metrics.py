@@ -62,8 +62,8 @@ def test_a_request_that_cannot_be_read_is_counted_too() -> None:
 def test_reaper_actions_are_there_before_the_first() -> None:
     """From 0 on, so that the first one is an increase."""
     metrics = Metrics()
-    assert [seen(metrics).figure("llamaq_rescue_actions_total", action=action) for action in Reaped._fields] == [0] * 5
-    assert seen(metrics).text.count("llamaq_rescue_actions_total{") == 5
+    assert [seen(metrics).figure("llamaq_rescue_actions_total", action=action) for action in Reaped._fields] == [0] * 7
+    assert seen(metrics).text.count("llamaq_rescue_actions_total{") == 7
 
     metrics.reaped(Reaped(lost=2, unclaimed=0, due=1, expired=0, refused=0))
 
