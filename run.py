@@ -51,6 +51,7 @@ COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
     "model": (MODEL, ["-m", "embedded.weights"], "fetch the demo's language model, as the demo does if need be"),
     "lock": ((), ["requirements/lock.py"], "write requirements/ from pyproject.toml; --upgrade: newest versions"),
 }
+TAKES_NO_ARGUMENTS = ("lint", "generate", "model")
 LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports", "python -m codegen --check")
 
 
@@ -72,11 +73,15 @@ def main(argv: list[str]) -> int:
     except SetupError as error:
         say(str(error))
     except OSError as error:
-        say(disk_full() if error.errno == errno.ENOSPC else f"{error.strerror}: {error.filename}")
+        needs = f"writes .venv and .llamaq in {ROOT}: {error.strerror}: {error.filename}"
+        say(disk_full() if error.errno == errno.ENOSPC else needs)
     return 1
 
 
 def _run(command: str, args: list[str]) -> int:
+    if args and command in TAKES_NO_ARGUMENTS:
+        hint = f"; did you mean `run.py llamaq {command} ...`?" if command == "generate" else ""
+        raise SetupError(f"`{command}` takes no arguments{hint}")
     set_up(COMMANDS[command][0])
     if command == "lint":
         return lint()

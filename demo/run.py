@@ -14,7 +14,7 @@ from embedded.process import ServerFailed
 from embedded.redis import RedisUnavailable
 from embedded.wheels import NotFetched
 from llamaq import JobQueue, LlamaqError
-from worker.settings.environment import Settings, settings
+from worker.settings.environment import settings
 
 SHARED_PREFIX = "llamaq-demo"
 """The prefix in the user's own Redis, so that the demo's worker takes no other jobs."""
@@ -50,13 +50,18 @@ def _run(console: Console, keep: bool) -> None:
         prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
         exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
         exports["LLAMAQ_SLOTS"] = str(services.slots(config))
-        process, log = stack.enter_context(services.worker(exports))
+        drain = f"{services.drain_seconds(config):g}"
+        process, log = stack.enter_context(services.worker({**exports, "LLAMAQ_DRAIN_SECONDS": drain}))
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
         walkthrough = Walkthrough(queue, console, services.await_models(queue, process, log))
-        walkthrough.run()
-        if keep:
-            _keep(console, exports, walkthrough.model, config)
+        try:
+            walkthrough.run()
+            if keep:
+                _keep(console, exports, walkthrough.model)
+        except KeyboardInterrupt:
+            console.print(f"\nstopping; waiting up to {drain} s for running jobs", style="dim", markup=False)
+            raise
 
 
 def _introduce(console: Console, redis: Part, ollama: Part) -> None:
@@ -65,7 +70,7 @@ def _introduce(console: Console, redis: Part, ollama: Part) -> None:
     console.print("worker  one Celery process, threads pool", style="dim")
 
 
-def _keep(console: Console, exports: dict[str, str], model: str, config: Settings) -> None:
+def _keep(console: Console, exports: dict[str, str], model: str) -> None:
     console.print("\nThe services stay up until Ctrl-C. In another terminal, in this directory:\n", style="bold")
     for name, value in exports.items():
         console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
@@ -73,9 +78,4 @@ def _keep(console: Console, exports: dict[str, str], model: str, config: Setting
     console.print(
         "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
     )
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        wait = f"stopping; waiting up to {config.drain_seconds:g} s for running jobs"
-        console.print(f"\n{wait}", style="dim", markup=False)
-        raise
+    signal.pause()

@@ -27,6 +27,7 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 45.0
 LOOK_SECONDS = 3
 SLOTS = 2
+DRAIN_SECONDS = 5.0
 _RUN = Path(__file__).resolve().parents[1] / "run.py"
 
 
@@ -96,6 +97,11 @@ def slots(config: Settings) -> int:
     return config.slots if config.states("slots") else SLOTS
 
 
+def drain_seconds(config: Settings) -> float:
+    """How long the worker waits for running jobs when it ends: those of the environment, else a few, as for a demo."""
+    return config.drain_seconds if config.states("drain_seconds") else DRAIN_SECONDS
+
+
 @contextmanager
 def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
     """A worker in a process of its own, which logs to the file."""
@@ -105,7 +111,7 @@ def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]"
             output=log.fileno(),
             errors=log.fileno(),
             environment={**os.environ, **settings},
-            group=True,  # so that Ctrl-C reaches only the demo, which then ends the worker in order
+            group=True,
         )
         try:
             yield process, log

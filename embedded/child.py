@@ -59,6 +59,7 @@ def spawn(
             stderr=errors,
             cwd=_ROOT,
             env=environment,
+            process_group=0,  # so that Ctrl-C reaches this process alone, which ends the others in their order
         )
 
     return _forker.submit(fork).result()

@@ -2,6 +2,10 @@
 
 import sys
 
-from llamaq.cli.app import main
+try:
+    from llamaq.cli.app import main
+except ModuleNotFoundError as missing:
+    remedy = "`pip install` this checkout, or `python3 run.py llamaq`"
+    sys.exit(f"llamaq: the package {missing.name} is not installed for this Python: {remedy}")
 
 sys.exit(main())

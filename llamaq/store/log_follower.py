@@ -95,7 +95,7 @@ class LogFollower:
 
     def __init__(self, job_id: str, after: str | None = None, *, fresh: bool = True) -> None:
         """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled."""
-        if after is not None and not (isinstance(after, str) and _CURSOR.fullmatch(after)):
+        if after is not None and not is_cursor(after):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
         self._job_id = job_id
         self._after = after
@@ -202,6 +202,11 @@ class LogFollower:
             if entries:
                 return entries
         raise JobNotFound(self._job_id)
+
+
+def is_cursor(text: object) -> bool:
+    """Whether the text can be the id of a stream's entry."""
+    return isinstance(text, str) and bool(_CURSOR.fullmatch(text))
 
 
 def _order(cursor: str) -> tuple[int, int]:

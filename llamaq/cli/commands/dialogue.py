@@ -4,6 +4,7 @@ import importlib.util
 from typing import Any, Protocol
 
 from llamaq.cli.commands.follow import Reading, prose
+from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts
 from llamaq.client.blocking.job import Job
@@ -46,7 +47,7 @@ class KeptHistory:
 
     def farewell(self, model: str) -> str:
         """The command that continues the conversation."""
-        return f"Continue it: llamaq chat {model} --conversation {self._name}" if self._answered else ""
+        return f"Continue it: {program()} chat {model} --conversation {self._name}" if self._answered else ""
 
 
 class LocalHistory:

@@ -16,6 +16,7 @@ from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.image import ImageSource
 from llamaq.store.connection import run_async, run_many_async
+from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
@@ -216,6 +217,8 @@ class AsyncJobQueue(AsyncProducer):
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
+        if not is_cursor(letter_id):
+            return None
         async with self._connection.verb() as redis:
             found = letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None

@@ -17,6 +17,7 @@ from llamaq.client.conversation_calls import listed, listing, model_of
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.image import ImageSource
 from llamaq.store.connection import run, run_many
+from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
@@ -215,6 +216,8 @@ class JobQueue(Producer):
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
+        if not is_cursor(letter_id):
+            return None
         with self._connection.verb() as redis:
             found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None

@@ -44,3 +44,9 @@ def test_a_list_of_several_pages_is_whole_and_in_order(fleet: Fleet, limit: int)
     assert [status.id for status in fleet.queue.jobs(limit)] == names[0]
     assert [found.name for found in fleet.queue.conversations(limit)] == names[1]
     assert [letter.kind for letter in fleet.queue.dead(limit)] == names[2]
+
+
+@pytest.mark.parametrize("letter_id", ["x", "", "1-", "99999999999999999999999"])
+def test_an_id_that_no_dead_letter_can_have_is_not_found(fleet: Fleet, letter_id: str) -> None:
+    """As one that is gone: Redis would refuse the command, which looked like a fault of the connection."""
+    assert fleet.queue.dead_letter(letter_id) is None
