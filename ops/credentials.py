@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 OPS = Path(__file__).resolve().parent
-USERS = ("worker", "producer", "flower", "metrics")
+USERS = ("worker", "producer", "flower", "metrics", "exporter")
 NAMES = ("localhost", "redis", "nginx", "ollama")
 DAYS = 825
 """The validity of the certificates: the maximum that Apple's clients accept."""

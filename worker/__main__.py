@@ -1,4 +1,7 @@
-"""`python -m worker` runs a worker; `python -m worker check` checks its settings, Redis and Ollama."""
+"""`python -m worker` runs a worker; `python -m worker check` checks its settings, Redis and Ollama.
+
+`python -m worker exporter` serves the metrics of the fleet without a worker.
+"""
 
 import os
 import socket
@@ -11,10 +14,11 @@ USAGE = """\
 usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
        python -m worker check                     name each thing that is wrong, and its remedy
        python -m worker alive                     exit with 0 while a worker touches LLAMAQ_LIVENESS_FILE, else with 1
+       python -m worker exporter                  serve the metrics of the fleet; it needs Redis alone, and no worker
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see docs/settings.md.
 """
-COMMANDS = ("check", "alive")
+COMMANDS = ("check", "alive", "exporter")
 
 
 def main(arguments: list[str]) -> int:
@@ -27,35 +31,60 @@ def main(arguments: list[str]) -> int:
         return 2
     with interruptible():
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
+
+        from worker.settings.environment import settings  # noqa: PLC0415 - as above
     try:
-        with interruptible():
-            from worker.app import app  # noqa: PLC0415 - as above; it reads the settings, which may be wrong
+        config = settings()
     except ValidationError as error:
         for problem in error.errors():
             name = "".join(f"{part}: " for part in problem["loc"])
             sys.stderr.write(f"{name}{problem['msg']}\n")
         return 2
-    return _diagnose(arguments[0], app) if arguments[:1] in (["check"], ["alive"]) else _run_worker(arguments, app)
+    return _run(arguments, config)
 
 
-def _diagnose(command: str, app: Any) -> int:
+def _run(arguments: list[str], config: Any) -> int:
+    match arguments[:1]:
+        case ["check"]:
+            return _check()
+        case ["alive"]:
+            return _alive(config)
+        case ["exporter"]:
+            return _export(config)
+        case _:
+            return _run_worker(arguments)
+
+
+def _check() -> int:
     with interruptible():
-        from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
-        from worker import liveness_probe  # noqa: PLC0415 - as above
+        from worker.app import app  # noqa: PLC0415 - as above; that it can be made is checked too
         from worker.preflight import report  # noqa: PLC0415 - as above
-    if command == "alive":
-        return 0 if liveness_probe.is_alive(app.conf.llamaq.liveness_file, SYSTEM.time()) else 1
     try:
         return report.main(app.conf.llamaq)
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _run_worker(arguments: list[str], app: Any) -> int:
+def _alive(config: Any) -> int:
+    with interruptible():
+        from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
+        from worker import liveness_probe  # noqa: PLC0415 - as above
+    return 0 if liveness_probe.is_alive(config.liveness_file, SYSTEM.time()) else 1
+
+
+def _export(config: Any) -> int:
+    with interruptible():
+        from worker import exporter  # noqa: PLC0415 - as above
+    code: int = exporter.main(config)
+    return code
+
+
+def _run_worker(arguments: list[str]) -> int:
     with interruptible():
         import click  # noqa: PLC0415 - as above
         from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
 
+        from worker.app import app  # noqa: PLC0415 - as above
         from worker.telemetry import logs  # noqa: PLC0415 - as above
     command.params[0].default = app  # Celery's `app.worker_main` does the same, but loses the exit code
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"

@@ -27,9 +27,10 @@ def documents(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text()))
 
 
-def one(kind: str) -> dict[str, Any]:
-    """The one object of a kind."""
-    (found,) = (each for path in FOLDER.glob("*.yaml") for each in documents(path) if each["kind"] == kind)
+def one(kind: str, name: str = "llamaq-worker") -> dict[str, Any]:
+    """The one object of a kind and a name."""
+    objects = [each for path in FOLDER.glob("*.yaml") for each in documents(path)]
+    (found,) = (each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name))
     return found
 
 
@@ -59,18 +60,36 @@ def test_keda_takes_it() -> None:
     assert trigger["type"] == "prometheus"
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
     assert float(trigger["metadata"]["threshold"]) > 0
-    assert 1 <= scaled["spec"]["minReplicaCount"] <= scaled["spec"]["maxReplicaCount"]
+    assert 0 <= scaled["spec"]["minReplicaCount"] <= scaled["spec"]["maxReplicaCount"]
+    assert float(trigger["metadata"]["activationThreshold"]) == 0  # one job starts the first host
 
 
 def test_keda_scales_the_deployment_by_a_metric_that_exists() -> None:
-    """The query's metric is one that the workers export, joined by max: each of them tells the whole fleet's."""
+    """The query's metric is one that workers and the exporter serve, joined by max: each tells the whole fleet's."""
     (scaled,) = documents(KEDA)
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     (metric,) = set(re.findall(r"llamaq_\w+", query))
 
     assert scaled["spec"]["scaleTargetRef"]["name"] == one("Deployment")["metadata"]["name"]
     assert f"`{metric}`" in (CHECKOUT / "docs" / "metrics.md").read_text()
-    assert "max by (model, lane)" in query
+    assert query == f"max({metric})"
+
+
+def test_the_exporter_is_locked_in_and_reached_by_prometheus_alone() -> None:
+    """As the workers are; it has a user of its own, and needs no Ollama."""
+    pod, policy = one("Deployment", "llamaq-exporter")["spec"]["template"], one("NetworkPolicy", "llamaq-exporter")
+    (container,) = pod["spec"]["containers"]
+    variables = {each["name"]: each["value"] for each in container["env"]}
+
+    assert container["args"] == ["python", "-m", "worker", "exporter"]
+    assert container["image"] == one("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert "llamaq-exporter@" in variables["LLAMAQ_REDIS_URL"]
+    assert not [name for name in variables if "OLLAMA" in name]
+    assert pod["spec"]["securityContext"] == one("Deployment")["spec"]["template"]["spec"]["securityContext"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert policy["spec"]["ingress"] == one("NetworkPolicy")["spec"]["ingress"]
 
 
 def test_all_speak_of_the_same_pods() -> None:

@@ -23,6 +23,8 @@ from llamaq.store.keys import Keys
 from llamaq.vocabulary.requests import parse
 from ops.topology.redis_server import REDIS, LockedRedis
 from tests.conftest import MODEL
+from tests.integration.scraping import PORT, port_of, scrape
+from tests.service import until
 from tests.worker_process import WorkerProcess
 from worker.celery.tls import verified
 
@@ -170,7 +172,7 @@ def test_a_producer_cannot_reach_another_prefix_through_our_scripts(
         run(client, call)
 
 
-@pytest.mark.parametrize("user", ["flower", "metrics"])
+@pytest.mark.parametrize("user", ["flower", "metrics", "exporter"])
 def test_those_who_watch_cannot_read_what_was_asked(
     user: str, locked_redis: LockedRedis, producer: JobQueue, auditor: "redis.Redis"
 ) -> None:
@@ -238,6 +240,26 @@ def test_the_metrics_user_sees_figures_alone(locked_redis: LockedRedis, producer
             client.zrange(Keys("llamaq").jobs(), 0, -1)
 
 
+def test_the_exporter_runs_under_its_own_user(
+    locked_redis: LockedRedis, producer: JobQueue, auditor: "redis.Redis", secrets: Path
+) -> None:
+    """All metrics of the fleet, also where no worker has loaded the script; what it may read has no words of a job."""
+    producer.generate(MODEL, "x").result(30)
+    settings = {"redis_password_file": secrets / "redis_exporter", "metrics_port": 0}
+    command = [*WorkerProcess.COMMAND, "exporter"]
+    auditor.script_flush()
+    with WorkerProcess(locked_redis.bare_url("exporter"), "http://127.0.0.1:1", command, **settings) as exporter:
+        exporter.start()
+        until(lambda: bool(PORT.search(exporter.log())))
+        seen = scrape(port_of(exporter))
+
+    assert seen.figure("llamaq_redis_up") == 1
+    assert seen.figure("llamaq_jobs_ended_total", state="completed") >= 1
+    names = {"llamaq_backlog_jobs", "llamaq_queue_depth", "llamaq_host_up", "llamaq_redis_memory_bytes"}
+    assert names <= set(seen.shapes)
+    assert refused(auditor) == []
+
+
 def test_nobody_comes_in_without_a_password(locked_redis: LockedRedis) -> None:
     """The default user is off, and an authority that is not known ends the connection before a password is sent."""
     anonymous = locked_redis.url("producer").replace("llamaq-producer:", "").replace(
@@ -256,6 +278,6 @@ def test_each_user_has_its_placeholder_and_no_password_of_ours() -> None:
 
     assert lines[0].startswith("user default off resetpass ")
     assert [line.split()[1] for line in lines[1:]] == [
-        f"llamaq-{name}" for name in ("worker", "producer", "flower", "metrics")
+        f"llamaq-{name}" for name in ("worker", "producer", "flower", "metrics", "exporter")
     ]
     assert all(line.split()[2:4] == ["on", "#" + "0" * 64] for line in lines[1:])

@@ -5,10 +5,9 @@ from typing import Any
 import structlog
 from celery import Celery, bootsteps
 
-from llamaq.store.connections.clients import connect
 from worker.celery.stop_signals import StopSignals
 from worker.settings.environment import Settings
-from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
+from worker.telemetry import fleet_server
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 from worker.telemetry.tracing import NotInstalled
 from worker.telemetry.worker_metrics import Metrics
@@ -82,13 +81,8 @@ class WorkerStep(bootsteps.StartStopStep):
 def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:
     if config.metrics_port is None:
         return None
-    # A connection of its own, so that a scrape neither waits for the attempts' writes nor delays them.
-    client = connect(config.redis_url, retry=False, limit_seconds=SCRAPE_SECONDS)
-    metrics.registry.register(FleetCollector(client, config.producer.keys))
     try:
-        server = MetricsServer(config.metrics_host, config.metrics_port, metrics.registry)
+        return fleet_server.serve(metrics.registry, config, config.metrics_port)
     except PortTaken as error:
         _log.critical(str(error))
         raise SystemExit(WRONG_SETTING) from error
-    _log.info("metrics are served", address=config.metrics_host, port=server.port)
-    return server

@@ -1,6 +1,6 @@
 """The metrics of the whole fleet, read from Redis at each scrape: queues, hosts, slots, ended jobs.
 
-Every worker serves the same figures, so PromQL must aggregate them with `max`, never with `sum`.
+Every worker and every exporter serves the same figures, so PromQL must aggregate them with `max`, never with `sum`.
 """
 
 from collections import Counter
@@ -45,9 +45,9 @@ class FleetCollector(Collector):
             answer = run(self._client, Call(self._keys.prefix, Gauges()))
         except (RedisError, OSError) as error:
             _log.warning("a scrape without the fleet's metrics: Redis does not answer", error=str(error))
-            yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 0)])
+            yield _gauge("llamaq_redis_up", "Whether this process reached Redis.", [], [([], 0)])
             return
-        yield _gauge("llamaq_redis_up", "Whether this worker reached Redis.", [], [([], 1)])
+        yield _gauge("llamaq_redis_up", "Whether this process reached Redis.", [], [([], 1)])
         yield from _queues(answer.rows("queues"))
         yield from _hosts(answer.rows("hosts"))
         yield from _totals(answer)
@@ -116,6 +116,12 @@ def _totals(fleet: Answer) -> Iterator[Metric]:
     def total(figure: str) -> Rows:
         return [([], fleet.number(figure))]
 
+    depth = sum(each.number("depth") for each in fleet.rows("queues"))
+    backlog = depth + sum(map(fleet.number, ("assigned", "due", "inbox", "intake")))
+    needed = "Jobs that need a worker now: queued, assigned, due, in the inbox, sent by task name."
+    yield _gauge("llamaq_backlog_jobs", needed, [], [([], backlog)])
+    yield _gauge("llamaq_assigned_jobs", "Jobs that hold a slot, of whatever host.", [], total("assigned"))
+    yield _gauge("llamaq_due_jobs", "Delayed jobs whose time has come.", [], total("due"))
     yield _gauge("llamaq_delayed_jobs", "Jobs that wait for their next attempt to be due.", [], total("delayed"))
     dead = "Messages that were set aside and not put back or discarded."
     yield _gauge("llamaq_dead_letters", dead, [], total("dead"))

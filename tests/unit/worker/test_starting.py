@@ -63,7 +63,7 @@ def test_a_word_that_is_no_command_is_named() -> None:
     """With those that are; the code is 2."""
     code, said = _ran("worker", "chek")
     assert code == 2
-    assert said.startswith("there is no command 'chek'; there are: check, alive\n")
+    assert said.startswith("there is no command 'chek'; there are: check, alive, exporter\n")
 
 
 def test_the_demo_names_a_wrong_setting_as_it_is_set() -> None:

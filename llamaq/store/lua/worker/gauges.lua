@@ -1,7 +1,8 @@
 -- Reads the figures of the fleet for a scrape of the metrics.
 --
 -- Arguments  none
--- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state)
+-- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state), due (delayed jobs
+--               whose time has come), assigned (jobs that hold a slot, also of a host that is not known any more)
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
@@ -46,4 +47,5 @@ for model in pairs(models) do
 end
 return {'OK', 'queues', queues, 'hosts', hosts, 'delayed', redis.call('ZCARD', DELAYED),
   'dead', redis.call('XLEN', DEAD), 'inbox', redis.call('XLEN', P .. ':inbox'), 'intake', redis.call('LLEN', P),
-  'ended', redis.call('HGETALL', ENDED)}
+  'ended', redis.call('HGETALL', ENDED), 'due', redis.call('ZCOUNT', DELAYED, '-inf', NOW),
+  'assigned', redis.call('ZCARD', LEASES)}

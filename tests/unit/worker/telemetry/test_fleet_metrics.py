@@ -93,6 +93,27 @@ def test_what_waits_outside_the_queues_is_told(fleet: Fleet) -> None:
     assert [seen.figure("llamaq_jobs_ended_total", state=state) for state in states] == [1, 1, 0, 0]
 
 
+def test_the_backlog_is_what_needs_a_worker(fleet: Fleet) -> None:
+    """Queued, assigned, also of a host that nobody knows any more, due, in the inbox, sent by name."""
+    store = fleet.host("gone", slots=2)
+    fleet.running(store)
+    fleet.submit()  # assigned, and not claimed
+    fleet.submit()  # queued
+    fleet.redis.zrem(fleet.keys.hosts(), "gone")
+    fleet.redis.delete(fleet.keys.host("gone"))
+    now = fleet.redis.time()[0]
+    fleet.redis.zadd(f"{fleet.keys.prefix}:delayed", {"due": now - 1, "later": now + 3600})
+    fleet.redis.xadd(fleet.keys.inbox(), {"request": "x"})
+    fleet.redis.rpush(fleet.keys.intake_queue(), "x")
+
+    seen = look(fleet.redis, fleet.keys)
+
+    assert seen.figure("llamaq_host_up") == 0
+    assert seen.figure("llamaq_assigned_jobs") == 2
+    assert (seen.figure("llamaq_due_jobs"), seen.figure("llamaq_delayed_jobs")) == (1, 2)
+    assert seen.figure("llamaq_backlog_jobs") == 2 + 1 + 1 + 1 + 1
+
+
 def test_a_scrape_costs_the_same_with_any_backlog(fleet: Fleet) -> None:
     """Redis runs the same commands for it with 300 jobs queued as with 3; of a queue they take the size and one job."""
 
