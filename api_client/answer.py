@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from requests import PreparedRequest
 
 from api_client.diagnosis import ErrorBody, diagnose, unwrapped
-from api_client.errors import StallTimeout, StreamError
+from api_client.errors import StreamError
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.shapes.reading import Shape
 
@@ -47,14 +47,11 @@ class Answer(Exchange, Generic[T]):
         return self._shape.read(body, self.source)
 
     def _joined(self, body: Iterator[bytes]) -> bytes:
-        clock, whole = self._route.clock, bytearray()
-        began = clock.monotonic()
+        whole = bytearray()
         for piece in body:
             whole += piece
             if len(whole) > MAX_ANSWER_BYTES:
                 raise StreamError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-            if self._limits.whole is not None and clock.monotonic() - began > self._limits.whole:
-                raise StallTimeout(f"{self.source} did not end its answer within {self._limits.whole:g} s")
         return bytes(whole)
 
 

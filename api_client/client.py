@@ -12,7 +12,7 @@ from requests import PreparedRequest, Request
 
 from api_client.answer import Answer
 from api_client.clock import Clock, SystemClock
-from api_client.errors import BadRequest
+from api_client.errors import Aborted, BadRequest, FirstByteTimeout
 from api_client.exchange import Exchange, Limits, Route
 from api_client.retry import RetryPolicy
 from api_client.shapes import lines
@@ -189,10 +189,20 @@ class OllamaClient:
     def _asked(
         self, shape: Shape[T], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
     ) -> T:
-        limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds, timeout_seconds)
-        request = self._prepared(method, path, payload)
-        with self._registered(Answer(self._route, request, limits, shape)) as answer:
-            return answer.result()
+        limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds)
+        with self._registered(Answer(self._route, self._prepared(method, path, payload), limits, shape)) as answer:
+            # Over all: a host that sends each byte in time could keep its probe waiting without end.
+            limit = threading.Timer(timeout_seconds, answer.abort)
+            limit.daemon = True
+            limit.start()
+            try:
+                return answer.result()
+            except Aborted as error:
+                if self._closed:
+                    raise
+                raise FirstByteTimeout(f"{answer.source} did not answer within {timeout_seconds:g} s") from error
+            finally:
+                limit.cancel()
 
     def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> PreparedRequest:
         body = None if payload is None else _json(payload)

@@ -12,10 +12,6 @@ class Clock(Protocol):
         """Unix seconds."""
         ...
 
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary moment."""
-        ...
-
     def random(self) -> float:
         """A number in [0, 1)."""
         ...
@@ -27,10 +23,6 @@ class SystemClock:
     def time(self) -> float:
         """Unix seconds."""
         return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds from an arbitrary moment."""
-        return time.monotonic()
 
     def random(self) -> float:
         """A number in [0, 1)."""

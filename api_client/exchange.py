@@ -19,12 +19,11 @@ PIECE_BYTES = 64 * 1024
 
 
 class Limits(NamedTuple):
-    """Seconds of silence allowed, and for the `whole` body of an answer that is no stream; None waits for ever."""
+    """Seconds of silence allowed; None waits for ever."""
 
     connect: float | None
     first_byte: float | None
     stall: float | None
-    whole: float | None = None
 
 
 class Route(NamedTuple):

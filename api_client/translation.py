@@ -1,5 +1,6 @@
 """Translates the errors of requests, urllib3 and sockets into `OllamaError`."""
 
+import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ from api_client.errors import (
 )
 from api_client.retry import can_help
 
+OF_THE_NETWORK = (RequestException, HTTPError, HTTPException, OSError)
+_log = logging.getLogger(__name__)
+
 
 class Exchanging(Protocol):
     """The part of a request that the translation needs."""
@@ -60,6 +64,8 @@ def translated(exchange: Exchanging) -> Iterator[None]:
             raise Aborted("the call was aborted") from error
         if isinstance(error, OllamaError):
             raise
+        if not isinstance(error, OF_THE_NETWORK):
+            _log.warning("an answer of %s could not be read", exchange.address, exc_info=error)
         raise error_for(error, exchange) from error
 
 
@@ -100,7 +106,7 @@ def _unwrapped(error: Exception) -> Exception:
 def _broken_body(error: Exception, where: str) -> OllamaError:
     if isinstance(error, DecodeError):
         return StreamError(f"the body from {where} cannot be decompressed")
-    if not isinstance(error, RequestException | HTTPError | HTTPException | OSError):
+    if not isinstance(error, OF_THE_NETWORK):
         return StreamError(f"the answer from {where} cannot be read: {type(error).__name__}: {_reason(error)}")
     return StreamCut(f"the connection to Ollama at {where} broke in the middle of the answer: {_reason(error)}")
 

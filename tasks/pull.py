@@ -25,9 +25,9 @@ class Layers:
 
     def read(self, chunk: Chunk) -> bool:
         """Read one chunk; returns whether the status has changed."""
-        before, self.status = self.status, str(chunk.get("status", ""))
-        layer, size, got = chunk.get("digest"), chunk.get("total"), chunk.get("completed", 0)
-        if isinstance(layer, str) and isinstance(size, int) and isinstance(got, int):
+        before, self.status = self.status, chunk.get("status") or ""
+        layer, size, got = chunk.get("digest"), chunk.get("total"), chunk.get("completed") or 0
+        if layer is not None and size is not None:
             self.sizes[layer] = size
             self.received[layer] = max(got, self.received.get(layer, 0))
         return self.status != before

@@ -111,5 +111,5 @@ def _from_chat(chunk: Chunk) -> Piece:
 
 def total(replies: Iterable[Reply], count: str) -> int | None:
     """The sum of one of Ollama's figures over several answers; None where none has it."""
-    figures = [reply.stats[count] for reply in replies if isinstance(reply.stats.get(count), int)]
+    figures = [reply.stats[count] for reply in replies if reply.stats.get(count) is not None]
     return sum(figures) if figures else None

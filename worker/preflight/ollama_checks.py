@@ -22,6 +22,8 @@ def look(config: Settings) -> Iterator[Finding]:
         yield _version(version, ollama.address)
     names = ", ".join(model.name for model in installed)
     yield Finding("models", True if names else None, names or "none: pull one first, as in `ollama pull llama3.2`")
+    if installed.problems:
+        yield Finding("models", None, f"left out, since they cannot be read: {'; '.join(installed.problems)}")
     yield _slots(config)
 
 

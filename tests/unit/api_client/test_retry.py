@@ -35,9 +35,6 @@ class Dial:
     def time(self) -> float:
         return self._now
 
-    def monotonic(self) -> float:
-        return self._now
-
     def random(self) -> float:
         return self._number
 

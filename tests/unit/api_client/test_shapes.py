@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from api_client import OllamaClient, OllamaError, ServerFault, StreamCut, StreamError, UnknownShape
+from api_client import (
+    OllamaClient,
+    OllamaError,
+    OllamaTimeout,
+    ServerFault,
+    StreamCut,
+    StreamError,
+    UnknownShape,
+    WrongProtocol,
+)
 from tests.unit.api_client.scripted_server import ScriptedServer, Visit
 
 DEEP = "[" * 300 + "]" * 300
@@ -163,17 +172,45 @@ def test_a_redirect_is_not_looked_into() -> None:
             list(stream)
 
 
-def test_a_status_answer_that_never_ends_is_given_up() -> None:
-    """Each byte comes in time, and the whole does not."""
+def _endless_body(visit: Visit) -> None:
+    visit.begin_stream()
+    while True:
+        visit.chunk(b" ")
 
-    def dripping(visit: Visit) -> None:
-        visit.begin_stream()
-        while True:
-            visit.chunk(b" ")
 
+def _endless_head(visit: Visit) -> None:
+    visit.send(b"HTTP/1.1 200 OK\r\n")
+    while not visit.gone.wait(0.05):
+        visit.send(b"X")
+
+
+def _endless_error(visit: Visit) -> None:
+    visit.head(500, ("Transfer-Encoding", "chunked"))
+    while not visit.gone.wait(0.05):
+        visit.chunk(b" ")
+
+
+@pytest.mark.parametrize("drips", [_endless_body, _endless_head, _endless_error])
+def test_an_answer_about_the_host_that_never_ends_is_given_up(drips: Callable[[Visit], None]) -> None:
+    """Each byte comes in time, and the whole does not: a probe must not wait for it."""
     with (
-        ScriptedServer(dripping) as server,
-        OllamaClient(server.url) as client,
-        pytest.raises(OllamaError, match="did not end its answer"),
+        ScriptedServer(drips) as server,
+        OllamaClient(server.url, retries=0) as client,
+        pytest.raises(OllamaTimeout, match="did not answer within"),
     ):
-        client.tags(timeout_seconds=0.2)
+        client.tags(timeout_seconds=0.3)
+
+
+@pytest.mark.parametrize("kind", [ValueError, UnicodeDecodeError, RecursionError, MemoryError, LookupError])
+@pytest.mark.parametrize("where", ["api_client.stream.pieces", "requests.Session.send"])
+def test_whatever_a_library_raises_over_an_answer_is_typed(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception], where: str
+) -> None:
+    """Before the headers and behind them: an exception of no known type fails the one request."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise kind("utf-8", b"", 0, 1, "odd") if kind is UnicodeDecodeError else kind("odd")
+
+    monkeypatch.setattr(where, fail)
+    with pytest.raises(StreamError if "pieces" in where else WrongProtocol, match="odd"):
+        asked(generated, "{}")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from api_client import Aborted, ContextOverflow, OllamaConnectionError
 from llamaq.extraction.schema import check_schema
 from llamaq.store.worker.outcome import Completed, Failed
+from llamaq.vocabulary import events
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.ollama_request import Reply
 from tasks.attempt.stoppable import Attempt
@@ -262,3 +263,16 @@ def test_whatever_a_model_says_is_read(text: str, done_reason: str | None) -> No
     for validator in (ANY, STRICT):
         value, errors = _read(Reply(text=text, stats={"done_reason": done_reason}), validator)
         assert errors or validator.is_valid(value)
+
+
+def test_a_value_too_deep_for_readers_is_an_invalid_answer() -> None:
+    """The result has it two levels deeper than the answer: the model is asked again, and may answer flatter."""
+
+    def answer(levels: int) -> list[dict[str, Any]]:
+        return chat_answer('{"year": 1, "deep": ' + "[" * levels + "]" * levels + "}")
+
+    outcome = _extract(Ollama(answer(199), answer(198)))
+
+    assert isinstance(outcome, Completed)
+    assert outcome.result["repairs"] == 1
+    events.parse("1-1", f'{{"v":1,"type":"completed","attempt":1,"at":1,"result":{outcome.result_json}}}')
