@@ -29,6 +29,8 @@ GROUP = "workers"
 READ_AT_A_TIME = 20
 BLOCK_MILLISECONDS = 1_000
 ABANDONED_MILLISECONDS = 30_000
+GONE_MILLISECONDS = 3_600_000
+FIRST = "0"
 NOTED_SECONDS = 86_400
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
 """Its id and its fields."""
@@ -50,6 +52,8 @@ class Inbox(Duty):
         self._store = store
         self._worker = worker
         self._interrupted: set[bytes] = set()
+        self._after: bytes | str = FIRST
+        self._swept = False
 
     def round(self) -> float:
         """Read once, and handle what was read. An entry that cannot be queued now stays pending, and is read again."""
@@ -63,14 +67,25 @@ class Inbox(Duty):
 
     def _read(self) -> None:
         inbox = self._keys.inbox()
-        # First the entries of dead workers, then those that could not be queued before, then new ones.
+        # First the entries of dead workers, then a page of those that could not be queued before, then new ones.
         self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
-        self._take(
-            _entries(self._client.xreadgroup(GROUP, self._worker, {inbox: "0"}, count=READ_AT_A_TIME)), again=True
-        )
+        self._sweep_consumers()
+        pending = _entries(self._client.xreadgroup(GROUP, self._worker, {inbox: self._after}, count=READ_AT_A_TIME))
+        # The next page follows in the next round: the jobs of a full model do not delay those behind them.
+        self._after = pending[-1][0] if len(pending) == READ_AT_A_TIME else FIRST
+        self._take(pending, again=True)
         if not self.stopping.is_set():
             new = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
             self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **new)), again=False)
+
+    def _sweep_consumers(self) -> None:
+        """Remove the names of workers that ended long ago from the group, once: each start of a worker adds one."""
+        if self._swept:
+            return
+        for consumer in self._client.xinfo_consumers(self._keys.inbox(), GROUP):
+            if consumer["pending"] == 0 and consumer["idle"] > GONE_MILLISECONDS:
+                self._client.xgroup_delconsumer(self._keys.inbox(), GROUP, consumer["name"])
+        self._swept = True
 
     def _make_group(self) -> None:
         try:

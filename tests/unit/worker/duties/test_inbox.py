@@ -142,3 +142,48 @@ def test_an_outage_of_redis_is_not_counted(fleet: Fleet, entries: tuple[str, str
         away.clear()
         inbox.round()
     assert fleet.queue.job(first).status().state == "queued"
+
+
+def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round looks at one page of what waits, and the next round at the next page."""
+    monkeypatch.setattr(module, "READ_AT_A_TIME", 2)
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
+    ids = [str(uuid.uuid4()) for _ in range(6)]
+    for job_id in ids:
+        fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
+        fleet.redis.xadd(fleet.keys.inbox(), fields)
+    full = set(ids)
+
+    def end(job_id: str) -> None:
+        if job_id in full:
+            raise QueueFull("full", 1.0)
+
+    with connect_binary(fleet.url) as client:
+        inbox = Inbox(client, fleet.keys, Ending(fleet, end), fleet.host(), "w1")  # type: ignore[arg-type]  # fails on purpose
+        for _ in ids:
+            inbox.round()
+        full.discard(ids[-1])
+        for _ in ids:
+            inbox.round()
+
+    assert fleet.queue.job(ids[-1]).status().state == "queued"
+    assert fleet.redis.xlen(fleet.keys.inbox()) == 5
+
+
+def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that starts removes them, but not those that still have an entry."""
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
+    monkeypatch.setattr(module, "GONE_MILLISECONDS", -1)
+    key, store = fleet.keys.inbox(), fleet.host()
+    fleet.redis.xgroup_create(key, module.GROUP, id="0", mkstream=True)
+    for name in ("gone", "busy"):
+        fleet.redis.xgroup_createconsumer(key, module.GROUP, name)
+    fleet.redis.xadd(key, {"id": "x", "kind": "generate", "request": "{"})
+    fleet.redis.xreadgroup(module.GROUP, "busy", {key: ">"})
+
+    with connect_binary(fleet.url) as client:
+        Inbox(client, fleet.keys, fleet.queue, store, "w1").round()
+
+    assert {consumer["name"] for consumer in fleet.redis.xinfo_consumers(key, module.GROUP)} == {"busy", "w1"}
