@@ -101,16 +101,18 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
+        # A server that becomes a replica ends a BRPOP with an error (UNBLOCKED), which would end the worker.
+        "broker_channel_error_retry": True,
         "broker_connection_max_retries": None,  # by default the worker would end after 100 tries
         "broker_transport_options": {
             # Celery's defaults for these three are shared by all users of the database, whatever their prefix.
             "unacked_key": f"{config.prefix}.unacked",
             "unacked_index_key": f"{config.prefix}.unacked_index",
             "unacked_mutex_key": f"{config.prefix}.unacked_mutex",
-            "socket_timeout": 15,  # without it a publish hangs for ever on a connection that was cut silently
-            "socket_connect_timeout": 5,
+            "socket_timeout": config.broker_seconds,  # without it a publish hangs on a connection that was cut silently
+            "socket_connect_timeout": config.broker_seconds,
             "socket_keepalive": True,
-            "health_check_interval": 10,
+            "health_check_interval": config.broker_seconds,
         },
     }
 

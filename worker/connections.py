@@ -13,6 +13,9 @@ from worker.settings.environment import Settings
 PROBE_CONNECT_SECONDS = 2.0
 """Shorter than for jobs, so that a host that is back is seen within a second or two."""
 
+BINARY_SECONDS = 9.0
+"""A third of it, the time of a try, is longer than the inbox waits for an entry."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connections:
@@ -36,8 +39,8 @@ class Connections:
     def open(cls, config: Settings, clock: Clock) -> "Connections":
         """Create the connections that the settings name. Each connects on its first use."""
         return cls(
-            redis=connect(config.redis_url),
-            binary_redis=connect_binary(config.redis_url),
+            redis=connect(config.redis_url, limit_seconds=config.redis_seconds),
+            binary_redis=connect_binary(config.redis_url, limit_seconds=BINARY_SECONDS),
             ollama=ollama_client(config, slots=config.slots * config.max_models),
             probe=ollama_client(config, connect_timeout_seconds=PROBE_CONNECT_SECONDS, retries=1),
             queue=JobQueue(config.redis_url, settings=config.producer, clock=clock),

@@ -10,6 +10,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import Job, JobQueue
 from llamaq.vocabulary.events import Started
+from tests.faults.outage_proxy import OutageProxy
 from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
 
@@ -23,17 +24,23 @@ class Site(Service):
     """A service whose Redis and workers may be hurt.
 
     Attributes:
-        server: the Redis.
+        address: the Redis, or a proxy before it.
         workers: all that were started, dead ones too.
     """
 
-    def __init__(self, server: EmbeddedRedis, ollama: ScriptedOllama) -> None:
+    def __init__(self, server: EmbeddedRedis | OutageProxy, ollama: ScriptedOllama) -> None:
         self._stack = ExitStack()
         prefix = f"test-{fresh_name()[:12]}"
         queue = self._stack.enter_context(JobQueue(server.url, prefix=prefix))
         super().__init__(server.url, prefix, queue, ollama)
-        self.server = server
+        self.address = server
         self.workers: list[WorkerProcess] = []
+
+    @property
+    def server(self) -> EmbeddedRedis:
+        """The Redis."""
+        assert isinstance(self.address, EmbeddedRedis)
+        return self.address
 
     def start_workers(self, number: int, command: list[str] | None = None, **settings: object) -> list[WorkerProcess]:
         """Start so many workers on the host, quick to see a lost lease, and wait until the fleet knows them."""

@@ -249,7 +249,7 @@ def test_each_verb_ends_within_its_limit(
     verbs = [name for name in VERBS if kind in SILENT or name not in READERS]
 
     with OUTAGES[kind](server, proxy) as url:
-        outcomes = [one for some in batched(verbs, 6 if "TLS" in kind else 18) for one in client(url, job_id, some)]
+        outcomes = [one for some in batched(verbs, 3 if "TLS" in kind else 18) for one in client(url, job_id, some)]
 
     for name, seconds, error in outcomes:
         assert seconds < LIMIT_SECONDS + BEYOND_SECONDS, f"{name}: {seconds:.2f} s, {error!r}"

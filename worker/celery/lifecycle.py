@@ -51,7 +51,7 @@ class WorkerStep(bootsteps.StartStopStep):
         except NotInstalled as error:
             _log.critical(str(error))
             raise SystemExit(WRONG_SETTING) from error
-        StopSignals(self._worker.hurry).install()
+        StopSignals(self._worker.hurry, config.drain_seconds).install()
         parent.app.llamaq_worker = self._worker
         self._worker.start()
         _log.info("worker started", worker=name, host=config.host, slots=config.slots)

@@ -1,31 +1,55 @@
 """Signal handlers: SIGTERM and Ctrl-C drain; a second one, or SIGQUIT, requeues running jobs at once.
 
-Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread cannot be ended from outside.
+Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread cannot be ended from outside. Whatever a
+stop waits for, the process ends `STOP_SECONDS` after its drain: the leases of what it leaves expire.
 """
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
+import structlog
 from celery.worker import state
 
+STOP_SECONDS = 9.0
+"""For all that a stop does after the drain. What calls Redis has limits, but Celery has more than one such call."""
+UNFINISHED = 1
+"""The exit code of a stop that did not end in time."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_log = structlog.get_logger(__name__)
 
 
 class StopSignals:
-    """The handlers of one worker process. `hurry` ends the wait of a drain."""
+    """The handlers of one worker process."""
 
-    def __init__(self, hurry: Callable[[], None]) -> None:
+    def __init__(self, hurry: Callable[[], None], drain_seconds: float) -> None:
+        """Make them. `hurry` ends the wait of a drain, which takes `drain_seconds` at most."""
         self._hurry = hurry
+        self._drain_seconds = drain_seconds
         self._signalled = False
+        # Set by the handler alone, each once: a lock that the interrupted thread may hold would be waited for for ever.
+        self._stopping, self._hurrying = threading.Event(), threading.Event()
 
     def install(self) -> None:
         """Replace Celery's handlers. Must be called in the main thread."""
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
+        threading.Thread(target=self._end_in_time, name="llamaq-stop-limit", daemon=True).start()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._signalled or number == signal.SIGQUIT:
+        first, self._signalled = not self._signalled, True
+        if first:
+            self._stopping.set()
+        if not first or number == signal.SIGQUIT:
+            self._hurrying.set()
             self._hurry()
-        self._signalled = True
         state.should_stop = state.should_stop or 0  # Celery's loop looks at it; 0 is the exit code
+
+    def _end_in_time(self) -> None:
+        self._stopping.wait()
+        self._hurrying.wait(self._drain_seconds)
+        threading.Event().wait(STOP_SECONDS)
+        _log.critical("the stop does not end: something waits for Redis or Ollama; the leases of what runs expire")
+        os._exit(UNFINISHED)

@@ -9,6 +9,7 @@ import kombu.transport.redis
 from celery.worker import state
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.json import dumps, loads
+from redis.exceptions import ReadOnlyError
 
 from worker.celery import broker_message
 from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source, is_outage, passed
@@ -134,6 +135,8 @@ class Transport(kombu.transport.redis.Transport):
 
     doors: Doors | None = None
     Channel = Channel
+    # A master that has become a replica is left as a lost one is; else the error would end the worker.
+    connection_errors = (*kombu.transport.redis.Transport.connection_errors, ReadOnlyError)
 
     def _deliver(self, message: Any, queue: str) -> None:
         if not isinstance(message, Unread):

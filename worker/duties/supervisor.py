@@ -18,7 +18,7 @@ from worker.duties.duty import Duty, Phase
 from worker.duties.health import Health
 from worker.telemetry.throttled_warning import ThrottledWarning
 
-JOIN_SECONDS = 10.0
+JOIN_SECONDS = 4.0
 """Time for the last rounds of all duties together, before the connections are closed."""
 _OUTAGE = (RedisConnectionError, RedisTimeoutError, ConnectionError, TimeoutError, BrokerUnavailable)
 _log = structlog.get_logger(__name__)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, setting
 from llamaq.settings.producer import ProducerVariables
 from llamaq.settings.secret_files import read_secret
+from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS
 from llamaq.vocabulary.requests import HOST_JOBS
 from worker.settings import ollama_address, variable_errors, webhook_secret
 
@@ -70,7 +71,7 @@ class Settings(BaseSettings, ProducerVariables):
     )
     flush_ms: float = setting(
         20,
-        "milliseconds for which deltas after the first are joined; 0 sends each",
+        "milliseconds for which deltas after the first are joined; 0 sends each; at most a third of the lease",
         least=0,
         most=10_000,
     )
@@ -213,12 +214,32 @@ class Settings(BaseSettings, ProducerVariables):
             self._replace(webhook_secret=SecretStr(read_secret(self.webhook_secret_file)))
         if self.ollama_token is not None and "@" in urlsplit(self.ollama_url).netloc:
             raise ValueError("give either LLAMAQ_OLLAMA_TOKEN or a user name in LLAMAQ_OLLAMA_URL, not both")
+        if self.flush_ms / 1000 > self.lease_seconds / 3:
+            most = f"{self.lease_seconds / 3 * 1000:.0f}"
+            raise ValueError(f"LLAMAQ_FLUSH_MS must be at most a third of LLAMAQ_LEASE_SECONDS, which is {most} ms")
         self._replace(host=self.host or ollama_address.identity(self.ollama_url))
         return self
 
     def states(self, name: str) -> bool:
         """Whether this setting was given, rather than left at its default."""
         return name in self.model_fields_set
+
+    @property
+    def redis_seconds(self) -> float:
+        """The limit of a call of Redis, with all its tries.
+
+        A lease is renewed after a third of its time. A renewal that then finds a silent connection has ended over a new
+        one before the lease expires, since a try has a third of this limit.
+        """
+        return min(DEFAULT_LIMIT_SECONDS, self.lease_seconds / 2)
+
+    @property
+    def broker_seconds(self) -> float:
+        """The limit of one operation of Celery's connections, and the time after which a silent one is checked.
+
+        Finding a silent one and connecting again takes three of it, well below the heartbeat's `MISSED_SECONDS`.
+        """
+        return min(5.0, max(1.0, self.lease_seconds / 3))
 
     @property
     def concurrency(self) -> int:

@@ -1,0 +1,77 @@
+"""A Redis that is frozen, or whose connections go silent, or that became a replica: workers stop in time, and go on."""
+
+import os
+import signal
+import time
+
+import redis
+
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from llamaq.vocabulary.events import Delta
+from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed
+from tests.faults.outage_proxy import OutageProxy
+from tests.faults.site import LEASE_SECONDS, Site
+from tests.service import read_until, until
+
+DRAIN_SECONDS = 2
+STOP_SECONDS = 10
+
+
+def test_a_worker_stops_in_time_though_redis_is_frozen(own_site: Site) -> None:
+    """SIGTERM with a job running: the process ends within the drain and 10 s more."""
+    worker = own_site.start_worker(drain_seconds=DRAIN_SECONDS, lease_seconds=15)
+    own_site.hold(tokens=["half ", "an ", "answer"], hold_after=2)
+    read_until(own_site.queue.generate(MODEL, "long"), Delta)
+    os.kill(own_site.server.pid, signal.SIGSTOP)
+    try:
+        time.sleep(1)  # into the calls that now get no answer
+        worker.signal(signal.SIGTERM)
+        worker.wait(DRAIN_SECONDS + STOP_SECONDS)
+    finally:
+        os.kill(own_site.server.pid, signal.SIGCONT)
+
+
+def test_connections_that_go_silent_cost_no_job(own_site: Site) -> None:
+    """They are dropped without being closed, in the middle of an answer: it completes in its first attempt."""
+    with OutageProxy(own_site.server.port) as proxy:
+        worker = own_site.start_worker(redis_url=proxy.url)
+        own_site.ollama.script(count=20 * 5 * LEASE_SECONDS, rate=20)
+        job = own_site.queue.generate(MODEL, "long")
+        read_until(job, Delta)
+
+        proxy.set("drop")
+
+        assert_completed(job, attempt=1)
+        assert_completed(own_site.queue.generate(MODEL, "afterwards"), attempt=1)
+        assert worker.process.poll() is None, worker.log()
+
+
+def test_a_master_that_became_a_replica_is_left() -> None:
+    """Its address leads to the new master, the old connections to the old one: producer and worker go on."""
+    with (
+        EmbeddedRedis.start() as old,
+        EmbeddedRedis.start() as new,
+        OutageProxy(old.port) as address,
+        ScriptedOllama.start(slots=2) as ollama,
+        Site(address, ollama) as site,
+        redis.Redis(port=old.port) as old_client,
+        redis.Redis(port=new.port) as new_client,
+    ):
+        new_client.replicaof("127.0.0.1", old.port)
+        worker = site.start_worker()
+        assert_completed(site.queue.generate(MODEL, "before"), attempt=1)
+        ollama.script(count=20 * 10, rate=20)
+        running = site.queue.generate(MODEL, "running")
+        read_until(running, Delta)
+        until(lambda: new_client.info("replication")["master_link_status"] == "up")
+        until(lambda: new_client.info("replication")["slave_repl_offset"] > 0)
+
+        address.lead_to(new.port)
+        new_client.replicaof("NO", "ONE")
+        old_client.replicaof("127.0.0.1", new.port)
+
+        assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
+        assert running.result(60).text.strip()
+        assert worker.process.poll() is None, worker.log()
