@@ -10,6 +10,7 @@ from worker.duties.duty import Duty
 
 IDLE_SECONDS = 1.0
 """The longest wait of a round: a round has to end, so that the timers are known to be well."""
+LEAST_SWEPT = 128
 
 
 class Timer:
@@ -36,12 +37,14 @@ class Timers(Duty):
         self._clock = clock
         self._due: list[tuple[float, int, Timer]] = []
         self._number = itertools.count()
+        self._swept_at = LEAST_SWEPT
         self._changed = threading.Condition()
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Make the call once, `seconds` from now, in the duty's thread."""
         timer = Timer(call)
         with self._changed:
+            self._sweep()
             heapq.heappush(self._due, (self._clock.monotonic() + seconds, next(self._number), timer))
             self._changed.notify()
         return timer
@@ -58,6 +61,14 @@ class Timers(Duty):
         super().stop()
         with self._changed:
             self._changed.notify()
+
+    def _sweep(self) -> None:
+        """Drop cancelled timers once there are as many as others: most are cancelled long before they are due."""
+        if len(self._due) < self._swept_at:
+            return
+        self._due = [entry for entry in self._due if entry[2].call is not None]
+        heapq.heapify(self._due)
+        self._swept_at = max(LEAST_SWEPT, 2 * len(self._due))
 
     def _next(self) -> Timer | None:
         with self._changed:

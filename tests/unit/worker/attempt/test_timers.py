@@ -7,7 +7,7 @@ import pytest
 
 from llamaq.store.clock import SYSTEM
 from tests.unit.worker.writing import supervised
-from worker.attempt.timers import Timers
+from worker.attempt.timers import LEAST_SWEPT, Timers
 
 
 @pytest.fixture
@@ -63,3 +63,17 @@ def test_stopping_forgets_what_was_set() -> None:
         timers.after(3600, lambda: heard.append("x"))
 
     assert heard == []
+
+
+def test_cancelled_timers_do_not_stay_until_they_would_be_due() -> None:
+    """An attempt that ends leaves nothing behind, though its deadline is far away; the others are still called."""
+    timers = Timers(SYSTEM)
+    called: list[str] = []
+    timers.after(0, lambda: called.append("kept"))
+
+    for _ in range(10_000):
+        timers.after(900, lambda: called.append("cancelled")).cancel()
+
+    assert len(timers._due) < 2 * LEAST_SWEPT  # what memory holds shows nowhere else
+    timers.round()
+    assert called == ["kept"]
