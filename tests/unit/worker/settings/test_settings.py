@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from tests.commands import run
+from worker.duties.heartbeat import MISSED_SECONDS
 from worker.settings.environment import Settings
 
 CHECKOUT = Path(__file__).parents[4]
@@ -223,3 +224,19 @@ def test_the_token_is_not_shown() -> None:
     settings = Settings(ollama_token=SecretStr("hunter2"))
 
     assert "hunter2" not in f"{settings!r} {settings}"
+
+
+def test_a_flush_window_that_does_not_fit_the_lease_is_refused() -> None:
+    """The window is a part of what a worker may be silent for."""
+    assert Settings(lease_seconds=3, flush_ms=1000).flush_ms == 1000
+    with pytest.raises(ValidationError, match="LLAMAQ_FLUSH_MS must be at most a third of LLAMAQ_LEASE_SECONDS"):
+        Settings(lease_seconds=3, flush_ms=1001)
+
+
+@pytest.mark.parametrize("lease", [1, 3, 15, 600])
+def test_a_renewal_over_a_new_connection_comes_before_the_lease_expires(lease: float) -> None:
+    """A third of the lease is over when it is due; the first try finds a silent connection."""
+    config = Settings(lease_seconds=lease)
+
+    assert lease / 3 + config.redis_seconds < lease
+    assert 1 + 3 * config.broker_seconds < MISSED_SECONDS
