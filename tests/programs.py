@@ -17,6 +17,7 @@ PACKAGES: dict[str, str | None] = {
     "chromium": "chromium",
     "curl": "curl",
     "git": "git",
+    "libfaketime": "libfaketime",
     "nginx": "nginx-light",
     "npm": "npm",
     "openssl": "openssl",
@@ -50,10 +51,17 @@ def find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
 
 
+def libfaketime() -> Path | None:
+    """The library that a program is started with to have a clock of its own, or None."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
 def is_there(need: str) -> bool:
     """Whether this machine has it."""
     if need == "Linux":
         return sys.platform == "linux"
+    if need == "libfaketime":
+        return libfaketime() is not None
     if need == "package index":
         return _index_answers()
     if need == "redis-server 7":

@@ -46,6 +46,13 @@ class ReadLog:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadEntry:
+    """Reply with a list of the entry at `cursor`; an empty list where there is none."""
+
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadLastEntry:
     """Reply with a list of the log's last entry; an empty list where there is none."""
 
@@ -76,7 +83,7 @@ class Snapshot(NamedTuple):
     at: float
 
 
-Step = ReadLog | ReadLastEntry | CheckRecord | Receive | PollStatus
+Step = ReadLog | ReadEntry | ReadLastEntry | CheckRecord | Receive | PollStatus
 Steps = Generator[Step | Event, Any, None]
 """Yields steps, whose replies are sent into it, and events, for which None is sent."""
 
@@ -102,6 +109,7 @@ class LogFollower:
         self._fresh = fresh
         self._queued = False
         self._last_position: tuple[int, float | None] | None = None
+        self._last_payload: str | None = None
         self.cursor = after or "0-0"
         self.ended = False
 
@@ -110,7 +118,7 @@ class LogFollower:
 
         Raises:
             JobNotFound: there is no such job.
-            CursorExpired: there is no longer such a log.
+            CursorExpired: there is no longer such a log, or Redis has lost the event at the cursor.
         """
         yield from self._read_log()
         while not self.ended:
@@ -140,6 +148,7 @@ class LogFollower:
                     entries = yield from self._appear(ReadLastEntry())
 
     def _read_log(self) -> Steps:
+        yield from self._require_last_event()
         entries: list[LogEntry] = yield ReadLog(self.cursor)
         if not entries:
             entries = yield from self._appear(ReadLog(self.cursor))
@@ -174,7 +183,7 @@ class LogFollower:
         for cursor, payload in entries:
             if _order(cursor) > _order(self.cursor) and not self.ended:
                 event = events.parse(cursor, payload)
-                self.cursor, self.ended = cursor, event.terminal
+                self.cursor, self.ended, self._last_payload = cursor, event.terminal, payload
                 self._queued = isinstance(event, Queued)
                 if isinstance(event, Queued):
                     self._last_position = event.position, event.eta_seconds
@@ -188,6 +197,24 @@ class LogFollower:
             _type(payload) in TERMINAL_STATES and _order(cursor) <= _order(self.cursor) for cursor, payload in last
         )
         self._queued = any(_type(payload) == "queued" for _, payload in last)
+
+    def _require_last_event(self) -> Steps:
+        """Check that the log still has the event at the cursor.
+
+        A failover to a replica that lagged behind loses the last writes. Then the log goes on from an earlier event, by
+        the clock of another server: what it holds behind the cursor, if anything, does not continue what was given.
+        """
+        if _order(self.cursor) == (0, 0):
+            return
+        found: list[LogEntry] = yield ReadEntry(self.cursor)
+        if found and self._last_payload in (None, found[0][1]):
+            return
+        if not (yield CheckRecord()):
+            raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
+        raise CursorExpired(
+            f"Redis has lost the event at {self.cursor} of job {self._job_id}, as in a failover to a replica that "
+            "lagged behind: read the log from its start, and drop what was read before"
+        )
 
     def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event, Any, list[LogEntry]]:
         """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""

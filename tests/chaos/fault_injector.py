@@ -12,7 +12,7 @@ from celery import Celery
 from redis.exceptions import RedisError
 
 from tests.chaos.fleet import HOST_OF_WORKER, HOSTS, Fleet
-from tests.chaos.plan import Step
+from tests.chaos.plan import Step, What
 
 DOUBLES = 3
 GARBAGE = ["not json", "{}", "[1]", json.dumps({"body": "!!!", "properties": {}})]
@@ -24,7 +24,7 @@ class FaultInjector:
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self._fleet = fleet
         self._chance = random.Random(f"injected faults {seed}")
-        self._celery = Celery("somebody", broker=fleet.server.url, set_as_current=False)
+        self._celery = Celery("somebody", broker=fleet.url, set_as_current=False)
         self._celery.conf.update(task_ignore_result=True, broker_transport_options={"socket_timeout": 5})
         self._ends: list[tuple[float, int, str, Callable[[], None]]] = []
         self._number = itertools.count()
@@ -60,29 +60,36 @@ class FaultInjector:
 
     def _take(self, step: Step) -> None:
         worker, host = step.target % len(HOST_OF_WORKER), step.target % len(HOSTS)
-        name = {"kill": f"worker {worker}", "stop": f"worker {worker}", "freeze": f"worker {worker}"}.get(
-            step.what, f"host {host}" if step.what == "host_kill" else "redis"
-        )
-        if name in self._down:
+        name = what_it_hurts(step)
+        if name in self._down and step.what in self._fleet.injected.counts:
             return
-        match step.what:
-            case "kill":
-                self._fleet.kill_worker(worker)
-            case "stop":
-                self._fleet.stop_worker(worker)
-            case "freeze":
-                self._until(step.seconds, name, self._fleet.freeze(worker))
-            case "host_kill":
-                self._until(step.seconds, name, self._fleet.kill_host(host))
-            case "redis_kill" | "redis_shut_down":
-                self._until(step.seconds, name, self._fleet.end_redis(step.what.removeprefix("redis_")))
-            case "cut":
-                self._fleet.cut_connections()
-            case "double":
-                self._double()
-            case "garbage":
-                self._garbage()
+        while name in self._down:  # each kind comes about once at least
+            self._wait(self._ends[0][0])
+        end = self._begin(step, worker, host)
+        if end is not None:
+            self._until(step.seconds, name, end)
         self._fleet.injected.count(step.what)
+
+    def _begin(self, step: Step, worker: int, host: int) -> Callable[[], None] | None:
+        """Do it; what is returned ends it, where it lasts."""
+        fleet = self._fleet
+        begin: dict[What, Callable[[], Callable[[], None] | None]] = {
+            "kill": lambda: fleet.kill_worker(worker),
+            "stop": lambda: fleet.stop_worker(worker),
+            "freeze": lambda: fleet.freeze(worker),
+            "silent": lambda: fleet.silence(worker),
+            "redis_kill": lambda: fleet.end_redis("kill"),
+            "redis_shut_down": lambda: fleet.end_redis("shut_down"),
+            "cut": fleet.cut_connections,
+            "rewind": fleet.rewind_redis,
+            "readonly": fleet.swap_redis,
+            "clock_back": lambda: fleet.wrong_clock(step.clock_offset_seconds),
+            "clock_forward": lambda: fleet.wrong_clock(step.clock_offset_seconds),
+            "host_kill": lambda: fleet.kill_host(host),
+            "double": self._double,
+            "garbage": self._garbage,
+        }
+        return begin[step.what]()
 
     def _double(self) -> None:
         """Send the message again of a few jobs, at either host."""
@@ -101,3 +108,18 @@ class FaultInjector:
         for queue in (self._fleet.keys.intake_queue(), self._fleet.keys.host_queue(self._chance.choice(HOSTS))):
             self._fleet.redis.lpush(queue, bad)
         self._fleet.redis.xadd(self._fleet.keys.inbox(), {"id": str(uuid.uuid4()), "kind": "generate", "request": bad})
+
+
+def what_it_hurts(step: Step) -> str:
+    """The name of what is down while a fault lasts."""
+    match step.what:
+        case "kill" | "stop" | "freeze":
+            return f"worker {step.target % len(HOST_OF_WORKER)}"
+        case "silent":
+            return f"connections of worker {step.target % len(HOST_OF_WORKER)}"
+        case "host_kill":
+            return f"host {step.target % len(HOSTS)}"
+        case "clock_back" | "clock_forward":
+            return "clock"
+        case _:
+            return "redis"

@@ -1,57 +1,37 @@
-"""What runs: one Redis, two hosts, three workers; and what was done to them, with the times."""
+"""What runs: one Redis behind proxies, two hosts, three workers."""
 
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import redis
 
-from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import Script
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from tests.chaos.host_observer import HostObserver, Window
+from tests.chaos.injected import InjectedFaults, Moments
+from tests.chaos.redis_server import ChaosRedis
+from tests.faults.proxy import Proxy
 from tests.worker_process import WorkerProcess
 
 PREFIX = "chaos"
 SLOTS = 2
 LEASE_SECONDS = 4
+RENEW_SECONDS = 2.0
+"""Within which a worker that reaches Redis hears that another attempt has its job, and closes its request."""
 HOSTS = ("alpha", "beta")
 HOST_OF_WORKER = (0, 0, 1)
 MAX_ATTEMPTS = 6
 """More than the default: the point is what becomes of jobs, not how soon they are given up."""
-
-
-@dataclass
-class InjectedFaults:
-    """What was done.
-
-    Attributes:
-        counts: faults by name.
-        killed: when each killed worker died, by process id; Unix seconds.
-        away: when Redis was down, from and to; Unix seconds.
-        frozen: when workers were frozen, by host; monotonic seconds.
-    """
-
-    counts: dict[str, int] = field(default_factory=dict)
-    killed: dict[int, float] = field(default_factory=dict)
-    away: list[tuple[float, float]] = field(default_factory=list)
-    frozen: list[Window] = field(default_factory=list)
-
-    def was_away(self, begin: float, end: float) -> bool:
-        """Whether Redis was down in this time."""
-        return any(gone < end and begin < back for gone, back in self.away)
-
-    def count(self, what: str) -> None:
-        """Take note of one fault."""
-        self.counts[what] = self.counts.get(what, 0) + 1
 
 
 class Fleet:
@@ -69,8 +49,13 @@ class Fleet:
         self.injected = InjectedFaults()
         self.observer = HostObserver()
         self.keys = Keys(PREFIX)
-        self.server = self._stack.enter_context(EmbeddedRedis.start())
-        self.redis: Any = redis.Redis.from_url(self.server.url, decode_responses=True)
+        self._directory = Path(tempfile.mkdtemp(prefix="llamaq-chaos-"))
+        self._stack.callback(shutil.rmtree, self._directory, ignore_errors=True)
+        self.server = self._stack.enter_context(ChaosRedis.start(self._directory / "redis"))
+        # The last one is that of the producers and of the run itself.
+        proxies = [self._stack.enter_context(Proxy(self.server.port)) for _ in (*HOST_OF_WORKER, "producers")]
+        self._proxies, self.url = proxies, proxies[-1].url
+        self.redis: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self._stack.callback(self.redis.close)
         self.hosts = [self._stack.enter_context(ScriptedOllama.start(slots=8, max_models=8)) for _ in HOSTS]
         for host in self.hosts:
@@ -80,7 +65,7 @@ class Fleet:
 
     def producer(self) -> JobQueue:
         """A producer of its own."""
-        return JobQueue(self.server.url, settings=Settings(keys=self.keys, max_attempts=MAX_ATTEMPTS))
+        return JobQueue(self.url, settings=Settings(keys=self.keys, max_attempts=MAX_ATTEMPTS))
 
     def ready(self) -> None:
         """Wait until the fleet knows both hosts."""
@@ -115,6 +100,16 @@ class Fleet:
 
         return thaw
 
+    def silence(self, number: int) -> Callable[[], None]:
+        """Let nothing more pass over a worker's open connections to Redis; what is returned lets it flow on."""
+        flow, began = self._proxies[number].silence(), time.monotonic()
+
+        def back() -> None:
+            flow()
+            self.injected.frozen.append(Window(HOSTS[HOST_OF_WORKER[number]], began, time.monotonic() + RENEW_SECONDS))
+
+        return back
+
     def kill_host(self, number: int) -> Callable[[], None]:
         """End a host with SIGKILL; what is returned brings it back."""
         host = self.hosts[number]
@@ -134,7 +129,46 @@ class Fleet:
 
         def back() -> None:
             self.server.restart()
-            self.injected.away.append((ended, time.time()))
+            self.injected.away.append(Moments(ended, time.time()))
+
+        return back
+
+    def rewind_redis(self) -> Callable[[], None]:
+        """Note where Redis stands; what is returned takes it back to there."""
+        noted, snapshot = time.time(), self.server.snapshot()
+
+        def back() -> None:
+            ended, began = time.time(), time.monotonic()
+            self.server.rewind(snapshot)
+            self.injected.away.append(Moments(ended, time.time()))
+            self.injected.lost.append(Moments(noted, time.time()))
+            # Until its next renewal a worker does not know that the job which it runs has been given to another one.
+            self.injected.frozen += [Window(host, began, time.monotonic() + RENEW_SECONDS) for host in HOSTS]
+
+        return back
+
+    def swap_redis(self) -> Callable[[], None]:
+        """Make Redis a replica of another one, which is led to by new connections alone; what is returned undoes it."""
+        second = ChaosRedis.start(self._directory / "second")
+        self.server.hand_over(second)
+        self._lead_to(second.port)
+
+        def back() -> None:
+            second.hand_over(self.server)
+            self._lead_to(self.server.port)
+            second.stop()
+            shutil.rmtree(second.directory)
+
+        return back
+
+    def wrong_clock(self, offset_seconds: float) -> Callable[[], None]:
+        """Set Redis' clock; what is returned sets it right."""
+        began = time.time()
+        self.server.set_clock(offset_seconds)
+
+        def back() -> None:
+            self.server.set_clock(0)
+            self.injected.wrong_clock.append(Moments(began, time.time()))
 
         return back
 
@@ -168,7 +202,7 @@ class Fleet:
     def _start(self, number: int) -> WorkerProcess:
         place = HOST_OF_WORKER[number]
         worker = WorkerProcess(
-            self.server.url,
+            self._proxies[number].url,
             self.hosts[place].url,
             prefix=PREFIX,
             host=HOSTS[place],
@@ -179,6 +213,10 @@ class Fleet:
             probe_seconds=1,
         )
         return self._stack.enter_context(worker).start()
+
+    def _lead_to(self, port: int) -> None:
+        for proxy in self._proxies:
+            proxy.target = port
 
     def _replace(self, number: int) -> None:
         self._dead.append(self.workers[number])

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.chaos.fleet import SLOTS, Fleet
 from tests.chaos.host_observer import Window, overfull_windows
+from tests.chaos.injected import InjectedFaults
 from tests.chaos.traffic import Sent
 
 TERMINAL = ("completed", "failed", "cancelled", "expired")
@@ -68,12 +69,15 @@ class Findings:
     Attributes:
         breaches: promises that were broken; empty is good.
         told: every job.
-        overlaps: seconds in which a host had more requests than slots because a frozen worker's was still open.
+        overlaps: seconds in which a host had more requests than slots, because a worker could not know that its job
+            had been given to another one.
+        taken_back: accepted jobs that Redis lost when it went back in time.
     """
 
     breaches: list[str]
     told: list[Told]
     overlaps: list[Window]
+    taken_back: list[str]
 
 
 def check_invariants(fleet: Fleet, sent: Sent) -> Findings:
@@ -81,15 +85,17 @@ def check_invariants(fleet: Fleet, sent: Sent) -> Findings:
     told = read_all(fleet)
     breaches = [f"job {job.job_id}: {breach}" for job in told for breach in job.breaches()]
     known = {job.job_id for job in told}
-    breaches += [f"job {job_id}: lost: there is no record" for job_id in sent.accepted if job_id not in known]
-    breaches += _misread(told, sent)
+    gone = [job_id for job_id in sent.accepted if job_id not in known]
+    taken_back = [job_id for job_id in gone if fleet.injected.may_be_lost(sent.accepted[job_id])]
+    breaches += [f"job {job_id}: lost: there is no record" for job_id in gone if job_id not in taken_back]
+    breaches += _misread(told, sent, fleet.injected)
     breaches += [f"left behind: {name}" for name in leftovers(fleet)]
     breaches += [f"in a worker's log: {line}" for line in fleet.broken()]
     breaches += _conversations(fleet, told)
     overfull = overfull_windows(fleet.observer.requests, SLOTS)
     overlaps = [window for window in overfull if any(window.meets(frozen) for frozen in fleet.injected.frozen)]
     breaches += [f"more than {SLOTS} requests at {window}" for window in overfull if window not in overlaps]
-    return Findings(breaches, told, overlaps)
+    return Findings(breaches, told, overlaps, taken_back)
 
 
 def read_all(fleet: Fleet) -> list[Told]:
@@ -118,12 +124,19 @@ def _log(fleet: Fleet, job_id: str) -> Log:
     return [(cursor, json.loads(entry["event"])) for cursor, entry in fleet.redis.xrange(fleet.keys.events(job_id))]
 
 
-def _misread(told: Sequence[Told], sent: Sent) -> list[str]:
+def _misread(told: Sequence[Told], sent: Sent, injected: InjectedFaults) -> list[str]:
     logs = {job.job_id: job.log for job in told}
     wrong = list(sent.troubled)
-    for job_id, got in sent.read.items():
-        if [(cursor, json.loads(payload)) for cursor, payload in got] != logs.get(job_id):
+    for job_id, moment in sent.refuted.items():
+        if not injected.may_have_lost_events(sent.accepted[job_id], moment):
+            wrong.append(f"job {job_id}: its reader was told that Redis has lost it")
+    for job_id, (entries, ended_at) in sent.read.items():
+        got = [(cursor, json.loads(payload)) for cursor, payload in entries]
+        # An end that Redis lost afterwards was true when it was read, and so must be all before it.
+        if got != logs.get(job_id) and not injected.may_be_lost(ended_at):
             wrong.append(f"job {job_id}: its reader got {len(got)} events, its log has {len(logs.get(job_id, []))}")
+        record = {"state": got[-1][1]["type"], "result": json.dumps(got[-1][1].get("result"))}
+        wrong += [f"job {job_id}: as its reader saw it: {breach}" for breach in Told(job_id, record, got).breaches()]
     return wrong
 
 

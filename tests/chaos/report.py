@@ -1,13 +1,15 @@
 """The figures of a run, as a table; and their place in docs/reliability.md."""
 
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.fleet import LEASE_SECONDS, InjectedFaults
+from tests.chaos.fleet import LEASE_SECONDS
+from tests.chaos.injected import InjectedFaults
 from tests.chaos.invariants import Findings, Told
 from tests.chaos.traffic import Sent
 
@@ -31,7 +33,7 @@ class Report:
         return "\n".join(["| | |", "|---|---|", *rows])
 
     def _figures(self) -> list[tuple[str, str]]:
-        endings = Counter(job.record.get("state", "") for job in self.findings.told)
+        endings = Counter(_ending(job) for job in self.findings.told)
         counts = self.injected.counts
         breaches = self.findings.breaches
         frozen = sum(window.end - window.begin for window in self.findings.overlaps)
@@ -41,15 +43,19 @@ class Report:
             ("endings", ", ".join(f"{count} {name}" for name, count in sorted(endings.items()))),
             ("attempts", str(sum(int(job.record.get("attempt", 0)) for job in self.findings.told))),
             ("workers killed, frozen, stopped", _counts(counts, "kill", "freeze", "stop")),
+            ("all connections of a worker silent", _counts(counts, "silent")),
             ("Redis killed, shut down; all connections cut", _counts(counts, "redis_kill", "redis_shut_down", "cut")),
+            ("Redis went back in time; swapped with its replica", _counts(counts, "rewind", "readonly")),
+            ("its clock set back, forward", _counts(counts, "clock_back", "clock_forward")),
             ("hosts killed", _counts(counts, "host_kill")),
             ("rounds of doubled messages, of bad messages", _counts(counts, "double", "garbage")),
             ("readers that followed live", str(len(self.sent.read))),
-            ("jobs lost", str(sum("lost:" in breach for breach in breaches))),
+            ("accepted jobs taken back with Redis", str(len(self.findings.taken_back))),
+            ("jobs lost otherwise", str(sum("lost:" in breach for breach in breaches))),
             ("duplicates seen", str(sum("duplicate:" in breach for breach in breaches))),
             ("promises broken", str(len(breaches))),
             (
-                "a host over its slots beside a frozen worker",
+                "a host over its slots beside a frozen or cut off worker",
                 f"{len(self.findings.overlaps)} times, {frozen:.1f} s in all",
             ),
             (
@@ -65,7 +71,11 @@ class Report:
 
     def _resumed(self) -> list[float]:
         written = sorted(event["at"] for job in self.findings.told for event in job.events)
-        firsts = [(moment, next((at for at in written if at >= moment), None)) for _, moment in self.injected.away]
+        firsts = [
+            (moment, next((at for at in written if at >= moment), None))
+            for _, moment in self.injected.away
+            if not self.injected.disturbed(moment + 0.001, moment + 1)
+        ]
         return [at - moment for moment, at in firsts if at is not None]
 
 
@@ -83,10 +93,15 @@ def _recovered(job: Told, injected: InjectedFaults, by: str) -> list[float]:
             died is not None
             and back
             and event["at"] <= died <= back[0]["at"]
-            and not injected.was_away(died, back[0]["at"])
+            and not injected.disturbed(died, back[0]["at"])
         ):
             found.append((back[0] if by == "retrying" else following)["at"] - died)
     return found
+
+
+def _ending(job: Told) -> str:
+    state = job.record.get("state", "")
+    return f"{state} ({json.loads(job.record['error'])['code']})" if "error" in job.record else state
 
 
 def _counts(counts: dict[str, int], *names: str) -> str:

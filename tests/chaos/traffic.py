@@ -5,10 +5,10 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from embedded.scripted.script import Fault, Script
-from llamaq import BrokerUnavailable, Job, JobQueue
+from llamaq import BrokerUnavailable, CursorExpired, Job, JobNotFound, JobQueue
 from tests.conftest import MODEL
 
 EMBEDDER, SEER = "smollm2-embed:135m", "smollm2-vision:135m"
@@ -36,22 +36,31 @@ def scripts() -> list[Script]:
     ]
 
 
+class Reading(NamedTuple):
+    """Cursor and JSON of each event that a reader got, and when it got the last one; Unix seconds."""
+
+    entries: list[tuple[str, str]]
+    ended_at: float
+
+
 @dataclass
 class Sent:
     """What the producers did.
 
     Attributes:
-        accepted: ids of jobs whose submit returned.
+        accepted: when the submit of each job returned, by id; Unix seconds.
         refused: how often Redis could not be reached.
         uncancelled: cancels that did not reach Redis.
-        read: what each live reader got, by job: cursor and JSON of each event.
+        read: what each live reader got to its end, by job.
+        refuted: when a reader or a cancel was told that Redis no longer has its job or its last event, by job.
         troubled: producers and readers that met an error which they need not expect.
     """
 
-    accepted: list[str] = field(default_factory=list)
+    accepted: dict[str, float] = field(default_factory=dict)
     refused: int = 0
     uncancelled: int = 0
-    read: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    read: dict[str, Reading] = field(default_factory=dict)
+    refuted: dict[str, float] = field(default_factory=dict)
     troubled: list[str] = field(default_factory=list)
 
 
@@ -87,7 +96,7 @@ class Producer:
             except Exception as error:  # noqa: BLE001 - whatever else comes out of a submit is a finding
                 self._sent.troubled.append(f"submit of {kind}: {error!r}")
                 continue
-            self._sent.accepted.append(job.id)
+            self._sent.accepted[job.id] = time.time()
             if followed:
                 self._start(self._follow, job)
             if cancelled:
@@ -122,9 +131,11 @@ class Producer:
         thread.start()
 
     def _follow(self, job: Job[Any]) -> None:
-        got = self._sent.read.setdefault(job.id, [])
         try:
-            got.extend((event.cursor, event.payload) for event in job.events(fresh=False))
+            got = [(event.cursor, event.payload) for event in job.events(fresh=False)]
+            self._sent.read[job.id] = Reading(got, time.time())
+        except (CursorExpired, JobNotFound):
+            self._sent.refuted[job.id] = time.time()
         except Exception as error:  # noqa: BLE001 - as above
             self._sent.troubled.append(f"reader of {job.id}: {error!r}")
 
@@ -134,3 +145,5 @@ class Producer:
             job.cancel()
         except BrokerUnavailable:
             self._sent.uncancelled += 1  # the job goes on, and must end all the same
+        except JobNotFound:
+            self._sent.refuted[job.id] = time.time()

@@ -1,35 +1,57 @@
-"""A proxy before Redis that can withhold the messages of the broker."""
+"""A proxy before Redis that can withhold the messages of the broker, and connections that go silent."""
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine
 from typing import Self
 
 _CHUNK = 65_536
 
 
-class WithholdingProxy:
-    """Forwards everything between a worker and Redis, until `withhold` is called.
+class _Connection:
+    """One connection that passes through."""
 
-    After that it drops the answers to BRPOP, on old connections and on new ones, as a firewall does that has lost its
-    state, or as if the consumer hung. Everything else works.
+    def __init__(self) -> None:
+        self.handler = asyncio.current_task()
+        self.waits_for_messages = False
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+
+
+class Proxy:
+    """Forwards everything between its clients and a port of this machine.
+
+    Attributes:
+        target: the port that new connections are led to.
+        port: its own.
     """
 
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._withholding = False
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self._connections: set[_Connection] = set()
         self._over = asyncio.Event()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
-        self.port = 0
 
     @property
     def url(self) -> str:
         """As redis-py and Celery take it."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def withhold(self) -> None:
-        """Drop the broker's messages from now on."""
-        self._withholding = True
+    def silence(self) -> Callable[[], None]:
+        """Pass nothing more over the connections that are open now, not even that one end has closed it.
+
+        New connections work. What is returned lets what was held back flow on.
+        """
+        silent = list(self._connections)
+
+        def each(change: Callable[[asyncio.Event], None]) -> None:
+            for connection in silent:
+                self._loop.call_soon_threadsafe(change, connection.flowing)
+
+        each(asyncio.Event.clear)
+        return lambda: each(asyncio.Event.set)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -41,7 +63,6 @@ class WithholdingProxy:
         self._thread.join()
 
     def _run(self) -> None:
-        # Ends the connections that are still open too, as `run` cancels what is left.
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
@@ -51,31 +72,73 @@ class WithholdingProxy:
         self._listening.set()
         await self._over.wait()
         server.close()
+        if handlers := [connection.handler for connection in self._connections if connection.handler is not None]:
+            await asyncio.wait(handlers)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        waits_for_messages = asyncio.Event()
+        connection = _Connection()
+        self._connections.add(connection)
         try:
-            await asyncio.wait(
-                [
-                    asyncio.ensure_future(self._ask(reader, back, waits_for_messages)),
-                    asyncio.ensure_future(self._answer(there, writer, waits_for_messages)),
-                ],
-                return_when=asyncio.FIRST_COMPLETED,
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:  # the server is down: the client sees that its connection is closed
+            pass
+        else:
+            await self._first_of(
+                self._ask(connection, reader, back), self._answer(connection, there, writer), self._over.wait()
             )
-        finally:
-            writer.close()
             back.close()
+        self._connections.discard(connection)
+        writer.close()
 
-    async def _ask(self, reader: asyncio.StreamReader, back: asyncio.StreamWriter, messages: asyncio.Event) -> None:
-        while data := await reader.read(_CHUNK):
-            if b"BRPOP" in data:
-                messages.set()
+    async def _first_of(self, *ends: Coroutine[None, None, object]) -> None:
+        tasks = [asyncio.ensure_future(end) for end in ends]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(
+            *tasks, return_exceptions=True
+        )  # a side that is gone when it is written to has closed, too
+
+    async def _ask(self, connection: _Connection, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        while data := await _read(connection, reader):
+            connection.waits_for_messages |= b"BRPOP" in data
             back.write(data)
             await back.drain()
 
-    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, messages: asyncio.Event) -> None:
-        while data := await there.read(_CHUNK):
-            if not (self._withholding and messages.is_set()):
+    async def _answer(self, connection: _Connection, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await _read(connection, there):
+            if not self._dropped(connection):
                 writer.write(data)
                 await writer.drain()
+
+    def _dropped(self, connection: _Connection) -> bool:
+        """Whether what the server says is dropped."""
+        return False
+
+
+async def _read(connection: _Connection, reader: asyncio.StreamReader) -> bytes:
+    """What came, once the connection lets it through; nothing when it has ended."""
+    try:
+        data = await reader.read(_CHUNK)
+    except OSError:
+        data = b""
+    await connection.flowing.wait()
+    return data
+
+
+class WithholdingProxy(Proxy):
+    """Drops the answers to BRPOP once `withhold` was called, as if the consumer hung; everything else works.
+
+    So does a firewall that has lost its state, on old connections and on new ones.
+    """
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target)
+        self._withholding = False
+
+    def withhold(self) -> None:
+        """Drop the broker's messages from now on."""
+        self._withholding = True
+
+    def _dropped(self, connection: _Connection) -> bool:
+        return self._withholding and connection.waits_for_messages

@@ -85,6 +85,7 @@ class ContextFactory:
         finally:
             deadline.cancel()
             buffer.close()
+            attempt.events = buffer.numbered
 
     @contextmanager
     def _silence(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:

@@ -44,6 +44,7 @@ class EventBuffer:
         lease: the attempt's member in the sorted set of leases.
         first_at: monotonic time of the first piece of the answer; None before there is one.
         sending: the events of the call under way.
+        numbered: how many events were taken to be written.
         revoked: whether events are discarded: the attempt has lost its job, or the event writer has stopped.
     """
 
@@ -85,7 +86,7 @@ class EventBuffer:
         self._silent = silent
         self._pending: deque[PendingEvent] = deque()
         self._pending_chars = 0
-        self._numbered = 0
+        self.numbered = 0
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
         """Add a piece of the answer. Waits while more than `MOST_PENDING_CHARS` are pending.
@@ -145,8 +146,8 @@ class EventBuffer:
         if self.sending:
             return
         while self._pending:
-            self.sending.append((self._numbered + 1, *self._pending.popleft().formatted()))
-            self._numbered += 1
+            self.sending.append((self.numbered + 1, *self._pending.popleft().formatted()))
+            self.numbered += 1
         self._pending_chars = 0
         self.timer.urgent = False
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import structlog
 from pydantic import ValidationError
@@ -30,7 +31,9 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         with provide(job, attempt) as context:
             outcome = registry.run(job, context)
         # Readers would miss a part of the text: such an attempt must not complete.
-        return _stopped(job, attempt) if attempt.stopped == "unwritable" else _readable(job, outcome)
+        if attempt.stopped == "unwritable":
+            return _stopped(job, attempt)
+        return _readable(job, replace(outcome, events=attempt.events) if isinstance(outcome, Completed) else outcome)
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:

@@ -52,7 +52,8 @@ class AsyncJob(Generic[R]):
 
         Raises:
             JobNotFound: there is no such job.
-            CursorExpired: the log that the cursor belongs to is no longer kept.
+            CursorExpired: the log that the cursor belongs to is no longer kept; or Redis has lost the event at the
+                cursor, as in a failover to a replica that lagged behind.
             BrokerUnavailable: Redis did not answer for two minutes.
         """
         async with aclosing(self._connection.reader.events(self.id, after, fresh=fresh)) as stream:

@@ -21,6 +21,7 @@ from llamaq.store.log_follower import (
     CheckRecord,
     LogFollower,
     PollStatus,
+    ReadEntry,
     ReadLastEntry,
     ReadLog,
     Receive,
@@ -88,7 +89,7 @@ class AsyncReader:
             match step:
                 case Receive(seconds):
                     reply = await self._receive(pubsub, patience.wait_seconds(seconds), patience)
-                case ReadLog() | ReadLastEntry() | CheckRecord() | PollStatus():
+                case ReadLog() | ReadEntry() | ReadLastEntry() | CheckRecord() | PollStatus():
                     async with io.limited(patience.call_seconds()):
                         reply = await self._ask(job_id, step)
                     patience.answered()
@@ -101,11 +102,13 @@ class AsyncReader:
         async with io.limited(seconds + patience.call_seconds()):
             return published_entry(await pubsub.get_message(timeout=seconds))
 
-    async def _ask(self, job_id: str, step: ReadLog | ReadLastEntry | CheckRecord | PollStatus) -> Any:
+    async def _ask(self, job_id: str, step: ReadLog | ReadEntry | ReadLastEntry | CheckRecord | PollStatus) -> Any:
         client, log = self._client(), self._keys.events(job_id)
         match step:
             case ReadLog(cursor):
                 return log_entries(await client.xrange(log, f"({cursor}", "+", count=PAGE))
+            case ReadEntry(cursor):
+                return log_entries(await client.xrange(log, cursor, cursor, count=1))
             case ReadLastEntry():
                 return log_entries(await client.xrevrange(log, count=1))
             case CheckRecord():

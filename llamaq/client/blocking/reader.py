@@ -22,6 +22,7 @@ from llamaq.store.log_follower import (
     CheckRecord,
     LogFollower,
     PollStatus,
+    ReadEntry,
     ReadLastEntry,
     ReadLog,
     Receive,
@@ -87,7 +88,7 @@ class Reader:
             match step:
                 case Receive(seconds):
                     reply = self._receive(pubsub, patience.wait_seconds(seconds), patience)
-                case ReadLog() | ReadLastEntry() | CheckRecord() | PollStatus():
+                case ReadLog() | ReadEntry() | ReadLastEntry() | CheckRecord() | PollStatus():
                     with io.limited(patience.call_seconds()):
                         reply = self._ask(job_id, step)
                     patience.answered()
@@ -100,11 +101,13 @@ class Reader:
         with io.limited(seconds + patience.call_seconds()):
             return published_entry(pubsub.get_message(timeout=seconds))
 
-    def _ask(self, job_id: str, step: ReadLog | ReadLastEntry | CheckRecord | PollStatus) -> Any:
+    def _ask(self, job_id: str, step: ReadLog | ReadEntry | ReadLastEntry | CheckRecord | PollStatus) -> Any:
         client, log = self._client(), self._keys.events(job_id)
         match step:
             case ReadLog(cursor):
                 return log_entries(client.xrange(log, f"({cursor}", "+", count=PAGE))
+            case ReadEntry(cursor):
+                return log_entries(client.xrange(log, cursor, cursor, count=1))
             case ReadLastEntry():
                 return log_entries(client.xrevrange(log, count=1))
             case CheckRecord():

@@ -117,7 +117,7 @@ class JobStore(HostCalls):
         if size > MOST_RESULT_CHARS:
             text = f"the result has {size} characters; at most {MOST_RESULT_CHARS} can be stored"
             return self.fail(job, Error("internal", text))
-        return self._finish(job, "completed", "result", result, turn)
+        return self._finish(job, "completed", "result", result, turn, outcome.events)
 
     def fail(self, job: ClaimedJob, error: Error) -> str:
         """End the job `failed`."""
@@ -214,7 +214,9 @@ class JobStore(HostCalls):
                 break
         return done
 
-    def _finish(self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = ()) -> str:
+    def _finish(
+        self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = (), events: int = 0
+    ) -> str:
         return self._settle(
             job,
             Finish(
@@ -226,6 +228,7 @@ class JobStore(HostCalls):
                 value=value,
                 conversation_ttl=self._conversation_ttl,
                 messages="\n".join(turn),
+                events=events,
             ),
         )
 

@@ -31,10 +31,16 @@ class Error:
 
 @dataclass(frozen=True)
 class Completed:
-    """The job has a result. `turn` are the messages that its conversation gains."""
+    """The job has a result.
+
+    Attributes:
+        turn: the messages that its conversation gains.
+        events: how many events the attempt has written. Where Redis has lost some of them, the job does not complete.
+    """
 
     result: dict[str, Any]
     turn: tuple[dict[str, Any], ...] = ()
+    events: int = 0
 
     @cached_property
     def result_json(self) -> str:

@@ -56,6 +56,7 @@ class Finish(Arguments):
     value: str
     conversation_ttl: int
     messages: str
+    events: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,7 @@ class Cut:
         return {"type": "message", "data": f"2-0 {CANCELLED}"}
 
     def xrange(self, _log: str, after: str, _to: str, count: int) -> list[Any]:
-        return [("1-0", {"event": QUEUED})] if after == "(0-0" else []
+        return [("1-0", {"event": QUEUED})] if after in {"(0-0", "1-0"} else []
 
     def xrevrange(self, _log: str, count: int) -> list[Any]:
         return [("1-0", {"event": QUEUED})]

@@ -18,6 +18,7 @@ from llamaq.store.log_follower import (
     LogEntry,
     LogFollower,
     PollStatus,
+    ReadEntry,
     ReadLastEntry,
     ReadLog,
     Receive,
@@ -26,7 +27,7 @@ from llamaq.store.log_follower import (
 )
 from llamaq.vocabulary.events import Queued
 
-STEPS = ReadLog | ReadLastEntry | CheckRecord | Receive | PollStatus
+STEPS = ReadLog | ReadEntry | ReadLastEntry | CheckRecord | Receive | PollStatus
 
 
 def _delta(number: int) -> str:
@@ -66,6 +67,8 @@ class World:
         match step:
             case ReadLog(cursor):
                 return [entry for entry in there if _order(entry[0]) > _order(cursor)][:PAGE]
+            case ReadEntry(cursor):
+                return [entry for entry in there if entry[0] == cursor]
             case ReadLastEntry():
                 return there[-1:]
             case CheckRecord():
@@ -159,13 +162,61 @@ def test_a_long_log_is_read_in_pages() -> None:
     assert [event.cursor for event in _run(LogFollower("job").events, world)] == [cursor for cursor, _ in log]
 
 
-@pytest.mark.parametrize("after", ["9-0", "9-1", "99-0"])
+@pytest.mark.parametrize("after", ["9-0", "9-1"])
 def test_who_attaches_behind_the_end_gets_nothing_and_does_not_wait(after: str) -> None:
     """A browser that connects again with the cursor of the terminal event is done at once."""
     log = _log(0) if after == "9-0" else _log(1)
     world = World(log, Random(1), len(log))
 
     assert _run(LogFollower("job", after).events, world) == []
+
+
+class GoesBack(World):
+    """A log of which a failover loses what was written last; then it goes on, by another server's clock."""
+
+    def __init__(self, kept: int, goes_on: list[LogEntry], *, told: bool) -> None:
+        log = _log(6)[:5]
+        super().__init__(log, Random(1), len(log))
+        self.after = [*log[:kept], *goes_on]
+        self.signs: list[LogEntry | None] = [RESUBSCRIBED if told else None]
+
+    def answer(self, step: Any) -> Any:
+        if isinstance(step, Receive):
+            self.log, self.written = self.after, len(self.after)
+            return self.signs.pop()
+        return super().answer(step)
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize(
+    ("kept", "goes_on"),
+    [
+        (3, []),
+        (3, [("10-1", END)]),  # a clock that is behind: below the cursor
+        (3, [("12-0", _delta(3)), ("12-1", END)]),
+        (4, [("10-1", _delta(9)), ("12-1", END)]),  # the very cursor, given to another event
+    ],
+)
+def test_a_log_that_went_back_is_told(kept: int, goes_on: list[LogEntry], told: bool) -> None:
+    """What comes then does not continue what was given, so the reader has to begin again."""
+    with pytest.raises(CursorExpired, match="has lost the event at 10-1"):
+        _run(LogFollower("job").events, GoesBack(kept, goes_on, told=told))
+
+
+def test_a_log_that_lost_nothing_which_was_given_goes_on() -> None:
+    """Only what the reader has seen matters to it."""
+    world = GoesBack(5, [("10-2", END)], told=True)
+
+    found = _run(LogFollower("job").events, world)
+
+    assert [(event.cursor, event.payload) for event in found] == world.after
+
+
+def test_a_cursor_of_an_event_that_was_lost_is_refused() -> None:
+    """Nothing would ever come behind a cursor that is ahead of the log, as with a master whose clock is behind."""
+    log = _log(1)
+    with pytest.raises(CursorExpired, match="has lost the event at 99-0"):
+        _run(LogFollower("job", "99-0").events, World(log, Random(1), len(log)))
 
 
 class Empty(World):

@@ -8,15 +8,18 @@
 --            value             its JSON
 --            conversation_ttl  seconds
 --            messages          to append to the conversation, JSON, one a line
+--            events            that the attempt has written, and that the log must have
 -- Answers    OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
---            FENCED (the attempt no longer has the slot)
+--            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
+--            is not the text of the result: nothing changes, and the reaper requeues the job)
 -- Invariant: sent twice, it has one effect.
 -- include: keys events queue assignment ending estimate conversations requeue circuit_changes
 local id, state, completed = given.id, given.state, given.state == 'completed'
 local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'claimed_at', 'model', 'tenant',
-  'conversation')
+  'conversation', 'flush')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
+if not ended and tonumber(job.flush) < tonumber(given.events) then return {'FENCED'} end
 
 -- Measures the service time. A load is not charged to the tenant: a job that waited for one counts as a job of mean length.
 local function account(loaded_at)

@@ -9,7 +9,7 @@ from llamaq.store.worker.outcome import Completed
 from llamaq.store.worker.worker_scripts import Finish
 
 
-def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed") -> str:
+def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed", events: int = 0) -> str:
     value = '{"text":"x"}'
     arguments = Finish(
         id=claimed.id,
@@ -20,6 +20,7 @@ def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed") -> str:
         value=value,
         conversation_ttl=1000,
         messages="",
+        events=events,
     )
     return fleet.run(arguments).word
 
@@ -43,6 +44,19 @@ def test_the_end_is_one_step(fleet: Fleet) -> None:
     assert fleet.redis.ttl(fleet.keys.events(job.id)) > 86_000
     assert fleet.messages() == [Message(following.id, "generate", "alpha")]
     assert fleet.slots() == {following.id: MODEL}
+
+
+def test_a_result_whose_text_is_lost_does_not_complete(fleet: Fleet) -> None:
+    """Redis lost events that it had confirmed: the log is not the text of the result, and the job runs again."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    fleet.append(claimed, 1)
+
+    assert _finish(fleet, claimed, events=2) == "FENCED"
+    assert fleet.record(job.id)["state"] == "running"
+    assert fleet.slots() == {job.id: MODEL}
+
+    assert _finish(fleet, claimed, events=1) == "OK"
 
 
 def test_a_finish_sent_twice_acts_once(fleet: Fleet) -> None:
