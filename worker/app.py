@@ -86,8 +86,12 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
+        # A declared queue is noted in Redis for ever, and each worker has a queue of its own. Whoever sends to the last
+        # two sends to their lists, which needs no declaration.
         "task_queues": [
-            Queue(name) for name in (keys.intake_queue(), keys.host_queue(config.host), keys.worker_queue(worker))
+            Queue(keys.intake_queue()),
+            Queue(keys.host_queue(config.host), no_declare=True),
+            Queue(keys.worker_queue(worker), no_declare=True),
         ],
         "task_default_queue": keys.intake_queue(),
         # The channel of Celery's default is shared by all applications of the database.
