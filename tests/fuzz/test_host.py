@@ -55,6 +55,7 @@ TRAPS = (
 )
 POLICY = InputPolicy(pulls=lambda _: True)
 QUOTES = ("'", '"', "[", "{", "`")
+NO_NAMES = ("", " ", "a b", ":pull", "a\nb", "\x00", "a\u2003b")
 HEADERS = ("Retry-After", "Content-Type", "Location", "Content-Encoding", "Transfer-Encoding", "Set-Cookie", "X")
 WISHES = ("1", "9" * 400, "-1", "x", "Wed, 21 Oct 9999 07:28:00 GMT", "Mon, 01 Jan 0001 00:00:00 +2400", "http://[")
 
@@ -158,6 +159,9 @@ def sent(mutator: Mutator, lines: list[dict[str, Any]]) -> bytes:
     if draw.random() < 0.1:
         changed = [*changed[:1], {"error": mutator.value()}, *changed[1:]]
     text = "\n".join(mutator.written(line) for line in changed) + "\n" * draw.randrange(2)
+    if draw.random() < 0.5:  # around the depth that a line may have, and the result of it may not
+        levels = draw.randrange(192, 198)
+        text = text.replace("2.5", "[" * levels + "]" * levels)
     data = (mutator.torn(text) if draw.random() < 0.1 else text).encode("utf-8", "surrogatepass")
     return data[: draw.randrange(len(data) + 1)] if draw.random() < 0.05 else data
 
@@ -190,6 +194,8 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
         path: mutator.written(mutator.changed(body) if mutator.random.random() < 0.5 else body)
         for path, body in ABOUT.items()
     }
+    if mutator.random.random() < 0.1:
+        bodies["/api/tags"] = json.dumps({"models": [{"name": mutator.random.choice(NO_NAMES)}]})
     host.answer = lambda visit: answered(visit, bodies[visit.path].encode("utf-8", "surrogatepass"))
     try:
         report = Inventory(client).take()
@@ -201,6 +207,7 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
         (found,) = fleet.queue.hosts()
         assert sorted({model.model for model in found.models}) == sorted(set(report.models))
         assert not report.problem or found.last_error
+        assert fleet.redis.smembers(f"{fleet.keys.prefix}:host:alpha:models") == set(report.models)
         return
     store.down(2, 1, reason)
     (found,) = fleet.queue.hosts()
@@ -216,7 +223,7 @@ def refused(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore,
     body = {"error": error}
     plain = error is not trap and draw.random() < 0.3
     text = mutator.written(mutator.changed(body)) if not plain and draw.random() < 0.6 else json.dumps(body)
-    status = 500 if plain else draw.choice([500, 500, draw.randrange(100, 600), draw.randrange(1100)])
+    status = 500 if plain else draw.choice([500, 500, 302, draw.randrange(100, 600), draw.randrange(1100)])
     content = text.encode("utf-8", "surrogatepass")
     length = len(content) if plain else draw.choice([len(content), len(content), 5, 10**6, mutator.text()])
     headers = [f"{draw.choice(HEADERS)}: {draw.choice(WISHES)}\r\n" for _ in range(0 if plain else draw.randrange(3))]
