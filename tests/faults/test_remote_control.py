@@ -47,10 +47,22 @@ def client(site: Site) -> Celery:
 
 
 @pytest.fixture
-def operator(calm: Site) -> Iterator[Celery]:
+def listening(calm: Site) -> Site:
+    """The calm site, once its worker listens: it is ready for jobs a moment before."""
+    until(lambda: publish(calm, "") == 1)
+    return calm
+
+
+@pytest.fixture
+def operator(listening: Site) -> Iterator[Celery]:
     """One for the shared worker."""
-    with client(calm) as app:
+    with client(listening) as app:
         yield app
+
+
+def publish(site: Site, text: str) -> int:
+    """Publish on the channel; how many workers heard it."""
+    return int(site.redis.publish(f"/0.{site.keys.mailbox()}", text))
 
 
 def command(site: Site, **changes: Any) -> dict[str, Any]:
@@ -97,25 +109,24 @@ def malformed(site: Site) -> dict[str, str]:
     return texts | {fault: json.dumps(message) for fault, message in messages.items()}
 
 
-def test_what_is_no_command_is_set_aside(calm: Site) -> None:
+def test_what_is_no_command_is_set_aside(listening: Site) -> None:
     """Whatever it is, the worker goes on; it is in the dead-letter stream with the reason."""
-    for fault, text in malformed(calm).items():
-        before = calm.redis.xlen(calm.keys.dead())
-        assert calm.redis.publish(f"/0.{calm.keys.mailbox()}", text), fault
-        until(lambda before=before: calm.redis.xlen(calm.keys.dead()) == before + 1)  # type: ignore[misc]  # its default
-        ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
+    for fault, text in malformed(listening).items():
+        before = listening.redis.xlen(listening.keys.dead())
+        assert publish(listening, text) == 1, fault
+        until(lambda before=before: listening.redis.xlen(listening.keys.dead()) == before + 1)  # type: ignore[misc]  # its default
+        ((_, letter),) = listening.redis.xrevrange(listening.keys.dead(), count=1)
         assert (letter["source"], letter["id"]) == ("control", ""), fault
         assert letter["reason"], fault
-    assert_completed(calm.queue.generate(MODEL, "behind them"), attempt=1)
+    assert_completed(listening.queue.generate(MODEL, "behind them"), attempt=1)
 
 
 def test_wrong_arguments_of_a_command_harm_nothing(calm: Site, operator: Celery) -> None:
     """Celery calls the command with whatever came: the asker gets an error, and the worker goes on."""
-    channel = f"/0.{calm.keys.mailbox()}"
     for arguments in ({"state": 1}, {"nobody": 1}, {"ids": 5}, {"ids": {"a": [1]}}, {"taskinfoitems": 7}):
         for method in ("ping", "query_task", "registered", "active", "conf"):
-            calm.redis.publish(channel, json.dumps(command(calm, method=method, arguments=arguments)))
-    calm.redis.publish(channel, json.dumps(command(calm) | {"headers": {"clock": 10**400}}))
+            publish(calm, json.dumps(command(calm, method=method, arguments=arguments)))
+    publish(calm, json.dumps(command(calm) | {"headers": {"clock": 10**400}}))
 
     assert operator.control.ping(timeout=20, limit=1)
     assert_completed(calm.queue.generate(MODEL, "behind them"), attempt=1)
@@ -132,6 +143,7 @@ def test_a_command_that_changes_a_worker_is_refused(calm: Site, operator: Celery
     assert_completed(calm.queue.generate(MODEL, "behind it"), attempt=1)
 
 
+@pytest.mark.usefixtures("listening")
 def test_commands_of_another_application_do_not_reach_the_worker(calm: Site) -> None:
     """On the same database, under Celery's default name or another prefix: nobody listens there."""
     for namespace in ("celery", "another"):
@@ -153,6 +165,7 @@ def inspected(site: Site, *arguments: str) -> str:
     return str(done.stdout)
 
 
+@pytest.mark.usefixtures("listening")
 def test_a_worker_can_be_asked_by_celerys_own_command(calm: Site) -> None:
     """As before: its status is printed as one, and not as an error."""
     status = inspected(calm, "inspect", "llamaq_status")
@@ -167,6 +180,7 @@ def test_a_worker_can_be_asked_by_celerys_own_command(calm: Site) -> None:
 def test_a_setting_allows_the_commands(own_site: Site) -> None:
     """With LLAMAQ_ALLOW_CONTROL=1 a worker ends at `shutdown`; a revoked task stays refused."""
     worker: WorkerProcess = own_site.start_worker(allow_control=1)
+    until(lambda: publish(own_site, "") == 1)
     with client(own_site) as app:
         (reply,) = app.control.broadcast(
             "revoke", arguments={"task_id": str(uuid.uuid4())}, reply=True, timeout=20, limit=1
