@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from tasks.attempt.stoppable import Attempt
 
-RELEASE_SECONDS = 4.0
+RELEASE_SECONDS = 3.0
 """Time to abort the attempts that are left at the end of a drain, and to requeue their jobs."""
 
 

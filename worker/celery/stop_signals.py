@@ -13,7 +13,7 @@ from types import FrameType
 import structlog
 from celery.worker import state
 
-STOP_SECONDS = 9.0
+STOP_SECONDS = 8.0
 """For all that a stop does after the drain. What calls Redis has limits, but Celery has more than one such call."""
 UNFINISHED = 1
 """The exit code of a stop that did not end in time."""
