@@ -104,9 +104,9 @@ class Conversing:
         last = texts[number - 1] if number else ""
         return self._call(ConversationFork(**self._kept, new_name=new_name, number=number, last=last, token=token))
 
-    def delete(self) -> Call:
+    def delete(self, token: str) -> Call:
         """The call of `conversation_delete.lua`."""
-        return self._call(ConversationDelete(tenant=self.tenant, name=self.name))
+        return self._call(ConversationDelete(tenant=self.tenant, name=self.name, token=token))
 
     def done(self, answer: Answer, new_name: str = "") -> bool:
         """Whether the change was made; if not, the messages have changed and must be read again.

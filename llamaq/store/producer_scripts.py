@@ -69,6 +69,7 @@ class ConversationDelete(_OfConversation):
     """Deletes a conversation."""
 
     verb: ClassVar = "conversation_delete"
+    token: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,10 @@ def notify_field(notify: Notify | None) -> str:
 
 
 class EndedJob(BaseModel):
-    """The job in the body of a webhook; result, error and reason only with `include_result`."""
+    """The job in the body of a webhook; result, error and reason only with `include_result`.
+
+    One that is longer than 1 MiB is left out, and `omitted` is true: read it by the job's id.
+    """
 
     model_config = ConfigDict(defer_build=True, frozen=True)
 
@@ -66,6 +69,7 @@ class EndedJob(BaseModel):
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     reason: str | None = None
+    omitted: Literal[True] | None = None
 
 
 class Notice(BaseModel):

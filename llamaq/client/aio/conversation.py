@@ -100,7 +100,7 @@ class AsyncConversation:
             ConversationNotFound: there is no such conversation.
         """
         if after is None:
-            self._verbs.done(await self._run(self._verbs.delete()))
+            self._verbs.done(await self._run(self._verbs.delete(self._connection.clock.uuid())))
             return
         await self._change(lambda texts: self._verbs.cut(texts, after))
 

@@ -101,7 +101,7 @@ class Conversation:
             ConversationNotFound: there is no such conversation.
         """
         if after is None:
-            self._verbs.done(self._run(self._verbs.delete()))
+            self._verbs.done(self._run(self._verbs.delete(self._connection.clock.uuid())))
             return
         self._change(lambda texts: self._verbs.cut(texts, after))
 

@@ -103,6 +103,8 @@ def _body(job_id: str, fields: dict[str, str]) -> str:
     code = ending["error"]["code"] if fields["state"] == "failed" else None
     names = {name: fields[name] for name in ("state", "kind", "model")}
     job = {"id": job_id, **names, "metadata": from_json(fields["metadata"]), "code": code, **whole}
+    if fields.get("omitted"):
+        job["omitted"] = True
     at = datetime.fromtimestamp(float(fields["at"]), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     notice = Notice.model_validate(
         {"type": f"job.{fields['state']}", "timestamp": at, "data": EndedJob.model_validate(job)}

@@ -19,6 +19,7 @@ from worker.settings.environment import Settings, settings
 
 BAD_TEXTS = {
     "filter_pattern": "(",
+    "host": "x:slots",
     "ollama_token": "\N{SNOWMAN}",
     "ollama_token_file": "/nonexistent",
     "ollama_url": "ftp://x",
@@ -30,7 +31,7 @@ BAD_TEXTS = {
     "webhook_secret_file": "/nonexistent",
 }
 # The preflight looks whether the files and the address are usable.
-ANY_TEXT = {"ollama_ca_file", "host", "pull_allowed", "liveness_file", "metrics_host"}
+ANY_TEXT = {"ollama_ca_file", "pull_allowed", "liveness_file", "metrics_host"}
 ANY_TEXT |= set(FlowerSettings.model_fields)
 
 

@@ -9,6 +9,7 @@ import pytest
 from embedded.scripted.fleet import MODEL, Fleet, error
 from llamaq import Conversation, ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.store.connection import run
+from llamaq.store.producer_scripts import ConversationDelete
 from tests.unit.store.conversation.talking import NAME, contents, talked, turn
 
 
@@ -142,6 +143,17 @@ def test_turns_are_deleted_from_the_end(fleet: Fleet, talk: Conversation) -> Non
     assert contents(talk) == ["a", "re: a"]
     talk.delete(after=0)
     assert (contents(talk), talk.settings().system) == ([], "s")
+
+
+def test_a_deletion_that_is_sent_again_has_worked(fleet: Fleet, talk: Conversation) -> None:
+    """Its answer was lost: the second one finds nothing, and what was begun since stays."""
+    talked(fleet, "a")
+    deletion = ConversationDelete(tenant="default", name=NAME, token="t")
+
+    assert [fleet.run(deletion).word for _ in range(2)] == ["OK", "OK"]
+    talked(fleet, "b")
+    assert fleet.run(deletion).word == "OK"
+    assert contents(talk)[0] == "b"
 
 
 def test_a_deleted_conversation_is_gone(fleet: Fleet, talk: Conversation) -> None:

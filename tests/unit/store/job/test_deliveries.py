@@ -90,6 +90,22 @@ def test_the_result_is_told_on_request(fleet: Fleet, deliveries: Deliveries) -> 
     assert told(taken(deliveries))["data"]["result"]["text"] == "hello"
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_is_very_long_is_left_out_and_told(fleet: Fleet, deliveries: Deliveries, asked: bool) -> None:
+    """Each try would send it and a dead letter keep it; whoever did not ask for it is not told."""
+    store = fleet.host()
+    notify = {"url": URL, "include_result": asked}
+    _, first = fleet.running(store, notify=notify)
+    store.complete(first, answer("x" * 2_000_000))
+    completed = told(taken(deliveries))["data"]
+    _, second = fleet.running(store, notify=notify)
+    store.fail(second, Error("invalid_output", "no", details={"text": "x" * 2_000_000}))
+    failed = told(taken(deliveries))["data"]
+
+    assert (completed["state"], completed.get("result"), completed.get("omitted")) == ("completed", None, asked or None)
+    assert (failed["code"], failed.get("error"), failed.get("omitted")) == ("invalid_output", None, asked or None)
+
+
 def test_every_way_to_an_end_owes(fleet: Fleet, deliveries: Deliveries) -> None:
     """Cancelled by a producer, expired, and an end that was not asked for: nothing."""
     store = fleet.host()
