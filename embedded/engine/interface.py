@@ -32,6 +32,7 @@ class Model:
         capabilities: Of "completion", "vision", "tools", "thinking", "embedding", "insert".
         size: Of the file, bytes.
         digest: Hex.
+        weights: Hex digest of the blob with the weights; models with the same one share a runner. Empty: its digest.
         modified_at: RFC 3339.
         context_length: The longest context it was trained on, tokens.
         embedding_length: The width of its vectors.
@@ -56,6 +57,12 @@ class Model:
     template: str = "{{ .Prompt }}"
     parameters: str = ""
     license: str = ""
+    weights: str = ""
+
+    @property
+    def blob(self) -> str:
+        """The digest of its weights."""
+        return self.weights or self.digest
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 2. A request for any other model joins the queue for loading, or is refused when that is full.
 3. Where a model has to leave first, the queue waits until one is idle. Requests for models in memory overtake it.
 4. A model that nobody has used for its keep-alive leaves.
+5. Models of the same weights share one runner, under the name that loaded it.
 """
 
 import asyncio
@@ -88,7 +89,7 @@ class Scheduler:
 
     async def unload(self, model: Model) -> None:
         """Unload a model at once, or when its last request ends. A model that is not loaded is ignored."""
-        entry = self._loaded.get(model.name)
+        entry = self._loaded.get(model.blob)
         if entry is None:
             return
         entry.keep_alive = 0.0
@@ -101,7 +102,7 @@ class Scheduler:
             await self._remove(entry)
 
     def _resident(self, model: Model, context_length: int) -> Loaded | None:
-        entry = self._loaded.get(model.name)
+        entry = self._loaded.get(model.blob)
         return entry if entry and entry.runner.context_length == context_length else None
 
     async def _bring(self, model: Model, context_length: int) -> Loaded:
@@ -119,13 +120,13 @@ class Scheduler:
         await self._make_room(model)
         runner = await self._engine.load(model, context_length)
         entry = Loaded(model, runner, asyncio.Semaphore(self._slots))
-        self._loaded[model.name] = entry
+        self._loaded[model.blob] = entry
         return entry
 
     async def _make_room(self, model: Model) -> None:
         """Unload idle models, waiting for busy ones, until one more fits; first the same model with another context."""
-        while model.name in self._loaded or len(self._loaded) >= self._max_models:
-            rivals = [self._loaded[model.name]] if model.name in self._loaded else list(self._loaded.values())
+        while model.blob in self._loaded or len(self._loaded) >= self._max_models:
+            rivals = [self._loaded[model.blob]] if model.blob in self._loaded else list(self._loaded.values())
             idle = [entry for entry in rivals if entry.users == 0]
             if idle:
                 await self._remove(min(idle, key=lambda entry: entry.leaves_at))
@@ -145,15 +146,15 @@ class Scheduler:
 
     def _expire(self, entry: Loaded) -> None:
         # Removed from the table first: it leaves /api/ps at once, and gets no more requests.
-        if entry.users == 0 and self._loaded.get(entry.model.name) is entry:
+        if entry.users == 0 and self._loaded.get(entry.model.blob) is entry:
             task = asyncio.ensure_future(self._remove(entry))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
     async def _remove(self, entry: Loaded) -> None:
         self._stop_timer(entry)
-        if self._loaded.get(entry.model.name) is entry:
-            del self._loaded[entry.model.name]
+        if self._loaded.get(entry.model.blob) is entry:
+            del self._loaded[entry.model.blob]
             self._idle.set()
             await entry.runner.close()
 

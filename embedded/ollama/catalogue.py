@@ -109,7 +109,7 @@ class Show(OllamaHandler):
     @staticmethod
     def _description(model: Model) -> Json:
         return {
-            "modelfile": f'FROM {model.name}\nTEMPLATE """{model.template}"""\n',
+            "modelfile": f'FROM /models/blobs/sha256-{model.blob}\nTEMPLATE """{model.template}"""\n',
             "parameters": model.parameters,
             "template": model.template,
             "details": _details(model),

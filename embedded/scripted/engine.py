@@ -62,6 +62,7 @@ class ScriptedEngine:
             Model(
                 item.name, item.capabilities, context_length=item.context_length,
                 digest=hashlib.sha256(item.name.encode()).hexdigest(),
+                weights=hashlib.sha256((item.weights or item.name).encode()).hexdigest(),
             )
             for item in self._scripted.values()
         ]  # fmt: skip

@@ -92,6 +92,7 @@ class Fleet:
         loaded: Sequence[str] = (),
         patience: float = PATIENCE["affinity_patience"],
         lane_patience: float = PATIENCE["lane_patience"],
+        **told: Any,
     ) -> JobStore:
         """A worker that has reported its host."""
         store = self.worker(name)
@@ -104,6 +105,7 @@ class Fleet:
             loaded=loaded,
             affinity_patience=patience,
             lane_patience=lane_patience,
+            **told,
         )
         return store
 

@@ -110,6 +110,7 @@ class ScriptedModel:
         load_seconds: The time of its load.
         context_length: The longest context, tokens.
         dimensions: The length of its vectors.
+        weights: A name for its weights: models with the same one share a runner. None: its own.
     """
 
     name: str
@@ -117,6 +118,7 @@ class ScriptedModel:
     load_seconds: float = 0.0
     context_length: int = 8192
     dimensions: int = 8
+    weights: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""

@@ -48,6 +48,32 @@ def endless(service: Service, model: str, waiting: int = 3) -> Iterator[list[Job
         thread.join()
 
 
+def test_model_files_on_one_blob_are_one_runner(redis_server: EmbeddedRedis) -> None:
+    """40 jobs over three of them, some with the context that is the default: 1 load, and each job in its turn."""
+    shared = [ScriptedModel(name, load_seconds=LOAD_SECONDS, weights="blob") for name in (A, B, C)]
+    with one_model_service(redis_server.url, models=shared, affinity_patience=3600) as service:
+        until(lambda: len(service.queue.models()) == len(shared))
+        host = service.keys.host(service.queue.hosts()[0].host)
+        service.queue.generate(A, "x").result(60)
+        until(lambda: service.redis.hget(host, "default_ctx") == "4096")
+        gate = service.hold(tokens=["x"])
+        first = service.queue.generate(A, "x")
+        jobs = [
+            service.queue.generate((A, B, C)[number % 3], "x", options={"num_ctx": 4096} if number % 2 else {})
+            for number in range(38)
+        ]
+        service.ollama.release(gate)
+        for job in (first, *jobs):
+            job.result(60)
+
+        stats = service.ollama.stats()
+        assert sum(stats["loads"].values()) == 1
+        assert service.redis.hget(host, "swaps") == "1"
+        started = sorted(jobs, key=lambda job: str(job.status().started_at))
+        assert [job.id for job in started] == [job.id for job in jobs]
+        assert {model.model for model in service.queue.models() if model.loaded} == {A, B, C}
+
+
 def test_the_trace_costs_three_loads(redis_server: EmbeddedRedis) -> None:
     """A B A A C A B C with one model at a time: 3 loads, and no job waits longer than its turn plus patience."""
     with one_model_service(redis_server.url, models=MODELS, affinity_patience=LONG_PATIENCE_SECONDS) as service:

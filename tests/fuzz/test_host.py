@@ -202,8 +202,17 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
     except OllamaError as error:
         reason = error.message
     else:
-        waits = {"affinity_patience": 1.0, "lane_patience": 1.0}
-        store.report(2, 1, report.status, report.models, loaded=sorted(report.loaded), **waits)
+        store.report(
+            2,
+            1,
+            report.status,
+            report.models,
+            loaded=sorted(report.loaded),
+            affinity_patience=1.0,
+            lane_patience=1.0,
+            runners=report.runners,
+            contexts=report.contexts,
+        )
         (found,) = fleet.queue.hosts()
         assert sorted({model.model for model in found.models}) == sorted(set(report.models))
         assert not report.problem or found.last_error

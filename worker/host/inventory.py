@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api_client import (
@@ -16,6 +16,7 @@ from api_client import (
 )
 from llamaq.vocabulary.models import model_name, normalise
 from llamaq.vocabulary.wire import dumps
+from worker.host.runners import described, shared_names
 
 CARDS_AT_A_TIME = 20
 """Calls of `/api/show` in one probe. Without a limit a host with hundreds of models would be reported minutes late."""
@@ -35,6 +36,8 @@ class Report:
         loaded: names of the models in its memory.
         whole: whether `/api/show` was asked about every model.
         templates: the prompt template by model; empty where it is not known.
+        runners: by model which runner serves it, as `worker.host.runners.described`.
+        contexts: tokens of context of the models in memory, where the host tells them.
         problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
             be read is left out.
     """
@@ -44,6 +47,8 @@ class Report:
     loaded: frozenset[str]
     whole: bool
     templates: Mapping[str, str]
+    runners: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -69,13 +74,20 @@ class Inventory:
         installed, unusable = _usable(listed)
         whole = self._learn(installed)
         problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
-        cards = [self._cards.get(_key(model), _UNKNOWN) for model in installed]
+        cards = {normalise(model.name): self._cards.get(_key(model), _UNKNOWN) for model in installed}
+        resident = residents(installed, running, cards)
+        trained = {
+            normalise(model.name): model.details.context_length or cards[normalise(model.name)].context_length
+            for model in installed
+        }
         return Report(
-            status(installed, running, version, cards, problem),
-            [normalise(model.name) for model in installed],
-            frozenset(loaded_names(installed, running)),
+            status(installed, resident, version, cards, problem),
+            list(cards),
+            frozenset(resident),
             whole,
-            {normalise(model.name): card.template for model, card in zip(installed, cards, strict=True)},
+            {name: card.template for name, card in cards.items()},
+            described(cards, trained),
+            {name: model.context_length for name, model in resident.items() if model.context_length},
             problem,
         )
 
@@ -122,27 +134,36 @@ def _key(model: InstalledModel) -> str:
     return model.digest or f"{model.name} {model.modified_at}"
 
 
-def loaded_names(installed: Sequence[InstalledModel], running: Sequence[RunningModel]) -> list[str]:
-    """Names of the models in memory. Names of one file share one runner, and `/api/ps` lists only the first."""
-    digests = {model.digest for model in running}
-    named = {normalise(model.name) for model in running}
-    return [name for model in installed if (name := normalise(model.name)) in named or model.digest in digests]
+def residents(
+    installed: Sequence[InstalledModel], running: Sequence[RunningModel], cards: Mapping[str, ModelCard]
+) -> dict[str, RunningModel]:
+    """The models in memory by name. Models of the same weights share a runner, and `/api/ps` lists only the first."""
+    by_name = {normalise(model.name): model for model in running}
+    by_digest = {model.digest: model for model in running if model.digest}
+    shared = shared_names(cards)
+    by_weights = {shared[name]: model for name, model in by_name.items() if name in shared}
+    found = {}
+    for model in installed:
+        name = normalise(model.name)
+        resident = by_name.get(name) or by_digest.get(model.digest) or by_weights.get(shared[name])
+        if resident:
+            found[name] = resident
+    return found
 
 
 def status(
     installed: Sequence[InstalledModel],
-    running: Sequence[RunningModel],
+    resident: Mapping[str, RunningModel],
     version: str,
-    cards: Sequence[ModelCard],
+    cards: Mapping[str, ModelCard],
     problem: str = "",
 ) -> str:
     """The host's status as JSON. `serves` is added to `capabilities` where a server does more than it lists."""
-    by_name = {normalise(model.name): model for model in running}
-    by_digest = {model.digest: model for model in running if model.digest}
     models = []
-    for model, card in zip(installed, cards, strict=True):
-        known = _model(model, card)
-        loaded = by_name.get(normalise(model.name)) or by_digest.get(model.digest or "")
+    for model in installed:
+        name = normalise(model.name)
+        known = _model(model, cards[name])
+        loaded = resident.get(name)
         if known["capabilities"] and _embeds_always(version):
             known["serves"] = sorted({*known["capabilities"], "embedding"})
         models.append(known | (_memory(loaded, known["context_length"]) if loaded else {}))

@@ -133,6 +133,8 @@ class Probe(Duty):
             loaded=sorted(self._report.loaded),
             affinity_patience=self._config.affinity_patience,
             lane_patience=self._config.lane_patience,
+            runners=self._report.runners,
+            contexts=self._report.contexts,
         )
         for job_id in self._host.trials & self._answering:
             self._host = self._store.proven(job_id)

@@ -1,6 +1,7 @@
 """The calls of the job store that a worker makes for its host."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
@@ -10,6 +11,7 @@ from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.worker_scripts import Down, Leave, Proven, Report
+from llamaq.vocabulary.wire import dumps
 
 
 class HostCalls:
@@ -21,7 +23,7 @@ class HostCalls:
         self._host = host
         self._worker = worker
 
-    def report(
+    def report(  # noqa: PLR0913 - all that a probe learns
         self,
         slots: int,
         max_models: int,
@@ -31,10 +33,14 @@ class HostCalls:
         loaded: Sequence[str] = (),
         affinity_patience: float,
         lane_patience: float,
+        runners: Mapping[str, str] = MappingProxyType({}),
+        contexts: Mapping[str, int] = MappingProxyType({}),
     ) -> HostState:
         """Report what this worker's host offers.
 
-        `loaded` are the models in memory. `affinity_patience` and `lane_patience` are the settings, in seconds.
+        `loaded` are the models in memory, `contexts` the tokens of context of those of which the host tells them, and
+        `runners` says for each model which runner serves it, as `runners.lua` keeps it. `affinity_patience` and
+        `lane_patience` are the settings, in seconds.
         """
         answer = self._run(
             Report(
@@ -47,6 +53,7 @@ class HostCalls:
                 lane_patience=lane_patience,
                 loaded=" ".join(loaded),
                 models=" ".join(models),
+                runners=dumps({"models": dict(runners), "contexts": dict(contexts)}),
             )
         )
         return HostState(

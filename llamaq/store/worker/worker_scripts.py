@@ -115,6 +115,7 @@ class Report(Arguments):
     lane_patience: float
     loaded: str
     models: str
+    runners: str
 
 
 @dataclass(frozen=True, kw_only=True)

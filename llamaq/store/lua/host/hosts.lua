@@ -1,11 +1,11 @@
 -- Fragment: which host has which model, indexed in both directions.
--- include: sizes
+-- include: sizes runners
 local function forget_host(host)
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
     redis.call('SREM', model_hosts_key(model), host)
   end
   redis.call('DEL', host_key(host), host_models_key(host), workers_key(host), loaded_key(host),
-    capabilities_key(host), refusals.key(host), sizes_key(host), celery_queue(host))
+    capabilities_key(host), refusals.key(host), sizes_key(host), runners.key(host), celery_queue(host))
   redis.call('ZREM', HOSTS, host)
 end
 

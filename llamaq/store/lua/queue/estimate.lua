@@ -34,13 +34,14 @@ end
 local function forecast_host(host, model, free)
   local spec = fields(host_key(host), 'slots', 'max_models')
   local flat, running, models = redis.call('HGETALL', slots_key(host)), loads.usage(host)
-  local busy, last, idle, known = running[model] or 0, 0, 0, {}
+  local as = runners.of(host, model).as
+  local busy, last, idle, known = running[as] or 0, 0, 0, {}
   for index = 1, #flat, 2 do
     local other = flat[index + 1]
     local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
     known[other] = known[other] or recent_service_seconds(other) or 0
     local left = math.max(known[other] - (NOW - began), 0)
-    if other == model then free[#free + 1] = left else last = math.max(last, left) end
+    if other == model or runners.of(host, other).as == as then free[#free + 1] = left else last = math.max(last, left) end
   end
   local taken = busy == 0 and models >= tonumber(spec.max_models or 0)
   for _ = busy + 1, tonumber(spec.slots or 0) do

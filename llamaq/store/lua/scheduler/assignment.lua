@@ -33,13 +33,13 @@ end
 
 -- The state of a host for the assignment; nil where no slot is free. `trial` is the last trial, where the next job is one.
 local function host_state(host, admitted)
-  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience', 'trial')
+  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience', 'trial', 'default_ctx')
   local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
   if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
   local running, models = loads.usage(host)
   return {slots = slots, max_models = max_models, load_wait = tonumber(spec.patience or 15),
     lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loads.now(host, running),
-    refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or '')}
+    default_ctx = tonumber(spec.default_ctx), refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or '')}
 end
 
 -- Gives the job a slot, and sends Celery's message to the host's queue.
@@ -48,9 +48,9 @@ local function assign_slot(host, job, kind, score, runner, state)
   redis.call('HSET', slots_key(host), job.id, job.model)
   begin_lease(host, job.id)
   redis.call('HSET', host_key(host), 'assigned_at', NOW)
-  if job.needs_load then loads.begin(host, job.model, runner, state) end
-  if not state.running[job.model] then state.models = state.models + 1 end
-  state.running[job.model] = (state.running[job.model] or 0) + 1
+  if job.needs_load then loads.begin(host, job.spec, runner, state) end
+  if not state.running[job.as] then state.models = state.models + 1 end
+  state.running[job.as] = (state.running[job.as] or 0) + 1
   send_message(host, job.id, kind)
 end
 
@@ -93,7 +93,7 @@ local function fill_hosts_of(model)
   local found = {}
   for index, host in ipairs(live_hosts_of(model)) do
     local spec = fields(host_key(host), 'slots', 'assigned_at')
-    found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), model),
+    found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), runners.of(host, model).as),
       used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec.slots or 1), 1),
       assigned_at = tonumber(spec.assigned_at or 0)}
   end

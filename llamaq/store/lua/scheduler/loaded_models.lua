@@ -1,14 +1,18 @@
--- Fragment: the models in a host's memory, a hash of model -> '<loaded since, or 0 while it loads> <runner>'. Each
--- assignment updates it, and each report of the host corrects it. While a model loads, no other load is assigned:
--- Ollama does one at a time.
+-- Fragment: the models in a host's memory, a hash of model -> '<loaded since, or 0 while it loads> <context, 0 unknown>
+-- <load options as a job asked for them> | <the same as in force>'. Each assignment updates it, and each report of the host
+-- corrects it. While a model loads, no other load is assigned: Ollama does one at a time. Models of the same weights are one
+-- here, under one name (`as` of runners.lua).
+-- include: trials runners
 local loads = {}  -- one table, because Lua takes 200 locals in a script
 
 -- The requests that run on the host: for each model, and the number of models.
 function loads.usage(host)
-  local running, models = {}, 0
+  local running, models, names = {}, 0, {}
   for _, model in ipairs(redis.call('HVALS', slots_key(host))) do
-    if not running[model] then models = models + 1 end
-    running[model] = (running[model] or 0) + 1
+    names[model] = names[model] or runners.of(host, model).as
+    local as = names[model]
+    if not running[as] then models = models + 1 end
+    running[as] = (running[as] or 0) + 1
   end
   return running, models
 end
@@ -16,8 +20,9 @@ end
 function loads.entries(host)
   local found, flat = {}, redis.call('HGETALL', loaded_key(host))
   for index = 1, #flat, 2 do
-    local since, runner = string.match(flat[index + 1], '^(%S+) (.*)$')
-    found[flat[index]] = {since = tonumber(since), runner = runner}
+    local since, context, asked, runner = string.match(flat[index + 1], '^(%S+) (%d+) (.*)|(.*)$')
+    found[flat[index]] = {since = tonumber(since or 1), context = tonumber(context or 0), asked = asked or '',
+      runner = runner or ''}
   end
   return found
 end
@@ -28,7 +33,7 @@ function loads.now(host, running)
   for model, entry in pairs(found) do
     if entry.since == 0 and not running[model] then found[model] = nil end
   end
-  for model in pairs(running) do found[model] = found[model] or {since = 1, runner = ''} end
+  for model in pairs(running) do found[model] = found[model] or {since = 1, context = 0, asked = '', runner = ''} end
   return found
 end
 
@@ -45,9 +50,11 @@ function loads.count(set)
   return count
 end
 
-function loads.set(host, model, since, runner)
-  redis.call('HSET', loaded_key(host), model, string.format('%.17g', since) .. ' ' .. runner)
-  return {since = since, runner = runner}
+function loads.set(host, model, since, entry)
+  redis.call('HSET', loaded_key(host), model,
+    string.format('%.17g %.0f %s|%s', since, entry.context, entry.asked, entry.runner))
+  entry.since = since
+  return entry
 end
 
 -- Of the loaded models that `allowed` takes, the one that was loaded first.
@@ -60,8 +67,8 @@ local function longest_loaded(loaded, allowed)
 end
 
 -- A job that loads a model was assigned: the models that have to be unloaded for it no longer count as loaded.
-function loads.begin(host, model, runner, state)
-  local loaded = state.loaded
+function loads.begin(host, spec, asked, state)
+  local loaded, model = state.loaded, spec.as
   loaded[model] = nil
   while loads.count(loaded) >= state.max_models do
     local unloaded = longest_loaded(loaded, function(other) return not state.running[other] end)
@@ -69,33 +76,40 @@ function loads.begin(host, model, runner, state)
     loaded[unloaded] = nil
     redis.call('HDEL', loaded_key(host), unloaded)
   end
-  loaded[model] = loads.set(host, model, 0, runner)
+  loaded[model] = loads.set(host, model, 0, {context = 0, asked = asked, runner = runners.in_force(spec, asked)})
   redis.call('HINCRBY', host_key(host), 'swaps', 1)
 end
 
 -- A job of the model completed, so the model is loaded. Returns since when.
 function loads.finish(host, model)
-  local entry = loads.entries(host)[model]
-  if entry and entry.since == 0 then loads.set(host, model, NOW, entry.runner) end
-  return entry and (entry.since == 0 and NOW or entry.since)
+  local as = runners.of(host, model).as
+  local entry = loads.entries(host)[as]
+  if entry and entry.since == 0 then loads.set(host, as, NOW, entry) end
+  return entry and entry.since
 end
 
 -- A slot of the model became free. When it was the last one that waited for a load, the load is over, however it ended.
 function loads.end_unused(host, model)
-  local entry = loads.entries(host)[model]
-  if entry and entry.since == 0 and not loads.usage(host)[model] then redis.call('HDEL', loaded_key(host), model) end
+  local as = runners.of(host, model).as
+  local entry = loads.entries(host)[as]
+  if entry and entry.since == 0 and not loads.usage(host)[as] then redis.call('HDEL', loaded_key(host), as) end
 end
 
--- Corrects the hash by the models that the host reports in /api/ps. Models of jobs that were assigned since are kept.
-function loads.reconcile(host, names)
+-- Corrects the hash by the models that the host reports in /api/ps, with their `contexts`. Models of jobs that were assigned
+-- since are kept. The context of a runner that was loaded without `num_ctx` is the host's default.
+function loads.reconcile(host, names, contexts)
   local loaded, running, reported = loads.entries(host), loads.usage(host), {}
   for name in string.gmatch(names, '%S+') do
-    reported[name] = true
-    local entry = loaded[name]
-    if not entry then
-      loads.set(host, name, NOW, '')
-    elseif entry.since == 0 then
-      loads.set(host, name, NOW, entry.runner)
+    local spec = runners.of(host, name)
+    if not reported[spec.as] then
+      reported[spec.as] = true
+      local entry = loaded[spec.as] or {since = 0, asked = '', runner = runners.in_force(spec, ''), context = 0}
+      entry.context = tonumber(contexts[name] or entry.context)
+      loads.set(host, spec.as, entry.since == 0 and NOW or entry.since, entry)
+      local default = entry.context > 0 and not string.find(entry.runner, 'num_ctx=', 1, true)
+      if default and (entry.context < spec.trained or spec.trained == 0) then
+        redis.call('HSET', host_key(host), 'default_ctx', entry.context)
+      end
     end
   end
   for model in pairs(loaded) do

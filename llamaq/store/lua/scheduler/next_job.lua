@@ -3,27 +3,6 @@
 -- `load_wait` seconds, counted from its submit and from the host's last load. Then the model that has to be unloaded for
 -- it gets no more jobs, its running jobs end, and the load is assigned.
 
-local trials = {AMONG = 20}  -- jobs of a queue among which a trial is chosen
-
--- The first job of a queue. Where it is to be a trial, after the trials that `avoid` names, it is the one of the first jobs
--- that failed by its host least often: so no job is the trial twice in a row while another waits.
-function trials.first_of(key, avoid)
-  if not avoid then return redis.call('ZRANGE', key, 0, 0)[1] end
-  local found, least
-  for _, id in ipairs(redis.call('ZRANGE', key, 0, trials.AMONG - 1)) do
-    local failed = avoid[id] and math.huge or tonumber(redis.call('HGET', record(id), 'blamed') or 0)
-    if not least or failed < least then found, least = id, failed end
-  end
-  return found
-end
-
--- The earlier trials to avoid in the choice of the next; nil where the next job of the model is no trial.
-function trials.to_avoid(state, entry)
-  local of_model = entry and entry.retry_at
-  if not (state.trial or of_model) then return nil end
-  return {[state.trial or ''] = true, [of_model and entry.trial or ''] = true}
-end
-
 local function runs_first(a, b)
   if a.rank ~= b.rank then return a.rank < b.rank end
   if a.submitted_at ~= b.submitted_at then return a.submitted_at < b.submitted_at end
@@ -34,21 +13,21 @@ end
 -- where it needs a load.
 local function candidates(host, state)
   local found = {}
-  local function add(id, model, lane, rank, runner, avoid)
+  local function add(id, model, lane, rank, spec, runner, avoid)
     if avoid and avoid[id] then rank = rank + #LANES
     elseif overdue(model, lane, state.lane_wait, runner ~= nil) then rank = 0 end
     local submitted_at = tonumber(redis.call('ZSCORE', JOBS, id) or 0)
     found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, submitted_at = submitted_at, runner = runner,
-      needs_load = runner == nil}
+      needs_load = runner == nil, as = spec.as, spec = spec}
   end
   for rank, lane in ipairs(LANES) do
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
       if refusals.admitted(host, state.refusals[model]) ~= 'none' then
-        local avoid, loaded = trials.to_avoid(state, state.refusals[model]), state.loaded[model]
+        local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
         local first = trials.first_of(queue_key(model, lane), avoid)
-        local fitting = loaded and trials.first_of(runner_queue_key(model, lane, loaded.runner), avoid)
-        if fitting then add(fitting, model, lane, rank, loaded.runner, avoid) end
-        if first ~= fitting then add(first, model, lane, rank, nil, avoid) end
+        local fitting, runner = runners.first_fitting(model, lane, spec, state, first, avoid)
+        if fitting then add(fitting, model, lane, rank, spec, runner, avoid) end
+        if first ~= fitting then add(first, model, lane, rank, spec, nil, avoid) end
       end
     end
   end
@@ -75,7 +54,7 @@ local function next_job_to_load(found, state)
   for _, entry in pairs(state.loaded) do last_load = math.max(last_load, entry.since) end
   for _, job in ipairs(found) do
     if job.needs_load then
-      local unload = model_to_unload(job.model, state)
+      local unload = model_to_unload(job.as, state)
       local in_use = unload and (state.wanted[unload] or state.running[unload])
       local waited = NOW - math.max(job.submitted_at, last_load) >= state.load_wait
       local due = waited and not loading and job.rank == found[1].rank
@@ -93,13 +72,13 @@ local function next_job(host, state)
   local found = candidates(host, state)
   state.wanted = {}
   for _, job in ipairs(found) do
-    if not job.needs_load then state.wanted[job.model] = true end
+    if not job.needs_load then state.wanted[job.as] = true end
   end
   local job, draining = next_job_to_load(found, state)
   if job then return job end
   for _, other in ipairs(found) do
-    local running = state.running[other.model]
+    local running = state.running[other.as]
     local fits = running and running < state.slots or not running and state.models < state.max_models
-    if not other.needs_load and fits and other.model ~= draining then return other end
+    if not other.needs_load and fits and other.as ~= draining then return other end
   end
 end

@@ -8,6 +8,7 @@
 --            lane_patience      seconds that a lane waits while higher lanes go first
 --            loaded             models in memory, joined by blanks
 --            models             that the host offers, joined by blanks
+--            runners            JSON: `models`, as runners.lua keeps them, and `contexts` of the loaded ones, each by model
 -- Answers    OK loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
 --            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
 --            state, where they differ, or '')
@@ -21,7 +22,9 @@ redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 set_models(host, models)
-loads.reconcile(host, given.loaded)
+local known = cjson.decode(given.runners)
+runners.set(host, known.models)
+loads.reconcile(host, given.loaded, known.contexts)
 set_capabilities(host, given.status)
 record_answer(host)
 assign(host)
