@@ -230,7 +230,7 @@ class Seen:
         for host, slots in self.held.items():
             for model in set(slots.values()):
                 runners = {self.records[job_id]["runner"] for job_id, other in slots.items() if other == model}
-                assert runners == {self.resident[host][model].split(" ", 1)[1]}
+                assert runners == {self.resident[host][model].split("|", 1)[1]}
 
     def check_places(self) -> None:
         """A job that has not ended is in exactly one place: a slot, a line, a delay, or behind another turn."""
