@@ -45,8 +45,8 @@ class Settings(BaseSettings, ProducerVariables):
     )
     host: str = setting(
         "",
-        "name of the host: workers with the same name share its slots",
-        values="up to 255 letters, digits, `.`, `_`, `-`, `[` or `]`; behind a colon only a number, as in `gpu1:11434`",
+        "name of the host: workers with the same name share its slots, so machines with one name need a value each",
+        values="up to 255 letters, digits, `.`, `_`, `-`, `[` or `]`; behind a colon only a number, as in `gpu1:80`",
         # The keys of a host are its name and a word behind a colon: `x:slots` would be the key of the slots of `x`.
         pattern=r"^([A-Za-z0-9._-]{0,255}|[A-Za-z0-9._\[\]:-]{0,255}:[0-9]{1,5})$",
         shown="`<host>:<port>` of the URL; this machine's name in place of a loopback address",

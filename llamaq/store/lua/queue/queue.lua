@@ -19,6 +19,14 @@ local function uncount(tenant, model, lane)
   redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
 end
 
+-- A job whose record was deleted by hand stays counted, as its tenant is not known; but where no job waits, none counts.
+local function correct_counts()
+  for _, lane in ipairs(LANES) do
+    if redis.call('EXISTS', WAITING .. lane) == 1 then return end
+  end
+  redis.call('DEL', QUEUED)
+end
+
 -- `runner` is used where the job's record was deleted by hand.
 local function dequeue(id, model, lane, runner)
   if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end
@@ -29,6 +37,7 @@ local function dequeue(id, model, lane, runner)
   if redis.call('EXISTS', queue_key(model, lane)) == 0 then
     redis.call('SREM', WAITING .. lane, model)
     redis.call('HDEL', lane_key(model, lane), 'since', 'passed', 'orphan_since', 'orphan_page')
+    correct_counts()
   end
 end
 

@@ -22,6 +22,7 @@ local function requeue_running(id, members, delay, refused)
   redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job.running) + ran)
   append_event(id, 'retrying', job.attempt, members)
   if delay > 0 then
+    redis.call('HSET', record(id), 'delay', delay)
     redis.call('ZADD', DELAYED, NOW + delay, id)
   else
     enqueue(id)

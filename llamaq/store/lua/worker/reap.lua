@@ -21,7 +21,6 @@
 local LEADER = P .. ':reaper'
 local SILENT_SECONDS = 2   -- without a round of any worker; Redis was down, or no worker was there
 local MOST_GRACES = 3      -- in a row; with more, no lease would ever expire where every round is late
-local LONGEST_DELAY = 3600 -- of a retry
 local most = tonumber(given.most)
 
 local longest_lease  -- seconds, of any worker of the fleet
@@ -35,6 +34,7 @@ local function grace()
   -- The first round has no round before it, and counts no silence.
   silences = silent and last and tonumber(silences or 0) + 1 or 0
   redis.call('HSET', LEADER, 'last', NOW, 'slow', silences, 'longest_lease', longest_lease)
+  if tonumber(last or 0) > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
   if silent and silences <= MOST_GRACES then
     till = NOW + tonumber(given.lease_seconds)
     redis.call('HSET', LEADER, 'grace', till)
@@ -56,6 +56,23 @@ local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', N
 local function limit_times(index, latest)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. latest, '+inf', 'LIMIT', 0, most)) do
     redis.call('ZADD', index, latest, member)
+  end
+end
+
+-- Redis' clock was set back: no retry waits for longer than its own delay from now on. A page in each round.
+local function limit_delays()
+  local page = tonumber(redis.call('HGET', LEADER, 'delays_page'))
+  if not page then return end
+  local found, kept = redis.call('ZREVRANGE', DELAYED, page, page + most - 1, 'WITHSCORES'), 0
+  for index = 1, #found, 2 do
+    local delay = redis.pcall('HGET', record(found[index]), 'delay')
+    local latest = NOW + (type(delay) == 'string' and tonumber(delay) or 0)
+    if tonumber(found[index + 1]) > latest then redis.call('ZADD', DELAYED, latest, found[index]) else kept = kept + 1 end
+  end
+  if #found < 2 * most then
+    redis.call('HDEL', LEADER, 'delays_page')
+  else
+    redis.call('HSET', LEADER, 'delays_page', page + kept)
   end
 end
 
@@ -209,7 +226,7 @@ end
 local in_grace = grace()
 if not leads() then return {'FOLLOWED'} end
 limit_times(LEASES, NOW + longest_lease)
-limit_times(DELAYED, NOW + LONGEST_DELAY)
+limit_delays()
 limit_times(HOSTS, NOW)
 local lost, unclaimed = reap_leases(in_grace)
 local refused, expired = end_refused(), expire_late()

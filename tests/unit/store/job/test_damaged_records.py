@@ -62,3 +62,19 @@ def test_a_job_with_a_damaged_record_lets_the_others_go(fleet: Fleet, field: str
             return
         store.claim(damaged.id)
     pytest.fail(f"{fleet.record(damaged.id)} holds its slot")
+
+
+def test_records_deleted_by_hand_hold_nobody_up(fleet: Fleet) -> None:
+    """Their slots become free, the jobs behind them run, and once no job waits their tenant has none counted."""
+    store = fleet.host()
+    running, _ = fleet.running(store)
+    deleted, last = fleet.submit(), fleet.submit()
+    for job in (running, deleted):
+        fleet.redis.delete(fleet.keys.record(job.id))
+
+    fleet.lapse(running.id)
+    fleet.patient()
+    assert store.reap() is not None
+
+    assert list(fleet.slots()) == [last.id]
+    assert not fleet.redis.exists(f"{fleet.keys.prefix}:queued")
