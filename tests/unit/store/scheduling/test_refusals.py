@@ -140,6 +140,11 @@ def test_a_trial_that_is_refused_is_followed_by_another(fleet: Fleet) -> None:
         reaped(fleet, store)
 
     assert trials == [first.id, second.id] * 2
+    fleet.redis.hset(fleet.keys.record(first.id), "blamed", 100)
+    pause_over(fleet)
+    reaped(fleet, store)
+    assert list(fleet.slots()) == [first.id], "the last trial waits, though it failed less often"
+    refused(fleet, store, first)
     first.cancel()
     pause_over(fleet)
     reaped(fleet, store)

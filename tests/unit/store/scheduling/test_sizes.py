@@ -14,8 +14,8 @@ def test_the_least_counts_and_it_is_told(fleet: Fleet) -> None:
     first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
     assert report(first, 6, 2) == ""
     assert report(second, 1, 3) == "1x3, 6x2"
-    for _ in range(2):
-        assert report(first, 6, 2) == report(second, 1, 3) == "1x3, 6x2"
+    for store, size in ((first, (6, 2)), (second, (1, 3))) * 2:
+        assert report(store, *size) == "1x3, 6x2"
         (host,) = fleet.queue.hosts()
         assert (host.slots, host.max_models, host.sizes) == (1, 2, "1x3, 6x2")
     [fleet.submit() for _ in range(3)]
