@@ -113,7 +113,10 @@ def _remedy(error: Exception) -> str:
 
 _REMEDIES: Sequence[tuple[Callable[[Exception, str], bool], str]] = (
     (
-        lambda error, _: isinstance(error, redis.AuthenticationError | NoPermissionError),
+        # Redis refuses a long command that comes before the password as an error of the protocol, without a class.
+        lambda error, text: (
+            isinstance(error, redis.AuthenticationError | NoPermissionError) or "unauthenticated" in text
+        ),
         "{}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL",
     ),
     (
