@@ -20,6 +20,7 @@ from tests.worker_process import WorkerProcess
 
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "uv"
+OPTIONS = ("--resolution", "lowest-direct", "--only-binary", ":all:")
 # Imports every module, so that a name that an old version lacks is found, whichever job would need it.
 IMPORTS = """
 import importlib, pkgutil, sys
@@ -72,7 +73,9 @@ def requirements() -> list[Requirement]:
 
 
 def lowest(requirement: Requirement) -> str:
-    """The requirement of its lower bound alone."""
+    """The requirement of its lower bound alone. Newer Pythons get the lowest version that has a wheel for them."""
+    if sys.version_info >= (3, 13):
+        return str(requirement)
     (bound,) = (each.version for each in requirement.specifier if each.operator == ">=")
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     return f"{requirement.name}{extras}=={bound}"
@@ -89,7 +92,7 @@ def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "venv" / "bin" / "python"
     for command in (
         ["venv", "--quiet", "--python", sys.executable, str(folder / "venv")],
-        ["pip", "install", "--quiet", "--python", str(python), "--only-binary", ":all:", str(wheel), *pins],
+        ["pip", "install", "--quiet", "--python", str(python), *OPTIONS, str(wheel), *pins],
     ):
         done = run([UV, *command], cwd=folder, env={**os.environ, **settings}, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
