@@ -149,7 +149,8 @@ class Worker:
         began_at = self._clock.monotonic()
         with self._tracing.attempt(job) as ended:
             outcome = failures.within_tries(execute.run(job, attempt, self._contexts.context), job)
-            stored = execute.settle(job, outcome, self._store, self._clock.random())
+            ran_seconds = self._clock.monotonic() - began_at
+            stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
             ended(result(outcome, stored), outcome)
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
             _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_detail(outcome))

@@ -46,7 +46,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         return failures.outcome_of(WorkerEvent.OWN_FAULT, f"{type(error).__name__} in the worker; see its log")
 
 
-def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) -> str:
+def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ran_seconds: float) -> str:
     """Store the outcome; returns the answer of the `JobStore`."""
     match outcome:
         case Completed():
@@ -55,9 +55,12 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float) ->
             return store.fail(job, error)
         case Retry(error, blame, _, wait_seconds):
             pause, counts = failures.pause_of(outcome, job, jitter), failures.counts(outcome, job)
-            return store.release(job, error, pause, counts=counts, blame=blame, wait_seconds=wait_seconds)
+            return store.release(
+                job, error, pause, counts=counts, blame=blame, wait_seconds=wait_seconds, ran_seconds=ran_seconds
+            )
         case Stopped("draining"):
-            return store.release(job, failures.error_of(WorkerEvent.DRAINED), 0, counts=False)
+            drained = failures.error_of(WorkerEvent.DRAINED)
+            return store.release(job, drained, 0, counts=False, ran_seconds=ran_seconds)
         case Stopped("cancelled"):
             return store.free_slot(job)
         case Stopped():

@@ -132,11 +132,12 @@ class JobStore(HostCalls):
         counts: bool,
         blame: Blame = "",
         wait_seconds: float = 0,
+        ran_seconds: float = 0,
     ) -> str:
         """End the attempt; the job waits for another one. Where the job has ended meanwhile, only the slot is freed.
 
         With `blame` the failure speaks against the host, or the model there, and another host may get the job earlier.
-        `wait_seconds` is what the host's `Retry-After` asks for.
+        `wait_seconds` is what the host's `Retry-After` asks for, `ran_seconds` how long the attempt took.
         """
         told = error.as_json()
         return self._settle(
@@ -151,6 +152,7 @@ class JobStore(HostCalls):
                 reason=error.message,
                 error=dumps(told),
                 wait_seconds=wait_seconds,
+                ran_seconds=round(ran_seconds, 3),
                 give_up=job.request.deadline if blame == "model" else 0,
             ),
         )

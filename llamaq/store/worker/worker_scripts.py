@@ -74,6 +74,7 @@ class Release(Arguments):
     error: str = ""
     wait_seconds: float = 0
     give_up: float = 0
+    ran_seconds: float = 0
 
 
 @dataclass(frozen=True, kw_only=True)

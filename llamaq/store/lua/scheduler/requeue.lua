@@ -15,10 +15,9 @@ local function requeue_unclaimed(host, model)
 end
 
 -- A running job becomes `retrying`. It waits for its delay first, if it has one; tasks/attempt/failures.py computes that.
--- An attempt that was `refused` did not run, so its time does not count towards the deadline.
-local function requeue_running(id, members, delay, refused)
-  local job = fields(record(id), 'attempt', 'model', 'claimed_at', 'running')
-  local ran = refused and 0 or NOW - tonumber(job.claimed_at)
+-- `ran` are the seconds that count towards the deadline, by the worker's clock: Redis' clock may have been set meanwhile.
+local function requeue_running(id, members, delay, ran)
+  local job = fields(record(id), 'attempt', 'model', 'running')
   redis.call('HSET', record(id), 'state', 'retrying', 'running', tonumber(job.running) + ran)
   append_event(id, 'retrying', job.attempt, members)
   if delay > 0 then

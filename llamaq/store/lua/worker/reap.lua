@@ -97,7 +97,7 @@ local function lose(id, tries, max_attempts)
   if tonumber(tries) >= tonumber(max_attempts) then
     end_job(id, 'failed', given.exhausted, 'error', given.exhausted_error)
   else
-    requeue_running(id, given.lost, 0)
+    requeue_running(id, given.lost, 0, 0)  -- nobody has measured how long it ran
   end
 end
 

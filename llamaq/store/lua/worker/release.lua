@@ -10,6 +10,7 @@
 --            error          the same as the job's error, JSON
 --            wait_seconds   what the host's Retry-After asks for, or 0
 --            give_up        seconds of refusals in all, after which the job ends with `error`
+--            ran_seconds    how long the attempt took, by its worker's clock
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
 -- include: keys events queue assignment ending requeue circuit_changes
 local id, blame = given.id, given.blame
@@ -27,6 +28,8 @@ local function blame_host()
   return ''
 end
 
+-- A refused attempt did not run.
+local ran = blame == 'model' and 0 or tonumber(given.ran_seconds)
 local ended = TERMINAL[job.state]
 if job.lease == 'claimed' then free_slot(job.host, id) end
 if not ended then
@@ -35,7 +38,7 @@ if not ended then
     redis.call('HDEL', record(id), 'refused_at', 'refused_by', 'refusal')
   end
   local refused_by = blame ~= '' and blame_host()
-  requeue_running(id, given.members, retry_delay(job.host, blame, tonumber(given.delay_seconds)), blame == 'model')
+  requeue_running(id, given.members, retry_delay(job.host, blame, tonumber(given.delay_seconds)), ran)
   if refused_by then retry_elsewhere(id, job.host, refused_by) end
 end
 assign(job.host)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.job_store import MOST_RESULT_CHARS
@@ -113,7 +115,24 @@ def test_a_release_that_counts_takes_a_try(fleet: Fleet) -> None:
     third = fleet.claim(store, job)
 
     assert (third.attempt, third.tries) == (3, 2)
-    assert third.ran_seconds > 0
+
+
+@pytest.mark.parametrize("jump", [-7200, 7200])
+def test_the_clock_of_redis_does_not_count_towards_the_deadline(fleet: Fleet, jump: int) -> None:
+    """It was set while an attempt ran, and another lost its worker: what the worker measured counts, and no more."""
+    store = fleet.host()
+    job, first = fleet.running(store)
+    claimed_at = float(fleet.record(job.id)["claimed_at"])
+    fleet.redis.hset(fleet.keys.record(job.id), "claimed_at", claimed_at - jump)
+    store.release(first, error(), 0, counts=True, ran_seconds=2.5)
+    assert fleet.claim(store, job).ran_seconds == 2.5
+
+    fleet.redis.hset(fleet.keys.record(job.id), "claimed_at", claimed_at - jump)
+    fleet.lapse(job.id)
+    fleet.patient()
+    assert store.reap() is not None
+
+    assert fleet.claim(store, job).ran_seconds == 2.5
 
 
 def test_a_released_job_keeps_its_place(fleet: Fleet) -> None:
