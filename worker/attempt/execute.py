@@ -50,9 +50,9 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
     """Store the outcome; returns the answer of the `JobStore`."""
     match outcome:
         case Completed():
-            return store.complete(job, outcome)
+            return store.complete(job, outcome, ran_seconds)
         case Failed(error):
-            return store.fail(job, error)
+            return store.fail(job, error, ran_seconds)
         case Retry(error, blame, _, wait_seconds):
             pause, counts = failures.pause_of(outcome, job, jitter), failures.counts(outcome, job)
             return store.release(

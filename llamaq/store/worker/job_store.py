@@ -110,18 +110,18 @@ class JobStore(HostCalls):
             return None
         return ClaimedJob.of(job_id, self._host, fence, answer)
 
-    def complete(self, job: ClaimedJob, outcome: Completed) -> str:
+    def complete(self, job: ClaimedJob, outcome: Completed, ran_seconds: float | None = None) -> str:
         """End the job `completed`; or `failed`, where the result is longer than Redis can store."""
         result, turn = outcome.result_json, outcome.turn_json
         size = len(result) + sum(map(len, turn))  # in characters; a character takes 4 bytes at most
         if size > MOST_RESULT_CHARS:
             text = f"the result has {size} characters; at most {MOST_RESULT_CHARS} can be stored"
-            return self.fail(job, Error("internal", text))
-        return self._finish(job, "completed", "result", result, turn, outcome.events)
+            return self.fail(job, Error("internal", text), ran_seconds)
+        return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome.events)
 
-    def fail(self, job: ClaimedJob, error: Error) -> str:
+    def fail(self, job: ClaimedJob, error: Error, ran_seconds: float | None = None) -> str:
         """End the job `failed`."""
-        return self._finish(job, "failed", "error", dumps(error.as_json()))
+        return self._finish(job, "failed", "error", dumps(error.as_json()), ran_seconds)
 
     def release(
         self,
@@ -217,7 +217,14 @@ class JobStore(HostCalls):
         return done
 
     def _finish(
-        self, job: ClaimedJob, state: str, field: str, value: str, turn: Sequence[str] = (), events: int = 0
+        self,
+        job: ClaimedJob,
+        state: str,
+        field: str,
+        value: str,
+        ran_seconds: float | None,
+        turn: Sequence[str] = (),
+        events: int = 0,
     ) -> str:
         return self._settle(
             job,
@@ -231,6 +238,7 @@ class JobStore(HostCalls):
                 conversation_ttl=self._conversation_ttl,
                 messages="\n".join(turn),
                 events=events,
+                ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
             ),
         )
 

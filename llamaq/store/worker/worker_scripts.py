@@ -1,7 +1,7 @@
 """The scripts that workers run, with their arguments. The head of each Lua file says what they mean."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from llamaq.store.arguments import Arguments
 
@@ -57,6 +57,7 @@ class Finish(Arguments):
     conversation_ttl: int
     messages: str
     events: int = 0
+    ran_seconds: float | Literal[""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

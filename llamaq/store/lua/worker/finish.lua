@@ -9,6 +9,7 @@
 --            conversation_ttl  seconds
 --            messages          to append to the conversation, JSON, one a line
 --            events            that the attempt has written, and that the log must have
+--            ran_seconds       how long the attempt took, by its worker's clock; '' of an older worker
 -- Answers    OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
 --            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
 --            is not the text of the result: nothing changes, and the reaper requeues the job)
@@ -29,6 +30,11 @@ local function account(loaded_at)
   if waited then redis.call('HSET', record(id), 'assigned_at', NOW - service_seconds(job.model)) end
 end
 
+-- Redis' clock may have been set meanwhile: the mean service time and the tenant's charge would be off by hours.
+if not ended and given.ran_seconds ~= '' then
+  job.assigned_at = NOW - tonumber(given.ran_seconds)
+  redis.call('HSET', record(id), 'assigned_at', job.assigned_at)
+end
 local loaded_at = completed and holds_slot and loads.finish(job.host, job.model)
 if not ended then
   -- Once: a job that has ended appends no turn.

@@ -249,3 +249,17 @@ def test_a_turn_of_ten_thousand_messages_is_kept(fleet: Fleet) -> None:
     assert store.complete(fleet.claim(store, turn), Completed({"message": {}}, messages)) == "ok"
 
     assert fleet.redis.llen(fleet.keys.conversation("default", "c")) == 10_000
+
+
+@pytest.mark.parametrize("jump", [-7200, 7200])
+def test_the_clock_of_redis_is_no_service_time(fleet: Fleet, jump: int) -> None:
+    """It was set while the job ran: the estimate of the next ones goes by what the worker measured."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    assigned_at = float(fleet.record(job.id)["assigned_at"])
+    fleet.redis.hset(fleet.keys.record(job.id), "assigned_at", assigned_at - jump)
+
+    assert store.complete(claimed, answer("done"), 2.0) == "ok"
+
+    means = fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL)
+    assert [float(mean) for mean in means.split()] == pytest.approx([2.0, 2.0], abs=0.01)
