@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from embedded.bound_exec import die_with
 from embedded.redis import EmbeddedRedis
@@ -28,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Bring the marker `needs`, make `xdist_group` work, and bind processes to each other."""
     config.pluginmanager.register(needs)
     config.pluginmanager.register(groups)
+    # hypothesis' own limit for an example, 200 ms, is one of speed, and a busy machine misses it.
+    settings.register_profile("without a limit of time", deadline=None)
+    settings.load_profile("without a limit of time")
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
         die_with(os.getppid())
     # nohup and a shell's background jobs ignore Ctrl-C, which children inherit; some tests send it to theirs.
