@@ -23,5 +23,5 @@ def test_a_quick_run_measures_all_that_the_page_shows(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| workers and hosts |" in done.stdout
     page = report.document(Results.load(saved))
-    assert "What one Redis bears" in page
+    assert "What one Redis can carry" in page
     assert "$" not in page

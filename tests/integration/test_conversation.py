@@ -90,7 +90,7 @@ def test_a_failed_turn_adds_nothing_and_lets_the_next_go(service: Service) -> No
     """A turn that ends `failed` leaves the history as it was; the one behind it runs."""
     name = fresh_name()
     turn(service, name, "Good").result(30)
-    gate = service.hold(fault="error", fault_after=0, error="does not support tools")
+    gate = service.hold(fault="error", fault_after=0, error="the model does not support tools")
     failing = turn(service, name, "Bad")
     service.wait_held(gate)
     behind = turn(service, name, "Next")

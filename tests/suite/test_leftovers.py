@@ -103,7 +103,8 @@ def running(folder: Path, test: str, processes: int) -> Iterator[Run]:
         try:
             until(lambda: (folder / "ready").exists() or process.poll() is not None)
             assert process.poll() is None, (folder / "output").read_text()
-            until(lambda: "cat go" in Run(folder, process).programs())
+            # The program itself, and not the shell above it.
+            until(lambda: "cat go" in Run(folder, process).programs().splitlines())
             yield Run(folder, process)
         finally:
             process.kill()

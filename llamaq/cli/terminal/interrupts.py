@@ -67,4 +67,10 @@ class Interrupts:
 
 def ignore_interrupts() -> None:
     """Ignore Ctrl-C from here on, because the program is about to end."""
+    # A handler first: it takes a signal that has just come, for which Python would print an error.
+    signal.signal(signal.SIGINT, _ignore)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing."""

@@ -1,6 +1,7 @@
 """Lists for scripts: whole ids, tabs, no colours."""
 
 import json
+from datetime import timedelta
 
 from click.testing import CliRunner
 
@@ -78,8 +79,9 @@ def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, 
     other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
     other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
     host = fake_worker.queue.hosts()[1]
-    shown = _last_error(host.model_copy(update={"circuit": "closed"}))
     assert host.last_error_at is not None
+    seen = host.last_error_at + timedelta(seconds=1)
+    shown = _last_error(host.model_copy(update={"circuit": "closed", "seen_at": seen}))
     assert shown.startswith("past, ")
     assert shown.endswith(" ago: nobody there")
 

@@ -43,8 +43,11 @@ def test_a_message_in_hand_when_the_connection_is_lost_stays_noted(
         assert queue._connection.redis.hlen(f"{prefix}.unacked") == 1
 
 
-def test_with_a_connection_it_goes_back_at_once(redis_server: EmbeddedRedis, queue: JobQueue, prefix: str) -> None:
+def test_with_a_connection_it_goes_back_at_once(
+    redis_server: EmbeddedRedis, queue: JobQueue, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As at a stop that was asked for."""
+    monkeypatch.setattr(Transport, "doors", None)
     options = {"unacked_key": f"{prefix}.unacked", "unacked_index_key": f"{prefix}.unacked_index"}
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         channel = connection.channel()
