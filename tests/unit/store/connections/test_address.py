@@ -14,7 +14,7 @@ from llamaq.store.connections.address import address, broker_url, checked_url
 from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.connections.sockets import TlsConnection
 
-FUZZ_SECONDS = float(os.environ.get("LLAMAQ_TEST_FUZZ_SECONDS", "20"))
+FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "9"))
 SEED = int(os.environ.get("LLAMAQ_TEST_FUZZ_SEED", "11"))
 
 
