@@ -41,8 +41,10 @@ def test_the_keyspace_is_as_it_was_before() -> None:
         for job in jobs:
             job.cancel()
         for number in range(WORKERS):
-            with _worker(server, ollama, f"comes-and-goes-{number}") as worker:
-                worker.start().ready(queue)
+            host = f"comes-and-goes-{number}"
+            with _worker(server, ollama, host) as worker:
+                worker.start()
+                until(lambda host=host: client.exists(f"{PREFIX}:host:{host}"))  # type: ignore[misc]  # a default binds it
                 worker.signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
                 worker.wait()
         with _worker(server, ollama, "stays") as worker:
