@@ -76,19 +76,17 @@ local function limit_delays()
   end
 end
 
--- Handles one job. Where its record is damaged, the job ends, so that it does not hold up the others.
+-- Handles one job. Where its record is damaged, the job ends, so that it holds up no other, in its conversation neither.
 local function guarded(id, handle, ...)
   local well, problem = pcall(handle, ...)
-  if well then return end
-  if type(problem) == 'table' then problem = problem.err end
-  local message = cjson.encode('the record is damaged: ' .. problem)
-  local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
-  redis.call('ZREM', DELAYED, id)
-  if redis.call('TYPE', record(id)).ok == 'hash' then
-    redis.call('HSET', record(id), 'state', 'failed', 'finished_at', STAMP, 'lease', '', 'error', error)
-    append_event(id, 'failed', redis.call('HGET', record(id), 'attempt') or 0, '"error":' .. error)
-    expire_record(id, '', 86400)
+  if well or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
+  for name, default in pairs(ENDING_DEFAULTS) do
+    if not is_sound(name, redis.call('HGET', record(id), name)) then redis.call('HSET', record(id), name, default) end
   end
+  local message = cjson.encode('the record is damaged: ' .. (type(problem) == 'table' and problem.err or problem))
+  local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
+  well = pcall(end_job, id, 'failed', '"error":' .. error, 'error', error)
+  if not well then redis.call('HSET', record(id), 'state', 'failed', 'error', error) end
 end
 
 -- A running job whose lease expired is requeued, or ends when its tries are used up. Late writes of its worker are refused.

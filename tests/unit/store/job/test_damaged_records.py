@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import Fleet
+from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import AsyncJobQueue, InvalidRequest
 
 DAMAGES: list[dict[str, Any]] = [{"state": "odd"}, {"result": "{"}, {"submitted_at": "yesterday"}, {"metadata": "[]"}]
@@ -62,6 +62,28 @@ def test_a_job_with_a_damaged_record_lets_the_others_go(fleet: Fleet, field: str
             return
         store.claim(damaged.id)
     pytest.fail(f"{fleet.record(damaged.id)} holds its slot")
+
+
+@pytest.mark.parametrize("value", [None, "x"])
+@pytest.mark.parametrize("field", [name for name in LOST_FIELDS if name not in ("conversation", "tenant")])
+def test_a_damaged_turn_lets_the_next_turn_go(fleet: Fleet, field: str, value: str | None) -> None:
+    """Its readers get the end of it, and nothing of it is counted any more."""
+    store = fleet.host()
+    damaged, following = (fleet.queue.chat(MODEL, conversation="c", message=text) for text in "ab")
+    fleet.claim(store, damaged)
+    fleet.redis.hset(fleet.keys.record(damaged.id), "tries", 3)
+    if value is None:
+        fleet.redis.hdel(fleet.keys.record(damaged.id), field)
+    else:
+        fleet.redis.hset(fleet.keys.record(damaged.id), field, value)
+    fleet.lapse(damaged.id)
+    fleet.patient()
+
+    assert store.reap() is not None
+
+    assert list(fleet.slots()) == [following.id]
+    assert fleet.types(damaged.id)[-1] == "failed"
+    assert fleet.redis.hget(f"{fleet.keys.prefix}:ended", "failed") == "1"
 
 
 def test_records_deleted_by_hand_hold_nobody_up(fleet: Fleet) -> None:

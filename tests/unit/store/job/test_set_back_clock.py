@@ -1,0 +1,47 @@
+"""The clock of Redis' machine is set back: nothing waits for the time until it is reached again."""
+
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, error
+from llamaq.store.worker.host_state import Reaped
+
+
+def test_after_a_clock_was_set_back_each_retry_waits_its_own_delay(fleet: Fleet) -> None:
+    """In pages, from the latest one, whatever waits in between for long by its own right."""
+    store = fleet.host()
+    seconds, _ = fleet.redis.time()
+    delays = {f"job-{number}": 3000 if number % 3 else 7 for number in range(250)}
+    for job_id, delay in delays.items():
+        fleet.redis.hset(fleet.keys.record(job_id), mapping={"delay": delay})
+    ahead = {job_id: seconds + delay + (0 if delay == 3000 else 7200) for job_id, delay in delays.items()}
+    fleet.redis.zadd(f"{fleet.keys.prefix}:delayed", ahead)
+    assert store.reap() is not None
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "last", seconds + 7200)
+
+    for _ in range(4):
+        assert store.reap() is not None
+
+    for job_id, at in fleet.redis.zrange(f"{fleet.keys.prefix}:delayed", 0, -1, withscores=True):
+        assert seconds <= at <= seconds + delays[job_id] + 60
+    assert not fleet.redis.hexists(f"{fleet.keys.prefix}:reaper", "delays_page")
+
+
+def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet) -> None:
+    """Leases, retries, hosts and leadership from an hour ahead count as the latest that they can be."""
+    store, other = fleet.host(slots=2), fleet.worker(name="w2")
+    lost, _ = fleet.running(store)
+    delayed, claimed = fleet.running(store)
+    store.release(claimed, error(), 30, counts=True)
+    seconds, _ = fleet.redis.time()
+    ahead = seconds + 7200
+    prefix = fleet.keys.prefix
+    fleet.redis.zadd(f"{prefix}:leases", {f"{lost.id} alpha": ahead})
+    fleet.redis.zadd(f"{prefix}:delayed", {delayed.id: ahead})
+    fleet.redis.zadd(f"{prefix}:hosts", {"alpha": ahead})
+    fleet.redis.hset(f"{prefix}:reaper", mapping={"worker": "w1", "until": ahead, "grace": ahead, "last": ahead})
+
+    assert other.reap() == Reaped()
+
+    assert fleet.redis.zscore(f"{prefix}:leases", f"{lost.id} alpha") <= seconds + LEASE_SECONDS + 60
+    assert fleet.redis.zscore(f"{prefix}:delayed", delayed.id) <= seconds + 30 + 60
+    assert fleet.redis.zscore(f"{prefix}:hosts", "alpha") <= seconds + 60
+    fleet.lapse(lost.id)
+    assert other.reap() == Reaped(lost=1)
