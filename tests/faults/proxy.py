@@ -3,9 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Self
+from typing import Literal, Self
 
 _CHUNK = 65_536
+DRIBBLE_SECONDS = 0.2
+Mode = Literal["pass", "silent", "drop", "dribble"]
 
 
 class _Connection:
@@ -102,18 +104,15 @@ class Proxy:
     async def _ask(self, connection: _Connection, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         while data := await _read(connection, reader):
             connection.waits_for_messages |= b"BRPOP" in data
-            back.write(data)
-            await back.drain()
+            await _write(back, self._pieces(connection, data, answer=False))
 
     async def _answer(self, connection: _Connection, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await _read(connection, there):
-            if not self._dropped(connection):
-                writer.write(data)
-                await writer.drain()
+            await _write(writer, self._pieces(connection, data, answer=True))
 
-    def _dropped(self, connection: _Connection) -> bool:
-        """Whether what the server says is dropped."""
-        return False
+    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+        """What is passed on of what one side has sent: all of it in one piece."""
+        return [data]
 
 
 async def _read(connection: _Connection, reader: asyncio.StreamReader) -> bytes:
@@ -124,6 +123,14 @@ async def _read(connection: _Connection, reader: asyncio.StreamReader) -> bytes:
         data = b""
     await connection.flowing.wait()
     return data
+
+
+async def _write(writer: asyncio.StreamWriter, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        if len(pieces) > 1:
+            await asyncio.sleep(DRIBBLE_SECONDS)
 
 
 class WithholdingProxy(Proxy):
@@ -140,5 +147,39 @@ class WithholdingProxy(Proxy):
         """Drop the broker's messages from now on."""
         self._withholding = True
 
-    def _dropped(self, connection: _Connection) -> bool:
-        return self._withholding and connection.waits_for_messages
+    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+        return [] if answer and self._withholding and connection.waits_for_messages else [data]
+
+
+class OutageProxy(Proxy):
+    """Forwards everything, until `set` says otherwise.
+
+    Modes, for the connections that are open and for new ones:
+
+    * `pass`: forward.
+    * `silent`: accept, and forward nothing; nothing is closed either.
+    * `drop`: as `silent` for those that were open when it was set, as a firewall does that has lost its state; new ones
+      pass.
+    * `dribble`: give answers one byte at a time.
+    """
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target)
+        self._mode: Mode = "pass"
+        self._open_before: set[_Connection] = set()
+
+    def set(self, mode: Mode) -> None:
+        """Change the mode."""
+        self._open_before = self._connections.copy()
+        self._mode = mode
+
+    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+        match self._mode:
+            case "silent":
+                return []
+            case "drop":
+                return [] if connection in self._open_before else [data]
+            case "dribble" if answer:
+                return [data[index : index + 1] for index in range(len(data))]
+            case _:
+                return [data]

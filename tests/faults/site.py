@@ -10,7 +10,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import Job, JobQueue
 from llamaq.vocabulary.events import Started
-from tests.faults.outage_proxy import OutageProxy
+from tests.faults.proxy import OutageProxy
 from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
 

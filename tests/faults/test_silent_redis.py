@@ -11,7 +11,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
-from tests.faults.outage_proxy import OutageProxy
+from tests.faults.proxy import OutageProxy
 from tests.faults.site import LEASE_SECONDS, Site
 from tests.service import read_until, until
 
@@ -68,7 +68,7 @@ def test_a_master_that_became_a_replica_is_left() -> None:
         until(lambda: new_client.info("replication")["master_link_status"] == "up")
         until(lambda: new_client.info("replication")["slave_repl_offset"] > 0)
 
-        address.lead_to(new.port)
+        address.target = new.port
         new_client.replicaof("NO", "ONE")
         old_client.replicaof("127.0.0.1", new.port)
 

@@ -20,7 +20,7 @@ from llamaq.client import patience
 from llamaq.client.dead_letters import DeadLetter
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
-from tests.faults.outage_proxy import Mode, OutageProxy
+from tests.faults.proxy import Mode, OutageProxy
 
 LIMIT_SECONDS = 1.0
 BEYOND_SECONDS = 1.0
