@@ -3,11 +3,14 @@
 import os
 import signal
 import time
+from typing import Any
 
+import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
+from llamaq import JobQueue
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
@@ -75,3 +78,32 @@ def test_a_master_that_became_a_replica_is_left() -> None:
         assert_completed(site.queue.generate(MODEL, "afterwards"), attempt=1)
         assert running.result(60).text.strip()
         assert worker.process.poll() is None, worker.log()
+
+
+@pytest.mark.parametrize("asked", ["result", "status", "cancel"])
+def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
+    """It answers reads over connections that are still open, and lacks what the new master has: another is asked."""
+    with (
+        EmbeddedRedis.start() as old,
+        EmbeddedRedis.start() as new,
+        OutageProxy(old.port) as address,
+        JobQueue(address.url) as queue,
+        JobQueue(new.url) as other,
+        redis.Redis(port=old.port) as demoted,
+    ):
+        client: Any = queue._connection.redis  # redis-py's, with its pool
+        pool = client.connection_pool
+        for connection in [pool.get_connection() for _ in range(3)]:  # they stay open, as after three calls at once
+            pool.release(connection)
+        demoted.replicaof("127.0.0.1", 1)  # of a master that never answers, so it stays as it is
+        address.target = new.port
+        job = queue.job(other.generate(MODEL, "x").id)
+
+        match asked:
+            case "result":
+                with pytest.raises(TimeoutError):
+                    job.result(timeout=4)  # longer than a job is waited for that is not there
+            case "status":
+                assert job.status().state == "queued"
+            case _:
+                assert job.cancel()

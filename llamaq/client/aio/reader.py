@@ -102,6 +102,13 @@ class AsyncReader:
         async with io.limited(seconds + patience.call_seconds()):
             return published_entry(await pubsub.get_message(timeout=seconds))
 
+    async def _exists(self, client: AsyncClient, record: str) -> int:
+        if found := await client.exists(record):
+            return found
+        # A demoted master may lack a new job. It refuses this write, which changes nothing, and another is asked then.
+        await client.hdel(record, "-")
+        return await client.exists(record)
+
     async def _ask(self, job_id: str, step: ReadLog | ReadEntry | ReadLastEntry | CheckRecord | PollStatus) -> Any:
         client, log = self._client(), self._keys.events(job_id)
         match step:
@@ -112,6 +119,6 @@ class AsyncReader:
             case ReadLastEntry():
                 return log_entries(await client.xrevrange(log, count=1))
             case CheckRecord():
-                return await client.exists(self._keys.record(job_id))
+                return await self._exists(client, self._keys.record(job_id))
             case PollStatus():
                 return read_snapshot(await run_async(client, poll_call(self._keys, job_id)), self._clock.time())

@@ -101,6 +101,13 @@ class Reader:
         with io.limited(seconds + patience.call_seconds()):
             return published_entry(pubsub.get_message(timeout=seconds))
 
+    def _exists(self, client: Client, record: str) -> int:
+        if found := client.exists(record):
+            return found
+        # A demoted master may lack a new job. It refuses this write, which changes nothing, and another is asked then.
+        client.hdel(record, "-")
+        return client.exists(record)
+
     def _ask(self, job_id: str, step: ReadLog | ReadEntry | ReadLastEntry | CheckRecord | PollStatus) -> Any:
         client, log = self._client(), self._keys.events(job_id)
         match step:
@@ -111,6 +118,6 @@ class Reader:
             case ReadLastEntry():
                 return log_entries(client.xrevrange(log, count=1))
             case CheckRecord():
-                return client.exists(self._keys.record(job_id))
+                return self._exists(client, self._keys.record(job_id))
             case PollStatus():
                 return read_snapshot(run(client, poll_call(self._keys, job_id)), self._clock.time())

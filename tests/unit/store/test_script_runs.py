@@ -27,7 +27,7 @@ def server() -> Iterator[EmbeddedRedis]:
     """A Redis that knows no script, with a user `modest` who may run scripts and not load them."""
     with EmbeddedRedis.start(appendonly=False) as server:
         with redis.Redis.from_url(server.url) as client:
-            rules = "+@read +evalsha +script|exists +select +hello +auth +ping"
+            rules = "+@read +hdel +evalsha +script|exists +select +hello +auth +ping"
             client.execute_command(f"ACL SETUSER modest on >x ~* -@all {rules} +time")
         yield server
 

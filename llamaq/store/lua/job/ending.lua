@@ -33,23 +33,22 @@ local function expire_record(id, idempotency_key, ttl)
 end
 
 -- What the end of a job needs of its record, with a value for a record that lacks it. Those with a number are numbers.
-local ENDING_DEFAULTS = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', blobs = '', idem = '',
-  ttl = 86400, weight = 1, running = 0, lease = ''}
-local ENDING_FIELDS = {}
-for name in pairs(ENDING_DEFAULTS) do ENDING_FIELDS[#ENDING_FIELDS + 1] = name end
+local ending = {names = {}, defaults = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', blobs = '', idem = '',
+  ttl = 86400, weight = 1, running = 0, lease = ''}}
+for name in pairs(ending.defaults) do ending.names[#ending.names + 1] = name end
 
-local function is_sound(name, value)
-  return value and (type(ENDING_DEFAULTS[name]) == 'string' or tonumber(value))
+function ending.is_sound(name, value)
+  return value and (type(ending.defaults[name]) == 'string' or tonumber(value))
 end
 
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from
 -- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
 -- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
 local function end_job(id, state, members, ...)
-  local job, more = fields(record(id), unpack(ENDING_FIELDS)), fields(record(id), 'assigned_at', 'notify')
+  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify')
   -- A script is no transaction: what is wrong with a record is found before the first write.
-  for _, name in ipairs(ENDING_FIELDS) do
-    if not is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
+  for _, name in ipairs(ending.names) do
+    if not ending.is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
   end
   local ttl = math.max(1, math.min(1e9, math.floor(tonumber(job.ttl))))
   local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(more.assigned_at) or 0)

@@ -33,3 +33,10 @@ local function fields(key, ...)
   for index = 1, #names do found[names[index]] = values[index] end  -- cheaper than ipairs
   return found
 end
+
+-- For an answer without a write before it. A master that was demoted a moment ago still has old connections, and may lack
+-- what the new master has. It refuses any write, also one that changes nothing, and the client then connects again.
+local function of_master(answer)
+  redis.call('HDEL', P .. ':reaper', '-')
+  return answer
+end

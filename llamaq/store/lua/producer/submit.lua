@@ -99,7 +99,7 @@ end
 
 local turn = conversation ~= '' and current_turn(tenant, conversation)
 local refused = refusal(turn)
-if refused then return refused end
+if refused then return of_master(refused) end
 
 -- A weight of 0 or NaN would make the virtual time of the lane useless.
 local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), slot_forecast(model)

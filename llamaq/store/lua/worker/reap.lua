@@ -80,8 +80,9 @@ end
 local function guarded(id, handle, ...)
   local well, problem = pcall(handle, ...)
   if well or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
-  for name, default in pairs(ENDING_DEFAULTS) do
-    if not is_sound(name, redis.call('HGET', record(id), name)) then redis.call('HSET', record(id), name, default) end
+  for name, default in pairs(ending.defaults) do
+    local value = redis.call('HGET', record(id), name)
+    if not ending.is_sound(name, value) then redis.call('HSET', record(id), name, default) end
   end
   local message = cjson.encode('the record is damaged: ' .. (type(problem) == 'table' and problem.err or problem))
   local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
