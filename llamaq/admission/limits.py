@@ -42,18 +42,24 @@ def pages(limit: int) -> Iterator[tuple[int, int]]:
 def check_text(request: AnyRequest, limits: Limits) -> None:
     """Refuse a request whose counted texts are together too long. Text rules say which are counted.
 
+    An embedding is a list of independent inputs: each has the limit for itself, and all together have a higher one.
+
     Raises:
         InvalidRequest: names the field at which the sum is over the limit.
     """
+    most, setting = limits.prompt_chars, "LLAMAQ_MAX_PROMPT_CHARS"
+    if embeds := request.kind == "embedding":
+        most, setting = max(most, limits.embedding_chars), "LLAMAQ_MAX_EMBEDDING_CHARS"
     total = 0
     for field, text in counted(request):
         total += len(text)
-        if total > limits.prompt_chars:
-            raise InvalidRequest.of(
-                field,
-                f"the request's texts come to more than {limits.prompt_chars} characters (LLAMAQ_MAX_PROMPT_CHARS); "
-                f"this field alone has {len(text)}",
-            )
+        if embeds and len(text) > limits.prompt_chars:
+            message = f"it has {len(text)} characters, more than {limits.prompt_chars} (LLAMAQ_MAX_PROMPT_CHARS)"
+            raise InvalidRequest.of(field, f"{message}: split it")
+        if total > most:
+            remedy = "give the rest to further jobs" if embeds else f"this field alone has {len(text)}"
+            message = f"the request's texts come to more than {most} characters ({setting}); {remedy}"
+            raise InvalidRequest.of(field, message)
 
 
 def without_controls(request: AnyRequest, limits: Limits) -> AnyRequest:

@@ -61,6 +61,12 @@ class ProducerVariables(BaseModel):
         values=f"a list such as `acme=3,free=1`, each weight from {tenants.LEAST} to {tenants.MOST}",
     )
     max_prompt_chars: int = setting(200_000, "characters of all texts of a request together", least=1, most=MOST_COUNT)
+    max_embedding_chars: int = setting(
+        10_000_000,
+        "characters of all inputs of one embedding; one input is bounded by `LLAMAQ_MAX_PROMPT_CHARS`",
+        least=1,
+        most=MOST_COUNT,
+    )
     max_image_bytes: int = setting(20_971_520, "bytes of one image, as given", least=1, most=2**29)
     max_image_pixels: int = setting(40_000_000, "width times height of one image", least=1, most=MOST_COUNT)
     call_seconds: float = setting(
@@ -151,6 +157,7 @@ class Limits:
         image_bytes: bytes of one image, as given.
         image_pixels: width times height of one image.
         control_characters: what happens to those other than tab and newline.
+        embedding_chars: characters of all inputs of one embedding; `prompt_chars` bounds each.
 
     Raises:
         InvalidRequest: a limit is out of bounds.
@@ -160,6 +167,7 @@ class Limits:
     image_bytes: int = _declared("max_image_bytes")
     image_pixels: int = _declared("max_image_pixels")
     control_characters: ControlCharacters = _declared("control_characters")  # noqa: RUF009 - it makes a field
+    embedding_chars: int = _declared("max_embedding_chars")
 
     def __post_init__(self) -> None:
         """Check the bounds."""

@@ -75,9 +75,10 @@ class Delta(BaseEvent):
 
 
 class Progress(BaseEvent):
-    """The stage of an attempt that sends no text: `loading`, `prompt`, `repairing` or `pulling`, with known numbers.
+    """The stage of an attempt that sends no text, with its numbers where they are known.
 
-    After `repairing` the text of an extraction begins anew. `prompt` means that the model is in memory and no piece has
+    The stages are `loading`, `prompt`, `repairing`, `pulling`, and `embedding` (`completed` of `total` inputs). After
+    `repairing` the text of an extraction begins anew. `prompt` means that the model is in memory and no piece has
     come. Its `possible` lists what that may be, since Ollama does not tell: `prompt`, `queue` (Ollama's own), or
     `tool_call` (held back until it is whole).
     """

@@ -43,6 +43,13 @@ class GenerateFields(CommonFields, total=False):
     format: Literal["json"] | JsonObject
 
 
+class EmbeddingFields(CommonFields, total=False):
+    """The arguments of `embed` beside the model and the input."""
+
+    dimensions: int
+    truncate: bool
+
+
 class ChatFields(CommonFields, total=False):
     """The arguments of `chat` beside the model: `messages`, or `conversation` and `message`."""
 

@@ -63,7 +63,10 @@ REQUESTS: dict[str, list[dict[str, Any]]] = {
             "repairs": 0,
         }
     ],
-    "embedding": [{**_OF_A_MODEL, "input": "text"}, {"model": "text", "input": ["text"]}],
+    "embedding": [
+        {**_OF_A_MODEL, "input": "text"},
+        {"model": "text", "input": ["text"], "dimensions": 1, "truncate": True},
+    ],
     "pull": [{**_SHARED, "host": "text"}],
     "unload": [{**_SHARED, "host": "text"}],
 }

@@ -2,7 +2,9 @@
 
 import pytest
 
-from llamaq import EmbeddingResult, InvalidRequest, JobFailed
+from llamaq import EmbeddingResult, InvalidRequest, JobCancelled, JobFailed
+from llamaq.vocabulary.events import Progress
+from tasks.embedding import BATCH_INPUTS
 from tests.conftest import MODEL
 from tests.service import Service, kinds
 
@@ -65,3 +67,51 @@ def test_an_input_over_the_context_is_not_cut(service: Service) -> None:
         job.result(30)
 
     assert caught.value.code == "context_overflow"
+
+
+def test_a_long_list_tells_how_far_it_is(service: Service) -> None:
+    """Batches in order, progress between them, and the fields of Ollama's request in each call."""
+    texts = [f"text {number}" for number in range(BATCH_INPUTS + 2)]
+
+    job = service.queue.embed(EMBED, texts, dimensions=8, truncate=True)
+    result = job.result(30)
+
+    assert len(result.embeddings) == len(texts)
+    assert {len(vector) for vector in result.embeddings} == {8}
+    assert result.embeddings[-1] == service.queue.embed(EMBED, texts[-1], dimensions=8).result(30).embeddings[0]
+    progress = [event for event in job.events() if isinstance(event, Progress)]
+    assert [(event.stage, event.model_extra) for event in progress] == [
+        ("embedding", {"completed": BATCH_INPUTS, "total": BATCH_INPUTS + 2})
+    ]
+    common = {"model": EMBED, "dimensions": 8, "truncate": True}
+    assert service.asked("/api/embed")[:2] == [
+        {**common, "input": texts[:BATCH_INPUTS]},
+        {**common, "input": texts[BATCH_INPUTS:]},
+    ]
+
+
+def test_too_long_an_input_is_named(service: Service) -> None:
+    """Its number is in the message and in `input`; Ollama refuses the whole call, and does not say which it is."""
+    texts = ["short"] * 70
+    texts[67] = "word " * 3000
+    job = service.queue.embed(EMBED, texts)
+
+    with pytest.raises(JobFailed, match=r"input 67 \(counted from 0\)") as caught:
+        job.result(30)
+
+    error = caught.value.error
+    assert (error.code, (error.model_extra or {})["input"]) == ("context_overflow", 67)
+
+
+def test_a_long_list_is_cancelled_at_once(service: Service) -> None:
+    """The call under way ends, and no other batch is asked for."""
+    gate = service.hold(embeddings=[[0.5]] * BATCH_INPUTS)
+    job = service.queue.embed(EMBED, ["x"] * 10 * BATCH_INPUTS)
+    service.wait_held(gate)
+
+    job.cancel()
+
+    with pytest.raises(JobCancelled):
+        job.result(30)
+    service.wait_hung_up()
+    assert len(service.asked("/api/embed")) == 1

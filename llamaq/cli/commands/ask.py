@@ -1,7 +1,7 @@
 """The commands that submit one job: generate, describe, extract, embed. The command chat is in chat.py."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -9,7 +9,7 @@ from llamaq.cli.commands import image_batch, many
 from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input import schema_source
 from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
-from llamaq.cli.input.request import fields, request_options, text_of
+from llamaq.cli.input.request import fields, lines_of, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 
@@ -155,15 +155,30 @@ def extract(
     epilog="""\b
 Examples:
   llamaq embed nomic-embed-text "a text" "another text" > vectors.jsonl
+  llamaq embed nomic-embed-text --lines chunks.txt --dimensions 256 > vectors.jsonl
   llamaq embed nomic-embed-text - < document.txt""",
 )
 @click.argument("model")
-@click.argument("texts", nargs=-1, required=True, metavar="TEXT...")
+@click.argument("texts", nargs=-1, metavar="TEXT...")
+@click.option("--lines", type=click.File("rb"), help="A file with a text on each line; - is stdin.")
+@click.option("--dimensions", type=int, metavar="N", help="Keep so many numbers of each vector.")
+@click.option("--truncate", is_flag=True, default=None, help="Cut a text that is too long for the model.")
 @request_options
 @click.pass_obj
 def embed(
-    session: Session, /, model: str, texts: tuple[str, ...], *, detach: bool, as_json: bool, **given: Any
+    session: Session,
+    /,
+    model: str,
+    texts: tuple[str, ...],
+    *,
+    lines: BinaryIO | None,
+    detach: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Print one vector for each TEXT, as a JSON array on a line of its own. TEXT - reads stdin, as one text."""
-    job = session.queue.embed(model, [text_of(text) for text in texts], **fields(given))
+    inputs = [*map(text_of, texts), *lines_of(lines)]
+    if not inputs:
+        raise click.UsageError("give a TEXT, or --lines with a file of them")
+    job = session.queue.embed(model, inputs, **fields(given))
     submitted(session, job, "embedding", detach=detach, as_json=as_json)

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, TypeVar, get_args
+from typing import Any, BinaryIO, NoReturn, TypeVar, get_args
 
 import click
 
@@ -130,3 +130,16 @@ def text_of(word: str) -> str:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
         raise click.UsageError(f"stdin is not UTF-8 text: {error}") from error
+
+
+def lines_of(file: BinaryIO | None) -> list[str]:
+    """The lines of a file; none without one. An empty line stays, so that the numbers of lines and answers agree.
+
+    Raises:
+        click.UsageError: the file is not UTF-8.
+    """
+    try:
+        text = file.read().decode("utf-8-sig") if file else ""
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"--lines is not UTF-8 text: {error}") from error
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []

@@ -17,6 +17,7 @@ _STAGES = {
     "loading": "loading the model",
     "prompt": "no answer yet: Ollama reads the prompt",
     "repairing": "the answer was not valid; asking again",
+    "embedding": "embedding",
 }
 
 

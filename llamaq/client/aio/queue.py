@@ -21,7 +21,7 @@ from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
     ChatFields,
-    CommonFields,
+    EmbeddingFields,
     ExtractFields,
     GenerateFields,
     HostJobFields,
@@ -153,9 +153,13 @@ class AsyncJobQueue(AsyncProducer):
         self,
         model: str,
         input: str | list[str],  # noqa: A002 - Ollama's name
-        **fields: Unpack[CommonFields],
+        **fields: Unpack[EmbeddingFields],
     ) -> AsyncJob[EmbeddingResult]:
-        """Vectors for one text or a list of them."""
+        """Vectors for one text or a list of them, in their order: up to 50,000 texts, 10 million characters together.
+
+        `dimensions` keeps so many numbers of each vector; with `truncate=True` too long a text is cut, which otherwise
+        fails the job. A long list is embedded in batches, with a `progress` event `embedding` after each.
+        """
         return await self._ask("embedding", {"model": model, "input": input, **fields})
 
     async def pull(

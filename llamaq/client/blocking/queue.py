@@ -22,7 +22,7 @@ from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
     ChatFields,
-    CommonFields,
+    EmbeddingFields,
     ExtractFields,
     GenerateFields,
     HostJobFields,
@@ -154,9 +154,13 @@ class JobQueue(Producer):
         self,
         model: str,
         input: str | list[str],  # noqa: A002 - Ollama's name
-        **fields: Unpack[CommonFields],
+        **fields: Unpack[EmbeddingFields],
     ) -> Job[EmbeddingResult]:
-        """Vectors for one text or a list of them."""
+        """Vectors for one text or a list of them, in their order: up to 50,000 texts, 10 million characters together.
+
+        `dimensions` keeps so many numbers of each vector; with `truncate=True` too long a text is cut, which otherwise
+        fails the job. A long list is embedded in batches, with a `progress` event `embedding` after each.
+        """
         return self._ask("embedding", {"model": model, "input": input, **fields})
 
     def pull(self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]) -> Job[PullResult]:

@@ -14,7 +14,7 @@ from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.host_calls import HostCalls
 from llamaq.store.worker.host_state import Reaped
-from llamaq.store.worker.outcome import Blame, Completed, Error
+from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
 from llamaq.store.worker.worker_scripts import (
     CallOff,
     Claim,
@@ -30,8 +30,6 @@ REAPED_AT_A_TIME = 100
 """Jobs of each index that one script handles: other calls wait for it."""
 MOST_PAGES = 100
 RETRY_SECONDS = 0.5
-MOST_RESULT_CHARS = 32 * 1024 * 1024
-"""Redis takes 512 MiB in one argument; the arguments have the result twice, and a character takes up to 4 bytes."""
 _log = logging.getLogger(__name__)
 
 
@@ -113,9 +111,9 @@ class JobStore(HostCalls):
     def complete(self, job: ClaimedJob, outcome: Completed, ran_seconds: float | None = None) -> str:
         """End the job `completed`; or `failed`, where the result is longer than Redis can store."""
         result, turn = outcome.result_json, outcome.turn_json
-        size = len(result) + sum(map(len, turn))  # in characters; a character takes 4 bytes at most
-        if size > MOST_RESULT_CHARS:
-            text = f"the result has {size} characters; at most {MOST_RESULT_CHARS} can be stored"
+        size = sum(map(_bytes_of, (result, *turn)))
+        if size > MOST_RESULT_BYTES:
+            text = f"the result has {size} bytes; at most {MOST_RESULT_BYTES} can be stored"
             return self.fail(job, Error("internal", text), ran_seconds)
         return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome.events)
 
@@ -259,3 +257,7 @@ class JobStore(HostCalls):
         if isinstance(arguments, Finish) and arguments.field == "error":
             return "unsent"  # also an error is refused: the reaper ends the job
         return self.fail(job, Error("internal", f"Redis refuses the end of this attempt: {error}"))
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -1,11 +1,14 @@
 """The outcomes of an attempt. `worker.attempt.execute` makes one call of the job store for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 from llamaq.vocabulary.wire import dumps
 
+MOST_RESULT_BYTES = 128 * 1024 * 1024
+"""Bytes of a result as JSON. Redis takes 512 MiB in one argument, and the arguments have the result twice."""
 Blame = Literal["host", "doubt", "model", ""]
 """Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; `model`
 against that model on the host alone; or not."""
@@ -34,18 +37,22 @@ class Completed:
     """The job has a result.
 
     Attributes:
+        result: its fields.
         turn: the messages that its conversation gains.
         events: how many events the attempt has written. Where Redis has lost some of them, the job does not complete.
+        prepared: further fields of the result, as JSON already.
     """
 
     result: dict[str, Any]
     turn: tuple[dict[str, Any], ...] = ()
     events: int = 0
+    prepared: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def result_json(self) -> str:
         """The result as it is stored. Raises ValueError for a number that JSON cannot carry."""
-        return dumps(self.result)
+        inside = [*(f'"{name}":{text}' for name, text in self.prepared.items()), dumps(self.result)[1:-1]]
+        return f"{{{','.join(part for part in inside if part)}}}"
 
     @cached_property
     def turn_json(self) -> list[str]:

@@ -62,6 +62,34 @@ def test_each_kinds_texts_count(fields: dict[str, Any], field: str) -> None:
     assert [problem.field for problem in refused.value.problems] == [field]
 
 
+def _embeds(*texts: str) -> Any:
+    return parse({"kind": "embedding", "model": "m", "input": list(texts)})
+
+
+def test_each_input_of_an_embedding_has_the_limit_for_itself() -> None:
+    """They are independent texts: together they may be longer, up to a limit of their own."""
+    limits = Limits(prompt_chars=10, embedding_chars=25)
+    check_text(_embeds("x" * 10, "x" * 10, "x" * 5), limits)
+
+    with pytest.raises(InvalidRequest, match=r"^input.1: it has 11 characters.*LLAMAQ_MAX_PROMPT_CHARS.*split it"):
+        check_text(_embeds("x", "x" * 11), limits)
+    with pytest.raises(InvalidRequest, match=r"^input.2: .*25 characters .LLAMAQ_MAX_EMBEDDING_CHARS.*further jobs"):
+        check_text(_embeds("x" * 10, "x" * 10, "x" * 6), limits)
+
+
+def test_the_chunks_of_an_ingestion_pass_the_default_limits() -> None:
+    """5,000 of them with 1,000 characters each; and more inputs than one job may have are refused with the limit."""
+    check_text(_embeds(*["x" * 1000] * 5000), Limits())
+
+    with pytest.raises(InvalidRequest, match=r"^input: .*at most 50000"):
+        _embeds(*["x"] * 50_001)
+
+
+def test_a_raised_limit_of_one_text_raises_that_of_all() -> None:
+    """A single input up to `prompt_chars` is always taken."""
+    check_text(_embeds("x" * 20), Limits(prompt_chars=20, embedding_chars=5))
+
+
 def test_the_limits_are_the_contracts() -> None:
     """200,000 characters, 20 MiB, 40 million pixels."""
     assert Limits() == Limits(prompt_chars=200_000, image_bytes=20_971_520, image_pixels=40_000_000)

@@ -162,6 +162,28 @@ def test_embed_prints_a_vector_for_each_text(fake_worker: FakeWorker, llamaq: Ll
     assert [json.loads(line) for line in shell.out.all().splitlines()] == [[0.25, 1.0], [0.5, 2.0]]
 
 
+def test_embed_takes_a_file_with_a_text_on_each_line(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
+    """Behind the texts of the command line; with the fields of Ollama's request."""
+    chunks = tmp_path / "chunks.txt"
+    chunks.write_bytes("\ufeffb\u2028c\r\nd\n".encode())
+    shell = llamaq("embed", "m", "a", "--lines", str(chunks), "--dimensions", "2", "--truncate")
+    attempt = fake_worker.take()
+    request = fake_worker.request(attempt.job_id)
+    assert (request["input"], request["dimensions"], request["truncate"]) == (["a", "b\u2028c", "d"], 2, True)
+    attempt.complete(embeddings=[[0.25, 1.0]] * 3)
+    assert shell.code() == 0
+
+
+def test_embed_without_a_text_is_refused(llamaq: Llamaq, tmp_path: Path) -> None:
+    """And an empty line is named, because a line that is left out would shift all answers behind it."""
+    chunks = tmp_path / "chunks.txt"
+    chunks.write_text("a\n\nb")
+    nothing, gap = llamaq("embed", "m"), llamaq("embed", "m", "--lines", str(chunks))
+    assert (nothing.code(), gap.code()) == (2, 2)
+    assert "--lines" in nothing.err.all()
+    assert "input.1" in gap.err.all()
+
+
 def test_connection_options_stand_at_either_place(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--redis-url` and `--prefix` override the environment, before the command or behind it."""
     wrong = {"LLAMAQ_REDIS_URL": "redis://127.0.0.1:1/0", "LLAMAQ_PREFIX": "elsewhere"}

@@ -6,8 +6,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.job_store import MOST_RESULT_CHARS
-from llamaq.store.worker.outcome import Completed
+from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Completed
 from llamaq.store.worker.worker_scripts import Finish
 
 
@@ -233,11 +232,11 @@ def test_a_result_that_redis_cannot_take_ends_the_job_with_its_size(fleet: Fleet
     store = fleet.host()
     job, claimed = fleet.running(store)
 
-    assert store.complete(claimed, Completed({"text": "x" * (MOST_RESULT_CHARS + 1)})) == "ok"
+    assert store.complete(claimed, Completed({"text": "x" * MOST_RESULT_BYTES})) == "ok"
 
     error = job.status().error
     assert error is not None
-    assert (error.code, str(MOST_RESULT_CHARS) in error.message) == ("internal", True)
+    assert (error.code, str(MOST_RESULT_BYTES) in error.message) == ("internal", True)
 
 
 def test_a_turn_of_ten_thousand_messages_is_kept(fleet: Fleet) -> None:

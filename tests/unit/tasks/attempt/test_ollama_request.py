@@ -8,7 +8,7 @@ from llamaq.store.worker.outcome import Completed, Retry
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.ollama_request import Reply, payload, total
 from tasks.attempt.stoppable import AttemptStopped
-from tasks.embedding import BATCH
+from tasks.embedding import BATCH_INPUTS
 from tasks.registry import run
 from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, context
 
@@ -167,11 +167,11 @@ def test_a_bad_vector_names_its_input(vectors: list[list[float]], words: str) ->
 
 def test_a_bad_vector_of_a_later_batch_is_counted_over_all() -> None:
     """By the place in the request, not in the call."""
-    batches = ([{"embeddings": [[0.0]] * BATCH}], [{"embeddings": [[0.0], []]}])
+    batches = ([{"embeddings": [[0.0]] * BATCH_INPUTS}], [{"embeddings": [[0.0], []]}])
 
-    outcome = _run(Ollama(*batches), kind="embedding", input=["x"] * (BATCH + 2))
+    outcome = _run(Ollama(*batches), kind="embedding", input=["x"] * (BATCH_INPUTS + 2))
 
-    assert f"input {BATCH + 1} " in outcome.error.message
+    assert f"input {BATCH_INPUTS + 1} " in outcome.error.message
 
 
 def test_a_stopped_attempt_asks_nothing_more() -> None:
@@ -190,25 +190,8 @@ def test_figures_are_summed_where_there_are_any() -> None:
     assert total([Reply()], "a") is None
 
 
-def test_many_inputs_are_embedded_in_batches_in_their_order() -> None:
-    """Each call is of bounded size; the vectors come together in the order of the texts, and the tokens are summed."""
-    texts = [str(number) for number in range(2 * BATCH + 3)]
-    sizes = (BATCH, BATCH, 3)
-    vectors = iter(range(len(texts)))
-    ollama = Ollama(
-        *([{"embeddings": [[next(vectors)] for _ in range(size)], "prompt_eval_count": size}] for size in sizes)
-    )
-
-    outcome = _run(ollama, kind="embedding", input=texts)
-
-    assert [asked["input"] for asked in ollama.asked] == [texts[:BATCH], texts[BATCH : 2 * BATCH], texts[2 * BATCH :]]
-    assert isinstance(outcome, Completed)
-    assert outcome.result["embeddings"] == [[number] for number in range(len(texts))]
-    assert outcome.result["usage"]["prompt_tokens"] == len(texts)
-
-
 def test_a_batch_with_a_vector_missing_is_tried_again_whole() -> None:
     """Nothing is put together out of an answer that does not fit its question."""
-    ollama = Ollama([{"embeddings": [[0.0]] * BATCH}], [{"embeddings": [[0.0]]}])
+    ollama = Ollama([{"embeddings": [[0.0]] * BATCH_INPUTS}], [{"embeddings": [[0.0]]}])
 
-    assert isinstance(_run(ollama, kind="embedding", input=["x"] * (BATCH + 2)), Retry)
+    assert isinstance(_run(ollama, kind="embedding", input=["x"] * (BATCH_INPUTS + 2)), Retry)

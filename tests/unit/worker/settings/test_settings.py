@@ -45,6 +45,7 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_AFFINITY_PATIENCE", 15, "0.5", 0.5),
     ("LLAMAQ_LANE_PATIENCE", 60, "0", 0),
     ("LLAMAQ_MAX_PROMPT_CHARS", 200_000, "1", 1),
+    ("LLAMAQ_MAX_EMBEDDING_CHARS", 10_000_000, "1", 1),
     ("LLAMAQ_MAX_IMAGE_BYTES", 20 * 1024 * 1024, "1", 1),
     ("LLAMAQ_MAX_IMAGE_PIXELS", 40_000_000, "1", 1),
     ("LLAMAQ_CALL_SECONDS", 15, "2.5", 2.5),
