@@ -17,12 +17,15 @@ from redis import exceptions as redis
 from llamaq.store.connection import is_refusal
 from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import BrokerUnavailable, SubmitError
+from llamaq.vocabulary.wire import byte_length
 from tasks.attempt import failures
 from tasks.attempt.failures import WorkerEvent
 
 Source = Literal["celery", "control", "inbox"]
 MOST_TAKES = 3
 """A message that was taken so often, by workers that ended before they had dealt with it, is set aside."""
+MOST_BYTES = 128 * 1024 * 1024
+"""Of one JSON text. Its parser and what follows need a few times as much memory; Redis takes texts of 512 MiB."""
 MOST_PARTS = 5_000_000
 """Values of one JSON text. The parser needs about a hundred bytes for each, also for an empty list."""
 DEEPEST = 250
@@ -97,6 +100,8 @@ def read_json(text: str, loads: Callable[[str], Any] = json.loads) -> Any:
     Raises:
         BadMessage: it is not JSON, too large to be parsed, or nested too deeply; the place is named.
     """
+    if (size := byte_length(text)) > MOST_BYTES:
+        raise BadMessage(f"the JSON has {size} bytes, at most {MOST_BYTES} are read: send images by their sha256")
     if text.count(",") + text.count("[") + text.count("{") > MOST_PARTS:
         raise BadMessage(f"the JSON has more than {MOST_PARTS} parts")
     try:

@@ -7,12 +7,14 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
 from llamaq.vocabulary.wire import members
 
+MOST_REASON_CHARS = 1_000
 
-def call(keys: Keys, job_id: str, reason: str) -> Call:
-    """The call of `cancel.lua`.
+
+def checked_reason(reason: str) -> str:
+    """The reason, where it can be stored in the record and in the log.
 
     Raises:
-        InvalidRequest: the reason cannot be stored.
+        InvalidRequest: it cannot.
     """
     if not isinstance(reason, str):
         raise InvalidRequest.of("reason", f"must be a text, not {type(reason).__name__}")
@@ -20,6 +22,18 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
         reason.encode()
     except UnicodeEncodeError:
         raise InvalidRequest.of("reason", "holds half a surrogate pair, which UTF-8 cannot carry") from None
+    if len(reason) > MOST_REASON_CHARS:
+        raise InvalidRequest.of("reason", f"it has {len(reason)} characters, more than {MOST_REASON_CHARS}")
+    return reason
+
+
+def call(keys: Keys, job_id: str, reason: str) -> Call:
+    """The call of `cancel.lua`.
+
+    Raises:
+        InvalidRequest: the reason cannot be stored.
+    """
+    reason = checked_reason(reason)
     return Call(keys.prefix, Cancel(id=job_id, members=members(reason=reason), reason=reason))
 
 

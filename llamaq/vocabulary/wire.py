@@ -56,6 +56,11 @@ def storable(text: str) -> str:
     return text
 
 
+def byte_length(text: str) -> int:
+    """The length in UTF-8. It costs nothing for ASCII, as most long texts are."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
 def members(**fields: Any) -> str:
     """The members of a JSON object, without its braces and those that are None. A script adds the common ones."""
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]

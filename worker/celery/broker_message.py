@@ -5,6 +5,7 @@ Celery and kombu read many fields without a check, and end the worker, lose the 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple
@@ -25,6 +26,8 @@ TAKEN = "llamaq_taken"
 LATEST_SECONDS = 30 * 86_400
 """How far ahead an `eta` may be: until then the message is held in a worker's memory."""
 FURTHER_TASKS = ("callbacks", "errbacks", "chain", "chord", "link", "link_error")
+_MEMBER = re.compile(r'"(id|task)"\s*:\s*"([A-Za-z0-9._-]{1,128})"')
+"""A member of the headers in the text of a message. In a text within it, the quotes have backslashes before them."""
 _KINDS = {f"llamaq.{kind}": kind for kind in KINDS}
 _NO_JOB = frozenset({heartbeat.TASK, model_listing.TASK})
 _TASKS = frozenset({*_KINDS, *_NO_JOB})
@@ -67,7 +70,7 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
         BadMessage: it cannot be run.
         InvalidRequest: its id cannot be a job's.
     """
-    raw = read_json(message.content)
+    raw = _parsed(message)
     headers = identified(message, raw)
     message.content = text_of(checked(Envelope, raw))
     payload = read_json(message.content, kombu.utils.json.loads)
@@ -81,6 +84,19 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
     message.read = True
     body = [[], {}, {}] if task.task in _NO_JOB else [arguments.positional, arguments.named, {}]
     return _made(task, body, queue, eta, takes(headers))
+
+
+def _parsed(message: Incoming) -> Any:
+    """The message. Of one that cannot be parsed, as it is too large or cut off, the text tells whose it is.
+
+    Raises:
+        BadMessage: it cannot be parsed.
+    """
+    try:
+        return read_json(message.content)
+    except BadMessage:
+        identified(message, {"headers": dict(reversed(_MEMBER.findall(message.content)))})
+        raise
 
 
 def identified(message: Incoming, raw: object) -> dict[str, Any]:
@@ -107,7 +123,7 @@ def noted(message: Incoming) -> tuple[dict[str, Any], dict[str, Any], str]:
     Raises:
         BadMessage: it is not one.
     """
-    found = read_json(message.content)
+    found = _parsed(message)
     if not isinstance(found, list) or len(found) != 3 or not isinstance(found[2], str):
         raise BadMessage("not [message, exchange, routing key]")
     message.content = json.dumps(found[0])

@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.problems import problems
-from worker.gate import BadMessage
+from worker.gate import MOST_BYTES, BadMessage
 
-MOST_BYTES = 512 * 1024 * 1024
-"""Of a body when it is decompressed: what Redis itself takes as one value."""
 _DECOMPRESSORS: Mapping[str, Callable[[], Any]] = {
     "application/x-gzip": zlib.decompressobj,
     "application/x-bz2": bz2.BZ2Decompressor,
@@ -92,9 +90,9 @@ def _decompressed(content: bytes, compression: object) -> bytes:
         known = ", ".join(_DECOMPRESSORS)
         raise BadMessage(f"headers.compression: {ascii(compression)[:100]} is not known; there are: {known}")
     try:
-        found: bytes = start().decompress(content, MOST_BYTES)
+        found: bytes = start().decompress(content, MOST_BYTES + 1)
     except Exception as error:
         raise BadMessage(f"body: it cannot be decompressed as {compression}") from error
-    if len(found) >= MOST_BYTES:
+    if len(found) > MOST_BYTES:
         raise BadMessage(f"body: decompressed it has more than {MOST_BYTES} bytes")
     return found

@@ -7,14 +7,12 @@ from dataclasses import replace
 import structlog
 from redis.exceptions import RedisError
 
-from llamaq.store.worker.job_store import JobStore
+from llamaq.store.worker.job_store import MOST_DEAD_CHARS, JobStore
 from llamaq.store.worker.outcome import Error
 from worker.duties.duty import Duty
 from worker.gate import Incoming
 
 MOST_WAITING = 1_000
-MOST_CHARS = 100_000
-"""The part of one message that is kept."""
 _WAIT_SECONDS = 1.0
 Letter = tuple[Incoming, Error]
 _log = structlog.get_logger(__name__)
@@ -37,7 +35,7 @@ class DeadLetters(Duty):
         """Set one message aside. Its content is not logged: it may be a user's prompt."""
         _log.warning("a message was set aside", source=message.source, job_id=message.job_id, reason=error.message)
         try:
-            self._waiting.put_nowait((replace(message, content=message.content[:MOST_CHARS]), error))
+            self._waiting.put_nowait((replace(message, content=message.content[:MOST_DEAD_CHARS]), error))
         except queue.Full:  # the caller is Celery's consumer, which must not wait
             _log.error("a bad message is dropped: Redis has not taken those before it", job_id=message.job_id)
 

@@ -17,6 +17,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
+from llamaq.store.cancel import checked_reason
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.job_store import JobStore
@@ -68,7 +69,7 @@ class Inbox(Duty):
     def _read(self) -> None:
         inbox = self._keys.inbox()
         # First the entries of dead workers, then a page of those that could not be queued before, then new ones.
-        self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME)
+        self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME, justid=True)
         self._sweep_consumers()
         pending = _entries(self._client.xreadgroup(GROUP, self._worker, {inbox: self._after}, count=READ_AT_A_TIME))
         # The next page follows in the next round: the jobs of a full model do not delay those behind them.
@@ -142,7 +143,7 @@ class Inbox(Duty):
     def _handle(self, message: Incoming, fields: Mapping[str, bytes]) -> None:
         if "cancel" in fields:
             reason = fields.get("reason", b"cancelled by the producer")
-            self._store.call_off(checked_id(_text(fields["cancel"])), _text(reason))
+            self._store.call_off(checked_id(_text(fields["cancel"])), checked_reason(_text(reason)))
             return
         job_id, request = checked_id(_text(fields.get("id", b""))), _object(message.content)
         message.read = True

@@ -23,12 +23,15 @@ from llamaq.store.worker.worker_scripts import (
     Refuse,
     Release,
 )
-from llamaq.vocabulary.wire import dumps, members, storable
+from llamaq.vocabulary.wire import byte_length, dumps, members, storable
 
 LEADER_SECONDS = 3
 REAPED_AT_A_TIME = 100
 """Jobs of each index that one script handles: other calls wait for it."""
 MOST_PAGES = 100
+MOST_DEAD_CHARS = 100_000
+"""The part of a bad message that a dead letter keeps."""
+MOST_KIND_CHARS = 100
 RETRY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
@@ -111,7 +114,7 @@ class JobStore(HostCalls):
     def complete(self, job: ClaimedJob, outcome: Completed, ran_seconds: float | None = None) -> str:
         """End the job `completed`; or `failed`, where the result is longer than Redis can store."""
         result, turn = outcome.result_json, outcome.turn_json
-        size = sum(map(_bytes_of, (result, *turn)))
+        size = sum(map(byte_length, (result, *turn)))
         if size > MOST_RESULT_BYTES:
             text = f"the result has {size} bytes; at most {MOST_RESULT_BYTES} can be stored"
             return self.fail(job, Error("internal", text), ran_seconds)
@@ -164,9 +167,9 @@ class JobStore(HostCalls):
         self._run(
             Refuse(
                 id=job_id if usable_id(job_id) else "",
-                kind=storable(kind),
+                kind=storable(kind[:MOST_KIND_CHARS]),
                 source=source,
-                message=storable(message),
+                message=storable(message[:MOST_DEAD_CHARS]),
                 reason=storable(error.message),
                 error=dumps(error.as_json()),
                 result_ttl=self._result_ttl,
@@ -257,7 +260,3 @@ class JobStore(HostCalls):
         if isinstance(arguments, Finish) and arguments.field == "error":
             return "unsent"  # also an error is refused: the reaper ends the job
         return self.fail(job, Error("internal", f"Redis refuses the end of this attempt: {error}"))
-
-
-def _bytes_of(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

@@ -125,3 +125,13 @@ def test_a_text_of_empty_lists_costs_no_memory(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(json, "loads", raising(AssertionError()))
     with pytest.raises(BadMessage, match="more than 5000000 parts"):
         read_json("[" + "[]," * gate.MOST_PARTS, json.loads)
+
+
+@pytest.mark.parametrize("letter", ["x", "é"])
+def test_a_text_of_too_many_bytes_is_refused(letter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes count, not characters. No parser sees it."""
+    monkeypatch.setattr(gate, "MOST_BYTES", 1_000)
+    most = f'"{letter * (998 // len(letter.encode()))}"'
+    assert read_json(most) == most[1:-1]
+    with pytest.raises(BadMessage, match=r"has 100[0-9] bytes, at most 1000 are read"):
+        read_json(f'"{letter * 3}{most[1:]}', raising(AssertionError()))  # type: ignore[arg-type]  # never called

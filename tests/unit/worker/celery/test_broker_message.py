@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from llamaq.vocabulary.errors import InvalidRequest
 from tests.faults.malformed import encoded, message
-from worker.celery import broker_message
+from worker import gate
+from worker.celery import broker_message, envelope
 from worker.duties import heartbeat
 from worker.gate import BadMessage, Incoming
 
@@ -146,3 +147,32 @@ def test_the_job_is_known_as_soon_as_it_can_be_read() -> None:
         with pytest.raises((BadMessage, InvalidRequest)):
             broker_message.read(incoming, QUEUE)
         assert incoming.job_id == known
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["cut off", "too large"])
+def test_the_text_of_a_message_that_cannot_be_parsed_tells_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch, *, cut: bool
+) -> None:
+    """So its job ends. An id in the text of the body is none of the message."""
+    body = json.dumps([[], {"request": {"id": "another", "task": "llamaq.chat"}}, {}])
+    text = message(body=body, properties={**GOOD["properties"], "body_encoding": None})
+    if cut:
+        text = text[:-1]
+    else:
+        monkeypatch.setattr(gate, "MOST_BYTES", len(text) - 1)
+    found = Incoming("celery", text)
+
+    with pytest.raises(BadMessage):
+        broker_message.read(found, QUEUE)
+
+    assert (found.job_id, found.kind) == (json.loads(text + "}" * cut)["headers"]["id"], "generate")
+
+
+def test_a_body_is_not_decompressed_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes may be gigabytes."""
+    monkeypatch.setattr(envelope, "MOST_BYTES", 10_000)
+    headers = {**GOOD["headers"], "compression": "application/x-gzip"}
+    found = Incoming("celery", message(body=encoded(zlib.compress(b"x" * 10_001)), headers=headers))
+    with pytest.raises(BadMessage, match="more than 10000 bytes"):
+        broker_message.read(found, QUEUE)
+    assert found.job_id == headers["id"]

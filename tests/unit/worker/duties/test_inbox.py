@@ -10,6 +10,7 @@ from embedded.scripted.fleet import MODEL, Fleet, request_json
 from llamaq.store.connections.clients import connect_binary
 from llamaq.vocabulary.errors import BrokerUnavailable, QueueFull
 from tests.unit.worker.writing import supervised, until
+from worker import gate
 from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
 
@@ -187,3 +188,27 @@ def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monk
         Inbox(client, fleet.keys, fleet.queue, store, "w1").round()
 
     assert {consumer["name"] for consumer in fleet.redis.xinfo_consumers(key, module.GROUP)} == {"busy", "w1"}
+
+
+def test_an_entry_that_is_too_large_is_set_aside(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its job fails with the reason, and the dead letter keeps its beginning alone; the entry behind it is queued."""
+    monkeypatch.setattr(gate, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
+    large, good = str(uuid.uuid4()), str(uuid.uuid4())
+    for job_id, prompt in ((large, "x" * 200_000), (good, "x")):
+        request = request_json(model=MODEL, prompt=prompt)
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": job_id, "kind": "generate", "request": request})
+    fleet.redis.xadd(fleet.keys.inbox(), {"id": "odd", "kind": "k" * 200_000, "request": "{"})
+    fleet.redis.xadd(fleet.keys.inbox(), {"cancel": good, "reason": "x" * 200_000})
+
+    with connect_binary(fleet.url) as client:
+        inbox = Inbox(client, fleet.keys, fleet.queue, fleet.host(), "w1")
+        inbox.round()  # makes the group
+        inbox.round()
+
+    error = fleet.queue.job(large).status().error
+    assert error is not None
+    assert "bytes, at most 200000 are read" in error.message
+    assert fleet.queue.job(good).status().state == "queued"
+    assert len(fleet.queue.dead()) == 3
+    assert fleet.redis.memory_usage(fleet.keys.dead(), samples=0) < 150_000
