@@ -67,7 +67,13 @@ class UntrustedCertificate(OllamaConnectionError):
 
 
 class OllamaTimeout(OllamaError):
-    """The host was silent for longer than the caller allows."""
+    """The host was silent for longer than the caller allows.
+
+    Attributes:
+        seconds: the limit that ran out; None where it is not known.
+    """
+
+    seconds: float | None = None
 
 
 class ConnectTimeout(OllamaTimeout):

@@ -61,6 +61,11 @@ class Exchange:
         """Whether `abort` was called."""
         return self.call.aborted
 
+    @property
+    def silence_seconds(self) -> float | None:
+        """The limit for silence that is in force."""
+        return self._limits.stall if self.answered else self._limits.first_byte
+
     def abort(self) -> None:
         """Ends the request at once, from any thread. The reading thread gets `Aborted`.
 

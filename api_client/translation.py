@@ -47,6 +47,10 @@ class Exchanging(Protocol):
     address: str
     answered: bool
 
+    @property
+    def silence_seconds(self) -> float | None:
+        """The limit for silence that is in force."""
+
 
 @contextmanager
 def translated(exchange: Exchanging) -> Iterator[None]:
@@ -73,14 +77,15 @@ def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
     """The typed error for a failure, most specific first."""
     inner, where = _unwrapped(error), exchange.address
     if isinstance(inner, ReadTimeoutError):
-        return _silence(where, answered=exchange.answered)
+        return _silence(exchange)
     return _broken_body(inner, where) if exchange.answered else _unanswered(inner, where)
 
 
-def _silence(where: str, *, answered: bool) -> OllamaTimeout:
-    if answered:
-        return StallTimeout(f"Ollama at {where} fell silent (stall timeout)")
-    return FirstByteTimeout(f"Ollama at {where} fell silent (first byte timeout)")
+def _silence(exchange: Exchanging) -> OllamaTimeout:
+    kind, which = (StallTimeout, "stall") if exchange.answered else (FirstByteTimeout, "first byte")
+    error = kind(f"Ollama at {exchange.address} fell silent ({which} timeout)")
+    error.seconds = exchange.silence_seconds
+    return error
 
 
 def _unanswered(inner: Exception, where: str) -> OllamaError:

@@ -4,24 +4,24 @@ from itertools import islice
 from typing import Any
 
 import jsonschema_rs
-from pydantic_core import from_json
 
 from api_client import Aborted, ContextOverflow, OllamaError
+from llamaq.extraction import answer
 from llamaq.extraction.grammar import countable
 from llamaq.extraction.schema import validator_of
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest
-from llamaq.vocabulary.wire import dumps
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import Reply, ask, payload
+from tasks.attempt.ollama_request import REPETITION, Reply, ask, payload
 from tasks.attempt.repairs import Repairing, Try
 from tasks.attempt.result import completed
 from tasks.attempt.stoppable import AttemptStopped
 
 MOST_ERRORS = 10
 """The errors of one answer that the model and the producer get."""
+_ENDED = {"length": " (cut by the token limit)", REPETITION: " (ended, because it repeated itself)"}
 
 
 def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequest) -> Outcome:
@@ -69,17 +69,20 @@ def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairi
 
 
 def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
+    def may_be_meant(value: Any) -> bool:
+        return not any(_of_whole(problem, "type") for problem in islice(validator.iter_errors(value), MOST_ERRORS))
+
     try:
-        # As strict as the readers of the result: a lone surrogate, 500 levels and 1e999 are refused. The `completed`
-        # event has the value two levels deep.
-        value = from_json(reply.text.encode(), allow_inf_nan=False)
-        from_json(dumps({"result": {"value": value}}))
+        value = answer.read(reply.text, may_be_meant, cut=reply.done_reason in _ENDED)
         # Collecting errors takes far longer than `is_valid`.
         problems = [] if validator.is_valid(value) else list(islice(validator.iter_errors(value), MOST_ERRORS))
     except ValueError as error:
-        cut = " (cut by the token limit)" if reply.done_reason == "length" else ""
-        return None, [f"$: not JSON{cut}: {error}"]
+        return None, [f"$: not JSON{_ENDED.get(reply.done_reason or '', '')}: {error}"]
     return value, [f"{_path(problem)}: {problem.message}" for problem in problems]
+
+
+def _of_whole(problem: jsonschema_rs.ValidationError, keyword: str) -> bool:
+    return not problem.instance_path and list(problem.schema_path)[-1:] == [keyword]
 
 
 def _path(problem: jsonschema_rs.ValidationError) -> str:

@@ -190,6 +190,7 @@ class Worker:
             timers=self._timers,
             clock=self._clock,
             loaded=self._probe.loaded,
+            thinks=self._probe.thinks,
             answer_arrives=self._probe.answer_arrives,
             answer_ended=self._probe.answer_ended,
             context_lengths=ContextLengths(ollama, self._clock),

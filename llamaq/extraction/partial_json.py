@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from llamaq.extraction.answer import AROUND
+from llamaq.extraction.thinking_tags import THINKING_TAGS
+
 NOTHING: Final = object()
 """The value of a text that has no value yet."""
 _NUMBER_AT_END = re.compile(r"-?(?:[0-9][0-9.eE+-]*)?\Z")
@@ -22,23 +25,44 @@ class GrowingJson:
     A string without its closing quote is part of the value. A number at the very end is not, because its next digit
     would change it, and neither is a key without a value. From one piece to the next a value only grows: strings and
     lists become longer, objects get more members, and nothing else changes.
+
+    Thinking in tags, words and a code fence before the first bracket do not belong to it, nor what comes behind the
+    bracket that closes it.
     """
 
     def __init__(self) -> None:
+        self._start = _Start()
         self._text = ""
+        self._depth = 0
+        self._ended = False
         self._in_string = False
         self._escaped = False
 
     def add(self, piece: str) -> None:
         """Take the next piece."""
-        self._text += piece
-        for char in piece:
+        while piece and not self._ended:
+            piece = self._rest_after(piece)
+
+    def _rest_after(self, piece: str) -> str:
+        """Take the piece up to the end of the value. Gives the rest behind brackets that were no value."""
+        if not self._text:
+            piece = self._start.found_in(piece)
+        for at, char in enumerate(piece):
             if self._escaped:
                 self._escaped = False
             elif char == '"':
                 self._in_string = not self._in_string
             elif char == "\\":
                 self._escaped = self._in_string
+            elif not self._in_string:
+                self._depth += (char in "[{") - (char in "]}")
+                if char in "]}" and self._depth == 0:
+                    self._text += piece[: at + 1]
+                    self._ended = _read(self._text, False) is not NOTHING  # or it is words in brackets
+                    self._text = self._text if self._ended else ""
+                    return piece[at + 1 :]
+        self._text += piece
+        return ""
 
     def value(self, *, mark: bool = False) -> Any:
         """The value so far, or `NOTHING`; with `mark`, a string without its closing quote is an `Unfinished`."""
@@ -48,6 +72,42 @@ class GrowingJson:
             return value
         finished = _read(text, allow_partial=True)
         return value if value == finished else _marked(value, finished)  # equal where the string is a key
+
+
+class _Start:
+    """Looks for the beginning of the value."""
+
+    def __init__(self) -> None:
+        self._before = ""
+        self._words = False
+        self._closing = ""
+
+    def found_in(self, piece: str) -> str:
+        """The piece from the beginning of the value on; empty while it has not come."""
+        for at, char in enumerate(piece):
+            if found := self._begun(char):
+                self._words = True  # where the value turns out to be none
+                return found + piece[at + 1 :]
+        return ""
+
+    def _begun(self, char: str) -> str:
+        if self._closing:
+            self._before = (self._before + char)[-len(self._closing) :]
+            if self._before == self._closing:
+                self._before = self._closing = ""
+            return ""
+        if self._words:
+            return char if char in "[{" else ""
+        if not self._before and char in AROUND:
+            return ""
+        self._before += char
+        if any(opening.startswith(self._before) for opening, _ in THINKING_TAGS):
+            self._closing = dict(THINKING_TAGS).get(self._before, "")
+            return ""
+        if self._before[0] in '[{"-0123456789':
+            return self._before
+        self._words = True
+        return char if char in "[{" else ""
 
 
 def _read(text: str, allow_partial: Any) -> Any:

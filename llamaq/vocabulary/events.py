@@ -79,8 +79,8 @@ class Progress(BaseEvent):
 
     The stages are `loading`, `prompt`, `repairing`, `pulling`, and `embedding` (`completed` of `total` inputs). After
     `repairing` the text of an extraction begins anew. `prompt` means that the model is in memory and no piece has
-    come. Its `possible` lists what that may be, since Ollama does not tell: `prompt`, `queue` (Ollama's own), or
-    `tool_call` (held back until it is whole).
+    come. Its `possible` lists what that may be, since Ollama does not tell: `prompt`, `queue` (Ollama's own), and what
+    it may hold back until it is whole: `tool_call`, `structured_output`, `thinking`.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")

@@ -31,6 +31,7 @@ class CommonFields(HostJobFields, total=False):
     keep_alive: str | float
     think: bool | Literal["low", "medium", "high"]
     first_token_within: float
+    repetition_guard: bool
 
 
 class GenerateFields(CommonFields, total=False):

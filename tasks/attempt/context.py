@@ -1,6 +1,6 @@
 """The context of an attempt: everything that a task may use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -35,7 +35,9 @@ class AttemptContext:
         settings: the settings of the conversation.
         context_lengths: the context lengths of the host's models.
         silence: opens a block around a call of Ollama, and yields a function to call at each piece of the answer.
-            Where the first piece takes more than a second, readers are told why no text comes.
+            Where the first piece takes more than a second, readers are told why no text comes. Its argument names the
+            parts of the answer that Ollama may hold back until they are whole.
+        thinks: whether a model has the capability `thinking`.
         elapsed: seconds since the attempt began.
         input_policy: filters and escapes the request.
         first_token_after: seconds from its beginning to the first piece of the answer; None before there is one.
@@ -48,7 +50,8 @@ class AttemptContext:
     history: Callable[[], list[dict[str, Any]]]
     settings: Callable[[], ConversationSettings]
     context_lengths: ContextLengths
-    silence: Callable[[], AbstractContextManager[Callable[[], None]]]
+    silence: Callable[[Sequence[str]], AbstractContextManager[Callable[[], None]]]
+    thinks: Callable[[str], bool]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]
     input_policy: InputPolicy = field(default_factory=InputPolicy)

@@ -1,6 +1,6 @@
 """One request to Ollama: makes its body, and reads the answer as it arrives."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,15 @@ from api_client import Chunk
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import Request
 from tasks.attempt.context import AttemptContext
+from tasks.attempt.repetition import RepetitionGuard
+from tasks.attempt.thinking import ThinkingSplitter
 
 NANOSECONDS = 1e9
+REPETITION = "repetition"
+"""The `done_reason` of an answer that repeated itself, and was ended here."""
+STALL_SECONDS = 60.0
+HELD_BACK_STALL_SECONDS = 600.0
+"""The silence that is allowed where Ollama may hold an answer back until it is whole: as long as for a first token."""
 Piece = tuple[str, str, list[dict[str, Any]] | None]
 """Text, thinking and tool calls of one chunk."""
 
@@ -25,7 +32,7 @@ class Reply:
 
     @property
     def done_reason(self) -> str | None:
-        """`stop`, or `length` where a limit cut the answer."""
+        """`stop`, `length` where a limit cut the answer, or `REPETITION`."""
         return self.stats.get("done_reason")
 
     def message(self) -> dict[str, Any]:
@@ -61,6 +68,8 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
         AttemptStopped: the attempt was stopped before the call.
     """
     ollama = context.ollama
+    thinks = context.thinks(request.model)
+    held_back = _held_back(body, thinks=thinks)
     send: Callable[..., Any] = {
         Endpoint.GENERATE: ollama.generate,
         Endpoint.CHAT: ollama.chat,
@@ -69,35 +78,74 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
     call = send(
         context.input_policy.escaped(request, body),
         first_byte_timeout_seconds=request.first_token_within,
-        stall_timeout_seconds=request.stall_after,
+        stall_timeout_seconds=request.stall_after or (HELD_BACK_STALL_SECONDS if held_back else STALL_SECONDS),
     )
     if endpoint is Endpoint.EMBED:
         with context.attempt.during(call), call:
             return Reply(stats=call.result())
-    return _read_stream(context, call, _from_chat if endpoint is Endpoint.CHAT else _from_generate)
+    answer = _Answer(context, guarded=request.repetition_guard, split=thinks and not body.get("raw"))
+    with context.attempt.during(call), call, context.silence(held_back) as arrives:
+        return answer.read(call, _from_chat if endpoint is Endpoint.CHAT else _from_generate, arrives)
 
 
-def _read_stream(context: AttemptContext, stream: Any, piece_of: Callable[[Chunk], Piece]) -> Reply:
-    reply = Reply()
-    texts: list[str] = []
-    thoughts: list[str] = []
-    delta = context.events.delta
-    with context.attempt.during(stream), stream, context.silence() as answer_arrives:
+def _held_back(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
+    """What Ollama may hold back until it is whole: its parsers wait for the end of a call, a value or a thought."""
+    parts = {
+        "tool_call": body.get("tools"),
+        "structured_output": body.get("format"),
+        "thinking": thinks and body.get("think") is not False,
+    }
+    return [name for name, asked_for in parts.items() if asked_for]
+
+
+class _Answer:
+    """An answer that is being read."""
+
+    def __init__(self, context: AttemptContext, *, guarded: bool, split: bool) -> None:
+        self._delta = context.events.delta
+        self._splitter = ThinkingSplitter() if split else None
+        self._guards = (RepetitionGuard(), RepetitionGuard()) if guarded else None
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._tool_calls: list[dict[str, Any]] = []
+
+    def read(self, stream: Iterable[Chunk], piece_of: Callable[[Chunk], Piece], arrives: Callable[[], None]) -> Reply:
+        """The whole answer. An answer that repeats itself is left unread: the end of the call closes its connection."""
+        stats: Chunk = {"done_reason": REPETITION}
         for chunk in stream:
             text, thinking, tool_calls = piece_of(chunk)
             if text or thinking or tool_calls:
-                delta(text, thinking, tool_calls)
-                if text:
-                    texts.append(text)
-                if thinking:
-                    thoughts.append(thinking)
-                if tool_calls:
-                    reply.tool_calls += tool_calls
-                answer_arrives()
+                self._add(text, thinking, tool_calls)
+                arrives()
             if chunk.get("done"):
-                reply.stats = chunk
-    reply.text, reply.thinking = "".join(texts), "".join(thoughts)
-    return reply
+                stats = chunk
+            elif self._repeats(text, thinking):
+                break
+        if self._splitter is not None:
+            self._write(*self._splitter.rest(), None)
+        return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, stats)
+
+    def _add(self, text: str, thinking: str, tool_calls: list[dict[str, Any]] | None) -> None:
+        if self._splitter is not None:
+            text, thinking = self._splitter.split(text, thinking)
+        self._write(text, thinking, tool_calls)
+
+    def _write(self, text: str, thinking: str, tool_calls: list[dict[str, Any]] | None) -> None:
+        if not (text or thinking or tool_calls):
+            return
+        self._delta(text, thinking, tool_calls)
+        if text:
+            self._texts.append(text)
+        if thinking:
+            self._thoughts.append(thinking)
+        if tool_calls:
+            self._tool_calls += tool_calls
+
+    def _repeats(self, text: str, thinking: str) -> bool:
+        if self._guards is None:
+            return False
+        of_text, of_thinking = self._guards
+        return (bool(text) and of_text.repeats(text)) or (bool(thinking) and of_thinking.repeats(thinking))
 
 
 def _from_generate(chunk: Chunk) -> Piece:

@@ -5,7 +5,7 @@ from typing import Any
 
 from llamaq.store.worker.outcome import Error
 from tasks.attempt.failures import WorkerEvent, error_of
-from tasks.attempt.ollama_request import Reply
+from tasks.attempt.ollama_request import REPETITION, Reply
 
 LIMIT_FACTOR = 2
 """A token limit that has cut an answer is multiplied by this."""
@@ -23,6 +23,11 @@ class Try:
     def cut(self) -> bool:
         """Whether a token limit cut the answer."""
         return self.reply.done_reason == "length"
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it was ended because it repeated itself."""
+        return self.reply.done_reason == REPETITION
 
     @property
     def tokens(self) -> int:
@@ -80,6 +85,9 @@ class Repairing:
         if not self.tries or self.tries[-1].cut:  # a cut answer is left out, because the model would imitate it
             return body
         last = self.tries[-1]
+        if last.repeated:  # left out too
+            correction = "An answer before this one repeated itself without end. Answer with the JSON alone, then stop."
+            return {**body, "messages": [*body["messages"], {"role": "user", "content": correction}]}
         errors = "\n".join(last.errors)
         correction = f"That is not valid:\n{errors}\nAnswer again with the corrected JSON alone."
         answer = {"role": "assistant", "content": last.reply.text}

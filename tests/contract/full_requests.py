@@ -27,7 +27,13 @@ _SHARED: dict[str, Any] = {
     "stall_after": 1.0,
     "deadline": 1.0,
 }
-_OF_A_MODEL = {**_SHARED, "options": {"seed": 1, "stop": ["text"]}, "keep_alive": "5m", "think": "low"}
+_OF_A_MODEL = {
+    **_SHARED,
+    "options": {"seed": 1, "stop": ["text"]},
+    "keep_alive": "5m",
+    "think": "low",
+    "repetition_guard": False,
+}
 
 REQUESTS: dict[str, list[dict[str, Any]]] = {
     "generate": [

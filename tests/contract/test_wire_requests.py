@@ -17,6 +17,7 @@ COMMON: dict[str, Any] = {
     "options": {"num_ctx": 4096, "temperature": 0.5, "stop": ["END"]},
     "keep_alive": "10m",
     "think": False,
+    "repetition_guard": False,
     "stream": False,
     "priority": "interactive",
     "tenant": "shop-7",
@@ -28,7 +29,9 @@ COMMON: dict[str, Any] = {
     "stall_after": 10,
     "deadline": 120,
 }
-HOST_JOB = {name: value for name, value in COMMON.items() if name not in {"options", "keep_alive", "think"}}
+HOST_JOB = {
+    name: value for name, value in COMMON.items() if name not in {"options", "keep_alive", "think", "repetition_guard"}
+}
 HOST_JOB.pop("first_token_within")
 # Written out, since a library that compresses may do it another way tomorrow.
 PICTURE = bytes.fromhex(

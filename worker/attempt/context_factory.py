@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ class ContextFactory:
 
     Attributes:
         loaded: whether a model was in memory at the last probe.
+        thinks: whether a model has the capability `thinking`, by the last probe.
         answer_arrives: called with the job's id for each piece of its answer.
         answer_ended: called with the job's id after the last piece.
         input_policy: makes the input policy of an attempt.
@@ -48,6 +49,7 @@ class ContextFactory:
     timers: Timers
     clock: Clock
     loaded: Callable[[str], bool]
+    thinks: Callable[[str], bool]
     answer_arrives: Callable[[str], None]
     answer_ended: Callable[[str], None]
     context_lengths: ContextLengths
@@ -78,6 +80,7 @@ class ContextFactory:
                 settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
                 context_lengths=self.context_lengths,
                 silence=partial(self._silence, job, buffer),
+                thinks=self.thinks,
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
                 input_policy=self.input_policy(),
@@ -88,13 +91,12 @@ class ContextFactory:
             attempt.events = buffer.numbered
 
     @contextmanager
-    def _silence(self, job: ClaimedJob, buffer: EventBuffer) -> Iterator[Callable[[], None]]:
+    def _silence(self, job: ClaimedJob, buffer: EventBuffer, held_back: Sequence[str]) -> Iterator[Callable[[], None]]:
         def tell() -> None:
             if not self.loaded(job.model):
                 buffer.progress("loading")
                 return
             # Ollama sends no header before the first piece, so a client cannot know which of these it is.
-            held_back = ["tool_call"] if getattr(job.request, "tools", None) else []
             buffer.progress("prompt", possible=["prompt", "queue", *held_back])
 
         timer = self.timers.after(SILENCE_SECONDS, tell)

@@ -38,6 +38,7 @@ class Report:
         templates: the prompt template by model; empty where it is not known.
         runners: by model which runner serves it, as `worker.host.runners.described`.
         contexts: tokens of context of the models in memory, where the host tells them.
+        thinking: names of the models that think.
         problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
             be read is left out.
     """
@@ -50,6 +51,7 @@ class Report:
     runners: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
+    thinking: frozenset[str] = frozenset()
 
 
 class Inventory:
@@ -80,6 +82,7 @@ class Inventory:
             normalise(model.name): model.details.context_length or cards[normalise(model.name)].context_length
             for model in installed
         }
+        named = {normalise(model.name): model for model in installed}
         return Report(
             status(installed, resident, version, cards, problem),
             list(cards),
@@ -89,6 +92,7 @@ class Inventory:
             described(cards, trained),
             {name: model.context_length for name, model in resident.items() if model.context_length},
             problem,
+            frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
         )
 
     def _learn(self, installed: Sequence[InstalledModel]) -> bool:
@@ -180,10 +184,14 @@ def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
         "parameter_size": details.parameter_size or more.parameter_size or None,
         "quantization": details.quantization_level or more.quantization_level or None,
         "context_length": details.context_length or card.context_length,
-        # Where the two disagree, /api/show is right: Ollama goes by it, and /api/tags reads less of a model file.
-        "capabilities": sorted(card.capabilities or model.capabilities or ()),
+        "capabilities": capabilities(model, card),
         "loaded": False,
     }
+
+
+def capabilities(model: InstalledModel, card: ModelCard) -> list[str]:
+    """What a model can do. Where the two disagree, /api/show is right: Ollama goes by it, and /api/tags reads less."""
+    return sorted(card.capabilities or model.capabilities or ())
 
 
 def _memory(running: RunningModel, context_length: int | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from api_client import OllamaClient, OllamaError
 from llamaq.store.clock import Clock
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.job_store import JobStore
+from llamaq.vocabulary.models import normalise
 from worker.duties.duty import Duty
 from worker.host.inventory import Inventory, Report
 from worker.settings.environment import Settings
@@ -73,6 +74,10 @@ class Probe(Duty):
     def loaded(self, model: str) -> bool:
         """Whether the model was in memory at the last probe."""
         return model in self._report.loaded
+
+    def thinks(self, model: str) -> bool:
+        """Whether a model had the capability `thinking` at the last probe."""
+        return normalise(model) in self._report.thinking
 
     def template(self, model: str) -> str:
         """A model's prompt template at the last probe; empty where it is not known."""

@@ -68,7 +68,10 @@ class Request(Strict):
     """The fields of every request.
 
     The four clocks are in seconds: `start_within` (until the start), `first_token_within` (with the load and the
-    prompt), `stall_after` (silence between chunks) and `deadline` (the running time of all attempts).
+    prompt), `stall_after` (silence between chunks; by default 60, or 600 where Ollama may hold the answer back until it
+    is whole: with tools, a format or thinking) and `deadline` (the running time of all attempts).
+
+    `repetition_guard` ends an answer that repeats itself without end, with the `done_reason` `repetition`.
     """
 
     model: Name
@@ -83,8 +86,9 @@ class Request(Strict):
     notify: Notify | None = None
     start_within: Seconds | None = None
     first_token_within: Seconds = 600.0
-    stall_after: Seconds = 60.0
+    stall_after: Seconds | None = None
     deadline: Seconds = 900.0
+    repetition_guard: bool = True
 
     @field_validator("model")
     @classmethod
@@ -99,6 +103,6 @@ class HostJobRequest(Request):
 
     @model_validator(mode="after")
     def _asks_no_model(self) -> "HostJobRequest":
-        for field in sorted({"options", "keep_alive", "think"} & self.model_fields_set):
+        for field in sorted({"options", "keep_alive", "think", "repetition_guard"} & self.model_fields_set):
             raise ValueError(f"{field} is for requests to a model")
         return self

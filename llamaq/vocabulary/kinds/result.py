@@ -34,7 +34,8 @@ class Result(Frozen):
     """The fields of every result.
 
     Attributes:
-        done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer.
+        done_reason: Ollama's: `stop`, or `length` when the token limit cut the answer;
+            or `repetition`, when it repeated itself and the worker ended it.
         metadata: of the request.
         filtered: by field of the request, the number of characters that the worker's filter removed.
     """

@@ -1,7 +1,7 @@
 """The context of an attempt without a worker: an Ollama that answers from a list, and remembers what it was asked."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -44,14 +44,17 @@ class Ollama:
 
     Attributes:
         asked: the bodies that came, in order.
+        limits: the seconds of silence that were allowed between two pieces.
     """
 
     def __init__(self, *answers: list[dict[str, Any]]) -> None:
         self._answers = iter(answers)
         self.asked: list[dict[str, Any]] = []
+        self.limits: list[float | None] = []
 
-    def _ask(self, body: dict[str, Any], **_: Any) -> Said:
+    def _ask(self, body: dict[str, Any], **how: Any) -> Said:
         self.asked.append(dict(body))
+        self.limits.append(how.get("stall_timeout_seconds"))
         return Said(next(self._answers))
 
     generate = chat = embed = _ask
@@ -77,12 +80,14 @@ class EventBuffer:
 
 
 @contextmanager
-def _silence() -> Iterator[Callable[[], None]]:
+def _silence(_: Sequence[str]) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def context(ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None) -> AttemptContext:
-    """What a task works with."""
+def context(
+    ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None, *, thinks: bool = False
+) -> AttemptContext:
+    """What a task works with; `thinks` is about every model."""
     return AttemptContext(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
         attempt=Attempt("job"),
@@ -92,6 +97,7 @@ def context(ollama: Ollama, transcript: EventBuffer | None = None, policy: Input
         settings=ConversationSettings,
         context_lengths=ContextLengths(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
         silence=_silence,
+        thinks=lambda _: thinks,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,
         input_policy=policy or InputPolicy(),

@@ -215,8 +215,8 @@ def test_images_go_with_the_question() -> None:
     ("text", "error"),
     [
         ("", "not JSON"),
-        ("Sure! Here it is: {}", "not JSON"),
-        ("```json\n{}\n```", "not JSON"),
+        ("Sure! Here it is:", "not JSON"),
+        ("```json\n{]\n```", "not JSON"),
         ("NaN", "not JSON"),
         ('{"a": -Infinity}', "not JSON"),
         ('{"a": 1e999}', "not JSON"),

@@ -9,8 +9,11 @@ from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.ollama_request import Reply, payload, total
 from tasks.attempt.stoppable import AttemptStopped
 from tasks.embedding import BATCH_INPUTS
+from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
 from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, context
+
+USER = [{"role": "user", "content": "x"}]
 
 
 def _run(ollama: Ollama, transcript: EventBuffer | None = None, **fields: Any) -> Any:
@@ -195,3 +198,54 @@ def test_a_batch_with_a_vector_missing_is_tried_again_whole() -> None:
     ollama = Ollama([{"embeddings": [[0.0]] * BATCH_INPUTS}], [{"embeddings": [[0.0]]}])
 
     assert isinstance(_run(ollama, kind="embedding", input=["x"] * (BATCH_INPUTS + 2)), Retry)
+
+
+@pytest.mark.parametrize(
+    ("thinks", "raw", "text", "thinking"),
+    [(True, None, "b", "a"), (True, True, "<think>a</think>b", None), (False, None, "<think>a</think>b", None)],
+)
+def test_thinking_is_split_of_models_that_think_unless_the_request_is_raw(
+    thinks: bool, raw: bool | None, text: str, thinking: str | None
+) -> None:
+    """Elsewhere the tags may be what the user wants."""
+    ollama = Ollama([{"response": "<think>a</thi"}, {"response": "nk>b", "done": True}])
+    request = parse({"kind": "generate", "model": "m", "prompt": "x", "raw": raw})
+    transcript = EventBuffer()
+
+    outcome = run(
+        claimed("generate", dump_json(request)),
+        context(ollama, transcript, InputPolicy(allow_raw=True), thinks=thinks),
+    )
+
+    assert isinstance(outcome, Completed)
+    assert (outcome.result["text"], outcome.result["thinking"]) == (text, thinking)
+    assert "".join(words[0] for words in transcript.said) == text
+
+
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "thinks", "seconds"),
+    [
+        ({"kind": "generate", "prompt": "x"}, False, 60),
+        ({"kind": "chat", "messages": USER}, False, 60),
+        ({"kind": "chat", "messages": USER, "tools": [FUNCTION]}, False, 600),
+        ({"kind": "chat", "messages": USER, "format": "json"}, False, 600),
+        ({"kind": "extraction", "prompt": "x", "schema": {"type": "object"}}, False, 600),
+        ({"kind": "chat", "messages": USER}, True, 600),
+        ({"kind": "chat", "messages": USER, "think": False}, True, 60),
+        ({"kind": "chat", "messages": USER, "tools": [FUNCTION], "stall_after": 60}, True, 60),
+        ({"kind": "generate", "prompt": "x", "stall_after": 7}, True, 7),
+    ],
+)
+def test_silence_may_last_where_ollama_holds_the_answer_back_ollama_13581_11633(
+    fields: dict[str, Any], thinks: bool, seconds: float
+) -> None:
+    """A tool call, a value or a thought may come in one piece: as long as a first token. What is asked for holds."""
+    ollama = Ollama([{"message": {"content": "{}"}, "response": "x", "done": True}])
+    request = parse({"model": "m", **fields})
+
+    run(claimed(request.kind, dump_json(request)), context(ollama, thinks=thinks))
+
+    assert ollama.limits == [seconds]
