@@ -165,6 +165,15 @@ class Fleet:
         """Make a retry due now."""
         assert self.redis.zadd(f"{self.keys.prefix}:delayed", {job_id: 1}, xx=True, ch=True) == 1, "not delayed"
 
+    def host_due(self, host: str) -> None:
+        """Make the reaper look at a host in its next round, as at the end of a circuit's pause."""
+        assert self.redis.zadd(f"{self.keys.prefix}:offers_due", {host: 1}, xx=True, ch=True) == 1, "no pause"
+
+    def forget_forecasts(self) -> None:
+        """Make the next estimate look at the running jobs."""
+        for key in self.redis.scan_iter(f"{self.keys.prefix}:forecast:*"):
+            self.redis.delete(key)
+
     def overdue(self, job_id: str) -> None:
         """Make `start_within` run out now."""
         assert self.redis.zadd(f"{self.keys.prefix}:start_by", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"

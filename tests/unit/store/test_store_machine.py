@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 import uuid
 from collections import Counter
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import ENDINGS, Fleet, error
 from llamaq import Job
+from llamaq.store.fleet import LIVE_SECONDS
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
 
@@ -143,6 +145,7 @@ class Store(RuleBasedStateMachine):
         seen.check_slots()
         seen.check_places()
         seen.check_counts()
+        seen.check_offers()
         for job in self.submitted:
             check_log(seen.logs[job.id], seen.records[job.id]["state"])
 
@@ -195,6 +198,10 @@ class Seen:
             pipe.hgetall(f"{prefix}:queued")
             for host in HOSTS:
                 pipe.hgetall(f"{keys.host(host)}:loaded")
+            for model in MODELS:
+                pipe.zrange(f"{prefix}:model:{model}:offers", 0, -1)
+                pipe.smembers(f"{prefix}:model:{model}:hosts")
+            pipe.zrangebyscore(keys.hosts(), time.time() - LIVE_SECONDS + 1, "+inf")
             answers = pipe.execute()
         of_jobs, rest = answers[: 2 * len(jobs)], answers[2 * len(jobs) :]
         self.records = {job.id: record for job, record in zip(jobs, of_jobs[::2], strict=True)}
@@ -208,8 +215,10 @@ class Seen:
         self.places = list(itertools.chain(*rest[3:rooms]))
         self.waiting = list(itertools.chain(*rest[6:rooms]))
         self.by_runner = list(itertools.chain(*rest[rooms : rooms + runners]))
-        self.queued, *resident = rest[rooms + runners :]
-        self.resident = dict(zip(HOSTS, resident, strict=True))
+        self.queued, *more = rest[rooms + runners :]
+        self.resident = dict(zip(HOSTS, more[:2], strict=True))
+        self.offers = dict(zip(MODELS, zip(more[2:-1:2], more[3:-1:2], strict=True), strict=True))
+        self.live: list[str] = more[-1]
         self.pairs = {f"{job_id} {host}" for host, slots in self.held.items() for job_id in slots}
 
     def check_slots(self) -> None:
@@ -231,6 +240,16 @@ class Seen:
             for model in set(slots.values()):
                 runners = {self.records[job_id]["runner"] for job_id, other in slots.items() if other == model}
                 assert runners == {self.resident[host][model].split("|", 1)[1]}
+
+    def check_offers(self) -> None:
+        """A live host with a free slot for a model is found by the next submit; one without is not asked."""
+        for model, (offered, having) in self.offers.items():
+            for host in having & set(self.live):
+                running = Counter(self.held[host].values())
+                loading = any(entry.startswith("0 ") for entry in self.resident[host].values())
+                free = running[model] < SLOTS if running[model] else len(running) < MAX_MODELS
+                known = model in self.resident[host] or model in running
+                assert (host in offered) == (free and (known or not loading)), (model, host, running, loading)
 
     def check_places(self) -> None:
         """A job that has not ended is in exactly one place: a slot, a line, a delay, or behind another turn."""

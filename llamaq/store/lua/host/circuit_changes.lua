@@ -75,21 +75,24 @@ local function note_refusal(id, host, error, give_up)
 end
 
 -- Seconds until the job is tried again: 0 where the circuit is open, because the job waits for the circuit.
-local function retry_delay(host, blame, delay) return blame == 'host' and is_open(host) and 0 or delay end
+local function retry_delay(host, blame, delay) return blame == 'host' and is_open(host_spec(host)) and 0 or delay end
 
 -- A job that waits for its retry is assigned to another host at once, if one has a free slot for it. It is put into its
 -- queue for that, since hosts take from there, and removed again if none took it: DELAYED still has it.
 -- `refused_by` has hosts that do not count, each between two newlines.
 local function retry_elsewhere(id, host, refused_by)
   if not redis.call('ZSCORE', DELAYED, id) then return end
-  local job = fields(record(id), 'model', 'lane')
+  local job = fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
   local others = {}
-  for _, other in ipairs(live_hosts_of(job.model)) do
+  for _, other in ipairs(redis.call('ZRANGE', offers.key(job.model), 0, offers.LOOKED_AT - 1)) do
     local refused = string.find(refused_by, '\n' .. other .. '\n', 1, true)
     if other ~= host and not refused then others[#others + 1] = other end
   end
   if #others == 0 then return end
-  enqueue(id)
-  for _, other in ipairs(others) do fill_host(other) end
-  if position(id, job.model, job.lane) then dequeue(id, job.model, job.lane) else redis.call('ZREM', DELAYED, id) end
+  enqueue(id, job)
+  for _, other in ipairs(others) do
+    if not position(id, job.model, job.lane) then break end
+    fill_host(other)
+  end
+  if position(id, job.model, job.lane) then dequeue(id, job.model, job.lane, job) else redis.call('ZREM', DELAYED, id) end
 end

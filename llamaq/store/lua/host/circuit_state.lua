@@ -7,17 +7,16 @@
 --   last_error, last_error_at
 local function circuit_of(host) return redis.call('HGET', host_key(host), 'circuit') or 'closed' end
 
-local function is_open(host)
-  local found = fields(host_key(host), 'circuit', 'retry_at')
+-- `found` has the fields `circuit` and `retry_at` of the host's record.
+local function is_open(found)
   return found.circuit == 'open' and not (found.retry_at and tonumber(found.retry_at) <= NOW)
 end
 
 -- How many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its pause
 -- is over, so it needs no timer.
-local function jobs_admitted(host)
-  local found = fields(host_key(host), 'circuit', 'trial')
+local function jobs_admitted(host, found)
   if found.circuit ~= 'open' and found.circuit ~= 'half_open' then return 'all' end
-  if is_open(host) then return 'none' end
+  if is_open(found) then return 'none' end
   if found.circuit == 'open' then
     redis.call('HSET', host_key(host), 'circuit', 'half_open')
     redis.call('HDEL', host_key(host), 'retry_at')

@@ -21,7 +21,7 @@ local function enqueue_next_turn(id, tenant, name)
   local queued_already = job.state ~= 'queued' or job.lease ~= '' or position(head, job.model, job.lane)
   if queued_already then return end
   enqueue(head)
-  PENDING[#PENDING + 1] = job.model
+  note(PENDING.models, job.model)
 end
 
 -- The record, the log and the idempotency key are kept for the result's lifetime.
@@ -45,7 +45,7 @@ end
 -- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
 -- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
 local function end_job(id, state, members, ...)
-  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify')
+  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify', 'runner', 'tenant')
   -- A script is no transaction: what is wrong with a record is found before the first write.
   for _, name in ipairs(ending.names) do
     if not ending.is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
@@ -57,7 +57,7 @@ local function end_job(id, state, members, ...)
   append_event(id, state, job.attempt, members)
   owe_webhook(id, state, members, more.notify)
   expire_record(id, job.idem, ttl)
-  dequeue(id, job.model, job.lane)
+  dequeue(id, job.model, job.lane, more)
   redis.call('ZREM', STARTS, id)
   redis.call('ZREM', DELAYED, id)
   redis.call('ZREM', refusals.ENDS, id)

@@ -17,16 +17,17 @@ local function jobs_ahead()
   return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
--- Why no host that has the model takes a job of it.
+-- Why no host that has the model takes a job of it. Of many hosts some are looked at.
 local function why_no_host()
   local live, refused, loading, open = 0, 0, false, false
-  for _, host in ipairs(redis.call('SMEMBERS', model_hosts_key(job.model))) do
-    if is_live(host) then
+  for _, host in ipairs(redis.call('SRANDMEMBER', model_hosts_key(job.model), offers.LOOKED_AT)) do
+    local spec = host_spec(host)
+    if is_live(host, spec) then
       live = live + 1
       if refusals.admitted(host, refusals.of(host, job.model)) ~= 'all' then refused = refused + 1 end
       loading = loading or loads.is_loading(loads.now(host, (loads.usage(host))))
     else
-      open = open or is_open(host)
+      open = open or is_open(spec)
     end
   end
   if live == 0 then return open and 'circuit_open' or 'no_worker' end
@@ -51,6 +52,6 @@ for index, value in ipairs(redis.call('HMGET', record(id), unpack(names))) do
   end
 end
 local ahead = jobs_ahead()
-local seconds = ahead and eta(job.model, ahead, recent_forecast(job.model))
+local seconds = ahead and estimates.eta(job.model, ahead, estimates.forecast(job.model))
 return {'OK', 'position', ahead or '', 'eta_seconds', seconds or '', 'record', set,
   'why', given.why == '1' and why() or ''}

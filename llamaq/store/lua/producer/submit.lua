@@ -56,7 +56,7 @@ local function refusal(turn)
   if same then return {'SAME', 'id', same} end
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
   local limit = limit_reached()
-  if limit then return {'FULL', 'retry_after', retry_after(model), 'limit', limit} end
+  if limit then return {'FULL', 'retry_after', estimates.retry_after(model), 'limit', limit} end
   if given.wait_for_model ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
   local lacks, has = lacking_capability(model, given.capabilities)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
@@ -64,9 +64,9 @@ local function refusal(turn)
   if image then return {'BLOB_MISSING', 'image', image} end
 end
 
-local function write_record(score, weight, start_by)
+local function write_record(score, weight, start_by, runner)
   redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', given.kind, 'model', model, 'lane', lane,
-    'tenant', tenant, 'request', given.request, 'score', score, 'runner', turn_runner(given.runner, tenant, conversation),
+    'tenant', tenant, 'request', given.request, 'score', score, 'runner', runner,
     'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', '', 'flush', 0, 'lease', '', 'running', 0,
     'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
     'idem', given.idempotency_key, 'blobs', given.images, 'metadata', given.metadata, 'says', given.messages,
@@ -88,12 +88,12 @@ local function write_indexes(start_by)
 end
 
 -- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead.
-local function enqueue_turn(turn)
+local function enqueue_turn(turn, score, runner)
   end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
   if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
   local ahead = conversation ~= '' and add_turn(turns_key(tenant, conversation), id) or 0
   if ahead > 0 then return ahead end
-  enqueue(id)
+  enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant})
   return position(id, model, lane)
 end
 
@@ -102,11 +102,14 @@ local refused = refusal(turn)
 if refused then return of_master(refused) end
 
 -- A weight of 0 or NaN would make the virtual time of the lane useless.
-local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), slot_forecast(model)
+local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
 local start_by = given.start_within ~= '' and NOW + tonumber(given.start_within) or ''
-write_record(fair_score(model, lane, tenant, weight, math.max(slots.count, 1)), weight, start_by)
+local score = fair_score(model, lane, tenant, weight, math.max(slots.count, 1))
+local runner = turn_runner(given.runner, tenant, conversation)
+write_record(score, weight, start_by, runner)
 write_indexes(start_by)
-local ahead = enqueue_turn(turn)
-append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (eta(model, ahead, slots) or 'null'))
+local ahead = enqueue_turn(turn, score, runner)
+append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (estimates.eta(model, ahead, slots) or 'null'))
 assign_model(model)
+if redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
 return {'OK'}

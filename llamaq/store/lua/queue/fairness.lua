@@ -28,6 +28,7 @@ end
 local function advance_virtual_time(model, lane, score)
   local key, below = lane_key(model, lane), false
   if tonumber(score) > tonumber(redis.call('HGET', key, 'virtual') or 0) then redis.call('HSET', key, 'virtual', score) end
+  if not is_waiting(model) then return end
   for _, other in ipairs(LANES) do
     local waits = redis.call('EXISTS', queue_key(model, other)) == 1
     if waits and below then redis.call('HINCRBY', lane_key(model, other), 'passed', 1) end

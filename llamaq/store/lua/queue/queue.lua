@@ -2,8 +2,9 @@
 -- (the load options of a job) finds the first job for the loaded runner without a search.
 -- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
 -- include: keys events ages
-local function enqueue(id)
-  local job = fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
+-- `job` has what the record says, where the caller knows it.
+local function enqueue(id, job)
+  job = job or fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
   local model, lane = job.model, job.lane
   if redis.call('ZADD', queue_key(model, lane), job.score, id) == 0 then return end
   redis.call('ZADD', runner_queue_key(model, lane, job.runner), job.score, id)
@@ -27,11 +28,10 @@ local function correct_counts()
   redis.call('DEL', QUEUED)
 end
 
--- `runner` is used where the job's record was deleted by hand.
-local function dequeue(id, model, lane, runner)
+-- `job` has the fields `runner` and `tenant` of the record; `runner` is used where that was deleted by hand.
+local function dequeue(id, model, lane, job, runner)
   if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end
   forget_age(id, model, lane)
-  local job = fields(record(id), 'runner', 'tenant')
   redis.call('ZREM', runner_queue_key(model, lane, job.runner or runner or ''), id)
   if job.tenant then uncount(job.tenant, model, lane) end
   if redis.call('EXISTS', queue_key(model, lane)) == 0 then
@@ -39,6 +39,10 @@ local function dequeue(id, model, lane, runner)
     redis.call('HDEL', lane_key(model, lane), 'since', 'passed', 'orphan_since', 'orphan_page')
     correct_counts()
   end
+end
+
+local function is_waiting(model)
+  return redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3])) > 0
 end
 
 local function depth(model)

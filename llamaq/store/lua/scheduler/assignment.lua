@@ -2,44 +2,46 @@
 -- only code that assigns a job to a host.
 -- A slot is a field (job id -> model) in the host's `:slots` hash, with a lease in LEASES ('<job id> <host>', by its expiry).
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
--- The end or the requeue of a job may make a job of another model assignable. The model is noted in PENDING, and the
--- script assigns its jobs last: with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit_state refusals fairness loaded_models next_job lease host_jobs celery_message
-local PENDING = {}           -- models, in the order in which they were noted
+-- What may make a job assignable is noted in PENDING, a host whose slot became free or a model with a job in its queue. The
+-- script assigns last: with `assign`, `assign_model` or `assign_pending`.
+-- include: keys events queue circuit_state refusals fairness loaded_models next_job lease host_jobs offers celery_message
+local PENDING = {hosts = {}, models = {}}  -- in the order in which they were noted
 
-local function is_live(host)
-  local seen = redis.call('ZSCORE', HOSTS, host)
-  return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(host)
+local function note(list, name)
+  if not list[name] then list[#list + 1] = name end
+  list[name] = true
 end
 
--- Live hosts that have the model.
-local function live_hosts_of(model)
-  local found = {}
-  for _, host in ipairs(redis.call('SMEMBERS', model_hosts_key(model))) do
-    if is_live(host) then found[#found + 1] = host end
-  end
-  return found
+-- What is known of a host for the assignment.
+local function host_spec(host)
+  return fields(host_key(host), 'circuit', 'retry_at', 'trial', 'slots', 'max_models', 'patience', 'lane_patience',
+    'default_ctx', 'assigned_at', 'offered')
+end
+
+local function is_live(host, spec)
+  local seen = redis.call('ZSCORE', HOSTS, host)
+  return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(spec or host_spec(host))
 end
 
 local function free_slot(host, id)
   local model = redis.call('HGET', slots_key(host), id)
   redis.call('HDEL', slots_key(host), id)
-  redis.call('HDEL', host_jobs_key(host), id)
+  if not model then redis.call('HDEL', host_jobs_key(host), id) end
   redis.call('ZREM', LEASES, id .. ' ' .. host)
   if model then loads.end_unused(host, model) end
   -- The record of a cancelled job may expire while a frozen worker holds the slot. HSET would make a new record.
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
+  note(PENDING.hosts, host)
 end
 
--- The state of a host for the assignment; nil where no slot is free. `trial` is the last trial, where the next job is one.
-local function host_state(host, admitted)
-  local spec = fields(host_key(host), 'slots', 'max_models', 'patience', 'lane_patience', 'trial', 'default_ctx')
-  local slots, max_models = tonumber(spec.slots or 0), tonumber(spec.max_models or 0)
-  if redis.call('HLEN', slots_key(host)) >= slots * max_models then return nil end
-  local running, models = loads.usage(host)
-  return {slots = slots, max_models = max_models, load_wait = tonumber(spec.patience or 15),
-    lane_wait = tonumber(spec.lane_patience or 60), running = running, models = models, loaded = loads.now(host, running),
-    default_ctx = tonumber(spec.default_ctx), refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or '')}
+-- The state of a host for the assignment. `trial` is the last trial, where the next job is one.
+local function host_state(host, spec, admitted)
+  local running, models, used = loads.usage(host)
+  return {slots = tonumber(spec.slots or 0), max_models = tonumber(spec.max_models or 0), used = used,
+    load_wait = tonumber(spec.patience or 15), lane_wait = tonumber(spec.lane_patience or 60),
+    running = running, models = models, loaded = loads.now(host, running), default_ctx = tonumber(spec.default_ctx),
+    refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or ''),
+    assigned_at = tonumber(spec.assigned_at or 0)}
 end
 
 -- Gives the job a slot, and sends Celery's message to the host's queue.
@@ -51,22 +53,20 @@ local function assign_slot(host, job, kind, score, runner, state)
   if job.needs_load then loads.begin(host, job.spec, runner, state) end
   if not state.running[job.as] then state.models = state.models + 1 end
   state.running[job.as] = (state.running[job.as] or 0) + 1
+  state.used, state.assigned_at = state.used + 1, NOW
   send_message(host, job.id, kind)
 end
 
 local expire_job  -- defined in ending.lua; nil in a script that does not include it
 
--- Assigns jobs to the host's free slots.
-local function fill_host(host)
-  if not is_live(host) then return end
-  assign_host_jobs(host)
-  local admitted = jobs_admitted(host)
-  local state = admitted ~= 'none' and host_state(host, admitted)
-  local job = state and next_job(host, state)
+-- Assigns jobs to the free slots of a host, as it is in `state`. Returns whether it is to get no more: it got its trial.
+local function fill_slots(host, state)
   local set_aside = 0
-  while job and set_aside < newer.MOST do
-    dequeue(job.id, job.model, job.lane, job.runner)
-    local known = fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt')
+  while state.used < state.slots * state.max_models and set_aside < newer.MOST do
+    local job = next_job(host, state)
+    if not job then return false end
+    local known = fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt', 'tenant')
+    dequeue(job.id, job.model, job.lane, known, job.runner)
     -- Deleted by hand, or damaged and ended. An assignment would write a record of a few fields.
     if not (known.kind and tonumber(known.score)) or TERMINAL[known.state] then
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
@@ -77,45 +77,63 @@ local function fill_host(host)
     else
       assign_slot(host, job, known.kind, known.score, known.runner, state)
       refusals.set_trial(host, job.model, state.refusals[job.model], job.id)
-      if admitted == 'one' then return set_trial(host, job.id) end
+      if state.trial then
+        set_trial(host, job.id)
+        return true
+      end
     end
-    job = next_job(host, state)
+  end
+  return false
+end
+
+-- Assigns jobs to the host's free slots.
+local function fill_host(host)
+  local spec = host_spec(host)
+  if not is_live(host, spec) then return offers.update(host, spec, nil) end
+  assign_host_jobs(host)
+  local admitted = jobs_admitted(host, spec)
+  local state = admitted ~= 'none' and host_state(host, spec, admitted) or nil
+  if state and fill_slots(host, state) then state = nil end
+  offers.update(host, spec, state)
+end
+
+-- Fills hosts while jobs of the model wait.
+local function fill_hosts(model, hosts)
+  for _, host in ipairs(hosts) do
+    if not is_waiting(model) then return end
+    fill_host(host)
   end
 end
 
--- Assigns jobs of one model: first on hosts that have it loaded, then where most slots are free, and among equals where
--- a job was assigned longest ago.
+-- Assigns jobs of one model to the hosts with the best offers. Where none of these takes them, others are asked: each is
+-- asked in one of the reaper's rounds.
 local function fill_hosts_of(model)
+  local target = host_of(model)
   if is_host_job(model) then
-    for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do fill_host(host) end
-    return
+    return fill_hosts(model, target and {target} or redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf'))
   end
-  local found = {}
-  for index, host in ipairs(live_hosts_of(model)) do
-    local spec = fields(host_key(host), 'slots', 'assigned_at')
-    found[index] = {host = host, cold = 1 - redis.call('HEXISTS', loaded_key(host), runners.of(host, model).as),
-      used = redis.call('HLEN', slots_key(host)) / math.max(tonumber(spec.slots or 1), 1),
-      assigned_at = tonumber(spec.assigned_at or 0)}
-  end
-  table.sort(found, function(a, b)
-    if a.cold ~= b.cold then return a.cold < b.cold end
-    if a.used ~= b.used then return a.used < b.used end
-    return a.assigned_at < b.assigned_at
-  end)
-  for _, entry in ipairs(found) do fill_host(entry.host) end
+  local best = redis.call('ZRANGE', offers.key(model), 0, offers.ASKED - 1)
+  fill_hosts(model, best)
+  if #best == offers.ASKED then fill_hosts(model, redis.call('ZRANDMEMBER', offers.key(model), offers.ASKED)) end
 end
 
--- Assigns jobs of the noted models, and of those that are noted meanwhile.
+-- Assigns jobs to the hosts and of the models that are noted, and to and of those that are noted meanwhile.
 local function assign_pending()
-  while PENDING[1] do fill_hosts_of(table.remove(PENDING, 1)) end
+  local hosts, models = PENDING.hosts, PENDING.models
+  while hosts[1] or models[1] do
+    local list = hosts[1] and hosts or models
+    local name = table.remove(list, 1)
+    list[name] = nil
+    if list == hosts then fill_host(name) else fill_hosts_of(name) end
+  end
 end
 
 local function assign(host)
-  fill_host(host)
+  note(PENDING.hosts, host)
   assign_pending()
 end
 
 local function assign_model(model)
-  fill_hosts_of(model)
+  note(PENDING.models, model)
   assign_pending()
 end

@@ -7,11 +7,8 @@ local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobReq
 local function host_jobs_key(host) return host_key(host) .. ':host_jobs' end
 local function is_host_job(model) return string.sub(model, 1, 1) == ':' end
 
--- Whether the queue is that of one host, and the host is not known.
-local function names_unknown_host(model)
-  local host = string.match(model, '^:%w+@(.+)$')
-  return host and not redis.call('ZSCORE', HOSTS, host)
-end
+-- The host that the queue belongs to; nil where it is for any host.
+local function host_of(model) return string.match(model, '^:%w+@(.+)$') end
 
 -- The queues of a kind that the host takes jobs from: its own, then that for any host.
 local function host_job_queues(host, kind) return ':' .. kind .. '@' .. host, ':' .. kind end
@@ -57,7 +54,7 @@ local function assign_host_jobs(host)
     local id, model, lane = next_host_job(host, kind)
     while id and not busy[kind] do
       local job = fields(record(id), 'v', 'kind', 'score')
-      dequeue(id, model, lane, '')
+      dequeue(id, model, lane, fields(record(id), 'runner', 'tenant'), '')
       if job.kind and not newer.set_aside(id, job.v) then
         advance_virtual_time(model, lane, job.score)
         redis.call('HSET', host_jobs_key(host), id, kind)

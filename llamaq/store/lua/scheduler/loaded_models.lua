@@ -5,16 +5,16 @@
 -- include: trials runners
 local loads = {}  -- one table, because Lua takes 200 locals in a script
 
--- The requests that run on the host: for each model, and the number of models.
+-- The requests that run on the host: for each model, the number of models, and the number of requests.
 function loads.usage(host)
-  local running, models, names = {}, 0, {}
-  for _, model in ipairs(redis.call('HVALS', slots_key(host))) do
+  local running, models, names, held = {}, 0, {}, redis.call('HVALS', slots_key(host))
+  for _, model in ipairs(held) do
     names[model] = names[model] or runners.of(host, model).as
     local as = names[model]
     if not running[as] then models = models + 1 end
     running[as] = (running[as] or 0) + 1
   end
-  return running, models
+  return running, models, #held
 end
 
 function loads.entries(host)

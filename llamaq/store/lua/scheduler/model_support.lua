@@ -4,7 +4,10 @@
 -- Whether the model is known to be missing: a live host exists, and no known host has the model. A host that is down may
 -- come back with its models, and while no host is live, any model may come with the next one.
 local function unknown_model(model)
-  if is_host_job(model) then return names_unknown_host(model) end
+  if is_host_job(model) then
+    local host = host_of(model)
+    return host and not redis.call('ZSCORE', HOSTS, host)
+  end
   if redis.call('SCARD', model_hosts_key(model)) > 0 then return false end
   for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do
     if is_live(host) then return true end
@@ -18,17 +21,23 @@ local function may_have(reported, capability)
   return not reported or string.find(' ' .. reported .. ' ', ' ' .. capability .. ' ', 1, true)
 end
 
+-- The capabilities that the model has, where each of the hosts lacks this one; nil where one may have it.
+local function reported_without(model, capability, hosts)
+  local reported
+  for _, host in ipairs(hosts) do
+    reported = redis.call('HGET', capabilities_key(host), model)
+    if may_have(reported, capability) then return nil end
+  end
+  return reported
+end
+
 -- The first capability of `needs` (joined by blanks) that the model lacks on each of its hosts, and the capabilities that
--- it has; nil where it lacks none.
+-- it has; nil where it lacks none. Any host is looked at first, because most often it has them.
 local function lacking_capability(model, needs)
-  if needs == '' then return nil end
-  local hosts = redis.call('SMEMBERS', model_hosts_key(model))
   for capability in string.gmatch(needs, '[^ ]+') do
-    local reported
-    for _, host in ipairs(hosts) do
-      reported = redis.call('HGET', capabilities_key(host), model)
-      if may_have(reported, capability) then reported = nil break end
-    end
+    local hosts = model_hosts_key(model)
+    local reported = reported_without(model, capability, redis.call('SRANDMEMBER', hosts, 1))
+      and reported_without(model, capability, redis.call('SMEMBERS', hosts))
     if reported then return capability, reported end
   end
 end

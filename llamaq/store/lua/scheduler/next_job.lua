@@ -14,11 +14,8 @@ end
 local function candidates(host, state)
   local found = {}
   local function add(id, model, lane, rank, spec, runner, avoid)
-    if avoid and avoid[id] then rank = rank + #LANES
-    elseif overdue(model, lane, state.lane_wait, runner ~= nil) then rank = 0 end
-    local submitted_at = tonumber(redis.call('ZSCORE', JOBS, id) or 0)
-    found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, submitted_at = submitted_at, runner = runner,
-      needs_load = runner == nil, as = spec.as, spec = spec}
+    found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, runner = runner, needs_load = runner == nil,
+      as = spec.as, spec = spec, avoided = avoid and avoid[id]}
   end
   for rank, lane in ipairs(LANES) do
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
@@ -30,6 +27,11 @@ local function candidates(host, state)
         if first ~= fitting then add(first, model, lane, rank, spec, nil, avoid) end
       end
     end
+  end
+  for _, job in ipairs(found) do
+    job.submitted_at = #found == 1 and not job.needs_load and 0 or tonumber(redis.call('ZSCORE', JOBS, job.id) or 0)
+    if job.avoided then job.rank = job.rank + #LANES
+    elseif #found > 1 and overdue(job.model, job.lane, state.lane_wait, not job.needs_load) then job.rank = 0 end
   end
   table.sort(found, runs_first)
   return found

@@ -8,7 +8,7 @@ local function requeue_unclaimed(host, model)
     if job.lease == 'assigned' and (not model or job.model == model) then
       free_slot(host, id)
       enqueue(id)
-      PENDING[#PENDING + 1] = job.model
+      note(PENDING.models, job.model)
     end
   end
   assign_pending()

@@ -16,6 +16,7 @@ redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 if redis.call('ZCARD', workers_key(host)) == 0 then
   redis.call('HSET', host_key(host), 'circuit', 'open')
   redis.call('HDEL', host_key(host), 'retry_at', 'trial')
+  note(PENDING.hosts, host)
   requeue_unclaimed(host)
 end
 

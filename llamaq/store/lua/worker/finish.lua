@@ -26,8 +26,8 @@ if not ended and tonumber(job.flush) < tonumber(given.events) then return {'FENC
 local function account(loaded_at)
   local took = NOW - tonumber(job.assigned_at)
   local waited = loaded_at and loaded_at > NOW - took
-  record_service_time(job.model, took, waited)
-  if waited then redis.call('HSET', record(id), 'assigned_at', NOW - service_seconds(job.model)) end
+  estimates.record(job.model, took, waited)
+  if waited then redis.call('HSET', record(id), 'assigned_at', NOW - estimates.service_seconds(job.model)) end
 end
 
 -- Redis' clock may have been set meanwhile: the mean service time and the tenant's charge would be off by hours.

@@ -168,7 +168,7 @@ local function end_orphans_of(model, lane, page)
       from = from + 1
     else
       guarded(id, end_job, id, 'failed', '"error":' .. given.orphan_error, 'error', given.orphan_error)
-      dequeue(id, model, lane, '')  -- also where its record is gone or damaged
+      dequeue(id, model, lane, fields(record(id), 'runner', 'tenant'), '')  -- also where its record is gone or damaged
       ended = ended + 1
     end
   end
@@ -178,7 +178,7 @@ local function end_orphans_of(model, lane, page)
   return ended
 end
 
--- Looks at a page of the models that jobs wait for. Since when no host has had a model is noted beside its queue. It begins
+-- Looks at a page of the models that jobs wait for, and notes those that hosts have. Since when no host has had a model is noted beside its queue. It begins
 -- anew where a host has it, and while no host is live.
 local function end_orphans_in(lane)
   local place, ended = 'orphans:' .. lane, 0
@@ -195,6 +195,7 @@ local function end_orphans_in(lane)
       end
     else
       redis.call('HDEL', key, 'orphan_since', 'orphan_page')
+      note(PENDING.models, model)
     end
   end
   return ended
@@ -206,10 +207,19 @@ local function end_orphans()
   return ended
 end
 
-local function assign_all()
-  for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do assign(host) end
-  local silent = redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - 4 * HOST_SECONDS, 'LIMIT', 0, most)
-  for _, host in ipairs(silent) do forget_host(host) end
+-- Notes the hosts whose circuits let a trial through, and removes the offers of hosts that fell silent.
+local function note_hosts()
+  for _, host in ipairs(due_in(offers.DUE)) do
+    redis.call('ZREM', offers.DUE, host)
+    note(PENDING.hosts, host)
+  end
+  for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, '-inf', NOW - HOST_SECONDS, 'LIMIT', 0, most)) do
+    if tonumber(redis.call('ZSCORE', HOSTS, host)) <= NOW - 4 * HOST_SECONDS then
+      forget_host(host)
+    elseif redis.call('HGET', host_key(host), 'offered') ~= '' then
+      offers.withdraw(host)
+    end
+  end
 end
 
 -- Records expire by themselves. Their ids are removed from the index of jobs here.
@@ -227,11 +237,13 @@ if not leads() then return {'FOLLOWED'} end
 limit_times(LEASES, NOW + longest_lease)
 limit_delays()
 limit_times(HOSTS, NOW)
+limit_times(offers.DUE, NOW + refusals.LONGEST_WAIT_SECONDS)
 local lost, unclaimed = reap_leases(in_grace)
 local refused, expired = end_refused(), expire_late()
 local due, newer = requeue_delayed()
 local orphaned = end_orphans()
-assign_all()
+note_hosts()
+assign_pending()
 local full = math.max(lost + unclaimed, due, expired, refused, orphaned, forget_expired()) >= most
 return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'refused', refused,
   'orphaned', orphaned, 'newer', newer, 'more', full and 1 or 0}

@@ -26,6 +26,7 @@ local known = cjson.decode(given.runners)
 runners.set(host, known.models)
 loads.reconcile(host, given.loaded, known.contexts)
 set_capabilities(host, given.status)
+redis.call('HDEL', host_key(host), 'offered')  -- its offers are made anew
 record_answer(host)
 assign(host)
 local loading = loads.is_loading(loads.now(host, (loads.usage(host))))

@@ -26,6 +26,7 @@ def fault(fleet: Fleet, store: JobStore, blame: Blame = "host", job: Job[Any] | 
 def rested(fleet: Fleet, host: str = "alpha") -> None:
     """Let the rest of an opened circuit be over."""
     assert fleet.redis.hset(fleet.keys.host(host), "retry_at", 1) == 0, "it does not rest"
+    fleet.host_due(host)
 
 
 def test_three_faults_in_a_row_open_it(fleet: Fleet) -> None:

@@ -25,6 +25,7 @@ def test_it_counts_what_is_left_of_the_running_jobs(fleet: Fleet) -> None:
 
     jobs = [fleet.submit("a") for _ in range(4)]
 
+    fleet.forget_forecasts()
     assert [job.status().eta_seconds for job in jobs] == pytest.approx([1, 6, 11, 16], abs=0.8)
     assert [job.status().position for job in jobs] == [0, 1, 2, 3]
 

@@ -207,6 +207,7 @@ def test_retry_after_is_when_the_next_place_is_free(fleet: Fleet, prefix: str) -
     full.claim(store, running)
     fleet.redis.hset(fleet.keys.record(running.id), "assigned_at", time.time() - 5)
     full.submit()
+    full.forget_forecasts()
 
     with pytest.raises(QueueFull) as refused:
         full.submit()

@@ -59,6 +59,7 @@ def pause_over(fleet: Fleet, model: str = MODEL) -> None:
     """Let the pause of a model's circuit be over."""
     key = fleet.keys.refusals("alpha")
     fleet.redis.hset(key, model, json.dumps(json.loads(fleet.redis.hget(key, model)) | {"retry_at": 1}))
+    fleet.host_due("alpha")
 
 
 def test_one_job_alone_opens_nothing(fleet: Fleet) -> None:
