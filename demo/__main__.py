@@ -3,10 +3,10 @@
 import signal
 import sys
 
-from worker.early import interruptible
+from llamaq.importing import importing
 
 if __name__ == "__main__":
-    with interruptible():
+    with importing():
         from demo.run import main
     # SIGTERM ends the demo and its services, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

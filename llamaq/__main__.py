@@ -2,8 +2,11 @@
 
 import sys
 
+from llamaq.importing import importing
+
 try:
-    from llamaq.cli.app import main
+    with importing():
+        from llamaq.cli.app import main
 except ModuleNotFoundError as missing:
     remedy = "`pip install` this checkout, or `python3 run.py llamaq`"
     sys.exit(f"llamaq: the package {missing.name} is not installed for this Python: {remedy}")

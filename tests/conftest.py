@@ -4,6 +4,7 @@ One Redis serves a whole test process; each test has a prefix of its own in it. 
 the tests. What else a test runs beside Python, it says with `needs` (tests/needs.py).
 """
 
+import gc
 import os
 import signal
 import uuid
@@ -17,6 +18,7 @@ from embedded.bound_exec import die_with
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
+from llamaq.store import log_follower
 from tests import groups, needs
 from tests.worker_process import WorkerProcess
 
@@ -32,11 +34,18 @@ def pytest_configure(config: pytest.Config) -> None:
     # hypothesis' own limit for an example, 200 ms, is one of speed, and a busy machine misses it.
     settings.register_profile("without a limit of time", deadline=None)
     settings.load_profile("without a limit of time")
+    gc.disable()  # until all tests are collected: the collector would look through them again and again
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
         die_with(os.getppid())
     # nohup and a shell's background jobs ignore Ctrl-C, which children inherit; some tests send it to theirs.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from the tests that were collected: it took a third of that time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +66,12 @@ def queue(redis_server: EmbeddedRedis, prefix: str) -> Iterator[JobQueue]:
     """A producer."""
     with JobQueue(redis_server.url, prefix=prefix) as producer:
         yield producer
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients of this process that are asked for an unknown job wait 0.3 s for it, not 3 s."""
+    monkeypatch.setattr(log_follower, "APPEAR_SECONDS", 0.3)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import Any
 
-from worker.early import INTERRUPTED, interruptible
+from llamaq.importing import INTERRUPTED, importing
 
 USAGE = """\
 usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
-    with interruptible():
+    with importing():
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
 
         from worker.settings.environment import settings  # noqa: PLC0415 - as above
@@ -56,7 +56,7 @@ def _run(arguments: list[str], config: Any) -> int:
 
 
 def _check() -> int:
-    with interruptible():
+    with importing():
         from worker.app import app  # noqa: PLC0415 - as above; that it can be made is checked too
         from worker.preflight import report  # noqa: PLC0415 - as above
     try:
@@ -66,33 +66,36 @@ def _check() -> int:
 
 
 def _alive(config: Any) -> int:
-    with interruptible():
+    with importing():
         from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
         from worker import liveness_probe  # noqa: PLC0415 - as above
     return 0 if liveness_probe.is_alive(config.liveness_file, SYSTEM.time()) else 1
 
 
 def _export(config: Any) -> int:
-    with interruptible():
+    with importing():
         from worker import exporter  # noqa: PLC0415 - as above
     code: int = exporter.main(config)
     return code
 
 
 def _run_worker(arguments: list[str]) -> int:
-    with interruptible():
+    with importing():
         import click  # noqa: PLC0415 - as above
-        from celery.bin.celery import celery as command  # noqa: PLC0415 - as above
+        from celery.bin.base import CLIContext  # noqa: PLC0415 - as above
+        from celery.bin.worker import worker as command  # noqa: PLC0415 - as above
 
         from worker.app import app  # noqa: PLC0415 - as above
         from worker.telemetry import logs  # noqa: PLC0415 - as above
-    command.params[0].default = app  # Celery's `app.worker_main` does the same, but loses the exit code
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
-    # Celery logs before it sets up logging itself. `--quiet` leaves out its banner, which is not JSON.
+    # Celery logs before it sets up logging itself. `quiet` leaves out its banner, which is not JSON.
     logs.configure(wanted=app.conf.llamaq.log_format)
-    quiet = ["--quiet"] if logs.chosen(app.conf.llamaq.log_format) == "json" else []
+    quiet = logs.chosen(app.conf.llamaq.log_format) == "json"
+    # Celery's `worker` without the command line around it, which imports Flower and a shell: a third of the start.
+    # `app.worker_main` would lose the exit code.
+    context = CLIContext(app=app, no_color=None, workdir=None, quiet=quiet)  # None: colours on a terminal
     try:
-        code = command.main([*quiet, "worker", "-n", name, "--loglevel", "INFO", *arguments], standalone_mode=False)
+        code = command.main(["-n", name, "--loglevel", "INFO", *arguments], obj=context, standalone_mode=False)
     except click.ClickException as error:
         sys.stderr.write(f"{error.format_message()}\n{USAGE}")
         return 2

@@ -3,9 +3,9 @@
 import shlex
 import sys
 
-from worker.early import interruptible
+from llamaq.importing import importing
 
 if __name__ == "__main__":
-    with interruptible():
-        from llamaq.cli import main
+    with importing():
+        from llamaq.cli.app import main
     sys.exit(main(sys.argv[2:], program=f"python3 {shlex.quote(sys.argv[1])} llamaq"))

@@ -54,12 +54,14 @@ class LlamaEngine:
         model_file: SmolLM2's weights.
         model: Its entry in the catalogue.
         slots: Requests it decodes at a time; each gets a whole context.
+        threads: That compute; None for one on each processor. They wait for each other by spinning.
     """
 
-    def __init__(self, model_file: Path, model: Model, slots: int) -> None:
+    def __init__(self, model_file: Path, model: Model, slots: int, threads: int | None = None) -> None:
         self._model_file = model_file
         self._model = model
         self._slots = slots
+        self._computing = threads or _processors()
         # One thread starts and ends every server, one after the other: llama.cpp has global state (a backend, a log, a
         # shutdown handler), which a server that ends would take from one that starts.
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
@@ -95,7 +97,8 @@ class LlamaEngine:
         params.model.path = str(self._model_file)
         params.n_parallel = self._slots
         params.n_ctx = context_length * self._slots
-        params.cpuparams.n_threads = _processors()
+        params.n_batch = 512  # a prompt that nobody waits for any more is left between two batches
+        params.cpuparams.n_threads = self._computing
         params.api_keys = [key]
         params.n_threads_http = 2 * self._slots + 2
         params.ctx_shift = True

@@ -23,13 +23,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=2, help="requests at a time")
     parser.add_argument("--max-queue", type=int, default=512, help="requests that may wait for a load")
     parser.add_argument("--keep-alive", type=float, default=DEFAULT_KEEP_ALIVE_SECONDS, help="seconds")
+    parser.add_argument("--threads", type=int, help="that compute; one on each processor where it is not given")
     parser.add_argument("--preload", action="store_true", help="load the model before the URL is printed")
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace, model_file: Path) -> None:
     model = smollm2(model_file, arguments.model)
-    engine = LlamaEngine(model_file, model, arguments.slots)
+    engine = LlamaEngine(model_file, model, arguments.slots, arguments.threads)
     scheduler = Scheduler(engine, arguments.slots, arguments.max_queue, max_models=1)
     if arguments.preload:
         async with scheduler.hold(model, DEFAULT_CONTEXT, arguments.keep_alive):

@@ -76,7 +76,7 @@ def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = Parser().parsestr(archive.read(name).decode())
         (entry_points,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
-        assert "llamaq = llamaq.cli:main" in archive.read(entry_points).decode()
+        assert "llamaq = llamaq.cli.app:main" in archive.read(entry_points).decode()
 
     lines = [line for line in metadata.get_all("Requires-Dist") or () if "extra ==" not in line]
     needed = {re.split(r"[\[<>=; ]", line)[0] for line in lines}

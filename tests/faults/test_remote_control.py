@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 import uuid
 from collections.abc import Iterator
@@ -155,12 +156,16 @@ def test_commands_of_another_application_do_not_reach_the_worker(calm: Site) -> 
     assert_completed(calm.queue.generate(MODEL, "behind it"), attempt=1)
 
 
+def node(site: Site) -> str:
+    """Celery's name of the shared worker."""
+    return f"llamaq-{site.workers[0].process.pid}@{socket.gethostname()}"
+
+
 def inspected(site: Site, *arguments: str) -> str:
-    """What `celery -A worker.app inspect` prints."""
+    """What `celery -A worker.app inspect` prints; it ends as soon as the one that is asked has answered."""
     environment = {**os.environ, "LLAMAQ_REDIS_URL": site.url, "LLAMAQ_PREFIX": site.prefix}
-    done = run(
-        [sys.executable, "-m", "celery", "-A", "worker.app", *arguments, "-t", "10"], cwd=CHECKOUT, env=environment
-    )
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", *arguments, "-d", node(site), "-t", "30"]
+    done = run(command, cwd=CHECKOUT, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout)
 
@@ -168,13 +173,19 @@ def inspected(site: Site, *arguments: str) -> str:
 @pytest.mark.usefixtures("listening")
 def test_a_worker_can_be_asked_by_celerys_own_command(calm: Site) -> None:
     """As before: its status is printed as one, and not as an error."""
-    status = inspected(calm, "inspect", "llamaq_status")
+    status = inspected(calm, "llamaq_status")
     assert '"circuit": "closed"' in status
     assert HOST in status
     assert "ERROR" not in status
-    assert "pong" in inspected(calm, "inspect", "ping")
-    assert "prefetch_count" in inspected(calm, "inspect", "stats")
-    assert "1 node online" in inspected(calm, "inspect", "active")
+    assert "1 node online" in inspected(calm, "ping")
+
+
+def test_a_worker_answers_the_questions_of_celery(calm: Site, operator: Celery) -> None:
+    """Those that `celery inspect` and Flower ask."""
+    asked = operator.control.inspect([node(calm)], timeout=20)
+    assert asked.ping() == {node(calm): {"ok": "pong"}}
+    assert "prefetch_count" in asked.stats()[node(calm)]
+    assert asked.active() == {node(calm): []}
 
 
 def test_a_setting_allows_the_commands(own_site: Site) -> None:

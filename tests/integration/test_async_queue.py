@@ -131,6 +131,7 @@ async def test_status_and_cancel(service: Service, queue: AsyncJobQueue) -> None
     assert (await job.status()).reason == "enough"
 
 
+@pytest.mark.usefixtures("hasty")
 @awaited
 async def test_errors_are_those_of_the_sync_client(service: Service, queue: AsyncJobQueue) -> None:
     """UnknownModel with what is near, JobNotFound, JobFailed, StreamRestarted and TimeoutError."""

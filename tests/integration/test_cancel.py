@@ -220,6 +220,7 @@ def test_a_cancel_whose_message_is_lost_is_learned_of_all_the_same(
     assert_ended_once(job)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_an_unknown_id_is_not_found(service: Service) -> None:
     """Cancel, status and result of a job that never was raise JobNotFound."""
     job = service.queue.job("no-such-job")

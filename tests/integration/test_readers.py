@@ -114,6 +114,7 @@ def test_text_can_be_read_from_a_cursor(service: Service) -> None:
     assert "".join(job.text()) == last_text(list(job.events())) == "ab"
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_job_that_never_was_is_not_found(service: Service) -> None:
     """Events, text and result of an unknown id raise JobNotFound, sync and async."""
     job = service.queue.job(fresh_name())

@@ -1,7 +1,6 @@
 """Writes bad messages into the dead-letter stream, for threads that must not wait for Redis."""
 
 import queue
-from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -13,7 +12,7 @@ from worker.duties.duty import Duty
 from worker.gate import Incoming
 
 MOST_WAITING = 1_000
-_WAIT_SECONDS = 1.0
+_IDLE_SECONDS = 1.0
 Letter = tuple[Incoming, Error]
 _log = structlog.get_logger(__name__)
 
@@ -38,11 +37,14 @@ class DeadLetters(Duty):
             self._waiting.put_nowait((replace(message, content=message.content[:MOST_DEAD_CHARS]), error))
         except queue.Full:  # the caller is Celery's consumer, which must not wait
             _log.error("a bad message is dropped: Redis has not taken those before it", job_id=message.job_id)
+        self.wake()
 
     def round(self) -> float:
-        """Write the next message, or wait a second for one."""
-        with suppress(queue.Empty):
-            self._write(self._unwritten or self._waiting.get(timeout=_WAIT_SECONDS))
+        """Write the next message, if there is one; `add` ends the wait."""
+        try:
+            self._write(self._unwritten or self._waiting.get_nowait())
+        except queue.Empty:
+            return _IDLE_SECONDS
         return 0
 
     def finish(self) -> None:

@@ -11,10 +11,9 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.answers import read_status, status_call
 from llamaq.client.log import Pieces, outcome
 from llamaq.extraction.partials import Partials
-from llamaq.store import cancel
+from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run_async
-from llamaq.store.log_follower import APPEAR_LOOKS, APPEAR_SECONDS
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Event
@@ -132,10 +131,10 @@ class AsyncJob(Generic[R]):
         """The answer of a script, which may say MISSING only when no worker has taken the job in for a while."""
         clock, settings = self._connection.clock, self._connection.settings
         async with self._connection.verb() as redis:
-            seconds = min(APPEAR_SECONDS, settings.call_seconds / 2)
+            seconds = min(log_follower.APPEAR_SECONDS, settings.call_seconds / 2)
             until = clock.monotonic() + seconds
             while True:
                 answer = await run_async(redis, call)
                 if answer.word != "MISSING" or clock.monotonic() >= until:
                     return answer
-                await io.pause(clock, seconds / APPEAR_LOOKS)
+                await io.pause(clock, seconds / log_follower.APPEAR_LOOKS)

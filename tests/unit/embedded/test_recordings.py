@@ -27,7 +27,7 @@ def scripted() -> Iterator[ScriptedOllama]:
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), preload=True) as server:
+    with EmbeddedOllama.start(weights(), preload=True, threads=1) as server:
         yield server
 
 

@@ -38,6 +38,7 @@ def _ran(*words: str, **environment: str) -> tuple[int, str]:
         (["-m", "worker", "check"], "celery"),
         (["-m", "demo"], "rich"),
         (["-m", "worker.shell", "run.py"], "click"),
+        (["-m", "llamaq"], "click"),
     ],
 )
 def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], slow: str) -> None:
@@ -57,6 +58,34 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], 
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.stderr.read() == b""
+
+
+def test_a_worker_imports_no_command_line() -> None:
+    """Neither Celery's, which brings Flower and a shell, nor ours: they took a third of its start."""
+    run = [sys.executable, "-X", "importtime", "-m", "worker", "--no-such-option"]
+    done = subprocess.run(bound(run), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "No such option '--no-such-option'" in done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "celery.bin.worker" in imported
+    assert imported.isdisjoint({"flower", "celery.bin.celery", "llamaq.cli.app"})
+
+
+def test_what_is_imported_is_left_out_of_garbage_collection() -> None:
+    """Nothing is collected meanwhile; afterwards the collector runs, and does not look at it."""
+    program = """
+import gc
+from llamaq.importing import importing
+with importing():
+    import decimal
+    assert not gc.isenabled()
+assert gc.isenabled()
+assert gc.get_freeze_count() > 1000
+"""
+    done = subprocess.run(
+        bound([sys.executable, "-c", program]), cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_word_that_is_no_command_is_named() -> None:

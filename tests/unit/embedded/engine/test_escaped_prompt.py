@@ -36,7 +36,7 @@ def test_the_rendered_prompt_has_the_services_turns_alone() -> None:
 
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), slots=1) as server:
+    with EmbeddedOllama.start(weights(), slots=1, threads=1) as server:
         yield server
 
 

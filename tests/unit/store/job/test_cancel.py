@@ -93,6 +93,7 @@ def test_an_ended_job_is_not_cancelled(fleet: Fleet) -> None:
     assert [job.status().state for job in (completed, failed, expired)] == ["completed", "failed", "expired"]
 
 
+@pytest.mark.usefixtures("hasty")
 def test_cancelling_what_is_not_there_is_an_error(fleet: Fleet) -> None:
     """A wrong id is not a cancelled job."""
     with pytest.raises(JobNotFound):

@@ -1,0 +1,39 @@
+"""Importing the modules of a program: quickly, and Ctrl-C exits with code 130. Imports nothing slow itself."""
+
+import gc
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+INTERRUPTED = 130
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """A block of imports. In it Ctrl-C exits the process at once: a module could swallow an exception."""
+    with _no_collection():
+        # A shell script starts its background jobs with SIGINT ignored. It stays ignored.
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector away from what is imported, here and until the process ends.
+
+    Modules make some 300,000 objects, none of them garbage. To look through them again and again took a third of the
+    CPU time of a worker's start and stop.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
