@@ -10,6 +10,7 @@ from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import load_options_key
 from llamaq.extraction.schema import check_schema
+from llamaq.extraction.schema_shape import check_shape
 from llamaq.images.image import REFERENCE, Image, ImageSource
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.answers import Answer, unknown
@@ -54,6 +55,8 @@ def prepare(
     request = without_controls(request, limits)
     if request.kind == "extraction":
         check_schema(request.json_schema, "schema")
+    if isinstance(answer_format := getattr(request, "format", None), dict):
+        check_shape(answer_format, "format")
     given: Sequence[ImageSource] = sources if sources is not None else (getattr(request, "images", None) or ())
     max_edge: int | None = getattr(request, "max_edge", None)
     loaded = [_load(source, limits, f"images.{index}", max_edge) for index, source in enumerate(given)]

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from llamaq.extraction import grammar
+from llamaq.extraction.schema_shape import check_shape, limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
 
@@ -41,7 +42,8 @@ def schema_of(target: Any) -> JsonObject:
     if isinstance(target, dict):
         return target
     try:
-        return adapter_of(target).json_schema(schema_generator=_ForEngine)
+        schema = adapter_of(target).json_schema(schema_generator=_ForEngine)
+        return schema if limits(schema) else {}  # of a type that allows anything: a title alone is refused
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise InvalidRequest.of("schema", f"{target!r} has no JSON Schema: {error}") from error
 
@@ -53,6 +55,7 @@ def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Val
         InvalidRequest: it is no schema, is too large, has a remote `$ref`, or the engine cannot follow it.
     """
     _check_bounds(schema, field)
+    check_shape(schema, field)
     validator = validator_of(schema, field)
     if found := grammar.problems(schema, field):
         raise InvalidRequest(found)
