@@ -21,7 +21,8 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[\[\]{}]', re.DOTALL)
 """A JSON string, whose group is empty where it has no end; or a bracket."""
 _BRACKET = re.compile(r"[\[\]{}]")
 _CLOSING = {"{": "}", "[": "]"}
-_WORDS = re.compile(r"[\[{](?!(?:true|false|null|none|nan|inf)\b)[^\W\d_][^\"':\[\]{}]*[\]}]", re.IGNORECASE)
+_WORD = r"[^\W\d_][^\"':\[\]{}]*"
+_WORDS = re.compile(rf"\{{{_WORD}\}}|\[(?!(?:true|false|null|none|nan|inf)\b){_WORD}\]", re.IGNORECASE)
 """Words in brackets, such as [see below]: no JSON, and no attempt at it."""
 
 

@@ -124,8 +124,9 @@ def test_silence_between_chunks_has_its_own_limit() -> None:
     with ScriptedServer(falls_silent) as server, client_of(server) as client:
         steps = iter(client.generate({}, first_byte_timeout_seconds=None, stall_timeout_seconds=0.1))
         assert next(steps)["response"] == "a"
-        with pytest.raises(StallTimeout):
+        with pytest.raises(StallTimeout) as caught:
             next(steps)
+        assert caught.value.seconds == 0.1
         assert server.next_visit().gone.wait(5)
         assert len(server.visits) == 1
 

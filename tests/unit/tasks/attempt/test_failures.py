@@ -169,6 +169,11 @@ def test_a_clock_that_ran_out_says_which_and_how_long() -> None:
     outcome = outcome_of_error(StallTimeout("m"), JOB)
     assert isinstance(outcome, Failed)
     assert outcome.error.message == "stall_after ran out after 7 s"
+    stalled = StallTimeout("m")
+    stalled.seconds = 600.0  # a default, which depends on what was asked
+    outcome = outcome_of_error(stalled, claimed("generate", request_json()))
+    assert isinstance(outcome, Failed)
+    assert outcome.error.message == "stall_after ran out after 600 s"
 
 
 @pytest.mark.parametrize("tries", [1, 2, 3, 10, 100, 1000])

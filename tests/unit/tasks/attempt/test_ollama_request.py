@@ -249,3 +249,17 @@ def test_silence_may_last_where_ollama_holds_the_answer_back_ollama_13581_11633(
     run(claimed(request.kind, dump_json(request)), context(ollama, thinks=thinks))
 
     assert ollama.limits == [seconds]
+
+
+@pytest.mark.parametrize(("said", "text", "thinking"), [("<think>a</thi", "", "a</thi"), ("<thi", "<thi", None)])
+def test_what_was_held_back_comes_at_the_end(said: str, text: str, thinking: str | None) -> None:
+    """Where an answer ends inside of a tag, nothing of it is lost."""
+    transcript = EventBuffer()
+    request = parse({"kind": "generate", "model": "m", "prompt": "x"})
+    ollama = Ollama([{"response": said}, {"done": True}])
+
+    outcome = run(claimed("generate", dump_json(request)), context(ollama, transcript, thinks=True))
+
+    assert isinstance(outcome, Completed)
+    assert (outcome.result["text"], outcome.result["thinking"]) == (text, thinking)
+    assert "".join(words[0] for words in transcript.said) == text
