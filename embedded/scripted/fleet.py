@@ -8,14 +8,14 @@ from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
-from llamaq.store.connection import run
+from llamaq.store.connection import raised, run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.flushes import Flush, NumberedEvent, calls, outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
-from llamaq.store.worker.worker_scripts import Append, Renew
 from llamaq.vocabulary.requests import dump_json, parse
 from llamaq.vocabulary.wire import members
 
@@ -134,24 +134,22 @@ class Fleet:
         return job, self.claim(store, job)
 
     def append(self, claimed: ClaimedJob, number: int, **words: Any) -> str:
-        """One flush of an attempt, as the event writer sends it."""
-        keys = [self.keys.record(claimed.id), self.keys.events(claimed.id), self.keys.leases()]
-        append = Append(
-            lease=f"{claimed.id} {claimed.host}",
-            fence=claimed.fence,
-            number=number,
-            lease_seconds=LEASE_SECONDS,
-            type="delta",
-            attempt=claimed.attempt,
-            members=members(**words),
-        )
-        return self.run(append, keys).word
+        """One flush of an attempt, as the event writer sends it: the word of the script.
+
+        Raises:
+            ResponseError: it was not written.
+        """
+        return self._flush(claimed, (number, "delta", members(**words)))
 
     def renew(self, claimed: ClaimedJob) -> str:
         """A renewal, as the event writer sends it."""
-        keys = [self.keys.record(claimed.id), self.keys.leases()]
-        renew = Renew(lease=f"{claimed.id} {claimed.host}", fence=claimed.fence, lease_seconds=LEASE_SECONDS)
-        return self.run(renew, keys).word
+        return self._flush(claimed)
+
+    def _flush(self, claimed: ClaimedJob, *events: NumberedEvent) -> str:
+        flush = Flush(claimed, f"{claimed.id} {claimed.host}", renews=True, events=events)
+        (call,) = calls(self.keys, LEASE_SECONDS, [flush])
+        (word,) = outcomes([run(self.redis, call)], [flush])
+        return raised(word)
 
     def run(self, arguments: Arguments, keys: Sequence[str] = ()) -> Answer:
         """The answer of any script."""

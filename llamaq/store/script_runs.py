@@ -46,11 +46,16 @@ class ScriptMissing(NoScriptError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a script."""
+    """One call of a script.
+
+    Attributes:
+        rest: values behind the named ones, of a script that takes a list.
+    """
 
     prefix: str
     arguments: Arguments
     keys: Sequence[str] = ()
+    rest: Sequence[Value] = ()
 
     @property
     def script(self) -> Script:
@@ -124,7 +129,7 @@ def _script(call: Call) -> Script:
 def _command(call: Call, script: Script) -> Command:
     values = call.arguments.values()
     in_order = [values.get(name, "") for name in script.names]
-    return ["EVALSHA", script.sha, len(call.keys), *call.keys, call.prefix, *in_order]
+    return ["EVALSHA", script.sha, len(call.keys), *call.keys, call.prefix, *in_order, *call.rest]
 
 
 def _is_other(reply: Reply) -> bool:

@@ -7,14 +7,13 @@ from typing import Any
 
 from llamaq.store.clock import Clock
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.flushes import NumberedEvent
 from llamaq.vocabulary.wire import dumps, members
 from tasks.attempt.stoppable import Attempt
 from worker.attempt.flush_timer import FlushTimer
 
 MOST_PENDING_CHARS = 8_000_000
 """What a buffer holds while Redis is away. With more in it, the attempt stops reading Ollama's answer."""
-NumberedEvent = tuple[int, str, str]
-"""An event's number, its type, and its JSON members. By the number Redis ignores an event that is sent twice."""
 
 
 class PendingEvent:

@@ -3,24 +3,21 @@
 `EventBuffer.delta` makes events of the pieces of an answer. The script `append.lua` makes them entries of the log.
 While Redis does not take the events of an attempt, they are kept and sent again.
 
-The calls of all attempts go out in one pipeline. In a pipeline of 16, a call costs about a fifth of a single one.
-`worker.attempt.flush_timer` decides when the call of an attempt is due.
+The flushes of all attempts go out in one call. `worker.attempt.flush_timer` decides when that of an attempt is due.
 """
 
 import threading
 from collections.abc import Sequence
-from itertools import islice
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
 from llamaq.store.connection import run_many
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
-from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.worker_scripts import Append, Renew
+from llamaq.store.worker.flushes import Flush, calls, outcomes
 from tasks.attempt.stoppable import Attempt, StopReason
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.flush_timer import GATHER_SECONDS, FlushTimer
@@ -29,7 +26,9 @@ from worker.telemetry.throttled_warning import ThrottledWarning
 
 IDLE_SECONDS = 1.0
 """The longest round without a call that is due: a round has to end, so that the writer is known to be well."""
-_STOPS: dict[object, StopReason] = {"CANCELLED": "cancelled", "FENCED": "fenced"}
+_STOPS: dict[str, StopReason] = {"CANCELLED": "cancelled", "FENCED": "fenced", "GAP": "fenced"}
+"""What the answers mean for the attempt. GAP: Redis lacks events that it has confirmed, because a restart lost its last
+second. No reader can get the whole text of this attempt any more, so it ends as a fenced one does."""
 _log = structlog.get_logger(__name__)
 
 
@@ -139,17 +138,16 @@ class EventWriter(Duty):
         return True
 
     def _write(self, batch: Sequence[EventBuffer]) -> None:
-        """Send one call for each buffer. What Redis does not take is sent again later, and delays no other buffer."""
-        calls = {buffer: self._calls(buffer) for buffer in batch}
+        """Send all flushes together. What Redis does not take of one is sent again later, and delays no other."""
+        flushes = [_flush(buffer) for buffer in batch]
         try:
-            found = run_many(self._client, [call for each in calls.values() for call in each])
-            answers = [answer if isinstance(answer, Exception) else answer.word for answer in found]
+            answers = run_many(self._client, calls(self._keys, self._lease, flushes))
+            words = outcomes(answers, flushes)
         except (RedisError, OSError) as error:
-            answers = [error] * sum(map(len, calls.values()))
+            words = [error] * len(flushes)
         with self.changed:
             self._wrote_at = self._clock.monotonic()
-            following = iter(answers)
-            held = [self._settle(each, list(islice(following, len(calls[each])))) for each in batch]
+            held = [self._settle(buffer, word) for buffer, word in zip(batch, words, strict=True)]
             self.changed.notify_all()
         self._warn([error for error in held if error is not None])
 
@@ -159,37 +157,15 @@ class EventWriter(Duty):
         else:
             self._held.reset()
 
-    def _calls(self, buffer: EventBuffer) -> list[Call]:
-        job = buffer.job
-        record, log, leases = self._keys.record(job.id), self._keys.events(job.id), self._keys.leases()
-        if not buffer.sending:
-            renew = Renew(lease=buffer.lease, fence=job.fence, lease_seconds=self._lease)
-            return [Call(self._keys.prefix, renew, [record, leases])]
-        appends = [
-            Append(
-                lease=buffer.lease,
-                fence=job.fence,
-                number=number,
-                lease_seconds=self._lease if buffer.timer.renewing else "",
-                type=kind,
-                attempt=job.attempt,
-                members=members,
-            )
-            for number, kind, members in buffer.sending
-        ]
-        return [Call(self._keys.prefix, append, [record, log, leases]) for append in appends]
-
-    def _settle(self, buffer: EventBuffer, answers: Sequence[object]) -> Exception | None:
-        """Act on the answers for one buffer, with the lock held; returns the error for which its events are held."""
-        # The first failure counts: after an event that was not written, Redis refuses the later ones.
-        answer = next((answer for answer in answers if answer != "OK"), "OK")
-        if isinstance(answer, Exception) and not _lost(answers[0]):
+    def _settle(self, buffer: EventBuffer, word: str | Exception) -> Exception | None:
+        """Act on the outcome of a flush, with the lock held; returns the error for which its events are held."""
+        if isinstance(word, Exception):
             self._hold(buffer)
-            return answer
+            return word
         buffer.timer.confirmed(self._wrote_at)
         buffer.sending.clear()
-        if answer != "OK":
-            self._end(buffer, _STOPS.get(answer, "fenced"))
+        if word != "OK":
+            self._end(buffer, _STOPS[word])
         elif not buffer.idle:
             self._keep(buffer)
         return None
@@ -208,9 +184,7 @@ class EventWriter(Duty):
             buffer.attempt.stop(reason)
 
 
-def _lost(answer: object) -> bool:
-    """Whether Redis lacks events that it has confirmed, because a restart lost its last second.
-
-    No reader can get the whole text of this attempt any more, so the attempt ends as a fenced one does.
-    """
-    return isinstance(answer, ResponseError) and "GAP" in str(answer)
+def _flush(buffer: EventBuffer) -> Flush:
+    # A copy, because another thread may discard what is sent.
+    events = tuple(buffer.sending)
+    return Flush(buffer.job, buffer.lease, renews=buffer.timer.renewing or not events, events=events)

@@ -21,25 +21,9 @@ class Claim(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class Append(Arguments):
-    """Appends an event of a running attempt."""
+    """Appends events of running attempts and renews their leases; `flushes.calls` makes its keys and its list."""
 
     verb: ClassVar = "append"
-    lease: str
-    fence: str
-    number: int
-    lease_seconds: float | str
-    type: str
-    attempt: int
-    members: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Renew(Arguments):
-    """Renews the lease of a running attempt."""
-
-    verb: ClassVar = "renew"
-    lease: str
-    fence: str
     lease_seconds: float
 
 
@@ -209,7 +193,6 @@ class Publish(Arguments):
 WORKER_SCRIPTS: tuple[type[Arguments], ...] = (
     Claim,
     Append,
-    Renew,
     Finish,
     Release,
     Refuse,

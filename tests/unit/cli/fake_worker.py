@@ -10,14 +10,13 @@ from redis import Redis
 from embedded.scripted.fleet import EXHAUSTED, LOST, ORPHAN_SECONDS, ORPHANED, PATIENCE
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
-from llamaq.store.connection import run
+from llamaq.store.connection import raised, run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
-from llamaq.store.script_runs import Call
 from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
-from llamaq.store.worker.worker_scripts import Append
 from llamaq.vocabulary.wire import dumps, members
 
 HOST = "h1"
@@ -110,18 +109,10 @@ class Attempt:
     def event(self, kind: str, **fields: Any) -> str:
         """Append an event, as a flush of its own; the answer is the script's."""
         self._flush += 1
-        keys = self._fake_worker.keys
-        append = Append(
-            lease=f"{self.job_id} {HOST}",
-            fence=self.job.fence,
-            number=self._flush,
-            lease_seconds=LEASE_SECONDS,
-            type=kind,
-            attempt=self.job.attempt,
-            members=members(**fields),
-        )
-        places = (keys.record(self.job_id), keys.events(self.job_id), keys.leases())
-        return run(self._fake_worker.redis, Call(keys.prefix, append, places)).word
+        flush = Flush(self.job, f"{self.job_id} {HOST}", renews=True, events=[(self._flush, kind, members(**fields))])
+        (call,) = calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
+        (word,) = outcomes([run(self._fake_worker.redis, call)], [flush])
+        return raised(word)
 
     def say(self, *pieces: str) -> None:
         for piece in pieces:

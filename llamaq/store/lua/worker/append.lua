@@ -1,28 +1,58 @@
--- Appends one event of a running attempt, and renews its lease now and then.
+-- Appends the events of running attempts, and renews their leases. An attempt may have no event.
 --
--- KEYS       1 record, 2 log, 3 leases
--- Arguments  lease ('<id> <host>'), fence
---            number         of this flush within the attempt
---            lease_seconds  '' leaves the lease as it is
---            type, attempt
---            members        JSON members of the event
--- Answers    OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the job, or it is gone)
--- Invariant: a flush is written once, also when its answer was lost and it is sent again.
--- This is the hot path, so the keys are passed in and no fragment is included. With 64 leases, renewing the lease takes
--- 40 % of the time, so the event writer renews it once a second.
+-- KEYS       1 leases; then of each attempt: record, log
+-- Arguments  lease_seconds
+--            behind them of each attempt: lease ('<id> <host>'), fence, attempt, renews (1 or 0), events (their number);
+--            and then of each event: number (of this flush within the attempt), type, members (JSON)
+-- Answers    OK words: for each attempt OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the
+--            job, or it is gone) | GAP (an event before is missing) | or the error for which its events were not written
+-- Invariant: a flush is written once, also when its answer was lost and it is sent again. A damaged record or log is an
+-- error of its attempt alone; where Redis takes no writes, the script has that error.
+-- This is the hot path, so the keys are passed in, no fragment is included, and all attempts go in one call. With 64 leases,
+-- renewing the lease takes 40 % of the time, so the event writer renews it once a second.
 -- include:
-local fence, state, flush = unpack(redis.call('HMGET', KEYS[1], 'fence', 'state', 'flush'))
-if fence ~= given.fence then return 'FENCED' end
-if state ~= 'running' then return state == 'retrying' and 'FENCED' or 'CANCELLED' end
 local seconds, micros = unpack(redis.call('TIME'))
-if given.lease_seconds ~= '' then
-  redis.call('ZADD', KEYS[3], 'XX', seconds + micros / 1e6 + given.lease_seconds, given.lease)
+local at = string.format('%s.%03d', seconds, math.floor(micros / 1000))
+local expires = seconds + micros / 1e6 + given.lease_seconds
+local position, words = 2, {}  -- behind the prefix and `given`
+
+-- The next values of ARGV.
+local function take(count)
+  position = position + count
+  return unpack(ARGV, position - count + 1, position)
 end
-local written, number = tonumber(flush), tonumber(given.number)
-if written >= number then return 'OK' end
-if written + 1 < number then return redis.error_reply('GAP: the flush before was not written; send it again first') end
-redis.call('HSET', KEYS[1], 'flush', given.number)
-local body = string.format('{"v":1,"type":"%s","attempt":%s,"at":%s.%03d,', given.type, given.attempt, seconds,
-  math.floor(micros / 1000)) .. given.members .. '}'
-redis.call('PUBLISH', KEYS[2], redis.call('XADD', KEYS[2], '*', 'event', body) .. ' ' .. body)
-return 'OK'
+
+local function append(record, log, lease, fence, attempt, renews, events, from)
+  local known, state, flush = unpack(redis.call('HMGET', record, 'fence', 'state', 'flush'))
+  if known ~= fence then return 'FENCED' end
+  if state ~= 'running' then return state == 'retrying' and 'FENCED' or 'CANCELLED' end
+  if renews == '1' then redis.call('ZADD', KEYS[1], 'XX', expires, lease) end
+  local written = tonumber(flush)
+  for index = from, from + 3 * events - 1, 3 do
+    local number = tonumber(ARGV[index])
+    if written + 1 < number then return 'GAP' end
+    if written < number then
+      local body = '{"v":1,"type":"' .. ARGV[index + 1] .. '","attempt":' .. attempt .. ',"at":' .. at .. ','
+        .. ARGV[index + 2] .. '}'
+      local cursor = redis.call('XADD', log, '*', 'event', body)
+      redis.call('HSET', record, 'flush', number)
+      redis.call('PUBLISH', log, cursor .. ' ' .. body)
+      written = number
+    end
+  end
+  return 'OK'
+end
+
+for index = 2, #KEYS, 2 do
+  local lease, fence, attempt, renews, events = take(5)
+  events = tonumber(events)
+  local well, word = pcall(append, KEYS[index], KEYS[index + 1], lease, fence, attempt, renews, events, position + 1)
+  position = position + 3 * events
+  if not well then
+    word = tostring(type(word) == 'table' and word.err or word)
+    local code = string.match(word, '%f[%w](%u%u%u+)%f[%W]')
+    if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then return redis.error_reply(word) end
+  end
+  words[#words + 1] = word
+end
+return {'OK', 'words', words}

@@ -1,9 +1,18 @@
-"""append.lua and renew.lua: the hot path, and everything that must not get through it."""
+"""append.lua: the hot path, and everything that must not get through it."""
+
+from typing import Any
 
 import pytest
 import redis
 
+from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
+from llamaq import Job
+from llamaq.store.answers import Answer
+from llamaq.store.connection import run
+from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.flushes import Flush, calls, outcomes
+from llamaq.vocabulary.wire import members
 
 
 def test_an_append_writes_publishes_and_renews(fleet: Fleet) -> None:
@@ -44,8 +53,7 @@ def test_a_flush_never_overtakes_the_one_before(fleet: Fleet) -> None:
     store = fleet.host()
     job, claimed = fleet.running(store)
 
-    with pytest.raises(redis.ResponseError, match="GAP"):
-        fleet.append(claimed, 2, text="2")
+    assert fleet.append(claimed, 2, text="2") == "GAP"
 
     assert [fleet.append(claimed, number, text=str(number)) for number in (1, 2)] == ["OK", "OK"]
     assert [event.get("text") for event in fleet.log(job.id)[2:]] == ["1", "2"]
@@ -138,3 +146,65 @@ def test_an_attempt_that_redis_has_forgotten_is_fenced(fleet: Fleet) -> None:
     assert (fleet.append(lost, 2, text="A2 "), fleet.renew(lost)) == ("FENCED", "FENCED")
     assert store.complete(lost, answer()) == "fenced"
     assert [event.get("text") for event in fleet.log(job.id)] == [None, None, "B1 "]
+
+
+def test_a_damaged_log_holds_up_no_other_attempt(fleet: Fleet) -> None:
+    """Of three attempts in one call the middle one has a damaged log; the others are written."""
+    store = fleet.host(slots=3)
+    running = [fleet.running(store) for _ in range(3)]
+    log = fleet.keys.events(running[1][0].id)
+    fleet.redis.rename(log, f"{log}:aside")
+    fleet.redis.set(log, "not a log")
+
+    first, damaged, last = _together(fleet, running)
+
+    assert (first, last) == ("OK", "OK")
+    assert isinstance(damaged, redis.ResponseError)
+    assert "WRONGTYPE" in str(damaged)
+    fleet.redis.rename(f"{log}:aside", log)
+    assert _together(fleet, running) == ["OK"] * 3
+    for job, _ in running:
+        assert [event.get("text") for event in fleet.log(job.id)[2:]] == ["a", "b"]
+
+
+def test_a_state_of_redis_is_an_error_of_the_whole_call(prefix: str) -> None:
+    """A replica that takes no writes is no fault of an attempt: the client has to see the error, and connects again."""
+    with EmbeddedRedis.start() as server:
+        fleet = Fleet(server.url, prefix)
+        flushes = [_two_events(fleet.running(fleet.host(slots=2))[1]) for _ in range(2)]
+        fleet.renew(flushes[0].job)  # Redis knows the script
+        fleet.redis.replicaof("127.0.0.1", "1")
+        with redis.Redis.from_url(server.url) as client:
+            (call,) = calls(fleet.keys, LEASE_SECONDS, flushes)
+            with pytest.raises(redis.ReadOnlyError):
+                client.execute_command(
+                    "EVALSHA", call.script.sha, len(call.keys), *call.keys, prefix, LEASE_SECONDS, *call.rest
+                )
+        fleet.close()
+
+
+def test_many_flushes_go_in_several_calls(fleet: Fleet) -> None:
+    """At most 64 attempts or a million characters in one, and the outcomes are in the order of the flushes."""
+    claimed = fleet.running(fleet.host())[1]
+    flushes = [Flush(claimed, "lease", renews=False, events=[(1, "delta", "x" * 400_000)]) for _ in range(5)]
+    flushes += [Flush(claimed, "lease", renews=True, events=()) for _ in range(70)]
+
+    made = calls(fleet.keys, LEASE_SECONDS, flushes)
+
+    assert [len(call.keys) // 2 for call in made] == [2, 2, 64, 7]
+    answers = [Answer(["OK", "words", ["OK"] * (len(call.keys) // 2)]) for call in made]
+    assert (
+        outcomes([answers[0], error := ValueError(), *answers[2:]], flushes) == ["OK"] * 2 + [error] * 2 + ["OK"] * 71
+    )
+
+
+def _two_events(claimed: ClaimedJob) -> Flush:
+    events = [(number, "delta", members(text=text)) for number, text in enumerate("ab", start=1)]
+    return Flush(claimed, f"{claimed.id} alpha", renews=True, events=events)
+
+
+def _together(fleet: Fleet, running: list[tuple[Job[Any], ClaimedJob]]) -> list[str | Exception]:
+    """The outcomes of two events of each attempt, in one call."""
+    flushes = [_two_events(claimed) for _, claimed in running]
+    (call,) = calls(fleet.keys, LEASE_SECONDS, flushes)
+    return outcomes([run(fleet.redis, call)], flushes)
