@@ -37,8 +37,9 @@ from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 -
 # Files of requirements/.
 SERVICE, DEMO, MODEL = ("service",), ("service", "demo"), ("service", "demo", "model")
 EVERYTHING = (*MODEL, "dev")
-# pytest uses the last of repeated options, so the user's `-n 0` overrides this one.
-PYTEST = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadgroup"]
+# One process more than processors: tests wait more than they compute. pytest uses the last of repeated options, so the
+# user's `-n 0` overrides this one.
+PYTEST = ["-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadgroup"]
 # With -P a redis.py in the user's directory does not hide the library.
 CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
 COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)

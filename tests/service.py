@@ -14,7 +14,7 @@ from llamaq import Event, Job, JobQueue
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Retrying, Started
 
-MAX_WAIT_SECONDS = 30.0
+MAX_WAIT_SECONDS = 60.0
 E = TypeVar("E", bound=Event)
 
 

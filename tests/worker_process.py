@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,11 @@ class WorkerProcess:
         """The process."""
         assert self._process is not None, "not started"
         return self._process
+
+    @property
+    def node(self) -> str:
+        """Celery's name of it."""
+        return f"llamaq-{self.process.pid}@{socket.gethostname()}"
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

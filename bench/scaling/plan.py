@@ -55,7 +55,7 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
-    sizes=(1, 2), slots=2, long_rounds=1, job_seconds=0.5, jobs_per_slot=2, flood=10, idle_seconds=1, streams=4,
+    sizes=(1, 2), slots=2, long_rounds=1, job_seconds=0.5, jobs_per_slot=2, flood=10, idle_seconds=0.3, streams=4,
     tokens=20, short=8, kept=50, backlogs=(20, 200), tenants=(1, 10), rounds=2, cycles=5, hosts=(1, 4), host_rounds=1,
     failovers=1, failover_tokens=100,
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import uuid
 from collections.abc import Iterator
@@ -156,15 +155,11 @@ def test_commands_of_another_application_do_not_reach_the_worker(calm: Site) -> 
     assert_completed(calm.queue.generate(MODEL, "behind it"), attempt=1)
 
 
-def node(site: Site) -> str:
-    """Celery's name of the shared worker."""
-    return f"llamaq-{site.workers[0].process.pid}@{socket.gethostname()}"
-
-
 def inspected(site: Site, *arguments: str) -> str:
     """What `celery -A worker.app inspect` prints; it ends as soon as the one that is asked has answered."""
     environment = {**os.environ, "LLAMAQ_REDIS_URL": site.url, "LLAMAQ_PREFIX": site.prefix}
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", *arguments, "-d", node(site), "-t", "30"]
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", *arguments, "-t", "30"]
+    command += ["-d", site.workers[0].node]
     done = run(command, cwd=CHECKOUT, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout)
@@ -182,10 +177,11 @@ def test_a_worker_can_be_asked_by_celerys_own_command(calm: Site) -> None:
 
 def test_a_worker_answers_the_questions_of_celery(calm: Site, operator: Celery) -> None:
     """Those that `celery inspect` and Flower ask."""
-    asked = operator.control.inspect([node(calm)], timeout=20)
-    assert asked.ping() == {node(calm): {"ok": "pong"}}
-    assert "prefetch_count" in asked.stats()[node(calm)]
-    assert asked.active() == {node(calm): []}
+    node = calm.workers[0].node
+    asked = operator.control.inspect([node], timeout=20)
+    assert asked.ping() == {node: {"ok": "pong"}}
+    assert "prefetch_count" in asked.stats()[node]
+    assert asked.active() == {node: []}
 
 
 def test_a_setting_allows_the_commands(own_site: Site) -> None:

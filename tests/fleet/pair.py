@@ -22,11 +22,13 @@ class Pair:
     Attributes:
         queue: a producer.
         hosts: the scripted servers by the names of their hosts.
+        nodes: Celery's names of the workers.
     """
 
-    def __init__(self, queue: JobQueue, hosts: dict[str, ScriptedOllama]) -> None:
+    def __init__(self, queue: JobQueue, hosts: dict[str, ScriptedOllama], nodes: list[str]) -> None:
         self.queue = queue
         self.hosts = hosts
+        self.nodes = nodes
 
     @property
     def x(self) -> ScriptedOllama:
@@ -84,11 +86,13 @@ def pair(redis_url: str, hosts: str = "xy", **settings: object) -> Iterator[Pair
         queue = stack.enter_context(JobQueue(redis_url, prefix=prefix))
         servers = {name: stack.enter_context(ScriptedOllama.start(slots=2, models=models[name])) for name in hosts}
         given = {"prefix": prefix, "slots": 2, "max_models": 3, "probe_seconds": PROBE_SECONDS, **settings}
+        nodes = []
         for name, server in servers.items():
             worker = stack.enter_context(WorkerProcess(redis_url, server.url, host=name, **given))  # type: ignore[arg-type]  # settings are of any type
             stack.callback(_tell, name, worker)
             worker.start()
-        found = Pair(queue, servers)
+            nodes.append(worker.node)
+        found = Pair(queue, servers, nodes)
         until(lambda: all(found.offers(name) for name in hosts))
         yield found
 
