@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from api_client import Aborted, ContextOverflow, OllamaError
 from llamaq.extraction import answer
-from llamaq.extraction.grammar import countable
+from llamaq.extraction.engine.grammar import for_engine
 from llamaq.extraction.schema import validator_of
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Outcome
@@ -54,7 +54,7 @@ def _first_question(request: ExtractionRequest, context: AttemptContext) -> dict
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
-    return payload(request, messages=[*system, question], format=countable(request.json_schema))
+    return payload(request, messages=[*system, question], format=for_engine(request.json_schema) or {})
 
 
 def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairing) -> Reply:

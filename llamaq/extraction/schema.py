@@ -1,16 +1,19 @@
 """Schemas of extractions: made of the type that a producer asks for, and checked before the job is queued."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
-from urllib.parse import unquote
 
 import jsonschema_rs
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from llamaq.extraction import grammar
+from llamaq.extraction import references
+from llamaq.extraction.contradictions import contradictions
+from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.references import Path
 from llamaq.extraction.schema_shape import check_shape, limits
-from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.errors import InvalidRequest, Problem
 from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
 
 MOST_BYTES = 65_536
@@ -20,6 +23,7 @@ DEEPEST = 64
 MOST_EXPANDED = 10_000
 """Parts of a schema with its `$ref`s expanded. Their number may double with each reference, and a validator that
 collects all errors visits every part."""
+_VALIDATORS: Mapping[int, Any] = {4: jsonschema_rs.Draft4Validator, 7: jsonschema_rs.Draft7Validator}
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
@@ -49,32 +53,48 @@ def schema_of(target: Any) -> JsonObject:
 
 
 def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
-    """The validator of a schema that the engine can follow, and whose cost is bounded. No `$ref` is fetched.
+    """The validator of a schema whose cost is bounded, and for which a value can be valid. No `$ref` is fetched.
 
     Raises:
-        InvalidRequest: it is no schema, is too large, has a remote `$ref`, or the engine cannot follow it.
+        InvalidRequest: it is no schema, is too large, has a `$ref` to something outside, or no value can be valid.
     """
     _check_bounds(schema, field)
     check_shape(schema, field)
+    _refuse_all(references.problems(schema), field)
     validator = validator_of(schema, field)
-    if found := grammar.problems(schema, field):
-        raise InvalidRequest(found)
+    if for_engine(schema) is None:
+        _refuse_all(contradictions(schema), field)
+        raise InvalidRequest.of(field, "its rules contradict each other, so no value is valid")
     return validator
 
 
 def validator_of(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:
     """The validator of a schema, with formats such as `date`. No `$ref` is fetched.
 
+    A schema that does not name its draft is of 2020-12; of draft 7 where `items` is a list, and of draft 4 where
+    `exclusiveMinimum` is a truth value.
+
     Raises:
         InvalidRequest: it is no schema, or has a remote `$ref`.
     """
+    make = None if "$schema" in schema else _VALIDATORS.get(references.draft_of(schema))
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_refuse, validate_formats=True)
+        found: jsonschema_rs.Validator = (make or jsonschema_rs.validator_for)(
+            schema, retriever=_refuse, validate_formats=True
+        )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
         raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
+    return found
+
+
+def _refuse_all(found: Iterable[tuple[Path, str]], field: str) -> None:
+    if problems := [Problem(".".join((field, *path)), message) for path, message in found]:
+        raise InvalidRequest(problems)
 
 
 def _check_bounds(schema: JsonObject, field: str) -> None:
+    if not isinstance(schema, dict):
+        raise InvalidRequest.of(field, "not a usable JSON Schema: it is no object")
     # The depth comes first, because the other checks are recursive.
     if _deeper_than(schema, DEEPEST):
         raise InvalidRequest.of(field, f"it is nested deeper than {DEEPEST} levels")
@@ -84,7 +104,11 @@ def _check_bounds(schema: JsonObject, field: str) -> None:
         raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
     if size > MOST_BYTES:
         raise InvalidRequest.of(field, f"its JSON has {size} bytes, more than {MOST_BYTES}")
-    if _expanded(schema, schema, {}) > MOST_EXPANDED:
+    try:
+        expanded = _expanded(schema, references.References(schema), {})
+    except RecursionError:
+        raise InvalidRequest.of(field, "its $refs form too long a chain") from None
+    if expanded > MOST_EXPANDED:
         message = f"its $refs unfold to more than {MOST_EXPANDED} parts: an answer could not be checked in bounded time"
         raise InvalidRequest.of(field, message)
 
@@ -96,7 +120,7 @@ def _deeper_than(part: Any, levels: int) -> bool:
     return levels == 0 or any(_deeper_than(each, levels - 1) for each in below)
 
 
-def _expanded(part: Any, root: JsonObject, counts: dict[str, int]) -> int:
+def _expanded(part: Any, root: references.References, counts: dict[str, int]) -> int:
     """The number of parts with each local `$ref` expanded. A part that refers to itself is counted once."""
     if isinstance(part, list):
         return sum(_expanded(each, root, counts) for each in part)
@@ -104,20 +128,12 @@ def _expanded(part: Any, root: JsonObject, counts: dict[str, int]) -> int:
         return 0
     size = 1 + sum(_expanded(each, root, counts) for name, each in part.items() if name not in {"$defs", "definitions"})
     reference = part.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#"):
+    if isinstance(reference, str):
         if reference not in counts:
             counts[reference] = 1  # ends the recursion of a part that refers to itself
-            counts[reference] = _expanded(_target(root, reference), root, counts)
+            counts[reference] = _expanded(root.target(reference), root, counts)
         size += counts[reference]
     return size
-
-
-def _target(root: JsonObject, reference: str) -> Any:
-    found: Any = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        name = unquote(step).replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
 
 
 def _refuse(uri: str) -> NoReturn:

@@ -13,7 +13,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from tests.faults.site import Site
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "9"))
-"""For each of the eight doors. `FUZZ_SECONDS=3600` is a long run."""
+"""For each of the nine doors. `FUZZ_SECONDS=3600` is a long run."""
 SEEDS = json.loads((Path(__file__).parent / "seeds.json").read_text())
 
 
@@ -25,9 +25,9 @@ def target() -> Iterator[Site]:
         yield site
 
 
-def seeds(door: str) -> Iterator[int]:
-    """The seeds that are kept, then new ones until the time is over."""
-    limit = time.monotonic() + SECONDS
+def seeds(door: str, share: float = 1) -> Iterator[int]:
+    """The seeds that are kept, then new ones until the time, or this share of it, is over."""
+    limit = time.monotonic() + SECONDS * share
     fresh = int(time.time()) * 1_000
     for seed in SEEDS[door]:
         if time.monotonic() < limit:

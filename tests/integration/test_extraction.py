@@ -156,16 +156,17 @@ def test_images_can_be_extracted_from(service: Service) -> None:
     ("schema", "field"),
     [
         ({"type": "nonsense"}, "schema"),
-        ({"$ref": "http://127.0.0.1:1/schema.json"}, "schema"),
-        ({"properties": {"a": {"pattern": "^(?=x)x$"}}}, "schema.properties.a.pattern"),
+        ({"$ref": "http://127.0.0.1:1/schema.json"}, "schema.$ref"),
+        ({"type": "array", "minItems": 3, "maxItems": 2}, "schema.minItems"),
+        ({"type": "object", "required": ["b"], "additionalProperties": False}, "schema"),
+        ({"type": "array", "items": {"$ref": "#b"}}, "schema.items.$ref"),
         ({"description": "x" * 70_000}, "schema"),
-        ({"$ref": "#/$defs/a", "$defs": {"a": {"items": True}}}, "schema.$defs.a.items"),
     ],
 )
 def test_a_schema_that_is_none_is_refused_before_anything_is_queued(
     service: Service, schema: dict[str, Any], field: str
 ) -> None:
-    """A wrong schema, a remote reference, a pattern for no grammar, a huge one: named, never fetched, never queued."""
+    """A wrong schema, a remote reference, a contradiction, a huge one: named, never fetched, never queued."""
     with pytest.raises(InvalidRequest) as caught:
         service.queue.extract(MODEL, "Describe Dune.", schema=schema)
 

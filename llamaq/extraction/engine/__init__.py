@@ -1,0 +1,1 @@
+"""The schema that Ollama's engine gets for a producer's."""

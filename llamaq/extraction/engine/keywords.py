@@ -1,0 +1,85 @@
+"""Translates the keywords of a schema that hold no other schemas (`llamaq.extraction.engine.grammar`)."""
+
+from math import ceil, floor
+from typing import Any
+
+from llamaq.extraction.engine.merging import Node, Types, any_value, value_types, with_types
+from llamaq.extraction.engine.pattern import MOST_REPEATED, translated
+from llamaq.vocabulary.wire import JsonObject
+
+_ANNOTATIONS = ("title", "description")
+_FORMATS = frozenset(("date", "time", "date-time", "uuid", "email", "hostname", "ipv4", "ipv6", "uri", "duration"))
+_GRAMMAR_FORMATS = frozenset(("date", "time", "date-time", "uuid"))
+_LARGEST = 10**15
+"""Beyond that, the engine's grammar for the bounds of an integer is wrong."""
+
+
+def annotations(part: JsonObject) -> Node:
+    """What a part says for people."""
+    return {name: part[name] for name in _ANNOTATIONS if isinstance(part.get(name), str)}
+
+
+def of_values(part: JsonObject, values: list[Any], types: Types) -> Node | None:
+    """The node of a `const` or an `enum`; None where no value has the type."""
+    typed = [value for value in values if value_types(value) & types]
+    if not typed:
+        return None
+    if any(map(_names_reference, typed)):
+        return any_value()
+    node = annotations(part)
+    if "type" in part:
+        with_types(node, types)
+    return {**node, "const": typed[0]} if len(typed) == 1 else {**node, "enum": typed}
+
+
+def _names_reference(value: Any) -> bool:
+    """Whether the engine would read a value as a reference."""
+    if isinstance(value, dict):
+        return "$ref" in value or any(map(_names_reference, value.values()))
+    return isinstance(value, list) and any(map(_names_reference, value))
+
+
+def add_string(node: Node, part: JsonObject) -> None:
+    """Add what a part says of strings."""
+    form = part.get("format")
+    if isinstance(form, str) and form in _FORMATS:
+        node["format"] = form
+    if isinstance(pattern := part.get("pattern"), str) and (found := translated(pattern)):
+        text, exact = found
+        if exact or form not in _GRAMMAR_FORMATS:  # a pattern would hide the format
+            node["pattern"] = text
+    for name in ("minLength", "maxLength"):
+        if (length := count(part.get(name))) is not None and length <= MOST_REPEATED:
+            node[name] = length
+
+
+def add_bounds(node: Node, part: JsonObject, *, whole: bool) -> None:
+    """Add what a part says of numbers; `whole` where they are integers."""
+    for name, excluding, outward in (("minimum", "exclusiveMinimum", ceil), ("maximum", "exclusiveMaximum", floor)):
+        inside, outside = _number(part.get(name)), _number(part.get(excluding))
+        if part.get(excluding) is True:  # draft 4
+            inside, outside = None, inside
+        if not whole:
+            node.update({key: value for key, value in ((name, inside), (excluding, outside)) if value is not None})
+            continue
+        step = 1 if outward is ceil else -1
+        bounds = [] if inside is None else [outward(inside)]
+        if outside is not None:
+            bounds.append(floor(outside) + 1 if step == 1 else ceil(outside) - 1)
+        tightest = max(bounds, default=None) if step == 1 else min(bounds, default=None)
+        if tightest is not None:
+            node[name] = tightest
+    factor = _number(part.get("multipleOf"))
+    if factor is not None and factor > 0:
+        node["multipleOf"] = factor
+
+
+def _number(value: Any) -> int | float | None:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if known and abs(value) <= _LARGEST else None
+
+
+def count(value: Any) -> int | None:
+    """A count as an integer; None where it is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return int(value) if known else None
