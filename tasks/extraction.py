@@ -15,7 +15,7 @@ from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import REPETITION, Reply, ask, payload
-from tasks.attempt.repairs import Repairing, Try
+from tasks.attempt.repairs import Repairing, Try, corrected
 from tasks.attempt.result import completed
 from tasks.attempt.stoppable import AttemptStopped
 
@@ -54,7 +54,10 @@ def _first_question(request: ExtractionRequest, context: AttemptContext) -> dict
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
-    return payload(request, messages=[*system, question], format=for_engine(request.json_schema) or {})
+    refused = request.refused_answer
+    correction = corrected(refused.text, refused.errors) if refused else []
+    messages = [*system, question, *correction]
+    return payload(request, messages=messages, format=for_engine(request.json_schema) or {})
 
 
 def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairing) -> Reply:

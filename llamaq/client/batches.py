@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -20,7 +20,7 @@ from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
-from llamaq.vocabulary.wire import Frozen
+from llamaq.vocabulary.wire import Frozen, adapter_of
 
 T = TypeVar("T")
 
@@ -64,10 +64,11 @@ class BatchResult(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a batch: a request, and its name."""
+    """One item of a batch: a request, its name, and the type of its value, where it is an extraction with one."""
 
     custom_id: str
     request: AnyRequest | Mapping[str, Any]
+    target: Any = None
 
 
 class Window:
@@ -133,9 +134,10 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
 
 
 def extractions(
-    model: str, schema: Any, items: Iterable[Any], run: str | None, fields: Mapping[str, Any]
+    model: str, schema: Any, items: Iterable[Any], run: str | None, fields: Mapping[str, Any], target: Any = None
 ) -> Iterator[Item]:
-    """Items out of what `extract_many` takes: texts, or dicts of the fields that differ."""
+    """Items out of what `extract_many` takes: texts, or dicts of the fields that differ; `target` is the type."""
+    adapter = None if target is None or isinstance(target, dict) else adapter_of(target)
     if "idempotency_key" in fields:
         raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
     keys = _Keys(run)
@@ -143,7 +145,7 @@ def extractions(
         own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
         custom_id = str(own.pop("custom_id", number))
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
-        yield _with(Item(custom_id, request), keys.of(custom_id, number))
+        yield _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
 
 
 def _item(given: Any, number: int) -> Item:
@@ -185,9 +187,9 @@ def _with(item: Item, defaults: dict[str, str]) -> Item:
     """The item, with defaults for the fields that its request does not set."""
     request = item.request
     if isinstance(request, Mapping):
-        return Item(item.custom_id, {**defaults, **request})
+        return replace(item, request={**defaults, **request})
     unset = {name: value for name, value in defaults.items() if name not in request.model_fields_set}
-    return Item(item.custom_id, request.model_copy(update=unset))
+    return replace(item, request=request.model_copy(update=unset))
 
 
 def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:

@@ -1,6 +1,7 @@
 """How long a reader goes on: to the end of its caller's timeout, and through an outage of Redis."""
 
 import math
+from collections.abc import Callable
 
 import redis
 
@@ -65,3 +66,9 @@ class Patience:
 
     def _gives_up_at(self) -> float:
         return self._answered_at + OUTAGE_SECONDS
+
+
+def left_of(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
+    """Gives the seconds that are left of a timeout that begins now; None where there is none."""
+    ends_at = None if timeout is None else clock.monotonic() + timeout
+    return lambda: None if ends_at is None else max(ends_at - clock.monotonic(), 0.0)

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import jsonschema_rs
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from llamaq.extraction import references
@@ -13,6 +13,7 @@ from llamaq.extraction.contradictions import contradictions
 from llamaq.extraction.engine.grammar import for_engine
 from llamaq.extraction.references import Path
 from llamaq.extraction.schema_shape import check_shape, limits
+from llamaq.extraction.standard_types import StandardTypes
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
 
@@ -27,7 +28,7 @@ _VALIDATORS: Mapping[int, Any] = {4: jsonschema_rs.Draft4Validator, 7: jsonschem
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
-class _ForEngine(GenerateJsonSchema):
+class _ForEngine(StandardTypes):
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """The schema of a Decimal with a pattern for the engine: pydantic's has a look-ahead, or is missing."""
         found = super().decimal_schema(schema)

@@ -1,5 +1,6 @@
 """The requests of one extraction: the first one, and the repairs after an invalid or cut answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,12 @@ from tasks.attempt.ollama_request import REPETITION, Reply
 
 LIMIT_FACTOR = 2
 """A token limit that has cut an answer is multiplied by this."""
+
+
+def corrected(text: str, errors: Sequence[str]) -> list[dict[str, str]]:
+    """The messages that show the model its answer, and what is wrong with it."""
+    correction = "\n".join(["That is not valid:", *errors, "Answer again with the corrected JSON alone."])
+    return [{"role": "assistant", "content": text}, {"role": "user", "content": correction}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,7 @@ class Repairing:
         if last.repeated:  # left out too
             correction = "An answer before this one repeated itself without end. Answer with the JSON alone, then stop."
             return {**body, "messages": [*body["messages"], {"role": "user", "content": correction}]}
-        errors = "\n".join(last.errors)
-        correction = f"That is not valid:\n{errors}\nAnswer again with the corrected JSON alone."
-        answer = {"role": "assistant", "content": last.reply.text}
-        return {**body, "messages": [*body["messages"], answer, {"role": "user", "content": correction}]}
+        return {**body, "messages": [*body["messages"], *corrected(last.reply.text, last.errors)]}
 
     def invalid(self) -> Error:
         """The failure after the last repair, or when the deadline leaves no time for one."""

@@ -67,6 +67,7 @@ REQUESTS: dict[str, list[dict[str, Any]]] = {
             "max_edge": 9,
             "schema": _SCHEMA,
             "repairs": 0,
+            "refused_answer": {"text": "text", "errors": ["text"]},
         }
     ],
     "embedding": [

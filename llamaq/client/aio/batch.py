@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from llamaq.client.aio.extraction_job import typed
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.batches import BatchResult, Item, Window, ended, refused
@@ -47,6 +48,7 @@ async def _end(producer: AsyncProducer, item: Item) -> BatchResult:
 async def _submitted(producer: AsyncProducer, item: Item) -> AsyncJob[Any]:
     while True:
         try:
-            return await producer.submit(item.request)
+            job = await producer.submit(item.request)
+            return job if item.target is None else typed(producer, job, item.target, item.request)
         except QueueFull as full:
             await asyncio.sleep(full.retry_after)

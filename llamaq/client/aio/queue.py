@@ -8,6 +8,7 @@ from llamaq.admission.limits import pages
 from llamaq.client import batches
 from llamaq.client.aio import batch, io
 from llamaq.client.aio.conversation import AsyncConversation
+from llamaq.client.aio.extraction_job import typed
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.answers import read_kept, status_call
@@ -96,9 +97,13 @@ class AsyncJobQueue(AsyncProducer):
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[ExtractFields],
     ) -> AsyncJob[ExtractionResult]:
-        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
+        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict.
+
+        The job's `result` and `partials` ask again for a value that the type refuses.
+        """
         asked = {"model": model, "prompt": prompt, **fields}
-        return await self._submit(await io.in_thread(self._preparation.extract, schema, asked, images))
+        submission = await io.in_thread(self._preparation.extract, schema, asked, images)
+        return typed(self, await self._submit(submission), schema, submission.request)
 
     def extract_many(
         self,
@@ -125,7 +130,7 @@ class AsyncJobQueue(AsyncProducer):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields)
+        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(

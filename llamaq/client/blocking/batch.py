@@ -6,6 +6,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended, refused
+from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
@@ -79,7 +80,8 @@ class _Threads:
     def _submitted(self, item: Item) -> Job[Any] | None:
         while not self._stopped.is_set():
             try:
-                return self._producer.submit(item.request)
+                job = self._producer.submit(item.request)
+                return job if item.target is None else typed(self._producer, job, item.target, item.request)
             except QueueFull as full:
                 self._stopped.wait(full.retry_after)
         return None

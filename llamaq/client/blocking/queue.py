@@ -11,6 +11,7 @@ from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.blocking import batch, io
 from llamaq.client.blocking.conversation import Conversation
+from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.conversation_calls import listed, listing, model_of
@@ -97,9 +98,13 @@ class JobQueue(Producer):
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[ExtractFields],
     ) -> Job[ExtractionResult]:
-        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict."""
+        """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict.
+
+        The job's `result` and `partials` ask again for a value that the type refuses.
+        """
         asked = {"model": model, "prompt": prompt, **fields}
-        return self._submit(io.in_thread(self._preparation.extract, schema, asked, images))
+        submission = io.in_thread(self._preparation.extract, schema, asked, images)
+        return typed(self, self._submit(submission), schema, submission.request)
 
     def extract_many(
         self,
@@ -126,7 +131,7 @@ class JobQueue(Producer):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields)
+        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     def batch(

@@ -8,15 +8,23 @@ from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.request import Image, ModelText, Pixels, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
-from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
+from llamaq.vocabulary.wire import JsonObject, Strict, adapter_of, dumps
 
 T = TypeVar("T")
+
+
+class RefusedAnswer(Strict):
+    """An earlier answer, which was valid against the schema, and why it is refused: a line for each error."""
+
+    text: ModelText
+    errors: Annotated[list[ModelText], Field(min_length=1)]
 
 
 class ExtractionRequest(Request):
     """A typed value out of a text: the answer is valid against `schema` (JSON Schema), or the job fails.
 
-    After an invalid answer the model is asked again with the errors, at most `repairs` times.
+    After an invalid answer the model is asked again with the errors, at most `repairs` times. With a `refused_answer`
+    it is asked like that from the beginning.
     """
 
     kind: Literal["extraction"] = "extraction"
@@ -27,6 +35,7 @@ class ExtractionRequest(Request):
     # `schema` is a method of pydantic's models, so the attribute has another name than the field on the wire.
     json_schema: Annotated[JsonObject, ANSWER_SCHEMA] = Field(alias="schema")
     repairs: Annotated[int, Field(ge=0, le=5)] = 2
+    refused_answer: RefusedAnswer | None = None
 
     @model_validator(mode="after")
     def _scales_something(self) -> "ExtractionRequest":

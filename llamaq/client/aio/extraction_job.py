@@ -1,0 +1,91 @@
+"""The handle of an extraction whose type is known: it asks again for a value that the type refuses."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.producer import AsyncProducer
+from llamaq.client.log import outcome
+from llamaq.client.patience import left_of
+from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.extraction.partials import Partials
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.events import Completed
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.requests import AnyRequest
+
+T = TypeVar("T")
+
+
+class AsyncExtractionJob(AsyncJob[ExtractionResult]):
+    """The handle that `extract` gives for a type. Handles of the same job that are made otherwise know no type."""
+
+    def __init__(self, job: AsyncJob[ExtractionResult], producer: AsyncProducer, repairs: TypeRepairs) -> None:
+        super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
+        self._producer = producer
+        self._repairs = repairs
+        self._asked: dict[int, AsyncJob[ExtractionResult]] = {}
+
+    async def result(self, timeout: float | None = None) -> ExtractionResult:  # noqa: ASYNC109 - as in every job
+        """Wait for the end, at most `timeout` seconds.
+
+        Where the type refuses the value, the model is asked again with the reason, by a further job, while repairs are
+        left; `repairs` counts all of them. Where none is left, the last value is returned, and `parse` raises the
+        reason.
+
+        Raises:
+            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result.
+            TimeoutError: it has not ended yet; the job goes on.
+            SubmitError: a further job was not queued; a later call tries it again.
+        """
+        until = left_of(timeout, self._connection.clock)
+        found = await super().result(timeout)
+        while (following := await self._following(found)) is not None:
+            found = counted(found, await following.result(until()))
+        return found
+
+    async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
+        """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
+
+        Raises:
+            JobFailed, JobCancelled, JobExpired: as `result`.
+            pydantic.ValidationError: no repair is left, and the value is not valid for `target`.
+        """
+        partials = Partials(target)
+        found: ExtractionResult | None = None
+        job: AsyncJob[ExtractionResult] | None = self
+        while job is not None:
+            following: AsyncJob[ExtractionResult] | None = None
+            async with aclosing(job.events(fresh=False)) as stream:
+                async for event in stream:
+                    if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
+                        found = event.result if found is None else counted(found, event.result)
+                        following = await self._following(found)
+                    if following is None:
+                        for grown in partials.take(event):
+                            yield grown
+                        if event.terminal:
+                            outcome(job.id, event)
+            job = following
+
+    async def _following(self, found: ExtractionResult) -> AsyncJob[ExtractionResult] | None:
+        if found.repairs not in self._asked:
+            request = self._repairs.next(self.id, found)
+            if request is None:
+                return None
+            try:
+                self._asked[found.repairs] = await self._producer.submit(request)
+            except InvalidRequest:  # with the refused answer it is over a limit; `parse` tells why that is refused
+                return None
+        return self._asked[found.repairs]
+
+
+def typed(
+    producer: AsyncProducer, job: AsyncJob[Any], target: Any, request: AnyRequest | Mapping[str, Any]
+) -> AsyncJob[Any]:
+    """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""
+    repairs = TypeRepairs.of(target, request)
+    return job if repairs is None else AsyncExtractionJob(job, producer, repairs)

@@ -1,0 +1,90 @@
+# Generated from ../aio/extraction_job.py by `python3 run.py generate`: change that file instead.
+"""The handle of an extraction whose type is known: it asks again for a value that the type refuses."""
+
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.producer import Producer
+from llamaq.client.log import outcome
+from llamaq.client.patience import left_of
+from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.extraction.partials import Partials
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.events import Completed
+from llamaq.vocabulary.kinds.extraction import ExtractionResult
+from llamaq.vocabulary.requests import AnyRequest
+
+T = TypeVar("T")
+
+
+class ExtractionJob(Job[ExtractionResult]):
+    """The handle that `extract` gives for a type. Handles of the same job that are made otherwise know no type."""
+
+    def __init__(self, job: Job[ExtractionResult], producer: Producer, repairs: TypeRepairs) -> None:
+        super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
+        self._producer = producer
+        self._repairs = repairs
+        self._asked: dict[int, Job[ExtractionResult]] = {}
+
+    def result(self, timeout: float | None = None) -> ExtractionResult:
+        """Wait for the end, at most `timeout` seconds.
+
+        Where the type refuses the value, the model is asked again with the reason, by a further job, while repairs are
+        left; `repairs` counts all of them. Where none is left, the last value is returned, and `parse` raises the
+        reason.
+
+        Raises:
+            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result.
+            TimeoutError: it has not ended yet; the job goes on.
+            SubmitError: a further job was not queued; a later call tries it again.
+        """
+        until = left_of(timeout, self._connection.clock)
+        found = super().result(timeout)
+        while (following := self._following(found)) is not None:
+            found = counted(found, following.result(until()))
+        return found
+
+    def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
+        """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
+
+        Raises:
+            JobFailed, JobCancelled, JobExpired: as `result`.
+            pydantic.ValidationError: no repair is left, and the value is not valid for `target`.
+        """
+        partials = Partials(target)
+        found: ExtractionResult | None = None
+        job: Job[ExtractionResult] | None = self
+        while job is not None:
+            following: Job[ExtractionResult] | None = None
+            with closing(job.events(fresh=False)) as stream:
+                for event in stream:
+                    if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
+                        found = event.result if found is None else counted(found, event.result)
+                        following = self._following(found)
+                    if following is None:
+                        for grown in partials.take(event):
+                            yield grown
+                        if event.terminal:
+                            outcome(job.id, event)
+            job = following
+
+    def _following(self, found: ExtractionResult) -> Job[ExtractionResult] | None:
+        if found.repairs not in self._asked:
+            request = self._repairs.next(self.id, found)
+            if request is None:
+                return None
+            try:
+                self._asked[found.repairs] = self._producer.submit(request)
+            except InvalidRequest:  # with the refused answer it is over a limit; `parse` tells why that is refused
+                return None
+        return self._asked[found.repairs]
+
+
+def typed(producer: Producer, job: Job[Any], target: Any, request: AnyRequest | Mapping[str, Any]) -> Job[Any]:
+    """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""
+    repairs = TypeRepairs.of(target, request)
+    return job if repairs is None else ExtractionJob(job, producer, repairs)

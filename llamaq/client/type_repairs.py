@@ -1,0 +1,87 @@
+"""Repairs of a value that is valid against its schema, and that the type asked for refuses. Without any I/O.
+
+A worker cannot import the application's types, so their validators run here: where a type refuses the value of an
+extraction, the model is asked again by a job that goes on where the first one ended.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from llamaq.vocabulary.kinds.extraction import ExtractionRequest, ExtractionResult
+from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.wire import adapter_of, dumps
+
+MOST_ERRORS = 10
+"""The errors of one answer that the model gets, as in a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRepairs:
+    """What was asked for, and as which type.
+
+    Attributes:
+        adapter: of the type.
+        request: of the first job.
+    """
+
+    adapter: TypeAdapter[Any]
+    request: AnyRequest | Mapping[str, Any]
+
+    @classmethod
+    def of(cls, target: Any, request: AnyRequest | Mapping[str, Any]) -> "TypeRepairs | None":
+        """The repairs of a request; None where it has a JSON Schema, against which workers validate."""
+        return None if isinstance(target, dict) else cls(adapter_of(target), request)
+
+    def next(self, job_id: str, result: ExtractionResult) -> AnyRequest | Mapping[str, Any] | None:
+        """The request that asks again after a result of the job; None where its value is right, or no repair is left.
+
+        The same job and result give a request with the same idempotency key. So several readers of the job, and later
+        ones, get one answer.
+
+        Args:
+            job_id: of the first job.
+            result: with the number of all repairs so far.
+        """
+        try:
+            self.adapter.validate_json(dumps(result.value))
+        except ValidationError as refusal:
+            left = self._repairs - result.repairs - 1
+            if left < 0:
+                return None
+            return self._changed(
+                repairs=left,
+                refused_answer={"text": dumps(result.value), "errors": _lines(refusal)},
+                idempotency_key=f"repair:{job_id}:{result.repairs + 1}",
+            )
+        except Exception:  # noqa: BLE001 - the application's own code; `parse` raises it to whoever wants the value
+            return None
+        return None
+
+    @property
+    def _repairs(self) -> int:
+        if isinstance(self.request, Mapping):
+            return int(self.request.get("repairs", ExtractionRequest.model_fields["repairs"].default))
+        return getattr(self.request, "repairs", 0)
+
+    def _changed(self, **fields: Any) -> AnyRequest | Mapping[str, Any]:
+        if isinstance(self.request, Mapping):
+            return {**self.request, **fields}
+        unchanged = self.request.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+        return {**unchanged, "kind": self.request.kind, **fields}
+
+
+def counted(before: ExtractionResult, result: ExtractionResult) -> ExtractionResult:
+    """The result of a repair, with the number of all repairs."""
+    return result.model_copy(update={"repairs": before.repairs + 1 + result.repairs})
+
+
+def _lines(refusal: ValidationError) -> list[str]:
+    found = refusal.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
+    return [f"{_path(error['loc'])}: {error['msg']}" for error in found]
+
+
+def _path(where: tuple[int | str, ...]) -> str:
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
