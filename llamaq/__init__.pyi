@@ -39,10 +39,10 @@ from llamaq.vocabulary.kinds.extraction import ExtractionRequest as ExtractionRe
 from llamaq.vocabulary.kinds.extraction import ExtractionResult as ExtractionResult
 from llamaq.vocabulary.kinds.generate import GenerateRequest as GenerateRequest
 from llamaq.vocabulary.kinds.generate import TextResult as TextResult
+from llamaq.vocabulary.kinds.message import Message as Message
 from llamaq.vocabulary.kinds.multimodal import MultimodalRequest as MultimodalRequest
 from llamaq.vocabulary.kinds.pull import PullRequest as PullRequest
 from llamaq.vocabulary.kinds.pull import PullResult as PullResult
-from llamaq.vocabulary.kinds.request import Message as Message
 from llamaq.vocabulary.kinds.unload import UnloadRequest as UnloadRequest
 from llamaq.vocabulary.kinds.unload import UnloadResult as UnloadResult
 from llamaq.vocabulary.models import HostStatus as HostStatus

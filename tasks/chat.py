@@ -1,14 +1,12 @@
 """chat: an answer to the messages of the request, or a turn of a kept conversation."""
 
-from typing import Any
-
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
-from llamaq.vocabulary.conversations import SENT, new_messages
+from llamaq.vocabulary.conversations import new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import ask, payload
+from tasks.attempt.ollama_request import ask, payload, with_images
 from tasks.attempt.result import completed
 from tasks.history import turn
 
@@ -18,9 +16,7 @@ def chat(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Outc
     if request.conversation is not None:
         return turn.run(job, context, request)
     # Only a kept history is trimmed. Messages of the request are sent as they are, and Ollama refuses too long ones.
-    messages: list[dict[str, Any]] = [
-        {name: value for name, value in message.items() if name in SENT} for message in new_messages(request)
-    ]
+    messages = with_images(new_messages(request), context)
     body = payload(request, messages=messages, tools=request.tools, format=request.format)
     reply = ask(Endpoint.CHAT, context, request, body)
     return completed(job, context, [reply], {"message": reply.message()})

@@ -29,6 +29,7 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     "[]api.ToolCall": (list,),
     "api.Tools": (list,),
     "map[string]interface {}": (dict,),
+    "api.ToolCallFunction": (dict,),
 }
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\r\n]*")
@@ -62,8 +63,10 @@ PULL = Shape("PullRequest", {"model": "string", "name": "string", "stream": "boo
 _MESSAGE = Shape(
     "Alias",
     {"role": "string", "content": "string", "thinking": "string", "images": "[]api.ImageData",
-     "tool_calls": "[]api.ToolCall", "tool_name": "string"},
+     "tool_calls": "[]api.ToolCall", "tool_name": "string", "tool_call_id": "string"},
 )  # fmt: skip
+_TOOL_CALL = Shape("ToolCall", {"id": "string", "function": "api.ToolCallFunction"})
+_FUNCTION = Shape("ToolCallFunction", {"index": "int", "name": "string"})
 
 
 def decode(raw: bytes, shape: Shape) -> Json:
@@ -109,12 +112,23 @@ def _check_field(shape: Shape, key: str, item: Any, expected: str) -> None:
 def _checked_message(message: object) -> Json:
     if not isinstance(message, dict):
         raise EngineError(400, f"json: cannot unmarshal {_go_name(message)} into Go value of type api.Alias")
-    checked = _checked(message, _MESSAGE)
-    for call in checked.get("tool_calls", ()):
-        arguments = call.get("function", {}).get("arguments") if isinstance(call, dict) else None
-        if isinstance(arguments, str):
-            raise EngineError(400, "Value looks like object, but can't find closing '}' symbol")
+    # Go matches names of fields in any case.
+    checked = _checked({str(name).lower(): value for name, value in message.items()}, _MESSAGE)
+    if "role" in checked:
+        checked["role"] = checked["role"].lower()
+    if "tool_calls" in checked:
+        checked["tool_calls"] = [_checked_call(call) for call in checked["tool_calls"]]
     return checked
+
+
+def _checked_call(call: object) -> Json:
+    if not isinstance(call, dict):
+        raise EngineError(400, f"json: cannot unmarshal {_go_name(call)} into Go value of type api.ToolCall")
+    checked = _checked(call, _TOOL_CALL)
+    function = _checked(checked.get("function", {}), _FUNCTION)
+    if not isinstance(function.get("arguments", {}), dict):
+        raise EngineError(400, "Value looks like object, but can't find closing '}' symbol")
+    return {**checked, "function": function}
 
 
 def _check_image(image: object, where: str) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from llamaq.admission import submission
+from llamaq.admission import request_images, submission
+from llamaq.admission.request_images import Sources
 from llamaq.admission.submission import Submission
 from llamaq.extraction.schema import check_schema, schema_of
 from llamaq.images.image import ImageSource
@@ -12,8 +13,6 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.requests import AnyRequest, Kind, parse
 from llamaq.vocabulary.wire import JsonObject
-
-_PLACEHOLDER = "images are checked after the request"
 
 
 class Preparation:
@@ -35,13 +34,10 @@ class Preparation:
         Raises:
             InvalidRequest: names each field that is wrong.
         """
-        fields = dict(fields)
-        wait = bool(fields.pop("wait_for_model", False))
-        if images is not None:
-            if isinstance(images, str | bytes) or not isinstance(images, Sequence):
-                raise InvalidRequest.of("images", "give a list, also for a single image")
-            fields["images"] = [_PLACEHOLDER for _ in images]
-        return self._prepare(parse(fields | {"kind": kind}), images, wait, job_id)
+        given = {**fields, "kind": kind} | ({} if images is None else {"images": images})
+        wait = bool(given.pop("wait_for_model", False))
+        asked, sources = request_images.separated(given)
+        return self._prepare(parse(asked), sources, wait, job_id)
 
     def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:
         """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
@@ -58,13 +54,10 @@ class Preparation:
         if not isinstance(item, Mapping):
             if not isinstance(item, Request):
                 raise InvalidRequest.of("request", f"give a request model or an object, not {type(item).__name__}")
-            return self._prepare(item, None, wait=False, job_id=job_id)
+            return self._prepare(item, {}, wait=False, job_id=job_id)
         fields = dict(item)
-        kind, images = fields.pop("kind", None), fields.pop("images", None)
-        return self.ask(kind, fields, images, job_id)
+        return self.ask(fields.pop("kind", None), fields, job_id=job_id)
 
-    def _prepare(
-        self, request: AnyRequest, images: Sequence[ImageSource] | None, wait: bool, job_id: str | None
-    ) -> Submission:
+    def _prepare(self, request: AnyRequest, sources: Sources, wait: bool, job_id: str | None) -> Submission:
         job_id = job_id or self.new_id()
-        return submission.prepare(request, job_id, self._limits, sources=images, wait_for_model=wait)
+        return submission.prepare(request, job_id, self._limits, sources=sources, wait_for_model=wait)

@@ -1,17 +1,16 @@
 """The submission of a job, without any I/O: the checked request, the call of `submit.lua`, and its answer."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from llamaq.admission import needed_capabilities, tracing
+from llamaq.admission import needed_capabilities, request_images, tracing
 from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import load_options_key
+from llamaq.admission.request_images import Sources
 from llamaq.extraction.schema import check_schema
 from llamaq.extraction.schema_shape import check_shape
-from llamaq.images.image import REFERENCE, Image, ImageSource
+from llamaq.images.image import REFERENCE, Image
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import checked_id
@@ -23,8 +22,6 @@ from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.notify import notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
-
-_REFERENCE = re.compile(REFERENCE + r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ def prepare(
     job_id: str,
     limits: Limits,
     *,
-    sources: Sequence[ImageSource] | None = None,
+    sources: Sources | None = None,
     wait_for_model: bool = False,
 ) -> Submission:
     """Check what the request model does not check, and load the images: `sources`, or those in the request itself.
@@ -57,27 +54,13 @@ def prepare(
         check_schema(request.json_schema, "schema")
     if isinstance(answer_format := getattr(request, "format", None), dict):
         check_shape(answer_format, "format")
-    given: Sequence[ImageSource] = sources if sources is not None else (getattr(request, "images", None) or ())
-    max_edge: int | None = getattr(request, "max_edge", None)
-    loaded = [_load(source, limits, f"images.{index}", max_edge) for index, source in enumerate(given)]
-    if loaded:
-        references = [image.reference if isinstance(image, Image) else image for image in loaded]
-        request = request.model_copy(update={"images": references})
-    return Submission(job_id, request, tuple(image for image in loaded if isinstance(image, Image)), wait_for_model)
-
-
-def _load(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
-    if isinstance(source, str) and _REFERENCE.fullmatch(source):
-        return source
-    from llamaq.images import loading  # noqa: PLC0415 - it imports Pillow, which only images need
-
-    return loading.load(source, limits, name, max_edge)
+    request, images = request_images.loaded(request, limits, sources or {})
+    return Submission(job_id, request, images, wait_for_model)
 
 
 def call(submission: Submission, settings: Settings) -> Call:
     """The call of `submit.lua`."""
     request, keys = submission.request, settings.keys
-    references: list[str] = getattr(request, "images", None) or []
     turn = request if isinstance(request, ChatRequest) and request.conversation is not None else None
     arguments = Submit(
         id=submission.job_id,
@@ -89,7 +72,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         start_within="" if request.start_within is None else request.start_within,
         conversation=getattr(request, "conversation", None) or "",
         idempotency_key=_idempotency(request, settings),
-        images=" ".join(dict.fromkeys(reference.removeprefix(REFERENCE) for reference in references)),
+        images=" ".join(image.removeprefix(REFERENCE) for image in request_images.references(request)),
         max_attempts=settings.max_attempts,
         result_ttl=settings.result_ttl,
         max_queued=settings.max_queued,

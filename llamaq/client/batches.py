@@ -143,7 +143,7 @@ def extractions(
     keys = _Keys(run)
     for number, given in enumerate(items, 1):
         own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
-        custom_id = str(own.pop("custom_id", number))
+        custom_id = _name(own.pop("custom_id", None), number)
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
         yield _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
 
@@ -152,10 +152,15 @@ def _item(given: Any, number: int) -> Item:
     if isinstance(given, Request):
         return Item(str(number), given)  # type: ignore[arg-type]  # the base of all the request models
     fields = dict(_mapping(given, number))
-    custom_id = str(fields.pop("custom_id", number))
-    if "request" not in fields:
+    custom_id = _name(fields.pop("custom_id", None), number)
+    if fields.get("request") is None:
+        fields.pop("request", None)
         return Item(custom_id, fields)
     return Item(custom_id, {"kind": fields.get("kind"), **_mapping(fields["request"], number)})
+
+
+def _name(custom_id: Any, number: int) -> str:
+    return str(number if custom_id is None else custom_id)
 
 
 def _mapping(given: Any, number: int) -> Mapping[str, Any]:
@@ -187,7 +192,8 @@ def _with(item: Item, defaults: dict[str, str]) -> Item:
     """The item, with defaults for the fields that its request does not set."""
     request = item.request
     if isinstance(request, Mapping):
-        return replace(item, request={**defaults, **request})
+        given = {name: value for name, value in request.items() if name not in defaults or value is not None}
+        return replace(item, request={**defaults, **given})
     unset = {name: value for name, value in defaults.items() if name not in request.model_fields_set}
     return replace(item, request=request.model_copy(update=unset))
 

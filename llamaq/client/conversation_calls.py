@@ -30,7 +30,7 @@ from llamaq.vocabulary.conversations import (
 )
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.kinds.chat import ChatRequest
-from llamaq.vocabulary.kinds.request import Message
+from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.problems import problems
 from llamaq.vocabulary.wire import dumps

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, field_validator
 from pydantic_core import from_json
 
 from llamaq.vocabulary.kinds.chat import ChatRequest
-from llamaq.vocabulary.kinds.request import Message, Name, Tenant
+from llamaq.vocabulary.kinds.message import Message
+from llamaq.vocabulary.kinds.request import Name, Tenant
 from llamaq.vocabulary.kinds.result import Usage
 from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.options import Options
@@ -16,8 +17,8 @@ from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
 MessageDict = dict[str, Any]
 """A message as JSON, with the fields that a conversation adds: `job`, `usage`, `history_dropped` and others."""
-SENT = frozenset({"role", "content", "tool_calls", "tool_name", "images"})
-"""The fields of a message that are sent to Ollama; `thinking` is not."""
+SENT = frozenset({"role", "content", "tool_calls", "tool_name", "tool_call_id", "images"})
+"""The fields of a kept message that are sent to Ollama; `thinking` only behind the last question."""
 
 
 class KeptMessage(Frozen):
@@ -25,6 +26,7 @@ class KeptMessage(Frozen):
 
     Attributes:
         turn: the number of its turn, from 1. A turn is one job: its new messages, and the answer.
+        images: the references of stored images (`sha256:<hex>`), which are kept as long as the conversation.
         tool_calls: Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`.
         job: the id of the turn's job; None where it is not known.
         interrupted: whether a later turn ended this answer early; `content` is its text until then.
@@ -34,11 +36,13 @@ class KeptMessage(Frozen):
     """
 
     turn: int
-    role: Literal["system", "user", "assistant", "tool"]
+    role: str
     content: str = ""
     thinking: str | None = None
+    images: list[str] | None = None
     tool_calls: list[JsonObject] | None = None
     tool_name: str | None = None
+    tool_call_id: str | None = None
     job: str | None = None
     interrupted: bool = False
     edited: bool = False
@@ -99,8 +103,8 @@ _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 
 def message_fields(message: Message) -> MessageDict:
-    """A message as Ollama takes it, without `thinking`."""
-    return message.model_dump(exclude_none=True, exclude={"thinking"})
+    """A message as Ollama takes it."""
+    return message.model_dump(exclude_none=True)
 
 
 def new_messages(request: ChatRequest) -> list[MessageDict]:

@@ -1,12 +1,18 @@
 """The keyword arguments of the verbs, for editors and type checkers. The request models validate them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from llamaq.vocabulary.kinds.chat import WhenBusy
-from llamaq.vocabulary.kinds.request import Lane, Message
+from llamaq.vocabulary.conversations import KeptMessage
+from llamaq.vocabulary.kinds.chat import ReplyMessage, WhenBusy
+from llamaq.vocabulary.kinds.message import Message
+from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import JsonObject
+
+AnyMessage = Message | ReplyMessage | KeptMessage | Mapping[str, Any]
+"""A message: of one's own, or an answer handed back."""
 
 
 class HostJobFields(TypedDict, total=False):
@@ -54,9 +60,9 @@ class EmbeddingFields(CommonFields, total=False):
 class ChatFields(CommonFields, total=False):
     """The arguments of `chat` beside the model: `messages`, or `conversation` and `message`."""
 
-    messages: list[Message | dict[str, Any]]
+    messages: Sequence[AnyMessage]
     conversation: str
-    message: str | Message | dict[str, Any] | list[Message | dict[str, Any]]
+    message: str | AnyMessage | Sequence[AnyMessage]
     when_busy: WhenBusy
     tools: list[JsonObject]
     format: Literal["json"] | JsonObject
@@ -85,7 +91,7 @@ class MultimodalFields(CommonFields, total=False):
     """The arguments of `multimodal` beside the model, the prompt and the images."""
 
     system: str
-    messages: list[Message | dict[str, Any]]
+    messages: Sequence[AnyMessage]
     max_edge: int
     format: Literal["json"] | JsonObject
 

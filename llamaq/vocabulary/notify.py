@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from llamaq.vocabulary.text_rules import not_a_text
+from llamaq.vocabulary.wire import Strict
 
 Ending = Literal["completed", "failed", "cancelled", "expired"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
@@ -33,17 +34,15 @@ def checked_url(url: str) -> str:
     return url
 
 
-class Notify(BaseModel):
+class Notify(Strict):
     """A webhook for a job's end.
 
     `events` are the terminal states that it is called for, by default all. The body has the job's id, kind, model,
     state, metadata and error code. With `include_result` it also has the result, or the whole error.
     """
 
-    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, str_max_length=2**31)
-
     url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url), not_a_text("a URL")]
-    events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = list(ENDINGS)
+    events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = Field(default=list(ENDINGS))
     include_result: bool = False
 
 

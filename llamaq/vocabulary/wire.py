@@ -1,17 +1,21 @@
 """The JSON in Redis, and the two bases of the models of it."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, model_validator
 from pydantic_core import from_json, to_json
 
 T = TypeVar("T")
 
 
 class Strict(BaseModel):
-    """The base of what producers write. An unknown field or a value of another type is refused."""
+    """The base of what producers write. An unknown field or a value of another type is refused; null is absent.
+
+    PHP has one empty array, so `[]` is an empty object where a model is expected.
+    """
 
     model_config = ConfigDict(
         defer_build=True,  # building all models would take a tenth of the import
@@ -24,6 +28,16 @@ class Strict(BaseModel):
         # pass, which cannot be stored.
         str_max_length=2**31,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        if given == []:
+            return {}
+        if not isinstance(given, Mapping):
+            return given
+        known = {name for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        return {name: value for name, value in given.items() if value is not None or name not in known}
 
 
 class Frozen(BaseModel):
@@ -66,8 +80,12 @@ def members(**fields: Any) -> str:
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
 
 
-def _plain_json(value: T) -> T:
-    """Refuse what a worker could not read: NaN, half a surrogate pair, or too deep nesting."""
+def plain_json(value: T) -> T:
+    """Refuse what a worker could not read: NaN, half a surrogate pair, or too deep nesting.
+
+    Raises:
+        ValueError: the value holds such a thing, or is no JSON at all.
+    """
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
     except ValueError as error:
@@ -75,6 +93,6 @@ def _plain_json(value: T) -> T:
     return value
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(_plain_json)]
-JsonExtra = Annotated[Any, AfterValidator(_plain_json)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(plain_json)]
+JsonExtra = Annotated[Any, AfterValidator(plain_json)]
 """The value of a field that a model takes without knowing it (`extra="allow"`)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api_client import Chunk
+from llamaq.vocabulary.conversations import MessageDict
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import Request
 from tasks.attempt.context import AttemptContext
@@ -56,6 +57,20 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
     # Without truncate:false Ollama silently cuts a prompt that is too long.
     body = {"stream": True, "truncate": False, **common, **fields}
     return {name: value for name, value in body.items() if value is not None}
+
+
+def with_images(messages: Iterable[MessageDict], context: AttemptContext) -> list[MessageDict]:
+    """The messages with base64 in place of the references of their images.
+
+    Raises:
+        ImageGone: an image is no longer stored.
+    """
+    return [
+        {**message, "images": [context.image(reference) for reference in message["images"]]}
+        if message.get("images")
+        else message
+        for message in messages
+    ]
 
 
 def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dict[str, Any]) -> Reply:

@@ -10,7 +10,7 @@ from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import Reply, ask, payload
+from tasks.attempt.ollama_request import Reply, ask, payload, with_images
 from tasks.attempt.result import completed
 from tasks.history.trimming import Fitting
 
@@ -46,7 +46,7 @@ def with_settings(request: ChatRequest, settings: ConversationSettings) -> ChatR
 def _ask(context: AttemptContext, request: ChatRequest, fitting: Fitting) -> Reply:
     while True:
         try:
-            return ask(Endpoint.CHAT, context, request, _body(request, fitting.messages))
+            return ask(Endpoint.CHAT, context, request, _body(request, with_images(fitting.messages, context)))
         except ContextOverflow as error:
             # The refusal comes before the first token, so no reader has seen any text.
             length = context.context_lengths.refused(request.model, request.options, error.n_ctx)
@@ -55,5 +55,10 @@ def _ask(context: AttemptContext, request: ChatRequest, fitting: Fitting) -> Rep
 
 
 def _body(request: ChatRequest, messages: list[MessageDict]) -> dict[str, Any]:
-    sent = [{name: value for name, value in message.items() if name in SENT} for message in messages]
+    asked = max((index for index, message in enumerate(messages) if message.get("role") == "user"), default=0)
+    # Models that think between the calls of tools need these thoughts until the question is answered.
+    sent = [
+        {name: value for name, value in message.items() if name in SENT or (name == "thinking" and index > asked)}
+        for index, message in enumerate(messages)
+    ]
     return payload(request, messages=sent, tools=request.tools, format=request.format)

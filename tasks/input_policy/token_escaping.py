@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from llamaq.admission.texts import changed_strings
-from llamaq.vocabulary.kinds.request import Message, Request
+from llamaq.vocabulary.kinds.message import Message
+from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.text_rules import sent_unescaped
 
 # The tokens of the model families, and the marks with which Ollama and llama.cpp put images into a prompt. No token
@@ -39,7 +40,7 @@ _SPEAKER = re.compile(
     r"(?<!\w)(?:USER|User|ASSISTANT|Assistant|SYSTEM|System|HUMAN|Human|AI|BOT|Bot|Instruction|Response|Input|Question|"
     r"Answer):"
 )
-_MESSAGE_UNESCAPED = sent_unescaped(Message) | {"images"}
+_MESSAGE_UNESCAPED = sent_unescaped(Message)
 """The fields of a message that are not escaped. In tools and in the arguments of calls such names are escaped."""
 
 

@@ -3,14 +3,14 @@
 from typing import Any
 
 _MESSAGES: list[dict[str, Any]] = [
-    {"role": "user", "content": "text"},
+    {"role": "user", "content": "text", "images": ["text"]},
     {
         "role": "assistant",
         "content": "text",
         "thinking": "text",
         "tool_calls": [{"id": "text", "function": {"name": "text", "arguments": {"city": ["text"]}}, "extra": "text"}],
     },
-    {"role": "tool", "content": "text", "tool_name": "text"},
+    {"role": "tool", "content": "text", "tool_name": "text", "tool_call_id": "text"},
 ]
 _TOOLS = [{"type": "text", "function": {"name": "text", "description": "text"}}]
 _SCHEMA = {"title": "text"}

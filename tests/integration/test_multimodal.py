@@ -100,7 +100,7 @@ def test_with_messages_the_images_belong_to_the_last_question(service: Service) 
     assert result.text == "A cat"
     assert service.asked("/api/chat")[0]["messages"] == [
         {"role": "user", "content": "Hi"},
-        {"role": "assistant", "content": "Hello"},
+        {"role": "assistant", "content": "Hello", "thinking": "Long."},
         {"role": "user", "content": "And this?", "images": [base64.b64encode(data).decode()]},
     ]
 

@@ -1,7 +1,7 @@
 """The handle of one kept conversation."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Unpack
+from typing import Protocol, Unpack
 
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
@@ -10,9 +10,8 @@ from llamaq.store.answers import Answer
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
-from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
+from llamaq.vocabulary.fields import AnyMessage, ChatFields, SendFields, SettingsFields
 from llamaq.vocabulary.kinds.chat import ChatResult
-from llamaq.vocabulary.kinds.request import Message
 
 
 class Chat(Protocol):
@@ -41,7 +40,7 @@ class AsyncConversation:
         return f"AsyncConversation({self.name!r}, tenant={self.tenant!r})"
 
     async def send(
-        self, message: str | Message | dict[str, Any] | Sequence[Message | dict[str, Any]], **fields: Unpack[SendFields]
+        self, message: str | AnyMessage | Sequence[AnyMessage], **fields: Unpack[SendFields]
     ) -> AsyncJob[ChatResult]:
         """Submit the next turn: a question, or the answers to the model's tool calls. The job is of the kind chat.
 

@@ -82,10 +82,13 @@ class AsyncJobQueue(AsyncProducer):
         model: str,
         prompt: str | None = None,
         *,
-        images: Sequence[ImageSource],
+        images: Sequence[ImageSource] | None = None,
         **fields: Unpack[MultimodalFields],
     ) -> AsyncJob[Any]:
-        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`.
+
+        The messages may have images themselves.
+        """
         return await self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     async def extract(
@@ -249,6 +252,7 @@ class AsyncJobQueue(AsyncProducer):
     ) -> AsyncJob[Any]:
         prepare = self._preparation.ask
         # In a thread, because decoding a large image takes tens of milliseconds.
+        in_messages = isinstance(fields.get("messages") or fields.get("message"), list | Mapping)
         return await self._submit(
-            await io.in_thread(prepare, kind, fields, images) if images else prepare(kind, fields)
+            await io.in_thread(prepare, kind, fields, images) if images or in_messages else prepare(kind, fields)
         )

@@ -2,7 +2,7 @@
 """The handle of one kept conversation."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Unpack
+from typing import Protocol, Unpack
 
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
@@ -11,9 +11,8 @@ from llamaq.store.answers import Answer
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
-from llamaq.vocabulary.fields import ChatFields, SendFields, SettingsFields
+from llamaq.vocabulary.fields import AnyMessage, ChatFields, SendFields, SettingsFields
 from llamaq.vocabulary.kinds.chat import ChatResult
-from llamaq.vocabulary.kinds.request import Message
 
 
 class Chat(Protocol):
@@ -41,9 +40,7 @@ class Conversation:
     def __repr__(self) -> str:
         return f"Conversation({self.name!r}, tenant={self.tenant!r})"
 
-    def send(
-        self, message: str | Message | dict[str, Any] | Sequence[Message | dict[str, Any]], **fields: Unpack[SendFields]
-    ) -> Job[ChatResult]:
+    def send(self, message: str | AnyMessage | Sequence[AnyMessage], **fields: Unpack[SendFields]) -> Job[ChatResult]:
         """Submit the next turn: a question, or the answers to the model's tool calls. The job is of the kind chat.
 
         Args:

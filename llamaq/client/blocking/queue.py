@@ -83,10 +83,13 @@ class JobQueue(Producer):
         model: str,
         prompt: str | None = None,
         *,
-        images: Sequence[ImageSource],
+        images: Sequence[ImageSource] | None = None,
         **fields: Unpack[MultimodalFields],
     ) -> Job[Any]:
-        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`."""
+        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`.
+
+        The messages may have images themselves.
+        """
         return self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
     def extract(
@@ -246,4 +249,7 @@ class JobQueue(Producer):
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
         prepare = self._preparation.ask
         # In a thread, because decoding a large image takes tens of milliseconds.
-        return self._submit(io.in_thread(prepare, kind, fields, images) if images else prepare(kind, fields))
+        in_messages = isinstance(fields.get("messages") or fields.get("message"), list | Mapping)
+        return self._submit(
+            io.in_thread(prepare, kind, fields, images) if images or in_messages else prepare(kind, fields)
+        )

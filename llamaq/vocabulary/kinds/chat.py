@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.request import Message, Messages, Name, Prompt, Request
+from llamaq.vocabulary.kinds.message import Message, Messages
+from llamaq.vocabulary.kinds.request import Name, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, MODEL_JSON
 from llamaq.vocabulary.wire import Frozen, JsonObject
@@ -68,5 +69,5 @@ DECLARATION = Declaration(
     results=(ChatResult,),
     endpoints=(Endpoint.CHAT,),
     summary="an answer to a history, or a turn of a kept conversation",
-    needs={"completion": "model", "tools": "tools", "thinking": "think"},
+    needs={"completion": "model", "tools": "tools", "vision": "images", "thinking": "think"},
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.request import Request, Text
+from llamaq.vocabulary.kinds.message import Text
+from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import UNESCAPED_TEXT
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, TypeAdapter, model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.request import Image, ModelText, Pixels, Prompt, Request
+from llamaq.vocabulary.kinds.message import Image, ModelText
+from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject, Strict, adapter_of, dumps

@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.request import ModelText, Prompt, Request
+from llamaq.vocabulary.kinds.message import ModelText
+from llamaq.vocabulary.kinds.request import Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, UNESCAPED_TEXT
 from llamaq.vocabulary.wire import JsonObject

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.generate import TextResult
-from llamaq.vocabulary.kinds.request import Image, Messages, ModelText, Pixels, Prompt, Request
+from llamaq.vocabulary.kinds.message import Image, Messages, ModelText
+from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject
 
@@ -15,6 +16,7 @@ from llamaq.vocabulary.wire import JsonObject
 class MultimodalRequest(Request):
     """A prompt or a chat about images. An image is base64, or `sha256:<hex>` of one that the SDK has stored.
 
+    The last message of the user gets `images`, beside those that the messages have.
     `max_edge` (pixels) scales larger images down before they are stored, but not images that are stored already.
     """
 
@@ -22,7 +24,7 @@ class MultimodalRequest(Request):
     prompt: Prompt | None = None
     system: ModelText | None = None
     messages: Messages | None = None
-    images: Annotated[list[Image], Field(min_length=1)]
+    images: Annotated[list[Image], Field(min_length=1)] | None = None
     max_edge: Pixels | None = None
     format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
 
@@ -30,7 +32,9 @@ class MultimodalRequest(Request):
     def _one_question(self) -> "MultimodalRequest":
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("give either prompt or messages")
-        if self.messages is not None and not any(message.role == "user" for message in self.messages):
+        if not self.images and not any(message.images for message in self.messages or ()):
+            raise ValueError("images: give 1 or more, here or in a message")
+        if self.images and self.messages and not any(message.role == "user" for message in self.messages):
             raise ValueError("messages need one with the role user, for the images to belong to")
         return self
 

@@ -1,23 +1,22 @@
-"""The fields that the requests of all kinds have, and the messages of a chat."""
+"""The fields that the requests of all kinds have."""
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from llamaq.vocabulary.kinds.keep_alive import ollama_keep_alive
+from llamaq.vocabulary.kinds.message import Text
 from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.text_rules import COUNTED, MODEL_JSON, MODEL_TEXT, not_a_text
-from llamaq.vocabulary.wire import JsonExtra, JsonObject, Strict
+from llamaq.vocabulary.text_rules import COUNTED, MODEL_TEXT, not_a_text
+from llamaq.vocabulary.wire import Strict
 
 Lane = Literal["interactive", "normal", "batch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
-Text = Annotated[str, Field(min_length=1)]
-"""A text that is not empty; each field adds its rule."""
 Prompt = Annotated[Text, MODEL_TEXT]
-ModelText = Annotated[str, MODEL_TEXT]
 Name = Annotated[str, Field(min_length=1, max_length=512), not_a_text("an identifier")]
 Tenant = Annotated[
     str,
@@ -26,42 +25,13 @@ Tenant = Annotated[
 ]
 KeepAlive = Annotated[str | int | float, AfterValidator(ollama_keep_alive), not_a_text("a duration")]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
-Image = Annotated[Text, not_a_text("base64, or the reference of a stored image")]
 
 
-class ToolFunction(Strict, extra="allow"):
-    """The call of a tool. `arguments` is an object; Ollama refuses a string."""
-
-    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
-    name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
-    arguments: Annotated[JsonObject, MODEL_JSON]
-
-
-class ToolCall(Strict, extra="allow"):
-    """One entry of a message's `tool_calls`."""
-
-    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
-    id: ModelText | None = None
-    function: ToolFunction
-
-
-class Message(Strict):
-    """One message of a chat. `content` may be empty only where there are `tool_calls`."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: ModelText = ""
-    thinking: ModelText | None = None
-    tool_calls: Annotated[list[ToolCall], MODEL_JSON] | None = None
-    tool_name: ModelText | None = None
-
-    @model_validator(mode="after")
-    def _has_content(self) -> "Message":
-        if not self.content and not self.tool_calls:
-            raise ValueError("a message needs content or tool_calls")
-        return self
-
-
-Messages = Annotated[list[Message], Field(min_length=1)]
+def _labels(value: Any) -> Any:
+    """Null is absent here too; `[]` is PHP's empty object."""
+    if value == []:
+        return {}
+    return {name: text for name, text in value.items() if text is not None} if isinstance(value, Mapping) else value
 
 
 class Request(Strict):
@@ -82,7 +52,7 @@ class Request(Strict):
     priority: Lane = "normal"
     tenant: Tenant = "default"
     idempotency_key: Name | None = None
-    metadata: Annotated[dict[str, str], COUNTED] = Field(default_factory=dict)
+    metadata: Annotated[dict[str, str], BeforeValidator(_labels), COUNTED] = Field(default_factory=dict)
     notify: Notify | None = None
     start_within: Seconds | None = None
     first_token_within: Seconds = 600.0

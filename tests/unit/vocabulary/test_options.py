@@ -1,6 +1,8 @@
 """Options: Ollama's names and types, strictly."""
 
-from typing import Any, get_args
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 from pydantic import ValidationError
@@ -18,6 +20,8 @@ RIGHT: dict[type, Any] = {int: 3, float: 0.5, bool: True, list: ["a"]}
 
 def _type_of(name: str) -> type:
     first = get_args(Options.model_fields[name].annotation)[0]
+    if get_origin(first) is Annotated:
+        first = get_args(first)[0]
     return list if first == list[str] else first
 
 
@@ -31,6 +35,16 @@ def test_each_option_takes_its_type_alone(name: str) -> None:
             continue  # None is "not set"
         with pytest.raises(ValidationError, match=name):
             Options.model_validate({name: wrong})
+
+
+@pytest.mark.parametrize("read", [Options.model_validate, lambda given: Options.model_validate_json(json.dumps(given))])
+@pytest.mark.parametrize(("given", "kept"), [(4096.0, 4096), (-1.0, -1), (4e3, 4000), (None, None)])
+def test_options_are_read_as_ollama_reads_them(read: Callable[[Any], Options], given: Any, kept: Any) -> None:
+    """JSON has one type of numbers: many languages write 4096.0. Null is absent, and PHP's `[]` is an empty object."""
+    options = read({"num_ctx": given, "temperature": 0.5})
+
+    assert (options.num_ctx, type(options.num_ctx)) == (kept, type(kept))
+    assert read([]) == Options()
 
 
 def test_a_whole_number_will_do_for_a_fraction() -> None:

@@ -1,11 +1,10 @@
--- Fragment: kept conversations. The messages are a list of JSON objects, the settings a hash beside it. Both expire
--- together, a time after the last change. One index for each tenant orders them by the last change; one over all tenants
+-- Fragment: kept conversations. The messages are a list of JSON objects, the settings a hash beside it, with the images of
+-- its messages. All expire together, a time after the last change. One index for each tenant orders them by the last change; one over all tenants
 -- orders them by expiry.
 -- include: turn_queue
 local LAPSES = P .. ':lapses'
 local LAPSED_AT_A_TIME = 20
 local function messages_key(tenant, name) return P .. ':conversation:' .. tenant .. ':' .. name end
-local function about_key(tenant, name) return P .. ':about:' .. tenant .. ':' .. name end
 local function index_key(tenant) return P .. ':conversations:' .. tenant end
 
 local function conversation_exists(tenant, name)
@@ -45,6 +44,10 @@ local function refresh_conversation(tenant, name, ttl)
   redis.call('ZADD', LAPSES, NOW + ttl, tenant .. ' ' .. name)
   extend_expiry(index_key(tenant), ttl)
   extend_expiry(LAPSES, ttl)
+  for sha in string.gmatch(redis.call('HGET', about, 'images') or '', '[^ ]+') do
+    -- One that a job holds has no expiry (-1).
+    if redis.call('TTL', blob_key(sha)) >= 0 then extend_expiry(blob_key(sha), ttl) end
+  end
   sweep_conversations()
 end
 

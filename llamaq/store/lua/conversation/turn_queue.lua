@@ -1,5 +1,17 @@
 -- Fragment: the turns of a conversation that have not ended: a sorted set, numbered in the order in which they came.
 -- include: keys
+local function about_key(tenant, name) return P .. ':about:' .. tenant .. ':' .. name end
+
+-- The images of conversations. A table, since a script has a limit of locals.
+local kept_images = {}
+
+-- Both lists of images (joined by blanks), each image once.
+function kept_images.joined(list, more)
+  for sha in string.gmatch(more, '[^ ]+') do
+    if not string.find(list, sha, 1, true) then list = list .. (list == '' and '' or ' ') .. sha end
+  end
+  return list
+end
 
 -- The first of them; false where there is none. A turn whose record was deleted by hand is removed: it would never end,
 -- and the others would wait for it.

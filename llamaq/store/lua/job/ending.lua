@@ -11,6 +11,14 @@ local function release_images(list, ttl)
   end
 end
 
+-- How long the images of a turn are kept after it: as long as its conversation, whose later turns send them again.
+function kept_images.seconds(list, tenant, name, ttl)
+  local about = name ~= '' and about_key(tenant, name)
+  if not about or list == '' or redis.call('EXISTS', about) == 0 then return ttl end
+  redis.call('HSET', about, 'images', kept_images.joined(redis.call('HGET', about, 'images') or '', list))
+  return math.max(ttl, redis.call('TTL', about))
+end
+
 -- Removes the turn from its conversation, and queues the next turn if it waited only for this one.
 local function enqueue_next_turn(id, tenant, name)
   local key = turns_key(tenant, name)
@@ -62,7 +70,7 @@ local function end_job(id, state, members, ...)
   redis.call('ZREM', DELAYED, id)
   redis.call('ZREM', refusals.ENDS, id)
   charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds)
-  release_images(job.blobs, ttl)
+  release_images(job.blobs, kept_images.seconds(job.blobs, job.tenant, job.conversation, ttl))
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end
 end
 

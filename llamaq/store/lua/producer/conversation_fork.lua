@@ -15,7 +15,7 @@ if not conversation_exists(tenant, name) then return of_master({'MISSING'}) end
 if conversation_exists(tenant, new) or current_turn(tenant, new) then return {'EXISTS'} end
 if number > 0 and redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= given.last then return {'CHANGED'} end
 
-for _, field in ipairs({'model', 'system', 'options', 'tools', 'ttl', 'runner'}) do
+for _, field in ipairs({'model', 'system', 'options', 'tools', 'ttl', 'runner', 'images'}) do
   local value = redis.call('HGET', about_key(tenant, name), field)
   if value then redis.call('HSET', about_key(tenant, new), field, value) end
 end

@@ -29,6 +29,9 @@
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
 -- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
+-- A turn sends the images of its history too.
+kept_images.shown = kept_images.joined(given.images,
+  conversation ~= '' and redis.call('HGET', about_key(tenant, conversation), 'images') or '')
 
 local function same_job()
   local found = given.idempotency_key ~= '' and redis.call('GET', given.idempotency_key)
@@ -69,7 +72,7 @@ local function write_record(score, weight, start_by, runner)
     'tenant', tenant, 'request', given.request, 'score', score, 'runner', runner,
     'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', '', 'flush', 0, 'lease', '', 'running', 0,
     'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
-    'idem', given.idempotency_key, 'blobs', given.images, 'metadata', given.metadata, 'says', given.messages,
+    'idem', given.idempotency_key, 'blobs', kept_images.shown, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
   if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
   for _, optional in ipairs({'target', 'notify', 'traceparent'}) do
@@ -81,7 +84,7 @@ local function write_indexes(start_by)
   redis.call('ZADD', JOBS, NOW, id)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
-  for image in string.gmatch(given.images, '[^ ]+') do
+  for image in string.gmatch(kept_images.shown, '[^ ]+') do
     redis.call('HINCRBY', BLOBS, image, 1)
     redis.call('PERSIST', blob_key(image))
   end

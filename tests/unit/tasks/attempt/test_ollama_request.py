@@ -91,7 +91,7 @@ def test_a_chat_keeps_its_tool_calls() -> None:
 
 
 def test_a_turn_is_what_was_said_on_both_sides() -> None:
-    """The new message and the answer; what was thought is kept, and not sent again."""
+    """The new message and the answer, with what was thought."""
     ollama = Ollama([{"message": {"content": "4", "thinking": "2+2"}}, {"done": True}])
 
     outcome = _run(ollama, kind="chat", conversation="c", message="2+2?")
@@ -106,10 +106,20 @@ def test_a_turn_is_what_was_said_on_both_sides() -> None:
             "job": "job",
         },
     )
-    thought = [{"role": "assistant", "content": "4", "thinking": "2+2"}, {"role": "user", "content": "x"}]
+
+
+def test_a_history_of_the_producers_own_goes_out_as_it_is() -> None:
+    """With its thoughts and ids: what of them the model gets, its template decides."""
+    call = {"id": "call_1", "function": {"name": "f", "arguments": {}}}
+    messages: list[dict[str, Any]] = [
+        {"role": "assistant", "content": "", "thinking": "2+2", "tool_calls": [call]},
+        {"role": "tool", "content": "", "tool_name": "f", "tool_call_id": "call_1"},
+    ]
     ollama = Ollama(chat_answer("ok"))
-    _run(ollama, kind="chat", messages=thought)
-    assert all("thinking" not in message for message in ollama.asked[0]["messages"])
+
+    _run(ollama, kind="chat", messages=messages)
+
+    assert ollama.asked[0]["messages"] == messages
 
 
 def test_images_belong_to_the_last_question() -> None:

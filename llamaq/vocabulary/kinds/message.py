@@ -1,0 +1,100 @@
+"""The messages of a chat, as Ollama reads them."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic_core import from_json
+
+from llamaq.vocabulary.text_rules import MODEL_JSON, MODEL_TEXT, not_a_text
+from llamaq.vocabulary.wire import JsonExtra, JsonObject, Strict, plain_json
+
+Text = Annotated[str, Field(min_length=1)]
+"""A text that is not empty; each field adds its rule."""
+ModelText = Annotated[str, MODEL_TEXT]
+Image = Annotated[Text, not_a_text("base64, or the reference of a stored image")]
+Role = Annotated[
+    str,
+    Field(pattern=r"^\w[\w. -]{0,63}$"),  # no bracket or colon, so that no control token can stand here
+    AfterValidator(str.lower),  # as Ollama does
+    not_a_text("an identifier"),
+]
+ALIKE = 0.8
+"""A name that is so like a known one (by difflib's ratio) is a misspelling: "contnet", "toolCallId"."""
+
+
+def _arguments(value: Any) -> Any:
+    """OpenAI's clients write the object as a text of JSON, which Ollama refuses. PHP has `[]` for an empty one."""
+    found = value
+    if isinstance(value, str):
+        try:
+            found = from_json(value.encode(errors="surrogatepass"), allow_inf_nan=False) if value.strip() else {}
+        except ValueError as error:
+            raise ValueError(f"must be an object, or one as a text of JSON, which this is not: {error}") from None
+    if found in ([], None):
+        return {}
+    if not isinstance(found, dict):
+        raise ValueError(f"must be an object, or one as a text of JSON, not {str(value)[:40]!r}")  # noqa: TRY004 - pydantic reports only a ValueError as the field's problem
+    return found
+
+
+def _content(value: Any) -> Any:
+    if isinstance(value, list):
+        raise ValueError("must be one text: give the texts of the parts joined, and images in the message's `images`")  # noqa: TRY004 - pydantic reports only a ValueError as the field's problem
+    return value
+
+
+class ToolFunction(Strict, extra="allow"):
+    """The call of a tool. `arguments` is an object; a text of its JSON, as of OpenAI's clients, becomes one."""
+
+    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
+    name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
+    arguments: Annotated[JsonObject, BeforeValidator(_arguments), MODEL_JSON]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_arguments(cls, given: Any) -> Any:
+        no_arguments = isinstance(given, Mapping) and given.get("arguments") is None
+        return {**given, "arguments": {}} if no_arguments else given
+
+
+class ToolCall(Strict, extra="allow"):
+    """One entry of a message's `tool_calls`."""
+
+    __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
+    id: ModelText | None = None
+    function: ToolFunction
+
+
+class Message(Strict):
+    """One message of a chat. Beside the role each field may be absent, null or empty.
+
+    `images` are base64 or `sha256:<hex>` of stored ones. Fields that Ollama does not read are dropped, such as `name`
+    or those of a `KeptMessage`; a name that is nearly one of the fields here is refused as a misspelling.
+    """
+
+    role: Role
+    content: Annotated[ModelText, BeforeValidator(_content)] = ""
+    thinking: ModelText | None = None
+    images: list[Image] | None = None
+    tool_calls: Annotated[list[ToolCall], MODEL_JSON] | None = None
+    tool_name: ModelText | None = None
+    tool_call_id: ModelText | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_ollama_reads_it(cls, given: Any) -> Any:
+        if isinstance(given, BaseModel) and not isinstance(given, cls):  # an answer of ours, handed back
+            given = given.model_dump()
+        if not isinstance(given, Mapping):
+            return given
+        # Go matches names of fields in any case.
+        named = {name.lower() if str(name).lower() in cls.model_fields else name: given[name] for name in given}
+        foreign = {name: named[name] for name in named if name not in cls.model_fields}
+        plain_json(foreign)
+        misspelt = {name for name in foreign if get_close_matches(str(name).lower(), cls.model_fields, 1, ALIKE)}
+        return {name: value for name, value in named.items() if name not in foreign or name in misspelt}
+
+
+Messages = Annotated[list[Message], Field(min_length=1)]
