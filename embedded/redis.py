@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +109,7 @@ class EmbeddedRedis:
         *,
         appendonly: bool = True,
         maxmemory: str | None = None,
+        options: Sequence[str] = (),
         clock: Clock = SYSTEM,
     ) -> Self:
         """Start a server and wait until it answers.
@@ -117,6 +119,7 @@ class EmbeddedRedis:
             port: 0 lets the kernel choose.
             appendonly: Whether writes are kept in a file, so that they survive `kill` and `restart`.
             maxmemory: In Redis' notation ("64mb"); None sets no limit. At the limit writes are refused.
+            options: More of its command line.
             clock: The source of time.
 
         Raises:
@@ -124,11 +127,11 @@ class EmbeddedRedis:
         """
         home = directory or Path(tempfile.mkdtemp(prefix="llamaq-redis-"))
         home.mkdir(parents=True, exist_ok=True)
-        options: tuple[str, ...] = ("--appendonly", "yes" if appendonly else "no", "--save", "")
+        given: tuple[str, ...] = ("--appendonly", "yes" if appendonly else "no", "--save", "", *options)
         if maxmemory is not None:
-            options += ("--maxmemory", maxmemory, "--maxmemory-policy", "noeviction")
+            given += ("--maxmemory", maxmemory, "--maxmemory-policy", "noeviction")
         server = cls(
-            _find(), home, owned=directory is None, port=port or free_port(), options=options, clock=clock
+            _find(), home, owned=directory is None, port=port or free_port(), options=given, clock=clock
         )  # fmt: skip
         try:
             server._launch()

@@ -11,6 +11,7 @@ import redis
 from embedded.scripted.launcher import ScriptedOllama, Stats
 from embedded.scripted.script import GENERATING
 from llamaq import Event, Job, JobQueue
+from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Retrying, Started
 
@@ -35,7 +36,9 @@ class Service:
         self.ollama = ollama
         self.keys = Keys(prefix)
         # Typed as what it is used for: redis-py's own types unite every answer that some setting could bring.
-        self.redis: Any = redis.Redis.from_url(redis_url, decode_responses=True)
+        self.redis: Any = (
+            connect(redis_url) if "sentinel" in redis_url else redis.Redis.from_url(redis_url, decode_responses=True)
+        )
         self._seen = 0
 
     def begin(self) -> None:

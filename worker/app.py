@@ -11,11 +11,10 @@ from celery.signals import setup_logging
 from kombu.entity import Queue
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.address import broker_url
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import broker_message, control_message, intake, model_listing, task_request, transport
+from worker.celery.broker import celery_settings
 from worker.celery.lifecycle import WorkerStep, worker_of
-from worker.celery.tls import verified
 from worker.duties import heartbeat
 from worker.gate import Source
 from worker.settings.environment import Settings, settings
@@ -24,13 +23,13 @@ from worker.telemetry import logs
 
 def create(config: Settings) -> Celery:
     """The application for these settings, with a task for each kind."""
-    app = Celery("llamaq", broker=broker_url(config.redis_url), set_as_current=False)
+    app = Celery("llamaq", set_as_current=False)
     app.conf.llamaq = config
     # The random part makes a restarted worker another one, even where its process id is the same.
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
     app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
     app.steps["worker"].add(WorkerStep)
-    transport.install(_doors(app, config))
+    transport.install(_doors(app, config), config.redis_url)
     for kind in KINDS:
         _register(app, kind)
     _register_heartbeat(app)
@@ -96,7 +95,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
         "task_default_queue": keys.intake_queue(),
         # The channel of Celery's default is shared by all applications of the database.
         "control_exchange": keys.prefix,
-        **verified(config.redis_url),
+        **celery_settings(config.redis_url),
         # Threads suffice, because jobs wait for Ollama: 69 MB of memory where processes take 500.
         "worker_pool": "threads",
         "worker_concurrency": config.concurrency,

@@ -28,7 +28,8 @@ class ProducerVariables(BaseModel):
     redis_url: str = setting(
         "redis://127.0.0.1:6379/0",
         "Redis: broker, job records, events",
-        values="a URL: `redis://host:port/0`, or `rediss://` for TLS",
+        values="a URL: `redis://host:port/0`, `rediss://` for TLS, `unix:///path?db=0`, "
+        "`redis+sentinel://a:26379,b:26379/MASTER/0`, or `rediss+sentinel://`",
         secret=True,
     )
     redis_password_file: str = setting(

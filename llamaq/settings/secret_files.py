@@ -1,7 +1,8 @@
 """Reads secrets from files, as container engines and systemd provide them (`LLAMAQ_<NAME>_FILE`)."""
 
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+
+from llamaq.store.connections.address import parsed
 
 MOST_BYTES = 64 * 1024
 """The limit stops the reading of a device or a dump that was named by mistake; a secret is one line."""
@@ -33,9 +34,7 @@ def with_password(url: str, password: str) -> str:
     Raises:
         ValueError: the URL has a password already.
     """
-    parts = urlsplit(url)
-    if parts.password:
+    found = parsed(url)
+    if found.password:
         raise ValueError("the URL has a password already; give one of the two")
-    where = parts.netloc.rpartition("@")[2]
-    # Without quotes, a slash or an @ in the password would end it early.
-    return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{where}").geturl()
+    return found._replace(password=password).url()

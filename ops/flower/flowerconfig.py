@@ -3,8 +3,9 @@
 Its settings are in `docs/settings.md`. Each name below is an option of Flower; the command line overrides it.
 """
 
+from llamaq.settings import environment
 from llamaq.settings.secret_files import read_secret
-from ops.flower import hiding
+from ops.flower import hiding, queue_lengths
 from ops.flower.settings import FlowerSettings
 
 
@@ -23,6 +24,7 @@ def login() -> str:
 
 
 hiding.install()
+queue_lengths.install(environment.read()[0])
 basic_auth = [login()]
 format_task = hiding.format_task
 # Without it, whoever has the login can send any task with any argument, and stop workers.

@@ -8,6 +8,7 @@ import psutil
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
+from embedded.sentinel import WatchedRedis
 from llamaq import Job, JobQueue
 from llamaq.vocabulary.events import Started
 from tests.faults.proxy import OutageProxy
@@ -28,7 +29,7 @@ class Site(Service):
         workers: all that were started, dead ones too.
     """
 
-    def __init__(self, server: EmbeddedRedis | OutageProxy, ollama: ScriptedOllama) -> None:
+    def __init__(self, server: EmbeddedRedis | OutageProxy | WatchedRedis, ollama: ScriptedOllama) -> None:
         self._stack = ExitStack()
         prefix = f"test-{fresh_name()[:12]}"
         queue = self._stack.enter_context(JobQueue(server.url, prefix=prefix))

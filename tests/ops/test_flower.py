@@ -19,7 +19,7 @@ from tests.conftest import MODEL
 from tests.ops.browser import Browser, Chromium
 from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT
-from worker.celery.tls import verified
+from worker.celery.broker import celery_settings
 
 PROMPT = "planted-words-of-a-prompt"
 RESULT = "planted-words-of-a-result"
@@ -162,7 +162,7 @@ def by_name(topology: Site, job_id: str, request: object) -> None:
     """Send a request by task name as another backend would, and announce it in an event of the sender's own."""
     url = topology.redis.url("producer")
     with Celery("backend", broker=url, set_as_current=False) as app:
-        app.conf.update(verified(url))
+        app.conf.update(celery_settings(url))
         app.send_task("llamaq.generate", kwargs={"request": request}, queue="llamaq", task_id=job_id, shadow=PROMPT)
 
 
@@ -170,7 +170,7 @@ def sent_event(topology: Site, job_id: str) -> None:
     """`task_send_sent_event`: the producer's user may not send it, but one who may could."""
     url = topology.redis.url("flower")
     with Celery("backend", broker=url, set_as_current=False) as app:
-        app.conf.update(verified(url))
+        app.conf.update(celery_settings(url))
         with app.events.default_dispatcher() as events:
             fields = {"name": f"llamaq.generate {PROMPT}", "args": f"('{PROMPT}',)", "kwargs": f"{{'x': '{PROMPT}'}}"}
             events.send("task-sent", uuid=job_id, **fields)

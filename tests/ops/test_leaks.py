@@ -27,7 +27,7 @@ from tests.conftest import MODEL
 from tests.integration.scraping import port_of, scrape
 from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.celery.tls import verified
+from worker.celery.broker import celery_settings
 
 WORD = "planted"
 """In all that is asked and answered. No line of ours has it."""
@@ -66,7 +66,7 @@ class Listener:
 
     def __init__(self, server: LockedRedis) -> None:
         self.app = Celery("listener", broker=server.url("flower"), set_as_current=False)
-        self.app.conf.update(verified(server.url("flower")), control_exchange="llamaq")
+        self.app.conf.update(celery_settings(server.url("flower")), control_exchange="llamaq")
         self.heard: list[dict[str, Any]] = []
         self._receiver: Any = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -108,7 +108,7 @@ def send_by_name(server: LockedRedis, job_id: str, request: object) -> None:
     """As another backend does, which lets Celery describe the arguments."""
     url = server.url("producer")
     with Celery("backend", broker=url, set_as_current=False) as app:
-        app.conf.update(verified(url))
+        app.conf.update(celery_settings(url))
         app.send_task("llamaq.generate", kwargs={"request": request}, queue="llamaq", task_id=job_id)
 
 

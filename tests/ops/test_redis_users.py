@@ -26,7 +26,7 @@ from tests.conftest import MODEL
 from tests.integration.scraping import PORT, port_of, scrape
 from tests.service import until
 from tests.worker_process import WorkerProcess
-from worker.celery.tls import verified
+from worker.celery.broker import celery_settings
 
 SECRET = "planted-words-of-a-prompt"
 
@@ -112,7 +112,7 @@ def test_producers_without_the_sdk_run_under_it_too(
     with as_user(locked_redis, "producer") as plain:
         plain.xadd("llamaq:inbox", {"id": "by-inbox", "kind": "generate", "request": json.dumps(request)})
     with Celery("backend", broker=url, backend=url, set_as_current=False) as app:
-        app.conf.update(verified(url), redis_backend_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED})
+        app.conf.update(celery_settings(url), redis_backend_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED})
         app.send_task("llamaq.generate", kwargs={"request": request}, queue="llamaq", task_id="by-name")
 
         listed = app.send_task("llamaq.models", queue="llamaq").get(timeout=30)
@@ -207,7 +207,7 @@ def test_flowers_user_sees_workers_events_and_lengths(
     """All that Flower shows: who is there, what they do, what Celery tells of tasks, how long queues are."""
     url, heard = locked_redis.url("flower"), []
     with Celery("watcher", broker=url, set_as_current=False) as app:
-        app.conf.update(verified(url), control_exchange="llamaq")
+        app.conf.update(celery_settings(url), control_exchange="llamaq")
         with app.connection() as connection:
 
             def note(event: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@
 * `celery -A worker.app inspect llamaq_status`: each worker's own view of its host, from memory.
 """
 
-import ssl
 from typing import Any
 
 from celery import Celery
@@ -14,6 +13,7 @@ from celery.backends.redis import RedisBackend
 from celery.worker.control import inspect_command
 
 from llamaq.cli.terminal.records import wire
+from llamaq.store.connections.clients import connect_binary
 from worker.celery.lifecycle import worker_of
 from worker.settings.environment import Settings
 
@@ -21,12 +21,21 @@ TASK = "llamaq.models"
 KEPT_SECONDS = 60
 
 
+class _Backend(RedisBackend):
+    """Celery's backend over a client of llamaq, which takes each form of address."""
+
+    def __init__(self, *args: Any, redis_url: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._redis_url = redis_url
+
+    def _create_client(self, **_: Any) -> Any:
+        return connect_binary(self._redis_url)
+
+
 def register(app: Celery, config: Settings) -> None:
     """Add the task to the application."""
-    if config.redis_url.startswith("rediss://"):
-        app.conf.redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     # Only this task has a backend: one of the application would store the result of every task.
-    backend = RedisBackend(app=app, url=config.redis_url, expires=KEPT_SECONDS)
+    backend = _Backend(app=app, url="redis://", expires=KEPT_SECONDS, redis_url=config.redis_url)
 
     @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types
     def models() -> list[dict[str, Any]]:

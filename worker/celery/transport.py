@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import kombu.transport.redis
+import redis
 from celery.worker import state
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ReadOnlyError
 
+from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.master_connections import MasterConnection, TlsMasterConnection
+from llamaq.store.connections.sentinel import MasterPool
 from worker.celery import broker_message
 from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source, is_outage, passed
 
@@ -161,10 +165,32 @@ class Transport(kombu.transport.redis.Transport):
             super()._deliver(message, queue)
 
 
-def install(doors: Doors) -> None:
+class SentinelChannel(Channel):
+    """The channel to the master that Sentinels name. It asks them as all clients of llamaq do."""
+
+    connection_class = MasterConnection
+    connection_class_ssl = TlsMasterConnection
+    keyprefix_fanout: str
+
+    def _get_pool(self, asynchronous: bool = False) -> redis.ConnectionPool:
+        given = self._connparams(asynchronous=asynchronous)
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=given["db"])
+        del given["host"], given["port"]
+        return MasterPool(self.connection.target, given["socket_timeout"], **given)
+
+
+class SentinelTransport(Transport):
+    """The transport of `sentinel://`, for the one address that `install` was given."""
+
+    target: Address
+    Channel = SentinelChannel
+
+
+def install(doors: Doors, redis_url: str) -> None:
     """Put every Redis connection that kombu opens in this process behind the gate."""
     Transport.doors = doors
-    for scheme in ("redis", "rediss"):
-        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
+    SentinelTransport.target = parsed(redis_url)
+    for scheme, transport in (("redis", Transport), ("rediss", Transport), ("sentinel", SentinelTransport)):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:{transport.__name__}"
     # kombu parses in the middle of long methods of its channel, so the `loads` of its module is replaced.
     kombu.transport.redis.loads = Unread

@@ -8,7 +8,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import run, translated
-from llamaq.store.connections.address import address
+from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
@@ -41,6 +41,8 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     with client:
         yield _version(about, address(config.redis_url))
         yield _persistence(about)
+        if parsed(config.redis_url).master:
+            yield _replication(about)
         yield _eviction(about)
         yield _memory(about)
         rights = _rights(client, config)
@@ -69,6 +71,13 @@ def _persistence(about: dict[str, Any]) -> Finding:
         remedy = "the append-only file could not be written: look for a full disk, and at Redis' own log"
         return Finding("redis persistence", False, remedy)
     return Finding("redis persistence", True, "append-only file on, last written well")
+
+
+def _replication(about: dict[str, Any]) -> Finding:
+    if "min_slaves_good_slaves" in about:  # Redis tells it where `min-replicas-to-write` is set
+        return Finding("redis replication", True, f"{about['min_slaves_good_slaves']} replicas in time")
+    remedy = "a master that was cut off goes on taking writes, which are lost: set `min-replicas-to-write 1`"
+    return Finding("redis replication", None, f"{remedy} on three servers (docs/scaling.md)")
 
 
 def _eviction(about: dict[str, Any]) -> Finding:

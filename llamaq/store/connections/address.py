@@ -11,13 +11,19 @@ from urllib.parse import quote, unquote
 
 from llamaq.vocabulary.errors import InvalidRequest
 
-USABLE_URL = "must look like redis://[user:password@]host:port/0, or rediss:// for TLS; percent-encode odd characters"
+USABLE_URL = (
+    "must look like redis://[user:password@]host:port/0, rediss:// for TLS, unix://[user:password@]/path/to.sock?db=0, "
+    "or redis+sentinel://[user:password@]a:26379,b:26379/MASTER/0; percent-encode odd characters"
+)
 _PARTS = re.compile(
-    r"(?P<scheme>rediss?)://(?P<place>[^/?#]*)(/(?P<database>[0-9]{0,6})/?)?(\?(?P<query>.*))?", re.IGNORECASE
+    r"(?P<scheme>rediss?|rediss?\+sentinel|unix)://(?P<place>[^/?#]*)(?P<path>/[^?#]*)?(\?(?P<query>.*))?",
+    re.IGNORECASE,
 )
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{0,5}))?")
+_DATABASE = re.compile(r"/?(?P<database>[0-9]{0,6})/?")
+_MASTER = re.compile(r"/(?P<master>[A-Za-z0-9._-]{1,200})(/(?P<database>[0-9]{0,6})/?)?")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_VALUES = {
+_TLS_VALUES = {
     "ssl_ca_certs": "",
     "ssl_ca_path": "",
     "ssl_certfile": "",
@@ -27,18 +33,66 @@ _VALUES = {
     "ssl_check_hostname": "true|false|yes|no|1|0",
 }
 """The options of TLS, each with the values that it takes; an empty text stands for any value."""
+_SENTINEL = ("sentinel_username", "sentinel_password")
 _ANYWHERE = ("username", "password", "db", "client_name")
 MOST_PORT = 65_535
+MOST_PATH = 107
+"""Bytes in the path of a Unix socket (`sun_path`)."""
+_PORT, _SENTINEL_PORT = 6379, 26379
 
 
-class _Found(NamedTuple):
+class Address(NamedTuple):
+    """The parts of a URL.
+
+    Attributes:
+        scheme: `redis`, `rediss`, `unix`, `redis+sentinel` or `rediss+sentinel`.
+        user: empty for Redis' default user.
+        password: of that user; empty for none.
+        servers: host and port of Redis, or of each Sentinel; none for a Unix socket.
+        path: of a Unix socket; else empty.
+        master: the name under which the Sentinels know the master; else empty.
+        database: its number.
+        options: of the query: those of TLS, `client_name`, and the account of the Sentinels.
+    """
+
     scheme: str
     user: str
     password: str
-    host: str
-    port: int
+    servers: tuple[tuple[str, int], ...]
+    path: str
+    master: str
     database: int
     options: dict[str, str]
+
+    @property
+    def tls(self) -> bool:
+        """Whether each connection is one of TLS, to Sentinels too."""
+        return self.scheme.startswith("rediss")
+
+    def url(self) -> str:
+        """The URL in the one form that all who read it understand alike."""
+        account = quote(self.user, safe="")
+        if self.password:
+            account += ":" + quote(self.password, safe="")
+        place = ",".join(f"{host}:{port}" for host, port in self.servers)
+        path, options = f"/{self.database}", self.options
+        if self.path:
+            path, options = quote(self.path, safe="/"), {"db": str(self.database), **options}
+        elif self.master:
+            path = f"/{self.master}/{self.database}"
+        query = "&".join(f"{name}={quote(value, safe='/')}" for name, value in options.items())
+        return f"{self.scheme}://{f'{account}@' if account else ''}{place}{path}" + (f"?{query}" if query else "")
+
+    def server_url(self) -> str:
+        """The URL of one server with the same account, database and options of TLS, as redis-py takes it.
+
+        With Sentinels the server is a placeholder, because they tell which it is.
+        """
+        options = {name: value for name, value in self.options.items() if name not in _SENTINEL}
+        if self.master:
+            scheme = "rediss" if self.tls else "redis"
+            return self._replace(scheme=scheme, servers=self.servers[:1], master="", options=options).url()
+        return self.url()
 
 
 def checked_url(url: str) -> str:
@@ -48,41 +102,83 @@ def checked_url(url: str) -> str:
         InvalidRequest: it is none of Redis. The message does not quote it, because it may have a password in an odd
             place.
     """
-    if not isinstance(url, str):
-        raise _wrong(f"must be a text, not {type(url).__name__}")
-    return _written(_read(url))
+    return parsed(url).url()
 
 
 def address(url: str) -> str:
     """The URL without its password, fit for a message."""
-    found = _read(url)
-    return f"{found.host}:{found.port}/{found.database}"
+    found = parsed(url)
+    if found.path:
+        return f"{found.path} (database {found.database})"
+    servers = ",".join(f"{host}:{port}" for host, port in found.servers)
+    if found.master:
+        return f"the master {found.master} of the Sentinels {servers} (database {found.database})"
+    return f"{servers}/{found.database}"
 
 
-def broker_url(url: str) -> str:
-    """The URL for Celery, which does not know the option `client_name`."""
-    found = _read(url)
-    return _written(found._replace(options={k: v for k, v in found.options.items() if k != "client_name"}))
+def parsed(url: str) -> Address:
+    """The parts of the URL.
 
-
-def _read(url: str) -> _Found:
+    Raises:
+        InvalidRequest: as `checked_url`.
+    """
+    if not isinstance(url, str):
+        raise _wrong(f"must be a text, not {type(url).__name__}")
     _require_plain(url)
     parts = _PARTS.fullmatch(url)
     if parts is None:
         raise _wrong(USABLE_URL)
+    scheme = parts["scheme"].lower()
     account, _, place = parts["place"].rpartition("@")
     user, _, password = account.partition(":")
-    options = _options(parts["query"] or "", parts["scheme"].lower())
-    host, port = _place(place, given=bool(parts["place"]))
-    return _Found(
-        scheme=parts["scheme"].lower(),
+    options = _options(parts["query"] or "", scheme)
+    servers, path, master, database = _server(scheme, place, parts["path"] or "", given=bool(parts["place"]))
+    return Address(
+        scheme=scheme,
         user=_one(_decoded(user), options.pop("username", ""), "user name"),
         password=_one(_decoded(password), options.pop("password", ""), "password"),
-        host=host,
-        port=port,
-        database=int(_one((parts["database"] or "").lstrip("0"), options.pop("db", ""), "database") or 0),
+        servers=servers,
+        path=path,
+        master=master,
+        database=int(_one(database.lstrip("0"), options.pop("db", ""), "database") or 0),
         options=options,
     )
+
+
+def _server(scheme: str, place: str, path: str, *, given: bool) -> tuple[tuple[tuple[str, int], ...], str, str, str]:
+    """Servers, path of the socket, name of the master, and database."""
+    if scheme == "unix":
+        return (), _socket(place, path), "", ""
+    if scheme.endswith("sentinel"):
+        found = _MASTER.fullmatch(path)
+        if found is None:
+            raise _wrong(
+                "behind the Sentinels must stand the name of the master: redis+sentinel://a:26379,b:26379/mymaster/0; "
+                "percent-encode the odd characters of a password"
+            )
+        return (
+            tuple(_place(one, _SENTINEL_PORT) for one in place.split(",")),
+            "",
+            found["master"],
+            found["database"] or "",
+        )
+    number = _DATABASE.fullmatch(path)
+    if number is None:
+        raise _wrong(USABLE_URL)
+    if not given:  # redis:// and redis:///0, as redis-py documents them
+        return (("localhost", _PORT),), "", "", number["database"]
+    if "," in place:
+        raise _wrong("it has several servers: for Sentinels, write redis+sentinel://a:26379,b:26379/MASTER/0")
+    return (_place(place, _PORT),), "", "", number["database"]
+
+
+def _socket(place: str, path: str) -> str:
+    path = _decoded(path)
+    if place or not path.strip("/") or "\0" in path:
+        raise _wrong("the path of a Unix socket is absolute, with three slashes: unix:///run/redis/redis.sock?db=0")
+    if len(path.encode(errors="replace")) > MOST_PATH:
+        raise _wrong(f"the path of a Unix socket has at most {MOST_PATH} bytes: make a link to it with a shorter path")
+    return path
 
 
 def _require_plain(url: str) -> None:
@@ -95,13 +191,11 @@ def _require_plain(url: str) -> None:
         raise _wrong("it has a `%` that begins no percent-encoded byte: write %25")
 
 
-def _place(place: str, *, given: bool) -> tuple[str, int]:
-    if not given:  # redis:// and redis:///0, as redis-py documents them
-        return "localhost", 6379
+def _place(place: str, default: int) -> tuple[str, int]:
     found = _PLACE.fullmatch(place)
     if found is None:
         raise _wrong(USABLE_URL)
-    host, port = found["host"], int(found["port"] or 6379)
+    host, port = found["host"], int(found["port"] or default)
     if not 1 <= port <= MOST_PORT:
         raise _wrong(f"its port must be from 1 to {MOST_PORT}")
     if host.startswith("["):
@@ -118,29 +212,33 @@ def _options(query: str, scheme: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for option in filter(None, query.split("&")):
         name, _, value = option.partition("=")
-        if name not in _VALUES and name not in _ANYWHERE:
+        if name not in (*_TLS_VALUES, *_SENTINEL, *_ANYWHERE):
             raise _wrong("it has an option that llamaq does not take; " + _known())
         if name in options or not value:
             raise _wrong(f"its option {name} must be given once, with a value")
-        if name in _VALUES and scheme != "rediss":
+        if name in _TLS_VALUES and not scheme.startswith("rediss"):
             raise _wrong(f"its option {name} is one of TLS, which rediss:// has: begin the URL with that")
+        if name in _SENTINEL and not scheme.endswith("sentinel"):
+            raise _wrong(f"its option {name} is one of redis+sentinel:// and rediss+sentinel://")
         options[name] = _decoded(value.replace("+", "%20"))
         _check_option(name, options[name])
     return options
 
 
 def _check_option(name: str, value: str) -> None:
-    if (values := _VALUES.get(name)) and value.lower() not in values.split("|"):
+    if (values := _TLS_VALUES.get(name)) and value.lower() not in values.split("|"):
         raise _wrong(f"its option {name} must be one of {values.replace('|', ', ')}")
     if name == "db" and not re.fullmatch("[0-9]{1,6}", value):
         raise _wrong("its option db must be the number of a database")
-
     if name == "client_name" and not re.fullmatch("[!-~]{1,100}", value):
         raise _wrong("its option client_name must be printable ASCII without blanks, as CLIENT SETNAME wants it")
 
 
 def _known() -> str:
-    return f"it takes {', '.join(_ANYWHERE)}, and for rediss:// {', '.join(_VALUES)}"
+    return (
+        f"it takes {', '.join(_ANYWHERE)}, for Sentinels {', '.join(_SENTINEL)}, and for TLS (rediss://) "
+        f"{', '.join(_TLS_VALUES)}"
+    )
 
 
 def _one(first: str, second: str, what: str) -> str:
@@ -154,15 +252,6 @@ def _decoded(text: str) -> str:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise _wrong("a percent-encoded part of it is no UTF-8") from None
-
-
-def _written(found: _Found) -> str:
-    account = quote(found.user, safe="")
-    if found.password:
-        account += ":" + quote(found.password, safe="")
-    query = "&".join(f"{name}={quote(value, safe='/')}" for name, value in found.options.items())
-    place = f"{account}@{found.host}" if account else found.host
-    return f"{found.scheme}://{place}:{found.port}/{found.database}" + (f"?{query}" if query else "")
 
 
 def _wrong(message: str) -> InvalidRequest:

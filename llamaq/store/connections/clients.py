@@ -6,20 +6,22 @@ that has gone silent is given up in time for a new one.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
 from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
-from redis.retry import Retry
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.deadline import left, limited, limited_async
-from llamaq.store.connections.sockets import PlainConnection, TlsConnection
+from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
+from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool, still_the_master, still_the_master_async
+from llamaq.store.connections.server import async_options, options
+from llamaq.store.connections.sockets import PlainConnection, TlsConnection, UnixConnection
+from llamaq.store.connections.survey import WrongSentinels
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
 
@@ -27,8 +29,6 @@ T = TypeVar("T")
 DEFAULT_LIMIT_SECONDS = 15.0
 """The limit of a call where nothing else is said."""
 DEFAULT_MOST = 1000
-CONNECT_SECONDS = 5.0
-"""For one address of the host; less where the try has less."""
 TRIES = 4
 PAUSES = (0.003, 0.012, 0.05)
 """Before the second try, the third and the last, as parts of the limit: of 15 s, 0.05 s to 0.75 s."""
@@ -38,17 +38,18 @@ _PARTS = 3
 class Retrying:
     """Which errors are tried again, and when."""
 
-    def __init__(self, limit_seconds: float, *, retry: bool) -> None:
+    def __init__(self, limit_seconds: float, *, retry: bool, failover: bool) -> None:
         self.limit_seconds = limit_seconds
         self.try_seconds = limit_seconds / _PARTS if retry else limit_seconds
-        self._tries = TRIES if retry else 1
+        # With Sentinels a new master is on its way, so the call is tried until its limit.
+        self._tries = (math.inf if failover else TRIES) if retry else 1
 
     def pause(self, tries: int, error: Exception) -> float:
         """Seconds until the next try. Raises the error where there is none."""
         again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
         if not again or tries >= self._tries:
             raise error
-        pause = PAUSES[tries - 1] * self.limit_seconds
+        pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
         if left() <= pause:
             raise error
         return pause
@@ -91,7 +92,7 @@ class BoundedRedis(redis.Redis):
             while True:
                 tries += 1
                 try:
-                    with limited(self._retrying.try_seconds):
+                    with limited(self._retrying.try_seconds), still_the_master(self.connection_pool):
                         return once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)
@@ -137,12 +138,22 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
             while True:
                 tries += 1
                 try:
-                    async with limited_async(self._retrying.try_seconds):
+                    async with (
+                        limited_async(self._retrying.try_seconds),
+                        still_the_master_async(self.connection_pool),
+                    ):
                         return await once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)
                     await self.connection_pool.disconnect(inuse_connections=False)
                     await asyncio.sleep(pause)
+
+
+_ASYNC_CLASSES = {
+    "redis": redis.asyncio.Connection,
+    "rediss": redis.asyncio.SSLConnection,
+    "unix": redis.asyncio.UnixDomainSocketConnection,
+}
 
 
 def connect(
@@ -159,47 +170,50 @@ def connect(
     Raises:
         InvalidRequest: the URL is none of Redis.
     """
-    return cast("Client", _blocking(url, Retrying(limit_seconds, retry=retry), most, decode_responses=True))
+    return cast("Client", _blocking(url, limit_seconds, most, retry=retry, decode_responses=True))
 
 
 def connect_binary(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS) -> BinaryClient:
     """A client as of `connect` that reads bytes."""
-    retrying = Retrying(limit_seconds, retry=True)
-    return cast("BinaryClient", _blocking(url, retrying, DEFAULT_MOST, decode_responses=False))
+    return cast("BinaryClient", _blocking(url, limit_seconds, DEFAULT_MOST, retry=True, decode_responses=False))
 
 
 def connect_async(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, most: int = DEFAULT_MOST) -> AsyncClient:
     """A client as of `connect` for asyncio."""
-    pool = redis.asyncio.ConnectionPool.from_url(
-        checked_url(url),
-        decode_responses=True,
-        max_connections=most,
-        socket_connect_timeout=CONNECT_SECONDS,
-        # With a timeout, redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
-        socket_timeout=None,
-        socket_keepalive=True,
-        retry=AsyncRetry(NoBackoff(), 0),
-    )
-    client = AsyncBoundedRedis(connection_pool=pool, retrying=Retrying(limit_seconds, retry=True))
+    target = parsed(url)
+    retrying = Retrying(limit_seconds, retry=True, failover=bool(target.master))
+    given = {**async_options(target), "decode_responses": True, "max_connections": most}
+    pool: redis.asyncio.ConnectionPool
+    if target.master:
+        pool = AsyncMasterPool(target, retrying.try_seconds, **given)
+    else:
+        pool = redis.asyncio.ConnectionPool(connection_class=_ASYNC_CLASSES[target.scheme], **given)
+    client = AsyncBoundedRedis(connection_pool=pool, retrying=retrying)
     client.auto_close_connection_pool = True
     return cast("AsyncClient", client)
 
 
-def _blocking(url: str, retrying: Retrying, most: int, *, decode_responses: bool) -> BoundedRedis:
-    url = checked_url(url)
-    pool = redis.ConnectionPool.from_url(
-        url,
-        connection_class=TlsConnection if url.startswith("rediss:") else PlainConnection,
-        decode_responses=decode_responses,
-        max_connections=most,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=retrying.try_seconds,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
+def _blocking(url: str, limit_seconds: float, most: int, *, retry: bool, decode_responses: bool) -> BoundedRedis:
+    target = parsed(url)
+    retrying = Retrying(limit_seconds, retry=retry, failover=bool(target.master))
+    given = {
+        **options(target, retrying.try_seconds),
+        "connection_class": _class(target),
+        "decode_responses": decode_responses,
+        "max_connections": most,
+    }
+    pool = MasterPool(target, retrying.try_seconds, **given) if target.master else redis.ConnectionPool(**given)
     client = BoundedRedis(connection_pool=pool, retrying=retrying)
     client.auto_close_connection_pool = True
     return client
+
+
+def _class(target: Address) -> type[redis.connection.AbstractConnection]:
+    if target.master:
+        return BoundedTlsMasterConnection if target.tls else BoundedMasterConnection
+    if target.path:
+        return UnixConnection
+    return TlsConnection if target.tls else PlainConnection
 
 
 def _of_master(replies: list[Reply]) -> list[Reply]:
@@ -212,7 +226,7 @@ def _of_master(replies: list[Reply]) -> list[Reply]:
 
 def final(error: Exception) -> bool:
     """Whether another try does not mend an error of a connection."""
-    return isinstance(error, redis.AuthenticationError | MaxConnectionsError)
+    return isinstance(error, redis.AuthenticationError | MaxConnectionsError | WrongSentinels)
 
 
 def is_read_only(reply: Reply) -> bool:

@@ -42,7 +42,7 @@ class BoundedSocket:
         self._plain.settimeout(at_most(self._seconds))
 
 
-class _Bounded:
+class Bounded:
     """What the two connections have in common. Every address of the host, and the TLS handshake, has what is left."""
 
     def __init__(self, *, socket_timeout: float, socket_connect_timeout: float, **options: Any) -> None:
@@ -80,9 +80,13 @@ class _Bounded:
         return BoundedSocket(plain, self._answer_seconds)
 
 
-class PlainConnection(_Bounded, redis.Connection):
+class PlainConnection(Bounded, redis.Connection):
     """Over TCP."""
 
 
-class TlsConnection(_Bounded, redis.SSLConnection):
+class TlsConnection(Bounded, redis.SSLConnection):
     """Over TLS."""
+
+
+class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
+    """Over a Unix socket."""

@@ -23,7 +23,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("url", ["redis://user@r:1/2?a=b", "rediss://r:1/2?ssl_cert_reqs=required", "redis://r:1/2"])
+@pytest.mark.parametrize(
+    "url", ["redis://user@r:1/2?client_name=b", "rediss://r:1/2?ssl_cert_reqs=required", "redis://r:1/2"]
+)
 def test_a_password_goes_into_the_url_whole(url: str, file: Path) -> None:
     """Whatever characters it has; user, place and query stay."""
     made = urlsplit(with_password(url, read_secret(str(file))))

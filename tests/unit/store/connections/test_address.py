@@ -10,9 +10,10 @@ import pytest
 from kombu.utils.url import url_to_parts
 
 from llamaq import InvalidRequest
-from llamaq.store.connections.address import address, broker_url, checked_url
+from llamaq.store.connections.address import address, checked_url, parsed
 from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.connections.sockets import TlsConnection
+from worker.celery import broker
 
 FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "9"))
 SEED = int(os.environ.get("LLAMAQ_TEST_FUZZ_SEED", "11"))
@@ -26,6 +27,7 @@ class Meant(NamedTuple):
     db: int = 0
     username: str = ""
     password: str = ""
+    path: str = ""
 
 
 def _of(client: Any) -> Meant:
@@ -36,12 +38,17 @@ def _of(client: Any) -> Meant:
         options.get("db", 0),
         options.get("username", ""),
         options.get("password", ""),
+        options.get("path", ""),
     )
 
 
 def _of_celery(url: str) -> Meant:
-    parts = url_to_parts(broker_url(url))
-    return Meant(parts.hostname, parts.port, int(parts.path or 0), parts.username or "", parts.password or "")
+    parts = url_to_parts(broker.url(parsed(url)).removeprefix("redis+"))
+    user, password = parts.username or "", parts.password or ""
+    if parts.scheme == "socket":
+        assert parts.hostname is None
+        return Meant("localhost", 6379, int(parts.query["virtual_host"]), user, password, "/" + (parts.path or ""))
+    return Meant(parts.hostname, parts.port, int(parts.path or 0), user, password)
 
 
 def assert_means(url: str, meant: Meant) -> None:
@@ -49,7 +56,8 @@ def assert_means(url: str, meant: Meant) -> None:
     found = [_of(connect(url)), _of(connect_async(url)), _of_celery(url)]
     lower = meant._replace(host=meant.host.strip("[]").lower())
     assert [one._replace(host=one.host.lower()) for one in found] == [lower] * 3
-    assert address(url).lower() == f"{meant.host}:{meant.port}/{meant.db}".lower()
+    where = f"{meant.path} (database {meant.db})" if meant.path else f"{meant.host}:{meant.port}/{meant.db}"
+    assert address(url).lower() == where.lower()
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,8 @@ def assert_means(url: str, meant: Meant) -> None:
         ("redis://:pässwörd@h", Meant("h", password="pässwörd")),
         ("rediss://u:p@h:1/0?ssl_cert_reqs=required&ssl_ca_certs=/etc/ca.pem", Meant("h", 1, 0, "u", "p")),
         ("redis://h?client_name=mine", Meant("h")),
+        ("unix:///run/redis.sock", Meant("localhost", path="/run/redis.sock")),
+        ("unix://u:p%40@/run/a%20b/r.sock?db=2", Meant("localhost", 6379, 2, "u", "p@", "/run/a b/r.sock")),
     ],
 )
 def test_these_are_addresses(url: str, meant: Meant) -> None:
@@ -107,7 +117,17 @@ def test_these_are_addresses(url: str, meant: Meant) -> None:
         ("redis://[1]", "IPv6"),
         ("redis://höst", "must look like"),
         ("redis://h\\@other", "backslash"),
-        ("unix:///run/redis.sock", "must look like"),
+        ("unix://run/redis.sock", "three slashes"),
+        ("unix://", "three slashes"),
+        ("unix:///" + "x" * 107, "107 bytes"),
+        ("redis://a:1,b:2/0", "redis.sentinel://"),
+        ("redis+sentinel://a:1,b:2", "name of the master"),
+        ("redis+sentinel://a:1,b:2/0/zero", "name of the master"),
+        ("redis+sentinel://:pa/ss@a:1/mymaster/0", "percent-encode"),
+        ("redis+sentinel://a:1,,b:2/m/0", "must look like"),
+        ("redis+sentinel://a:1/m/0?ssl_cert_reqs=none", "rediss://"),
+        ("redis://h?sentinel_password=x", "redis.sentinel://"),
+        ("redis+cluster://h", "must look like"),
         ("http://h", "must look like"),
         ("h:6379", "must look like"),
         ("", "must look like"),
@@ -120,6 +140,30 @@ def test_these_are_none_and_say_why(url: str, says: str) -> None:
             make(url)
         assert refused.value.problems[0].field == "url"
         assert not any(part in str(refused.value) for part in ("pa#ss", "pa/ss", "pa%ss", "pa ss"))
+
+
+@pytest.mark.parametrize(
+    ("url", "servers", "master", "database", "account"),
+    [
+        ("redis+sentinel://a:1,b,[::1]:3/mymaster", [("a", 1), ("b", 26379), ("[::1]", 3)], "mymaster", 0, ("", "")),
+        ("redis+sentinel://u:p%2C@a/my.master-1/2", [("a", 26379)], "my.master-1", 2, ("u", "p,")),
+        ("REDISS+SENTINEL://:p@a:1/m?db=3&ssl_ca_certs=/ca.pem", [("a", 1)], "m", 3, ("", "p")),
+    ],
+)
+def test_sentinels(
+    url: str, servers: list[tuple[str, int]], master: str, database: int, account: tuple[str, str]
+) -> None:
+    """All Sentinels, the master's name, and the database and account of Redis, for both clients and Celery."""
+    found = parsed(url)
+    assert (list(found.servers), found.master, found.database) == (servers, master, database)
+    assert checked_url(checked_url(url)) == checked_url(url)
+    clients: list[Any] = [connect(url), connect_async(url)]
+    for client in clients:
+        assert client.connection_pool.service_name == master
+        assert _of(client)._replace(host="", port=0) == Meant("", 0, database, *account)
+    celery = _of_celery(url)
+    assert broker.url(found).startswith("sentinel://")
+    assert celery == Meant(servers[0][0], servers[0][1], database, *account)
 
 
 def test_tls_is_what_the_scheme_says() -> None:
@@ -174,5 +218,6 @@ def _try_text(text: str) -> None:
         found = [_of(connect(url)), _of(connect_async(url)), _of_celery(url)]
         assert found[0] == found[1] == found[2], url
         assert found[0].host.lower() in url.lower() or (found[0].host == "localhost" and "://" in url), url
+        assert bool(found[0].path) == url.lower().startswith("unix:"), url
         if url.startswith("redis://:p"):
             assert found[0].host == "real", url

@@ -1,0 +1,230 @@
+"""Connections to the master that Redis Sentinel names.
+
+The Sentinels are asked at each connecting, and once a second before a connection is used. So no idle connection leads
+to a master that was frozen, replaced, and came back.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
+from redis.sentinel import MasterNotFoundError, SentinelConnectionPool
+
+from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.address import Address
+from llamaq.store.connections.deadline import at_most, timed_out
+from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
+from llamaq.store.connections.server import async_options, options
+from llamaq.store.connections.sockets import PlainConnection, TlsConnection
+from llamaq.store.connections.survey import LOOK_SECONDS, Looks, Place, Sentinel, Survey, ask_seconds
+
+
+class Sentinels:
+    """The Sentinels of an address. Threads that ask at the same time share one answer."""
+
+    def __init__(self, target: Address, try_seconds: float) -> None:
+        seconds = ask_seconds(target, try_seconds)
+        self._wait_seconds = try_seconds
+        self._asking = threading.Lock()
+        self._answers = 0
+        self._last: Place | None = None
+
+        def client(place: Place, account: dict[str, Any]) -> redis.Redis:
+            given = {**options(target, seconds), **account, "host": place[0].strip("[]"), "port": place[1], "db": 0}
+            kind = TlsConnection if target.tls else PlainConnection
+            return redis.Redis.from_pool(redis.ConnectionPool(connection_class=kind, **given))
+
+        self._sentinels = [Sentinel(place, target, client) for place in target.servers]
+
+    def discover_master(self, name: str) -> Place:
+        """Host and port of the master. Called by redis-py for each connection.
+
+        Raises:
+            WrongSentinels: another try is of no use.
+            MasterNotFoundError: no Sentinel answers with one.
+            redis.TimeoutError: another thread asks, and there is no time to wait for it.
+        """
+        answers, seconds = self._answers, at_most(self._wait_seconds) or 0.0
+        if not self._asking.acquire(timeout=seconds):
+            raise timed_out(seconds)
+        try:
+            if self._answers == answers or self._last is None:
+                self._last = None
+                self._last = self._asked(name)
+                self._answers += 1
+            return self._last
+        finally:
+            self._asking.release()
+
+    def close(self) -> None:
+        """Close the connections; the next question opens them again."""
+        for sentinel in self._sentinels:
+            sentinel.client.close()
+
+    def _asked(self, name: str) -> Place:
+        survey, silent = Survey(name, len(self._sentinels)), []
+        for sentinel in list(self._sentinels):
+            error = self._ask(sentinel, survey)
+            if error is not None and sentinel.again(error):
+                error = self._ask(sentinel, survey)
+            if error is not None:
+                survey.failed(sentinel.name, error)
+                silent.append(sentinel)
+            if survey.decided:
+                break
+        self._sentinels.sort(key=silent.__contains__)  # the next time the others are asked first
+        return survey.master()
+
+    @staticmethod
+    def _ask(sentinel: Sentinel, survey: Survey) -> Exception | None:
+        try:
+            survey.answered(sentinel.name, sentinel.client.sentinel_masters())
+        except (redis.RedisError, OSError) as error:
+            return error
+        return None
+
+
+class AsyncSentinels:
+    """As `Sentinels`, for asyncio."""
+
+    def __init__(self, target: Address, try_seconds: float) -> None:
+        self._seconds = ask_seconds(target, try_seconds)
+        self._asking = asyncio.Lock()
+        self._answers = 0
+        self._last: Place | None = None
+
+        def client(place: Place, account: dict[str, Any]) -> redis.asyncio.Redis:
+            given = {**async_options(target), **account, "host": place[0].strip("[]"), "port": place[1], "db": 0}
+            kind = redis.asyncio.SSLConnection if target.tls else redis.asyncio.Connection
+            return redis.asyncio.Redis.from_pool(redis.asyncio.ConnectionPool(connection_class=kind, **given))
+
+        self._sentinels = [Sentinel(place, target, client) for place in target.servers]
+
+    async def discover_master(self, name: str) -> Place:
+        """As `Sentinels.discover_master`, awaited."""
+        answers = self._answers
+        async with self._asking:
+            if self._answers == answers or self._last is None:
+                self._last = None
+                self._last = await self._asked(name)
+                self._answers += 1
+            return self._last
+
+    async def _asked(self, name: str) -> Place:
+        survey, silent = Survey(name, len(self._sentinels)), []
+        for sentinel in list(self._sentinels):
+            error = await self._ask(sentinel, survey)
+            if error is not None and sentinel.again(error):
+                error = await self._ask(sentinel, survey)
+            if error is not None:
+                survey.failed(sentinel.name, error)
+                silent.append(sentinel)
+            if survey.decided:
+                break
+        self._sentinels.sort(key=silent.__contains__)
+        return survey.master()
+
+    async def _ask(self, sentinel: Sentinel, survey: Survey) -> Exception | None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                survey.answered(sentinel.name, await sentinel.client.sentinel_masters())
+        except TimeoutError:
+            return timed_out(self._seconds)
+        except (redis.RedisError, OSError) as error:
+            return error
+        return None
+
+    async def aclose(self) -> None:
+        """Close the connections; the next question opens them again."""
+        for sentinel in self._sentinels:
+            await sentinel.client.aclose()
+
+
+class MasterPool(SentinelConnectionPool):
+    """Connections to the master of an address."""
+
+    def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:
+        self._looks = Looks()
+        super().__init__(target.master, Sentinels(target, try_seconds), **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
+    def get_connection(self, *command: Any, **given: Any) -> Any:
+        """A connection; idle ones to a former master are closed first."""
+        if self.master_address is not None and self._looks.due():
+            with suppress(redis.ConnectionError, redis.TimeoutError):
+                self.proxy.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
+                self._looks.done()
+        return super().get_connection(*command, **given)
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        """Close the connections; with those in use, those to the Sentinels too."""
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            self.sentinel_manager.close()
+
+
+class AsyncMasterPool(AsyncSentinelPool):
+    """As `MasterPool`, for asyncio."""
+
+    def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:
+        self._looks = Looks()
+        kind = AsyncTlsMasterConnection if target.tls else AsyncMasterConnection
+        super().__init__(target.master, AsyncSentinels(target, try_seconds), connection_class=kind, **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
+    async def get_connection(self, *command: Any, **given: Any) -> Any:
+        """As `MasterPool.get_connection`."""
+        if self.master_address is not None and self._looks.due():
+            with suppress(redis.ConnectionError, redis.TimeoutError):
+                await self.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
+                self._looks.done()
+        return await super().get_connection(*command, **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """As `MasterPool.disconnect`."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            await self.sentinel_manager.aclose()
+
+
+@contextmanager
+def still_the_master(pool: redis.ConnectionPool) -> Iterator[None]:
+    """A call whose answer took long counts only if its server is still the master.
+
+    A server that was frozen answers when it goes on, although another may have replaced it; what it has written then is
+    lost. Does nothing without Sentinels.
+
+    Raises:
+        redis.ConnectionError: another server is the master now.
+    """
+    if not isinstance(pool, MasterPool):
+        yield
+        return
+    before, began = pool.master_address, SYSTEM.monotonic()
+    yield
+    if before is not None and SYSTEM.monotonic() - began > LOOK_SECONDS:
+        with suppress(MasterNotFoundError, redis.TimeoutError):
+            pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
+        _require_same(before, pool.master_address)
+
+
+@asynccontextmanager
+async def still_the_master_async(pool: redis.asyncio.ConnectionPool) -> AsyncIterator[None]:
+    """As `still_the_master`, for asyncio."""
+    if not isinstance(pool, AsyncMasterPool):
+        yield
+        return
+    before, began = pool.master_address, SYSTEM.monotonic()
+    yield
+    if before is not None and SYSTEM.monotonic() - began > LOOK_SECONDS:
+        with suppress(MasterNotFoundError, redis.TimeoutError):
+            await pool.get_master_address()  # type: ignore[no-untyped-call]  # as above
+        _require_same(before, pool.master_address)
+
+
+def _require_same(before: Place, now: Place | None) -> None:
+    if now != before:
+        raise redis.ConnectionError("the master was replaced before it answered")

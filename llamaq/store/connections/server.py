@@ -1,0 +1,44 @@
+"""What an address says of each connection, as the options of redis-py's connections."""
+
+from typing import Any
+
+from redis.asyncio.connection import parse_url as parse_async_url
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
+from redis.retry import Retry
+
+from llamaq.store.connections.address import Address
+
+CONNECT_SECONDS = 5.0
+"""For one address of the host; less where the try has less."""
+
+
+def options(target: Address, try_seconds: float) -> dict[str, Any]:
+    """The options of blocking connections, without their class. redis-py tries nothing again."""
+    given = {
+        **parse_url(target.server_url()),  # type: ignore[no-untyped-call]  # redis-py's has no types
+        "socket_connect_timeout": min(CONNECT_SECONDS, try_seconds),
+        "socket_timeout": try_seconds,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    return _kept(target, given)
+
+
+def async_options(target: Address) -> dict[str, Any]:
+    """As `options`, for asyncio, where `limited_async` ends each operation."""
+    given = {
+        **parse_async_url(target.server_url()),
+        "socket_connect_timeout": CONNECT_SECONDS,
+        # With a timeout, redis-py sends inside asyncio.wait_for, which on Python 3.11 can swallow a cancel.
+        "socket_timeout": None,
+        "retry": AsyncRetry(NoBackoff(), 0),
+    }
+    return _kept(target, given)
+
+
+def _kept(target: Address, given: dict[str, Any]) -> dict[str, Any]:
+    given.pop("connection_class", None)
+    if not target.path:
+        given["socket_keepalive"] = True
+    return given

@@ -1,0 +1,137 @@
+"""What Sentinels say of a master, and when they are asked; without any I/O.
+
+Sentinels may differ for a moment: one that was cut off still names the master before the failover. So a majority is
+asked, and the answer with the highest epoch counts, which is that of the newest failover. Where no majority
+answers, the answers that came count.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import redis
+from redis.sentinel import MasterNotFoundError
+
+from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.address import Address
+
+Place = tuple[str, int]
+"""Host and port."""
+ASK_SECONDS = 1.0
+"""For the answer of one Sentinel; less where a try has less."""
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the master is still the same."""
+LOOK_AGAIN_SECONDS = 10.0
+"""As above, after a look that no Sentinel answered: a call would have to wait for each of them."""
+
+
+class WrongSentinels(redis.ConnectionError):
+    """The Sentinels answer, and another try would be answered alike: they know no such master, or want a password."""
+
+
+class Survey:
+    """What the Sentinels of one address say of their master, one after the other."""
+
+    def __init__(self, name: str, sentinels: int) -> None:
+        self._name, self._most = name, sentinels
+        self._found: list[tuple[int, Place]] = []
+        self._answers = 0
+        self._wrong: list[str] = []
+        self._reasons: list[str] = []
+
+    @property
+    def decided(self) -> bool:
+        """Whether a majority has answered, one of which names a master."""
+        return bool(self._found) and self._answers > self._most // 2
+
+    def answered(self, sentinel: str, masters: Mapping[str, Any]) -> None:
+        """Note the answer of one: its masters by name."""
+        self._answers += 1
+        state = masters.get(self._name)
+        if state is None:
+            known = ", ".join(sorted(masters)) or "none"
+            self._wrong.append(f"{sentinel} knows no master {self._name} (it knows {known})")
+        elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+            self._reasons.append(f"{sentinel} says that the master is down, and no other is chosen yet")
+        else:
+            self._found.append((int(state.get("config-epoch", 0)), (state["ip"], state["port"])))
+
+    def failed(self, sentinel: str, error: Exception) -> None:
+        """Note that one did not answer."""
+        wrong = isinstance(error, redis.AuthenticationError | redis.ResponseError)
+        (self._wrong if wrong else self._reasons).append(f"{sentinel}: {error}")
+
+    def master(self) -> Place:
+        """The master.
+
+        Raises:
+            WrongSentinels: another try is of no use.
+            MasterNotFoundError: none is known at the moment.
+        """
+        if self._found:
+            return max(self._found)[1]
+        if self._wrong and not self._reasons:
+            raise WrongSentinels("; ".join(self._wrong))
+        raise MasterNotFoundError("; ".join(self._wrong + self._reasons))
+
+
+class Accounts:
+    """The accounts with which Sentinels are tried: their own, else none, and Redis' one where they want a password."""
+
+    def __init__(self, target: Address) -> None:
+        own = target.options.get("sentinel_username"), target.options.get("sentinel_password")
+        redis_account = target.user or None, target.password or None
+        self._accounts = [own] if own[1] else [(None, None)] + [redis_account] * bool(target.password)
+        self._current = 0
+
+    def current(self) -> dict[str, Any]:
+        """User and password, as options of a connection."""
+        user, password = self._accounts[self._current]
+        return {"username": user, "password": password}
+
+    def another(self, error: Exception) -> bool:
+        """Whether there is another account to try after this error; it is the current one then."""
+        if not isinstance(error, redis.AuthenticationError) or self._current + 1 >= len(self._accounts):
+            return False
+        self._current += 1
+        return True
+
+
+class Sentinel:
+    """One Sentinel, whose client is made anew when the account changes."""
+
+    def __init__(self, place: Place, target: Address, make: Callable[[Place, dict[str, Any]], Any]) -> None:
+        self.name = f"the Sentinel {place[0]}:{place[1]}"
+        self._place, self._make = place, make
+        self._accounts = Accounts(target)
+        self.client = make(place, self._accounts.current())
+
+    def again(self, error: Exception) -> bool:
+        """Whether to ask once more, with another account."""
+        if not self._accounts.another(error):
+            return False
+        self.client = self._make(self._place, self._accounts.current())
+        return True
+
+
+def ask_seconds(target: Address, try_seconds: float) -> float:
+    """For one Sentinel, so that a try has time for all of them and for Redis."""
+    return min(ASK_SECONDS, try_seconds / (len(target.servers) + 1))
+
+
+class Looks:
+    """When to look whether the master is still the same."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def due(self) -> bool:
+        """Whether it is time; the next look is later then."""
+        now = SYSTEM.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + LOOK_AGAIN_SECONDS
+        return True
+
+    def done(self) -> None:
+        """The Sentinels have answered."""
+        self._next = SYSTEM.monotonic() + LOOK_SECONDS

@@ -1,0 +1,188 @@
+"""A failover by Redis Sentinel, without a proxy: nothing is lost, doubled or mixed, and all go on by themselves.
+
+LLAMAQ_TEST_FAILOVERS sets the rounds of each test.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import requests
+
+from embedded.redis import free_port
+from embedded.scripted.launcher import ScriptedOllama
+from embedded.sentinel import WatchedRedis
+from llamaq import AsyncJobQueue
+from llamaq.vocabulary.events import Delta
+from ops.topology.running import Running
+from tests.conftest import MODEL
+from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
+from tests.faults.conftest import Measure
+from tests.faults.site import Site
+from tests.service import last_text, read_until, until
+
+ROUNDS = int(os.environ.get("LLAMAQ_TEST_FAILOVERS", "1"))
+TEXT = " token" * 3
+LONG = 50
+"""Tokens of the answer that is streamed through the failover."""
+PER_SECOND = 20
+PASSWORD = "of-flower"
+FLOWER = [sys.executable, "-m", "celery", "--app", "worker.app", "flower", "--conf=ops/flower/flowerconfig.py"]
+pytestmark = pytest.mark.timeout(120 + 60 * ROUNDS)
+
+
+Asked = Callable[[str], requests.Response]
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[WatchedRedis]:
+    """A master, a replica and three Sentinels."""
+    with WatchedRedis.start() as watched:
+        yield watched
+
+
+@pytest.fixture(scope="module")
+def sentinel_site(watched: WatchedRedis) -> Iterator[Site]:
+    """A worker and a producer that have the addresses of the Sentinels alone."""
+    with ScriptedOllama.start(slots=4) as ollama, Site(watched, ollama) as site:
+        site.start_worker(slots=4)
+        yield site
+
+
+@pytest.fixture(scope="module")
+def flower(sentinel_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """Flower's API, over the same Sentinels."""
+    folder, port = tmp_path_factory.mktemp("flower"), free_port()
+    (folder / "password").write_text(PASSWORD)
+    settings = {
+        "LLAMAQ_REDIS_URL": sentinel_site.url,
+        "LLAMAQ_PREFIX": sentinel_site.prefix,
+        "LLAMAQ_FLOWER_PASSWORD_FILE": str(folder / "password"),
+    }
+    command = [*FLOWER, "--address=127.0.0.1", f"--port={port}"]
+    with Running("flower", command, folder, settings) as process:
+        process.listening(port)
+        yield lambda path: requests.get(
+            f"http://127.0.0.1:{port}/flower/api/{path}", auth=("llamaq", PASSWORD), timeout=20
+        )
+
+
+@contextmanager
+def swapped(watched: WatchedRedis) -> Iterator[None]:
+    """Sentinels swap the two servers, as for maintenance; the old master goes on as the replica."""
+    watched.swap()
+    yield
+
+
+@contextmanager
+def killed(watched: WatchedRedis) -> Iterator[None]:
+    """The master is killed, and comes back when another one is the master."""
+    before = watched.master()
+    before.kill()
+    watched.wait_failover(before)
+    yield
+    before.restart()
+
+
+@contextmanager
+def frozen(watched: WatchedRedis) -> Iterator[None]:
+    """The master stops without a word, and goes on as a second master when another one has replaced it."""
+    before = watched.master()
+    os.kill(before.pid, signal.SIGSTOP)
+    watched.wait_failover(before)
+    os.kill(before.pid, signal.SIGCONT)
+    yield
+
+
+@contextmanager
+def killed_while_a_sentinel_is_frozen(watched: WatchedRedis) -> Iterator[None]:
+    """The Sentinel that is asked first does not answer, and the others fail over."""
+    watched.sentinels[0].send_signal(signal.SIGSTOP)
+    try:
+        with killed(watched):
+            yield
+    finally:
+        watched.sentinels[0].send_signal(signal.SIGCONT)
+
+
+Fault = Callable[[WatchedRedis], AbstractContextManager[None]]
+
+
+FAULTS = [frozen, killed_while_a_sentinel_is_frozen] + [swapped, killed] * (ROUNDS > 1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failover(sentinel_site: Site, watched: WatchedRedis, flower: Asked, fault: Fault, measure: Measure) -> None:
+    """Both clients submit and read all the while; the worker and Flower find the new master."""
+    for _ in range(ROUNDS):
+        watched.wait_ready()
+        before = watched.master()
+        _one(sentinel_site, watched, fault)
+        assert watched.master() is not before
+        watched.rejoin(before)
+        _shows(flower, sentinel_site)
+
+
+def _one(site: Site, watched: WatchedRedis, fault: Fault) -> None:
+    site.ollama.script(contains="long one", times=None, count=LONG, rate=PER_SECOND)
+    site.ollama.script(contains="short one", count=3, times=None)
+    running = site.queue.generate(MODEL, "long one")
+    read_until(running, Delta, 3)
+    over = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        read = threads.submit(lambda: list(running.events(fresh=False)))
+        read_async = threads.submit(lambda: asyncio.run(_read(site, running.id)))
+        accepted = threads.submit(_submit, site, over)
+        accepted_async = threads.submit(lambda: asyncio.run(_submit_async(site, over)))
+        with fault(watched):
+            over.set()
+            ids = accepted.result(60) + accepted_async.result(60)
+            events = assert_completed(running, attempt=running.result(60).attempts, text=" token" * LONG)
+            assert read.result(60) == read_async.result(60) == events
+            for each in ids:
+                job = site.queue.job(each)
+                assert last_text(list(job.events())) == TEXT
+                assert_ended_once(list(job.events()))
+                assert_not_mixed(list(job.events()))
+            assert len(set(ids)) == len(ids) > 1
+
+
+async def _read(site: Site, job_id: str) -> list[object]:
+    async with AsyncJobQueue(site.url, prefix=site.prefix) as queue:
+        return [event async for event in queue.job(job_id).events(fresh=False)]
+
+
+def _submit(site: Site, over: threading.Event) -> list[str]:
+    accepted = []
+    while not over.wait(0.1):
+        accepted.append(site.queue.generate(MODEL, "short one").id)
+    return accepted
+
+
+async def _submit_async(site: Site, over: threading.Event) -> list[str]:
+    accepted = []
+    async with AsyncJobQueue(site.url, prefix=site.prefix) as queue:
+        while not over.is_set():
+            accepted.append((await queue.generate(MODEL, "short one")).id)
+            await asyncio.sleep(0.1)
+    return accepted
+
+
+def _shows(flower: Asked, site: Site) -> None:
+    """Flower asks the worker over the new master, and hears of a job that ran after the failover."""
+
+    def heard() -> bool:
+        job = site.queue.generate(MODEL, "short one")
+        job.result(60)
+        return flower(f"task/info/{job.id}").ok
+
+    until(heard)
+    until(lambda: len(flower("workers?refresh=1").json()) == 1)
+    lengths = flower("queues/length").json()["active_queues"]
+    assert {"name": site.prefix, "messages": 0} in lengths
