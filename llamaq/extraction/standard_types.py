@@ -37,10 +37,11 @@ class StandardTypes(GenerateJsonSchema):
 
     def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
         """Of a URL, with its schemes."""
-        found = super().url_schema(schema)
-        if schemes := schema.get("allowed_schemes"):
-            found["pattern"] = f"^({'|'.join(_literally(scheme) for scheme in schemes)}):.+$"
-        return found
+        return _with_schemes(super().url_schema(schema), schema.get("allowed_schemes"))
+
+    def multi_host_url_schema(self, schema: core_schema.MultiHostUrlSchema) -> JsonSchemaValue:
+        """Of the URL of a database, with its schemes."""
+        return _with_schemes(super().multi_host_url_schema(schema), schema.get("allowed_schemes"))
 
 
 def _instead_of_format(found: JsonSchemaValue, pattern: str, zone: str | int | None) -> JsonSchemaValue:
@@ -51,5 +52,8 @@ def _instead_of_format(found: JsonSchemaValue, pattern: str, zone: str | int | N
     return found | {"pattern": f"^{pattern}{needed}$"}
 
 
-def _literally(scheme: str) -> str:
-    return re.sub(r"([+.])", r"\\\1", scheme)
+def _with_schemes(found: JsonSchemaValue, schemes: list[str] | None) -> JsonSchemaValue:
+    if not schemes:
+        return found
+    literally = (re.sub(r"([+.])", r"\\\1", scheme) for scheme in schemes)
+    return found | {"pattern": f"^({'|'.join(literally)}):.+$"}
