@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from embedded.bound_exec import die_with
@@ -37,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all tests are collected: the collector would look through them again and again
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
         die_with(os.getppid())
+    # structlog's own format renders the source and the variables of each frame, which takes 50 ms for each error.
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
     # nohup and a shell's background jobs ignore Ctrl-C, which children inherit; some tests send it to theirs.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
