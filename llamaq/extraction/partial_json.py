@@ -10,6 +10,8 @@ from llamaq.extraction.thinking_tags import THINKING_TAGS
 
 NOTHING: Final = object()
 """The value of a text that has no value yet."""
+_MOST_AT_ONCE = 4_096
+"""Characters that are looked at in one go: what follows brackets that were no value is copied."""
 _NUMBER_AT_END = re.compile(r"-?(?:[0-9][0-9.eE+-]*)?\Z")
 
 
@@ -40,8 +42,10 @@ class GrowingJson:
 
     def add(self, piece: str) -> None:
         """Take the next piece."""
-        while piece and not self._ended:
-            piece = self._rest_after(piece)
+        for start in range(0, len(piece), _MOST_AT_ONCE):
+            rest = piece[start : start + _MOST_AT_ONCE]
+            while rest and not self._ended:
+                rest = self._rest_after(rest)
 
     def _rest_after(self, piece: str) -> str:
         """Take the piece up to the end of the value. Gives the rest behind brackets that were no value."""
