@@ -82,6 +82,10 @@ class Keys:
         """Sorted set: duties of workers that have failed for too long, by the time of their last failed round."""
         return f"{self.prefix}:failing"
 
+    def damaged(self) -> str:
+        """Sorted set: notes (JSON) of what was set aside, because something else had written over it, by their time."""
+        return f"{self.prefix}:damaged"
+
     def scripts(self) -> str:
         """Hash: scripts by their SHA-1. The name has no colon, so that no producer's ACL pattern covers it."""
         return f"{self.prefix}.scripts"

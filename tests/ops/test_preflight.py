@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import Fleet
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS
 from llamaq.store.clock import Clock
@@ -194,3 +195,16 @@ def test_a_host_without_models_is_to_be_minded() -> None:
 
     assert finding.well is None
     assert "ollama pull" in finding.message
+
+
+def test_damaged_keys_are_told(plain: EmbeddedRedis) -> None:
+    """What was found, what has to be there, and where it is kept."""
+    with redis.Redis.from_url(plain.url) as client:
+        client.set("llamaq:leases", "x")
+        fleet = Fleet(plain.url, "llamaq")
+        fleet.worker().mend()
+        fleet.close()
+    finding = in_redis(plain.url, "keys")
+    assert finding.well is None
+    assert "llamaq:leases: 'string' instead of a zset" in finding.message
+    assert "llamaq:damaged:<key>" in finding.message

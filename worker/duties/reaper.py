@@ -1,4 +1,8 @@
-"""Requeues or ends the jobs of lost workers, every second. One worker of the fleet leads."""
+"""Requeues or ends the jobs of lost workers, every second. One worker of the fleet leads.
+
+Before each round it sets damaged keys aside, which would stop the round, and others' work. A worker whose round fails
+does so too, as it may be the leadership that is damaged.
+"""
 
 from collections.abc import Callable
 
@@ -23,10 +27,15 @@ class Reaper(Duty):
         super().__init__()
         self._store = store
         self._reaped = reaped
+        self._mends = True
 
     def round(self) -> float:
         """Run one round of the reaper, if this worker leads."""
+        if self._mends and (damaged := self._store.mend()):
+            _log.error("damaged keys were set aside: `python -m worker check` lists them", damaged=damaged)
+        self._mends = True  # also where this round fails
         done = self._store.reap()
+        self._mends = done is not None
         if done is not None and any(done):
             self._reaped(done)
             _log.info("reaped", **done._asdict())

@@ -12,6 +12,7 @@ from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
+from llamaq.store.worker import damaged_keys
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.worker_scripts import Claim
 from llamaq.vocabulary.errors import BrokerUnavailable
@@ -51,6 +52,7 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
             yield _clock(client, clock)
             yield from _shared_host(client, config)
             yield from _duties(client, config)
+            yield from _damaged(client, config)
 
 
 def _version(about: dict[str, Any], where: str) -> Finding:
@@ -190,3 +192,18 @@ def _duties(client: Client, config: Settings) -> Iterator[Finding]:
             f"{each.seconds_ago:.0f} s ago: the worker's log has the reason, and a restart may mend it"
         )
         yield Finding("duties", False if each.host == config.host else None, said)
+
+
+def _damaged(client: Client, config: Settings) -> Iterator[Finding]:
+    """Keys that something else has written over, and that workers have set aside since."""
+    keys = config.producer.keys
+    found = damaged_keys.read(client, keys)
+    if found:
+        last = found[0]
+        place = f"the field {last.field} of {last.key}" if last.field else last.key
+        said = (
+            f"{len(found)} damaged keys or fields are set aside. The last one, {last.seconds_ago:.0f} s ago, was "
+            f"{place}: {last.found!r} instead of a {last.wanted}. Find what else writes under {keys.prefix!r}; keys "
+            f"are kept as {keys.damaged()}:<key>; delete {keys.damaged()} when it is done"
+        )
+        yield Finding("keys", None, said)

@@ -52,6 +52,8 @@ class FleetCollector(Collector):
         yield from _hosts(answer.rows("hosts"))
         yield from _totals(answer)
         yield _ended(answer.counts("ended"))
+        damaged = "Keys and fields that were set aside, because something else had written over them."
+        yield _gauge("llamaq_damaged_keys", damaged, [], [([], answer.number("damaged"))])
         yield from self._memory()
 
     def _memory(self) -> Iterator[Metric]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from redis.exceptions import ResponseError
+
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.connection import run
@@ -10,8 +12,13 @@ from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.host_state import HostState
-from llamaq.store.worker.worker_scripts import Down, Leave, Proven, Report
+from llamaq.store.worker.worker_scripts import Down, Leave, Mend, Proven, Report
 from llamaq.vocabulary.wire import dumps
+
+MENDED_AT_A_TIME = 100
+"""Models with waiting jobs whose keys one script looks at."""
+MOST_MENDS = 3
+"""Damaged keys may hide others: those of a model are found by the keys of its host."""
 
 
 class HostCalls:
@@ -78,5 +85,18 @@ class HostCalls:
         """Remove this worker from its host, because it takes no more jobs."""
         self._run(Leave(host=self._host, worker=self._worker))
 
+    def mend(self) -> int:
+        """Set damaged keys aside; how many there were."""
+        mend = Mend(host=self._host, queue=self._keys.worker_queue(self._worker), models=MENDED_AT_A_TIME)
+        return run(self._client, Call(self._keys.prefix, mend)).integer("damaged")
+
     def _run(self, arguments: Arguments) -> Answer:
-        return run(self._client, Call(self._keys.prefix, arguments))
+        call = Call(self._keys.prefix, arguments)
+        for _ in range(MOST_MENDS):  # every script may be sent twice
+            try:
+                return run(self._client, call)
+            except ResponseError as error:
+                if "WRONGTYPE" not in str(error):
+                    raise
+                self.mend()
+        return run(self._client, call)

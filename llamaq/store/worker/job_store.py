@@ -212,6 +212,8 @@ class JobStore(HostCalls):
             answer = self._run(page)
             if answer.word == "FOLLOWED":
                 return None
+            if failed := answer.optional("failed"):
+                _log.error("a job could not be assigned: %s", failed)
             done = Reaped(*(before + answer.integer(name) for name, before in done._asdict().items()))
             if not answer.flag("more"):
                 break

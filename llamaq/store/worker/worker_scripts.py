@@ -151,6 +151,16 @@ class Reap(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mend(Arguments):
+    """Sets damaged keys aside."""
+
+    verb: ClassVar = "mend"
+    host: str
+    queue: str
+    models: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Gauges(Arguments):
     """Reads the figures of the fleet."""
 
@@ -197,6 +207,7 @@ WORKER_SCRIPTS: tuple[type[Arguments], ...] = (
     Release,
     Refuse,
     CallOff,
+    Mend,
     Report,
     Down,
     Proven,

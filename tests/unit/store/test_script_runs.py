@@ -16,7 +16,7 @@ from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.producer_scripts import Cancel, Status
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call, ScriptMissing, Send, running
-from llamaq.store.worker.worker_scripts import Leave
+from llamaq.store.worker.worker_scripts import Leave, WebhookSettle
 
 CALL = Call("p", Status(id="nobody", fields="state"))
 OTHER = Call("p", Cancel(id="nobody", members="", reason=""))
@@ -52,9 +52,9 @@ def test_a_script_that_redis_forgot_is_loaded_and_run(server: EmbeddedRedis) -> 
 
 def test_an_error_in_one_of_many_stands_in_its_place(server: EmbeddedRedis) -> None:
     """The others have their answers; alone, it is raised."""
-    broken = Call("p", Status(id="broken", fields="state"))
+    broken = Call("p", WebhookSettle(id="broken", tries=1, outcome="done", seconds=0, reason="", body=""))
     with connect(server.url) as client, redis.Redis.from_url(server.url) as other:
-        other.set("p:{broken}", "no hash")
+        other.set("p:webhook:broken", "no hash")
         first, second, third = run_many(client, [CALL, broken, CALL])
 
         assert words([first, third]) == ["MISSING"] * 2

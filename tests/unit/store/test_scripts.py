@@ -13,7 +13,7 @@ from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
 from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS, Append
 
 VERBS = (*PRODUCER_SCRIPTS, *WORKER_SCRIPTS)
-DECLARED = r"(?:local|for) (?P<names>[\w, ]+)(?:\((?P<of>[\w, ]*))?|function *\w*\((?P<parameters>[\w, ]*)"
+DECLARED = r"(?:local|for) (?P<names>[\w, ]+)(?:\((?P<of>[\w, ]*))?|function *[\w.]*\((?P<parameters>[\w, ]*)"
 CALLED = r"(?<![.:\w])(?P<called>[a-z_]\w*)\("
 LUA_NAMES = {
     "ipairs",

@@ -14,15 +14,21 @@ local refusals = {           -- one table, because Lua takes 200 locals in a scr
 
 function refusals.key(host) return host_key(host) .. ':refusals' end
 
+-- An entry; nil where something else has written over it.
+function refusals.read(text)
+  local well, entry = pcall(cjson.decode, text)
+  return well and type(entry) == 'table' and tonumber(entry.faults) and tonumber(entry.trips) and entry or nil
+end
+
 function refusals.of(host, model)
   local known = redis.call('HGET', refusals.key(host), model)
-  return known and cjson.decode(known)
+  return known and refusals.read(known)
 end
 
 -- All of a host, by model.
 function refusals.on(host)
   local found, flat = {}, redis.call('HGETALL', refusals.key(host))
-  for index = 1, #flat, 2 do found[flat[index]] = cjson.decode(flat[index + 1]) end
+  for index = 1, #flat, 2 do found[flat[index]] = refusals.read(flat[index + 1]) end
   return found
 end
 

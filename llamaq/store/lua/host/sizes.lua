@@ -10,7 +10,7 @@ local function set_size(host, worker, slots, max_models)
   local stated, known, flat = {}, {}, redis.call('HGETALL', sizes_key(host))
   for index = 1, #flat, 2 do
     local at, of_slots, of_models = string.match(flat[index + 1], '^(%d+) (%d+) (%d+)$')
-    if math.abs(NOW - tonumber(at)) > HOST_SECONDS then
+    if not at or math.abs(NOW - tonumber(at)) > HOST_SECONDS then
       redis.call('HDEL', sizes_key(host), flat[index])
     else
       slots, max_models = math.min(slots, tonumber(of_slots)), math.min(max_models, tonumber(of_models))

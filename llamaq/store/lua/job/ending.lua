@@ -2,9 +2,13 @@
 -- `create_ended` (create_ended.lua) makes the record of a job that was never queued.
 -- include: assignment webhook turn_queue
 
-local function release_images(list, ttl)
-  for sha in string.gmatch(list, '[^ ]+') do
-    if redis.call('HINCRBY', BLOBS, sha, -1) <= 0 then
+-- The images of a job that has ended, or whose record is gone, expire where no other job has them.
+local function release_images(id, ttl)
+  local list = redis.call('HGET', counted.IMAGES, id)
+  redis.call('HDEL', counted.IMAGES, id)
+  for sha in string.gmatch(list or '', '[^ ]+') do
+    local left = redis.pcall('HINCRBY', BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
+    if type(left) == 'number' and left <= 0 then
       redis.call('HDEL', BLOBS, sha)
       redis.call('EXPIRE', blob_key(sha), ttl)
     end
@@ -41,7 +45,7 @@ local function expire_record(id, idempotency_key, ttl)
 end
 
 -- What the end of a job needs of its record, with a value for a record that lacks it. Those with a number are numbers.
-local ending = {names = {}, defaults = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', blobs = '', idem = '',
+local ending = {names = {}, defaults = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', idem = '',
   ttl = 86400, weight = 1, running = 0, lease = ''}}
 for name in pairs(ending.defaults) do ending.names[#ending.names + 1] = name end
 
@@ -70,7 +74,8 @@ local function end_job(id, state, members, ...)
   redis.call('ZREM', DELAYED, id)
   redis.call('ZREM', refusals.ENDS, id)
   charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds)
-  release_images(job.blobs, kept_images.seconds(job.blobs, job.tenant, job.conversation, ttl))
+  local images = redis.call('HGET', counted.IMAGES, id) or ''
+  release_images(id, kept_images.seconds(images, job.tenant, job.conversation, ttl))
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end
 end
 

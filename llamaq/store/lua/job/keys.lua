@@ -3,6 +3,7 @@
 -- A script finds job ids, hosts and models while it runs, so their keys cannot all be passed as KEYS. That rules out
 -- Redis Cluster, as Celery's broker does anyway.
 local P = ARGV[1]
+-- include: set_aside
 local function record(id) return P .. ':{' .. id .. '}' end
 local function log(id) return P .. ':{' .. id .. '}:events' end
 local function blob_key(sha256) return P .. ':blob:' .. sha256 end
@@ -24,12 +25,20 @@ local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delaye
 local EXPIRING = P .. ':expiring'  -- sorted set: ended jobs, by when their records expire
 local STARTS, JOBS, HOSTS = P .. ':start_by', P .. ':jobs', P .. ':hosts'
 local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
+local counted = {  -- hashes that outlive a record which is deleted by hand
+  IMAGES = P .. ':images_of',   -- of each job that has not ended, as they count in BLOBS
+  TENANTS = P .. ':tenant_of',  -- of each job that waits, as it counts in QUEUED
+}
 local ENDED = P .. ':ended'  -- hash: numbers of ended jobs by state
 local HOST_SECONDS = 15      -- three probes; a host that was last reported longer ago gets no jobs
 
--- The named fields of a hash, as a table by those names; false where one is not set.
+-- The named fields of a hash, as a table by those names; false where one is not set. A key of another type is set aside.
 local function fields(key, ...)
-  local names, values, found = {...}, redis.call('HMGET', key, ...), {}
+  local names, values, found = {...}, redis.pcall('HMGET', key, ...), {}
+  if values.err then
+    damage.set_aside(key, 'hash')
+    values = redis.call('HMGET', key, ...)
+  end
   for index = 1, #names do found[names[index]] = values[index] end  -- cheaper than ipairs
   return found
 end

@@ -72,7 +72,7 @@ local function write_record(score, weight, start_by, runner)
     'tenant', tenant, 'request', given.request, 'score', score, 'runner', runner,
     'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', '', 'flush', 0, 'lease', '', 'running', 0,
     'max_attempts', given.max_attempts, 'ttl', given.result_ttl, 'conversation', conversation,
-    'idem', given.idempotency_key, 'blobs', kept_images.shown, 'metadata', given.metadata, 'says', given.messages,
+    'idem', given.idempotency_key, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
   if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
   for _, optional in ipairs({'target', 'notify', 'traceparent'}) do
@@ -84,6 +84,7 @@ local function write_indexes(start_by)
   redis.call('ZADD', JOBS, NOW, id)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
+  if kept_images.shown ~= '' then redis.call('HSET', counted.IMAGES, id, kept_images.shown) end
   for image in string.gmatch(kept_images.shown, '[^ ]+') do
     redis.call('HINCRBY', BLOBS, image, 1)
     redis.call('PERSIST', blob_key(image))

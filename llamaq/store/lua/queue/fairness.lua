@@ -53,7 +53,7 @@ local function charge_tenant(model, lane, tenant, weight, slot_seconds)
     redis.call('DEL', lane_key(model, lane), tenants_key(model, lane))
     return
   end
-  local mean = tonumber(string.match(redis.call('HGET', SERVICE, model) or '0', '^%S+'))
+  local mean = tonumber(string.match(redis.call('HGET', SERVICE, model) or '', '^%S+') or 0) or 0
   local units = 0
   if slot_seconds > 0 then units = mean > 0 and slot_seconds / mean or 1 end
   redis.call('ZADD', tenants_key(model, lane), 'XX', 'INCR', (units - 1) / weight, tenant)

@@ -2,6 +2,15 @@
 -- (the load options of a job) finds the first job for the loaded runner without a search.
 -- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
 -- include: keys events ages
+
+-- Adds to a number of a hash, which begins anew where something else has written over it.
+function counted.add(key, field, number)
+  local sum = redis.pcall('HINCRBY', key, field, number)
+  if type(sum) == 'number' then return sum end
+  redis.call('HSET', key, field, math.max(number, 0))
+  return math.max(number, 0)
+end
+
 -- `job` has what the record says, where the caller knows it.
 local function enqueue(id, job)
   job = job or fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
@@ -10,22 +19,18 @@ local function enqueue(id, job)
   redis.call('ZADD', runner_queue_key(model, lane, job.runner), job.score, id)
   note_age(id, model, lane)
   redis.call('SADD', WAITING .. lane, model)
-  redis.call('HINCRBY', QUEUED, job.tenant, 1)
+  if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
   redis.call('HSETNX', lane_key(model, lane), 'since', NOW)
 end
 
-local function uncount(tenant, model, lane)
-  if redis.call('HINCRBY', QUEUED, tenant, -1) > 0 then return end
+-- The job waits no longer. `model` and `lane` are not known where its record was deleted by hand.
+local function uncount(id, model, lane)
+  local tenant = redis.call('HGET', counted.TENANTS, id)
+  if not tenant then return end
+  redis.call('HDEL', counted.TENANTS, id)
+  if counted.add(QUEUED, tenant, -1) > 0 then return end
   redis.call('HDEL', QUEUED, tenant)
-  redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
-end
-
--- A job whose record was deleted by hand stays counted, as its tenant is not known; but where no job waits, none counts.
-local function correct_counts()
-  for _, lane in ipairs(LANES) do
-    if redis.call('EXISTS', WAITING .. lane) == 1 then return end
-  end
-  redis.call('DEL', QUEUED)
+  if model then redis.call('ZREM', tenants_key(model, lane), '=' .. tenant) end
 end
 
 -- `job` has the fields `runner` and `tenant` of the record; `runner` is used where that was deleted by hand.
@@ -33,11 +38,10 @@ local function dequeue(id, model, lane, job, runner)
   if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end
   forget_age(id, model, lane)
   redis.call('ZREM', runner_queue_key(model, lane, job.runner or runner or ''), id)
-  if job.tenant then uncount(job.tenant, model, lane) end
+  uncount(id, model, lane)
   if redis.call('EXISTS', queue_key(model, lane)) == 0 then
     redis.call('SREM', WAITING .. lane, model)
     redis.call('HDEL', lane_key(model, lane), 'since', 'passed', 'orphan_since', 'orphan_page')
-    correct_counts()
   end
 end
 

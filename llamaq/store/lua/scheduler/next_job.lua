@@ -24,7 +24,8 @@ local function candidates(host, state)
         local first = trials.first_of(queue_key(model, lane), avoid)
         local fitting, runner = runners.first_fitting(model, lane, spec, state, first, avoid)
         if fitting then add(fitting, model, lane, rank, spec, runner, avoid) end
-        if first ~= fitting then add(first, model, lane, rank, spec, nil, avoid) end
+        -- There is none where the queue was deleted by hand.
+        if first and first ~= fitting then add(first, model, lane, rank, spec, nil, avoid) end
       end
     end
   end

@@ -14,13 +14,16 @@
 -- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired,
 --            refused (for longer than their deadline), orphaned (no host had their model for `orphan_seconds`),
 --            newer (due, and of a newer producer, so that no worker can read them): numbers of jobs;
+--            failed: why a job could not be assigned, or ''
 --            more: 1 where `most` jobs of an index were handled, so that there may be others
 --            FOLLOWED (another worker leads)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
--- include: keys events queue assignment ending requeue hosts model_support
+-- include: keys events queue assignment ending requeue hosts model_support strays
 local LEADER = P .. ':reaper'
-local SILENT_SECONDS = 2   -- without a round of any worker; Redis was down, or no worker was there
-local MOST_GRACES = 3      -- in a row; with more, no lease would ever expire where every round is late
+local silence = {
+  SECONDS = 2,      -- without a round of any worker; Redis was down, or no worker was there
+  MOST_GRACES = 3,  -- in a row; with more, no lease would ever expire where every round is late
+}
 local most = tonumber(given.most)
 
 local longest_lease  -- seconds, of any worker of the fleet
@@ -30,12 +33,12 @@ local longest_lease  -- seconds, of any worker of the fleet
 local function grace()
   local last, silences, till, lease = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace', 'longest_lease'))
   longest_lease = math.max(tonumber(lease or 0), tonumber(given.lease_seconds))
-  local silent = NOW - tonumber(last or 0) > SILENT_SECONDS
+  local silent = NOW - tonumber(last or 0) > silence.SECONDS
   -- The first round has no round before it, and counts no silence.
   silences = silent and last and tonumber(silences or 0) + 1 or 0
   redis.call('HSET', LEADER, 'last', NOW, 'slow', silences, 'longest_lease', longest_lease)
   if tonumber(last or 0) > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
-  if silent and silences <= MOST_GRACES then
+  if silent and silences <= silence.MOST_GRACES then
     till = NOW + tonumber(given.lease_seconds)
     redis.call('HSET', LEADER, 'grace', till)
   end
@@ -104,8 +107,10 @@ local function reap_leases(in_grace)
   local lost, unclaimed = 0, 0
   for _, entry in ipairs(due_in(LEASES)) do
     local id, host = string.match(entry, '^(%S+) (.+)$')
-    local job = fields(record(id), 'state', 'lease', 'tries', 'max_attempts')
-    if job.lease == 'assigned' then
+    local job = id and fields(record(id), 'state', 'lease', 'tries', 'max_attempts')
+    if not job then
+      redis.call('ZREM', LEASES, entry)  -- something else has written it
+    elseif job.lease == 'assigned' then
       free_slot(host, id)
       guarded(id, enqueue, id)
       unclaimed = unclaimed + 1
@@ -242,8 +247,8 @@ local lost, unclaimed = reap_leases(in_grace)
 local refused, expired = end_refused(), expire_late()
 local due, newer = requeue_delayed()
 local orphaned = end_orphans()
+local soon = strays.restore_page(LEADER, most, guarded, longest_lease)
 note_hosts()
-assign_pending()
-local full = math.max(lost + unclaimed, due, expired, refused, orphaned, forget_expired()) >= most
+local full = soon or math.max(lost + unclaimed, due, expired, refused, orphaned, forget_expired()) >= most
 return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'refused', refused,
-  'orphaned', orphaned, 'newer', newer, 'more', full and 1 or 0}
+  'orphaned', orphaned, 'newer', newer, 'failed', strays.assign_noted(most), 'more', full and 1 or 0}

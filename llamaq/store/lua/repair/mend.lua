@@ -1,0 +1,87 @@
+-- Sets damaged keys aside, so that none of them holds up other hosts and jobs. The worker that leads runs it before each
+-- round of the reaper, which then takes up the jobs that a lost index had (strays.lua).
+--
+-- Arguments  host    of this worker; also where the list of hosts is damaged
+--            queue   Celery's queue of this worker
+--            models  with waiting jobs, to look at in this round
+-- Answers    OK damaged (number of keys and fields that were set aside)
+-- Invariant: its cost grows with hosts and their models alone. Where another type is right in no key, nothing changes.
+-- include: keys events queue fairness dead_letter webhook refusals loaded_models offers sizes host_jobs conversations
+local LEADER, PRIORITIES = P .. ':reaper', {'', '\6\0223', '\6\0226', '\6\0229'}  -- kombu has a list for each priority
+local damaged, lost_index, models = 0, false, {}
+
+local function check(wanted, ...)
+  local found = false
+  for _, key in ipairs({...}) do
+    if damage.set_aside(key, wanted) then
+      damaged, found = damaged + 1, true
+    end
+  end
+  return found
+end
+
+local function check_celery_queue(name)
+  for _, priority in ipairs(PRIORITIES) do check('list', name .. priority) end
+end
+
+local function check_host(host)
+  check('hash', host_key(host), slots_key(host), loaded_key(host), capabilities_key(host), host_jobs_key(host),
+    refusals.key(host), runners.key(host), sizes_key(host))
+  check('set', host_models_key(host))
+  check('zset', workers_key(host))
+  check_celery_queue(celery_queue(host))
+  damage.check_numbers(host_key(host), false, 'slots', 'max_models', 'patience', 'lane_patience', 'default_ctx', 'assigned_at',
+    'seen_at', 'retry_at', 'last_error_at')
+  damage.check_numbers(host_key(host), true, 'swaps', 'faults', 'trips')
+  for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do models[model] = true end
+end
+
+-- A queue, and what belongs to it. The queues of runners are those of its first jobs.
+local function check_queue(model, lane)
+  lost_index = check('zset', queue_key(model, lane)) or lost_index
+  check('zset', ages_key(model, lane), tenants_key(model, lane), runner_queue_key(model, lane, ''))
+  check('hash', lane_key(model, lane))
+  damage.check_numbers(lane_key(model, lane), false, 'virtual', 'since', 'orphan_since')
+  damage.check_numbers(lane_key(model, lane), true, 'jobs', 'passed', 'orphan_page')
+  for _, id in ipairs(redis.call('ZRANGE', queue_key(model, lane), 0, trials.AMONG - 1)) do
+    check('zset', runner_queue_key(model, lane, fields(record(id), 'runner').runner or ''))
+  end
+end
+
+check('hash', LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED, P .. ':inbox:taken', P .. '.store', P .. '.scripts',
+  P .. '.unacked')
+check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
+lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
+check('zset', refusals.ENDS)
+check('stream', DEAD, P .. ':inbox')
+check('string', P .. '.unacked_mutex')
+check('set', '_kombu.binding.' .. P, '_kombu.binding.' .. P .. '.pidbox')
+check_celery_queue(P)
+check_celery_queue(given.queue)
+damage.check_numbers(LEADER, false, 'last', 'grace', 'longest_lease', 'until')
+damage.check_numbers(LEADER, true, 'slow', 'delays_page', 'strays_page')
+damage.check_numbers(ENDED, true, 'completed', 'failed', 'cancelled', 'expired')
+check_host(given.host)
+for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do check_host(host) end
+local lost_offers = false
+for model in pairs(models) do
+  check('set', model_hosts_key(model))
+  check('string', P .. ':forecast:' .. model)
+  lost_offers = check('zset', offers.key(model)) or lost_offers
+end
+if lost_offers then  -- the next report of each host makes them anew
+  for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do redis.call('HDEL', host_key(host), 'offered') end
+end
+
+for _, lane in ipairs(LANES) do
+  lost_index = check('set', WAITING .. lane) or lost_index
+  local place = 'mended:' .. lane
+  local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', given.models)
+  redis.call('HSET', LEADER, place, page[1])
+  for _, model in ipairs(page[2]) do models[model] = true end
+end
+for model in pairs(models) do
+  for _, lane in ipairs(LANES) do check_queue(model, lane) end
+end
+if lost_index then redis.call('HSET', LEADER, 'strays_page', 0, 'strays_soon', 1) end
+return {'OK', 'damaged', damaged}

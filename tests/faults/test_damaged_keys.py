@@ -1,0 +1,48 @@
+"""Something else writes over the keys of a living worker: it goes on, and its jobs end."""
+
+import pytest
+
+from llamaq.vocabulary.errors import BrokerUnavailable
+from llamaq.vocabulary.events import Delta
+from tests.conftest import MODEL
+from tests.faults.site import HOST, Site
+from tests.service import read_until, until
+
+CELERY = ["", ".unacked", ".unacked_index", ".unacked_mutex", f".host.{HOST}", ".worker", ".scripts", ".store"]
+ALL = [*CELERY, ":inbox", ":inbox:taken", ":dead", ":leases", ":hosts", ":jobs", ":reaper", f":host:{HOST}", ":ended"]
+ALL += [f":host:{HOST}:{name}" for name in ("slots", "workers", "models", "loaded", "sizes")]
+ALL += [f":waiting:normal:{MODEL}", f":lane:normal:{MODEL}", f":model:{MODEL}:hosts", ":failing"]
+
+
+def completes(site: Site) -> bool:
+    """Whether a job that is submitted now completes; a submit may fail for a second."""
+    try:
+        job = site.queue.generate(MODEL, "after it", wait_for_model=True)
+    except BrokerUnavailable:
+        return False
+    job.result(30)
+    return True
+
+
+@pytest.mark.parametrize("names", [*([name] for name in CELERY), ALL], ids=[*map(repr, CELERY), "all at once"])
+def test_a_worker_outlives_damaged_keys(calm: Site, names: list[str]) -> None:
+    """The job that runs meanwhile completes, jobs by all ways complete afterwards, and the worker is the same one."""
+    calm.ollama.script(count=40, rate=40)
+    running = calm.queue.generate(MODEL, "long")
+    read_until(running, Delta)
+    (worker,) = calm.redis.zrange(f"{calm.prefix}:host:{HOST}:workers", 0, -1)
+    for name in names:
+        key = calm.keys.worker_queue(worker) if name == ".worker" else calm.prefix + name
+        calm.redis.delete(key)
+        if name == ".unacked_mutex":
+            calm.redis.rpush(key, "x")
+        else:
+            calm.redis.set(key, "x")
+
+    assert running.result(60).attempts <= 2
+    until(lambda: completes(calm))
+    calm.redis.xadd(calm.keys.inbox(), {"id": f"inbox-{len(names)}", "kind": "generate", "request": "{}"})
+    until(lambda: calm.redis.exists(calm.keys.record(f"inbox-{len(names)}")))
+    calm.redis.lpush(calm.keys.intake_queue(), "nonsense")
+    until(lambda: calm.redis.llen(calm.keys.intake_queue()) == 0)
+    calm.redis.delete(calm.keys.damaged(), calm.keys.record(f"inbox-{len(names)}"))
