@@ -159,7 +159,7 @@ class Pattern:
         inside = self._alternatives(depth + 1)
         if not self._taken(")"):
             raise Unreadable
-        if False:
+        if opening[1]:  # it looks around
             self.exact = False
             return EMPTY
         return inside
