@@ -20,9 +20,9 @@
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts model_support strays
 local LEADER = P .. ':reaper'
-local silence = {
-  SECONDS = 2,      -- without a round of any worker; Redis was down, or no worker was there
-  MOST_GRACES = 3,  -- in a row; with more, no lease would ever expire where every round is late
+local clock = {
+  SILENT_SECONDS = 2,  -- without a round of any worker; Redis was down, or no worker was there
+  MOST_GRACES = 3,     -- in a row; with more, no lease would ever expire where every round is late
 }
 local most = tonumber(given.most)
 
@@ -33,12 +33,12 @@ local longest_lease  -- seconds, of any worker of the fleet
 local function grace()
   local last, silences, till, lease = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace', 'longest_lease'))
   longest_lease = math.max(tonumber(lease or 0), tonumber(given.lease_seconds))
-  local silent = NOW - tonumber(last or 0) > silence.SECONDS
+  local silent = NOW - tonumber(last or 0) > clock.SILENT_SECONDS
   -- The first round has no round before it, and counts no silence.
   silences = silent and last and tonumber(silences or 0) + 1 or 0
   redis.call('HSET', LEADER, 'last', NOW, 'slow', silences, 'longest_lease', longest_lease)
   if tonumber(last or 0) > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
-  if silent and silences <= silence.MOST_GRACES then
+  if silent and silences <= clock.MOST_GRACES then
     till = NOW + tonumber(given.lease_seconds)
     redis.call('HSET', LEADER, 'grace', till)
   end
@@ -56,14 +56,14 @@ end
 local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, most) end
 
 -- Redis' clock was set back: a time that is further ahead than it can be is set to the latest that it can be.
-local function limit_times(index, latest)
+function clock.limit_times(index, latest)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. latest, '+inf', 'LIMIT', 0, most)) do
     redis.call('ZADD', index, latest, member)
   end
 end
 
 -- Redis' clock was set back: no retry waits for longer than its own delay from now on. A page in each round.
-local function limit_delays()
+function clock.limit_delays()
   local page = tonumber(redis.call('HGET', LEADER, 'delays_page'))
   if not page then return end
   local found, kept = redis.call('ZREVRANGE', DELAYED, page, page + most - 1, 'WITHSCORES'), 0
@@ -239,10 +239,10 @@ end
 
 local in_grace = grace()
 if not leads() then return {'FOLLOWED'} end
-limit_times(LEASES, NOW + longest_lease)
-limit_delays()
-limit_times(HOSTS, NOW)
-limit_times(offers.DUE, NOW + refusals.LONGEST_WAIT_SECONDS)
+clock.limit_times(LEASES, NOW + longest_lease)
+clock.limit_delays()
+clock.limit_times(HOSTS, NOW)
+clock.limit_times(offers.DUE, NOW + refusals.LONGEST_WAIT_SECONDS)
 local lost, unclaimed = reap_leases(in_grace)
 local refused, expired = end_refused(), expire_late()
 local due, newer = requeue_delayed()
