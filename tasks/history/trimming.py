@@ -1,4 +1,8 @@
-"""Trims a history to the model's context. Whole messages are dropped, the oldest first.
+"""Trims a history to the model's context. Whole exchanges are dropped, the oldest first.
+
+The engine keeps the prompt of the last turn, and evaluates only what differs from it: the next turn is fast as long as
+both begin alike. So what does not fit is dropped down to a share of the context, and then the following turns drop the
+same messages until they do not fit any more.
 
 Only the model's own tokenizer counts tokens exactly. So the tokens of a message are estimated from its length, and the
 estimates are scaled by Ollama's count of the last prompt. Where the prompt is still too long, Ollama refuses it with
@@ -20,6 +24,8 @@ WRAPPING_TOKENS = 4
 """The tokens that the chat template adds to each message."""
 ANSWER_TOKENS = 512
 """The tokens that are reserved for the answer where the request sets no limit."""
+SHARED = 0.7
+"""The share of the room for prompts that is left full when messages are dropped."""
 SMALLEST_SCALE, LARGEST_SCALE = 0.2, 4.0
 """A count that gives a scale beyond these is not of this prompt: a part was cached, or the history was edited."""
 
@@ -42,25 +48,53 @@ def _estimate(message: MessageDict) -> float:
     return WRAPPING_TOKENS + len(text.encode()) / BYTES_PER_TOKEN + IMAGE_TOKENS * len(message.get("images") or ())
 
 
-def trim(history: Sequence[MessageDict], room: float, scale: float = 1.0, least: int = 0) -> Trimmed:
-    """Drop the oldest messages until the rest fits into `room`, or only system messages are left.
+def drop_order(history: Sequence[MessageDict], new: Sequence[MessageDict] = ()) -> list[list[int]]:
+    """The places in the history that may be dropped, in groups that go together, the first to go first.
+
+    An exchange goes whole: a question with all that follows up to the next one. So what is left begins with a question.
+    Where the new messages do not begin with a question, the last question of the history stays, and the calls behind it
+    go one by one, each with the answers of its tools. The call that the new messages answer stays too, and so do system
+    messages.
+    """
+    begin = next((message.get("role") for message in new if message.get("role") != "system"), "" if new else "user")
+    asked = [index for index, message in enumerate(history) if message.get("role") == "user"]
+    question = len(history) if begin == "user" else asked[-1] if asked else -1
+    call = len(history) - 1 if begin == "tool" and history and history[-1].get("tool_calls") else -1
+    groups: list[list[int]] = []
+    for index, message in enumerate(history):
+        role = message.get("role")
+        if role == "system" or index in (question, call):
+            continue
+        begins = role == "user" if index < question else role != "tool"
+        if begins or not groups or groups[-1][0] < question < index:
+            groups.append([])
+        groups[-1].append(index)
+    return groups
+
+
+def trim(
+    history: Sequence[MessageDict],
+    room: float,
+    scale: float = 1.0,
+    least: int = 0,
+    new: Sequence[MessageDict] = (),
+) -> Trimmed:
+    """Drop groups of messages until the rest fits into `room`, or only what has to stay is left.
 
     Args:
-        history: the messages that may be dropped, oldest first; system messages stay.
+        history: the messages that may be dropped, oldest first.
         room: tokens that they may take.
         scale: tokens per estimated token.
         least: the number of messages to drop in any case, if there are so many.
+        new: the messages after the history.
     """
     excess = estimated_tokens(history) * scale - room
     dropped: set[int] = set()
-    for index, message in enumerate(history):
-        if message.get("role") == "system":
-            continue
-        answers_dropped_call = bool(dropped) and message.get("role") == "tool"
-        if excess <= 0 and len(dropped) >= least and not answers_dropped_call:
+    for group in drop_order(history, new):
+        if excess <= 0 and len(dropped) >= least:
             break
-        dropped.add(index)
-        excess -= _estimate(message) * scale
+        dropped.update(group)
+        excess -= estimated_tokens(history[index] for index in group) * scale
     return Trimmed([message for index, message in enumerate(history) if index not in dropped], len(dropped))
 
 
@@ -109,20 +143,19 @@ class Fitting:
             tools: the tools that are sent with the messages.
             answer_tokens: `num_predict`.
         """
-        calls = _answered_calls(history, new)
         self._system = list(system)
-        self._history = list(history[: len(history) - calls])
-        self._kept = [*history[len(history) - calls :], *new]
+        self._history = list(history)
+        self._new = list(new)
         self._tools_tokens = estimated_tokens([{"content": dumps(list(tools))}]) if tools else 0.0
         self._answer_tokens = answer_tokens
         self._length = length
         self._scale = scale_of(system, history, self._tools_tokens)
-        self._trimmed = self._trim(0)
+        self._trimmed = self._steady() or self._trim(0)
 
     @property
     def messages(self) -> list[MessageDict]:
         """The messages to send."""
-        return [*self._system, *self._trimmed.messages, *self._kept]
+        return [*self._system, *self._trimmed.messages, *self._new]
 
     @property
     def dropped(self) -> int:
@@ -136,7 +169,7 @@ class Fitting:
             prompt_tokens: Ollama's count of the prompt, if known.
             length: tokens of the context in force, if known.
         """
-        droppable = sum(message.get("role") != "system" for message in self._trimmed.messages)
+        droppable = sum(map(len, drop_order(self._history, self._new))) - self.dropped
         if droppable == 0:
             return False
         self._length = length or self._length
@@ -147,19 +180,28 @@ class Fitting:
         self._trimmed = self._trim(self.dropped + more)
         return True
 
-    def _trim(self, least: int) -> Trimmed:
-        return trim(self._history, self._room_for_history(), self._scale, least)
+    def _steady(self) -> Trimmed | None:
+        """All of the history if it fits; else without what the last turn left out, if that does and is not too much."""
+        whole, room = Trimmed(self._history, 0), self._room_for_history(1.0)
+        if self._tokens(whole) <= room:
+            return whole
+        last = next((said for said in reversed(self._history) if "usage" in said), {})
+        same = trim(self._history, float("inf"), least=last.get("history_dropped", 0), new=self._new)
+        # The count of the last prompt has changed the scale a little; a longer context is another matter.
+        most = trim(self._history, self._room_for_history(SHARED * SHARED), self._scale, new=self._new)
+        return same if self._tokens(same) <= room and same.dropped <= most.dropped else None
 
-    def _room_for_history(self) -> float:
+    def _trim(self, least: int) -> Trimmed:
+        return trim(self._history, self._room_for_history(SHARED), self._scale, least, self._new)
+
+    def _tokens(self, part: Trimmed) -> float:
+        return estimated_tokens(part.messages) * self._scale
+
+    def _room_for_history(self, share: float) -> float:
+        """Tokens for the history in a prompt that takes this share of the room for prompts."""
         if self._length is None:
             return float("inf")
         limit = self._answer_tokens or 0  # 0, -1 and -2 set no limit
         answer = limit if limit > 0 else ANSWER_TOKENS
-        kept = (self._tools_tokens + estimated_tokens([*self._system, *self._kept])) * self._scale
-        return self._length - 1 - min(answer, self._length // 4) - kept
-
-
-def _answered_calls(history: Sequence[MessageDict], new: Sequence[MessageDict]) -> int:
-    """1 when the turn begins with a tool's answer to the last message, which must be kept then; else 0."""
-    answers = bool(new) and new[0].get("role") == "tool"
-    return int(answers and bool(history) and bool(history[-1].get("tool_calls")))
+        others = (self._tools_tokens + estimated_tokens([*self._system, *self._new])) * self._scale
+        return share * (self._length - 1 - min(answer, self._length // 4)) - others
