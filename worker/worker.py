@@ -166,7 +166,7 @@ class Worker:
             self._events,
             self._timers,
             self._dead_letters,
-            CancelChannel(redis, keys.control(self._config.host), self._running.cancel),
+            CancelChannel(redis, keys, self._config.host, self._running.cancel, self._running.job_ids, self._clock),
             self.heartbeat,
             self._probe,
             Reaper(self._store, self._metrics.reaped),

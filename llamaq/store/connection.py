@@ -88,6 +88,19 @@ def is_refusal(error: Exception) -> bool:
     return type(error) is ResponseError and (code is None or code[1] in {"ERR", "WRONGTYPE"})
 
 
+def is_denied(error: BaseException) -> bool:
+    """Whether the user of Redis lacks the right, also within a script, whose error has no type of its own."""
+    text = str(error)
+    within_a_script = isinstance(error, ResponseError) and ("permission" in text or "can't run this command" in text)
+    return within_a_script or isinstance(error, redis.AuthenticationError | NoPermissionError)
+
+
+def refuses(error: BaseException) -> bool:
+    """Whether Redis answers, and refuses the call or the user; also where a library has its error as a cause."""
+    own = is_denied(error) or (isinstance(error, Exception) and is_refusal(error))
+    return own or (error.__cause__ is not None and refuses(error.__cause__))
+
+
 @contextmanager
 def translated(url: str) -> Iterator[None]:
     """Turn the errors of redis-py into one that names the remedy.

@@ -1,39 +1,61 @@
-"""Aborts attempts when their jobs are cancelled. An attempt that misses the message is stopped at its next write."""
+"""Aborts attempts when their jobs are cancelled. An attempt that misses the message is stopped at its next write.
 
-from collections.abc import Callable
+A connection that has gone silent brings no message and raises no error. So the channel is asked for a sign of life, and
+is subscribed anew without one. Jobs that were cancelled meanwhile are looked for then.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from llamaq.store.clock import Clock
+from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.vocabulary.status import TERMINAL_STATES
 from worker.duties.duty import Duty
 
 LISTEN_SECONDS = 0.5
+PING_SECONDS = 1.0
+SILENT_SECONDS = 3.0
+"""A connection that has brought nothing for this long, not even answers to pings, is given up."""
 
 
 class CancelChannel(Duty):
-    """The duty that reads the host's cancel channel, and subscribes again after a lost connection."""
+    """The duty that reads the host's cancel channel, and subscribes again after a lost or silent connection."""
 
     name = "cancel-channel"
     stops_at = "drain"
     when_redis_fails = "the cancel channel is lost; connecting again"
     retry_seconds = 0.5
 
-    def __init__(self, client: Client, channel: str, cancel: Callable[[str], None]) -> None:
-        """`cancel` is called with a job's id."""
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        host: str,
+        cancel: Callable[[str], None],
+        running: Callable[[], Sequence[str]],
+        clock: Clock,
+    ) -> None:
+        """`cancel` is called with a job's id; `running` gives the ids of the jobs that run here."""
         super().__init__()
         self._client = client
-        self._channel = channel
+        self._keys = keys
+        self._channel = keys.control(host)
         self._cancel = cancel
+        self._running = running
+        self._clock = clock
         self._pubsub: Any = None
+        self._heard_at = self._pinged_at = 0.0
 
     def round(self) -> float:
         """Wait up to half a second for one message."""
         try:
-            message = self._subscribed().get_message(timeout=LISTEN_SECONDS)
+            self._listen(self._subscribed())
         except BaseException:
             self.finish()
             raise
-        if message is not None:
-            self._cancel(message["data"])
         return 0
 
     def finish(self) -> None:
@@ -42,8 +64,31 @@ class CancelChannel(Duty):
             self._pubsub.close()
             self._pubsub = None
 
+    def _listen(self, pubsub: Any) -> None:
+        if self._clock.monotonic() - self._pinged_at >= PING_SECONDS:
+            pubsub.ping()
+            self._pinged_at = self._clock.monotonic()
+        message = pubsub.get_message(timeout=LISTEN_SECONDS)
+        if message is not None:
+            self._heard_at = self._clock.monotonic()
+            if message["type"] == "message":
+                self._cancel(message["data"])
+        elif self._clock.monotonic() - self._heard_at > SILENT_SECONDS:
+            raise RedisConnectionError(f"the cancel channel has brought nothing for {SILENT_SECONDS:.0f} s")
+
     def _subscribed(self) -> Any:
         if self._pubsub is None:
-            self._pubsub = self._client.pubsub(ignore_subscribe_messages=True)
+            self._pubsub = self._client.pubsub()
             self._pubsub.subscribe(self._channel)
+            self._heard_at = self._pinged_at = self._clock.monotonic()
+            self._catch_up()
         return self._pubsub
+
+    def _catch_up(self) -> None:
+        ids = self._running()
+        states = (
+            self._client.execute_all([["HGET", self._keys.record(job_id), "state"] for job_id in ids]) if ids else []
+        )
+        for job_id, state in zip(ids, states, strict=True):
+            if state in TERMINAL_STATES:
+                self._cancel(job_id)

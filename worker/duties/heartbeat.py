@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
+from llamaq.store.connection import refuses
 from llamaq.store.redis_client import Client
 from worker.duties.duty import Duty
 from worker.duties.health import Health
@@ -61,7 +62,11 @@ class Heartbeat(Duty):
         return self._clock.monotonic() - self._received_at
 
     def round(self) -> float:
-        """Send a heartbeat, and exit when none has arrived for too long."""
+        """Send a heartbeat, and exit when none has arrived for too long.
+
+        Raises:
+            RedisError, KombuError: Redis refuses it, as to a user without the right. A new process would not help.
+        """
         if self.stopping.wait(BEAT_SECONDS):  # also before the first one, because Celery is still starting
             return 0
         if not self._sent():
@@ -75,7 +80,9 @@ class Heartbeat(Duty):
         try:
             self._app.send_task(TASK, queue=self._queue, ignore_result=True)
             self._client.expire(self._queue, QUEUE_TTL_SECONDS)  # the list of a dead worker must not stay
-        except _UNSENT:
+        except _UNSENT as error:
+            if refuses(error):
+                raise  # Redis is there, and would refuse the next one too: the duty fails, and the worker says so
             return False
         return True
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from llamaq.store.clock import Clock
+from llamaq.store.connection import refuses
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.duty import Duty, Phase
 from worker.duties.health import Health
@@ -21,6 +22,7 @@ from worker.telemetry.throttled_warning import ThrottledWarning
 JOIN_SECONDS = 4.0
 """Time for the last rounds of all duties together, before the connections are closed."""
 _OUTAGE = (RedisConnectionError, RedisTimeoutError, ConnectionError, TimeoutError, BrokerUnavailable)
+REFUSED = "Redis answers, and refuses what {} asks"
 _log = structlog.get_logger(__name__)
 
 
@@ -73,6 +75,7 @@ class _Rounds:
         self._health = health
         self._failed = failed
         self._outage = ThrottledWarning(duty.when_redis_fails, clock)
+        self._refused = ThrottledWarning(REFUSED.format(duty.name), clock)
         self._failures = 0
 
     def run(self) -> None:
@@ -92,6 +95,7 @@ class _Rounds:
             return pause
         self._health.good(self._duty.name)
         self._outage.reset()
+        self._refused.reset()
         self._failures = 0
         return pause
 
@@ -104,10 +108,11 @@ class _Rounds:
     def _report(self, error: BaseException) -> float:
         """Log and count a failure; the seconds to wait after it."""
         duty = self._duty
-        if not isinstance(error, _OUTAGE):
+        refused = refuses(error)
+        if refused or not isinstance(error, _OUTAGE):
             self._failed(duty.name)
-        if isinstance(error, (RedisError, *_OUTAGE)):
-            self._outage.warn(error)
+        if refused or isinstance(error, (RedisError, *_OUTAGE)):
+            (self._refused if refused else self._outage).warn(error)  # type: ignore[arg-type]  # an Exception by now
             return duty.retry_seconds
         pause = min(duty.retry_seconds * 2.0**self._failures, duty.longest_retry_seconds)
         self._failures = min(self._failures + 1, 30)  # 2.0 to the power of a thousand is an OverflowError

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import run, translated
+from llamaq.store.connection import is_denied, run, translated
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
@@ -147,10 +147,8 @@ def _listen(client: Client, channel: str) -> None:
 def _allowed(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
-    except NoPermissionError:
-        return False
-    except RedisError as error:  # an error from inside a script has no type of its own
-        return "permission" not in str(error) and "can't run this command" not in str(error)
+    except RedisError as error:
+        return not is_denied(error)
     return True
 
 

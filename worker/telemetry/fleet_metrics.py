@@ -44,7 +44,7 @@ class FleetCollector(Collector):
         try:
             answer = run(self._client, Call(self._keys.prefix, Gauges()))
         except (RedisError, OSError) as error:
-            _log.warning("a scrape without the fleet's metrics: Redis does not answer", error=str(error))
+            _log.warning("a scrape without the fleet's metrics", error=str(error))
             yield _gauge("llamaq_redis_up", "Whether this process reached Redis.", [], [([], 0)])
             return
         yield _gauge("llamaq_redis_up", "Whether this process reached Redis.", [], [([], 1)])

@@ -7,7 +7,9 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import AsyncJobQueue, InvalidRequest
+from tests.unit.images.image_factory import picture
 
+PICTURE = picture()
 DAMAGES: list[dict[str, Any]] = [{"state": "odd"}, {"result": "{"}, {"submitted_at": "yesterday"}, {"metadata": "[]"}]
 
 
@@ -100,3 +102,22 @@ def test_records_deleted_by_hand_hold_nobody_up(fleet: Fleet) -> None:
 
     assert list(fleet.slots()) == [last.id]
     assert not fleet.redis.exists(f"{fleet.keys.prefix}:queued")
+
+
+def test_records_deleted_by_hand_are_counted_nowhere(fleet: Fleet) -> None:
+    """While others of their tenant wait: neither their images nor they themselves count on."""
+    store = fleet.host()
+    fleet.running(store)
+    pictures = [fleet.queue.multimodal(MODEL, "x", images=[PICTURE], wait_for_model=True) for _ in range(2)]
+    others = [fleet.submit() for _ in range(2)]
+    (image,) = fleet.redis.hgetall(f"{fleet.keys.prefix}:blobs")
+    assert fleet.redis.hgetall(f"{fleet.keys.prefix}:queued") == {"default": "4"}
+    fleet.redis.delete(fleet.keys.record(pictures[0].id), fleet.keys.record(others[0].id))
+
+    assert store.reap() is not None
+
+    assert fleet.redis.hgetall(f"{fleet.keys.prefix}:queued") == {"default": "2"}
+    assert fleet.redis.hgetall(f"{fleet.keys.prefix}:blobs") == {image: "1"}
+    pictures[1].cancel()
+    assert fleet.redis.ttl(fleet.keys.blob(image)) > 0
+    assert not fleet.redis.exists(f"{fleet.keys.prefix}:images_of")

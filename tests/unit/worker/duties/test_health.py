@@ -1,10 +1,13 @@
 """Health: which duties count as failing, and what a worker then does with its liveness file."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from celery import Celery
+from kombu.exceptions import KombuError
 
+from embedded.redis import EmbeddedRedis
 from llamaq.store.clock import Clock
 from llamaq.store.connections.clients import connect
 from worker.duties.health import FAILING_SECONDS, Health
@@ -79,3 +82,24 @@ def test_the_liveness_file_is_touched_while_no_duty_fails(
         heartbeat.received()
 
     assert file.exists() is away
+
+
+def test_a_heartbeat_that_redis_refuses_is_no_outage(
+    redis_server: EmbeddedRedis, prefix: str, clock: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The duty fails, and those that fail beside it still count: the worker must not look alive."""
+    monkeypatch.setattr("worker.duties.heartbeat.BEAT_SECONDS", 0)
+    health = Health(clock)
+    with connect(redis_server.url) as admin, closing(Celery("pulse", set_as_current=False)) as app:
+        admin.execute_command(f"ACL SETUSER {prefix} on >x ~* &* +@all -lpush")
+        url = redis_server.url.replace("redis://", f"redis://{prefix}:x@")
+        app.conf.update(broker_url=url, task_publish_retry=False, broker_transport_options={"max_retries": 0})
+        heartbeat = Heartbeat(app, admin, f"{prefix}.worker.x", "", clock, health, grace_seconds=0)
+        health.failed("probe")
+        clock.now += 1
+
+        with pytest.raises(KombuError, match="permission"):
+            heartbeat.round()
+
+        admin.execute_command(f"ACL DELUSER {prefix}")
+    assert health.seconds("probe") == 1

@@ -13,7 +13,7 @@ from llamaq.vocabulary.errors import BrokerUnavailable
 from tests.unit.worker.writing import supervised, until
 from worker.duties.duty import Duty, Phase
 from worker.duties.health import Health
-from worker.duties.supervisor import Supervisor
+from worker.duties.supervisor import REFUSED, Supervisor
 
 
 class Plain(Duty):
@@ -145,3 +145,28 @@ def test_a_wait_ends_when_it_is_woken_or_stopped() -> None:
 
 def _raise(error: BaseException) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.exceptions.NoPermissionError("this user has no permissions to run the 'lpush' command"),
+        redis.AuthenticationError("WRONGPASS invalid username-password pair or user is disabled."),
+        redis.ResponseError("The user executing the script can't run this command or subcommand script: x"),
+        redis.ResponseError("WRONGTYPE Operation against a key"),
+    ],
+    ids=lambda error: str(error)[:9],
+)
+def test_a_refusal_of_redis_is_told_as_such(error: Exception) -> None:
+    """It is logged as a refusal, and counted: to wait for Redis would mend nothing."""
+
+    def act(number: int) -> None:
+        if number <= 3:
+            raise error
+
+    duty = Plain(act)
+    with capture_logs() as logs, supervised(duty) as failed:
+        until(lambda: duty.rounds > 4)
+
+    assert failed == ["plain"] * 3
+    assert [(line["log_level"], line["event"]) for line in logs] == [("warning", REFUSED.format("plain"))]
