@@ -42,7 +42,7 @@ class Layers:
 def pull(job: ClaimedJob, context: AttemptContext, request: PullRequest) -> Outcome:
     """Run a pull. After an interruption the next pull continues, because Ollama keeps the received bytes."""
     layers, written_at = Layers(), float("-inf")
-    stream = context.ollama.pull(request.model, stall_timeout_seconds=request.stall_after)
+    stream = context.ollama.pull(context.own_name(request.model), stall_timeout_seconds=request.stall_after)
     with context.attempt.during(stream), stream:
         for chunk in stream:
             if layers.read(chunk) or context.elapsed() - written_at >= PROGRESS_SECONDS:

@@ -191,6 +191,7 @@ class Worker:
             clock=self._clock,
             loaded=self._probe.loaded,
             thinks=self._probe.thinks,
+            own_name=self._probe.own_name,
             answer_arrives=self._probe.answer_arrives,
             answer_ended=self._probe.answer_ended,
             context_lengths=ContextLengths(ollama, self._clock),

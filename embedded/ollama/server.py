@@ -59,16 +59,18 @@ class OllamaState:
     dispatcher: Dispatcher | None = None
 
     def model(self, name: str, message: str = "model '{}' not found") -> Model:
-        """The catalogue's entry for a name as a client writes it: case does not matter, no tag means `:latest`.
+        """The catalogue's entry for a name as a client writes it: no tag means `:latest`.
+
+        Letter case does not matter, unless the entry has capitals, as a model whose files were made elsewhere.
 
         Raises:
             EngineError: 404.
         """
-        wanted = name.lower()
+        wanted = name
         if wanted and ":" not in wanted.rsplit("/", 1)[-1]:
             wanted += ":latest"
         for model in self.engine.models:
-            if model.name == wanted:
+            if model.name in (wanted, wanted.lower()):
                 return model
         raise EngineError(404, message.format(name))
 

@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+_OLLAMAS = re.compile(
+    r"(https?://)?(registry\.ollama\.ai/(?=[^/]+/[^/]+$)(library/)?|library/(?=[^/]+$))(?P<short>[^/:].*)"
+)
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
@@ -28,8 +31,13 @@ def model_name(name: str) -> str:
 
 
 def normalise(name: str) -> str:
-    """The name as Ollama normalises it: no tag means `:latest`, and letter case is ignored."""
+    """The name as Ollama normalises it: no tag means `:latest`, letter case is ignored, and so are its own defaults.
+
+    These are the scheme, the registry and the namespace `library`: `https://registry.ollama.ai/library/x` is `x`.
+    """
     name = name.strip().lower()
+    if found := _OLLAMAS.fullmatch(name):
+        name = found["short"]
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
 
 

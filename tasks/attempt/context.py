@@ -38,6 +38,7 @@ class AttemptContext:
             Where the first piece takes more than a second, readers are told why no text comes. Its argument names the
             parts of the answer that Ollama may hold back until they are whole.
         thinks: whether a model has the capability `thinking`.
+        own_name: the name of a model as the host writes it, with its letter case.
         elapsed: seconds since the attempt began.
         input_policy: filters and escapes the request.
         first_token_after: seconds from its beginning to the first piece of the answer; None before there is one.
@@ -52,6 +53,7 @@ class AttemptContext:
     context_lengths: ContextLengths
     silence: Callable[[Sequence[str]], AbstractContextManager[Callable[[], None]]]
     thinks: Callable[[str], bool]
+    own_name: Callable[[str], str]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]
     input_policy: InputPolicy = field(default_factory=InputPolicy)

@@ -91,7 +91,7 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
         Endpoint.EMBED: ollama.embed,
     }[endpoint]
     call = send(
-        context.input_policy.escaped(request, body),
+        {**context.input_policy.escaped(request, body), "model": context.own_name(request.model)},
         first_byte_timeout_seconds=request.first_token_within,
         stall_timeout_seconds=request.stall_after or (HELD_BACK_STALL_SECONDS if held_back else STALL_SECONDS),
     )

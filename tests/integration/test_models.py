@@ -1,11 +1,15 @@
 """queue.models(): what the fleet offers, as its hosts have it now."""
 
 import asyncio
+import json
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS, ScriptedModel
-from llamaq import AsyncJobQueue, ModelStatus
+from llamaq import AsyncJobQueue, JobQueue, ModelStatus
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, until
+from tests.worker_process import WorkerProcess
 
 
 def offered(service: Service, name: str) -> ModelStatus:
@@ -75,3 +79,24 @@ def test_the_async_client_sees_the_same(service: Service) -> None:
 
     names = {(model.model, model.host) for model in service.queue.models()}
     assert {(model.model, model.host) for model in asyncio.run(models())} == names
+
+
+def test_qyrounnet_summarizer_the_exact_name_of_the_host_is_sent(redis_server: EmbeddedRedis, prefix: str) -> None:
+    """Whatever letter case, registry and namespace a request has: the host's disk may know one spelling alone."""
+    exact, plain = "QyrouNnet/Summarizer:Q4_K_M", "Plain:latest"
+    with (
+        ScriptedOllama.start(models=[ScriptedModel(exact), ScriptedModel(plain)]) as ollama,
+        JobQueue(redis_server.url, prefix=prefix) as queue,
+        WorkerProcess(redis_server.url, ollama.url, prefix=prefix) as worker,
+    ):
+        worker.start().ready(queue)
+        spellings = [exact.lower(), exact, f"registry.ollama.ai/{exact}", "plain", "library/PLAIN", plain]
+        for spelling in [*spellings, "https://registry.ollama.ai/library/plain:latest"]:
+            assert queue.generate(spelling, "x").result(30).text
+        (unloading,) = queue.unload(exact.lower())
+        assert unloading.result(30).unloaded == exact.lower()
+
+        requests = [entry for entry in ollama.stats()["requests"] if entry["path"] == "/api/generate"]
+        asked = [json.loads(entry["body"])["model"] for entry in requests]
+
+    assert asked == [exact] * 3 + [plain] * 4 + [exact]

@@ -36,6 +36,7 @@ class ContextFactory:
     Attributes:
         loaded: whether a model was in memory at the last probe.
         thinks: whether a model has the capability `thinking`, by the last probe.
+        own_name: the name of a model as the host wrote it at the last probe.
         answer_arrives: called with the job's id for each piece of its answer.
         answer_ended: called with the job's id after the last piece.
         input_policy: makes the input policy of an attempt.
@@ -50,6 +51,7 @@ class ContextFactory:
     clock: Clock
     loaded: Callable[[str], bool]
     thinks: Callable[[str], bool]
+    own_name: Callable[[str], str]
     answer_arrives: Callable[[str], None]
     answer_ended: Callable[[str], None]
     context_lengths: ContextLengths
@@ -81,6 +83,7 @@ class ContextFactory:
                 context_lengths=self.context_lengths,
                 silence=partial(self._silence, job, buffer),
                 thinks=self.thinks,
+                own_name=self.own_name,
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
                 input_policy=self.input_policy(),

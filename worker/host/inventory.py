@@ -39,6 +39,7 @@ class Report:
         runners: by model which runner serves it, as `worker.host.runners.described`.
         contexts: tokens of context of the models in memory, where the host tells them.
         thinking: names of the models that think.
+        own_names: the names as the host writes them, by the normalised ones.
         problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
             be read is left out.
     """
@@ -52,6 +53,7 @@ class Report:
     contexts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
     thinking: frozenset[str] = frozenset()
+    own_names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Inventory:
@@ -93,6 +95,7 @@ class Inventory:
             {name: model.context_length for name, model in resident.items() if model.context_length},
             problem,
             frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
+            {name: model.name for name, model in named.items()},
         )
 
     def _learn(self, installed: Sequence[InstalledModel]) -> bool:

@@ -79,6 +79,10 @@ class Probe(Duty):
         """Whether a model had the capability `thinking` at the last probe."""
         return normalise(model) in self._report.thinking
 
+    def own_name(self, model: str) -> str:
+        """A model's name as the host wrote it at the last probe. On its disk letter case may count."""
+        return self._report.own_names.get(model, model)
+
     def template(self, model: str) -> str:
         """A model's prompt template at the last probe; empty where it is not known."""
         return self._report.templates.get(model, "")

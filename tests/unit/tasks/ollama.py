@@ -98,6 +98,7 @@ def context(
         context_lengths=ContextLengths(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
         silence=_silence,
         thinks=lambda _: thinks,
+        own_name=lambda model: model,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,
         input_policy=policy or InputPolicy(),

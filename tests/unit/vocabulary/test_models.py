@@ -18,6 +18,14 @@ from llamaq.vocabulary.models import near_matches, normalise
         ("host.example:5000/user/model", "host.example:5000/user/model:latest"),
         ("host.example:5000/user/model:7b", "host.example:5000/user/model:7b"),
         ("hf.co/Some/Model-GGUF:Q4_K_M", "hf.co/some/model-gguf:q4_k_m"),
+        ("library/x", "x:latest"),
+        ("registry.ollama.ai/library/X:7b", "x:7b"),
+        ("https://registry.ollama.ai/library/x", "x:latest"),
+        ("registry.ollama.ai/user/x", "user/x:latest"),
+        ("registry.ollama.ai/x", "registry.ollama.ai/x:latest"),
+        ("library/user/x", "library/user/x:latest"),
+        ("user/library", "user/library:latest"),
+        ("hf.co/library/x", "hf.co/library/x:latest"),
     ],
 )
 def test_a_name_gets_its_tag_and_loses_its_case(given_name: str, name: str) -> None:

@@ -139,6 +139,22 @@ def test_ollamas_zero_means_that_it_decides_itself(name: str, monkeypatch: pytes
         ("https://gpu:8/ollama/", "https://gpu:8/ollama", "gpu:8"),
         ("https://u:p@gpu", "https://u:p@gpu:443", "gpu:443"),
         ("GPU:1", "http://gpu:1", "gpu:1"),
+        *(
+            pytest.param(*row, id=f"ollama_python_471_{row[0]}")
+            for row in [
+                (' "gpu:1" ', "http://gpu:1", "gpu:1"),
+                ("'gpu'", "http://gpu:11434", "gpu:11434"),
+                ("::1", "http://[::1]:11434", f"{HERE}:11434"),
+                ("[::1]", "http://[::1]:11434", f"{HERE}:11434"),
+                ("fd00::7", "http://[fd00::7]:11434", "fd00::7:11434"),
+                ("::", "http://127.0.0.1:11434", f"{HERE}:11434"),
+                ("gpu:", "http://gpu:11434", "gpu:11434"),
+                ("http://", "http://127.0.0.1:80", f"{HERE}:80"),
+                ("http://0.0.0.0:1/", "http://127.0.0.1:1", f"{HERE}:1"),
+                ("ollama.com", "https://ollama.com:443", "ollama.com:443"),
+                ("http://gpu/apiary", "http://gpu:80/apiary", "gpu:80"),
+            ]
+        ),
     ],
 )
 @pytest.mark.parametrize("variable", ["OLLAMA_HOST", "LLAMAQ_OLLAMA_URL"])
@@ -151,6 +167,35 @@ def test_a_host_may_be_written_as_ollama_takes_it(
     settings = Settings()
 
     assert (settings.ollama_url, settings.host) == (url, host)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("http://gpu:11434/api", "leave out `/api`"),
+        ("http://gpu:11434/v1/", "leave out `/v1`"),
+        ("gpu/ollama/api/chat", "leave out `/api/chat`"),
+        ("http://u:pa/ss@gpu", "percent-encode"),
+        ("http://u:12/3@gpu", "percent-encode"),
+        ("http://u:pa#ss@gpu", "percent-encode"),
+        ("http://gpu:one", "its port"),
+        ("http://gpu:0", "its port"),
+        ("a:b:1", "its port"),
+        ("http://[gpu]", "IPv6"),
+        ("ht tp", "blank"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["OLLAMA_HOST", "LLAMAQ_OLLAMA_URL"])
+def test_crewai_7205_an_endpoint_or_a_wrong_port_is_named(
+    variable: str, given: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ollama's own client takes the paths of endpoints, and every request is answered 404 then."""
+    monkeypatch.setenv(variable, given)
+
+    with pytest.raises(ValidationError, match=says) as refused:
+        Settings()
+
+    assert not any(part in str(refused.value.errors()[0]["msg"]) for part in ("pa/ss", "12/3", "pa#ss"))
 
 
 def test_our_url_goes_before_ollamas_host(monkeypatch: pytest.MonkeyPatch) -> None:
