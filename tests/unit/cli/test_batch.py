@@ -222,7 +222,7 @@ def test_a_file_is_checked_before_anything_is_queued(fake_worker: FakeWorker, ll
 def test_every_wrong_request_is_named_beforehand(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """With its line and field, ten at most; nothing is queued, and the code is 2."""
     wrong = [_question(f"w{n}", "") for n in range(12)]
-    schema = {"model": "m", "prompt": "x", "schema": {"pattern": "x"}}
+    schema = {"model": "m", "prompt": "x", "schema": {"type": "array", "minItems": 2, "maxItems": 1}}
     _write(
         folder / "in.jsonl",
         [_question("q", "x"), {"custom_id": "s", "kind": "extraction", "request": schema}, *wrong],
@@ -230,7 +230,7 @@ def test_every_wrong_request_is_named_beforehand(fake_worker: FakeWorker, llamaq
     shell = llamaq("batch", "in.jsonl", "out.jsonl", cwd=folder)
     assert shell.code() == 2
     said = shell.err.all()
-    assert "in.jsonl, line 2: schema.pattern: " in said
+    assert "in.jsonl, line 2: schema.minItems: " in said
     assert "in.jsonl, line 3: prompt: String should have at least 1 character" in said
     assert said.count("in.jsonl, line ") == 10
     assert fake_worker.queue.jobs() == []
@@ -281,8 +281,8 @@ def test_extract_takes_a_prompt_or_a_file(llamaq: Llamaq, folder: Path, words: t
 
 def test_an_unusable_schema_ends_it_at_once(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:
     """Not once for each line."""
-    (folder / "s.json").write_text('{"pattern": "x"}')
+    (folder / "s.json").write_text('{"type": "array", "minItems": 2, "maxItems": 1}')
     shell = llamaq("extract", "m", "--schema", "s.json", "--file", "items.jsonl", cwd=folder)
     assert shell.code() == 2
-    assert shell.err.all().count("schema.pattern: a pattern must begin with ^") == 1
+    assert shell.err.all().count("schema.minItems: it is more than maxItems") == 1
     assert fake_worker.queue.jobs() == []

@@ -50,6 +50,14 @@ TEXT = {"type": "string"}
         ({"type": "integer", "maximum": 10**30}, {"type": "integer"}),
         ({"allOf": [TEXT]}, TEXT),
         ({"allOf": [TEXT, {"minLength": 3}, {"minLength": 2}]}, {"type": "string", "minLength": 3}),
+        (
+            {"allOf": [{"type": "array", "prefixItems": [TEXT]}, {"type": "array", "items": TEXT}]},
+            {"type": "array", "prefixItems": [TEXT]},
+        ),
+        (
+            {"allOf": [{"properties": {"a": TEXT}, "additionalProperties": False}, {"properties": {"b": TEXT}}]},
+            {"properties": {"a": TEXT, "b": TEXT}},
+        ),
         ({"oneOf": [TEXT, {"type": "null"}, TEXT]}, {"anyOf": [TEXT, {"type": "null"}]}),
         ({"anyOf": [TEXT, False]}, TEXT),
         ({"type": "string", "anyOf": [{"minLength": 1}, {"type": "null"}]}, {"type": "string", "minLength": 1}),
@@ -182,3 +190,8 @@ def test_no_schema_takes_for_ever_or_grows_without_end(schema: dict[str, Any]) -
         assert "$refs" in str(refused)  # noqa: PT017 - either is well
     else:
         assert len(json.dumps(for_engine(schema))) <= MOST_CHARS * 1.2
+
+
+def test_a_long_chain_of_references_is_sent_up_to_a_depth() -> None:
+    """A worker never fails at a schema that a producer's SDK has taken."""
+    assert for_engine(_chain(800, lambda part: {"properties": {"a": part}})) is not None
