@@ -1,5 +1,6 @@
 """Pydantic's errors as problems of a request: one for each field, by the producer's name of the field."""
 
+import json
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -9,6 +10,8 @@ from llamaq.vocabulary.errors import Problem
 
 MOST_ERRORS = 100
 """Of one request: a million unknown fields must not become a million problems."""
+MOST_QUOTED = 40
+"""Characters of a wrong value that a problem quotes."""
 MOST_CHARS = 500
 """Of one problem: pydantic quotes the value that a field had in place of one of its words."""
 
@@ -21,7 +24,7 @@ def problems(error: ValidationError, given: object) -> list[Problem]:
     type matched better than the others, their messages are joined.
     """
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
-    for entry in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_ERRORS]:
+    for entry in error.errors(include_url=False, include_context=False)[:MOST_ERRORS]:
         found.setdefault(_path(entry, given), []).append(entry)
     return [
         Problem(".".join(path), _message(entries))
@@ -35,7 +38,25 @@ def _message(entries: list[ErrorDetails]) -> str:
     texts = [" ".join(entry["msg"].removeprefix("Value error, ").split()) for entry in of_values or entries]
     first, *others = dict.fromkeys(texts)
     text = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
+    if first.startswith("Input should be"):
+        text += f", not {_named(entries[0]['input'])}"
+    elif entries[0]["type"] == "extra_forbidden":
+        text += ": leave this field out, or mend its name"
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
+
+
+def _named(value: object) -> str:
+    """The value in a few words."""
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case str():
+            return repr(value[:MOST_QUOTED])
+        case int() if value.bit_length() > MOST_QUOTED:
+            return "a number so large"  # Python refuses to print thousands of digits
+        case int() | float():
+            return repr(value)
+    return "an object" if isinstance(value, Mapping) else "a list" if isinstance(value, list) else type(value).__name__
 
 
 def _path(entry: ErrorDetails, given: object) -> tuple[str, ...]:

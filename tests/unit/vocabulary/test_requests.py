@@ -142,9 +142,22 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ),
         (
             {**GENERATE, "keep_alive": []},
-            "keep_alive: Input should be a valid string or a valid integer or a valid number",
+            "keep_alive: Input should be a valid string or a valid integer or a valid number, not a list",
         ),
-        ({**GENERATE, "think": "much"}, "think: Input should be a valid boolean or 'low', 'medium' or 'high'"),
+        (
+            {**GENERATE, "think": "much"},
+            "think: Input should be a valid boolean or 'low', 'medium' or 'high', not 'much'",
+        ),
+        (
+            {**GENERATE, "options": {"num_ctx": [10**99]}},
+            "options.num_ctx: Input should be a valid integer, not a list",
+        ),
+        (
+            {**GENERATE, "options": {"use_mmap": 10**99}},
+            "options.use_mmap: Input should be a valid boolean, not a number so large",
+        ),
+        ({**GENERATE, "options": {"num_ctx": 5.5}}, "options.num_ctx: Input should be a valid integer, not 5.5"),
+        ({**GENERATE, "stream": "y" * 99}, f"stream: Input should be a valid boolean, not '{'y' * 40}'"),
         (
             {**TURN, "message": {"role": "user", "content": []}},
             "message.content: must be one text: give the texts of the parts joined, and images in the message's "
@@ -153,8 +166,11 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ({**TURN, "message": [{"content": "x"}]}, "message.0.role: Field required"),
         ({**EMBEDDING, "input": ["a", ""]}, "input.1: String should have at least 1 character"),
         ({**EMBEDDING, "input": ""}, "input: String should have at least 1 character"),
-        ({**GENERATE, "generate": 1}, "generate: Extra inputs are not permitted"),
-        ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string"),
+        (
+            {**GENERATE, "generate": 1},
+            "generate: Extra inputs are not permitted: leave this field out, or mend its name",
+        ),
+        ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string, not 1"),
         ({"kind": "embedding", "model": "m"}, "input: Field required"),
     ],
 )
