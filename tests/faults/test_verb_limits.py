@@ -255,7 +255,7 @@ def test_each_verb_ends_within_its_limit(
 
     outcomes: list[Outcome] = []
     with OUTAGES[kind](server, proxy) as url:
-        for some in batched(verbs, 12 if "TLS" in kind else 18):
+        for some in batched(verbs, 4 if "TLS" in kind else 18):
             with Lateness() as late:
                 batch = client(url, job_id, some, limit)
             for name, seconds, error in batch:
