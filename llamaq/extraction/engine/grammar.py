@@ -54,6 +54,7 @@ class _Translation:
         self._draft = draft_of(root)
 
     def whole(self) -> JsonObject | None:
+        """The translated schema; where it would be too large, its type alone; None where nothing is left of it."""
         found = self._found()
         return {"type": found.get("type", any_value()["type"])} if found and len(dumps(found)) > MOST_CHARS else found
 
