@@ -17,8 +17,8 @@ attempts, its reaper and its intake read.
   once in a row, since a job may bring down what runs it. `model` counts towards the circuit of that model on that host
   alone, and there, too, one job counts once in a row.
 * **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on;
-  `alone` counts where other jobs of the model are not refused there. A job that is refused for longer than its
-  `deadline` in all ends with the last refusal.
+  `alone` counts where other jobs of the model are not refused there, and from attempt {counted} on. A job that is
+  refused for longer than its `deadline` in all ends with the last refusal.
 * **retryable** is what the producer is told: the same request may succeed later.
 
 | what happened | code | then | blame | counts | retryable |

@@ -38,6 +38,10 @@ class Keys:
         """Hash: the settings of a conversation."""
         return f"{self.prefix}:about:{tenant}:{name}"
 
+    def master_proof(self) -> list[str]:
+        """A command that changes nothing, and that a demoted master refuses; the client then connects again."""
+        return ["HDEL", f"{self.prefix}:reaper", "-"]
+
     def leases(self) -> str:
         """Sorted set: `<job id> <host>` of every slot that is held, by the time at which its lease expires."""
         return f"{self.prefix}:leases"

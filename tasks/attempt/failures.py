@@ -24,7 +24,8 @@ LONGEST_REFUSAL_PAUSE_SECONDS = 8.0
 LONGEST_WAIT_SECONDS = 3600.0
 """The longest pause that a `Retry-After` can ask for. The reaper shortens every other, as one of a clock set back."""
 FREE_ATTEMPTS = 8
-"""So many attempts may fail with a lost connection before they count. Later ones count: the job may crash the host."""
+"""So many attempts may be refused, or fail with a lost connection, before they count. Later ones count: it may be the
+job that crashes the host, or that the host refuses while no other job shows that it takes others."""
 
 
 class WorkerEvent(StrEnum):
@@ -187,7 +188,7 @@ def counts(outcome: Retry, job: ClaimedJob) -> bool:
         case "later":
             return job.attempt > FREE_ATTEMPTS
         case "alone":
-            return job.refusal_counts
+            return job.refusal_counts or job.attempt > FREE_ATTEMPTS
         case _:
             return outcome.counts == "always"
 
@@ -204,10 +205,10 @@ def within_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
 
 def pause_of(outcome: Retry, job: ClaimedJob, jitter: float) -> float:
     """The pause before another attempt at the job, in seconds."""
-    if counts(outcome, job):
-        pause = pause_seconds(job.tries, jitter)
-    elif outcome.blame == "model":
+    if outcome.blame == "model" and not job.refusal_counts:
         pause = min(pause_seconds(job.attempt, jitter), LONGEST_REFUSAL_PAUSE_SECONDS)
+    elif counts(outcome, job):
+        pause = pause_seconds(job.tries, jitter)
     else:
         pause = host_pause_seconds(job.attempt, jitter)
     return max(pause, outcome.wait_seconds)

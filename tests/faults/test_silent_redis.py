@@ -1,5 +1,6 @@
 """A Redis that is frozen, or whose connections go silent, or that became a replica: workers stop in time, and go on."""
 
+import json
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import PATIENCE, Fleet
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from llamaq.vocabulary.events import Delta
@@ -80,7 +82,7 @@ def test_a_master_that_became_a_replica_is_left() -> None:
         assert worker.process.poll() is None, worker.log()
 
 
-@pytest.mark.parametrize("asked", ["result", "status", "cancel"])
+@pytest.mark.parametrize("asked", ["result", "status", "cancel", "jobs", "hosts", "models"])
 def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
     """It answers reads over connections that are still open, and lacks what the new master has: another is asked."""
     with (
@@ -97,6 +99,10 @@ def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
             pool.release(connection)
         demoted.replicaof("127.0.0.1", 1)  # of a master that never answers, so it stays as it is
         address.target = new.port
+        fleet = Fleet(new.url, "llamaq")
+        status = json.dumps({"version": "0", "models": [{"model": MODEL, "host": "alpha"}]})
+        fleet.worker().report(1, 1, status, [MODEL], **PATIENCE)
+        fleet.close()
         job = queue.job(other.generate(MODEL, "x").id)
 
         match asked:
@@ -105,5 +111,11 @@ def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
                     job.result(timeout=4)  # longer than a job is waited for that is not there
             case "status":
                 assert job.status().state == "queued"
+            case "jobs":
+                assert [status.id for status in queue.jobs()] == [job.id]
+            case "hosts":
+                assert [host.host for host in queue.hosts()] == ["alpha"]
+            case "models":
+                assert [model.model for model in queue.models()] == [MODEL]
             case _:
                 assert job.cancel()

@@ -186,7 +186,7 @@ def test_nothing_that_comes_in_harms_a_worker(
 
     number = run(target, door, send)
 
-    record_property("messages", number)
+    record_property("inputs", number)
     print(f"{door}: {number} messages")  # noqa: T201 - told by `-s`, and where it fails
     with Celery("operator", broker=target.url, set_as_current=False) as app:
         app.conf.control_exchange = target.prefix

@@ -95,6 +95,7 @@ class AsyncProducer:
     async def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
         async with self._connection.verb() as redis:
+            await redis.execute_all([self._keys.master_proof()])
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]

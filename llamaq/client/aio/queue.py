@@ -194,6 +194,7 @@ class AsyncJobQueue(AsyncProducer):
         found: dict[str, JobStatus] = {}
         for skipped, number in pages(limit):
             async with self._connection.verb() as redis:
+                await redis.execute_all([self._keys.master_proof()])
                 ids = await redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
                 answers = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
                 found |= {status.id: status for status in read_kept(ids, answers)}

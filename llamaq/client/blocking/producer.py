@@ -96,6 +96,7 @@ class Producer:
     def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
         with self._connection.verb() as redis:
+            redis.execute_all([self._keys.master_proof()])
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]

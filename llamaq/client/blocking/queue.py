@@ -193,6 +193,7 @@ class JobQueue(Producer):
         found: dict[str, JobStatus] = {}
         for skipped, number in pages(limit):
             with self._connection.verb() as redis:
+                redis.execute_all([self._keys.master_proof()])
                 ids = redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
                 answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
                 found |= {status.id: status for status in read_kept(ids, answers)}

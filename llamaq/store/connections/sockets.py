@@ -1,10 +1,16 @@
 """Blocking connections of redis-py, of which every operation ends with the limit that `deadline.limited` has set."""
 
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, cast
 
 import redis
 
-from llamaq.store.connections.deadline import at_most
+from llamaq.store.connections.deadline import at_most, timed_out
+
+ADDRESSES = 3
+"""Where no limit is set: of the host, so many may take their whole time."""
 
 
 class BoundedSocket:
@@ -42,6 +48,40 @@ class BoundedSocket:
         self._plain.settimeout(at_most(self._seconds))
 
 
+def _within(connect: Callable[[], Any], seconds: float) -> Any:
+    """What `connect` returns. Nothing ends the resolution of a name, so it runs in a thread that is left behind.
+
+    Raises:
+        redis.TimeoutError: it took longer.
+    """
+    found: list[Any] = []
+    failed: list[BaseException] = []
+    lock, late = threading.Lock(), threading.Event()
+
+    def run() -> None:
+        try:
+            plain = connect()
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            failed.append(error)
+            return
+        with lock:
+            if late.is_set():
+                plain.close()
+            else:
+                found.append(plain)
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="llamaq-connect", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    with lock:
+        if not found and not failed:
+            late.set()
+            raise timed_out(seconds)
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
 class Bounded:
     """What the two connections have in common. Every address of the host, and the TLS handshake, has what is left."""
 
@@ -74,7 +114,8 @@ class Bounded:
     def _connect(self) -> BoundedSocket:
         self._connecting = True
         try:
-            plain = super()._connect()  # type: ignore[misc]  # of the connection that this is mixed with
+            connect = super()._connect  # type: ignore[misc]  # of the connection that this is mixed with
+            plain = _within(connect, at_most(self._connect_seconds * ADDRESSES) or 0)
         finally:
             self._connecting = False
         return BoundedSocket(plain, self._answer_seconds)

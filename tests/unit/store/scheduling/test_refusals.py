@@ -6,7 +6,10 @@ from typing import Any
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
 from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
-from llamaq.store.worker.outcome import Error
+from llamaq.store.worker.outcome import Error, Failed, Retry
+from tasks.attempt import failures
+from tasks.attempt.failures import FREE_ATTEMPTS
+from worker.attempt import execute
 
 BUSY = Error("ollama_unavailable", "server busy, please try again", retryable=True, details={"status": 503})
 CLOUD, LOCAL = "cloud:latest", "local:latest"
@@ -259,3 +262,29 @@ def test_what_is_kept_of_refusals_has_a_lifetime(fleet: Fleet) -> None:
     store.report(4, 1, '{"models":[]}', [LOCAL], **PATIENCE)
 
     assert not fleet.redis.exists(key)
+
+
+def test_two_jobs_that_are_always_refused_end_with_their_cause(fleet: Fleet) -> None:
+    """Also where no good one is between them to prove it: after the free attempts each refusal is a try."""
+    store = reporting(fleet, MODEL)
+    jobs = [fleet.submit(deadline=900) for _ in range(2)]
+    ended: dict[str, int] = {}
+    for _ in range(2 * (FREE_ATTEMPTS + 4)):
+        for job_id in fleet.slots():
+            claimed = store.claim(job_id)
+            if claimed is None:  # the refusal before it has opened the circuit
+                continue
+            refusal = Retry(BUSY, "model", "alone")
+            outcome = failures.within_tries(refusal, claimed)
+            if isinstance(outcome, Failed):
+                ended[job_id] = claimed.attempt
+            assert execute.settle(claimed, outcome, store, 0.0, 0.0) == "ok"
+        for job in jobs:
+            if job.id not in ended:
+                fleet.redis.zadd(f"{fleet.keys.prefix}:delayed", {job.id: 1}, xx=True)
+        if fleet.redis.exists(f"{fleet.keys.prefix}:offers_due"):
+            pause_over(fleet)
+        reaped(fleet, store)
+
+    assert ended == dict.fromkeys([job.id for job in jobs], FREE_ATTEMPTS + 3)
+    assert {job.status().error.message for job in jobs} == {BUSY.message}  # type: ignore[union-attr]  # they failed

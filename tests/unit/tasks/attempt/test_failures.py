@@ -157,6 +157,8 @@ def test_a_refusal_counts_where_others_are_not_refused() -> None:
     alone = replace(JOB, refusal_counts=True)
 
     assert (counts(busy, JOB), counts(busy, alone)) == (False, True)
+    assert not counts(busy, replace(JOB, attempt=FREE_ATTEMPTS))
+    assert counts(busy, replace(JOB, attempt=FREE_ATTEMPTS + 1))
     assert pause_of(busy, JOB, 1.0) == pause_of(busy, alone, 1.0) == 40.0
     soon = replace(busy, wait_seconds=0.0)
     assert pause_of(soon, replace(JOB, attempt=1000), 1.0) == LONGEST_REFUSAL_PAUSE_SECONDS
