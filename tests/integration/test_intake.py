@@ -177,3 +177,19 @@ def test_a_bad_message_does_not_touch_a_job_of_the_same_id(service: Service, cel
 
     assert aside(service, job.id)["reason"]
     assert (job.status().state, job.result(30)) == ("completed", result)
+
+
+def test_null_is_absent_by_task_name_and_in_the_inbox(service: Service, celery: Celery) -> None:
+    """Clients that write every field: nulls say nothing, PHP's `[]` is an empty object, 64.0 a whole number."""
+    names = ("system", "suffix", "raw", "template", "format", "keep_alive", "think", "stream", "priority", "tenant")
+    nulls = dict.fromkeys((*names, "metadata", "notify", "start_within", "deadline", "wait_for_model"))
+    options = {"num_predict": 64.0, "seed": None}
+    request: dict[str, Any] = {**nulls, "model": MODEL, "prompt": "x", "options": options, "metadata": []}
+    by_name, by_redis = str(uuid.uuid4()), str(uuid.uuid4())
+
+    send(celery, service, "generate", by_name, kwargs={"request": request})
+    add(service, by_redis, "generate", json.dumps(request))
+
+    for job_id in (by_name, by_redis):
+        assert service.queue.job(job_id).result(30).text
+    assert [asked["options"] for asked in service.asked()] == [{"num_predict": 64}] * 2

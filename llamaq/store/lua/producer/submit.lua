@@ -29,9 +29,6 @@
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
 -- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
--- A turn sends the images of its history too.
-kept_images.shown = kept_images.joined(given.images,
-  conversation ~= '' and redis.call('HGET', about_key(tenant, conversation), 'images') or '')
 
 local function same_job()
   local found = given.idempotency_key ~= '' and redis.call('GET', given.idempotency_key)
@@ -84,8 +81,8 @@ local function write_indexes(start_by)
   redis.call('ZADD', JOBS, NOW, id)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
-  if kept_images.shown ~= '' then redis.call('HSET', counted.IMAGES, id, kept_images.shown) end
-  for image in string.gmatch(kept_images.shown, '[^ ]+') do
+  if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
+  for image in string.gmatch(given.images, '[^ ]+') do
     redis.call('HINCRBY', BLOBS, image, 1)
     redis.call('PERSIST', blob_key(image))
   end
