@@ -11,7 +11,17 @@ LIVE_SECONDS = 15.0
 """A host that has not answered for three probes offers nothing. `HOST_SECONDS` in `keys.lua` is the same figure."""
 
 IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at"})
-HOST_FIELDS = ("status", "slots", "max_models", "seen_at", "circuit", "last_error", "last_error_at", "sizes")
+HOST_FIELDS = (
+    "status",
+    "slots",
+    "max_models",
+    "seen_at",
+    "circuit",
+    "last_error",
+    "last_error_at",
+    "sizes",
+    "machines",
+)
 
 
 def live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[str]:

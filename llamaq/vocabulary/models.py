@@ -118,6 +118,8 @@ class HostStatus(BaseModel):
         seen_at: when it last answered its workers; None where it never did.
         sizes: the sizes that its workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ, such as
             `1x1, 6x1`: the least counts. None where they agree.
+        machines: the number of machines that have this host at a loopback address, where it is more than one: they are
+            different servers under one name, and each needs a `LLAMAQ_HOST` of its own. Else None.
         models: its models; empty after three probes without an answer.
     """
 
@@ -133,4 +135,5 @@ class HostStatus(BaseModel):
     version: str | None = None
     seen_at: datetime | None = None
     sizes: str | None = None
+    machines: int | None = None
     models: tuple[ModelStatus, ...] = ()

@@ -22,6 +22,7 @@ from llamaq.vocabulary.models import normalise
 from worker.duties.duty import Duty
 from worker.host.inventory import Inventory, Report
 from worker.settings.environment import Settings
+from worker.settings.ollama_address import machine
 
 AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
@@ -144,10 +145,13 @@ class Probe(Duty):
             lane_patience=self._config.lane_patience,
             runners=self._report.runners,
             contexts=self._report.contexts,
+            machine=machine(self._config.ollama_url, self._config.host),
         )
         for job_id in self._host.trials & self._answering:
             self._host = self._store.proven(job_id)
         if self._host.sizes and self._host.sizes != before.sizes:
             _log.warning("workers of this host state different sizes; the least counts", sizes=self._host.sizes)
+        if self._host.machines > 1 and self._host.machines != before.machines:
+            _log.error("other machines report this host too: set another LLAMAQ_HOST for each", host=self._config.host)
         if before.circuit != self._host.circuit:
             _log.info("the circuit changed", circuit=self._host.circuit, before=before.circuit)

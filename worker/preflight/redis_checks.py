@@ -168,7 +168,13 @@ def _clock(client: Client, clock: Clock) -> Finding:
 def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
     """Whether the workers of the host have the same settings: the least counts for all."""
     names = ("slots", "max_models")
-    *theirs, sizes = client.hmget(config.producer.keys.host(config.host), *names, "sizes")
+    *theirs, sizes, machines = client.hmget(config.producer.keys.host(config.host), *names, "sizes", "machines")
+    if machines is not None:
+        said = (
+            f"{machines} machines report an Ollama of their own as {config.host}: their jobs and slots are mixed "
+            "up; set another LLAMAQ_HOST for each"
+        )
+        yield Finding("host", False, said)
     ours = (config.slots, config.max_models)
     differing = [
         f"LLAMAQ_{name.upper()}={mine} here, {other} there"

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 PORT = 11434
@@ -10,6 +11,7 @@ _PORTS = {"http": 80, "https": 443}
 MOST_PORT = 65_535
 _LOCAL = "127.0.0.1"
 _UNSPECIFIED = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, never bound
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOOPBACK = {_LOCAL, "localhost", "::1"}
 _ENDPOINTS = re.compile(r"(?P<before>.*?)/(api|v1)(/.*)?", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]*")
@@ -71,3 +73,18 @@ def identity(of_url: str) -> str:
     parts = urlsplit(of_url)
     host = parts.hostname or ""
     return f"{socket.gethostname() if host in _LOOPBACK else host}:{parts.port}"
+
+
+def machine(of_url: str, host: str) -> str:
+    """The id of this machine, where the URL has a loopback address, and the host its name; else an empty text.
+
+    An operator who has named the host (`LLAMAQ_HOST`) may share it by a tunnel, which has a loopback address too.
+
+    Containers share the id of the kernel that they run on, and it is another after each start of the machine.
+    """
+    if urlsplit(of_url).hostname not in _LOOPBACK or host != identity(of_url):
+        return ""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""

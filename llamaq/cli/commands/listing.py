@@ -111,6 +111,10 @@ def _remark(session: Session, known: Sequence[HostStatus]) -> None:
         if host.sizes:
             stated = f"the workers of {host.host} state {host.sizes} (LLAMAQ_SLOTS x LLAMAQ_MAX_MODELS)"
             session.screen.note(f"{stated}; the least counts: set the same for all")
+        if host.machines:
+            session.screen.note(
+                f"{host.host} is {host.machines} machines of one name: give each a LLAMAQ_HOST of its own"
+            )
         if not host.models:
             reason = host.last_error if host.circuit != "closed" and host.last_error else "it has none: pull one first"
             session.screen.note(f"{host.host} offers no model: {reason}")

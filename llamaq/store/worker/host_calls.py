@@ -42,12 +42,13 @@ class HostCalls:
         lane_patience: float,
         runners: Mapping[str, str] = MappingProxyType({}),
         contexts: Mapping[str, int] = MappingProxyType({}),
+        machine: str = "",
     ) -> HostState:
         """Report what this worker's host offers.
 
         `loaded` are the models in memory, `contexts` the tokens of context of those of which the host tells them, and
         `runners` says for each model which runner serves it, as `runners.lua` keeps it. `affinity_patience` and
-        `lane_patience` are the settings, in seconds.
+        `lane_patience` are the settings, in seconds. `machine` is the id of this machine where the host is its own.
         """
         answer = self._run(
             Report(
@@ -61,6 +62,7 @@ class HostCalls:
                 loaded=" ".join(loaded),
                 models=" ".join(models),
                 runners=dumps({"models": dict(runners), "contexts": dict(contexts)}),
+                machine=machine,
             )
         )
         return HostState(
@@ -69,6 +71,7 @@ class HostCalls:
             loading=answer.flag("loading"),
             refused=answer.flag("refused"),
             sizes=answer.text("sizes"),
+            machines=int(answer.optional("machines") or 0),
         )
 
     def down(self, slots: int, max_models: int, reason: str) -> HostState:

@@ -23,6 +23,7 @@ class HostState(NamedTuple):
         refused: whether the circuit of a model is not closed there.
         trials: the latest jobs that tried half-open circuits.
         sizes: those that the host's workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ.
+        machines: of the workers that report this host as an Ollama of their own machine; more than 1 is a mistake.
         loading: whether a model is being loaded there.
         wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
     """
@@ -33,6 +34,7 @@ class HostState(NamedTuple):
     wanted: bool = True
     refused: bool = False
     sizes: str = ""
+    machines: int = 0
 
     @property
     def recovering(self) -> bool:

@@ -102,6 +102,7 @@ class Report(Arguments):
     loaded: str
     models: str
     runners: str
+    machine: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

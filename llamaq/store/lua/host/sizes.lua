@@ -1,15 +1,16 @@
 -- Fragment: the size of a host, its `slots` and `max_models`, as its workers state it. Where two state different ones the
 -- least of each counts, because more requests than the host serves would wait inside Ollama. A hash of the host has
--- '<time> <slots> <max_models>' of each worker; the host's record has `sizes` while they differ.
+-- '<time> <slots> <max_models> <machine>' of each worker; the host's record has `sizes` while they differ, and `machines`,
+-- their number, while workers of several machines say that an Ollama of their own machine is this host.
 local function sizes_key(host) return host_key(host) .. ':sizes' end
 
--- Returns the sizes that are stated, such as '1x1, 6x1', or '' where all agree.
-local function set_size(host, worker, slots, max_models)
-  redis.call('HSET', sizes_key(host), worker, string.format('%d %s %s', NOW, slots, max_models))
+-- Returns the sizes that are stated, such as '1x1, 6x1', or '' where all agree; and the number of machines.
+local function set_size(host, worker, slots, max_models, machine)
+  redis.call('HSET', sizes_key(host), worker, string.format('%d %s %s %s', NOW, slots, max_models, machine or ''))
   slots, max_models = tonumber(slots), tonumber(max_models)
-  local stated, known, flat = {}, {}, redis.call('HGETALL', sizes_key(host))
+  local stated, known, machines, flat = {}, {}, {n = 0}, redis.call('HGETALL', sizes_key(host))
   for index = 1, #flat, 2 do
-    local at, of_slots, of_models = string.match(flat[index + 1], '^(%d+) (%d+) (%d+)$')
+    local at, of_slots, of_models, where = string.match(flat[index + 1], '^(%d+) (%d+) (%d+) ?(%S*)$')
     if not at or math.abs(NOW - tonumber(at)) > HOST_SECONDS then
       redis.call('HDEL', sizes_key(host), flat[index])
     else
@@ -17,11 +18,14 @@ local function set_size(host, worker, slots, max_models)
       local size = of_slots .. 'x' .. of_models
       if not known[size] then stated[#stated + 1] = size end
       known[size] = true
+      if where ~= '' and not machines[where] then machines[where], machines.n = true, machines.n + 1 end
     end
   end
   table.sort(stated)
   local sizes = #stated > 1 and table.concat(stated, ', ') or ''
   redis.call('HSET', host_key(host), 'slots', slots, 'max_models', max_models)
   if sizes ~= '' then redis.call('HSET', host_key(host), 'sizes', sizes) else redis.call('HDEL', host_key(host), 'sizes') end
-  return sizes
+  if machines.n > 1 then redis.call('HSET', host_key(host), 'machines', machines.n)
+  else redis.call('HDEL', host_key(host), 'machines') end
+  return sizes, machines.n
 end

@@ -38,3 +38,19 @@ def test_a_worker_that_leaves_or_dies_no_longer_counts(fleet: Fleet) -> None:
     assert report(first, 6) == ""
     assert fleet.redis.hkeys(key) == ["w1"]
     assert fleet.queue.hosts()[0].sizes is None
+
+
+def test_machines_of_one_name_are_told(fleet: Fleet) -> None:
+    """Two that each have the host as a server of their own; not two workers of one machine, nor where none is known."""
+
+    def machines(store: JobStore, machine: str) -> int | None:
+        store.report(1, 1, '{"models":[]}', [MODEL], machine=machine, **PATIENCE)
+        return fleet.queue.hosts()[0].machines
+
+    first, second, third = (fleet.worker(name=f"w{number}") for number in range(3))
+    assert machines(first, "a") is None
+    assert machines(second, "a") is None
+    assert machines(third, "") is None
+    assert machines(third, "b") == 2
+    third.leave()
+    assert machines(first, "a") is None
