@@ -15,8 +15,8 @@ from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.worker_scripts import Down, Leave, Mend, Proven, Report
 from llamaq.vocabulary.wire import dumps
 
-MENDED_AT_A_TIME = 100
-"""Models with waiting jobs whose keys one script looks at."""
+MENDED_AT_A_TIME = 20
+"""Hosts, and models with waiting jobs, whose keys one script looks at."""
 MOST_MENDS = 3
 """Damaged keys may hide others: those of a model are found by the keys of its host."""
 
@@ -90,7 +90,7 @@ class HostCalls:
 
     def mend(self) -> int:
         """Set damaged keys aside; how many there were."""
-        mend = Mend(host=self._host, queue=self._keys.worker_queue(self._worker), models=MENDED_AT_A_TIME)
+        mend = Mend(host=self._host, queue=self._keys.worker_queue(self._worker), at_a_time=MENDED_AT_A_TIME)
         return run(self._client, Call(self._keys.prefix, mend)).integer("damaged")
 
     def _run(self, arguments: Arguments) -> Answer:

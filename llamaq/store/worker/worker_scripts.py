@@ -158,7 +158,7 @@ class Mend(Arguments):
     verb: ClassVar = "mend"
     host: str
     queue: str
-    models: int
+    at_a_time: int
 
 
 @dataclass(frozen=True, kw_only=True)

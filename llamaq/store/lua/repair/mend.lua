@@ -1,11 +1,11 @@
 -- Sets damaged keys aside, so that none of them holds up other hosts and jobs. The worker that leads runs it before each
 -- round of the reaper, which then takes up the jobs that a lost index had (strays.lua).
 --
--- Arguments  host    of this worker; also where the list of hosts is damaged
---            queue   Celery's queue of this worker
---            models  with waiting jobs, to look at in this round
+-- Arguments  host       of this worker; also where the list of hosts is damaged
+--            queue      Celery's queue of this worker
+--            at_a_time  hosts, and models with waiting jobs, to look at in this round
 -- Answers    OK damaged (number of keys and fields that were set aside)
--- Invariant: its cost grows with hosts and their models alone. Where another type is right in no key, nothing changes.
+-- Invariant: its cost grows with the models of a host alone. Where another type is right in no key, nothing changes.
 -- include: keys events queue fairness dead_letter webhook refusals loaded_models offers sizes host_jobs conversations
 local LEADER, PRIORITIES = P .. ':reaper', {'', '\6\0223', '\6\0226', '\6\0229'}  -- kombu has a list for each priority
 local damaged, lost_index, models = 0, false, {}
@@ -59,10 +59,13 @@ check('set', '_kombu.binding.' .. P, '_kombu.binding.' .. P .. '.pidbox')
 check_celery_queue(P)
 check_celery_queue(given.queue)
 damage.check_numbers(LEADER, false, 'last', 'grace', 'longest_lease', 'until')
-damage.check_numbers(LEADER, true, 'slow', 'delays_page', 'strays_page')
+damage.check_numbers(LEADER, true, 'slow', 'delays_page', 'strays_page', 'mended_hosts')
 damage.check_numbers(ENDED, true, 'completed', 'failed', 'cancelled', 'expired')
 check_host(given.host)
-for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do check_host(host) end
+local first = tonumber(redis.call('HGET', LEADER, 'mended_hosts') or 0)
+local hosts = redis.call('ZRANGE', HOSTS, first, first + given.at_a_time - 1)
+for _, host in ipairs(hosts) do check_host(host) end
+redis.call('HSET', LEADER, 'mended_hosts', #hosts < tonumber(given.at_a_time) and 0 or first + #hosts)
 local lost_offers = false
 for model in pairs(models) do
   check('set', model_hosts_key(model))
@@ -76,7 +79,7 @@ end
 for _, lane in ipairs(LANES) do
   lost_index = check('set', WAITING .. lane) or lost_index
   local place = 'mended:' .. lane
-  local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', given.models)
+  local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', given.at_a_time)
   redis.call('HSET', LEADER, place, page[1])
   for _, model in ipairs(page[2]) do models[model] = true end
 end
