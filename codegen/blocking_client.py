@@ -1,7 +1,7 @@
 """Generates the blocking client in `llamaq/client/blocking/` from the asyncio client in `llamaq/client/aio/`.
 
-It removes `async` and `await`, and maps the names that differ. Comments and docstrings stay. `io.py` and `batch.py` are
-written by hand on both sides, because threads and event loops differ there.
+It removes `async` and `await`, and maps the names that differ. Comments and docstrings stay. `io.py`, `hub.py` and
+`batch.py` are written by hand on both sides, because threads and event loops differ there.
 """
 
 import re
@@ -20,6 +20,7 @@ NAMES = {
     "aclose": "close",
     "aclosing": "closing",
     "anext": "next",
+    "TaskInbox": "ThreadInbox",
     "run_async": "run",
     "run_many_async": "run_many",
     "client.aio": "client.blocking",

@@ -3,9 +3,9 @@
 from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
-from llamaq.store.log_follower import RESUBSCRIBED, LogEntry, Snapshot
+from llamaq.store.log_follower import LogEntry, Snapshot
 from llamaq.store.producer_scripts import Status
-from llamaq.store.redis_client import Entries, Message
+from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
 from llamaq.vocabulary.events import Completed, Delta, Event, Expired, Failed, Progress, Started
@@ -13,16 +13,6 @@ from llamaq.vocabulary.results import AnyResult
 
 PAUSE_SECONDS = 0.25
 """Between two connections of a reader."""
-
-
-def published_entry(message: Message | None) -> LogEntry | None:
-    """The entry in a message of pub/sub, which is `<cursor> <json>`; the reply to `Receive`."""
-    if message is None:
-        return None
-    if message["type"] != "message":
-        return RESUBSCRIBED
-    cursor, _, payload = message["data"].partition(" ")
-    return cursor, payload
 
 
 def log_entries(answer: Entries) -> list[LogEntry]:

@@ -75,7 +75,7 @@ class ProducerVariables(BaseModel):
     )
     max_connections: int = setting(
         DEFAULT_MOST,
-        "connections to Redis of one client; a reader of a job's events needs one, a call another",
+        "connections to Redis of one client: all readers of jobs together have up to 17, each call at a time one",
         least=1,
         most=100_000,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llamaq import AsyncJobQueue, BrokerUnavailable, Job, JobQueue
+from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from tests.conftest import MODEL
@@ -58,14 +58,21 @@ def test_a_batch_of_300_with_150_on_their_way(service: Service) -> None:
     assert [result.error for result in results] == [None] * 300
 
 
-def test_one_reader_too_many_is_told_at_once(queue: JobQueue) -> None:
-    """With the setting, and not after two minutes."""
+def test_readers_need_no_connection_each(queue: JobQueue) -> None:
+    """With three connections thirty readers follow their jobs at once."""
     settings = Settings(keys=Keys(queue.settings.keys.prefix), max_connections=3)
-    job_id = queue.generate("m", "x", wait_for_model=True).id
-    with JobQueue(queue.url, settings=settings) as narrow:
-        job: Job[Any] = narrow.job(job_id)
-        streams = [job.events(fresh=False) for _ in range(3)]
-        assert [next(stream).type for stream in streams[:2]] == ["queued"] * 2
+    jobs = [queue.generate("m", "x", wait_for_model=True) for _ in range(30)]
+    with JobQueue(queue.url, settings=settings) as narrow, ThreadPoolExecutor(30) as threads:
+        streams = [narrow.job(job.id).events(fresh=False) for job in jobs]
+        assert list(threads.map(lambda stream: next(stream).type, streams)) == ["queued"] * 30
 
-        with pytest.raises(BrokerUnavailable, match="LLAMAQ_MAX_CONNECTIONS"):
-            next(streams[2])
+
+def test_a_connection_that_lacks_is_told_at_once(queue: JobQueue) -> None:
+    """With the setting, and not after two minutes: the subscription has the only one, and the log cannot be read."""
+    settings = Settings(keys=Keys(queue.settings.keys.prefix), max_connections=1)
+    job_id = queue.generate("m", "x", wait_for_model=True).id
+    with (
+        JobQueue(queue.url, settings=settings) as narrow,
+        pytest.raises(BrokerUnavailable, match="LLAMAQ_MAX_CONNECTIONS"),
+    ):
+        next(narrow.job(job_id).events(fresh=False))

@@ -29,12 +29,18 @@ class AsyncConnection:
         self._client = io.client_source(self.url, settings)
         self.settings = settings
         self.clock = clock
-        self.reader = AsyncReader(self._client, self.url, settings, clock)
+        self._hubs = io.hub_source(self._client, settings)
+        self.reader = AsyncReader(self._client, self._hubs.current, self.url, settings, clock)
 
     @property
     def redis(self) -> AsyncClient:
         """The client of Redis."""
         return self._client()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._hubs.aclose()
+        await self.redis.aclose()
 
     @asynccontextmanager
     async def verb(self) -> AsyncIterator[AsyncClient]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ParamSpec, TypeVar
 
+from llamaq.client.aio.hub import HubsOfLoops
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections import deadline
@@ -18,6 +19,11 @@ T = TypeVar("T")
 def client_source(url: str, settings: Settings) -> Callable[[], AsyncClient]:
     """Gives the client of Redis for the running event loop."""
     return LoopClients(url, settings.call_seconds, settings.max_connections).current
+
+
+def hub_source(client: Callable[[], AsyncClient], settings: Settings) -> HubsOfLoops:
+    """Gives the hub of the running event loop."""
+    return HubsOfLoops(client, settings)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

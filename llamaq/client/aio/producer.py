@@ -102,8 +102,8 @@ class AsyncProducer:
             return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)])
 
     async def aclose(self) -> None:
-        """Close the connections. Jobs go on."""
-        await self._connection.redis.aclose()
+        """Close the connections. Jobs go on. Readers that still wait raise `StreamError`."""
+        await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,7 +1,6 @@
-"""Reads the log of a job over one subscription, and connects again after a lost connection. Drives `LogFollower`.
+"""Reads the log of a job over the subscription of its hub. Drives `LogFollower`.
 
-redis-py subscribes again by itself after a lost connection, and `LogFollower` then reads what was missed. Where that
-fails, the reader begins again at its cursor.
+After a lost connection it subscribes again, and begins at its cursor.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -11,7 +10,8 @@ from typing import Any
 import redis
 
 from llamaq.client.aio import io
-from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, published_entry, read_snapshot
+from llamaq.client.aio.hub import AsyncHub, TaskInbox
+from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, read_snapshot
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -28,15 +28,23 @@ from llamaq.store.log_follower import (
     Steps,
     SubscriptionLost,
 )
-from llamaq.store.redis_client import AsyncClient, AsyncPubSub
+from llamaq.store.redis_client import AsyncClient
 from llamaq.vocabulary.events import Event
 
 
 class AsyncReader:
     """Reads the logs of jobs."""
 
-    def __init__(self, client: Callable[[], AsyncClient], url: str, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Callable[[], AsyncClient],
+        hub: Callable[[], AsyncHub],
+        url: str,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
         self._client = client
+        self._hub = hub
         self._url = url
         self._keys = settings.keys
         self._call_seconds = settings.call_seconds
@@ -63,22 +71,22 @@ class AsyncReader:
     ) -> AsyncGenerator[Event, None]:
         with translated(self._url):
             while not follower.ended:
+                hub = self._hub()
                 try:
-                    async with self._client().pubsub() as pubsub:
-                        async with io.limited(patience.call_seconds()):
-                            await pubsub.subscribe(self._keys.events(job_id))
-                            await pubsub.get_message(timeout=None)
-                        async with aclosing(self._drive(job_id, begin(), pubsub, patience)) as stream:
-                            async for event in stream:
-                                yield event
+                    async with (
+                        hub.attached(self._keys.events(job_id), patience.call_seconds()) as inbox,
+                        aclosing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
+                    ):
+                        async for event in stream:
+                            yield event
                 except (redis.ConnectionError, redis.TimeoutError) as error:
                     patience.failed(error)
                     await io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
-                    continue
+                    hub.suspect()
 
     async def _drive(
-        self, job_id: str, steps: Steps, pubsub: AsyncPubSub, patience: Patience
+        self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, patience: Patience
     ) -> AsyncGenerator[Event, None]:
         reply: Any = None
         while True:
@@ -88,19 +96,14 @@ class AsyncReader:
                 return
             match step:
                 case Receive(seconds):
-                    reply = await self._receive(pubsub, patience.wait_seconds(seconds), patience)
+                    reply = await inbox.receive(patience.wait_seconds(seconds))
                 case ReadLog() | ReadEntry() | ReadLastEntry() | CheckRecord() | PollStatus():
-                    async with io.limited(patience.call_seconds()):
+                    async with io.limited(patience.call_seconds()), hub.reading():
                         reply = await self._ask(job_id, step)
                     patience.answered()
                 case event:
                     reply = None
                     yield event
-
-    async def _receive(self, pubsub: AsyncPubSub, seconds: float, patience: Patience) -> Any:
-        # A long event that has begun to come may take the time of a call.
-        async with io.limited(seconds + patience.call_seconds()):
-            return published_entry(await pubsub.get_message(timeout=seconds))
 
     async def _exists(self, client: AsyncClient, record: str) -> int:
         if found := await client.exists(record):

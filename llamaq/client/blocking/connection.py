@@ -30,12 +30,18 @@ class Connection:
         self._client = io.client_source(self.url, settings)
         self.settings = settings
         self.clock = clock
-        self.reader = Reader(self._client, self.url, settings, clock)
+        self._hubs = io.hub_source(self._client, settings)
+        self.reader = Reader(self._client, self._hubs.current, self.url, settings, clock)
 
     @property
     def redis(self) -> Client:
         """The client of Redis."""
         return self._client()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._hubs.close()
+        self.redis.close()
 
     @contextmanager
     def verb(self) -> Iterator[Client]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import ParamSpec, TypeVar
 
+from llamaq.client.blocking.hub import HubOfProcess
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections import deadline
@@ -18,6 +19,11 @@ def client_source(url: str, settings: Settings) -> Callable[[], Client]:
     """Gives the one pooled client of Redis, which threads share."""
     client = connect(url, limit_seconds=settings.call_seconds, most=settings.max_connections)
     return lambda: client
+
+
+def hub_source(client: Callable[[], Client], settings: Settings) -> HubOfProcess:
+    """Gives the one hub, which threads share."""
+    return HubOfProcess(client, settings)
 
 
 def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -103,8 +103,8 @@ class Producer:
             return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)])
 
     def close(self) -> None:
-        """Close the connections. Jobs go on."""
-        self._connection.redis.close()
+        """Close the connections. Jobs go on. Readers that still wait raise `StreamError`."""
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self

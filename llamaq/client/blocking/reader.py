@@ -1,8 +1,7 @@
 # Generated from ../aio/reader.py by `python3 run.py generate`: change that file instead.
-"""Reads the log of a job over one subscription, and connects again after a lost connection. Drives `LogFollower`.
+"""Reads the log of a job over the subscription of its hub. Drives `LogFollower`.
 
-redis-py subscribes again by itself after a lost connection, and `LogFollower` then reads what was missed. Where that
-fails, the reader begins again at its cursor.
+After a lost connection it subscribes again, and begins at its cursor.
 """
 
 from collections.abc import Callable, Generator
@@ -12,7 +11,8 @@ from typing import Any
 import redis
 
 from llamaq.client.blocking import io
-from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, published_entry, read_snapshot
+from llamaq.client.blocking.hub import Hub, ThreadInbox
+from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, read_snapshot
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -29,15 +29,23 @@ from llamaq.store.log_follower import (
     Steps,
     SubscriptionLost,
 )
-from llamaq.store.redis_client import Client, PubSub
+from llamaq.store.redis_client import Client
 from llamaq.vocabulary.events import Event
 
 
 class Reader:
     """Reads the logs of jobs."""
 
-    def __init__(self, client: Callable[[], Client], url: str, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Callable[[], Client],
+        hub: Callable[[], Hub],
+        url: str,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
         self._client = client
+        self._hub = hub
         self._url = url
         self._keys = settings.keys
         self._call_seconds = settings.call_seconds
@@ -64,21 +72,23 @@ class Reader:
     ) -> Generator[Event, None, None]:
         with translated(self._url):
             while not follower.ended:
+                hub = self._hub()
                 try:
-                    with self._client().pubsub() as pubsub:
-                        with io.limited(patience.call_seconds()):
-                            pubsub.subscribe(self._keys.events(job_id))
-                            pubsub.get_message(timeout=None)
-                        with closing(self._drive(job_id, begin(), pubsub, patience)) as stream:
-                            for event in stream:
-                                yield event
+                    with (
+                        hub.attached(self._keys.events(job_id), patience.call_seconds()) as inbox,
+                        closing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
+                    ):
+                        for event in stream:
+                            yield event
                 except (redis.ConnectionError, redis.TimeoutError) as error:
                     patience.failed(error)
                     io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
-                    continue
+                    hub.suspect()
 
-    def _drive(self, job_id: str, steps: Steps, pubsub: PubSub, patience: Patience) -> Generator[Event, None, None]:
+    def _drive(
+        self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, patience: Patience
+    ) -> Generator[Event, None, None]:
         reply: Any = None
         while True:
             try:
@@ -87,19 +97,14 @@ class Reader:
                 return
             match step:
                 case Receive(seconds):
-                    reply = self._receive(pubsub, patience.wait_seconds(seconds), patience)
+                    reply = inbox.receive(patience.wait_seconds(seconds))
                 case ReadLog() | ReadEntry() | ReadLastEntry() | CheckRecord() | PollStatus():
-                    with io.limited(patience.call_seconds()):
+                    with io.limited(patience.call_seconds()), hub.reading():
                         reply = self._ask(job_id, step)
                     patience.answered()
                 case event:
                     reply = None
                     yield event
-
-    def _receive(self, pubsub: PubSub, seconds: float, patience: Patience) -> Any:
-        # A long event that has begun to come may take the time of a call.
-        with io.limited(seconds + patience.call_seconds()):
-            return published_entry(pubsub.get_message(timeout=seconds))
 
     def _exists(self, client: Client, record: str) -> int:
         if found := client.exists(record):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any, cast
 
 import pytest
@@ -37,33 +37,29 @@ class Leaping(Clock):
 
 
 class Cut:
-    """A Redis whose connections are cut, each a while after it was made; the last one brings the job's end."""
+    """A Redis and a hub whose connections are cut, each after a while; the last one brings the job's end."""
 
     def __init__(self, clock: Leaping, *, answers: bool) -> None:
         self._clock = clock
         self._answers = answers
-        self._subscribed = False
         self.made = 0
 
     @contextmanager
-    def pubsub(self) -> Iterator["Cut"]:
+    def attached(self, _channel: str, _seconds: float) -> Iterator["Cut"]:
         self.made += 1
-        self._subscribed = False
-        yield self
-
-    def subscribe(self, _channel: str) -> None:
         if not self._answers:
             self._clock.now += BETWEEN_SECONDS
             raise redis.ConnectionError("refused")
+        yield self
 
-    def get_message(self, timeout: float | None) -> dict[str, Any]:
-        if not self._subscribed:
-            self._subscribed = True
-            return {"type": "subscribe"}
+    def reading(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def receive(self, _seconds: float) -> tuple[str, str]:
         if self.made <= CUTS:
             self._clock.now += BETWEEN_SECONDS
             raise redis.ConnectionError("cut")
-        return {"type": "message", "data": f"2-0 {CANCELLED}"}
+        return "2-0", CANCELLED
 
     def xrange(self, _log: str, after: str, _to: str, count: int) -> list[Any]:
         return [("1-0", {"event": QUEUED})] if after in {"(0-0", "1-0"} else []
@@ -79,13 +75,15 @@ class AsyncCut(Cut):
     """The same, awaited."""
 
     @asynccontextmanager
-    async def pubsub(self) -> AsyncIterator["AsyncCut"]:  # type: ignore[override]  # a twin, not a replacement
-        with super().pubsub():
+    async def attached(  # type: ignore[override]  # a twin, not a replacement
+        self, channel: str, seconds: float
+    ) -> AsyncIterator["AsyncCut"]:
+        with super().attached(channel, seconds):
             yield self
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        if name not in {"subscribe", "get_message", "xrange", "xrevrange", "exists"}:
+        if name not in {"receive", "xrange", "xrevrange", "exists"}:
             return value
 
         async def answer(*args: Any, **options: Any) -> Any:
@@ -98,12 +96,12 @@ def _types(asynchronous: bool, clock: Leaping, *, answers: bool) -> list[str]:
     settings = Settings()
     if not asynchronous:
         cut = cast("Any", Cut(clock, answers=answers))
-        reader = Reader(lambda: cut, "redis://h", settings, clock)
+        reader = Reader(lambda: cut, lambda: cut, "redis://h", settings, clock)
         return [event.type for event in reader.events("j", None, fresh=False)]
 
     async def read() -> list[str]:
         cut = cast("Any", AsyncCut(clock, answers=answers))
-        reader = AsyncReader(lambda: cut, "redis://h", settings, clock)
+        reader = AsyncReader(lambda: cut, lambda: cut, "redis://h", settings, clock)
         return [event.type async for event in reader.events("j", None, fresh=False)]
 
     return asyncio.run(read())

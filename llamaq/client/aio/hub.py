@@ -1,0 +1,242 @@
+"""The one subscription connection of all readers of an asyncio queue in one event loop: a task reads it.
+
+The task begins with the first reader, and ends soon after the last one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import Context
+from typing import Any
+
+from llamaq.client.subscriptions import (
+    LINGER_SECONDS,
+    SUSPICION_SECONDS,
+    Channels,
+    Inbox,
+    Item,
+    Suspicion,
+    closed,
+    reads_at_a_time,
+)
+from llamaq.settings.producer import Settings
+from llamaq.store.connections import deadline
+from llamaq.store.log_follower import LogEntry
+from llamaq.store.redis_client import AsyncClient, AsyncPubSub
+
+
+class _Bell:
+    """Wakes the one task that waits for it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake the task; where it does not wait, its next wait ends at once."""
+        self._rung = True
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def still(self) -> None:
+        """Forget that it has rung."""
+        self._rung = False
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until it rings, at most so many seconds."""
+        if self._rung:
+            self._rung = False
+            return
+        self._waiter = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(max(seconds, 0.0), self.ring)
+        try:
+            await self._waiter
+        finally:
+            self._waiter, self._rung = None, False
+            if timer:
+                timer.cancel()
+
+
+class TaskInbox(Inbox):
+    """The inbox of a reader in a task."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__(channel)
+        self._items: deque[Item] = deque()
+        self._bell = _Bell()
+
+    async def receive(self, seconds: float) -> LogEntry | None:
+        """The next entry; None after so many seconds without one. Raises the error of a lost connection."""
+        if not self._items:
+            self._bell.still()
+            await self._bell.wait(seconds)
+        return self._taken(self._items.popleft()) if self._items else None
+
+    def _put(self, item: Item) -> None:
+        self._items.append(item)
+        self._bell.ring()
+
+    def _count(self) -> int:
+        return len(self._items)
+
+    def _dropped(self) -> list[Item]:
+        dropped = list(self._items)
+        self._items.clear()
+        return dropped
+
+
+class AsyncHub:
+    """Subscribes for any number of readers in tasks of one loop."""
+
+    def __init__(self, client: Callable[[], AsyncClient], settings: Settings) -> None:
+        """Make it, in its loop; nothing connects, and no task begins, before the first reader."""
+        self._client = client
+        self._call_seconds = settings.call_seconds
+        self._loop = asyncio.get_running_loop()
+        self._channels = Channels()
+        self._suspicion = Suspicion()
+        self._bell = _Bell()
+        self._task: asyncio.Task[None] | None = None
+        self._reads = asyncio.Semaphore(reads_at_a_time(settings))
+
+    @asynccontextmanager
+    async def attached(self, channel: str, seconds: float) -> AsyncIterator[TaskInbox]:
+        """Subscribe a reader, for this block. Redis has so many seconds to confirm.
+
+        Raises:
+            redis.RedisError: it does not confirm, or there is no connection.
+        """
+        inbox = TaskInbox(channel)
+        try:
+            self._add(inbox)
+            if await inbox.receive(min(seconds, deadline.left())) is None:
+                self.suspect()
+                raise deadline.timed_out(seconds)
+            yield inbox
+        finally:
+            self._channels.remove(inbox)
+            self._bell.ring()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """The turn of one reader to ask Redis."""
+        async with self._reads:
+            yield
+
+    def suspect(self) -> None:
+        """Give the connection up if nothing comes over it now: a reader has missed an entry."""
+        self._suspicion.begin(self._loop.time(), SUSPICION_SECONDS)
+        self._bell.ring()
+
+    async def aclose(self) -> None:
+        """End the task and its connection. Readers that still wait raise `StreamError`."""
+        self._channels.fail(closed())
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _add(self, inbox: TaskInbox) -> None:
+        self._channels.add(inbox)
+        self._bell.ring()
+        if self._task is None or self._task.done():
+            # In an empty context, because that of a reader has its limit.
+            self._task = self._loop.create_task(self._run(), name="llamaq-subscriptions", context=Context())
+
+    # --- in the task
+
+    async def _run(self) -> None:
+        try:
+            while await self._goes_on():
+                try:
+                    async with self._client().pubsub() as pubsub:
+                        await self._serve(pubsub)
+                except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
+                    self._channels.fail(error)
+        finally:
+            self._channels.fail(closed())  # the loop ends, and cancels its tasks
+
+    async def _goes_on(self) -> bool:
+        """Wait for a reader; False when none has come for a while."""
+        ends_at = self._loop.time() + LINGER_SECONDS
+        while not self._channels and (left := ends_at - self._loop.time()) > 0:
+            await self._bell.wait(left)
+        return bool(self._channels)
+
+    async def _serve(self, pubsub: AsyncPubSub) -> None:
+        """Read one connection. Returns when it has had no reader for a while.
+
+        Raises:
+            redis.RedisError: it is lost.
+        """
+        self._channels.connected()
+        self._suspicion = Suspicion()
+        commands = self._changes()
+        if not commands:
+            return
+        async with deadline.limited_async(self._call_seconds):
+            for command in commands:  # this connects
+                await pubsub.execute_command(*command)
+        reading = self._loop.create_task(self._read(pubsub.connection))
+        reading.add_done_callback(lambda _: self._bell.ring())
+        try:
+            await self._follow(pubsub.connection, reading)
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+    async def _follow(self, connection: Any, reading: "asyncio.Task[None]") -> None:
+        """Send what changes, until the reading ends, or there is no reader."""
+        idle_at: float | None = None
+        while not reading.done():
+            ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
+            await self._bell.wait(min(ends) - self._loop.time() if ends else None)
+            async with deadline.limited_async(self._call_seconds):
+                for command in self._changes():
+                    await connection.send_command(*command, check_health=False)
+            now = self._loop.time()
+            self._suspicion.check(now)
+            idle_at = None if self._channels else (idle_at or now + LINGER_SECONDS)
+            if idle_at is not None and now >= idle_at:
+                return
+        reading.result()
+
+    def _changes(self) -> list[tuple[str, ...]]:
+        commands = self._channels.changes()
+        if commands and self._channels.unconfirmed:
+            self._suspicion.begin(self._loop.time(), self._call_seconds / 3)
+        return commands
+
+    async def _read(self, connection: Any) -> None:
+        while True:
+            self._channels.take(await connection.read_response(disconnect_on_error=False, push_request=True))
+            if self._suspicion.ends_at is not None:
+                seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
+                self._suspicion.came(self._loop.time(), seconds)
+
+
+class HubsOfLoops:
+    """The hub of each event loop, because a connection works only in the loop that made it."""
+
+    def __init__(self, client: Callable[[], AsyncClient], settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._hubs: dict[asyncio.AbstractEventLoop, AsyncHub] = {}
+
+    def current(self) -> AsyncHub:
+        """The hub of the running loop, made at its first use there."""
+        loop = asyncio.get_running_loop()
+        hub = self._hubs.get(loop)
+        if hub is None:
+            for other in [other for other in list(self._hubs) if other.is_closed()]:
+                self._hubs.pop(other, None)
+            hub = self._hubs.setdefault(loop, AsyncHub(self._client, self._settings))
+        return hub
+
+    async def aclose(self) -> None:
+        """End the hub of the running loop, where there is one."""
+        hub = self._hubs.get(asyncio.get_running_loop())
+        if hub:
+            await hub.aclose()

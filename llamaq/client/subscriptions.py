@@ -1,0 +1,197 @@
+"""What a hub keeps, without any I/O: the readers of each channel, and what is subscribed on the current connection.
+
+A hub is the one subscription connection of all readers of a queue object. `aio/hub.py` and `blocking/hub.py` drive it.
+"""
+
+from abc import ABC, abstractmethod
+
+import redis
+
+from llamaq.settings.producer import Settings
+from llamaq.store.log_follower import RESUBSCRIBED, LogEntry
+from llamaq.vocabulary.errors import StreamError
+
+MOST_ENTRIES = 1000
+MOST_CHARACTERS = 4_000_000
+"""What may wait for one reader. Beyond, it is dropped, and the reader reads the log again."""
+LINGER_SECONDS = 2.0
+"""How long the connection stays open without a reader."""
+SUSPICION_SECONDS = 1.0
+"""After a reader has missed an entry: a connection over which nothing comes in this time is given up."""
+MOST_READS = 16
+"""Readers that read logs at a time; the others wait. So thousands of readers need few connections."""
+
+Item = LogEntry | Exception
+
+
+class Inbox(ABC):
+    """What was published for one reader, which has not taken it yet. The hub alone puts into it.
+
+    Attributes:
+        channel: of the log.
+    """
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+        # Each of the two is changed by one side alone, so no lock is needed.
+        self._put_characters = 0
+        self._taken_characters = 0
+        self._behind = False
+
+    def give(self, entry: LogEntry) -> None:
+        """Put an entry into it; where it is full, empty it, so that the reader reads the log again."""
+        if self._behind:
+            return  # the reader has not begun to read the log yet, which has this entry
+        size = len(entry[1])
+        waiting = self._put_characters - self._taken_characters
+        if self._count() >= MOST_ENTRIES or (waiting and waiting + size > MOST_CHARACTERS):
+            self.read_again()
+        else:
+            self._put_characters += size
+            self._put(entry)
+
+    def read_again(self) -> None:
+        """Empty it, and let the reader read the log: a subscription was confirmed, or entries were dropped."""
+        self._behind = True
+        self._clear()
+        self._put(RESUBSCRIBED)
+
+    def fail(self, error: Exception) -> None:
+        """Empty it, and let the reader raise the error. Nothing is given to it any more."""
+        self._behind = True
+        self._clear()
+        self._put(error)
+
+    def _taken(self, item: Item) -> LogEntry:
+        """The entry, for the reader; an error is raised."""
+        if isinstance(item, Exception):
+            raise item
+        if item == RESUBSCRIBED:
+            self._behind = False
+        else:
+            self._taken_characters += len(item[1])
+        return item
+
+    def _clear(self) -> None:
+        for item in self._dropped():
+            if not isinstance(item, Exception):
+                self._put_characters -= len(item[1])
+
+    @abstractmethod
+    def _put(self, item: Item) -> None: ...
+
+    @abstractmethod
+    def _count(self) -> int: ...
+
+    @abstractmethod
+    def _dropped(self) -> list[Item]:
+        """Take all that is in it."""
+
+
+class Channels:
+    """The channels of one hub. Its caller holds the lock where there are threads."""
+
+    def __init__(self) -> None:
+        # Tuples, because a reader may be collected, and so removed, while the hub goes through them.
+        self._readers: dict[str, tuple[Inbox, ...]] = {}
+        self._asked: set[str] = set()
+        self._confirmed: set[str] = set()
+        self._changed: dict[str, None] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is a reader."""
+        return bool(self._readers)
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether Redis has not confirmed each subscription yet."""
+        return len(self._confirmed) < len(self._asked)
+
+    def add(self, inbox: Inbox) -> bool:
+        """Add a reader. The first thing in its inbox says that it is subscribed, and may read the log.
+
+        Returns:
+            whether there is a change to send.
+        """
+        self._readers[inbox.channel] = (*self._readers.get(inbox.channel, ()), inbox)
+        if inbox.channel in self._confirmed:
+            inbox.read_again()
+            return False
+        self._changed[inbox.channel] = None
+        return True
+
+    def remove(self, inbox: Inbox) -> None:
+        """Remove a reader, if it is there."""
+        left = tuple(other for other in self._readers.get(inbox.channel, ()) if other is not inbox)
+        if left:
+            self._readers[inbox.channel] = left
+        elif self._readers.pop(inbox.channel, None):
+            self._changed[inbox.channel] = None
+
+    def changes(self) -> list[tuple[str, ...]]:
+        """The commands that make the subscriptions those of the readers."""
+        changed, self._changed = self._changed, {}
+        new = [channel for channel in changed if channel in self._readers and channel not in self._asked]
+        left = [channel for channel in changed if channel not in self._readers and channel in self._asked]
+        self._asked.update(new)
+        self._asked.difference_update(left)
+        self._confirmed.difference_update(left)
+        commands = [("SUBSCRIBE", *new), ("UNSUBSCRIBE", *left)]
+        return [command for command in commands if len(command) > 1]
+
+    def connected(self) -> None:
+        """Begin anew, with a connection that has no subscription."""
+        self._asked.clear()
+        self._confirmed.clear()
+        self._changed = dict.fromkeys(self._readers)
+
+    def take(self, reply: object) -> None:
+        """Hand what came over the connection to its readers."""
+        match reply:
+            case ["message", str(channel), str(data)]:
+                cursor, _, payload = data.partition(" ")
+                entry = cursor, payload
+                for inbox in self._readers.get(channel, ()):
+                    inbox.give(entry)
+            case ["subscribe", str(channel), _] if channel in self._asked:
+                self._confirmed.add(channel)
+                for inbox in self._readers.get(channel, ()):
+                    inbox.read_again()
+
+    def fail(self, error: Exception) -> None:
+        """Let every reader raise the error, and forget it."""
+        readers, self._readers = self._readers, {}
+        self._changed = {}
+        for inboxes in readers.values():
+            for inbox in inboxes:
+                inbox.fail(error)
+
+
+class Suspicion:
+    """Whether a connection is dead, although nothing has closed it."""
+
+    def __init__(self) -> None:
+        self.ends_at: float | None = None
+
+    def begin(self, now: float, seconds: float) -> None:
+        """Something must come within so many seconds."""
+        self.ends_at = now + seconds if self.ends_at is None else min(self.ends_at, now + seconds)
+
+    def came(self, now: float, seconds: float | None) -> None:
+        """Something has come. The next thing must come within so many seconds; None where nothing need."""
+        self.ends_at = None if seconds is None else now + seconds
+
+    def check(self, now: float) -> None:
+        """Raise `redis.ConnectionError` where the time is over."""
+        if self.ends_at is not None and now >= self.ends_at:
+            raise redis.ConnectionError("nothing came over the subscription")
+
+
+def reads_at_a_time(settings: Settings) -> int:
+    """How many readers may ask Redis at a time. The hub itself has one connection."""
+    return max(1, min(MOST_READS, settings.max_connections - 1))
+
+
+def closed() -> StreamError:
+    """The error of a reader whose queue is closed."""
+    return StreamError("the queue was closed while one of its readers waited: end the readers first")
