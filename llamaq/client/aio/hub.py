@@ -30,7 +30,6 @@ class _Bell:
     """Wakes the one task that waits for it."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._rung = False
 
@@ -49,8 +48,9 @@ class _Bell:
         if self._rung:
             self._rung = False
             return
-        self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(max(seconds, 0.0), self.ring)
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None if seconds is None else loop.call_later(max(seconds, 0.0), self.ring)
         try:
             await self._waiter
         finally:

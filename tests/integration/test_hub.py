@@ -1,0 +1,200 @@
+"""The one subscription connection of all readers of a queue object: what it gives, when it begins, and when it ends."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from embedded.redis import EmbeddedRedis
+from llamaq import AsyncJobQueue, StreamError
+from llamaq.client import subscriptions
+from llamaq.client.aio import hub as aio_hub
+from llamaq.client.blocking import hub as blocking_hub
+from llamaq.store import log_follower
+from tests.faults.proxy import OutageProxy
+from tests.integration.written_logs import Transcript, World, reading
+from tests.service import until
+
+
+@pytest.fixture
+def world(redis_server: EmbeddedRedis, prefix: str) -> Iterator[World]:
+    """Jobs, and a queue."""
+    with closing(World(redis_server, prefix)) as world:
+        yield world
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub without readers ends almost at once."""
+    for module in (subscriptions, aio_hub, blocking_hub):
+        monkeypatch.setattr(module, "LINGER_SECONDS", 0.05)
+
+
+def hub_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "llamaq-subscriptions"]
+
+
+def test_readers_in_threads_get_replay_and_live_events_over_one_connection(world: World) -> None:
+    """Thirty readers of three jobs attach while these are written: each gets exactly its log."""
+    jobs = [world.job() for _ in range(3)]
+    with ThreadPoolExecutor(3) as writers, reading(jobs * 5) as first:
+        written = [writers.submit(world.write, job.id, 150) for job in jobs]
+        with reading(jobs * 5) as second:
+            for one in written:
+                one.result()
+            connections = len(world.subscriptions())
+            world.end(*(job.id for job in jobs))
+
+    logs = {job.id: world.log(job.id) for job in jobs}
+    assert [thread.got == logs[thread.job.id] for thread in [*first, *second]] == [True] * 30
+    assert connections == 1
+
+
+async def transcript(queue: AsyncJobQueue, job_id: str) -> Transcript:
+    return [(event.cursor, event.payload) async for event in queue.job(job_id).events(fresh=False)]
+
+
+def test_readers_in_tasks_get_replay_and_live_events_over_one_connection(world: World) -> None:
+    """The same for 300 readers of one event loop, with more readers than connections."""
+    ids = [world.job().id for _ in range(3)]
+    settings = replace(world.queue.settings, max_connections=5)
+
+    async def read_all() -> tuple[list[Transcript], int]:
+        async with AsyncJobQueue(world.url, settings=settings) as queue, asyncio.TaskGroup() as group:
+            first = [group.create_task(transcript(queue, job_id)) for job_id in ids * 50]
+            written = [asyncio.to_thread(world.write, job_id, 30) for job_id in ids]
+            second = [group.create_task(transcript(queue, job_id)) for job_id in ids * 50]
+            await asyncio.gather(*written)
+            connections = len(await asyncio.to_thread(world.subscriptions))
+            await asyncio.to_thread(world.end, *ids)
+        return [task.result() for task in [*first, *second]], connections
+
+    transcripts, connections = asyncio.run(read_all())
+
+    assert transcripts == [world.log(job_id) for job_id in ids] * 100
+    assert connections == 1
+
+
+def test_a_slow_reader_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes one event and stops; a fast one beside it gets all; then the slow one gets all too, from the log."""
+    monkeypatch.setattr(subscriptions, "MOST_ENTRIES", 10)
+    job = world.job()
+    slow = job.events(fresh=False)
+    got = [next(slow)]
+    with reading([job]) as (fast,):
+        until(lambda: bool(fast.got))
+        world.write(job.id, 100)
+        world.end(job.id)
+
+    got += slow
+    assert fast.got == [(event.cursor, event.payload) for event in got] == world.log(job.id)
+
+
+def test_a_lost_connection_costs_a_hundred_readers_nothing(world: World) -> None:
+    """It is cut while events are written: all get the whole log, over one new connection."""
+    job = world.job()
+    with reading([job] * 100) as readers:
+        until(lambda: all(reader.got for reader in readers))
+        world.write(job.id, 3)
+        world.server.client_kill_filter(_id=world.subscriptions()[0]["id"])
+        world.write(job.id, 3)
+        until(lambda: len(world.subscriptions()) == 1)
+        world.end(job.id)
+
+    log = world.log(job.id)
+    assert [reader.got == log for reader in readers] == [True] * 100
+
+
+@pytest.mark.usefixtures("soon")
+def test_the_connection_ends_after_the_last_reader(world: World) -> None:
+    """Each channel is left with its last reader; then the thread and the connection end, and begin again when asked."""
+    before = len(hub_threads())
+    first, second = world.job(), world.job()
+    for _ in range(2):
+        streams = [job.events(fresh=False) for job in (first, first, second)]
+        assert [next(stream).type for stream in streams] == ["queued"] * 3
+
+        streams[0].close()
+        assert world.subscribed(first)
+        streams[1].close()
+        until(lambda: not world.subscribed(first))
+        assert world.subscribed(second)
+        streams[2].close()
+        until(lambda: not world.subscriptions())
+        until(lambda: len(hub_threads()) == before)
+
+
+@pytest.mark.usefixtures("soon")
+def test_the_connection_of_a_loop_ends_after_the_last_reader(world: World) -> None:
+    """Over asyncio, with its task."""
+    job_id = world.job().id
+
+    async def read() -> None:
+        loop = asyncio.get_running_loop()
+        async with AsyncJobQueue(world.url, prefix=world.prefix) as queue:
+            for _ in range(2):
+                stream: Any = queue.job(job_id).events(fresh=False)
+                assert (await anext(stream)).type == "queued"
+                assert await asyncio.to_thread(world.subscriptions)
+                await stream.aclose()
+                await asyncio.to_thread(until, lambda: not world.subscriptions())
+                await asyncio.to_thread(until, lambda: len(asyncio.all_tasks(loop)) == 1)
+
+    asyncio.run(read())
+
+
+def test_close_ends_waiting_readers_and_the_connection(world: World) -> None:
+    """They raise an error that says so; the queue can be used again."""
+    before = len(hub_threads())
+    jobs = [world.job() for _ in range(3)]
+    with reading(jobs) as readers:
+        until(lambda: all(reader.got for reader in readers))
+        world.queue.close()
+
+    assert [type(reader.error) for reader in readers] == [StreamError] * 3
+    assert len(hub_threads()) == before
+    assert world.subscriptions() == []
+    assert next(jobs[0].events()).type == "queued"
+
+
+def test_close_ends_waiting_readers_of_a_loop(world: World) -> None:
+    """Over asyncio."""
+    job_id = world.job().id
+
+    async def read() -> list[Any]:
+        queue = AsyncJobQueue(world.url, prefix=world.prefix)
+        readers = [asyncio.create_task(transcript(queue, job_id)) for _ in range(3)]
+        await asyncio.to_thread(until, lambda: bool(world.subscriptions()))
+        await queue.aclose()
+        ends = await asyncio.gather(*readers, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return ends
+
+    assert [type(end) for end in asyncio.run(read())] == [StreamError] * 3
+    until(lambda: not world.subscriptions())
+
+
+def test_a_connection_that_goes_silent_is_replaced(
+    redis_server: EmbeddedRedis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing closes it. What it does not bring is found in the log, and then all readers go on over a new one."""
+    monkeypatch.setattr(log_follower, "CHECK_SECONDS", 0.3)
+    with (
+        OutageProxy(redis_server.port) as proxy,
+        closing(World(redis_server, prefix, proxy.url, call_seconds=1.5)) as world,
+    ):
+        jobs = [world.job(), world.job()]
+        with reading(jobs) as readers:
+            until(lambda: all(reader.got for reader in readers))
+            old = world.subscriptions()[0]["id"]
+            proxy.silence()
+            world.write(jobs[0].id, 1)
+            until(lambda: any(one["id"] != old for one in world.subscriptions()))
+            world.end(*(job.id for job in jobs))
+
+        assert [reader.got for reader in readers] == [world.log(job.id) for job in jobs]
