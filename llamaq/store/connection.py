@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import redis
-from redis.exceptions import MaxConnectionsError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
 
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.address import address
+from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import is_read_only
+from llamaq.store.connections.plain_server import PLAIN
+from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.redis_client import AsyncClient, Client
 from llamaq.store.script_runs import Call, Pause, Reply, Send, running
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 T = TypeVar("T")
+Remedy = tuple[Callable[[Exception, str], bool], str]
 
 
 def run(client: Client, call: Call) -> Answer:
@@ -113,18 +116,69 @@ def translated(url: str) -> Iterator[None]:
     except TimeoutError:  # the caller's own timeout: redis-py raises another class
         raise
     except (RedisError, OSError) as error:
-        raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error)}") from error
+        raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error, url)}") from error
 
 
-def _remedy(error: Exception) -> str:
+def _remedy(error: Exception, url: str) -> str:
     text = str(error)
-    for applies, remedy in _REMEDIES:
+    for applies, remedy in (*_REMEDIES, *(_OF_TLS if parsed(url).tls else _OF_PLAIN)):
         if applies(error, text):
             return remedy.format(text or type(error).__name__)
-    return text
+    return _NO_ANSWER.format(text or type(error).__name__) if _is_lost(error) else text
 
 
-_REMEDIES: Sequence[tuple[Callable[[Exception, str], bool], str]] = (
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError)
+
+
+_NO_ANSWER = "no answer ({}); is it running there? The address is LLAMAQ_REDIS_URL"
+_CLUSTER = re.compile(r"cluster mode|Hash slot not served|MOVED \d+|same slot|in a cluster node")
+_OF_TLS: Sequence[Remedy] = (
+    (lambda _, text: PLAIN in text, "{}, without TLS: begin LLAMAQ_REDIS_URL with redis://"),
+    (
+        lambda _, text: "is not valid for" in text or "Hostname mismatch" in text,
+        "its certificate is for another name ({}): write a name that is in it",
+    ),
+    (
+        lambda _, text: "CERTIFICATE_VERIFY_FAILED" in text,
+        "its certificate is not signed by a known authority ({}): name that authority with ?ssl_ca_certs=FILE",
+    ),
+    (
+        lambda _, text: "No such file" in text,
+        "a file of the options ssl_... in LLAMAQ_REDIS_URL is missing ({})",
+    ),
+    (
+        lambda _, text: "SSL" in text or "certificate" in text,
+        "no TLS connection ({}): look at the options ssl_... in LLAMAQ_REDIS_URL",
+    ),
+)
+_OF_PLAIN: Sequence[Remedy] = (
+    (
+        lambda error, text: _is_lost(error) and ("reset by peer" in text or "closed by server" in text),
+        "it closes the connection at the first command ({}), as a server with TLS does: then it is rediss://",
+    ),
+)
+_REMEDIES: Sequence[Remedy] = (
+    (
+        lambda error, text: isinstance(error, MovedError) or _CLUSTER.search(text) is not None,
+        "it is a Redis Cluster ({}), which llamaq cannot use: take one server, or Sentinels (redis+sentinel://)",
+    ),
+    (
+        lambda error, _: isinstance(error, WrongSentinels),
+        "{}: look at Sentinels, master and sentinel_password in LLAMAQ_REDIS_URL",
+    ),
+    (
+        lambda error, _: isinstance(error, NoSentinel),
+        "{}; do the Sentinels run there? The address is LLAMAQ_REDIS_URL",
+    ),
+    (
+        lambda _, text: "DB index is out of range" in text,
+        "it has no such database ({}): take 0 in LLAMAQ_REDIS_URL, or raise its `databases`",
+    ),
+    (
+        lambda _, text: "HELLO must be called" in text or "Authentication required" in text,
+        "it wants a password, and LLAMAQ_REDIS_URL has none: redis://user:password@host, or LLAMAQ_REDIS_PASSWORD_FILE",
+    ),
     (
         # Redis refuses a long command that comes before the password as an error of the protocol, without a class.
         lambda error, text: (
@@ -151,10 +205,6 @@ _REMEDIES: Sequence[tuple[Callable[[Exception, str], bool], str]] = (
     (
         lambda _, text: "OOM" in text or "used memory" in text,  # hiredis leaves the code OOM out
         "it is out of memory ({}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)",
-    ),
-    (
-        lambda error, _: isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError),
-        "no answer ({}); is it running there? The address is LLAMAQ_REDIS_URL",
     ),
 )
 """Which errors have which remedy; the first that applies is told."""

@@ -6,6 +6,7 @@ import structlog
 from celery import Celery, bootsteps
 
 from worker.celery.stop_signals import StopSignals
+from worker.preflight.redis_checks import look
 from worker.settings.environment import Settings
 from worker.telemetry import fleet_server
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
@@ -51,6 +52,7 @@ class WorkerStep(bootsteps.StartStopStep):
         except NotInstalled as error:
             _log.critical(str(error))
             raise SystemExit(WRONG_SETTING) from error
+        look_at_redis(config)
         StopSignals(self._worker.hurry, config.drain_seconds).install()
         parent.app.llamaq_worker = self._worker
         self._worker.start()
@@ -76,6 +78,13 @@ class WorkerStep(bootsteps.StartStopStep):
         if self._worker is not None:
             self._worker.hurry()
             self.stop(parent)
+
+
+def look_at_redis(config: Settings) -> None:
+    """Say in one line what is wrong. The worker starts all the same, since Redis may be about to come."""
+    finding = next(look(config))
+    if finding.well is False:
+        _log.error(finding.message)
 
 
 def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:

@@ -41,6 +41,8 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
         return
     with client:
         yield _version(about, address(config.redis_url))
+        if about.get("cluster_enabled"):
+            return
         yield _persistence(about)
         if parsed(config.redis_url).master:
             yield _replication(about)
@@ -58,6 +60,8 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
 def _version(about: dict[str, Any], where: str) -> Finding:
     version = tuple(int(part) for part in str(about["redis_version"]).split(".")[:2])
     shown = f"{about['redis_version']} at {where}"
+    if about.get("cluster_enabled"):
+        return Finding("redis", False, f"{shown}; it is a Redis Cluster, which llamaq cannot use: take one server")
     if version < OLDEST_THAT_WORKS:
         return Finding("redis", False, f"{shown}; 6.2 is the oldest that works: upgrade it")
     if version < OLDEST_ADVISED:

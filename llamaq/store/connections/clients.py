@@ -6,7 +6,6 @@ that has gone silent is given up in time for a new one.
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -18,10 +17,11 @@ from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.deadline import left, limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
+from llamaq.store.connections.plain_server import PLAIN, AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool, still_the_master, still_the_master_async
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection, UnixConnection
-from llamaq.store.connections.survey import WrongSentinels
+from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
 
@@ -41,13 +41,14 @@ class Retrying:
     def __init__(self, limit_seconds: float, *, retry: bool, failover: bool) -> None:
         self.limit_seconds = limit_seconds
         self.try_seconds = limit_seconds / _PARTS if retry else limit_seconds
-        # With Sentinels a new master is on its way, so the call is tried until its limit.
-        self._tries = (math.inf if failover else TRIES) if retry else 1
+        # Where Sentinels answer, a new master is on its way: the call is tried until its limit.
+        self._failover = failover and retry
+        self._tries = TRIES if retry else 1
 
     def pause(self, tries: int, error: Exception) -> float:
         """Seconds until the next try. Raises the error where there is none."""
         again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
-        if not again or tries >= self._tries:
+        if not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
             raise error
         pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
         if left() <= pause:
@@ -151,7 +152,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 
 _ASYNC_CLASSES = {
     "redis": redis.asyncio.Connection,
-    "rediss": redis.asyncio.SSLConnection,
+    "rediss": AsyncTls,
     "unix": redis.asyncio.UnixDomainSocketConnection,
 }
 
@@ -226,7 +227,8 @@ def _of_master(replies: list[Reply]) -> list[Reply]:
 
 def final(error: Exception) -> bool:
     """Whether another try does not mend an error of a connection."""
-    return isinstance(error, redis.AuthenticationError | MaxConnectionsError | WrongSentinels)
+    wrong = redis.AuthenticationError | MaxConnectionsError | WrongSentinels
+    return isinstance(error, wrong) or any(text in str(error) for text in (PLAIN, "CERTIFICATE_VERIFY_FAILED"))
 
 
 def is_read_only(reply: Reply) -> bool:

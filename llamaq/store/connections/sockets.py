@@ -8,6 +8,7 @@ from typing import Any, cast
 import redis
 
 from llamaq.store.connections.deadline import at_most, timed_out
+from llamaq.store.connections.plain_server import handshake
 
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""
@@ -127,6 +128,10 @@ class PlainConnection(Bounded, redis.Connection):
 
 class TlsConnection(Bounded, redis.SSLConnection):
     """Over TLS."""
+
+    def _connect(self) -> BoundedSocket:
+        with handshake(self.host, self.port):
+            return super()._connect()
 
 
 class UnixConnection(Bounded, redis.UnixDomainSocketConnection):

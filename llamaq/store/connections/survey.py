@@ -28,6 +28,10 @@ class WrongSentinels(redis.ConnectionError):
     """The Sentinels answer, and another try would be answered alike: they know no such master, or want a password."""
 
 
+class NoSentinel(MasterNotFoundError):
+    """No Sentinel answers."""
+
+
 class Survey:
     """What the Sentinels of one address say of their master, one after the other."""
 
@@ -65,13 +69,15 @@ class Survey:
 
         Raises:
             WrongSentinels: another try is of no use.
+            NoSentinel: none answers.
             MasterNotFoundError: none is known at the moment.
         """
         if self._found:
             return max(self._found)[1]
         if self._wrong and not self._reasons:
             raise WrongSentinels("; ".join(self._wrong))
-        raise MasterNotFoundError("; ".join(self._wrong + self._reasons))
+        reasons = "; ".join(self._wrong + self._reasons)
+        raise MasterNotFoundError(reasons) if self._answers else NoSentinel(reasons)
 
 
 class Accounts:

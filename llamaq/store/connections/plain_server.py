@@ -1,0 +1,87 @@
+"""TLS against a server without it: Redis waits for the rest of what it takes for a command, and never answers.
+
+So a handshake that does not end has a part of the time of a try, and then the server is asked in plain text.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+
+from llamaq.store.connections.deadline import at_most, left, limited, limited_async
+
+HANDSHAKE_SECONDS = 2.5
+"""For connecting and the handshake."""
+PART = 0.6
+"""Of the time that is left, where that is less."""
+ASK_SECONDS = 1.0
+_PING = b"PING\r\n"
+
+
+PLAIN = "it answers in plain text"
+
+
+class NoTls(redis.ConnectionError):
+    """The server speaks plain text. redis-py's asyncio raises it as a ConnectionError with the same text."""
+
+
+def _seconds() -> float:
+    return min(HANDSHAKE_SECONDS, left() * PART)
+
+
+def _require_tls(answer: bytes) -> None:
+    if answer[:1] in {b"+", b"-"}:
+        raise NoTls(PLAIN)
+
+
+@contextmanager
+def handshake(host: str, port: int) -> Iterator[None]:
+    """The time of a connecting with TLS.
+
+    Raises:
+        NoTls: it did not end, and the server answers in plain text.
+    """
+    try:
+        with limited(_seconds()):
+            yield
+    except (TimeoutError, redis.TimeoutError):
+        _require_tls(_asked(host, port))
+        raise
+
+
+def _asked(host: str, port: int) -> bytes:
+    try:
+        with socket.create_connection((host, port), at_most(ASK_SECONDS)) as plain:
+            plain.sendall(_PING)
+            return plain.recv(1)
+    except OSError:
+        return b""
+
+
+class AsyncTls(redis.asyncio.SSLConnection):
+    """A connection of asyncio over TLS, with that limit."""
+
+    async def _connect(self) -> None:
+        try:
+            async with limited_async(_seconds()):
+                await super()._connect()  # type: ignore[no-untyped-call]  # redis-py's has no types
+        except redis.TimeoutError:
+            _require_tls(await self._asked())
+            raise
+
+    async def _asked(self) -> bytes:
+        writer: Any = None
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                reader, writer = await asyncio.open_connection(self.host, self.port)
+                writer.write(_PING)
+                return await reader.read(1)
+        except (OSError, TimeoutError):
+            return b""
+        finally:
+            if writer is not None:
+                writer.close()
