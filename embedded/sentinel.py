@@ -93,8 +93,7 @@ class WatchedRedis:
     def swap(self) -> None:
         """Let the Sentinels make another server the master, as docs/scaling.md says it: no write is lost."""
         before = self.master()
-        paused = self.client(before.port)
-        paused.client_pause(20_000, all=False)
+        paused = self.hold_writes()
         for sentinel in self._clients:
             try:
                 sentinel.sentinel_failover(NAME)
@@ -104,6 +103,25 @@ class WatchedRedis:
         self.wait_failover(before)
         paused.replicaof("127.0.0.1", self.master().port)
         paused.client_unpause()
+
+    def hold_writes(self) -> redis.Redis:
+        """Let the master hold writes back for 20 s, and wait until its replicas have all that it has answered.
+
+        Redis replicates after it has answered: without it a failover may lose the writes of the last moment.
+
+        Returns:
+            a client of the master.
+        """
+        master = self.master()
+        client = self.client(master.port)
+        client.client_pause(20_000, all=False)
+        reached = client.info("replication")["master_repl_offset"]
+        replicas = [self.client(server.port) for server in self.servers if server is not master]
+        self._wait(
+            lambda: all(each.info("replication")["slave_repl_offset"] >= reached for each in replicas),
+            "the replicas to have all writes",
+        )
+        return client
 
     def wait_failover(self, before: EmbeddedRedis) -> None:
         """Wait until another server than this is the master.

@@ -84,6 +84,7 @@ def swapped(watched: WatchedRedis) -> Iterator[None]:
 def killed(watched: WatchedRedis) -> Iterator[None]:
     """The master is killed, and comes back when another one is the master."""
     before = watched.master()
+    watched.hold_writes()
     before.kill()
     watched.wait_failover(before)
     yield
@@ -94,9 +95,11 @@ def killed(watched: WatchedRedis) -> Iterator[None]:
 def frozen(watched: WatchedRedis) -> Iterator[None]:
     """The master stops without a word, and goes on as a second master when another one has replaced it."""
     before = watched.master()
+    held = watched.hold_writes()
     os.kill(before.pid, signal.SIGSTOP)
     watched.wait_failover(before)
     os.kill(before.pid, signal.SIGCONT)
+    held.client_unpause()
     yield
 
 

@@ -18,7 +18,7 @@ from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.deadline import left, limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
 from llamaq.store.connections.plain_server import PLAIN, AsyncTls
-from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool, still_the_master, still_the_master_async
+from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection, UnixConnection
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
@@ -93,7 +93,7 @@ class BoundedRedis(redis.Redis):
             while True:
                 tries += 1
                 try:
-                    with limited(self._retrying.try_seconds), still_the_master(self.connection_pool):
+                    with limited(self._retrying.try_seconds):
                         return once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)
@@ -139,10 +139,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
             while True:
                 tries += 1
                 try:
-                    async with (
-                        limited_async(self._retrying.try_seconds),
-                        still_the_master_async(self.connection_pool),
-                    ):
+                    async with limited_async(self._retrying.try_seconds):
                         return await once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)

@@ -1,7 +1,8 @@
-"""Connections of redis-py to the master that Sentinels name: each is given up when its server refuses writes.
+"""Connections of redis-py to the master that Sentinels name: each is given up when its server is no longer that.
 
-A server that has been replaced takes commands until the Sentinels have made it a replica, up to ten seconds. With
-`min-replicas-to-write` it refuses writes in that time, with another error than a replica.
+A server that was frozen goes on as a master when another has replaced it, until the Sentinels make it a replica, up to
+ten seconds later. What it answers then is lost. So the Sentinels are asked before an answer counts that comes after a
+second without one. With `min-replicas-to-write` such a server refuses writes, with another error than a replica.
 """
 
 from typing import Any
@@ -10,7 +11,22 @@ import redis
 import redis.asyncio.sentinel
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
+from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.sockets import Bounded
+from llamaq.store.connections.survey import NoSentinel
+
+LOOK_SECONDS = 1.0
+_REPLACED = "the master was replaced before it answered"
+
+
+class _Heard:
+    """When the server was heard last."""
+
+    _heard_at = 0.0
+
+    def _was_silent(self) -> bool:
+        before, self._heard_at = self._heard_at, SYSTEM.monotonic()
+        return self._heard_at - before > LOOK_SECONDS
 
 
 def _given_up(error: redis.ResponseError) -> redis.ConnectionError:
@@ -20,17 +36,36 @@ def _given_up(error: redis.ResponseError) -> redis.ConnectionError:
     return redis.ConnectionError(f"the master refuses writes: {error} (min-replicas-to-write)")
 
 
-class MasterConnection(SentinelManagedConnection):
+class MasterConnection(_Heard, SentinelManagedConnection):
     """Over TCP."""
 
+    def connect_to(self, address: tuple[str, int]) -> None:
+        """Connect to the master, which the Sentinels have just named."""
+        self._was_silent()
+        super().connect_to(address)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
     def read_response(self, *given: Any, **more: Any) -> Any:
-        """The next reply."""
+        """The next reply, of a server that is still the master.
+
+        Raises:
+            redis.ConnectionError: it is not, or it refuses writes.
+        """
         try:
-            return super().read_response(*given, **more)
+            reply = super().read_response(*given, **more)
         except redis.ResponseError as error:
             given_up = _given_up(error)
-            self.disconnect()  # type: ignore[no-untyped-call]  # redis-py's has no types
+            self.disconnect()  # type: ignore[no-untyped-call]  # as above
             raise given_up from error
+        if self._was_silent() and not self._is_master():
+            self.disconnect()  # type: ignore[no-untyped-call]  # as above
+            raise redis.ConnectionError(_REPLACED)
+        return reply
+
+    def _is_master(self) -> bool:
+        try:
+            return bool(self.connection_pool.get_master_address() == (self.host, self.port))
+        except NoSentinel:
+            return True  # nobody can tell
 
 
 class TlsMasterConnection(MasterConnection, SentinelManagedSSLConnection):
@@ -45,17 +80,32 @@ class BoundedTlsMasterConnection(Bounded, TlsMasterConnection):
     """Over TLS, with the limits of time."""
 
 
-class AsyncMasterConnection(redis.asyncio.sentinel.SentinelManagedConnection):
+class AsyncMasterConnection(_Heard, redis.asyncio.sentinel.SentinelManagedConnection):
     """Over TCP, for asyncio."""
 
+    async def connect_to(self, address: tuple[str, int]) -> None:
+        """As `MasterConnection.connect_to`."""
+        self._was_silent()
+        await super().connect_to(address)  # type: ignore[no-untyped-call]  # as above
+
     async def read_response(self, *given: Any, **more: Any) -> Any:
-        """The next reply."""
+        """As `MasterConnection.read_response`."""
         try:
-            return await super().read_response(*given, **more)
+            reply = await super().read_response(*given, **more)
         except redis.ResponseError as error:
             given_up = _given_up(error)
             await self.disconnect()
             raise given_up from error
+        if self._was_silent() and not await self._is_master():
+            await self.disconnect()
+            raise redis.ConnectionError(_REPLACED)
+        return reply
+
+    async def _is_master(self) -> bool:
+        try:
+            return bool(await self.connection_pool.get_master_address() == (self.host, self.port))
+        except NoSentinel:
+            return True
 
 
 class AsyncTlsMasterConnection(AsyncMasterConnection, redis.asyncio.sentinel.SentinelManagedSSLConnection):

@@ -1,19 +1,16 @@
 """Connections to the master that Redis Sentinel names.
 
-The Sentinels are asked at each connecting, and once a second before a connection is used. So no idle connection leads
-to a master that was frozen, replaced, and came back.
+The Sentinels are asked at each connecting, and as `master_connections` says.
 """
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import redis
 import redis.asyncio
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
-from redis.sentinel import MasterNotFoundError, SentinelConnectionPool
+from redis.sentinel import SentinelConnectionPool
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
@@ -21,7 +18,7 @@ from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection
-from llamaq.store.connections.survey import LOOK_SECONDS, Looks, Place, Sentinel, Survey, ask_seconds
+from llamaq.store.connections.survey import SILENT_SECONDS, Place, Sentinel, Survey, ask_seconds
 
 
 class Sentinels:
@@ -67,17 +64,16 @@ class Sentinels:
             sentinel.client.close()
 
     def _asked(self, name: str) -> Place:
-        survey, silent = Survey(name, len(self._sentinels)), []
-        for sentinel in list(self._sentinels):
+        survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
+        for sentinel in sorted(self._sentinels, key=lambda each: each.silent_until > now):
+            if survey.decided and sentinel.silent_until > now:
+                break
             error = self._ask(sentinel, survey)
             if error is not None and sentinel.again(error):
                 error = self._ask(sentinel, survey)
             if error is not None:
                 survey.failed(sentinel.name, error)
-                silent.append(sentinel)
-            if survey.decided:
-                break
-        self._sentinels.sort(key=silent.__contains__)  # the next time the others are asked first
+                sentinel.silent_until = now + SILENT_SECONDS
         return survey.master()
 
     @staticmethod
@@ -116,17 +112,16 @@ class AsyncSentinels:
             return self._last
 
     async def _asked(self, name: str) -> Place:
-        survey, silent = Survey(name, len(self._sentinels)), []
-        for sentinel in list(self._sentinels):
+        survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
+        for sentinel in sorted(self._sentinels, key=lambda each: each.silent_until > now):
+            if survey.decided and sentinel.silent_until > now:
+                break
             error = await self._ask(sentinel, survey)
             if error is not None and sentinel.again(error):
                 error = await self._ask(sentinel, survey)
             if error is not None:
                 survey.failed(sentinel.name, error)
-                silent.append(sentinel)
-            if survey.decided:
-                break
-        self._sentinels.sort(key=silent.__contains__)
+                sentinel.silent_until = now + SILENT_SECONDS
         return survey.master()
 
     async def _ask(self, sentinel: Sentinel, survey: Survey) -> Exception | None:
@@ -149,16 +144,7 @@ class MasterPool(SentinelConnectionPool):
     """Connections to the master of an address."""
 
     def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:
-        self._looks = Looks()
         super().__init__(target.master, Sentinels(target, try_seconds), **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
-
-    def get_connection(self, *command: Any, **given: Any) -> Any:
-        """A connection; idle ones to a former master are closed first."""
-        if self.master_address is not None and self._looks.due():
-            with suppress(redis.ConnectionError, redis.TimeoutError):
-                self.proxy.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
-                self._looks.done()
-        return super().get_connection(*command, **given)
 
     def disconnect(self, inuse_connections: bool = True) -> None:
         """Close the connections; with those in use, those to the Sentinels too."""
@@ -171,60 +157,11 @@ class AsyncMasterPool(AsyncSentinelPool):
     """As `MasterPool`, for asyncio."""
 
     def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:
-        self._looks = Looks()
         kind = AsyncTlsMasterConnection if target.tls else AsyncMasterConnection
         super().__init__(target.master, AsyncSentinels(target, try_seconds), connection_class=kind, **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
-
-    async def get_connection(self, *command: Any, **given: Any) -> Any:
-        """As `MasterPool.get_connection`."""
-        if self.master_address is not None and self._looks.due():
-            with suppress(redis.ConnectionError, redis.TimeoutError):
-                await self.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
-                self._looks.done()
-        return await super().get_connection(*command, **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         """As `MasterPool.disconnect`."""
         await super().disconnect(inuse_connections)
         if inuse_connections:
             await self.sentinel_manager.aclose()
-
-
-@contextmanager
-def still_the_master(pool: redis.ConnectionPool) -> Iterator[None]:
-    """A call whose answer took long counts only if its server is still the master.
-
-    A server that was frozen answers when it goes on, although another may have replaced it; what it has written then is
-    lost. Does nothing without Sentinels.
-
-    Raises:
-        redis.ConnectionError: another server is the master now.
-    """
-    if not isinstance(pool, MasterPool):
-        yield
-        return
-    before, began = pool.master_address, SYSTEM.monotonic()
-    yield
-    if before is not None and SYSTEM.monotonic() - began > LOOK_SECONDS:
-        with suppress(MasterNotFoundError, redis.TimeoutError):
-            pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's has no types
-        _require_same(before, pool.master_address)
-
-
-@asynccontextmanager
-async def still_the_master_async(pool: redis.asyncio.ConnectionPool) -> AsyncIterator[None]:
-    """As `still_the_master`, for asyncio."""
-    if not isinstance(pool, AsyncMasterPool):
-        yield
-        return
-    before, began = pool.master_address, SYSTEM.monotonic()
-    yield
-    if before is not None and SYSTEM.monotonic() - began > LOOK_SECONDS:
-        with suppress(MasterNotFoundError, redis.TimeoutError):
-            await pool.get_master_address()  # type: ignore[no-untyped-call]  # as above
-        _require_same(before, pool.master_address)
-
-
-def _require_same(before: Place, now: Place | None) -> None:
-    if now != before:
-        raise redis.ConnectionError("the master was replaced before it answered")

@@ -1,8 +1,8 @@
 """What Sentinels say of a master, and when they are asked; without any I/O.
 
-Sentinels may differ for a moment: one that was cut off still names the master before the failover. So a majority is
-asked, and the answer with the highest epoch counts, which is that of the newest failover. Where no majority
-answers, the answers that came count.
+Sentinels may differ for a moment: all but one may still name the master before the failover. So all that answer are
+asked, and the answer with the highest epoch counts, which is that of the newest failover. One that was silent is left
+out while the others are a majority.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,17 +11,14 @@ from typing import Any
 import redis
 from redis.sentinel import MasterNotFoundError
 
-from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
 
 Place = tuple[str, int]
 """Host and port."""
 ASK_SECONDS = 1.0
 """For the answer of one Sentinel; less where a try has less."""
-LOOK_SECONDS = 1.0
-"""Between two looks at whether the master is still the same."""
-LOOK_AGAIN_SECONDS = 10.0
-"""As above, after a look that no Sentinel answered: a call would have to wait for each of them."""
+SILENT_SECONDS = 10.0
+"""For which a Sentinel that did not answer is asked only where the others are no majority."""
 
 
 class WrongSentinels(redis.ConnectionError):
@@ -110,6 +107,7 @@ class Sentinel:
         self._place, self._make = place, make
         self._accounts = Accounts(target)
         self.client = make(place, self._accounts.current())
+        self.silent_until = 0.0
 
     def again(self, error: Exception) -> bool:
         """Whether to ask once more, with another account."""
@@ -122,22 +120,3 @@ class Sentinel:
 def ask_seconds(target: Address, try_seconds: float) -> float:
     """For one Sentinel, so that a try has time for all of them and for Redis."""
     return min(ASK_SECONDS, try_seconds / (len(target.servers) + 1))
-
-
-class Looks:
-    """When to look whether the master is still the same."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def due(self) -> bool:
-        """Whether it is time; the next look is later then."""
-        now = SYSTEM.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + LOOK_AGAIN_SECONDS
-        return True
-
-    def done(self) -> None:
-        """The Sentinels have answered."""
-        self._next = SYSTEM.monotonic() + LOOK_SECONDS
