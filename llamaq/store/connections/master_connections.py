@@ -1,8 +1,9 @@
 """Connections of redis-py to the master that Sentinels name: each is given up when its server is no longer that.
 
 A server that was frozen goes on as a master when another has replaced it, until the Sentinels make it a replica, up to
-ten seconds later. What it answers then is lost. So the Sentinels are asked before an answer counts that comes after a
-second without one. With `min-replicas-to-write` such a server refuses writes, with another error than a replica.
+ten seconds later. What it writes then is lost. So the Sentinels are asked before an answer counts that comes after a
+silence, as that of a frozen server does, and once a second. With `min-replicas-to-write` such a server refuses writes,
+with another error than a replica.
 """
 
 from typing import Any
@@ -15,18 +16,23 @@ from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.sockets import Bounded
 from llamaq.store.connections.survey import NoSentinel
 
+SILENT_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 _REPLACED = "the master was replaced before it answered"
 
 
 class _Heard:
-    """When the server was heard last."""
+    """When the server was heard last, and the Sentinels were asked last."""
 
-    _heard_at = 0.0
+    _heard_at = _asked_at = 0.0
 
-    def _was_silent(self) -> bool:
+    def _is_doubtful(self) -> bool:
+        """Whether to ask the Sentinels; they count as asked then."""
         before, self._heard_at = self._heard_at, SYSTEM.monotonic()
-        return self._heard_at - before > LOOK_SECONDS
+        doubtful = self._heard_at - before > SILENT_SECONDS or self._heard_at - self._asked_at > LOOK_SECONDS
+        if doubtful:
+            self._asked_at = self._heard_at
+        return doubtful
 
 
 def _given_up(error: redis.ResponseError) -> redis.ConnectionError:
@@ -41,7 +47,7 @@ class MasterConnection(_Heard, SentinelManagedConnection):
 
     def connect_to(self, address: tuple[str, int]) -> None:
         """Connect to the master, which the Sentinels have just named."""
-        self._was_silent()
+        self._is_doubtful()
         super().connect_to(address)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
     def read_response(self, *given: Any, **more: Any) -> Any:
@@ -56,7 +62,7 @@ class MasterConnection(_Heard, SentinelManagedConnection):
             given_up = _given_up(error)
             self.disconnect()  # type: ignore[no-untyped-call]  # as above
             raise given_up from error
-        if self._was_silent() and not self._is_master():
+        if self._is_doubtful() and not self._is_master():
             self.disconnect()  # type: ignore[no-untyped-call]  # as above
             raise redis.ConnectionError(_REPLACED)
         return reply
@@ -85,7 +91,7 @@ class AsyncMasterConnection(_Heard, redis.asyncio.sentinel.SentinelManagedConnec
 
     async def connect_to(self, address: tuple[str, int]) -> None:
         """As `MasterConnection.connect_to`."""
-        self._was_silent()
+        self._is_doubtful()
         await super().connect_to(address)  # type: ignore[no-untyped-call]  # as above
 
     async def read_response(self, *given: Any, **more: Any) -> Any:
@@ -96,7 +102,7 @@ class AsyncMasterConnection(_Heard, redis.asyncio.sentinel.SentinelManagedConnec
             given_up = _given_up(error)
             await self.disconnect()
             raise given_up from error
-        if self._was_silent() and not await self._is_master():
+        if self._is_doubtful() and not await self._is_master():
             await self.disconnect()
             raise redis.ConnectionError(_REPLACED)
         return reply
