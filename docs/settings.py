@@ -60,8 +60,8 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    # Long numbers in groups of three.
-    return re.sub(r"\d{5,}", lambda number: f"{int(number[0]):,}", values(field))
+    # Long numbers in groups of three, but no ports.
+    return re.sub(r"(?<![:\d])\d{5,}", lambda number: f"{int(number[0]):,}", values(field))
 
 
 def _mark(field: FieldInfo) -> str:

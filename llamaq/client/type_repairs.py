@@ -62,9 +62,10 @@ class TypeRepairs:
 
     @property
     def _repairs(self) -> int:
-        if isinstance(self.request, Mapping):
-            return int(self.request.get("repairs", ExtractionRequest.model_fields["repairs"].default))
-        return getattr(self.request, "repairs", 0)
+        if not isinstance(self.request, Mapping):
+            return getattr(self.request, "repairs", 0)
+        given = self.request.get("repairs")
+        return int(ExtractionRequest.model_fields["repairs"].default if given is None else given)
 
     def _changed(self, **fields: Any) -> AnyRequest | Mapping[str, Any]:
         if isinstance(self.request, Mapping):

@@ -20,7 +20,7 @@ def contradictions(schema: JsonObject) -> Iterator[tuple[Path, str]]:
         if isinstance(values, list) and not any(value_types(value) & types_of(part) for value in values):
             yield (*path, "enum"), "it has no value of the type, so no value is valid: list one"
         if "const" in part and "type" in part and not value_types(part["const"]) & types_of(part):
-            yield (*path, "const"), "it is not of the type, so no value is valid: change one of both"
+            yield (*path, "const"), "it is not of the type, so no value is valid: change one of the two"
         yield from ((path, message) for message in _of_required(part))
 
 
@@ -36,4 +36,4 @@ def _of_required(part: JsonObject) -> Iterator[str]:
         return
     for name in required:
         if name not in known:
-            yield f"{name!r} is required and no property, and additionalProperties is false: add it"
+            yield f"{name!r} is required, but additionalProperties is false and properties lacks it: add it there"

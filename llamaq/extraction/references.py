@@ -9,11 +9,12 @@ from llamaq.vocabulary.wire import JsonObject
 Path = tuple[str, ...]
 MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
 LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_DRAFTS = {"draft-04": 4, "draft-06": 6, "draft-07": 7, "2019-09": 2019}
 ONES = (
     *("items", "additionalProperties", "additionalItems", "contains", "propertyNames", "not", "if", "then", "else"),
     *("unevaluatedItems", "unevaluatedProperties"),
 )
+"""The keywords whose values are schemas by name, in a list, or one alone."""
+_DRAFTS = {"draft-04": 4, "draft-06": 6, "draft-07": 7, "2019-09": 2019}
 
 
 def parts_of(schema: JsonObject) -> Iterator[tuple[Path, Any]]:

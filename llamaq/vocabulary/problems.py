@@ -53,7 +53,7 @@ def _named(value: object) -> str:
         case str():
             return repr(value[:MOST_QUOTED])
         case int() if value.bit_length() > MOST_QUOTED:
-            return "a number so large"  # Python refuses to print thousands of digits
+            return "a very large number"  # Python refuses to print thousands of digits
         case int() | float():
             return repr(value)
     return "an object" if isinstance(value, Mapping) else "a list" if isinstance(value, list) else type(value).__name__

@@ -1,7 +1,7 @@
-"""Notices that an answer repeats itself without end, as a model does that has lost its way.
+"""Notices that an answer repeats itself without end.
 
-Two forms are known: white space alone, mostly where a grammar allows it, and a block that comes again and again. Each
-counts long after a person would have stopped reading, because a table of equal rows is no fault.
+There are two forms: white space alone, mostly where a grammar allows it, and a block that comes again and again. The
+limits are high, because a table of equal rows is no fault.
 """
 
 WHITE_SPACE_PIECES = 200
@@ -11,9 +11,9 @@ REPEATS = 20
 SHORT_BLOCK = 40
 """A block of fewer characters has to come more often: zeros, lines and a single word are more often meant."""
 LEAST_CHARS = 1_000
-"""Characters of all repeats together,"""
+"""Characters that all repeats together must have."""
 LEAST_CHARS_OF_SHORT = 16_000
-"""and of those of a short block."""
+"""The same for a short block."""
 LONGEST_BLOCK = 1_000
 """The longest block that is looked for, in characters: 50 tokens of 20."""
 LOOK_EVERY = 64

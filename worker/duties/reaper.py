@@ -1,7 +1,7 @@
 """Requeues or ends the jobs of lost workers, every second. One worker of the fleet leads.
 
-Before each round it sets damaged keys aside, which would stop the round, and others' work. A worker whose round fails
-does so too, as it may be the leadership that is damaged.
+Before each round the leader sets damaged keys aside, because one of them would stop the round. A worker whose own round
+has failed does the same, because the key that says who leads may be damaged.
 """
 
 from collections.abc import Callable

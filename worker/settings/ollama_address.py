@@ -78,9 +78,8 @@ def identity(of_url: str) -> str:
 def machine(of_url: str, host: str) -> str:
     """The id of this machine, where the URL has a loopback address, and the host its name; else an empty text.
 
-    An operator who has named the host (`LLAMAQ_HOST`) may share it by a tunnel, which has a loopback address too.
-
-    Containers share the id of the kernel that they run on, and it is another after each start of the machine.
+    Where the operator has named the host (`LLAMAQ_HOST`), the text is empty: a tunnel to a shared host has a loopback
+    address too. The id is that of the kernel's last start, which all containers of a machine share.
     """
     if urlsplit(of_url).hostname not in _LOOPBACK or host != identity(of_url):
         return ""

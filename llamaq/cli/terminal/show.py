@@ -12,7 +12,12 @@ from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.results import AnyResult
 
-_ALSO = {"queue": "has the request in its own queue", "tool_call": "holds back a tool call until it is whole"}
+_ALSO = {
+    "queue": "has the request in its own queue",
+    "tool_call": "holds back a tool call until it is whole",
+    "structured_output": "holds back the JSON until it is whole",
+    "thinking": "holds back the thinking until it is whole",
+}
 _STAGES = {
     "loading": "loading the model",
     "prompt": "no answer yet: Ollama reads the prompt",

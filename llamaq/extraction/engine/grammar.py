@@ -131,12 +131,12 @@ class _Translation:
             self._depth -= 1
 
     def _union(self, branches: list[Node | None]) -> Node | None:
-        possible = list({dumps(branch): branch for branch in branches if branch is not None}.values())
-        if not possible:
+        distinct = list({dumps(branch): branch for branch in branches if branch is not None}.values())
+        if not distinct:
             return None
-        if any(map(is_any, possible)):
+        if any(map(is_any, distinct)):
             return any_value()
-        return possible[0] if len(possible) == 1 else {"anyOf": possible}
+        return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 
     def _own(self, part: JsonObject) -> Node | None:
         """What a part says without its references and combinations."""

@@ -21,12 +21,12 @@ _VALUE_TYPES: tuple[tuple[Any, Types], ...] = (
     ((list, tuple), frozenset(("array",))),
 )
 _HIGHER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
+_LOWER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 _BOUNDS = (
     (frozenset(("string",)), "minLength", "maxLength"),
     (frozenset(("array",)), "minItems", "maxItems"),
     (frozenset(("integer", "number")), "minimum", "maximum"),
 )
-_LOWER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 
 
 def any_value() -> Node:
@@ -132,7 +132,7 @@ def _combined(one: Node, other: Node, types: Types, merge: Merge) -> Node | None
         if any(properties[name] is None for name in node.get("required", ()) if name in properties):
             return None
         node["properties"] = {name: part for name, part in properties.items() if part is not None}
-        node.pop("additionalProperties", None)  # of the one it would forbid the properties of the other
+        node.pop("additionalProperties", None)  # that of one part would forbid the properties of the other
     if "required" in one or "required" in other:
         node["required"] = list(dict.fromkeys([*one.get("required", ()), *other.get("required", ())]))
         missing = [name for name in node["required"] if name not in node.get("properties", {})]
@@ -142,8 +142,8 @@ def _combined(one: Node, other: Node, types: Types, merge: Merge) -> Node | None
     if "items" in one and "items" in other:
         items = merge(one["items"], other["items"])
         node["items"] = any_value() if items is None else items
-    if "items" in node and "prefixItems" in node:
-        pass  # the engine would read it alone
+    if "prefixItems" in node:
+        node.pop("items", None)  # the engine would read it alone
     return possible(node, types)
 
 

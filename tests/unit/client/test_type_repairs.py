@@ -38,8 +38,8 @@ def _result(value: Any, repairs: int = 0) -> ExtractionResult:
 
 
 @pytest.mark.parametrize("as_model", [False, True])
-@pytest.mark.parametrize(("given", "done", "left"), [({}, 0, 1), ({}, 1, 0), ({"repairs": 5}, 1, 3)])
-def test_the_request_that_asks_again(as_model: bool, given: dict[str, int], done: int, left: int) -> None:
+@pytest.mark.parametrize(("given", "done", "left"), [({}, 0, 1), ({"repairs": None}, 1, 0), ({"repairs": 5}, 1, 3)])
+def test_the_request_that_asks_again(as_model: bool, given: dict[str, Any], done: int, left: int) -> None:
     """Everything that was asked for stays; the key is of this job and this repair."""
     request = parse(FIELDS | given) if as_model else FIELDS | given
     repairs = TypeRepairs.of(SMALL, request)

@@ -1,6 +1,6 @@
 -- Fragment: kept conversations. The messages are a list of JSON objects, the settings a hash beside it, with the images of
--- its messages. All expire together, a time after the last change. One index for each tenant orders them by the last change; one over all tenants
--- orders them by expiry.
+-- its messages. All expire together, a time after the last change. One index for each tenant orders them by the last
+-- change; one over all tenants orders them by expiry.
 -- include: turn_queue
 local LAPSES = P .. ':lapses'
 local LAPSED_AT_A_TIME = 20

@@ -70,7 +70,7 @@ function estimates.new_forecast(model)
   return {free = free, count = math.floor(#free * share), idle = math.floor(idle * share), age = 0}
 end
 
--- The forecast, computed once in estimates.FORECAST_SECONDS for all producers and readers. It is kept as text, with at most estimates.MOST_KEPT
+-- The forecast, computed once in FORECAST_SECONDS for all producers and readers. It is kept as text, with at most MOST_KEPT
 -- of the times, at even steps.
 function estimates.kept_forecast(model)
   local key = P .. ':forecast:' .. model

@@ -5,7 +5,8 @@
 --            queue      Celery's queue of this worker
 --            at_a_time  hosts, and models with waiting jobs, to look at in this round
 -- Answers    OK damaged (number of keys and fields that were set aside)
--- Invariant: its cost grows with the models of a host alone. Where another type is right in no key, nothing changes.
+-- Invariant: its cost does not grow with the number of jobs or hosts, unless offers were damaged. Where no key is damaged,
+--            it writes its place in the lists alone.
 -- include: keys events queue fairness dead_letter webhook refusals loaded_models offers sizes host_jobs conversations
 local LEADER, PRIORITIES = P .. ':reaper', {'', '\6\0223', '\6\0226', '\6\0229'}  -- kombu has a list for each priority
 local damaged, lost_index, models = 0, false, {}
@@ -30,8 +31,8 @@ local function check_host(host)
   check('set', host_models_key(host))
   check('zset', workers_key(host))
   check_celery_queue(celery_queue(host))
-  damage.check_numbers(host_key(host), false, 'slots', 'max_models', 'patience', 'lane_patience', 'default_ctx', 'assigned_at',
-    'seen_at', 'retry_at', 'last_error_at')
+  damage.check_numbers(host_key(host), false, 'slots', 'max_models', 'patience', 'lane_patience', 'default_ctx',
+    'assigned_at', 'seen_at', 'retry_at', 'last_error_at')
   damage.check_numbers(host_key(host), true, 'swaps', 'faults', 'trips')
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do models[model] = true end
 end
@@ -48,8 +49,8 @@ local function check_queue(model, lane)
   end
 end
 
-check('hash', LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED, P .. ':inbox:taken', P .. '.store', P .. '.scripts',
-  P .. '.unacked')
+check('hash', LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED)
+check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacked')
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
 lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
 check('zset', refusals.ENDS)

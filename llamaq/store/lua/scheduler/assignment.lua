@@ -2,8 +2,8 @@
 -- only code that assigns a job to a host.
 -- A slot is a field (job id -> model) in the host's `:slots` hash, with a lease in LEASES ('<job id> <host>', by its expiry).
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
--- What may make a job assignable is noted in PENDING, a host whose slot became free or a model with a job in its queue. The
--- script assigns last: with `assign`, `assign_model` or `assign_pending`.
+-- A host whose slot became free, and a model with a new job in its queue, are noted in PENDING. The script assigns last:
+-- with `assign`, `assign_model` or `assign_pending`.
 -- include: keys events queue circuit_state refusals fairness loaded_models next_job lease host_jobs offers celery_message
 local PENDING = {hosts = {}, models = {}}  -- in the order in which they were noted
 
@@ -117,7 +117,7 @@ local function fill_hosts_of(model)
   if #best == offers.ASKED then fill_hosts(model, redis.call('ZRANDMEMBER', offers.key(model), offers.ASKED)) end
 end
 
--- Assigns jobs to the hosts and of the models that are noted, and to and of those that are noted meanwhile.
+-- Assigns jobs to the hosts, and jobs of the models, that are noted, until none is: an assignment may note more.
 local function assign_pending()
   local hosts, models = PENDING.hosts, PENDING.models
   while hosts[1] or models[1] do

@@ -1,7 +1,7 @@
 -- Fragment: offers, by which a submit finds a host without a look at each. A sorted set for each model has the hosts with
--- a free slot for it, best first: those that have it loaded, then where most slots are free, and among equals where a job was
--- assigned longest ago. An offer may be out of date; `fill_host` decides. But a host that could take a job of a model has an
--- offer for it, or a time in DUE at which the reaper looks at it again.
+-- a free slot for it, best first: those that have it loaded, then where most slots are free, and among equals where a job
+-- was assigned longest ago. An offer may be out of date; `fill_host` decides. But a host that could take a job of a model
+-- has an offer for it, or a time in DUE at which the reaper looks at it again.
 -- `offered` of the host's record is the state that its offers were made from: '' where it has none.
 -- include: keys events refusals loaded_models
 local offers = {
@@ -55,7 +55,8 @@ function offers.update(host, spec, state)
   if text == spec.offered and text ~= 'refused' then return end
   local used = math.floor(math.min(state.used / math.max(state.slots, 1), 99) * 10)
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
-    local found = refusals.admitted(host, state.refusals[model]) ~= 'none' and offers.slot_for(runners.of(host, model).as, state)
+    local admitted = refusals.admitted(host, state.refusals[model]) ~= 'none'
+    local found = admitted and offers.slot_for(runners.of(host, model).as, state)
     if found then
       -- Below 2^53: one digit, three digits, and milliseconds.
       local score = ((found == 'load' and 1 or 0) * 1000 + used) * 2e12 + math.floor(state.assigned_at * 1000)

@@ -2,12 +2,13 @@
 --
 -- Arguments  none
 -- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state), due (delayed jobs
---               whose time has come), assigned (jobs that hold a slot, also of a host that is not known any more), damaged (keys and
---               fields that were set aside)
+--               whose time has come), assigned (jobs that hold a slot, also of a host that is not known any more),
+--               damaged (keys and fields that were set aside)
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
--- Invariant: it only reads. A damaged key gives 0 or nothing, so that the other figures are still told. Its cost grows with hosts and models, and not with the backlog or the jobs that are kept.
+-- Invariant: it only reads. A damaged key gives 0 or nothing, so that the other figures are still told. Its cost grows with
+-- hosts and models, and not with the backlog or the jobs that are kept.
 -- include: keys events ages dead_letter
 local models = {}
 

@@ -183,8 +183,8 @@ local function end_orphans_of(model, lane, page)
   return ended
 end
 
--- Looks at a page of the models that jobs wait for, and notes those that hosts have. Since when no host has had a model is noted beside its queue. It begins
--- anew where a host has it, and while no host is live.
+-- Looks at a page of the models that jobs wait for, and notes in PENDING those that hosts have. The time since when no host
+-- has had a model is kept beside its queue. It begins anew where a host has the model, and while no host is live.
 local function end_orphans_in(lane)
   local place, ended = 'orphans:' .. lane, 0
   local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', most)
