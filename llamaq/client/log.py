@@ -8,7 +8,7 @@ from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
-from llamaq.vocabulary.events import Completed, Delta, Event, Expired, Failed, Progress, Started
+from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Progress, Started
 from llamaq.vocabulary.results import AnyResult
 
 PAUSE_SECONDS = 0.25
@@ -39,14 +39,14 @@ class Pieces:
         """Make it. `given` says that the caller has text already, from before the cursor."""
         self._given = given
 
-    def take(self, job_id: str, event: Event) -> str | None:
-        """The event's text, if it has one. Raises as `Job.text`."""
+    def take(self, job_id: str, event: Event | str) -> str | None:
+        """The text of a `delta`, which is given as such. Raises as `Job.text`."""
+        if isinstance(event, str):
+            self._given = self._given or bool(event)
+            return event
         anew = isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing")
         if anew and self._given and (event.attempt > 1 or isinstance(event, Progress)):
             raise StreamRestarted(event.attempt, event.cursor)
-        if isinstance(event, Delta) and event.text:
-            self._given = True
-            return event.text
         if event.terminal:
             outcome(job_id, event)
         return None

@@ -10,7 +10,7 @@ is `queued`, no entry was missed, and the log need not be read again.
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -84,8 +84,10 @@ class Snapshot(NamedTuple):
 
 
 Step = ReadLog | ReadEntry | ReadLastEntry | CheckRecord | Receive | PollStatus
-Steps = Generator[Step | Event, Any, None]
-"""Yields steps, whose replies are sent into it, and events, for which None is sent."""
+Steps = Generator[Step | Event | str, Any, None]
+"""Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
+Parse = Callable[[str, str], Event | str]
+"""`events.parse`, or `events.piece`."""
 
 
 class SubscriptionLost(Exception):
@@ -100,13 +102,19 @@ class LogFollower:
         ended: whether that was the terminal one.
     """
 
-    def __init__(self, job_id: str, after: str | None = None, *, fresh: bool = True) -> None:
-        """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled."""
+    def __init__(
+        self, job_id: str, after: str | None = None, *, fresh: bool = True, parse: Parse = events.parse
+    ) -> None:
+        """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled.
+
+        `parse` makes of a cursor and its entry what is yielded; of a terminal entry the event.
+        """
         if after is not None and not is_cursor(after):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
         self._job_id = job_id
         self._after = after
         self._fresh = fresh
+        self._parse = parse
         self._queued = False
         self._last_position: tuple[int, float | None] | None = None
         self._last_payload: str | None = None
@@ -182,8 +190,9 @@ class LogFollower:
         """The events of the entries that are new."""
         for cursor, payload in entries:
             if _order(cursor) > _order(self.cursor) and not self.ended:
-                event = events.parse(cursor, payload)
-                self.cursor, self.ended, self._last_payload = cursor, event.terminal, payload
+                event = self._parse(cursor, payload)
+                self.cursor, self._last_payload = cursor, payload
+                self.ended = not isinstance(event, str) and event.terminal
                 self._queued = isinstance(event, Queued)
                 if isinstance(event, Queued):
                     self._last_position = event.position, event.eta_seconds
@@ -216,7 +225,7 @@ class LogFollower:
             "lagged behind: read the log from its start, and drop what was read before"
         )
 
-    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event, Any, list[LogEntry]]:
+    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | str, Any, list[LogEntry]]:
         """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""
         known: bool = yield CheckRecord()
         if known:

@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from llamaq.vocabulary.errors import StreamError
 from llamaq.vocabulary.results import ErrorInfo, TaggedResult
 from llamaq.vocabulary.wire import Frozen, JsonObject, members
 
 WIRE_VERSION = 1
+_DELTA = f'{{"v":{WIRE_VERSION},"type":"delta",'
+"""How each `delta` begins: the first two members have their place."""
 
 
 class BaseEvent(Frozen):
@@ -159,6 +162,22 @@ def parse(cursor: str, payload: str | bytes) -> Event:
     event._cursor = cursor  # noqa: SLF001 - the reader sets it, and no caller
     event._payload = payload if isinstance(payload, str) else payload.decode()  # noqa: SLF001 - as above
     return event
+
+
+def piece(cursor: str, payload: str) -> Event | str:
+    """The text of a `delta` alone, "" where it has none, without making the event; the typed event of any other entry.
+
+    Raises:
+        StreamError: as of `parse`.
+    """
+    if payload.startswith(_DELTA):
+        try:
+            text = from_json(payload).get("text")
+        except ValueError:
+            return parse(cursor, payload)
+        if text is None or isinstance(text, str):
+            return text or ""
+    return parse(cursor, payload)
 
 
 def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:

@@ -20,12 +20,23 @@ url, prefix, job_id = sys.argv[1:]
 queue = JobQueue(url, prefix=prefix)
 stream = queue.job(job_id).events(fresh=False)
 next(stream)
+hub = queue._connection._hubs.current()
+held, forked = threading.Event(), threading.Event()
+
+def hold():
+    with hub._changing:
+        held.set()
+        forked.wait()
+
+threading.Thread(target=hold).start()
+held.wait()
 child = os.fork()
 if not child:
     del stream  # the parent's, which is collected here too
     ends = [event.type for event in queue.job(job_id).events(fresh=False)]
     queue.close()
     os._exit(0 if ends[-1] == "cancelled" else 1)
+forked.set()
 ends = [event.type for event in stream]
 print(ends[-1], os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -66,7 +77,10 @@ def started(program: str, world: World, job_id: str) -> "subprocess.Popen[str]":
 
 
 def test_a_forked_process_has_a_connection_of_its_own(world: World) -> None:
-    """As gunicorn and Celery fork: parent and child follow a job, each over its own connection."""
+    """As gunicorn and Celery fork: parent and child follow a job, each over its own connection.
+
+    A thread of the parent is in the middle of a change just then.
+    """
     job = world.job()
     process = started(FORKED, world, job.id)
     try:

@@ -132,7 +132,6 @@ class AsyncHub:
 
     async def aclose(self) -> None:
         """End the task and its connection. Readers that still wait raise `StreamError`."""
-        self._channels.fail(closed())
         task, self._task = self._task, None
         if task:
             task.cancel()
@@ -156,7 +155,7 @@ class AsyncHub:
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
                     self._channels.fail(error)
         finally:
-            self._channels.fail(closed())  # the loop ends, and cancels its tasks
+            self._channels.fail(closed())  # it was cancelled by `aclose`, or with the loop
 
     async def _goes_on(self) -> bool:
         """Wait for a reader; False when none has come for a while."""

@@ -68,7 +68,7 @@ class AsyncJob(Generic[R]):
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
         pieces = Pieces(given=after is not None)
-        async with aclosing(self.events(after, fresh=False)) as stream:
+        async with aclosing(self._connection.reader.pieces(self.id, after)) as stream:
             async for event in stream:
                 piece = pieces.take(self.id, event)
                 if piece:

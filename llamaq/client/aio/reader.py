@@ -29,7 +29,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient
-from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.events import Event, piece
 
 
 class AsyncReader:
@@ -55,6 +55,11 @@ class AsyncReader:
         follower = LogFollower(job_id, after, fresh=fresh)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
+    def pieces(self, job_id: str, after: str | None) -> AsyncGenerator[Event | str, None]:
+        """As `events`, but the text alone of each `delta`."""
+        follower = LogFollower(job_id, after, fresh=False, parse=piece)
+        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - a verb of the queue has it
         """The terminal event.
 
@@ -64,11 +69,12 @@ class AsyncReader:
         follower = LogFollower(job_id)
         patience = Patience(self._clock, self._call_seconds, timeout)
         async with aclosing(self._run(job_id, follower, follower.end, patience)) as stream:
-            return await anext(stream)
+            end: Event = await anext(stream)
+            return end
 
     async def _run(
         self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], patience: Patience
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[Any, None]:
         with translated(self._url):
             while not follower.ended:
                 hub = self._hub()
@@ -87,7 +93,7 @@ class AsyncReader:
 
     async def _drive(
         self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, patience: Patience
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[Any, None]:
         reply: Any = None
         while True:
             try:

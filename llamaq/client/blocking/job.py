@@ -69,7 +69,7 @@ class Job(Generic[R]):
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
         pieces = Pieces(given=after is not None)
-        with closing(self.events(after, fresh=False)) as stream:
+        with closing(self._connection.reader.pieces(self.id, after)) as stream:
             for event in stream:
                 piece = pieces.take(self.id, event)
                 if piece:

@@ -30,7 +30,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import Client
-from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.events import Event, piece
 
 
 class Reader:
@@ -56,6 +56,11 @@ class Reader:
         follower = LogFollower(job_id, after, fresh=fresh)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
+    def pieces(self, job_id: str, after: str | None) -> Generator[Event | str, None, None]:
+        """As `events`, but the text alone of each `delta`."""
+        follower = LogFollower(job_id, after, fresh=False, parse=piece)
+        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+
     def end(self, job_id: str, timeout: float | None) -> Event:
         """The terminal event.
 
@@ -65,11 +70,12 @@ class Reader:
         follower = LogFollower(job_id)
         patience = Patience(self._clock, self._call_seconds, timeout)
         with closing(self._run(job_id, follower, follower.end, patience)) as stream:
-            return next(stream)
+            end: Event = next(stream)
+            return end
 
     def _run(
         self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], patience: Patience
-    ) -> Generator[Event, None, None]:
+    ) -> Generator[Any, None, None]:
         with translated(self._url):
             while not follower.ended:
                 hub = self._hub()
@@ -88,7 +94,7 @@ class Reader:
 
     def _drive(
         self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, patience: Patience
-    ) -> Generator[Event, None, None]:
+    ) -> Generator[Any, None, None]:
         reply: Any = None
         while True:
             try:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaq import CursorExpired, Event, JobNotFound, StreamError
+from llamaq import CursorExpired, JobNotFound, StreamError
 from llamaq.store.log_follower import (
     PAGE,
     RESUBSCRIBED,
@@ -42,7 +42,7 @@ def test_the_machine_may_be_started_anew_at_any_moment(deltas: int, seed: int) -
     chance = Random(seed)
     world = World(log, chance, 1)
     following = LogFollower("job")
-    found: list[Event] = []
+    found: list[Any] = []
     while not following.ended:
         steps, answer = following.events(), None
         for _ in range(chance.randint(1, 9)):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from llamaq import ChatResult, EmbeddingResult, ExtractionResult, StreamError, TextResult
 from llamaq.vocabulary import events
+from llamaq.vocabulary.wire import members
 
 RESULT = '"model":"m","host":"h","attempts":1'
 
@@ -91,3 +92,34 @@ def test_an_event_cannot_be_changed() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         event.text = "y"  # type: ignore[misc,union-attr]  # that is the point
+
+
+@pytest.mark.parametrize("text", ["a", "", '\u00e9 \U0001f600 " \\ \n \x00', "x" * 10_000])
+def test_a_piece_is_the_text_of_its_delta(text: str) -> None:
+    """Without the event; other deltas have none."""
+    given = members(v=1, type="delta", attempt=1, at=1.0, text=text)
+    assert events.piece("1-0", f"{{{given}}}") == text
+    assert events.piece("1-0", '{"v":1,"type":"delta","attempt":1,"at":1.0,"thinking":"hm"}') == ""
+    assert events.piece("1-0", '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":null}') == ""
+
+
+def test_a_piece_of_another_type_is_its_event() -> None:
+    """With its cursor."""
+    payload = '{"v":1,"type":"cancelled","attempt":0,"at":1.0,"reason":"text"}'
+    assert events.piece("1-0", payload) == events.parse("1-0", payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":"a',
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":0}',
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":["a"]}',
+        '{"v":2,"type":"delta","attempt":1,"at":1.0,"text":"a"}',
+        "",
+    ],
+)
+def test_a_piece_that_is_none_is_a_stream_error(payload: str) -> None:
+    """As `parse` tells it."""
+    with pytest.raises(StreamError):
+        events.piece("1-0", payload)
