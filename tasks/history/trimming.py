@@ -57,19 +57,25 @@ def drop_order(history: Sequence[MessageDict], new: Sequence[MessageDict] = ()) 
     messages.
     """
     begin = next((message.get("role") for message in new if message.get("role") != "system"), "" if new else "user")
-    asked = [index for index, message in enumerate(history) if message.get("role") == "user"]
-    question = len(history) if begin == "user" else asked[-1] if asked else -1
+    question = len(history) if begin == "user" else _last_question(history)
     call = len(history) - 1 if begin == "tool" and history and history[-1].get("tool_calls") else -1
     groups: list[list[int]] = []
     for index, message in enumerate(history):
         role = message.get("role")
         if role == "system" or index in (question, call):
             continue
-        begins = role == "user" if index < question else role != "tool"
-        if begins or not groups or groups[-1][0] < question < index:
+        begins_exchange = index < question and role == "user"
+        begins_call = index > question and role != "tool"
+        crosses_question = bool(groups) and groups[-1][0] < question < index
+        if begins_exchange or begins_call or crosses_question or not groups:
             groups.append([])
         groups[-1].append(index)
     return groups
+
+
+def _last_question(history: Sequence[MessageDict]) -> int:
+    """Its place; -1 where there is none."""
+    return max((index for index, message in enumerate(history) if message.get("role") == "user"), default=-1)
 
 
 def trim(

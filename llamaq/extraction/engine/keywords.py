@@ -55,20 +55,20 @@ def add_string(node: Node, part: JsonObject) -> None:
 
 def add_bounds(node: Node, part: JsonObject, *, whole: bool) -> None:
     """Add what a part says of numbers; `whole` where they are integers."""
-    for name, excluding, outward in (("minimum", "exclusiveMinimum", ceil), ("maximum", "exclusiveMaximum", floor)):
-        inside, outside = _number(part.get(name)), _number(part.get(excluding))
+    for name, excluding, sign in (("minimum", "exclusiveMinimum", 1), ("maximum", "exclusiveMaximum", -1)):
+        inclusive, exclusive = _number(part.get(name)), _number(part.get(excluding))
         if part.get(excluding) is True:  # draft 4
-            inside, outside = None, inside
+            inclusive, exclusive = None, inclusive
         if not whole:
-            node.update({key: value for key, value in ((name, inside), (excluding, outside)) if value is not None})
+            given = ((name, inclusive), (excluding, exclusive))
+            node.update({key: value for key, value in given if value is not None})
             continue
-        step = 1 if outward is ceil else -1
-        bounds = [] if inside is None else [outward(inside)]
-        if outside is not None:
-            bounds.append(floor(outside) + 1 if step == 1 else ceil(outside) - 1)
-        tightest = max(bounds, default=None) if step == 1 else min(bounds, default=None)
-        if tightest is not None:
-            node[name] = tightest
+        # The least integers that each rule allows. A maximum is the minimum of the negated numbers, negated.
+        least = [] if inclusive is None else [ceil(sign * inclusive)]
+        if exclusive is not None:
+            least.append(floor(sign * exclusive) + 1)
+        if least:
+            node[name] = sign * max(least)
     factor = _number(part.get("multipleOf"))
     if factor is not None and factor > 0:
         node["multipleOf"] = factor
