@@ -1,6 +1,6 @@
 """Reads a message of the broker, and makes the message that Celery gets.
 
-A stranger's message never reaches Celery: what it says is read here, and a new message says the same in our own words.
+A message never reaches Celery as it came: what it says is read here, and a new message is made that says the same.
 Celery and kombu read many fields without a check, and end the worker, lose the message or run further tasks over some.
 """
 

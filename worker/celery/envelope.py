@@ -22,7 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Foreign(BaseModel):
-    """What a stranger's message says: fields of other types are refused, and fields of other names ignored."""
+    """What a message says: fields of other types are refused, and fields of other names ignored."""
 
     # The maximum length makes pydantic check the characters: see `llamaq.vocabulary.wire.Strict`.
     model_config = ConfigDict(strict=True, extra="ignore", str_max_length=2**31)

@@ -49,8 +49,8 @@ function strays.restore_page(place, most, guarded, lease_seconds)
   return known.strays_soon and not last
 end
 
--- Assigns what is noted. Returns why a job could not be assigned, as of a host with a damaged key that nobody has set
--- aside; the others get theirs.
+-- Assigns what is noted. Where that fails, as for a host with a damaged key that is not set aside yet, the rest is assigned
+-- all the same. Returns the reason, or ''.
 function strays.assign_noted(most)
   local failed = ''
   for _ = 1, most do
