@@ -24,6 +24,7 @@ end
 function strays.restore(id, lease_seconds)
   local job = fields(record(id), 'state', 'lease', 'host', 'model', 'lane', 'tenant', 'conversation', 'start_by', 'attempt')
   if not job.state then return strays.forget(id) end
+  if TERMINAL[job.state] and (job.lease or '') == '' then return end  -- a job that was never queued has no lease
   if job.lease ~= '' then
     redis.call('ZADD', LEASES, 'NX', NOW + lease_seconds, id .. ' ' .. job.host)
   elseif not TERMINAL[job.state] then

@@ -79,10 +79,12 @@ function clock.limit_delays()
   end
 end
 
--- Handles one job. Where its record is damaged, the job ends, so that it holds up no other, in its conversation neither.
+-- Handles one job. Where its record is damaged, the job ends, so that it holds up no other, in its conversation neither. A
+-- job that has ended stays as it is.
 local function guarded(id, handle, ...)
   local well, problem = pcall(handle, ...)
   if well or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
+  if TERMINAL[redis.call('HGET', record(id), 'state')] then return end
   for name, default in pairs(ending.defaults) do
     local value = redis.call('HGET', record(id), name)
     if not ending.is_sound(name, value) then redis.call('HSET', record(id), name, default) end

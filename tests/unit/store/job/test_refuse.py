@@ -44,6 +44,20 @@ def test_a_refused_job_has_a_status_and_is_listed(fleet: Fleet) -> None:
     assert fleet.queue.job("bad").cancel() is False
 
 
+def test_the_reaper_leaves_a_job_alone_that_was_never_queued(fleet: Fleet) -> None:
+    """Its record lacks most fields of others. That is no damage: its end stays the one that its readers were told."""
+    store = fleet.host()
+    store.refuse("bad", "generate", "celery", "?", REFUSAL)
+    before = fleet.record("bad")
+
+    for _ in range(3):
+        fleet.patient()
+        store.reap()
+
+    assert fleet.record("bad") == before
+    assert fleet.types("bad") == ["failed"]
+
+
 def test_a_job_that_exists_is_not_touched(fleet: Fleet) -> None:
     """Somebody else's message may carry its id."""
     store = fleet.host()
