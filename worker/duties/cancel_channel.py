@@ -1,7 +1,7 @@
 """Aborts attempts when their jobs are cancelled. An attempt that misses the message is stopped at its next write.
 
-A connection that has gone silent brings no message and raises no error. So the channel is asked for a sign of life, and
-is subscribed anew without one. Jobs that were cancelled meanwhile are looked for then.
+A connection that has gone silent brings no message and raises no error. So it is pinged, and subscribed anew where no
+answer comes. Jobs that were cancelled meanwhile are looked for then.
 """
 
 from collections.abc import Callable, Sequence

@@ -3,7 +3,8 @@
 Ollama's engine (llama.cpp) makes a grammar of a part of JSON Schema, which differs between versions: some refuse what
 they do not know, others misread it. What is sent has only what every version reads as it is meant. Where that cannot
 say a rule, it leaves the rule out: each value that is valid is valid for what is sent too, apart from the texts that
-`llamaq.extraction.engine.pattern` names. The answer is checked against the whole schema.
+`llamaq.extraction.engine.pattern` names. Of `prefixItems` the engine makes a list of exactly these places, so longer or
+shorter lists are not written. The answer is checked against the whole schema.
 """
 
 import re
