@@ -37,6 +37,7 @@ def send_again(celery: Celery, site: Site, job: Job[Any]) -> None:
 
 def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:
     """While the job waits, while it runs and after its end: it runs once."""
+    dead_before = calm.redis.xlen(calm.keys.dead())  # other tests of the site have set messages aside
     gate = calm.hold(times=3, tokens=["once"])
     running = [calm.queue.generate(MODEL, f"running {number}") for number in range(2)]
     waiting = calm.queue.generate(MODEL, "waiting")
@@ -52,7 +53,7 @@ def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:
 
     assert_completed(calm.queue.generate(MODEL, "behind"), attempt=1)
     assert sorted(body["prompt"] for body in calm.asked()) == ["behind", "running 0", "running 1", "waiting"]
-    assert calm.redis.xlen(calm.keys.dead()) == 0
+    assert calm.redis.xlen(calm.keys.dead()) == dead_before, "one more delivery is no fault of the message"
 
 
 def test_fifty_submits_with_one_idempotency_key(calm: Site) -> None:
