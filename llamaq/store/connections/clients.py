@@ -225,6 +225,7 @@ def _of_master(replies: list[Reply]) -> list[Reply]:
 def final(error: Exception) -> bool:
     """Whether another try does not mend an error of a connection."""
     wrong = redis.AuthenticationError | MaxConnectionsError | WrongSentinels
+    # redis-py makes a ConnectionError of each failure of TLS, so the text alone tells.
     return isinstance(error, wrong) or any(text in str(error) for text in (PLAIN, "CERTIFICATE_VERIFY_FAILED"))
 
 

@@ -19,10 +19,9 @@ HANDSHAKE_SECONDS = 2.5
 PART = 0.6
 """Of the time that is left, where that is less."""
 ASK_SECONDS = 1.0
-_PING = b"PING\r\n"
-
-
 PLAIN = "it answers in plain text"
+"""The text of `NoTls`, by which it is known where redis-py has made another error of it."""
+_PING = b"PING\r\n"
 
 
 class NoTls(redis.ConnectionError):

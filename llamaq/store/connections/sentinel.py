@@ -18,7 +18,7 @@ from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection
-from llamaq.store.connections.survey import SILENT_SECONDS, Place, Sentinel, Survey, ask_seconds
+from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
 
 
 class Sentinels:
@@ -65,21 +65,18 @@ class Sentinels:
 
     def _asked(self, name: str) -> Place:
         survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in sorted(self._sentinels, key=lambda each: each.silent_until > now):
-            if survey.decided and sentinel.silent_until > now:
-                break
+        for sentinel in survey.to_ask(self._sentinels, now):
             error = self._ask(sentinel, survey)
             if error is not None and sentinel.again(error):
                 error = self._ask(sentinel, survey)
             if error is not None:
-                survey.failed(sentinel.name, error)
-                sentinel.silent_until = now + SILENT_SECONDS
+                survey.failed(sentinel, error, now)
         return survey.master()
 
     @staticmethod
     def _ask(sentinel: Sentinel, survey: Survey) -> Exception | None:
         try:
-            survey.answered(sentinel.name, sentinel.client.sentinel_masters())
+            survey.answered(sentinel, sentinel.client.sentinel_masters())
         except (redis.RedisError, OSError) as error:
             return error
         return None
@@ -113,21 +110,18 @@ class AsyncSentinels:
 
     async def _asked(self, name: str) -> Place:
         survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in sorted(self._sentinels, key=lambda each: each.silent_until > now):
-            if survey.decided and sentinel.silent_until > now:
-                break
+        for sentinel in survey.to_ask(self._sentinels, now):
             error = await self._ask(sentinel, survey)
             if error is not None and sentinel.again(error):
                 error = await self._ask(sentinel, survey)
             if error is not None:
-                survey.failed(sentinel.name, error)
-                sentinel.silent_until = now + SILENT_SECONDS
+                survey.failed(sentinel, error, now)
         return survey.master()
 
     async def _ask(self, sentinel: Sentinel, survey: Survey) -> Exception | None:
         try:
             async with asyncio.timeout(self._seconds):
-                survey.answered(sentinel.name, await sentinel.client.sentinel_masters())
+                survey.answered(sentinel, await sentinel.client.sentinel_masters())
         except TimeoutError:
             return timed_out(self._seconds)
         except (redis.RedisError, OSError) as error:

@@ -5,7 +5,7 @@ asked, and the answer with the highest epoch counts, which is that of the newest
 out while the others are a majority.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -27,54 +27,6 @@ class WrongSentinels(redis.ConnectionError):
 
 class NoSentinel(MasterNotFoundError):
     """No Sentinel answers."""
-
-
-class Survey:
-    """What the Sentinels of one address say of their master, one after the other."""
-
-    def __init__(self, name: str, sentinels: int) -> None:
-        self._name, self._most = name, sentinels
-        self._found: list[tuple[int, Place]] = []
-        self._answers = 0
-        self._wrong: list[str] = []
-        self._reasons: list[str] = []
-
-    @property
-    def decided(self) -> bool:
-        """Whether a majority has answered, one of which names a master."""
-        return bool(self._found) and self._answers > self._most // 2
-
-    def answered(self, sentinel: str, masters: Mapping[str, Any]) -> None:
-        """Note the answer of one: its masters by name."""
-        self._answers += 1
-        state = masters.get(self._name)
-        if state is None:
-            known = ", ".join(sorted(masters)) or "none"
-            self._wrong.append(f"{sentinel} knows no master {self._name} (it knows {known})")
-        elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
-            self._reasons.append(f"{sentinel} says that the master is down, and no other is chosen yet")
-        else:
-            self._found.append((int(state.get("config-epoch", 0)), (state["ip"], state["port"])))
-
-    def failed(self, sentinel: str, error: Exception) -> None:
-        """Note that one did not answer."""
-        wrong = isinstance(error, redis.AuthenticationError | redis.ResponseError)
-        (self._wrong if wrong else self._reasons).append(f"{sentinel}: {error}")
-
-    def master(self) -> Place:
-        """The master.
-
-        Raises:
-            WrongSentinels: another try is of no use.
-            NoSentinel: none answers.
-            MasterNotFoundError: none is known at the moment.
-        """
-        if self._found:
-            return max(self._found)[1]
-        if self._wrong and not self._reasons:
-            raise WrongSentinels("; ".join(self._wrong))
-        reasons = "; ".join(self._wrong + self._reasons)
-        raise MasterNotFoundError(reasons) if self._answers else NoSentinel(reasons)
 
 
 class Accounts:
@@ -100,7 +52,11 @@ class Accounts:
 
 
 class Sentinel:
-    """One Sentinel, whose client is made anew when the account changes."""
+    """One Sentinel, whose client is made anew when the account changes.
+
+    Attributes:
+        silent_until: until then it counts as silent, because it has not answered.
+    """
 
     def __init__(self, place: Place, target: Address, make: Callable[[Place, dict[str, Any]], Any]) -> None:
         self.name = f"the Sentinel {place[0]}:{place[1]}"
@@ -115,6 +71,62 @@ class Sentinel:
             return False
         self.client = self._make(self._place, self._accounts.current())
         return True
+
+
+class Survey:
+    """What the Sentinels of one address say of their master, one after the other."""
+
+    def __init__(self, name: str, sentinels: int) -> None:
+        self._name, self._most = name, sentinels
+        self._found: list[tuple[int, Place]] = []
+        self._answers = 0
+        self._wrong: list[str] = []
+        self._reasons: list[str] = []
+
+    @property
+    def decided(self) -> bool:
+        """Whether a majority has answered, one of which names a master."""
+        return bool(self._found) and self._answers > self._most // 2
+
+    def to_ask(self, sentinels: Sequence[Sentinel], now: float) -> Iterator[Sentinel]:
+        """The Sentinels to ask, one after the other. A silent one is asked only where the others are no majority."""
+        for sentinel in sorted(sentinels, key=lambda each: each.silent_until > now):
+            if self.decided and sentinel.silent_until > now:
+                return
+            yield sentinel
+
+    def answered(self, sentinel: Sentinel, masters: Mapping[str, Any]) -> None:
+        """Note the answer of one: its masters by name."""
+        self._answers += 1
+        state = masters.get(self._name)
+        if state is None:
+            known = ", ".join(sorted(masters)) or "none"
+            self._wrong.append(f"{sentinel.name} knows no master {self._name} (it knows {known})")
+        elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+            self._reasons.append(f"{sentinel.name} says that the master is down, and no other is chosen yet")
+        else:
+            self._found.append((int(state.get("config-epoch", 0)), (state["ip"], state["port"])))
+
+    def failed(self, sentinel: Sentinel, error: Exception, now: float) -> None:
+        """Note that one did not answer."""
+        sentinel.silent_until = now + SILENT_SECONDS
+        wrong = isinstance(error, redis.AuthenticationError | redis.ResponseError)
+        (self._wrong if wrong else self._reasons).append(f"{sentinel.name}: {error}")
+
+    def master(self) -> Place:
+        """The master.
+
+        Raises:
+            WrongSentinels: another try is of no use.
+            NoSentinel: none answers.
+            MasterNotFoundError: none is known at the moment.
+        """
+        if self._found:
+            return max(self._found)[1]
+        if self._wrong and not self._reasons:
+            raise WrongSentinels("; ".join(self._wrong))
+        reasons = "; ".join(self._wrong + self._reasons)
+        raise MasterNotFoundError(reasons) if self._answers else NoSentinel(reasons)
 
 
 def ask_seconds(target: Address, try_seconds: float) -> float:
