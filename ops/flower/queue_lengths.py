@@ -8,6 +8,7 @@ from typing import Any
 import flower.views
 from kombu.transport.redis import Channel
 
+from llamaq.store.connection import raised
 from llamaq.store.connections.clients import connect_async
 
 LIMIT_SECONDS = 5.0
@@ -23,7 +24,11 @@ def install(redis_url: str) -> None:
             self._client = connect_async(redis_url, limit_seconds=LIMIT_SECONDS)
 
         async def queues(self, names: list[str]) -> list[dict[str, Any]]:
-            """Name and length of each queue."""
+            """Name and length of each queue.
+
+            Raises:
+                RedisError: a length cannot be read; Flower logs it, and shows none.
+            """
             try:
                 return [{"name": name, "messages": await self._length(name)} for name in names]
             finally:
@@ -31,7 +36,7 @@ def install(redis_url: str) -> None:
 
         async def _length(self, name: str) -> int:
             lists = [name, *(f"{name}{Channel.sep}{step}" for step in Channel.priority_steps if step)]
-            lengths = await self._client.execute_all([("LLEN", key) for key in lists])
-            return sum(length for length in lengths if isinstance(length, int))
+            lengths: list[Any] = await self._client.execute_all([("LLEN", key) for key in lists])
+            return sum(raised(length) for length in lengths)
 
     flower.views.Broker = Broker
