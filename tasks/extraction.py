@@ -12,15 +12,13 @@ from llamaq.extraction.schema import validator_of
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
-from llamaq.vocabulary.kinds.extraction import ExtractionRequest
+from llamaq.vocabulary.kinds.extraction import MOST_ERRORS, ExtractionRequest
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import REPETITION, Reply, ask, payload
 from tasks.attempt.repairs import Repairing, Try, corrected
 from tasks.attempt.result import completed
 from tasks.attempt.stoppable import AttemptStopped
 
-MOST_ERRORS = 10
-"""The errors of one answer that the model and the producer get."""
 _ENDED = {"length": " (cut by the token limit)", REPETITION: " (ended, because it repeated itself)"}
 
 

@@ -10,12 +10,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from llamaq.vocabulary.kinds.extraction import ExtractionRequest, ExtractionResult
+from llamaq.vocabulary.kinds.extraction import MOST_ERRORS, ExtractionRequest, ExtractionResult
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.wire import adapter_of, dumps
-
-MOST_ERRORS = 10
-"""The errors of one answer that the model gets, as in a worker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject, Strict, adapter_of, dumps
 
 T = TypeVar("T")
+MOST_ERRORS = 10
+"""The errors of one answer that the model and the producer get, whether a schema or a type refuses it."""
 
 
 class RefusedAnswer(Strict):

@@ -6,7 +6,8 @@ import pytest
 from pydantic import AfterValidator, TypeAdapter
 
 from llamaq import ExtractionRequest, ExtractionResult
-from llamaq.client.type_repairs import MOST_ERRORS, TypeRepairs, counted
+from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.vocabulary.kinds.extraction import MOST_ERRORS
 from llamaq.vocabulary.requests import parse
 
 FIELDS: dict[str, Any] = {
