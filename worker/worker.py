@@ -162,6 +162,7 @@ class Worker:
     def _duties(self) -> list[Duty]:
         """Every duty of the worker. The supervisor runs each in a thread."""
         keys, redis = self._config.producer.keys, self._connections.redis
+        reaper = Reaper(self._store, self._metrics.reaped)
         duties: list[Duty] = [
             self._events,
             self._timers,
@@ -169,8 +170,8 @@ class Worker:
             CancelChannel(redis, keys, self._config.host, self._running.cancel, self._running.job_ids, self._clock),
             self.heartbeat,
             self._probe,
-            Reaper(self._store, self._metrics.reaped),
-            ScriptRegistry(redis, keys),
+            reaper,
+            ScriptRegistry(redis, keys, lambda: reaper.leads),
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]
         if self._config.webhook_secret:

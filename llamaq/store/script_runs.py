@@ -2,7 +2,7 @@
 
 * Redis loses its scripts at a restart. A script that it does not have is loaded, and called again. A user that may load
   a script may run any, so by the ACL of `ops/redis/users.acl` producers run only what the workers have loaded. After a
-  restart of Redis a producer waits for the workers, which load missing scripts once a second.
+  restart of Redis a producer waits for the workers, which look for missing scripts once a second.
 * The workers publish their scripts (`publish.lua`). A script that assigns jobs compares its version with the published
   one. Where they differ it answers `OTHER_STORE` and changes nothing, and the published script is called instead, with
   the same arguments by name.

@@ -9,6 +9,8 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 
 from worker.gate import is_outage
 
+EVENT_HEARTBEAT_SECONDS = 10.0
+"""Between two events of Celery that say that the worker is there, as Flower shows. Celery's default is 2."""
 _log = structlog.get_logger(__name__)
 
 
@@ -17,7 +19,9 @@ class Consumer(CeleryConsumer):
 
     def __init__(self, *args: Any, worker_options: dict[str, Any] | None = None, **options: Any) -> None:
         disabled = {"without_mingle": True, "without_gossip": True}
-        super().__init__(*args, worker_options={**(worker_options or {}), **disabled}, **options)
+        given = {**(worker_options or {}), **disabled}
+        given["heartbeat_interval"] = given.get("heartbeat_interval") or EVENT_HEARTBEAT_SECONDS
+        super().__init__(*args, worker_options=given, **options)
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, and try again at least once a second: kombu's own pauses grow to half a minute."""

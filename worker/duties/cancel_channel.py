@@ -15,10 +15,12 @@ from llamaq.store.redis_client import Client
 from llamaq.vocabulary.status import TERMINAL_STATES
 from worker.duties.duty import Duty
 
-LISTEN_SECONDS = 0.5
+LISTEN_SECONDS = 1.0
 PING_SECONDS = 1.0
+IDLE_PING_SECONDS = 30.0
+"""While no attempt runs, no cancel can be missed; this often is enough for routers that forget a silent connection."""
 SILENT_SECONDS = 3.0
-"""A connection that has brought nothing for this long, not even answers to pings, is given up."""
+"""A connection that has brought nothing for this long after a ping, not even its answer, is given up."""
 
 
 class CancelChannel(Duty):
@@ -47,10 +49,11 @@ class CancelChannel(Duty):
         self._running = running
         self._clock = clock
         self._pubsub: Any = None
-        self._heard_at = self._pinged_at = 0.0
+        self._pinged_at = 0.0
+        self._waits_since: float | None = None
 
     def round(self) -> float:
-        """Wait up to half a second for one message."""
+        """Wait up to a second for one message."""
         try:
             self._listen(self._subscribed())
         except BaseException:
@@ -65,22 +68,24 @@ class CancelChannel(Duty):
             self._pubsub = None
 
     def _listen(self, pubsub: Any) -> None:
-        if self._clock.monotonic() - self._pinged_at >= PING_SECONDS:
+        now = self._clock.monotonic()
+        if now - self._pinged_at >= (PING_SECONDS if self._running() else IDLE_PING_SECONDS):
             pubsub.ping()
-            self._pinged_at = self._clock.monotonic()
+            self._pinged_at = now
+            self._waits_since = now if self._waits_since is None else self._waits_since
         message = pubsub.get_message(timeout=LISTEN_SECONDS)
         if message is not None:
-            self._heard_at = self._clock.monotonic()
+            self._waits_since = None
             if message["type"] == "message":
                 self._cancel(message["data"])
-        elif self._clock.monotonic() - self._heard_at > SILENT_SECONDS:
+        elif self._waits_since is not None and self._clock.monotonic() - self._waits_since > SILENT_SECONDS:
             raise RedisConnectionError(f"the cancel channel has brought nothing for {SILENT_SECONDS:.0f} s")
 
     def _subscribed(self) -> Any:
         if self._pubsub is None:
             self._pubsub = self._client.pubsub()
             self._pubsub.subscribe(self._channel)
-            self._heard_at = self._pinged_at = self._clock.monotonic()
+            self._pinged_at, self._waits_since = self._clock.monotonic(), None
             self._catch_up()
         return self._pubsub
 

@@ -23,7 +23,7 @@ from worker.duties.duty import Duty
 from worker.duties.health import Health
 
 TASK = "llamaq.pulse"
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 10.0
 MISSED_SECONDS = 30.0
 """The worker exits when no heartbeat has arrived for this long while Redis answers."""
 QUEUE_TTL_SECONDS = 120

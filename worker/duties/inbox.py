@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.store.cancel import checked_reason
+from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.keys import Keys, checked_id
 from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.job_store import JobStore
@@ -28,8 +29,12 @@ from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, BadMessage, Incoming, is_ou
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
-BLOCK_MILLISECONDS = 1_000
+BLOCK_MILLISECONDS = 2_000
+AGAIN_MILLISECONDS = 1_000
+"""How soon entries are read again that could not be queued."""
 ABANDONED_MILLISECONDS = 30_000
+LOOK_SECONDS = 10.0
+"""How often a worker looks for the entries of dead workers."""
 GONE_MILLISECONDS = 3_600_000
 FIRST = "0"
 NOTED_SECONDS = 86_400
@@ -44,7 +49,15 @@ class Inbox(Duty):
     name = "inbox"
     when_redis_fails = "the inbox waits: Redis does not answer"
 
-    def __init__(self, client: BinaryClient, keys: Keys, queue: JobQueue, store: JobStore, worker: str) -> None:
+    def __init__(
+        self,
+        client: BinaryClient,
+        keys: Keys,
+        queue: JobQueue,
+        store: JobStore,
+        worker: str,
+        clock: Clock = SYSTEM,
+    ) -> None:
         """`client` answers in bytes, because producers may write entries that are no text."""
         super().__init__()
         self._client = client
@@ -52,9 +65,11 @@ class Inbox(Duty):
         self._queue = queue
         self._store = store
         self._worker = worker
+        self._clock = clock
         self._interrupted: set[bytes] = set()
         self._after: bytes | str = FIRST
-        self._swept = False
+        self._swept = self._left = False
+        self._looks_at = 0.0
 
     def round(self) -> float:
         """Read once, and handle what was read. An entry that cannot be queued now stays pending, and is read again."""
@@ -67,17 +82,32 @@ class Inbox(Duty):
         return 0
 
     def _read(self) -> None:
-        inbox = self._keys.inbox()
         # First the entries of dead workers, then a page of those that could not be queued before, then new ones.
+        if self._left or self._clock.monotonic() >= self._looks_at:
+            self._look()
+        if not self.stopping.is_set():
+            left, self._left = self._left, True  # also where the answer is lost, after Redis has noted who gets what
+            block = AGAIN_MILLISECONDS if left else BLOCK_MILLISECONDS
+            new = self._entries(">", count=READ_AT_A_TIME, block=block)
+            self._left = left or bool(new)
+            self._take(new, again=False)
+
+    def _look(self) -> None:
+        """Read what is left: by dead workers, and by this one."""
+        self._looks_at, self._left = self._clock.monotonic() + LOOK_SECONDS, True
+        inbox = self._keys.inbox()
         self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME, justid=True)
         self._sweep_consumers()
-        pending = _entries(self._client.xreadgroup(GROUP, self._worker, {inbox: self._after}, count=READ_AT_A_TIME))
+        first = self._after == FIRST
+        pending = self._entries(self._after, count=READ_AT_A_TIME)
         # The next page follows in the next round: the jobs of a full model do not delay those behind them.
         self._after = pending[-1][0] if len(pending) == READ_AT_A_TIME else FIRST
         self._take(pending, again=True)
-        if not self.stopping.is_set():
-            new = {"count": READ_AT_A_TIME, "block": BLOCK_MILLISECONDS}
-            self._take(_entries(self._client.xreadgroup(GROUP, self._worker, {inbox: ">"}, **new)), again=False)
+        self._left = bool(pending) or not first
+
+    def _entries(self, after: bytes | str, **how: int) -> list[StreamEntry]:
+        answer = self._client.xreadgroup(GROUP, self._worker, {self._keys.inbox(): after}, **how)
+        return [entry for _, entries in answer for entry in entries]
 
     def _sweep_consumers(self) -> None:
         """Remove the names of workers that ended long ago from the group, once: each start of a worker adds one."""
@@ -169,7 +199,3 @@ def _object(request: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise InvalidRequest.of("request", "not a JSON object")
     return fields
-
-
-def _entries(answer: list[tuple[bytes, list[StreamEntry]]]) -> list[StreamEntry]:
-    return [entry for _, entries in answer for entry in entries]

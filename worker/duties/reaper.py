@@ -1,7 +1,11 @@
 """Requeues or ends the jobs of lost workers, every second. One worker of the fleet leads.
 
-Before each round the leader sets damaged keys aside, because one of them would stop the round. A worker whose own round
-has failed does the same, because the key that says who leads may be damaged.
+The others ask when the time of the leader runs out, which it extends each second. So another one leads at the latest
+`LEADER_SECONDS` and a fraction of a second after the leader's last round.
+
+Now and then the leader sets damaged keys aside, which would stop the round, and others' work. A worker whose round
+fails does so too, as it may be the leadership that is damaged. Such a round also looks after hosts while there are no
+jobs.
 """
 
 from collections.abc import Callable
@@ -13,11 +17,19 @@ from llamaq.store.worker.job_store import JobStore
 from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0
+WHOLE_EVERY = 10
+"""One of so many rounds sets damaged keys aside first, and is whole although there is no job."""
+FOLLOWS_AFTER_SECONDS = 0.2
+"""How long after the end of the leader's time another worker asks; a leader that is a little late goes on leading."""
 _log = structlog.get_logger(__name__)
 
 
 class Reaper(Duty):
-    """The duty that runs the reaper where this worker leads. After it stops, another worker leads within seconds."""
+    """The duty that runs the reaper where this worker leads. After it stops, another worker leads within seconds.
+
+    Attributes:
+        leads: whether this worker led the last round.
+    """
 
     name = "reaper"
     when_redis_fails = "no round of the reaper: Redis does not answer"
@@ -27,16 +39,23 @@ class Reaper(Duty):
         super().__init__()
         self._store = store
         self._reaped = reaped
-        self._mends = True
+        self._until_whole = 0
+        self.leads = False
 
     def round(self) -> float:
         """Run one round of the reaper, if this worker leads."""
-        if self._mends and (damaged := self._store.mend()):
+        whole = self._until_whole <= 0
+        if whole and (damaged := self._store.mend()):
             _log.error("damaged keys were set aside: `python -m worker check` lists them", damaged=damaged)
-        self._mends = True  # also where this round fails
-        done = self._store.reap()
-        self._mends = done is not None
-        if done is not None and any(done):
+        left, self._until_whole = self._until_whole, 0  # also where this round fails
+        self.leads = False
+        done = self._store.reap(whole=whole)
+        if done is None:
+            self._until_whole = 1  # the first round that this worker leads is not whole: it must not come late
+            return self._store.follows_seconds + FOLLOWS_AFTER_SECONDS
+        self.leads = True
+        self._until_whole = WHOLE_EVERY - 1 if whole else left - 1
+        if any(done):
             self._reaped(done)
             _log.info("reaped", **done._asdict())
             if done.newer:

@@ -1,14 +1,16 @@
 """Keeps the fleet's scripts loaded in Redis, and publishes which they are.
 
-1. Each worker writes the scripts of its version into a hash, and asks Redis once a second whether it has them loaded.
-   After a restart of Redis it loads every version in the hash, because producers may load none. The hash is outside the
-   keys that a producer may write: otherwise a producer could have its own scripts loaded.
+1. Each worker writes the scripts of its version into a hash, and asks Redis whether it has them loaded: the worker that
+   leads the reaper once a second, the others every few seconds. After a restart of Redis it loads every version in the
+   hash, because producers may load none. The hash is outside the keys that a producer may write: otherwise a producer
+   could have its own scripts loaded.
 2. Each worker publishes which scripts are the fleet's. Producers and workers of another version call the published
    ones (`llamaq/store/script_runs.py`).
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 
 import structlog
 
@@ -23,6 +25,8 @@ from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS, Publish
 from worker.duties.duty import Duty
 
 ROUND_SECONDS = 1.0
+PUBLISH_EVERY = 5
+"""One of so many rounds publishes; a worker that does not lead the reaper does these rounds alone."""
 PUBLISHED_SECONDS = 15
 """A version stays published for this long after its last worker. By then its hosts get no more jobs either."""
 _log = structlog.get_logger(__name__)
@@ -40,8 +44,11 @@ class ScriptRegistry(Duty):
     name = "script-registry"
     when_redis_fails = "the fleet's scripts could not be checked"
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, leads: Callable[[], bool] = lambda: False) -> None:
+        """`leads` says whether this worker leads the reaper."""
         super().__init__()
+        self._leads = leads
+        self._rounds = 0
         self._client = client
         self._keys = keys
         self._own = fleet_scripts()
@@ -54,11 +61,15 @@ class ScriptRegistry(Duty):
         )
 
     def round(self) -> float:
-        """Load the scripts that Redis lacks, and publish."""
-        if loaded := self.load():
-            _log.info("scripts loaded for the fleet", scripts=loaded)
-        self.publish()
-        return ROUND_SECONDS
+        """Load the scripts that Redis lacks, and publish now and then."""
+        if not self._rounds or not self._has_scripts():
+            if loaded := self.load():
+                _log.info("scripts loaded for the fleet", scripts=loaded)
+            self.publish()
+            self._rounds = PUBLISH_EVERY
+        skipped = 1 if self._leads() else self._rounds
+        self._rounds -= skipped
+        return ROUND_SECONDS * skipped
 
     def load(self) -> int:
         """Load all scripts of the hash, if Redis lacks any of this version; returns how many were loaded.
@@ -66,8 +77,8 @@ class ScriptRegistry(Duty):
         Raises:
             RedisError: Redis does not answer, or does not let this user load scripts.
         """
-        registry, shas = self._keys.scripts(), [script.sha for script in self._own]
-        if all(self._client.script_exists(*shas)) and None not in self._client.hmget(registry, shas[:1]):
+        registry = self._keys.scripts()
+        if self._has_scripts() and self._client.hget(registry, self._own[0].sha) is not None:
             return 0
         self._client.hset(registry, mapping={script.sha: script.text for script in self._own})
         texts = self._client.hgetall(registry)
@@ -76,6 +87,9 @@ class ScriptRegistry(Duty):
         for text in whole:
             self._client.script_load(text)
         return len(whole)
+
+    def _has_scripts(self) -> bool:
+        return all(self._client.script_exists(*[script.sha for script in self._own]))
 
     def publish(self) -> bool:
         """Publish the scripts of this version for `PUBLISHED_SECONDS`; False where another version is published."""

@@ -23,6 +23,7 @@ from llamaq.store.worker.worker_scripts import (
     Refuse,
     Release,
 )
+from llamaq.vocabulary.errors import VersionMismatch
 from llamaq.vocabulary.wire import byte_length, dumps, members, storable
 
 LEADER_SECONDS = 3
@@ -89,6 +90,7 @@ class JobStore(HostCalls):
         self._orphaned = orphaned
         self._orphan_seconds = orphan_seconds
         self._closed = threading.Event()
+        self.follows_seconds = 0.0
 
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Claim an assigned job; None when the message is stale, because another worker has the job or it has ended."""
@@ -193,8 +195,12 @@ class JobStore(HostCalls):
         """The settings of the conversation, as in Redis."""
         return self._client.hgetall(self._keys.about(job.tenant, job.conversation))
 
-    def reap(self) -> Reaped | None:
-        """One round of the reaper, in pages until all that is due is handled; None where another worker leads."""
+    def reap(self, *, whole: bool = True) -> Reaped | None:
+        """One round of the reaper, in pages until all that is due is handled; None where another worker leads.
+
+        Then `follows_seconds` says for how long, unless that worker says again that it leads. A round that is not
+        `whole` does nothing where no job waits or runs.
+        """
         exhausted = dumps(self._exhausted.as_json())
         page = Reap(
             worker=self._worker,
@@ -206,12 +212,21 @@ class JobStore(HostCalls):
             exhausted_error=exhausted,
             orphan_seconds=self._orphan_seconds,
             orphan_error=dumps(self._orphaned.as_json()),
+            light=int(not whole),
         )
         done = Reaped(0, 0, 0, 0)
         for _ in range(MOST_PAGES):
-            answer = self._run(page)
+            try:
+                answer = self._run(page)
+            except VersionMismatch:
+                if whole:
+                    raise
+                return self.reap()  # the fleet's script is an older one, and knows whole rounds alone
             if answer.word == "FOLLOWED":
+                self.follows_seconds = float(answer.optional("left") or 0)  # an older version does not tell
                 return None
+            if answer.optional("idle"):
+                return done
             if failed := answer.optional("failed"):
                 _log.error("a job could not be assigned: %s", failed)
             done = Reaped(*(before + answer.integer(name) for name, before in done._asdict().items()))

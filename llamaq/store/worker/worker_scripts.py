@@ -149,6 +149,7 @@ class Reap(Arguments):
     exhausted_error: str
     orphan_seconds: float
     orphan_error: str
+    light: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

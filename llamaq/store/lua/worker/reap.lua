@@ -11,12 +11,14 @@
 --            exhausted_error  the error in these, JSON
 --            orphan_seconds   after which jobs end whose model no host has
 --            orphan_error     their error, JSON
+--            light            1: nothing more than to lead where there is no job to look after; 0: the whole round
 -- Answers    LED lost, unclaimed (assigned, and claimed by no worker in time), due, expired,
 --            refused (for longer than their deadline), orphaned (no host had their model for `orphan_seconds`),
 --            newer (due, and of a newer producer, so that no worker can read them): numbers of jobs;
 --            failed: why a job could not be assigned, or ''
---            more: 1 where `most` jobs of an index were handled, so that there may be others
---            FOLLOWED (another worker leads)
+--            more: 1 where `most` jobs of an index were handled, so that there may be others;
+--            LED idle 1 (there was no job to look after)
+--            FOLLOWED left (another worker leads, for so many seconds unless it says so again)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts model_support strays
 local LEADER = P .. ':reaper'
@@ -27,30 +29,35 @@ local clock = {
 local most = tonumber(given.most)
 
 local longest_lease  -- seconds, of any worker of the fleet
+local in_grace
 
--- After a silence of all workers, they get one lease time to renew before any lease counts as expired. Rounds of workers
--- that do not lead count too, so the loss of the leader alone is no silence.
-local function grace()
-  local last, silences, till, lease = unpack(redis.call('HMGET', LEADER, 'last', 'slow', 'grace', 'longest_lease'))
-  longest_lease = math.max(tonumber(lease or 0), tonumber(given.lease_seconds))
-  local silent = NOW - tonumber(last or 0) > clock.SILENT_SECONDS
+-- Whether this worker leads: then 0, else how many seconds the leader has left. After a silence of all workers, they get
+-- one lease time to renew before any lease counts as expired. The loss of the leader alone is no silence: another worker
+-- then leads `leader_seconds` later, while the others go on renewing. Shorter leases than that need the time of grace
+-- even so.
+local function followed()
+  local state = fields(LEADER, 'worker', 'until', 'last', 'slow', 'grace', 'longest_lease')
+  local left, leader_seconds = tonumber(state['until'] or 0) - NOW, tonumber(given.leader_seconds)
+  local own, lease = state.worker == given.worker, tonumber(given.lease_seconds)
+  if state.worker and not own and left > 0 and left <= leader_seconds then return left end
+  local last, till = tonumber(state.last or 0), tonumber(state.grace or 0)
+  longest_lease = math.max(tonumber(state.longest_lease or 0), lease)
+  local most_silent = math.max(clock.SILENT_SECONDS, math.min(clock.SILENT_SECONDS + leader_seconds, lease * 2 / 3))
+  local silent = NOW - last > (own and clock.SILENT_SECONDS or most_silent)
   -- The first round has no round before it, and counts no silence.
-  silences = silent and last and tonumber(silences or 0) + 1 or 0
-  redis.call('HSET', LEADER, 'last', NOW, 'slow', silences, 'longest_lease', longest_lease)
-  if tonumber(last or 0) > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
-  if silent and silences <= clock.MOST_GRACES then
-    till = NOW + tonumber(given.lease_seconds)
-    redis.call('HSET', LEADER, 'grace', till)
-  end
-  return tonumber(till or 0) > NOW and tonumber(till) <= NOW + longest_lease
+  local silences = silent and state.last and tonumber(state.slow or 0) + 1 or 0
+  if silent and silences <= clock.MOST_GRACES then till = NOW + lease end
+  redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + leader_seconds, 'last', NOW, 'slow', silences,
+    'longest_lease', longest_lease, 'grace', till)
+  if last > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
+  in_grace = till > NOW and till <= NOW + longest_lease
+  return 0
 end
 
-local function leads()
-  local worker, till = unpack(redis.call('HMGET', LEADER, 'worker', 'until'))
-  local left = tonumber(till or 0) - NOW
-  if worker and worker ~= given.worker and left > 0 and left <= tonumber(given.leader_seconds) then return false end
-  redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + tonumber(given.leader_seconds))
-  return true
+-- Whether no job waits, runs, or is to be retried. An index without members does not exist.
+local function idle()
+  return redis.call('EXISTS', LEASES, DELAYED, STARTS, refusals.ENDS, WAITING .. LANES[1], WAITING .. LANES[2],
+    WAITING .. LANES[3]) == 0
 end
 
 local function due_in(index) return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, most) end
@@ -105,7 +112,7 @@ local function lose(id, tries, max_attempts)
   end
 end
 
-local function reap_leases(in_grace)
+local function reap_leases()
   local lost, unclaimed = 0, 0
   for _, entry in ipairs(due_in(LEASES)) do
     local id, host = string.match(entry, '^(%S+) (.+)$')
@@ -239,13 +246,14 @@ local function forget_expired()
   return #expired
 end
 
-local in_grace = grace()
-if not leads() then return {'FOLLOWED'} end
+local left = followed()
+if left > 0 then return {'FOLLOWED', 'left', tostring(left)} end
+if given.light == '1' and idle() then return {'LED', 'idle', 1} end
 clock.limit_times(LEASES, NOW + longest_lease)
 clock.limit_delays()
 clock.limit_times(HOSTS, NOW)
 clock.limit_times(offers.DUE, NOW + refusals.LONGEST_WAIT_SECONDS)
-local lost, unclaimed = reap_leases(in_grace)
+local lost, unclaimed = reap_leases()
 local refused, expired = end_refused(), expire_late()
 local due, newer = requeue_delayed()
 local orphaned = end_orphans()

@@ -213,7 +213,9 @@ def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
 
     texts = {"lost": '"error":{}', "exhausted": '"error":{}', "exhausted_error": "{}", "orphan_error": "{}"}
     page = fleet.run(
-        Reap(worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, orphan_seconds=600, **texts)
+        Reap(
+            worker="w1", leader_seconds=3, most=REAPED_AT_A_TIME, lease_seconds=15, orphan_seconds=600, light=0, **texts
+        )
     )
     assert (page.integer("lost"), page.flag("more")) == (100, True)
 

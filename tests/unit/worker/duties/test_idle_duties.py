@@ -1,0 +1,164 @@
+"""Duties of a worker that has nothing to do: they ask Redis rarely, and miss nothing."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from embedded.scripted.fleet import Fleet, request_json
+from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.clients import connect, connect_binary
+from llamaq.store.worker.job_store import LEADER_SECONDS
+from tests.faults.proxy import OutageProxy
+from tests.unit.worker.writing import supervised, until
+from worker.duties import cancel_channel, inbox
+from worker.duties.cancel_channel import CancelChannel
+from worker.duties.inbox import Inbox
+from worker.duties.reaper import WHOLE_EVERY, Reaper
+from worker.duties.script_registry import PUBLISH_EVERY, ScriptRegistry
+
+
+class Counted:
+    """A client that counts the calls of its methods."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls[name] += 1
+        return getattr(self._client, name)
+
+
+def test_a_worker_that_follows_asks_when_the_leader_is_late(fleet: Fleet) -> None:
+    """Not each second, and soon after the leader's time has run out."""
+    leader, follower = (Reaper(fleet.worker(name=name), lambda _: None) for name in ("w1", "w2"))
+    assert leader.round() == 1
+    assert LEADER_SECONDS - 1 < follower.round() < LEADER_SECONDS + 1
+    assert (leader.leads, follower.leads) == (True, False)
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 1)
+
+    assert follower.round() == 1
+
+    assert leader.round() > 1
+    assert (leader.leads, follower.leads) == (False, True)
+
+
+def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at once after a round that has failed."""
+    store = fleet.host()
+    mended, mend = [], store.mend
+
+    def noted() -> int:
+        mended.append(1)
+        return mend()
+
+    monkeypatch.setattr(store, "mend", noted)
+    reaper = Reaper(store, lambda _: None)
+    for _ in range(2 * WHOLE_EVERY):
+        reaper.round()
+    assert len(mended) == 2
+    reaper.round()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "reap", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            reaper.round()
+    reaper.round()
+
+    assert len(mended) == 4
+
+
+def test_the_leader_sees_each_second_that_redis_has_lost_the_scripts(fleet: Fleet) -> None:
+    """Others do so with every publishing alone."""
+    leader = ScriptRegistry(fleet.redis, fleet.keys, lambda: True)
+    follower = ScriptRegistry(fleet.redis, fleet.keys, lambda: False)
+    assert (leader.round(), follower.round()) == (1, PUBLISH_EVERY)
+
+    for registry in (leader, follower):
+        fleet.redis.script_flush()
+        registry.round()
+        assert fleet.redis.script_exists(registry._own[0].sha) == [True]
+
+
+def test_a_version_stays_published_while_its_worker_leads(fleet: Fleet) -> None:
+    """One round of several publishes."""
+    registry = ScriptRegistry(fleet.redis, fleet.keys, lambda: True)
+    registry.round()
+    fleet.redis.expire(fleet.keys.store(), 1000)
+    for _ in range(PUBLISH_EVERY - 1):
+        registry.round()
+    assert fleet.redis.ttl(fleet.keys.store()) > 100
+
+    registry.round()
+
+    assert fleet.redis.ttl(fleet.keys.store()) < 100
+
+
+def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left is looked for at the start, after anything came, and every few seconds."""
+    monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
+    store = fleet.host()
+    with connect_binary(fleet.url) as client:
+        counted = Counted(client)
+        duty = Inbox(counted, fleet.keys, fleet.queue, store, "w1")
+        for _ in range(3):
+            duty.round()
+        counted.calls.clear()
+        for _ in range(5):
+            duty.round()
+        assert counted.calls == {"xreadgroup": 5}
+
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
+        duty.round()
+        duty.round()
+
+    assert counted.calls["xautoclaim"] == 1
+    assert fleet.redis.exists(fleet.keys.record("of-the-inbox"))
+
+
+def test_an_entry_whose_delivery_was_lost_is_read_with_the_next_round(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis has noted that this worker has it, and the answer did not arrive."""
+    monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
+    store = fleet.host()
+    with connect_binary(fleet.url) as client:
+        duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
+        for _ in range(3):
+            duty.round()
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
+        read = client.xreadgroup
+
+        def lost(*arguments: Any, **how: Any) -> Any:
+            read(*arguments, **how)
+            raise ConnectionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(client, "xreadgroup", lost)
+            with pytest.raises(ConnectionError):
+                duty.round()
+        assert not fleet.redis.exists(fleet.keys.record("of-the-inbox"))
+        duty.round()
+
+    assert fleet.redis.exists(fleet.keys.record("of-the-inbox"))
+
+
+def test_a_channel_that_fell_silent_while_nothing_ran(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for a sign of life as soon as an attempt runs, so the cancel of that attempt arrives."""
+    monkeypatch.setattr(cancel_channel, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(cancel_channel, "LISTEN_SECONDS", 0.1)
+    job, _ = fleet.running(fleet.host())
+    running: list[str] = []
+    cancelled: list[str] = []
+    port = fleet.redis.connection_pool.connection_kwargs["port"]
+    with OutageProxy(port) as proxy, connect(proxy.url, limit_seconds=3) as client:
+        channel = CancelChannel(client, fleet.keys, "alpha", cancelled.append, lambda: running, SYSTEM)
+        with supervised(channel):
+            until(lambda: fleet.redis.pubsub_numsub(fleet.keys.control("alpha"))[0][1])
+            proxy.set("drop")
+            running.append(job.id)
+            job.cancel()
+            until(lambda: cancelled)
+
+    assert set(cancelled) == {job.id}
