@@ -76,6 +76,7 @@ class Worker:
             app, redis, keys.worker_queue(name), config.liveness_file, clock, health, config.drain_seconds
         )
 
+        self._reaper = Reaper(self._store, metrics.reaped)
         self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
         names = [duty.name for duty in self.supervisor.duties]
         metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.seconds, names)
@@ -135,6 +136,10 @@ class Worker:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
         self._dead_letters.add(message, error)
 
+    def connects(self) -> None:
+        """Note that Celery's consumer connects: after a failure, which a damaged key may have caused."""
+        self._reaper.mend_now()
+
     def pause(self, seconds: float) -> bool:
         """Wait before another try. Returns False when the worker ends, so that no other try is made."""
         return not self._closing.wait(seconds)
@@ -162,7 +167,6 @@ class Worker:
     def _duties(self) -> list[Duty]:
         """Every duty of the worker. The supervisor runs each in a thread."""
         keys, redis = self._config.producer.keys, self._connections.redis
-        reaper = Reaper(self._store, self._metrics.reaped)
         duties: list[Duty] = [
             self._events,
             self._timers,
@@ -170,8 +174,8 @@ class Worker:
             CancelChannel(redis, keys, self._config.host, self._running.cancel, self._running.job_ids, self._clock),
             self.heartbeat,
             self._probe,
-            reaper,
-            ScriptRegistry(redis, keys, lambda: reaper.leads),
+            self._reaper,
+            ScriptRegistry(redis, keys, lambda: self._reaper.leads),
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]
         if self._config.webhook_secret:

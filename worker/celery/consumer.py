@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 
+from worker.celery.lifecycle import worker_of
 from worker.gate import is_outage
 
 EVENT_HEARTBEAT_SECONDS = 10.0
@@ -25,6 +26,7 @@ class Consumer(CeleryConsumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, and try again at least once a second: kombu's own pauses grow to half a minute."""
+        worker_of(self.app).connects()
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=1)
         return super().ensure_connected(conn)
 

@@ -4,10 +4,11 @@ The others ask when the time of the leader runs out, which it extends each secon
 `LEADER_SECONDS` and a fraction of a second after the leader's last round.
 
 Now and then the leader sets damaged keys aside, which would stop the round, and others' work. A worker whose round
-fails does so too, as it may be the leadership that is damaged. Such a round also looks after hosts while there are no
-jobs.
+fails does so too, as it may be the leadership that is damaged, and so does one whose consumer has to connect anew, as
+it may be a key of Celery's. Such a round also looks after hosts while there are no jobs.
 """
 
+import threading
 from collections.abc import Callable
 
 import structlog
@@ -40,11 +41,18 @@ class Reaper(Duty):
         self._store = store
         self._reaped = reaped
         self._until_whole = 0
+        self._mends_now = threading.Event()
         self.leads = False
+
+    def mend_now(self) -> None:
+        """Look for damaged keys in a round that begins now, from any thread."""
+        self._mends_now.set()
+        self.wake()
 
     def round(self) -> float:
         """Run one round of the reaper, if this worker leads."""
-        whole = self._until_whole <= 0
+        whole = self._until_whole <= 0 or self._mends_now.is_set()
+        self._mends_now.clear()
         if whole and (damaged := self._store.mend()):
             _log.error("damaged keys were set aside: `python -m worker check` lists them", damaged=damaged)
         left, self._until_whole = self._until_whole, 0  # also where this round fails

@@ -67,6 +67,10 @@ def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pyt
     reaper.round()
 
     assert len(mended) == 4
+    reaper.round()
+    reaper.mend_now()
+    reaper.round()
+    assert len(mended) == 5
 
 
 def test_the_leader_sees_each_second_that_redis_has_lost_the_scripts(fleet: Fleet) -> None:
