@@ -3,9 +3,10 @@
 The others ask when the time of the leader runs out, which it extends each second. So another one leads at the latest
 `LEADER_SECONDS` and a fraction of a second after the leader's last round.
 
-Now and then the leader sets damaged keys aside, which would stop the round, and others' work. A worker whose round
-fails does so too, as it may be the leadership that is damaged, and so does one whose consumer has to connect anew, as
-it may be a key of Celery's. Such a round also looks after hosts while there are no jobs.
+In one of `WHOLE_EVERY` rounds the leader first sets damaged keys aside, because one of them would stop the round. A
+worker does the same after a round of its own that failed, because the key that says who leads may be damaged; and when
+its consumer has to connect anew, because a key of Celery's may be. Such a round also looks after hosts while there are
+no jobs.
 """
 
 import threading
