@@ -1,0 +1,36 @@
+"""Celery's consumer as this service starts it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from celery.worker.consumer import Consumer as CeleryConsumer
+
+from worker.celery.consumer import EVENT_HEARTBEAT_SECONDS, Consumer
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(None, EVENT_HEARTBEAT_SECONDS), (3.0, 3.0)])
+def test_event_heartbeats_are_rare_unless_the_command_says_otherwise(
+    given: float | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--heartbeat-interval` counts; without it Celery would send one every two seconds."""
+    options: dict[str, Any] = {}
+    monkeypatch.setattr(CeleryConsumer, "__init__", lambda _, **all_given: options.update(all_given["worker_options"]))
+
+    Consumer(worker_options={"heartbeat_interval": given})
+
+    assert options["heartbeat_interval"] == seconds
+
+
+def test_the_worker_is_told_that_its_consumer_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key of Celery's that something has written over may be the cause."""
+    told: list[str] = []
+    worker = SimpleNamespace(connects=lambda: told.append("connects"))
+    consumer = Consumer.__new__(Consumer)
+    consumer.app = SimpleNamespace(llamaq_worker=worker)
+    monkeypatch.setattr(CeleryConsumer, "ensure_connected", lambda _, connection: connection)
+    connection = SimpleNamespace(ensure_connection=lambda **_: None)
+
+    assert consumer.ensure_connected(connection) is connection
+
+    assert told == ["connects"]
