@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from llamaq import AsyncJobQueue, StreamError
+from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue, StreamError
 from llamaq.client import subscriptions
 from llamaq.client.aio import hub as aio_hub
 from llamaq.client.blocking import hub as blocking_hub
@@ -47,6 +47,7 @@ def test_readers_in_threads_get_replay_and_live_events_over_one_connection(world
         with reading(jobs * 5) as second:
             for one in written:
                 one.result()
+            until(lambda: all(reader.got for reader in [*first, *second]))
             connections = len(world.subscriptions())
             world.end(*(job.id for job in jobs))
 
@@ -55,28 +56,35 @@ def test_readers_in_threads_get_replay_and_live_events_over_one_connection(world
     assert connections == 1
 
 
-async def transcript(queue: AsyncJobQueue, job_id: str) -> Transcript:
-    return [(event.cursor, event.payload) async for event in queue.job(job_id).events(fresh=False)]
+async def transcript(queue: AsyncJobQueue, job_id: str, got: Transcript | None = None) -> Transcript:
+    got = [] if got is None else got
+    async for event in queue.job(job_id).events(fresh=False):
+        got.append((event.cursor, event.payload))
+    return got
 
 
 def test_readers_in_tasks_get_replay_and_live_events_over_one_connection(world: World) -> None:
     """The same for 300 readers of one event loop, with more readers than connections."""
     ids = [world.job().id for _ in range(3)]
     settings = replace(world.queue.settings, max_connections=5)
+    got: list[Transcript] = [[] for _ in range(300)]
 
-    async def read_all() -> tuple[list[Transcript], int]:
+    async def read_all() -> int:
         async with AsyncJobQueue(world.url, settings=settings) as queue, asyncio.TaskGroup() as group:
-            first = [group.create_task(transcript(queue, job_id)) for job_id in ids * 50]
+            for job_id, transcribed in zip(ids * 50, got[:150], strict=True):
+                group.create_task(transcript(queue, job_id, transcribed))
             written = [asyncio.to_thread(world.write, job_id, 30) for job_id in ids]
-            second = [group.create_task(transcript(queue, job_id)) for job_id in ids * 50]
+            for job_id, transcribed in zip(ids * 50, got[150:], strict=True):
+                group.create_task(transcript(queue, job_id, transcribed))
             await asyncio.gather(*written)
+            await asyncio.to_thread(until, lambda: all(got))
             connections = len(await asyncio.to_thread(world.subscriptions))
             await asyncio.to_thread(world.end, *ids)
-        return [task.result() for task in [*first, *second]], connections
+        return connections
 
-    transcripts, connections = asyncio.run(read_all())
+    connections = asyncio.run(read_all())
 
-    assert transcripts == [world.log(job_id) for job_id in ids] * 100
+    assert got == [world.log(job_id) for job_id in ids] * 100
     assert connections == 1
 
 
@@ -177,6 +185,24 @@ def test_close_ends_waiting_readers_of_a_loop(world: World) -> None:
 
     assert [type(end) for end in asyncio.run(read())] == [StreamError] * 3
     until(lambda: not world.subscriptions())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_refusal_is_told_to_each_reader_at_once(redis_server: EmbeddedRedis, asynchronous: bool) -> None:
+    """Such as of a password: another try would not mend it."""
+    url = redis_server.url.replace("redis://", "redis://nobody:wrong@")
+
+    async def read() -> None:
+        async with AsyncJobQueue(url) as queue:
+            ends = await asyncio.gather(*(transcript(queue, name) for name in "abc"), return_exceptions=True)
+        assert [type(end) for end in ends] == [BrokerUnavailable] * 3
+
+    if asynchronous:
+        asyncio.run(asyncio.wait_for(read(), 10))
+    else:
+        with JobQueue(url) as queue, reading([queue.job(name) for name in "abc"]) as readers:
+            pass
+        assert [type(reader.error) for reader in readers] == [BrokerUnavailable] * 3
 
 
 def test_a_connection_that_goes_silent_is_replaced(
