@@ -2,7 +2,8 @@
 
 A host gets PNG or JPEG, the formats that every engine of Ollama reads. The pixels of a PNG or JPEG stay encoded as they
 are, without a further loss. WebP, GIF (its first frame) and BMP are encoded again, and so is every image that has to be
-turned upright or scaled.
+turned upright or scaled, or that has more in its compressed data than its pixels. What stands behind the image or in
+its metadata is dropped: it is never sent, so nothing of it can be run.
 """
 
 import hashlib
@@ -15,8 +16,8 @@ from contextlib import contextmanager
 import PIL.Image
 import PIL.ImageOps
 
-from llamaq.images import formats, orientation, pixels, polyglots, sources
-from llamaq.images.formats import FORMATS, Anatomy
+from llamaq.images import formats, orientation, pixels, sources
+from llamaq.images.formats import FORMATS
 from llamaq.images.image import Image, ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
@@ -34,8 +35,7 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
         max_edge: pixels of its longer edge at most; a larger image is scaled down.
 
     Raises:
-        InvalidRequest: it cannot be read, is in none of `FORMATS`, is damaged or truncated, is another file too, or is
-            over a limit.
+        InvalidRequest: it cannot be read, is in none of `FORMATS`, is damaged or truncated, or is over a limit.
     """
     with _refusing(field):
         if isinstance(source, PIL.Image.Image):
@@ -49,15 +49,14 @@ def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> b
     anatomy = formats.dissect(data)
     if anatomy is None:
         raise InvalidRequest.of(field, f"not an image in one of the formats {', '.join(FORMATS)}")
-    _check_alone(data, anatomy, field)
     turn = orientation.orientation(anatomy.exif)
     # Pillow decodes the file without the parts that are not the picture.
     with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:
         _check_size(image, limits, field)
-        anatomy.verify()
+        exact = anatomy.exact()
         image.load()
         upright = turn == orientation.UPRIGHT and pixels.fits(image, max_edge) and pixels.plain(image)
-        if anatomy.bare is not None and upright:
+        if anatomy.bare is not None and exact and upright:
             return anatomy.bare
         picture = pixels.scaled(pixels.turned(image, turn), max_edge)
         return pixels.encoded(picture, lossy=anatomy.lossy)
@@ -67,17 +66,6 @@ def _of_picture(image: PIL.Image.Image, limits: Limits, field: str, max_edge: in
     _check_size(image, limits, field)
     lossy = image.format in _LOSSY
     return pixels.encoded(pixels.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
-
-
-def _check_alone(data: bytes, anatomy: Anatomy, field: str) -> None:
-    found = polyglots.behind(data[anatomy.end :])
-    if found:
-        raise InvalidRequest.of(
-            field, f"more than an image: behind its end there are {found}; save it anew as an image"
-        )
-    hidden = polyglots.within(anatomy.extras)
-    if hidden:
-        raise InvalidRequest.of(field, f"more than an image: {hidden} hides in its metadata; save it anew as an image")
 
 
 def _check_size(image: PIL.Image.Image, limits: Limits, field: str) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 CUT = "it is cut: the file ends before the image does"
 
 
-def nothing_more() -> None:
-    """Verify nothing, where decoding finds every damage."""
+def always_exact() -> bool:
+    """True, where decoding finds every damage."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Anatomy:
         bare: the file without the parts that are not the picture; None where the image must be encoded again.
         lossy: whether its encoding is lossy.
         exif: its EXIF block, or nothing.
-        extras: the parts that are not the picture.
-        verify: checks what needs decompression, and raises ValueError. Call it once the size is within the limit.
+        exact: whether the compressed data has the pixels and nothing else. It decompresses, so call it once the size is
+            within the limit. It raises ValueError where the data is damaged.
     """
 
     form: str
@@ -29,5 +30,4 @@ class Anatomy:
     bare: bytes | None = None
     lossy: bool = False
     exif: bytes = b""
-    extras: tuple[bytes, ...] = ()
-    verify: Callable[[], None] = nothing_more
+    exact: Callable[[], bool] = always_exact

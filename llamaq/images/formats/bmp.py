@@ -30,4 +30,4 @@ def dissect(data: bytes) -> Anatomy:
         raise ValueError("its header is damaged")
     if end > len(data):
         raise ValueError(CUT)
-    return Anatomy("BMP", end, extras=(data[14 + header : offset],))
+    return Anatomy("BMP", end)

@@ -4,27 +4,23 @@ from llamaq.images.formats.anatomy import CUT, Anatomy
 
 MAGICS = (b"GIF87a", b"GIF89a")
 _EXTENSION, _FRAME, _TRAILER = 0x21, 0x2C, 0x3B
-_CONTROL = 0xF9
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Find the trailer. Comments and application data are extras."""
-    extras: list[bytes] = []
+    """Find the trailer."""
     try:
         position = 13 + _table(data[10])
         while data[position] != _TRAILER:
-            begin, kind = position, data[position]
+            kind = data[position]
             if kind == _EXTENSION:
                 position = _sub_blocks(data, position + 2)
-                if data[begin + 1] != _CONTROL:
-                    extras.append(data[begin:position])
             elif kind == _FRAME:
                 position = _sub_blocks(data, position + 11 + _table(data[position + 9]))
             else:
                 raise ValueError("it has something in it that is no block")
     except IndexError:
         raise ValueError(CUT) from None
-    return Anatomy("GIF", position + 1, extras=tuple(extras))
+    return Anatomy("GIF", position + 1)
 
 
 def _table(flags: int) -> int:

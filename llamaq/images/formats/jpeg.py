@@ -8,8 +8,8 @@ from typing import NamedTuple
 from llamaq.images.formats.anatomy import CUT, Anatomy
 
 MAGIC = b"\xff\xd8\xff"
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP2, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
-# Frames, tables, restarts and scans. Application data and comments are extras.
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE
+# Frames, tables, restarts and scans. Application data and comments are dropped.
 _PICTURE = frozenset(range(0xC0, 0xD0)) | {_SOS, 0xDB, 0xDC, 0xDD}
 _NEXT_MARKER = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -24,30 +24,24 @@ class _Segment(NamedTuple):
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Keep the segments that decoding needs, with the colour transform in Adobe's."""
-    kept, extras = [b"\xff\xd8"], []
-    exif, more = b"", False
-    segments = list(_segments(data, 0))
+    """Keep the segments that decoding needs, with the colour transform in Adobe's, up to the first end marker."""
+    kept, exif = [b"\xff\xd8"], b""
+    segments = list(_segments(data))
     for marker, content, whole, _ in segments:
         if marker in _PICTURE or marker == _EOI:
             kept.append(whole)
         elif marker == _APP0 and content.startswith(b"JFIF\0"):
             kept.insert(1, b"" if _JFIF in kept else _JFIF)  # without its thumbnail; it must be the first segment
-            extras.append(content[14:])
         elif marker == _APP14 and content.startswith(b"Adobe") and len(content) >= _ADOBE_LENGTH:
             kept.append(b"\xff\xee\x00\x0e" + content[:_ADOBE_LENGTH])
-            extras.append(content[_ADOBE_LENGTH:])
-        else:
-            extras.append(content)
-            more = more or (marker == _APP2 and content.startswith(b"MPF\0"))
-            exif = exif or (content if marker == _APP1 and content.startswith(b"Exif\0\0") else b"")
-    end = _behind_further_pictures(data, segments[-1].end) if more else segments[-1].end
-    return Anatomy("JPEG", end, b"".join(kept), lossy=True, exif=exif, extras=tuple(part for part in extras if part))
+        elif marker == _APP1 and content.startswith(b"Exif\0\0"):
+            exif = exif or content
+    return Anatomy("JPEG", segments[-1].end, b"".join(kept), lossy=True, exif=exif)
 
 
-def _segments(data: bytes, start: int) -> Iterator[_Segment]:
+def _segments(data: bytes) -> Iterator[_Segment]:
     """The segments behind the start marker, up to and with the end marker. That of a scan includes its data."""
-    position, marker = start + 2, _SOI
+    position, marker = 2, _SOI
     while marker != _EOI:
         begin = position
         while data[position : position + 2] == b"\xff\xff":
@@ -75,13 +69,3 @@ def _end(data: bytes, position: int, marker: int) -> int:
             raise ValueError(CUT)
         return found.start()
     return end
-
-
-def _behind_further_pictures(data: bytes, end: int) -> int:
-    """The end of the last of further pictures in the file, such as a camera's preview, or a depth or gain map."""
-    while True:
-        start = end + len(data[end:]) - len(data[end:].lstrip(b"\0"))
-        if not data.startswith(MAGIC, start):
-            return end
-        for segment in _segments(data, start):
-            end = segment.end

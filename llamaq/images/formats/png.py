@@ -16,10 +16,9 @@ _PIECE = 1 << 16
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Keep the chunks of the picture. Text, times, profiles and animation are extras."""
+    """Keep the chunks of the picture. Text, times, profiles and animation are dropped."""
     kept: dict[bytes, bytes] = {}
     pixels: list[bytes] = []
-    extras: list[bytes] = []
     exif = b""
     chunks = list(_chunks(data))
     for kind, content, _ in chunks:
@@ -29,15 +28,13 @@ def dissect(data: bytes) -> Anatomy:
             kept[kind] = content
         elif kind == b"IDAT":
             pixels.append(content)
-        elif content:
-            extras.append(content)
-            exif = content if kind == b"eXIf" else exif
+        elif kind == b"eXIf":
+            exif = content
     if b"IHDR" not in kept or not pixels:
         raise ValueError("it has no picture in it")
     heads = [_chunk(kind, kept[kind]) for kind in (b"IHDR", b"PLTE", b"tRNS") if kind in kept]
     bare = b"".join([MAGIC, *heads, *(_chunk(b"IDAT", piece) for piece in pixels), _chunk(b"IEND", b"")])
-    verify = partial(_verify, kept[b"IHDR"], pixels)
-    return Anatomy("PNG", chunks[-1][2], bare, exif=exif, extras=tuple(extras), verify=verify)
+    return Anatomy("PNG", chunks[-1][2], bare, exif=exif, exact=partial(_exact, kept[b"IHDR"], pixels))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
@@ -61,8 +58,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _verify(header: bytes, pixels: list[bytes]) -> None:
-    """Check that the compressed data has exactly the pixels. Other data could be hidden behind them."""
+def _exact(header: bytes, pixels: list[bytes]) -> bool:
+    """Whether the compressed data has exactly the pixels. Other data could be hidden behind them."""
     expected = _inflated_size(header)
     decompressor = zlib.decompressobj()
     size = 0
@@ -73,12 +70,13 @@ def _verify(header: bytes, pixels: list[bytes]) -> None:
                 size += len(decompressor.decompress(rest, _PIECE))
                 rest = decompressor.unconsumed_tail
             if size > expected or decompressor.unused_data:
-                raise ValueError("there is more in its compressed data than the picture")
+                return False
         size += len(decompressor.flush())
     except zlib.error as error:
         raise ValueError(f"its compressed data is damaged ({error})") from error
     if size < expected or not decompressor.eof:
         raise ValueError(CUT)
+    return True
 
 
 def _inflated_size(header: bytes) -> int:

@@ -4,8 +4,6 @@ import struct
 
 from llamaq.images.formats.anatomy import CUT, Anatomy
 
-_PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
-
 
 def dissect(data: bytes) -> Anatomy:
     """Find its end, its EXIF block and whether it is lossy."""
@@ -15,7 +13,7 @@ def dissect(data: bytes) -> Anatomy:
     end = 8 + size
     if end > len(data):
         raise ValueError(CUT)
-    exif, lossy, extras = b"", False, []
+    exif, lossy = b"", False
     position = 12
     while position + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, position)
@@ -24,9 +22,5 @@ def dissect(data: bytes) -> Anatomy:
             raise ValueError(CUT)
         lossy = lossy or kind == b"VP8 " or (kind == b"ANMF" and b"VP8 " in content[16:28])
         exif = content if kind == b"EXIF" else exif
-        extras += [] if kind in _PICTURE else [content]
         position += 8 + length + length % 2
-    extras.append(data[min(position, end) : end])
-    return Anatomy(
-        "WEBP", max(end, min(position, len(data))), lossy=lossy, exif=exif, extras=tuple(filter(None, extras))
-    )
+    return Anatomy("WEBP", max(end, min(position, len(data))), lossy=lossy, exif=exif)

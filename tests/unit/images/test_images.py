@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from llamaq.images.formats import FORMATS
-from tests.unit.images.image_factory import bomb, chunk, drawn, into_jpeg, into_png, opened, picture, segment
+from tests.unit.images.image_factory import bomb, chunk, drawn, into_png, opened, picture
 
 SAMPLES = {name: picture(name) for name in FORMATS}
 
@@ -103,9 +103,9 @@ def test_an_interlaced_png_is_a_png(how: dict[str, Any]) -> None:
         return b"\x89PNG\r\n\x1a\n" + parts
 
     assert loading.load(whole(rows), Limits()).data == whole(rows)
-    for wrong in (rows + b"\0", rows[:-1]):
-        with pytest.raises(InvalidRequest, match="damaged image"):
-            loading.load(whole(wrong), Limits())
+    assert loading.load(whole(rows + b"\0"), Limits()).data != whole(rows + b"\0")
+    with pytest.raises(InvalidRequest, match="damaged image"):
+        loading.load(whole(rows[:-1]), Limits())
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -134,72 +134,6 @@ def test_formats_beyond_the_list_are_refused(name: str) -> None:
     """Pillow could read them; the models behind cannot, and each reader is a door."""
     with pytest.raises(InvalidRequest, match="not an image in one of the formats PNG, JPEG"):
         loading.load(picture(name), Limits())
-
-
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        (b"PK\x03\x04" + bytes(40), "44 bytes that look like a ZIP archive"),
-        (b"\0\0MZ" + bytes(40), "a Windows program"),
-        (b"%PDF-1.7", "a PDF"),
-        (SAMPLES["PNG"], "another image"),
-        (b"\0\0\0\x18ftypmp42", "a video"),
-        (b"<SCRIPT>", "a web page"),
-        (b"x", "1 bytes"),
-    ],
-)
-def test_a_polyglot_is_refused_with_what_it_is(name: str, more: bytes, reason: str) -> None:
-    """Something behind the image's end: to another reader the file is another thing."""
-    with pytest.raises(InvalidRequest, match=reason):
-        loading.load(SAMPLES[name] + more, Limits())
-
-
-@given(st.sampled_from(FORMATS), st.binary(min_size=1, max_size=60))
-def test_whatever_is_appended_is_never_stored(name: str, more: bytes) -> None:
-    """Refused; or padding, and dropped."""
-    alone = loading.load(SAMPLES[name], Limits()).data
-    with contextlib.suppress(InvalidRequest):
-        assert loading.load(SAMPLES[name] + more, Limits()).data == alone
-        assert not more.strip(b"\0\r\n\t ")
-
-
-@pytest.mark.parametrize("hidden", [b"PK\x05\x06" + bytes(18), b"%pdf-1.4", b"<?php system('id');"])
-def test_a_second_file_inside_the_metadata_is_refused(hidden: bytes) -> None:
-    """A comment or a text chunk is where other readers find it; it would not be stored, but it was meant to be."""
-    commented = io.BytesIO()
-    drawn().convert("P").save(commented, "GIF", comment=hidden)
-    for data in (
-        into_png(SAMPLES["PNG"], chunk(b"tEXt", b"Comment\0" + hidden)),
-        into_jpeg(SAMPLES["JPEG"], segment(0xFE, hidden)),
-        commented.getvalue(),
-    ):
-        with pytest.raises(InvalidRequest, match="hides in its metadata"):
-            loading.load(data, Limits())
-
-
-def test_data_hidden_in_the_compressed_stream_is_refused() -> None:
-    """More rows than the picture has, or a second stream behind the first, decode without a word."""
-    plain = SAMPLES["PNG"]
-    start = plain.index(b"IDAT") + 4
-    content = plain[start : start + int.from_bytes(plain[start - 8 : start - 4])]
-    for more in (zlib.compress(zlib.decompress(content) + b"hidden"), content + b"hidden"):
-        with pytest.raises(InvalidRequest, match="more in its compressed data"):
-            loading.load(plain[: start - 8] + chunk(b"IDAT", more) + chunk(b"IEND", b""), Limits())
-
-
-def test_the_further_pictures_of_a_camera_are_dropped() -> None:
-    """A preview or a depth map, announced in the file: an ordinary photo of a phone, of which one picture is meant."""
-    data = io.BytesIO()
-    drawn().save(data, "MPO", save_all=True, append_images=[drawn((16, 16))])
-    several = data.getvalue()
-
-    stored = loading.load(several, Limits()).data
-
-    assert opened(stored).size == (32, 24)
-    assert stored.count(b"\xff\xd8\xff") == 1
-    with pytest.raises(InvalidRequest, match="a ZIP archive"):
-        loading.load(several + b"PK\x03\x04", Limits())
 
 
 def test_a_file_that_only_ends_in_an_image_is_refused() -> None:
