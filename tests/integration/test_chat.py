@@ -64,9 +64,19 @@ def test_a_tools_answer_goes_back_with_its_call(service: Service) -> None:
     assert answered == {"role": "tool", "content": "11 degrees", "tool_name": "weather"}
 
 
-def test_arguments_as_a_string_are_refused_before_anything_is_queued(service: Service) -> None:
-    """Ollama refuses arguments that are a string; so does the producer, naming the field."""
-    wrong = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}]}
+def test_arguments_as_a_string_are_sent_as_an_object(service: Service) -> None:
+    """OpenAI's clients write the arguments of a call as a JSON string, which Ollama refuses."""
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}]}
+
+    service.queue.chat("smollm2-tools:135m", messages=[{"role": "user", "content": "x"}, call]).result(30)
+
+    sent = service.asked()[0]["messages"][1]["tool_calls"][0]["function"]
+    assert sent == {"name": "weather", "arguments": {"city": "Bonn"}}
+
+
+def test_arguments_that_are_no_object_are_refused_before_anything_is_queued(service: Service) -> None:
+    """Neither is a string that holds something else; the field is named."""
+    wrong = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": "Bonn"}}]}
 
     with pytest.raises(InvalidRequest) as caught:
         service.queue.chat("smollm2-tools:135m", messages=[wrong])
@@ -75,8 +85,8 @@ def test_arguments_as_a_string_are_refused_before_anything_is_queued(service: Se
     assert service.asked() == []
 
 
-def test_thinking_is_kept_apart_and_not_sent_back(service: Service) -> None:
-    """Thinking has a field of its own in deltas and result; in a history that is sent on it is left out."""
+def test_thinking_is_kept_apart(service: Service) -> None:
+    """Thinking has a field of its own in deltas, in the result, and in the messages that are handed back."""
     service.ollama.script(thinking=["Well", "..."], tokens=["Yes."])
     history: list[Message | dict[str, Any]] = [
         {"role": "user", "content": "One?"},
@@ -91,7 +101,7 @@ def test_thinking_is_kept_apart_and_not_sent_back(service: Service) -> None:
     assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Well..."
     assert last_text(events) == "Yes."
     assert service.asked()[0]["think"] == "high"
-    assert service.asked()[0]["messages"][1] == {"role": "assistant", "content": "No."}
+    assert service.asked()[0]["messages"][1] == history[1]
 
 
 def test_without_streaming_the_message_is_whole(service: Service) -> None:
