@@ -17,7 +17,7 @@ import PIL.Image
 import PIL.ImageOps
 
 from llamaq.images import formats, orientation, pixels, sources
-from llamaq.images.formats import FORMATS
+from llamaq.images.formats import FORMATS, others
 from llamaq.images.image import Image, ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
@@ -48,7 +48,9 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
 def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> bytes:
     anatomy = formats.dissect(data)
     if anatomy is None:
-        raise InvalidRequest.of(field, f"not an image in one of the formats {', '.join(FORMATS)}")
+        known = others.described(data)
+        reason = f"not an image in one of the formats {', '.join(FORMATS)}"
+        raise InvalidRequest.of(field, f"{reason}; {known}" if known else reason)
     turn = orientation.orientation(anatomy.exif)
     # Pillow decodes the file without the parts that are not the picture.
     with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from llamaq.images.image import ImageSource
 from llamaq.settings.producer import Limits
@@ -16,6 +16,8 @@ from llamaq.vocabulary.errors import InvalidRequest
 
 _URL = re.compile(r"(?!data:)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _DATA = re.compile(r"data:(?P<base64>[^,]{0,200}?;base64)?[^,]{0,200},", re.IGNORECASE)
+
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def read(source: ImageSource, limits: Limits, field: str) -> bytes:
@@ -81,19 +83,28 @@ def _readable(name: str, field: str) -> Iterator[None]:
 
 
 def _decoded(text: str, limits: Limits, field: str) -> bytes:
+    text = text.strip()
     if _URL.match(text):
         raise _not_fetched(field)
     header = _DATA.match(text)
     body = text[header.end() :] if header else text
+    if not header or header["base64"]:
+        body = _canonical(unquote(body) if "%" in body else body)
     if len(body) // 4 * 3 - 2 > limits.image_bytes:
         raise _too_many(f"about {len(body) // 4 * 3} bytes are", limits, field)
     if header and not header["base64"]:
         return unquote_to_bytes(body)
     try:
-        return base64.b64decode(unquote_to_bytes(body) if header and "%" in body else body, validate=True)
+        return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:
         hint = "hand in a Path for a file's name"
         raise InvalidRequest.of(field, f"a str must be base64 or a data: URL ({error}); {hint}") from error
+
+
+def _canonical(text: str) -> str:
+    """Base64 in the standard alphabet, without white space, with its padding."""
+    body = "".join(text.split()).translate(_URL_SAFE)
+    return body if "=" in body else body + "=" * (-len(body) % 4)
 
 
 def _not_fetched(field: str) -> InvalidRequest:
