@@ -1,28 +1,25 @@
 """Loads the images of a request: recognised by their content, checked, and stripped of all but the pixels.
 
 A host gets PNG or JPEG, the formats that every engine of Ollama reads. The pixels of a PNG or JPEG stay encoded as they
-are, without a further loss. WebP, GIF (its first frame) and BMP are encoded again, and so is every image that has to be
-turned upright or scaled, or that has more in its compressed data than its pixels. What stands behind the image or in
-its metadata is dropped: it is never sent, so nothing of it can be run.
+are, without a further loss. Other formats are encoded again, and so is every image that has to be turned upright or
+scaled, and one whose encoding has more in it than the pixels, or is too uncommon for some engines.
 """
 
 import hashlib
-import io
-import struct
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import PIL.Image
 import PIL.ImageOps
 
-from llamaq.images import formats, orientation, pixels, sources
-from llamaq.images.formats import FORMATS, others
+from llamaq.images import base64_text, decoding, formats, geometry, orientation, pixels, sources, unreadable
+from llamaq.images.formats import Anatomy
 from llamaq.images.image import Image, ImageSource
+from llamaq.images.refusal import Refused
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 
-_LOSSY = ("JPEG", "MPO", "WEBP")
+_LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF")
+_ORIENTATION = 0x0112
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
 def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: int | None = None) -> Image:
@@ -35,56 +32,59 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
         max_edge: pixels of its longer edge at most; a larger image is scaled down.
 
     Raises:
-        InvalidRequest: it cannot be read, is in none of `FORMATS`, is damaged or truncated, or is over a limit.
+        InvalidRequest: it cannot be read, is in a format that is not read, is damaged or truncated, is over a limit, or
+            has a size that ends the runner of a vision model. The message names the file, where there is one.
     """
-    with _refusing(field):
+    try:
         if isinstance(source, PIL.Image.Image):
-            data = _of_picture(source, limits, field, max_edge)
+            data = _of_picture(source, limits, max_edge)
         else:
-            data = _of_file(sources.read(source, limits, field), limits, field, max_edge)
+            data = _of_file(sources.read(source, limits), limits, max_edge)
+    except Refused as refused:
+        name = sources.name(source)
+        raise InvalidRequest.of(field, f"{name}: {refused}" if name else str(refused)) from refused.__cause__
     return Image(hashlib.sha256(data).hexdigest(), data)
 
 
-def _of_file(data: bytes, limits: Limits, field: str, max_edge: int | None) -> bytes:
-    anatomy = formats.dissect(data)
-    if anatomy is None:
-        known = others.described(data)
-        reason = f"not an image in one of the formats {', '.join(FORMATS)}"
-        raise InvalidRequest.of(field, f"{reason}; {known}" if known else reason)
-    turn = orientation.orientation(anatomy.exif)
+def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
+    data, anatomy = _dissected(data)
     # Pillow decodes the file without the parts that are not the picture.
-    with PIL.Image.open(io.BytesIO(anatomy.bare or data[: anatomy.end]), formats=FORMATS) as image:
-        _check_size(image, limits, field)
+    with decoding.opened(anatomy, data) as image:
+        geometry.check(image.size, limits)
         exact = anatomy.exact()
-        image.load()
-        upright = turn == orientation.UPRIGHT and pixels.fits(image, max_edge) and pixels.plain(image)
-        if anatomy.bare is not None and exact and upright:
+        with decoding.refusing_damage():
+            image.load()
+            turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
+        picture = pixels.turned(image, turn)
+        size = geometry.target(picture.size, max_edge)
+        if anatomy.bare and exact and picture is image and size == image.size and pixels.plain(image):
             return anatomy.bare
-        picture = pixels.scaled(pixels.turned(image, turn), max_edge)
-        return pixels.encoded(picture, lossy=anatomy.lossy)
+        return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
 
 
-def _of_picture(image: PIL.Image.Image, limits: Limits, field: str, max_edge: int | None) -> bytes:
-    _check_size(image, limits, field)
-    lossy = image.format in _LOSSY
-    return pixels.encoded(pixels.scaled(PIL.ImageOps.exif_transpose(image), max_edge), lossy=lossy)
+def _dissected(data: bytes) -> tuple[bytes, Anatomy]:
+    """The image's file with its parts. Blanks before it are dropped, and base64 is decoded."""
+    for form in (bytes, _without_blanks, base64_text.unwrapped):
+        file = form(data)
+        anatomy = formats.dissect(file)
+        if anatomy is not None:
+            return file, anatomy
+    raise Refused(unreadable.reason(data))
 
 
-def _check_size(image: PIL.Image.Image, limits: Limits, field: str) -> None:
-    width, height = image.size
-    if width * height > limits.image_pixels:
-        limit = f"the limit of {limits.image_pixels} pixels (LLAMAQ_MAX_IMAGE_PIXELS)"
-        raise InvalidRequest.of(field, f"{width} x {height} is over {limit}")
+def _without_blanks(data: bytes) -> bytes:
+    return data.lstrip(_BLANKS)
 
 
-@contextmanager
-def _refusing(field: str) -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            # The limit of pixels is checked by `_check_size`; Pillow only warns up to twice its own limit.
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            yield
-    except PIL.Image.DecompressionBombError as error:
-        raise InvalidRequest.of(field, f"over the limit of pixels: {error}") from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise InvalidRequest.of(field, f"a damaged image: {error}") from error
+def _of_picture(image: PIL.Image.Image, limits: Limits, max_edge: int | None) -> bytes:
+    geometry.check(image.size, limits)
+    with decoding.refusing_damage():
+        upright = PIL.ImageOps.exif_transpose(image)
+    size = geometry.target(upright.size, max_edge)
+    return pixels.encoded(pixels.scaled(upright, size), lossy=image.format in _LOSSY)
+
+
+def _orientation(image: PIL.Image.Image) -> int:
+    """The orientation of an AVIF, which Pillow makes of the boxes; pillow-heif has applied it."""
+    value = image.getexif().get(_ORIENTATION, orientation.UPRIGHT)
+    return value if value in range(1, 9) else orientation.UPRIGHT

@@ -22,11 +22,6 @@ _JPEG_MODES = ("L", "RGB")
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
-def fits(image: PIL.Image.Image, max_edge: int | None) -> bool:
-    """Whether no edge is longer than `max_edge` pixels."""
-    return max_edge is None or max(image.size) <= max_edge
-
-
 def plain(image: PIL.Image.Image) -> bool:
     """Whether every engine reads its colour mode. Engines do not read CMYK, for example."""
     return image.mode in _PNG_MODES
@@ -37,13 +32,9 @@ def turned(image: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
-def scaled(image: PIL.Image.Image, max_edge: int | None) -> PIL.Image.Image:
-    """The picture, scaled down to `max_edge` pixels on its longer edge if that is longer."""
-    if max_edge is None or fits(image, max_edge):
-        return image
-    factor = max_edge / max(image.size)
-    width, height = (max(round(edge * factor), 1) for edge in image.size)
-    return _smooth(image).resize((width, height), Resampling.LANCZOS)
+def scaled(image: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
+    """The picture in another size."""
+    return image if image.size == size else _smooth(image).resize(size, Resampling.LANCZOS)
 
 
 def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:

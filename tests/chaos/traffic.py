@@ -12,9 +12,7 @@ from llamaq import BrokerUnavailable, CursorExpired, Job, JobNotFound, JobQueue
 from tests.conftest import MODEL
 
 EMBEDDER, SEER = "smollm2-embed:135m", "smollm2-vision:135m"
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQAAAABbAUdZAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC")
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 FAULTS: tuple[Fault, ...] = ("cut", "reset", "error", "end", "utf8")
 KINDS = ("generate", "chat", "conversation", "multimodal", "extraction", "embedding")

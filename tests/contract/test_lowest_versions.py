@@ -48,7 +48,7 @@ async def embed(url, prefix, model):
 url, prefix, model, sees, embeds = sys.argv[1:]
 assert "site-packages" in llamaq.__file__, llamaq.__file__
 picture = io.BytesIO()
-Image.new("RGB", (8, 8)).save(picture, "PNG")
+Image.new("RGB", (32, 32)).save(picture, "PNG")
 with llamaq.JobQueue(url, prefix=prefix) as queue:
     job = queue.generate(model, "Why?")
     assert "".join(job.text()) == job.result(60).text == "because"

@@ -35,8 +35,8 @@ HOST_JOB = {
 HOST_JOB.pop("first_token_within")
 # Written out, since a library that compresses may do it another way tomorrow.
 PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f8"
-    "00000011494441547801010600f9ff00000000000000060001acd455fa0000000049454e44ae426082"
+    "89504e470d0a1a0a0000000d49484452000000200000002001000000005b0147590000"
+    "000c4944415478da636018dc000000a000018efbb1b40000000049454e44ae426082"
 )
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "isbn": {"const": None}}, "required": ["title"]}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}

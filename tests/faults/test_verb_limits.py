@@ -28,7 +28,7 @@ BEYOND_SECONDS = 1.0
 ANSWERED_SECONDS = 10.0
 """The limit where Redis answers each verb with a refusal, for which a slow machine needs time."""
 PREFIX = "limits"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQAAAABbAUdZAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC"
 LETTER = DeadLetter(
     id="1-1", job_id="", kind="generate", source="inbox", message='{"model":"m","prompt":"x"}', reason="r", at=0
 )

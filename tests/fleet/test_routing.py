@@ -19,7 +19,7 @@ from tests.fleet.pair import Pair, pair
 from tests.service import fresh_name, until
 
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQAAAABbAUdZAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC"
 ASKS: list[tuple[str, str, dict[str, Any]]] = [
     ("vision", "images", {"kind": "multimodal", "prompt": "What?", "images": [PIXEL]}),
     ("vision", "images", {"kind": "extraction", "prompt": "What?", "schema": {"type": "object"}, "images": [PIXEL]}),

@@ -13,7 +13,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from tests.faults.site import Site
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "9"))
-"""For each of the nine doors. `FUZZ_SECONDS=3600` is a long run."""
+"""For each of the ten doors. `FUZZ_SECONDS=3600` is a long run."""
 SEEDS = json.loads((Path(__file__).parent / "seeds.json").read_text())
 
 

@@ -76,7 +76,7 @@ async def test_chat_and_its_conversation(service: Service, queue: AsyncJobQueue)
 async def test_multimodal(service: Service, queue: AsyncJobQueue) -> None:
     """Images are checked and stored by the async client too."""
     data = io.BytesIO()
-    PIL.Image.new("RGB", (4, 4)).save(data, "PNG")
+    PIL.Image.new("RGB", (32, 32)).save(data, "PNG")
 
     job = await queue.multimodal("smollm2-vision:135m", "What?", images=[data.getvalue()])
 

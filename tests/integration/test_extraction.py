@@ -141,7 +141,7 @@ def test_what_is_no_json_is_invalid_output_too(service: Service, text: str) -> N
 def test_images_can_be_extracted_from(service: Service) -> None:
     """An extraction takes images as multimodal does; they stay with the question in a repair."""
     data = io.BytesIO()
-    PIL.Image.new("RGB", (4, 4), "red").save(data, "PNG")
+    PIL.Image.new("RGB", (32, 32), "red").save(data, "PNG")
     service.ollama.script(tokens=["{}"])
     service.ollama.script(tokens=['{"title": "Red", "year": 1}'])
 

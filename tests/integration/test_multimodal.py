@@ -21,7 +21,7 @@ def picture(form: str = "PNG") -> bytes:
     """An image that no other test has: its pixels are random enough to have a SHA-256 of its own."""
     seed = hashlib.sha256(fresh_name().encode()).digest()
     data = io.BytesIO()
-    PIL.Image.frombytes("RGB", (8, 8), seed * 6).save(data, form)
+    PIL.Image.frombytes("RGB", (32, 32), seed * 96).save(data, form)
     return data.getvalue()
 
 
@@ -66,14 +66,14 @@ def test_what_a_camera_adds_stays_at_home(service: Service) -> None:
     block = PIL.Image.Exif()
     block[0x0112], block[0x010E] = 6, "52.5163N 13.3777E"
     photo = io.BytesIO()
-    PIL.Image.new("RGB", (64, 32), "red").save(photo, "JPEG", exif=block.tobytes())
+    PIL.Image.new("RGB", (128, 64), "red").save(photo, "JPEG", exif=block.tobytes())
     assert b"52.5163N" in photo.getvalue()
 
-    job = service.queue.multimodal(VISION, "What?", images=[photo.getvalue()], max_edge=16)
+    job = service.queue.multimodal(VISION, "What?", images=[photo.getvalue()], max_edge=80)
     job.result(30)
 
     seen = base64.b64decode(service.asked()[0]["images"][0])
-    assert PIL.Image.open(io.BytesIO(seen)).size == (8, 16)
+    assert PIL.Image.open(io.BytesIO(seen)).size == (40, 80)
     assert b"52.5163N" not in seen
     reference = json.loads(service.redis.hget(service.keys.record(job.id), "request"))["images"][0]
     kept = redis.Redis.from_url(service.url)

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 DEFAULT_PROMPT = "Describe what you see."
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".svg"})
+_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".svg"}
+)
 
 
 @dataclass(frozen=True)

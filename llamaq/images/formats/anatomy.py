@@ -6,8 +6,8 @@ from dataclasses import dataclass
 CUT = "it is cut: the file ends before the image does"
 
 
-def always_exact() -> bool:
-    """True, where decoding finds every damage."""
+def always() -> bool:
+    """The answer where the parts that were kept need no decompression to be checked."""
     return True
 
 
@@ -16,18 +16,16 @@ class Anatomy:
     """The parts of one image's file.
 
     Attributes:
-        form: its format, one of `FORMATS`.
-        end: where the image ends; further bytes are not part of it.
+        form: its format, as Pillow calls it.
         bare: the file without the parts that are not the picture; None where the image must be encoded again.
         lossy: whether its encoding is lossy.
         exif: its EXIF block, or nothing.
-        exact: whether the compressed data has the pixels and nothing else. It decompresses, so call it once the size is
-            within the limit. It raises ValueError where the data is damaged.
+        exact: whether `bare` has the picture alone and every engine reads it, by a check that needs decompression. It
+            raises `Damaged`. Call it once the size is within the limit.
     """
 
     form: str
-    end: int
     bare: bytes | None = None
     lossy: bool = False
     exif: bytes = b""
-    exact: Callable[[], bool] = always_exact
+    exact: Callable[[], bool] = always

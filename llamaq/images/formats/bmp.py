@@ -3,14 +3,14 @@
 import struct
 
 from llamaq.images.formats.anatomy import CUT, Anatomy
+from llamaq.images.refusal import Damaged
 
 MAGIC = b"BM"
 _PLAIN = (0, 3, 6)  # no compression: the size follows from the width and the height
-_PROFILE_HEADER = 124
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Find the end of the pixels, or of the colour profile behind them."""
+    """Check that all rows of pixels are there."""
     try:
         (offset, header) = struct.unpack_from("<II", data, 10)
         if header == 12:
@@ -18,16 +18,12 @@ def dissect(data: bytes) -> Anatomy:
             compression = size = 0
         else:
             width, height, _, bits, compression, size = struct.unpack_from("<iiHHII", data, 18)
-        if compression in _PLAIN:
-            size = (width * bits + 31) // 32 * 4 * abs(height)
-        end = offset + size
-        if header == _PROFILE_HEADER:
-            profile_at, profile_size = struct.unpack_from("<II", data, 126)
-            end = max(end, 14 + profile_at + profile_size) if profile_size else end
     except struct.error:
-        raise ValueError(CUT) from None
+        raise Damaged(CUT) from None
+    if compression in _PLAIN:
+        size = (width * bits + 31) // 32 * 4 * abs(height)
     if width < 1 or height == 0 or offset < 14 + header:
-        raise ValueError("its header is damaged")
-    if end > len(data):
-        raise ValueError(CUT)
-    return Anatomy("BMP", end)
+        raise Damaged("its header is damaged")
+    if offset + size > len(data):
+        raise Damaged(CUT)
+    return Anatomy("BMP")

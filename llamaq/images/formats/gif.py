@@ -1,26 +1,26 @@
 """GIF: a screen, and blocks up to the trailer. A model gets only the first frame."""
 
 from llamaq.images.formats.anatomy import CUT, Anatomy
+from llamaq.images.refusal import Damaged
 
 MAGICS = (b"GIF87a", b"GIF89a")
 _EXTENSION, _FRAME, _TRAILER = 0x21, 0x2C, 0x3B
 
 
 def dissect(data: bytes) -> Anatomy:
-    """Find the trailer."""
+    """Check that all blocks up to the trailer are there. Bytes between blocks are skipped, as by other readers."""
     try:
         position = 13 + _table(data[10])
         while data[position] != _TRAILER:
-            kind = data[position]
-            if kind == _EXTENSION:
+            if data[position] == _EXTENSION:
                 position = _sub_blocks(data, position + 2)
-            elif kind == _FRAME:
+            elif data[position] == _FRAME:
                 position = _sub_blocks(data, position + 11 + _table(data[position + 9]))
             else:
-                raise ValueError("it has something in it that is no block")
+                position += 1
     except IndexError:
-        raise ValueError(CUT) from None
-    return Anatomy("GIF", position + 1)
+        raise Damaged(CUT) from None
+    return Anatomy("GIF")
 
 
 def _table(flags: int) -> int:

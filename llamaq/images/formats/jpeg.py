@@ -3,69 +3,73 @@
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from llamaq.images.formats.anatomy import CUT, Anatomy
+from llamaq.images.refusal import Damaged
 
 MAGIC = b"\xff\xd8\xff"
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE
-# Frames, tables, restarts and scans. Application data and comments are dropped.
-_PICTURE = frozenset(range(0xC0, 0xD0)) | {_SOS, 0xDB, 0xDC, 0xDD}
-_NEXT_MARKER = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
+_SOI, _EOI, _SOS, _DHT, _DAC, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xE0, 0xE1, 0xEE
+# Baseline, extended and progressive, with Huffman codes. Engines read no others, and no file without its own codes.
+_COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, _DAC}
+# Frames, tables, the interval of restarts, and scans. All else is removed: application data, comments, and the unknown.
+_PICTURE = _FRAMES | {_SOS, _DHT, _DAC, 0xDB, 0xDD}
+_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+_AFTER_SCAN = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+_ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # the colour transform follows
 _ADOBE_LENGTH = 12
 
 
-class _Segment(NamedTuple):
-    marker: int
-    content: bytes
-    whole: bytes
-    end: int
-
-
 def dissect(data: bytes) -> Anatomy:
-    """Keep the segments that decoding needs, with the colour transform in Adobe's, up to the first end marker."""
-    kept, exif = [b"\xff\xd8"], b""
-    segments = list(_segments(data))
-    for marker, content, whole, _ in segments:
-        if marker in _PICTURE or marker == _EOI:
+    """Keep the segments that decoding needs, up to the end marker, with the colour transform in Adobe's."""
+    kept = [b"\xff\xd8"]
+    markers: list[int] = []
+    exif = b""
+    for marker, content, whole in _segments(data):
+        markers.append(marker)
+        if marker in _PICTURE:
             kept.append(whole)
         elif marker == _APP0 and content.startswith(b"JFIF\0"):
             kept.insert(1, b"" if _JFIF in kept else _JFIF)  # without its thumbnail; it must be the first segment
         elif marker == _APP14 and content.startswith(b"Adobe") and len(content) >= _ADOBE_LENGTH:
-            kept.append(b"\xff\xee\x00\x0e" + content[:_ADOBE_LENGTH])
+            kept.append(_ADOBE + content[_ADOBE_LENGTH - 1 : _ADOBE_LENGTH])
         elif marker == _APP1 and content.startswith(b"Exif\0\0"):
             exif = exif or content
-    return Anatomy("JPEG", segments[-1].end, b"".join(kept), lossy=True, exif=exif)
+    common = _FRAMES.isdisjoint(set(markers) - _COMMON_FRAMES) and _DHT in markers and _DAC not in markers
+    return Anatomy("JPEG", b"".join(kept) + b"\xff\xd9", lossy=True, exif=exif, exact=lambda: common)
 
 
-def _segments(data: bytes) -> Iterator[_Segment]:
-    """The segments behind the start marker, up to and with the end marker. That of a scan includes its data."""
-    position, marker = 2, _SOI
-    while marker != _EOI:
-        begin = position
-        while data[position : position + 2] == b"\xff\xff":
-            position += 1  # fill bytes
-        if position + 2 > len(data):
-            raise ValueError(CUT)
-        if data[position] != 0xFF or data[position + 1] in (0, _SOI):
-            raise ValueError("it has something in it that is no segment")
-        marker = data[position + 1]
-        end = position + 2 if marker == _EOI else _end(data, position, marker)
-        yield _Segment(marker, data[position + 4 : end], data[position:end], end)
-        position = max(end, begin + 1)
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Marker, content and whole of each segment between the start and the end marker. A scan's includes its data.
+
+    Bytes between segments are skipped, as by other readers: cameras and web servers leave some.
+    """
+    position = 2
+    while found := _NEXT_MARKER.search(data, position):
+        begin, marker = found.end() - 2, data[found.end() - 1]
+        if marker == _EOI:
+            return
+        if marker == _SOI:
+            raise Damaged("it is cut: another image begins in it")
+        position = begin + 2
+        if marker not in _ALONE:
+            position = _end(data, begin, marker)
+            yield marker, data[begin + 4 : position], data[begin:position]
+    raise Damaged(CUT)
 
 
-def _end(data: bytes, position: int, marker: int) -> int:
-    if position + 4 > len(data):
-        raise ValueError(CUT)
-    (length,) = struct.unpack_from(">H", data, position + 2)
-    end = int(position + 2 + length)
+def _end(data: bytes, begin: int, marker: int) -> int:
+    if begin + 4 > len(data):
+        raise Damaged(CUT)
+    (length,) = struct.unpack_from(">H", data, begin + 2)
+    end = int(begin + 2 + length)
     if length < 2 or end > len(data):
-        raise ValueError(CUT)
+        raise Damaged(CUT)
     if marker == _SOS:
-        found = _NEXT_MARKER.search(data, end)
+        found = _AFTER_SCAN.search(data, end)
         if found is None:
-            raise ValueError(CUT)
+            raise Damaged(CUT)
         return found.start()
     return end

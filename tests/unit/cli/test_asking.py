@@ -113,7 +113,7 @@ def test_tool_calls_are_lines_of_json(fake_worker: FakeWorker, llamaq: Llamaq) -
 def test_describe_tells_images_from_the_prompt(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
     """All files are images, here of one request; the last argument is the prompt."""
     for name, colour in (("a.png", "red"), ("b.png", "blue")):
-        PIL.Image.new("RGB", (2, 2), colour).save(tmp_path / name)
+        PIL.Image.new("RGB", (32, 32), colour).save(tmp_path / name)
     shell = llamaq("describe", "m", "--together", "a.png", "b.png", "What has changed?", cwd=tmp_path)
     attempt = fake_worker.take()
     request = fake_worker.request(attempt.job_id)

@@ -76,7 +76,8 @@ def test_unload_asks_every_host_that_has_the_model(fake_worker: FakeWorker, llam
         (("generate", "m", "a\x1b[2Jb"), 2, "prompt: the control character U+001B at character 2"),
         (("generate", "m", "x", "--system", "a\x7f"), 2, "system: the control character U+007F"),
         (("generate", "m", "x", "--metadata", f"k={LONG}", "--metadata", f"l={LONG}"), 2, "metadata.l: "),
-        (("describe", "m", "cut.png"), 2, "images.0: a damaged image: it is cut"),
+        (("describe", "m", "notes.png"), 2, "images.0: notes.png: not an image in one of the formats PNG"),
+        (("describe", "m", "cut.png"), 2, "images.0: cut.png: a damaged image: it is cut"),
         (("describe", "m", "good.png", "--max-edge", "0"), 2, "max_edge: Input should be greater than or equal to 1"),
         (("describe", "m", "http://127.0.0.1:9/a.png"), 2, "no image 'http://127.0.0.1:9/a.png'"),
     ],
@@ -85,8 +86,9 @@ def test_what_cannot_go_in_is_refused(
     llamaq: Llamaq, words: tuple[str, ...], code: int, said: str, tmp_path: Path
 ) -> None:
     """Before anything is queued, with the field, the limit and the size or place."""
-    PIL.Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    PIL.Image.new("RGB", (32, 32)).save(tmp_path / "good.png")
     data = (tmp_path / "good.png").read_bytes()
+    (tmp_path / "notes.png").write_text("Buy milk")
     (tmp_path / "cut.png").write_bytes(data[:-20])
 
     shell = llamaq(*words, cwd=tmp_path)

@@ -15,11 +15,11 @@ NAMES = ("a.png", "b.png", "c.png")
 
 @pytest.fixture
 def album(tmp_path: Path) -> Path:
-    """A folder with three pictures, and two files that are none."""
+    """A folder with three pictures, and two that are refused."""
     for index, name in enumerate(NAMES):
-        PIL.Image.new("RGB", (4 + index, 3), "red").save(tmp_path / name)
+        PIL.Image.new("RGB", (32 + index, 32), "red").save(tmp_path / name)
     (tmp_path / "broken.png").write_bytes((tmp_path / "a.png").read_bytes()[:-20])
-    (tmp_path / "empty.png").write_bytes(b"")
+    PIL.Image.new("RGB", (64, 2), "red").save(tmp_path / "thin.png")
     return tmp_path
 
 
@@ -52,14 +52,14 @@ def test_an_image_that_is_refused_and_one_that_fails_do_not_stop_the_others(
     fake_worker: FakeWorker, llamaq: Llamaq, album: Path
 ) -> None:
     """Each is said with its name and the reason, and the exit code sums up."""
-    shell = llamaq("describe", "m", "broken.png", "a.png", "empty.png", "b.png", cwd=album)
+    shell = llamaq("describe", "m", "broken.png", "a.png", "thin.png", "b.png", cwd=album)
     fake_worker.take().fail("timed_out", "no first token")
     fake_worker.take().complete(text="A square")
 
     assert shell.code() == 1
     said = shell.err.all()
-    assert "broken.png: invalid_request: images.0: a damaged image: it is cut" in said
-    assert "empty.png: invalid_request: images.0: not an image" in said
+    assert "broken.png: invalid_request: images.0: broken.png: a damaged image: it is cut" in said
+    assert "thin.png: invalid_request: images.0: thin.png: 64 x 2 pixels: an edge below 28 pixels" in said
     assert "timed_out: no first token" in said
     assert "1 of 4 completed, 3 failed" in said
     assert "A square" in shell.out.all()
@@ -97,7 +97,7 @@ def test_detached_it_prints_a_job_for_each(fake_worker: FakeWorker, llamaq: Llam
     assert shell.code() == 1
     ids = shell.out.all().split()
     assert [fake_worker.request(job_id)["idempotency_key"] for job_id in ids] == ["k:a.png", "k:b.png"]
-    assert "broken.png: images.0: a damaged image" in shell.err.all()
+    assert "broken.png: images.0: broken.png: a damaged image" in shell.err.all()
 
 
 def test_ctrl_c_leaves_the_jobs_alone(fake_worker: FakeWorker, llamaq: Llamaq, album: Path) -> None:
@@ -114,13 +114,13 @@ def test_ctrl_c_leaves_the_jobs_alone(fake_worker: FakeWorker, llamaq: Llamaq, a
 
 def test_together_they_are_one_request(fake_worker: FakeWorker, llamaq: Llamaq, album: Path) -> None:
     """To be compared: all images in one job, scaled where that was asked for."""
-    shell = llamaq("describe", "m", *NAMES, "What has changed?", "--together", "--max-edge", "2", cwd=album)
+    shell = llamaq("describe", "m", *NAMES, "What has changed?", "--together", "--max-edge", "32", cwd=album)
     attempt = fake_worker.take()
     request = fake_worker.request(attempt.job_id)
     attempt.say("The width")
     attempt.complete(text="The width")
 
-    assert (len(request["images"]), request["max_edge"]) == (3, 2)
+    assert (len(request["images"]), request["max_edge"]) == (3, 32)
     assert (shell.code(), shell.out.all()) == (0, "The width\n")
 
 

@@ -10,12 +10,12 @@ import PIL.Image
 SECRET = b"52.5163N 13.3777E patient Jane Roe"
 
 
-def drawn(size: tuple[int, int] = (32, 24), mode: str = "RGB") -> PIL.Image.Image:
+def drawn(size: tuple[int, int] = (64, 48), mode: str = "RGB") -> PIL.Image.Image:
     """A picture with something in it, so that no part of its data can be missing unnoticed."""
     return PIL.Image.effect_noise(size, 80).convert(mode)
 
 
-def picture(form: str = "PNG", size: tuple[int, int] = (32, 24), **how: Any) -> bytes:
+def picture(form: str = "PNG", size: tuple[int, int] = (64, 48), **how: Any) -> bytes:
     """The file of such a picture."""
     data = io.BytesIO()
     drawn(size).save(data, form, **how)

@@ -16,7 +16,7 @@ from llamaq.images.formats import FORMATS
 from llamaq.vocabulary.requests import parse
 from tests.unit.images.image_factory import SECRET, chunk, drawn, exif, into_jpeg, into_png, opened, picture, segment
 
-anything = st.binary(max_size=60)
+contents = st.binary(max_size=60)
 PROFILE = b"profile of " + SECRET
 
 
@@ -75,7 +75,7 @@ def test_a_gifs_comment_does_not_travel() -> None:
         assert not {"icc_profile", "exif", "comment", "Patient"} & set(opened(stored).info)
 
 
-@given(st.lists(st.tuples(st.sampled_from([0xE0, 0xE1, 0xE2, 0xED, 0xFE]), anything), max_size=5))
+@given(st.lists(st.tuples(st.sampled_from([0xE0, 0xE1, 0xE2, 0xED, 0xFE]), contents), max_size=5))
 def test_no_segment_of_a_jpeg_is_kept(extras: list[tuple[int, bytes]]) -> None:
     """Whatever stands in them, and however many; the picture is the same."""
     plain = picture("JPEG")
@@ -87,7 +87,7 @@ def test_no_segment_of_a_jpeg_is_kept(extras: list[tuple[int, bytes]]) -> None:
     assert opened(stored).tobytes() == opened(plain).tobytes()
 
 
-@given(st.lists(st.tuples(st.from_regex(rb"\A[a-z][a-zA-Z]{3}\Z"), anything), max_size=5))
+@given(st.lists(st.tuples(st.from_regex(rb"\A[a-z][a-zA-Z]{3}\Z"), contents), max_size=5))
 def test_no_chunk_of_a_png_is_kept(extras: list[tuple[bytes, bytes]]) -> None:
     """The same for chunks that are not needed, known and unknown."""
     plain = picture("PNG")
@@ -103,15 +103,15 @@ def test_no_chunk_of_a_png_is_kept(extras: list[tuple[bytes, bytes]]) -> None:
 def test_the_camera_was_held_otherwise(orientation: int) -> None:
     """The picture is turned upright, since no engine looks into EXIF; the sense of each value is Pillow's own."""
     data = io.BytesIO()
-    image = PIL.Image.new("RGB", (32, 16), "white")
-    image.paste((255, 0, 0), (0, 0, 16, 8))
+    image = PIL.Image.new("RGB", (128, 64), "white")
+    image.paste((255, 0, 0), (0, 0, 64, 32))
     image.save(data, "PNG", exif=exif(orientation))
     expected = PIL.ImageOps.exif_transpose(opened(data.getvalue()))
 
     stored = opened(loading.load(data.getvalue(), Limits()).data)
 
     assert (stored.size, stored.tobytes()) == (expected.size, expected.tobytes())
-    assert stored.size == ((32, 16) if orientation < 5 else (16, 32))
+    assert stored.size == ((128, 64) if orientation < 5 else (64, 128))
 
 
 def test_a_turned_photo_stays_a_jpeg() -> None:
@@ -126,16 +126,16 @@ def test_a_turned_photo_stays_a_jpeg() -> None:
     assert max(abs(a - b) for a, b in zip(stored.tobytes(), expected.tobytes(), strict=True)) < 8
 
 
-@given(anything)
+@given(contents)
 def test_a_damaged_exif_block_does_no_harm(block: bytes) -> None:
     """It is metadata: it goes, and the picture is taken as it stands or turned."""
     for order in (b"", b"II*\0", b"MM\0*"):
         stored = loading.load(into_jpeg(picture("JPEG"), segment(0xE1, b"Exif\0\0" + order + block)), Limits())
-        assert sorted(opened(stored.data).size) == [24, 32]
+        assert sorted(opened(stored.data).size) == [48, 64]
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize(("edge", "size"), [(16, (16, 12)), (1, (1, 1)), (32, (32, 24)), (4000, (32, 24))])
+@pytest.mark.parametrize(("edge", "size"), [(48, (48, 36)), (60, (60, 45)), (64, (64, 48)), (4000, (64, 48))])
 def test_max_edge_scales_down_and_never_up(form: str, edge: int, size: tuple[int, int]) -> None:
     """In its proportions, whatever the format; a JPEG stays one."""
     stored = opened(loading.load(picture(form), Limits(), max_edge=edge).data)
@@ -147,16 +147,16 @@ def test_max_edge_scales_down_and_never_up(form: str, edge: int, size: tuple[int
 @pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGBA", "I;16"])
 def test_every_mode_can_be_scaled(mode: str) -> None:
     """A palette, a single bit and sixteen bits too."""
-    assert opened(loading.load(drawn((64, 64)).convert(mode), Limits(), max_edge=8).data).size == (8, 8)
+    assert opened(loading.load(drawn((64, 64)).convert(mode), Limits(), max_edge=32).data).size == (32, 32)
 
 
 def test_the_request_says_max_edge() -> None:
     """A field like any other, so that producers without the SDK have it too; without images it means nothing."""
     fields = {"kind": "multimodal", "model": "m", "prompt": "?", "images": [base64.b64encode(picture()).decode()]}
 
-    submission = prepare(parse({**fields, "max_edge": 8}), "id", Limits())
+    submission = prepare(parse({**fields, "max_edge": 40}), "id", Limits())
 
-    assert opened(submission.images[0].data).size == (8, 6)
+    assert opened(submission.images[0].data).size == (40, 30)
     for wrong in (0, -1, 1.5, "8"):
         with pytest.raises(InvalidRequest, match="max_edge"):
             parse({**fields, "max_edge": wrong})

@@ -25,7 +25,7 @@ OF_THE_FLEET = {":service", ":reaper", ":jobs", ":expiring", ":ended"}
 
 def _picture() -> bytes:
     data = io.BytesIO()
-    PIL.Image.new("L", (2, 2)).save(data, "PNG")
+    PIL.Image.new("L", (32, 32)).save(data, "PNG")
     return data.getvalue()
 
 

@@ -19,7 +19,7 @@ from llamaq.vocabulary import requests
 
 def _png(colour: int = 0) -> bytes:
     data = io.BytesIO()
-    PIL.Image.new("L", (2, 2), colour).save(data, "PNG")
+    PIL.Image.new("L", (32, 32), colour).save(data, "PNG")
     return data.getvalue()
 
 

@@ -1,0 +1,65 @@
+"""Decodes images: by Pillow, and HEIF by pillow-heif. The extra `llamaq[heif]` brings the decoders of HEIF and AVIF."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import PIL.features
+import PIL.Image
+
+from llamaq.images.formats import Anatomy
+from llamaq.images.refusal import Damaged, Refused
+
+_CONVERT = "or convert the image to JPEG (an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible)"
+
+
+def opened(anatomy: Anatomy, data: bytes) -> PIL.Image.Image:
+    """The image with its size known, and no pixel decoded yet.
+
+    Raises:
+        Refused: the decoder of this format is not installed, or finds damage.
+    """
+    file = io.BytesIO(data if anatomy.bare is None else anatomy.bare)
+    if anatomy.form == "HEIF":
+        return _heif(file)
+    if anatomy.form == "AVIF" and not PIL.features.check("avif"):
+        raise _without_decoder("AVIF")
+    with refusing_damage():
+        return PIL.Image.open(file, formats=(anatomy.form,))
+
+
+def _heif(file: io.BytesIO) -> PIL.Image.Image:
+    try:
+        import pillow_heif  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise _without_decoder("HEIC (HEIF)") from None
+    with refusing_damage():
+        # The class itself: registered in Pillow, it would also read the images of the application.
+        image = pillow_heif.HeifImageFile(file)  # type: ignore[no-untyped-call]  # its constructor alone has no types
+        return cast("PIL.Image.Image", image)
+
+
+def _without_decoder(name: str) -> Refused:
+    return Refused(f'{name} needs a decoder: pip install "llamaq[heif]" where it is submitted, {_CONVERT}')
+
+
+@contextmanager
+def refusing_damage() -> Iterator[None]:
+    """Translate all that decoders raise. Call nothing but decoders in it.
+
+    Raises:
+        Refused: the image is damaged, or too large for the decoder.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of what it cannot read beside the picture, and of images up to twice its own limit of pixels.
+            warnings.simplefilter("ignore")
+            yield
+    except PIL.Image.DecompressionBombError as error:
+        raise Refused(f"over the limit of pixels: {error}") from error
+    except PIL.UnidentifiedImageError as error:
+        raise Damaged("no decoder can read its header") from error
+    except Exception as error:
+        raise Damaged(" ".join(str(error).split()) or type(error).__name__) from error
