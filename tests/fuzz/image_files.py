@@ -7,6 +7,7 @@ from typing import Any
 
 import pillow_heif
 
+from llamaq.images.formats import dissect
 from llamaq.images.image import Image
 from tests.unit.images.image_factory import SECRET, drawn, exif, into_jpeg, opened, picture, segment
 
@@ -102,6 +103,9 @@ def _with_checksums(data: bytes) -> bytes:
 def assert_nothing_but_pixels(image: Image) -> None:
     """It opens in Pillow, has a size that models take, and no part that is none of the picture."""
     made = opened(image.data)
+    anatomy = dissect(image.data)
+    assert anatomy is not None
+    assert anatomy.bare == image.data, "there is still something to remove"
     assert min(made.size) >= 28
     assert max(made.size) <= 201 * min(made.size)
     assert {"exif", "icc_profile", "xmp", "comment", "dpi"}.isdisjoint(made.info)

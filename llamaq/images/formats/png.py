@@ -51,6 +51,8 @@ def _colours(header: bytes, palette: bytes, transparency: bytes) -> Iterator[byt
     depth, colour = header[8], header[9]
     if colour == _PALETTE:
         entries = min(len(palette) // 3, 1 << min(depth, 8))
+        if not entries:
+            raise Damaged("it has no palette")
         yield _chunk(b"PLTE", palette[: entries * 3])
         if transparency:
             yield _chunk(b"tRNS", transparency[:entries])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from llamaq.images.formats import FORMATS
-from tests.unit.images.image_factory import bomb, chunk, into_png, opened, picture
+from tests.unit.images.image_factory import bomb, chunk, drawn, into_png, opened, picture
 
 SAMPLES = {name: picture(name) for name in FORMATS}
 
@@ -75,6 +75,17 @@ def test_first_bytes_alone_make_no_image(data: bytes) -> None:
     """Whatever they claim."""
     with pytest.raises(InvalidRequest, match="images: a damaged image"):
         loading.load(data, Limits())
+
+
+def test_a_png_without_its_palette_is_refused() -> None:
+    """Pillow takes it, and engines do not."""
+    data = io.BytesIO()
+    drawn().convert("P").save(data, "PNG")
+    start = data.getvalue().index(b"PLTE") - 4
+    end = start + 12 + int.from_bytes(data.getvalue()[start : start + 4])
+    for palette in (b"", chunk(b"PLTE", b""), chunk(b"PLTE", b"\0\0")):
+        with pytest.raises(InvalidRequest, match="it has no palette"):
+            loading.load(data.getvalue()[:start] + palette + data.getvalue()[end:], Limits())
 
 
 def test_a_file_that_only_ends_in_an_image_is_refused() -> None:
