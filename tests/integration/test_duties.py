@@ -119,5 +119,9 @@ def test_a_duty_that_goes_on_failing_is_told(
             mended.set()
         assert job.result(WAIT_SECONDS)
     until(lambda: process.failing_seconds(name) == 0)
-    process.worker.heartbeat.received()
-    assert alive.exists()
+
+    def is_well() -> bool:
+        process.worker.heartbeat.received()
+        return alive.exists()
+
+    until(is_well)  # on a slow machine another duty may be late for a moment
