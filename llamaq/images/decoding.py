@@ -1,4 +1,4 @@
-"""Decodes images: by Pillow, and HEIF by pillow-heif. The extra `llamaq[heif]` brings the decoders of HEIF and AVIF."""
+"""Decodes images: by Pillow, and HEIF by pillow-heif, the extra `llamaq[heif]`."""
 
 import io
 import warnings
@@ -25,7 +25,9 @@ def opened(anatomy: Anatomy, data: bytes) -> PIL.Image.Image:
     if anatomy.form == "HEIF":
         return _heif(file)
     if anatomy.form == "AVIF" and not PIL.features.check("avif"):
-        raise _without_decoder("AVIF")
+        raise Refused(
+            f"AVIF needs Pillow with its decoder, as its wheels have it: pip install --upgrade pillow, {_CONVERT}"
+        )
     with refusing_damage():
         return PIL.Image.open(file, formats=(anatomy.form,))
 
@@ -34,15 +36,12 @@ def _heif(file: io.BytesIO) -> PIL.Image.Image:
     try:
         import pillow_heif  # noqa: PLC0415 - an extra
     except ImportError:
-        raise _without_decoder("HEIC (HEIF)") from None
+        remedy = 'pip install "llamaq[heif]" where it is submitted'
+        raise Refused(f"HEIC (HEIF) needs a decoder: {remedy}, {_CONVERT}") from None
     with refusing_damage():
         # The class itself: registered in Pillow, it would also read the images of the application.
         image = pillow_heif.HeifImageFile(file)  # type: ignore[no-untyped-call]  # its constructor alone has no types
         return cast("PIL.Image.Image", image)
-
-
-def _without_decoder(name: str) -> Refused:
-    return Refused(f'{name} needs a decoder: pip install "llamaq[heif]" where it is submitted, {_CONVERT}')
 
 
 @contextmanager

@@ -35,6 +35,7 @@ for root in sys.argv[1:]:
 JOBS = """
 import asyncio, io, sys
 import llamaq
+import pillow_heif
 from PIL import Image
 from pydantic import BaseModel
 
@@ -48,7 +49,7 @@ async def embed(url, prefix, model):
 url, prefix, model, sees, embeds = sys.argv[1:]
 assert "site-packages" in llamaq.__file__, llamaq.__file__
 picture = io.BytesIO()
-Image.new("RGB", (32, 32)).save(picture, "PNG")
+pillow_heif.from_pillow(Image.new("RGB", (32, 32))).save(picture)
 with llamaq.JobQueue(url, prefix=prefix) as queue:
     job = queue.generate(model, "Why?")
     assert "".join(job.text()) == job.result(60).text == "because"

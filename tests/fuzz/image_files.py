@@ -35,7 +35,12 @@ def samples(form: str) -> list[bytes]:
         made += [_written(mode, form) for mode in ("1", "P", "L", "LA", "RGBA", "I;16")]
         made.append(_written("P", form, transparency=3))
     if form == "JPEG":
-        made += [_written("L", form, progressive=True), _written("CMYK", form), picture("MPO")]
+        made += [
+            _written("L", form, progressive=True),
+            _written("CMYK", form),
+            picture("MPO"),
+            picture(form, keep_rgb=True),
+        ]
         made.append(into_jpeg(picture(form), segment(0xFE, SECRET), segment(0xE2, b"MPF\0" + SECRET)))
     if form == "BMP":
         made += [_written(mode, form) for mode in ("1", "P", "RGBA")]

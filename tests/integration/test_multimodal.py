@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import uuid
 from pathlib import Path
 
 import PIL.Image
@@ -79,6 +80,19 @@ def test_what_a_camera_adds_stays_at_home(service: Service) -> None:
     kept = redis.Redis.from_url(service.url)
     assert kept.get(service.keys.blob(reference.removeprefix("sha256:"))) == seen
     kept.close()
+
+
+def test_a_motion_photo_in_lines_of_base64_comes_by_the_inbox(service: Service) -> None:
+    """As a shell on a phone's photo makes it: the host sees the picture alone."""
+    photo = picture("JPEG")
+    motion = photo + b"\0\0\0\x18ftypmp42" + bytes(300)
+    request = {"model": VISION, "prompt": "What?", "images": [base64.encodebytes(motion).decode()]}
+    job_id = str(uuid.uuid4())
+
+    service.redis.xadd(service.keys.inbox(), {"id": job_id, "kind": "multimodal", "request": json.dumps(request)})
+    service.queue.job(job_id).result(30)
+
+    assert service.asked()[0]["images"] == [base64.b64encode(photo).decode()]
 
 
 def test_with_messages_the_images_belong_to_the_last_question(service: Service) -> None:

@@ -146,6 +146,20 @@ def test_the_further_pictures_of_a_camera_are_dropped() -> None:
         assert stored.count(b"\xff\xd8\xff") == 1
 
 
+def test_of_adobes_segment_the_colour_transform_is_kept() -> None:
+    """Without it the colours would be others; its version and flags are places for other data."""
+    data = io.BytesIO()
+    drawn().save(data, "JPEG", keep_rgb=True)
+    start = data.getvalue().index(b"Adobe")
+    noted = data.getvalue()[: start + 5] + b"hidden" + data.getvalue()[start + 11 :]
+
+    stored = loading.load(noted, Limits()).data
+
+    assert b"hidden" in noted
+    assert b"hidden" not in stored
+    assert opened(stored).tobytes() == opened(data.getvalue()).tobytes()
+
+
 def test_a_jpeg_with_arithmetic_codes_is_encoded_again() -> None:
     """Only some decoders know them, Ollama's engines do not."""
     odd = SAMPLES["JPEG"].replace(b"\xff\xc0", b"\xff\xc9", 1)

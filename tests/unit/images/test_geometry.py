@@ -63,6 +63,12 @@ def test_max_edge_does_not_scale_an_edge_below_28_pixels() -> None:
     assert opened(loading.load(turned, Limits(), max_edge=600).data).size == (30, 600)
 
 
+def test_an_edge_is_not_scaled_up_beyond_max_edge() -> None:
+    """What the request says goes before what one model needs."""
+    assert opened(loading.load(picture(size=(30, 30)), Limits(), max_edge=31).data).size == (30, 30)
+    assert opened(loading.load(picture(size=(30, 30)), Limits(), max_edge=32).data).size == (32, 32)
+
+
 @given(st.integers(1, 9000), st.integers(1, 9000), st.none() | st.integers(1, 9000))
 def test_every_size_is_refused_or_becomes_one_that_models_take(width: int, height: int, max_edge: int | None) -> None:
     """The edge, the ratio and `max_edge` hold for what is sent."""

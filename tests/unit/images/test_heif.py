@@ -74,14 +74,22 @@ def test_limits_damage_and_what_is_behind_are_treated_as_in_other_formats(form: 
     assert opened(loading.load(taken, Limits(), max_edge=64).data).size == (32, 64)
 
 
-@pytest.mark.parametrize(("form", "name"), [("HEIC", r"HEIC \(HEIF\)"), ("AVIF", "AVIF")])
-def test_without_a_decoder_the_extra_is_named(form: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("form", "remedy"),
+    [
+        ("HEIC", r'HEIC \(HEIF\) needs a decoder: pip install "llamaq\[heif\]".*or convert'),
+        ("AVIF", r"AVIF needs Pillow with its decoder.*pip install --upgrade pillow, or convert"),
+    ],
+)
+def test_without_a_decoder_it_is_named_with_what_to_install(
+    form: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And how to do without it."""
     taken = photo(form)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.setattr(PIL.features, "check", lambda feature: False)
 
-    with pytest.raises(InvalidRequest, match=rf'{name} needs a decoder: pip install "llamaq\[heif\]".*convert'):
+    with pytest.raises(InvalidRequest, match=remedy):
         loading.load(taken, Limits())
 
 
