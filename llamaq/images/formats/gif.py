@@ -1,10 +1,13 @@
 """GIF: a screen, and blocks up to the trailer. A model gets only the first frame."""
 
+import re
+
 from llamaq.images.formats.anatomy import CUT, Anatomy
 from llamaq.images.refusal import Damaged
 
 MAGICS = (b"GIF87a", b"GIF89a")
 _EXTENSION, _FRAME, _TRAILER = 0x21, 0x2C, 0x3B
+_BLOCK = re.compile(rb"[!,;]")
 
 
 def dissect(data: bytes) -> Anatomy:
@@ -17,7 +20,8 @@ def dissect(data: bytes) -> Anatomy:
             elif data[position] == _FRAME:
                 position = _sub_blocks(data, position + 11 + _table(data[position + 9]))
             else:
-                position += 1
+                found = _BLOCK.search(data, position)
+                position = found.start() if found else len(data)
     except IndexError:
         raise Damaged(CUT) from None
     return Anatomy("GIF")

@@ -4,6 +4,7 @@ from llamaq.images.formats.anatomy import Anatomy
 
 _HEVC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 _AV1 = frozenset({b"avif", b"avis"})
+_MOST_BRANDS = 100
 _ANY = frozenset({b"mif1", b"mif2", b"msf1"})  # of either, and of codecs that no phone uses
 
 
@@ -14,7 +15,7 @@ def dissect(data: bytes) -> Anatomy | None:
     """
     if data[4:8] != b"ftyp":
         return None
-    box = data[: int.from_bytes(data[:4])]
+    box = data[: min(int.from_bytes(data[:4]), _MOST_BRANDS * 4)]
     brands = {box[8:12], *(box[at : at + 4] for at in range(16, len(box), 4))}
     if box[8:12] in _AV1 or (box[8:12] in _ANY and brands & _AV1):
         return Anatomy("AVIF", lossy=True)

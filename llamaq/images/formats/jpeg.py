@@ -14,9 +14,11 @@ _COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, _DAC}
 # Frames, tables, the interval of restarts, and scans. All else is removed: application data, comments, and the unknown.
 _PICTURE = _FRAMES | {_SOS, _DHT, _DAC, 0xDB, 0xDD}
-_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+# Fill bytes, restarts and other markers without a length are skipped.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _AFTER_SCAN = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
-_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a length
+_MOST_SCANS = 100
+"""Progressive images have about ten. Each costs a pass over all pixels, here and on the host, whatever its size."""
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # the colour transform follows
 _ADOBE_LENGTH = 12
@@ -37,6 +39,8 @@ def dissect(data: bytes) -> Anatomy:
             kept.append(_ADOBE + content[_ADOBE_LENGTH - 1 : _ADOBE_LENGTH])
         elif marker == _APP1 and content.startswith(b"Exif\0\0"):
             exif = exif or content
+    if markers.count(_SOS) > _MOST_SCANS:
+        raise Damaged(f"it has more than {_MOST_SCANS} scans")
     common = _FRAMES.isdisjoint(set(markers) - _COMMON_FRAMES) and _DHT in markers and _DAC not in markers
     return Anatomy("JPEG", b"".join(kept) + b"\xff\xd9", lossy=True, exif=exif, exact=lambda: common)
 
@@ -48,15 +52,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """
     position = 2
     while found := _NEXT_MARKER.search(data, position):
-        begin, marker = found.end() - 2, data[found.end() - 1]
+        begin, marker = found.start(), data[found.start() + 1]
         if marker == _EOI:
             return
         if marker == _SOI:
             raise Damaged("it is cut: another image begins in it")
-        position = begin + 2
-        if marker not in _ALONE:
-            position = _end(data, begin, marker)
-            yield marker, data[begin + 4 : position], data[begin:position]
+        position = _end(data, begin, marker)
+        yield marker, data[begin + 4 : position], data[begin:position]
     raise Damaged(CUT)
 
 

@@ -128,6 +128,50 @@ def test_a_str_that_is_not_base64_is_refused_with_the_hint(text: str) -> None:
         loading.load(text, Limits())
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8" + b"\xff" * 4_000_000,
+        b"\xff\xd8" + b"\xff" * 4_000_000 + b"\0",
+        b"\xff\xd8" + b"\xff\xd0" * 2_000_000,
+        b"\xff\xd8" + b"\xff\xfe\0\2" * 200_000,
+        b"GIF89a" + bytes(4_000_000),
+        b"GIF89a" + b"!\xf9\0" * 200_000,
+        b"RIFF\0\x27\x09\0WEBP" + bytes(600_000),
+        b"\x7f\xff\xff\xffftypmif1" + b"a" * 4_000_000,
+        b" " * 4_000_000,
+        b"<!--" * 1_000_000,
+    ],
+    ids=[
+        "fill",
+        "fill and zero",
+        "restarts",
+        "comments",
+        "no blocks",
+        "extensions",
+        "chunks",
+        "brands",
+        "blanks",
+        "tags",
+    ],
+)
+def test_much_of_one_thing_is_read_once(data: bytes) -> None:
+    """A parser that looks at the rest of a file for each of its bytes would take days at it."""
+    for source in (data, data.decode("latin-1")):
+        with pytest.raises(InvalidRequest):
+            loading.load(source, Limits())
+
+
+def test_a_jpeg_with_hundreds_of_scans_is_refused() -> None:
+    """A few bytes for each, and a pass over all pixels: a small file keeps a decoder busy for hours."""
+    data = io.BytesIO()
+    drawn().save(data, "JPEG", progressive=True)
+    last = data.getvalue().rindex(b"\xff\xda")
+    scan = data.getvalue()[last:-2]
+    with pytest.raises(InvalidRequest, match="more than 100 scans"):
+        loading.load(data.getvalue()[:-2] + scan * 100 + b"\xff\xd9", Limits())
+
+
 @given(st.sampled_from(FORMATS), st.data())
 def test_damaged_images_are_refused_or_are_images(name: str, data: Any) -> None:
     """Bytes changed, cut, doubled: Pillow raises many things, a producer sees `InvalidRequest` alone."""
