@@ -177,7 +177,7 @@ def test_cancel_too_late(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
         (("describe", "absent.jpg", "What is it?"), "no image 'absent.jpg': there is no such file"),
         (("describe", "m", "pyproject.toml", "absent.jpg"), "no image 'absent.jpg': there is no such file"),
         (("describe", "m", "What is it?"), "no image given"),
-        (("describe", "m", "pyproject.toml", "What?"), "images.0: not an image in one of the formats PNG"),
+        (("describe", "m", "pyproject.toml", "What?"), "images.0: pyproject.toml: not an image in one of the formats"),
         (("chat", "m", "x", "--system", "a", "--conversation", "b"), "exclude each other"),
         (("follow", "x", "--after", "yesterday"), "'yesterday' is no cursor"),
         (("models", "--watch"), "--watch needs a terminal"),

@@ -22,14 +22,11 @@
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts model_support strays
 local LEADER = P .. ':reaper'
-local clock = {
+local clock = {        -- with `longest_lease` (seconds, of any worker of the fleet) and `in_grace`, as `followed` finds them
   SILENT_SECONDS = 2,  -- without a round of any worker; Redis was down, or no worker was there
   MOST_GRACES = 3,     -- in a row; with more, no lease would ever expire where every round is late
 }
 local most = tonumber(given.most)
-
-local longest_lease  -- seconds, of any worker of the fleet
-local in_grace
 
 -- Whether this worker leads: then 0, else how many seconds the leader has left. After a silence of all workers, they get
 -- one lease time to renew before any lease counts as expired. The loss of the leader alone is no silence: another worker
@@ -41,16 +38,16 @@ local function followed()
   local own, lease = state.worker == given.worker, tonumber(given.lease_seconds)
   if state.worker and not own and left > 0 and left <= leader_seconds then return left end
   local last, till = tonumber(state.last or 0), tonumber(state.grace or 0)
-  longest_lease = math.max(tonumber(state.longest_lease or 0), lease)
+  clock.longest_lease = math.max(tonumber(state.longest_lease or 0), lease)
   local most_silent = math.max(clock.SILENT_SECONDS, math.min(clock.SILENT_SECONDS + leader_seconds, lease * 2 / 3))
   local silent = NOW - last > (own and clock.SILENT_SECONDS or most_silent)
   -- The first round has no round before it, and counts no silence.
   local silences = silent and state.last and tonumber(state.slow or 0) + 1 or 0
   if silent and silences <= clock.MOST_GRACES then till = NOW + lease end
   redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + leader_seconds, 'last', NOW, 'slow', silences,
-    'longest_lease', longest_lease, 'grace', till)
+    'longest_lease', clock.longest_lease, 'grace', till)
   if last > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
-  in_grace = till > NOW and till <= NOW + longest_lease
+  clock.in_grace = till > NOW and till <= NOW + clock.longest_lease
   return 0
 end
 
@@ -123,7 +120,7 @@ local function reap_leases()
       free_slot(host, id)
       guarded(id, enqueue, id)
       unclaimed = unclaimed + 1
-    elseif not in_grace then
+    elseif not clock.in_grace then
       free_slot(host, id)
       if job.state and not TERMINAL[job.state] then
         guarded(id, lose, id, job.tries, job.max_attempts)
@@ -249,7 +246,7 @@ end
 local left = followed()
 if left > 0 then return {'FOLLOWED', 'left', tostring(left)} end
 if given.light == '1' and idle() then return {'LED', 'idle', 1} end
-clock.limit_times(LEASES, NOW + longest_lease)
+clock.limit_times(LEASES, NOW + clock.longest_lease)
 clock.limit_delays()
 clock.limit_times(HOSTS, NOW)
 clock.limit_times(offers.DUE, NOW + refusals.LONGEST_WAIT_SECONDS)
@@ -257,7 +254,7 @@ local lost, unclaimed = reap_leases()
 local refused, expired = end_refused(), expire_late()
 local due, newer = requeue_delayed()
 local orphaned = end_orphans()
-local soon = strays.restore_page(LEADER, most, guarded, longest_lease)
+local soon = strays.restore_page(LEADER, most, guarded, clock.longest_lease)
 note_hosts()
 local full = soon or math.max(lost + unclaimed, due, expired, refused, orphaned, forget_expired()) >= most
 return {'LED', 'lost', lost, 'unclaimed', unclaimed, 'due', due, 'expired', expired, 'refused', refused,
