@@ -1,7 +1,11 @@
 """Something else writes over the keys of a living worker: it goes on, and its jobs end."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
@@ -12,6 +16,14 @@ CELERY = ["", ".unacked", ".unacked_index", ".unacked_mutex", f".host.{HOST}", "
 ALL = [*CELERY, ":inbox", ":inbox:taken", ":dead", ":leases", ":hosts", ":jobs", ":reaper", f":host:{HOST}", ":ended"]
 ALL += [f":host:{HOST}:{name}" for name in ("slots", "workers", "models", "loaded", "sizes")]
 ALL += [f":waiting:normal:{MODEL}", f":lane:normal:{MODEL}", f":model:{MODEL}:hosts", ":failing"]
+
+
+@pytest.fixture(scope="module")
+def calm_site() -> Iterator[Site]:
+    """A site of these tests' own: what they damage may leave a message in Celery's hash, where other tests look."""
+    with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
+        site.start_worker(probe_seconds=0.5)
+        yield site
 
 
 def completes(site: Site) -> bool:
