@@ -10,7 +10,7 @@ import redis
 from celery.worker import state
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.json import dumps, loads
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.master_connections import MasterConnection, TlsMasterConnection
@@ -53,6 +53,15 @@ class QoS(kombu.transport.redis.QoS):
     A message is in it for the moment between its receipt and its acknowledgement. When Redis goes away in that moment,
     kombu returns the message over a connection that is closed already, and the AttributeError ends the worker.
     """
+
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Note a message. Where one of the two keys is damaged, nothing of it stays in the other: it would for ever."""
+        try:
+            super().append(message, delivery_tag)
+        except ResponseError:
+            with self.pipe_or_acquire() as pipe:
+                self._remove_from_indices(delivery_tag, pipe).execute(raise_on_error=False)
+            raise
 
     def restore_unacked(self, client: Any = None) -> None:
         """Return unacknowledged messages. Without a connection they stay in Redis, which delivers them again."""
