@@ -26,7 +26,8 @@ def servers(locked_redis: LockedRedis, tmp_path_factory: pytest.TempPathFactory)
     """The parts of the addresses: ports, and a CA that is another's."""
     other = tmp_path_factory.mktemp("other")
     credentials.make(other, ["127.0.0.1"])
-    low = next(port for port in iter(free_port, 0) if port < 55_000)  # a cluster uses the port 10,000 above, too
+    # A cluster uses the port 10,000 above, too. There it is above those that Linux gives to connections.
+    low = next(port for port in iter(free_port, 0) if 51_000 < port < 55_000)
     with (
         EmbeddedRedis.start() as plain,
         EmbeddedRedis.start() as secret,
