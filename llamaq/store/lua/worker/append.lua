@@ -51,7 +51,8 @@ for index = 2, #KEYS, 2 do
   if not well then
     word = tostring(type(word) == 'table' and word.err or word)
     local code = string.match(word, '%f[%w](%u%u%u+)%f[%W]')
-    if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then return redis.error_reply(word) end
+    -- From the code on: Redis 6.2 puts the line of the script before it, where clients do not know the error.
+    if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then return redis.error_reply(string.match(word, code .. '.*')) end
   end
   words[#words + 1] = word
 end
