@@ -7,8 +7,10 @@ tells its seed: add it to seeds.json.
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from llamaq.extraction.answer import AROUND
 from llamaq.extraction.partials import Partials
 from llamaq.extraction.thinking_tags import THINKING_TAGS
 from llamaq.store.worker.outcome import Completed, Failed
@@ -136,7 +138,13 @@ class Answers:
 
 
 def _objects(text: str) -> list[Any]:
-    """The objects in a text, found in another way: with the standard library, from the left to the right."""
+    """The objects in a text, found in another way: with the standard library, from the left to the right.
+
+    A text that is JSON alone has no thinking in it: a tag in one of its strings is a part of that string.
+    """
+    with suppress(ValueError):
+        alone = json.loads(text.strip(AROUND))
+        return [alone] if isinstance(alone, dict) else []
     for _, closing in THINKING_TAGS:
         text = text.rpartition(closing)[2]
     found: list[Any] = []
