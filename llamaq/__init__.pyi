@@ -51,6 +51,7 @@ from llamaq.vocabulary.notify import Notify as Notify
 from llamaq.vocabulary.options import Options as Options
 from llamaq.vocabulary.results import ErrorInfo as ErrorInfo
 from llamaq.vocabulary.status import JobStatus as JobStatus
+from llamaq.vocabulary.status import SubmittedRequest as SubmittedRequest
 
 __version__: str
 __all__ = [
@@ -101,6 +102,7 @@ __all__ = [
     "StreamError",
     "StreamRestarted",
     "SubmitError",
+    "SubmittedRequest",
     "TextResult",
     "UnknownModel",
     "UnloadRequest",

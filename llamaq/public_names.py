@@ -45,5 +45,5 @@ MODULES = {
     "vocabulary.notify": ["Notify"],
     "vocabulary.options": ["Options"],
     "vocabulary.results": ["ErrorInfo"],
-    "vocabulary.status": ["JobStatus"],
+    "vocabulary.status": ["JobStatus", "SubmittedRequest"],
 }

@@ -16,6 +16,8 @@ MOST_LISTED = 1_000_000
 """The highest `limit` of a call that lists something."""
 PAGE = 500
 """Entries that one command or script lists: other calls wait for it."""
+MOST_NOTE = 2_097_152
+"""Characters of a note."""
 
 
 def listed_limit(limit: object) -> int:
@@ -37,6 +39,16 @@ def pages(limit: int) -> Iterator[tuple[int, int]]:
     """
     for skipped in range(0, listed_limit(limit), PAGE):
         yield skipped, min(PAGE, limit - skipped)
+
+
+def check_note(note: object) -> None:
+    """Refuse a note that is no text, or too long.
+
+    Raises:
+        InvalidRequest: says so.
+    """
+    if not isinstance(note, str) or len(note) > MOST_NOTE:
+        raise InvalidRequest.of("note", f"give a text of at most {MOST_NOTE} characters")
 
 
 def check_text(request: AnyRequest, limits: Limits) -> None:

@@ -29,15 +29,15 @@ class Preparation:
         images: Sequence[ImageSource] | None = None,
         job_id: str | None = None,
     ) -> Submission:
-        """A submission of one kind. The field `wait_for_model` is an option of the submit, and no field of the request.
+        """A submission of one kind. `wait_for_model` and `note` are options of the submit, not fields of the request.
 
         Raises:
             InvalidRequest: names each field that is wrong.
         """
         given = {**fields, "kind": kind} | ({} if images is None else {"images": images})
-        wait = bool(given.pop("wait_for_model", False))
+        wait, note = bool(given.pop("wait_for_model", False)), given.pop("note", "")
         asked, sources = request_images.separated(given)
-        return self._prepare(parse(asked), sources, wait, job_id)
+        return self._prepare(parse(asked), sources, job_id, wait=wait, note=note)
 
     def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:
         """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
@@ -54,10 +54,12 @@ class Preparation:
         if not isinstance(item, Mapping):
             if not isinstance(item, Request):
                 raise InvalidRequest.of("request", f"give a request model or an object, not {type(item).__name__}")
-            return self._prepare(item, {}, wait=False, job_id=job_id)
+            return self._prepare(item, {}, job_id)
         fields = dict(item)
         return self.ask(fields.pop("kind", None), fields, job_id=job_id)
 
-    def _prepare(self, request: AnyRequest, sources: Sources, wait: bool, job_id: str | None) -> Submission:
+    def _prepare(
+        self, request: AnyRequest, sources: Sources, job_id: str | None, *, wait: bool = False, note: str = ""
+    ) -> Submission:
         job_id = job_id or self.new_id()
-        return submission.prepare(request, job_id, self._limits, sources=sources, wait_for_model=wait)
+        return submission.prepare(request, job_id, self._limits, sources=sources, wait_for_model=wait, note=note)

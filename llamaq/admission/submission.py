@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from llamaq.admission import needed_capabilities, request_images, tracing
 from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
-from llamaq.admission.limits import check_text, without_controls
+from llamaq.admission.limits import check_note, check_text, without_controls
 from llamaq.admission.load_options import load_options_key
 from llamaq.admission.request_images import Sources
 from llamaq.extraction.schema import check_schema
@@ -26,12 +26,17 @@ from llamaq.vocabulary.wire import dumps
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job before it is queued: the valid request, and the images to store for it."""
+    """A job before it is queued: the valid request, and the images to store for it.
+
+    Attributes:
+        note: a text that is kept with the job, and that no worker reads.
+    """
 
     job_id: str
     request: AnyRequest
     images: tuple[Image, ...] = ()
     wait_for_model: bool = False
+    note: str = ""
 
 
 def prepare(
@@ -41,13 +46,15 @@ def prepare(
     *,
     sources: Sources | None = None,
     wait_for_model: bool = False,
+    note: str = "",
 ) -> Submission:
     """Check what the request model does not check, and load the images: `sources`, or those in the request itself.
 
     Raises:
-        InvalidRequest: the request is over a limit, an image or the schema is refused, or the id is not usable.
+        InvalidRequest: request or note are over a limit, an image or the schema is refused, or the id is not usable.
     """
     checked_id(job_id)
+    check_note(note)
     check_text(request, limits)
     request = without_controls(request, limits)
     if request.kind == "extraction":
@@ -55,7 +62,7 @@ def prepare(
     if isinstance(answer_format := getattr(request, "format", None), dict):
         check_shape(answer_format, "format")
     request, images = request_images.loaded(request, limits, sources or {})
-    return Submission(job_id, request, images, wait_for_model)
+    return Submission(job_id, request, images, wait_for_model, note)
 
 
 def call(submission: Submission, settings: Settings) -> Call:
@@ -88,6 +95,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         target=target_of(request),
         notify=notify_field(request.notify),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
+        note=submission.note,
     )
     return Call(keys.prefix, arguments)
 

@@ -36,6 +36,7 @@ class Submit(Arguments):
     target: str
     notify: str
     traceparent: str
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

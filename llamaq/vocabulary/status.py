@@ -9,7 +9,7 @@ from pydantic import Field
 
 from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
 from llamaq.vocabulary.waiting import Why
-from llamaq.vocabulary.wire import Frozen
+from llamaq.vocabulary.wire import Frozen, JsonObject
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
@@ -51,6 +51,19 @@ class JobStatus(Frozen):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state in TERMINAL_STATES
+
+
+class SubmittedRequest(Frozen):
+    """What was submitted for a job.
+
+    Attributes:
+        request: as it is stored: with its defaults, and images as references.
+        note: the text that the producer gave with it; no worker reads it.
+    """
+
+    kind: str
+    request: JsonObject
+    note: str = ""
 
 
 def read(

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
@@ -18,7 +19,7 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
-from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
 R = TypeVar("R", bound=AnyResult)
 T = TypeVar("T")
@@ -114,6 +115,19 @@ class AsyncJob(Generic[R]):
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
+
+    async def request(self) -> SubmittedRequest:
+        """What was submitted: kind, request, and the `note` that came with it.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        record = self._connection.settings.keys.record(self.id)
+        async with self._connection.verb() as redis:
+            kind, request, note = await redis.hmget(record, "kind", "request", "note")
+        if kind is None or request is None:
+            raise JobNotFound(self.id)
+        return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
 
     async def cancel(self, reason: str = "cancelled by the producer") -> bool:
         """End the job now, in whatever state it is; a running request to Ollama is cut.

@@ -65,7 +65,7 @@ class AsyncProducer:
         """Enqueue a request model, or a dict that names its `kind`.
 
         Args:
-            request: of any kind.
+            request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
         return await self._submit(await io.in_thread(self._preparation.item, request, job_id))

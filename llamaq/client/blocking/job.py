@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from llamaq.client.answers import read_status, status_call
 from llamaq.client.blocking import io
@@ -19,7 +20,7 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
-from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
 R = TypeVar("R", bound=AnyResult)
 T = TypeVar("T")
@@ -115,6 +116,19 @@ class Job(Generic[R]):
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
         return read_status(self.id, answer)
+
+    def request(self) -> SubmittedRequest:
+        """What was submitted: kind, request, and the `note` that came with it.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        record = self._connection.settings.keys.record(self.id)
+        with self._connection.verb() as redis:
+            kind, request, note = redis.hmget(record, "kind", "request", "note")
+        if kind is None or request is None:
+            raise JobNotFound(self.id)
+        return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
 
     def cancel(self, reason: str = "cancelled by the producer") -> bool:
         """End the job now, in whatever state it is; a running request to Ollama is cut.

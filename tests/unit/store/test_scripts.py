@@ -72,7 +72,7 @@ def test_each_verb_reads_its_arguments_by_the_names_that_are_declared(verb: type
     text = code(verb)
     used = set(re.findall(r"\bgiven\.(\w+)", text))
     if "given[optional]" in text:
-        used |= {"target", "notify", "traceparent"}
+        used |= {"target", "notify", "traceparent", "note"}
 
     assert used == set(verb.names())
     assert verb is Append or "ARGV" not in text, "only a list behind the named arguments is taken by its number"

@@ -22,6 +22,7 @@
 --            target                 the model, where `model` is a host job's queue; else ''
 --            notify                 the webhook for its end, as `llamaq.vocabulary.notify.notify_field` makes it, or ''
 --            traceparent            W3C's, or ''
+--            note                   a text that the producer keeps with the job, or ''
 -- Answers    OK | SAME id (of the job with this idempotency key) | EXISTS (the id is known)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
@@ -72,7 +73,7 @@ local function write_record(score, weight, start_by, runner)
     'idem', given.idempotency_key, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
   if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
-  for _, optional in ipairs({'target', 'notify', 'traceparent'}) do
+  for _, optional in ipairs({'target', 'notify', 'traceparent', 'note'}) do
     if given[optional] ~= '' then redis.call('HSET', record(id), optional, given[optional]) end
   end
 end
