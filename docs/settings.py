@@ -7,7 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from gateway.settings import GatewayVariables
 from llamaq.settings.declaration import about, values, variable
+from llamaq.settings.process import ProcessVariables
 from llamaq.settings.producer import ProducerVariables
 from ops.flower.settings import FlowerSettings
 from worker.settings.environment import Settings
@@ -17,19 +19,22 @@ _INTRODUCTION = """\
 # Settings
 
 Every setting is a variable of the environment; an empty one counts as not set. This page is made from the declarations
-in `llamaq/settings/producer.py`, `worker/settings/environment.py` and `ops/flower/settings.py`.
+in `llamaq/settings/`, `worker/settings/environment.py`, `gateway/settings.py` and `ops/flower/settings.py`.
 
-A value out of its bounds is refused with the variable's name: by the worker at its start, and by `JobQueue.from_env()`
-and the command line with `InvalidRequest`. `python -m worker check` also names variables that begin with `LLAMAQ_` and
+A value out of its bounds is refused with the variable's name: by the worker and the gateway at their start, and by
+`JobQueue.from_env()` and the command line with `InvalidRequest`.
+`python -m worker check` also names variables that begin with `LLAMAQ_` and
 are not settings. A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
 """
 _HEAD = "\n## {title}\n\n{text}\n\n| variable | default | values | meaning |\n|---|---|---|---|\n"
 _SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     (
         "Producers and workers",
-        "Read by the SDK (`JobQueue.from_env()`), the command line and workers.",
+        "Read by the SDK (`JobQueue.from_env()`), the command line, workers and the gateway.",
         ProducerVariables,
     ),
+    ("Workers and the gateway", "Read by each process that serves.", ProcessVariables),
+    ("Gateway", "Read by the [HTTP front](http.md) alone.", GatewayVariables),
     ("Workers", "Read by workers alone.", Settings),
     ("Flower", "Read by Flower's configuration, beside the worker's settings.", FlowerSettings),
 )

@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import redis
@@ -14,6 +15,7 @@ from llamaq import Event, Job, JobQueue
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Retrying, Started
+from tests.worker_process import WorkerProcess
 
 MAX_WAIT_SECONDS = 60.0
 E = TypeVar("E", bound=Event)
@@ -142,3 +144,21 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < limit, "it did not come about"
         time.sleep(0.01)
+
+
+@contextmanager
+def start_service(redis_url: str, slots: int) -> Iterator[Service]:
+    """A scripted host and a worker with so many slots.
+
+    The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection.
+    """
+    prefix = f"test-{fresh_name()[:12]}"
+    with (
+        JobQueue(redis_url, prefix=prefix) as queue,
+        ScriptedOllama.start(slots=slots) as ollama,
+        WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, probe_seconds=0.5, lease_seconds=6) as worker,
+    ):
+        worker.start().ready(queue)
+        service = Service(redis_url, prefix, queue, ollama)
+        yield service
+        service.close()

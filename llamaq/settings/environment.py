@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -14,17 +15,31 @@ DEFAULT_URL: str = declaration.default(ProducerVariables, "redis_url")
 DEFAULT_PREFIX: str = declaration.default(ProducerVariables, "prefix")
 
 
+V = TypeVar("V", bound=ProducerVariables)
+
+
 def read(environ: Mapping[str, str] | None = None) -> tuple[str, Settings]:
     """The URL of Redis, and the settings. An empty variable counts as not set.
 
     Raises:
         InvalidRequest: with a problem for each variable that is wrong.
     """
-    given = os.environ if environ is None else environ
-    stated = {name: value for name in ProducerVariables.model_fields if (value := given.get(variable(name)))}
-    try:
-        variables = ProducerVariables.model_validate(stated)
-    except ValidationError as error:
-        found = declaration.problems(ProducerVariables, error)
-        raise InvalidRequest([Problem(variable(one.field), one.message) for one in found]) from None
+    variables = read_as(ProducerVariables, environ)
     return variables.redis_url, variables.producer
+
+
+def read_as(model: type[V], environ: Mapping[str, str] | None = None) -> V:
+    """The variables of a program. An empty one counts as not set.
+
+    Raises:
+        InvalidRequest: with a problem for each variable that is wrong.
+    """
+    given = os.environ if environ is None else environ
+    stated = {name: value for name in model.model_fields if (value := given.get(variable(name)))}
+    try:
+        return model.model_validate(stated)
+    except ValidationError as error:
+        found = declaration.problems(model, error)
+        raise InvalidRequest(
+            [Problem(variable(one.field) if one.field else "", one.message) for one in found]
+        ) from None

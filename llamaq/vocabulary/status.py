@@ -15,7 +15,21 @@ State = Literal["queued", "running", "retrying", "completed", "failed", "cancell
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
 """The types of the terminal events, too."""
 TIMES = ("submitted_at", "started_at", "finished_at")
-FIELDS = ("state", "kind", "model", "attempt", "host", *TIMES, "result", "error", "reason", "metadata", "target")
+FIELDS = (
+    "state",
+    "kind",
+    "model",
+    "attempt",
+    "host",
+    *TIMES,
+    "result",
+    "error",
+    "reason",
+    "metadata",
+    "target",
+    "tenant",
+    "lane",
+)
 
 
 class JobStatus(Frozen):
@@ -27,6 +41,8 @@ class JobStatus(Frozen):
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
         metadata: of the request.
+        tenant: whose job it is; None where a cancel came before the job itself.
+        lane: of its priority; None as above.
         why: why it waits; None once it has a slot, and in lists of jobs.
     """
 
@@ -43,6 +59,8 @@ class JobStatus(Frozen):
     error: ErrorInfo | None = None
     reason: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+    tenant: str | None = None
+    lane: str | None = None
     position: int | None = None
     eta_seconds: float | None = None
     why: Why | None = None

@@ -10,13 +10,14 @@ import pytest
 from pydantic import BaseModel
 
 from docs.settings import PAGE, page
+from gateway.settings import GatewayVariables
 from llamaq.settings.declaration import default, values, variable
 from llamaq.settings.producer import ProducerVariables
 from ops.flower.settings import FlowerSettings
 from tests.contract.built import CHECKOUT
 from worker.settings.environment import Settings
 
-MODELS: tuple[type[BaseModel], ...] = (Settings, FlowerSettings)
+MODELS: tuple[type[BaseModel], ...] = (Settings, GatewayVariables, FlowerSettings)
 DECLARED = {variable(name): model for model in MODELS for name in model.model_fields}
 NOT_SETTINGS = {
     "LLAMAQ_DOOR_ADDRESS": "docker compose: where nginx listens",
@@ -25,7 +26,7 @@ NOT_SETTINGS = {
     "LLAMAQ_MODEL": "docker compose: the model that is pulled at the start",
     "LLAMAQ_TEST_OUTAGES": "the tests: seconds of an outage",
 }
-PROGRAMS = ("llamaq", "tasks", "worker", "ops", "demo")
+PROGRAMS = ("llamaq", "tasks", "worker", "gateway", "ops", "demo")
 _ARITHMETIC = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
 DEPLOYMENTS = ("docker-compose.yml", "ops/kubernetes/*.yaml", "ops/systemd/*.service", ".env.example")
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from tests.integration.conftest import start_service
-from tests.service import Service
+from tests.service import Service, start_service
 from tests.worker_process import CHECKOUT
 
 

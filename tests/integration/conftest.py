@@ -1,33 +1,13 @@
 """Running services that the tests of a process share (a worker takes seconds to start), and one of a test's own."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from tests.service import Service, fresh_name
-from tests.worker_process import WorkerProcess
-
-
-@contextmanager
-def start_service(redis_url: str, slots: int) -> Iterator[Service]:
-    """A scripted host and a worker with so many slots.
-
-    The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection.
-    """
-    prefix = f"test-{fresh_name()[:12]}"
-    with (
-        JobQueue(redis_url, prefix=prefix) as queue,
-        ScriptedOllama.start(slots=slots) as ollama,
-        WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, probe_seconds=0.5, lease_seconds=6) as worker,
-    ):
-        worker.start().ready(queue)
-        service = Service(redis_url, prefix, queue, ollama)
-        yield service
-        service.close()
+from tests.service import Service, start_service
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, setting
-from llamaq.settings.producer import ProducerVariables
+from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS
 from llamaq.vocabulary.requests import HOST_JOBS
@@ -20,7 +20,7 @@ Export = Literal["otlp", "console"]
 _SHARED = "the same for all workers of a host"
 
 
-class Settings(BaseSettings, ProducerVariables):
+class Settings(BaseSettings, ProcessVariables):
     """Each field is the variable `LLAMAQ_<NAME>`; an empty one counts as not set. `docs/settings.md` lists them.
 
     Raises:
@@ -77,9 +77,6 @@ class Settings(BaseSettings, ProducerVariables):
         least=0,
         most=10_000,
     )
-    drain_seconds: float = setting(
-        30, "time that running jobs have to end after SIGTERM, before they are requeued", least=0, most=MOST_SECONDS
-    )
     affinity_patience: float = setting(
         15,
         "seconds for which jobs for a loaded model may overtake a job that needs another model loaded",
@@ -132,17 +129,6 @@ class Settings(BaseSettings, ProducerVariables):
     liveness_file: str = setting(
         "", "this worker touches it while it consumes; `python -m worker alive` checks its age", values="a path"
     )
-    log_format: Literal["json", "console"] | None = setting(
-        None, "format of the log on stderr", shown="`json`; `console` on a terminal"
-    )
-    metrics_port: int | None = setting(
-        None,
-        "port of Prometheus' metrics, one for each worker of a machine; see [metrics](metrics.md)",
-        least=0,
-        most=65_535,
-        shown="off",
-    )
-    metrics_host: str = setting("127.0.0.1", "address on which the metrics are served", values="an address")
     otel: Export | None = setting(
         None, "exporter of OpenTelemetry traces; see [observability](observability.md)", shown="off"
     )

@@ -1,6 +1,8 @@
 """The base of a queue: it submits requests of any kind, and lists the models and hosts of the fleet."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Self
 
@@ -60,6 +62,16 @@ class AsyncProducer:
         """A client with the settings of the environment (`LLAMAQ_REDIS_URL` and the others)."""
         url, settings = environment.read(environ)
         return cls(url, settings=settings)
+
+    def with_most_waiting(self, jobs: int) -> Self:
+        """This queue, whose submits are refused while so many jobs of the tenant wait. It shares the connections.
+
+        Raises:
+            InvalidRequest: the number is out of bounds.
+        """
+        limited = copy(self)
+        limited.settings = replace(self.settings, max_queued_per_tenant=jobs)
+        return limited
 
     async def submit(self, request: AnyRequest | Mapping[str, Any], *, job_id: str | None = None) -> AsyncJob[Any]:
         """Enqueue a request model, or a dict that names its `kind`.

@@ -1,0 +1,40 @@
+"""`python -m gateway` serves; `python -m gateway key add NAME` makes a key."""
+
+import sys
+
+from llamaq.importing import importing
+
+USAGE = """\
+usage: python -m gateway                          serve HTTP: Ollama's API, OpenAI's API, and jobs
+       python -m gateway key add NAME [OPTION..]  make a key, and show it once
+       python -m gateway key remove NAME          the key is refused from now on
+
+Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_GATEWAY_PORT and others; see docs/settings.md.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; the exit code is 0, 1 when something is wrong, or 2 for a wrong call."""
+    if arguments[:1] in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    if arguments and arguments[0] != "key":
+        sys.stderr.write(f"there is no command {arguments[0]!r}\n{USAGE}")
+        return 2
+    with importing():
+        from gateway.settings import GatewayVariables  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
+        from llamaq.settings.environment import read_as  # noqa: PLC0415 - as above
+        from llamaq.vocabulary.errors import InvalidRequest  # noqa: PLC0415 - as above
+    try:
+        settings = read_as(GatewayVariables)
+    except InvalidRequest as error:
+        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+        return 2
+    with importing():
+        from gateway.server import serve  # noqa: PLC0415 - as above
+    code: int = serve.main(settings)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""Who calls: the holder of a key, with what the key allows."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from gateway.http.errors import GatewayError
+from llamaq.vocabulary.kinds.request import Lane
+from llamaq.vocabulary.models import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a key.
+
+    Attributes:
+        name: of the key.
+        tenant: whose jobs it submits, sees and cancels.
+        highest_lane: the highest lane that it may ask for.
+        most_waiting: jobs of its tenant that may wait; None sets no limit.
+        requests_a_minute: over all processes; None sets no limit.
+        models: patterns of the models that it may use; none allows all.
+        admin: whether it sees and cancels the jobs of all tenants, and may name a tenant.
+    """
+
+    name: str
+    tenant: str
+    highest_lane: Lane = "interactive"
+    most_waiting: int | None = None
+    requests_a_minute: int | None = None
+    models: tuple[str, ...] = ()
+    admin: bool = False
+
+    def may_use(self, model: str) -> bool:
+        """Whether it may use a model; a pattern without a tag is for each tag."""
+        name = normalise(model)
+        return not self.models or any(
+            fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(":")[0], pattern)
+            for pattern in (one.lower() for one in self.models)
+        )
+
+
+LOCAL = Caller("local", "default", admin=True)
+"""Without a file of keys: whoever reaches the loopback address."""
+
+
+async def caller(request: Request) -> Caller:
+    """The holder of the request's key: a route takes it as `caller: Admitted`.
+
+    Raises:
+        GatewayError: 401 without a valid key; 429 where it has made too many requests in this minute.
+    """
+    door = request.app.state.door
+    found: Caller | None = await door.admitted(request)
+    if found is None:
+        raise GatewayError(401, "invalid_api_key", "no valid key: send `Authorization: Bearer <key>`")
+    request.state.caller = found
+    return found
+
+
+Admitted = Annotated[Caller, Depends(caller)]
+"""The type of a route's argument that is the caller; without a valid key the route is not called."""

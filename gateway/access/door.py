@@ -1,0 +1,64 @@
+"""Admits requests: the key, then the rate. Wrong keys are slowed down, right ones never wait for them."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from gateway.access import rate
+from gateway.access.caller import LOCAL, Caller
+from gateway.access.keys_file import KeysFile
+from gateway.http.errors import GatewayError
+from llamaq.client.aio.connection import AsyncConnection
+
+SLOW_SECONDS = 1.0
+"""How long the answer to a wrong key waits."""
+MOST_SLOW = 1000
+"""So many wrong keys wait at a time; the next are refused at once, with 429."""
+
+
+class Door:
+    """Who may come in."""
+
+    def __init__(self, keys: KeysFile | None, connection: AsyncConnection) -> None:
+        """Make it; without keys everybody is the local caller."""
+        self._keys = keys
+        self._connection = connection
+        self._slow = 0
+
+    async def admitted(self, request: Request) -> Caller | None:
+        """The holder of the request's key; None, after a pause, where it has no valid one.
+
+        Raises:
+            GatewayError: 429: too many requests of this key, or too many wrong keys.
+            BrokerUnavailable: Redis, which counts the requests, did not answer.
+        """
+        if self._keys is None:
+            return LOCAL
+        key = _key(request)
+        caller = self._keys.holder(key) if key else None
+        if caller is None:
+            if key:
+                await self._slow_down()
+            return None
+        if caller.requests_a_minute is not None:
+            wait = await rate.too_many(self._connection, caller.name, caller.requests_a_minute)
+            if wait is not None:
+                most = f"your key has {caller.requests_a_minute} requests a minute"
+                raise GatewayError(429, "rate_limit_exceeded", f"{most}; try again in {wait:.0f} s", retry_after=wait)
+        return caller
+
+    async def _slow_down(self) -> None:
+        if self._slow >= MOST_SLOW:
+            raise GatewayError(
+                429, "too_many_wrong_keys", "too many wrong keys; try again later", retry_after=SLOW_SECONDS
+            )
+        self._slow += 1
+        try:
+            await asyncio.sleep(SLOW_SECONDS)
+        finally:
+            self._slow -= 1
+
+
+def _key(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

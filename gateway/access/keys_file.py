@@ -1,0 +1,164 @@
+"""The file of keys (`LLAMAQ_GATEWAY_KEYS_FILE`): a line for each key, which holds its SHA-256 and never the key."""
+
+import hmac
+import logging
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import get_args
+
+from gateway.access.caller import Caller
+from llamaq.vocabulary.kinds.request import Lane
+
+LOG = logging.getLogger(__name__)
+HEAD = "# name  SHA-256 of the key  tenant  highest lane  most waiting  requests a minute  models  admin\n"
+NONE = "-"
+_NAME = re.compile(r"[A-Za-z0-9._@-]{1,128}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_COLUMNS = 8
+_LANES = get_args(Lane)
+
+
+class WrongKeysFile(Exception):
+    """The file cannot be read, or a line of it is wrong. The message names the line, and quotes none of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: the digest of a key, and its holder."""
+
+    digest: str
+    caller: Caller
+
+
+def digest(key: str) -> str:
+    """The SHA-256 of a key, in hexadecimal digits. A key is random and long, so it needs no salt."""
+    return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def parsed(text: str) -> tuple[Entry, ...]:
+    """The entries of a file. Blank lines and those that begin with `#` are none.
+
+    Raises:
+        WrongKeysFile: with the number of the wrong line.
+    """
+    entries: list[Entry] = []
+    names: set[str] = set()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            entry = _entry(line.split(), names)
+        except ValueError as error:
+            raise WrongKeysFile(f"line {number}: {error}") from None
+        names.add(entry.caller.name)
+        entries.append(entry)
+    return tuple(entries)
+
+
+def line(entry: Entry) -> str:
+    """The line of an entry."""
+    caller = entry.caller
+    columns = (
+        caller.name,
+        entry.digest,
+        caller.tenant,
+        caller.highest_lane,
+        NONE if caller.most_waiting is None else str(caller.most_waiting),
+        NONE if caller.requests_a_minute is None else str(caller.requests_a_minute),
+        ",".join(caller.models) or NONE,
+        "admin" if caller.admin else NONE,
+    )
+    return "  ".join(columns) + "\n"
+
+
+def _entry(given: Sequence[str], taken: set[str]) -> Entry:
+    if not 2 <= len(given) <= _COLUMNS:
+        raise ValueError(f"has {len(given)} columns, not 2 to {_COLUMNS}")
+    columns = [*given, *[NONE] * (_COLUMNS - len(given))]
+    name, digested, tenant, lane, waiting, rate, models, admin = columns
+    if not _NAME.fullmatch(name):
+        raise ValueError("the name must be 1 to 128 letters, digits or . _ @ -")
+    if name in taken:
+        raise ValueError("a second key has this name")
+    if not _DIGEST.fullmatch(digested.lower()):
+        raise ValueError("the second column must be the SHA-256 of the key: 64 hexadecimal digits")
+    tenant = name if tenant == NONE else tenant
+    if not _NAME.fullmatch(tenant):
+        raise ValueError("the tenant must be 1 to 128 letters, digits or . _ @ -")
+    if lane not in (*_LANES, NONE):
+        raise ValueError(f"the highest lane must be {', '.join(_LANES)} or -")
+    if admin not in ("admin", NONE):
+        raise ValueError("the last column must be `admin` or -")
+    caller = Caller(
+        name=name,
+        tenant=tenant,
+        highest_lane=next((one for one in _LANES if one == lane), _LANES[0]),
+        most_waiting=_number(waiting, "most waiting"),
+        requests_a_minute=_number(rate, "requests a minute"),
+        models=() if models == NONE else tuple(part for part in models.split(",") if part),
+        admin=admin == "admin",
+    )
+    return Entry(digested.lower(), caller)
+
+
+def _number(text: str, what: str) -> int | None:
+    if text == NONE:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text[:10]) >= 1 and len(text) <= 9):
+        raise ValueError(f"{what} must be a whole number from 1 to 999,999,999, or -")
+    return int(text)
+
+
+class KeysFile:
+    """The keys, read again when the file changes. A change that is wrong is logged, and the keys stay as they were."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            WrongKeysFile: it cannot be read, or a line of it is wrong.
+        """
+        self._path = path
+        self._seen = self._look()
+        self._entries = self._read()
+
+    def holder(self, key: str) -> Caller | None:
+        """The holder of a key; None where it is none. It takes as long for every key."""
+        self._refresh()
+        wanted = digest(key)
+        found = None
+        for entry in self._entries:
+            if hmac.compare_digest(entry.digest, wanted):
+                found = entry.caller
+        return found
+
+    def _refresh(self) -> None:
+        try:
+            now = self._look()
+            if now == self._seen:
+                return
+            self._seen = now
+            self._entries = self._read()
+        except WrongKeysFile as error:
+            if self._seen is not None:
+                LOG.error("%s was changed, and is wrong; the keys stay as they were: %s", self._path, error)  # noqa: TRY400 - its text says it
+            self._seen = None
+        else:
+            LOG.info("%s was changed: %d keys", self._path, len(self._entries))
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            stat = os.stat(self._path)  # noqa: PTH116 - at each request, and half as dear as Path.stat
+        except OSError as error:
+            raise WrongKeysFile(f"cannot read it: {error.strerror or error}") from None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _read(self) -> tuple[Entry, ...]:
+        try:
+            return parsed(self._path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongKeysFile(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None

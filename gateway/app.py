@@ -1,0 +1,84 @@
+"""The application: the routes of all dialects, and the errors in the words of each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import batches, jobs, ollama, openai, responses
+from gateway.access.door import Door
+from gateway.access.keys_file import KeysFile
+from gateway.http import leaving
+from gateway.http.dialect import rendered
+from gateway.http.errors import GatewayError
+from gateway.settings import GatewayVariables
+from llamaq import AsyncJobQueue, __version__
+from llamaq.client.aio.connection import AsyncConnection
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, Problem
+
+CANCELS_SECONDS = 5.0
+"""At the end, for the cancels of jobs whose streams were cut."""
+
+
+def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
+    """The application. Nothing connects before the first request."""
+    app = FastAPI(
+        title="llamaq",
+        version=__version__,
+        description="A job queue in front of Ollama, over HTTP.",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.settings, app.state.keys = settings, keys
+    for router in (ollama.router, openai.router, responses.router, batches.router):
+        app.include_router(router, include_in_schema=False)
+    app.include_router(jobs.router)
+    for error in (GatewayError, LlamaqError, TimeoutError, HTTPException, Exception):
+        app.add_exception_handler(error, _answer)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Llamaq-Job", "Location", "Retry-After"],
+        )
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    settings: GatewayVariables = app.state.settings
+    queue = AsyncJobQueue(settings.redis_url, settings=settings.producer)
+    connection = AsyncConnection(settings.redis_url, settings.producer, SYSTEM)
+    app.state.queue, app.state.redis = queue, connection
+    app.state.door = Door(app.state.keys, connection)
+    app.state.draining = asyncio.Event()
+    yield {"draining": app.state.draining, "head_seconds": settings.gateway_head_seconds}
+    async with asyncio.timeout(CANCELS_SECONDS):
+        await leaving.finished()
+    await queue.aclose()
+    await connection.aclose()
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    headers = getattr(error, "headers", None)
+    return rendered(error, request.url.path, headers)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class alone
+    problems = [
+        Problem(".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), one["msg"])
+        for one in error.errors()
+    ]
+    return rendered(InvalidRequest(problems), request.url.path)

@@ -1,0 +1,5 @@
+"""The routes."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,174 @@
+"""Bounds each request before a route sees it: its `Host`, the bytes of its body, and the time that they may take."""
+
+import asyncio
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.http.dialect import rendered
+from gateway.http.errors import GatewayError
+
+LEAST_RATE = 16_384
+"""Bytes a second, on average, below which a body is given up."""
+LINGER_SECONDS = 2.0
+"""For so long the rest of a refused body is read and dropped, so that its sender gets to read the answer."""
+MOST_HELD = 4
+"""All bodies that are being received have so many times the memory of the largest one."""
+
+
+class Guard:
+    """ASGI: refuses what is out of bounds, and passes the rest on."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], most_bytes: int, pause_seconds: float) -> None:
+        """Make it around an application.
+
+        Args:
+            app: what is guarded.
+            hosts: patterns of the names that `Host` may have; none checks nothing.
+            most_bytes: of one body.
+            pause_seconds: the longest pause within a body.
+        """
+        self._app = app
+        self._hosts = hosts
+        self._most_bytes = most_bytes
+        self._pause_seconds = pause_seconds
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        body = _Body(receive, self)
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            self._check(headers)
+            await self._app(scope, body.receive, noting)
+        except _Refused as refused:
+            if not started:
+                await _refuse(refused.error, scope, receive, send)
+        finally:
+            body.release()
+
+    def _check(self, headers: Headers) -> None:
+        if self._hosts and not any(fnmatchcase(_name(headers.get("host", "")), one) for one in self._hosts):
+            raise _Refused(GatewayError(421, "wrong_host", "the header Host is none of LLAMAQ_GATEWAY_HOSTS"))
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > self._most_bytes:
+            raise self.too_large()
+
+    def too_large(self) -> "_Refused":
+        """The refusal of a body with too many bytes."""
+        what = f"the body has more than {self._most_bytes} bytes (LLAMAQ_GATEWAY_MAX_BODY_BYTES)"
+        return _Refused(GatewayError(413, "body_too_large", what))
+
+    def hold(self, size: int) -> None:
+        """Count bytes of a body that is being received.
+
+        Raises:
+            _Refused: the bodies that are being received have too many bytes together.
+        """
+        if size > 0 and self._held + size > MOST_HELD * self._most_bytes:
+            what = "too many large bodies are being received; try again later"
+            raise _Refused(GatewayError(503, "busy", what, retry_after=1))
+        self._held += size
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of one body."""
+        return self._most_bytes
+
+    @property
+    def pause_seconds(self) -> float:
+        """The longest pause within a body."""
+        return self._pause_seconds
+
+
+class _Refused(Exception):
+    def __init__(self, error: GatewayError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Body:
+    """The body of one request while it is received."""
+
+    def __init__(self, receive: Receive, guard: Guard) -> None:
+        self._receive = receive
+        self._guard = guard
+        self._size = 0
+        self._held = 0
+        self._whole = False
+        self._began: float | None = None
+
+    async def receive(self) -> Message:
+        """The next message. Once the body is whole, the next is that of the client's leaving, which has no limit."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(self._seconds()):
+                message = await self._receive()
+        except TimeoutError:
+            what = "the body came too slowly"
+            raise _Refused(GatewayError(408, "body_too_slow", what)) from None
+        if message["type"] != "http.request":
+            return message
+        size = len(message.get("body", b""))
+        self._size += size
+        if self._size > self._guard.most_bytes:
+            raise self._guard.too_large()
+        self._guard.hold(size)
+        self._held += size
+        if not message.get("more_body", False):
+            self._whole = True
+            self.release()
+        return message
+
+    def release(self) -> None:
+        """Count its bytes no longer: it is whole, or given up."""
+        self._guard.hold(-self._held)
+        self._held = 0
+
+    def _seconds(self) -> float:
+        now = asyncio.get_running_loop().time()
+        self._began = now if self._began is None else self._began
+        return min(self._guard.pause_seconds, self._began + self._guard.pause_seconds + self._size / LEAST_RATE - now)
+
+
+async def _refuse(error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
+    response = rendered(error, scope["path"], {"Connection": "close"})
+    waits = any(name == b"expect" for name, _ in scope["headers"])  # its sender has not begun with the body
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    if not waits and error.status != 408:
+        await _drop_rest(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop_rest(receive: Receive) -> None:
+    # A connection that is closed with unread bytes is reset, and its peer may lose the answer.
+    try:
+        async with asyncio.timeout(LINGER_SECONDS):
+            more = True
+            while more:
+                message = await receive()
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
+        return
+
+
+def _name(host: str) -> str:
+    """The name in a `Host` header, without the port."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0].removeprefix("[")
+    return host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and ":" in host else host

@@ -1,0 +1,126 @@
+"""Server-Sent Events: frames, comments, and a response that is never silent for so long that a proxy cuts it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Send
+
+from llamaq import Event
+from llamaq.vocabulary.events import Progress, Queued, Retrying, Started
+
+SILENCE_SECONDS = 10.0
+"""After so long without a frame a comment is sent; proxies give up after 30 to 60 s."""
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+def frame(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002 - the field's name
+    """One event, with its `data`, and its `event` and `id` where it has them."""
+    lines = [] if id is None else [f"id: {id}"]
+    if event is not None:
+        lines.append(f"event: {event}")
+    if "\n" in data or "\r" in data:
+        lines += [f"data: {line}" for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    else:
+        lines.append(f"data: {data}")
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def comment(text: str) -> bytes:
+    """A line that clients ignore."""
+    return f": {text}\n\n".encode()
+
+
+class Waiting:
+    """What a stream that waits says to its reader: `: queued 3`, `: loading`.
+
+    Attributes:
+        text: what it says now.
+    """
+
+    def __init__(self) -> None:
+        self.text = "waiting"
+
+    def see(self, event: Event) -> bytes | None:
+        """The comment to send now, where the event has changed what the stream waits for."""
+        match event:
+            case Queued(position=position):
+                said = f"queued {position}"
+            case Started():
+                said = "started"
+            case Progress(stage=stage):
+                said = stage
+            case Retrying():
+                said = "retrying"
+            case _:
+                return None
+        changed, self.text = said != self.text, said
+        return comment(said) if changed else None
+
+
+class EventStream(StreamingResponse):
+    """An answer of Server-Sent Events. Where no frame comes for `SILENCE_SECONDS`, a comment is sent between two."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        frames: AsyncIterator[bytes],
+        waiting: Waiting | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+        until: asyncio.Event | None = None,
+    ) -> None:
+        """Make it of whole frames.
+
+        Args:
+            frames: each with its blank line.
+            waiting: what the comments say.
+            headers: beside those of every stream of events.
+            silence_seconds: after which a comment is sent.
+            until: when it is set the stream ends with a comment, between two frames.
+        """
+        super().__init__(frames, headers={**HEADERS, **(headers or {})})
+        self._waiting = waiting or Waiting()
+        self._silence_seconds = silence_seconds
+        self._until = until or asyncio.Event()
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the frames, with comments between them. Called by Starlette."""
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+
+        async def noted(message: Message) -> None:
+            nonlocal last
+            await send(message)
+            last = loop.time()
+
+        streaming = loop.create_task(super().stream_response(noted))
+        beside = (loop.create_task(self._talk(noted, lambda: last)), loop.create_task(self._until.wait()))
+        try:
+            await asyncio.wait((streaming, beside[1]), return_when=asyncio.FIRST_COMPLETED)
+            if streaming.done():
+                streaming.result()
+            else:
+                await _cancelled(streaming)
+                await send({"type": "http.response.body", "body": comment("closing; reconnect"), "more_body": False})
+        finally:
+            for task in beside:
+                task.cancel()
+            await _cancelled(streaming)
+
+    async def _talk(self, send: Send, last: Callable[[], float]) -> None:
+        # Each `send` writes a whole frame or comment before it waits, so no comment gets into a frame.
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(max(last() + self._silence_seconds - loop.time(), 0.001))
+            if loop.time() - last() >= self._silence_seconds:
+                text = comment(self._waiting.text)
+                await send({"type": "http.response.body", "body": text, "more_body": True})
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))

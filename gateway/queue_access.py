@@ -1,0 +1,90 @@
+"""What the routes of all dialects ask of the queue, within what the caller's key allows."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from starlette.requests import Request
+
+from gateway.access.caller import Caller
+from gateway.http.errors import GatewayError
+from llamaq import AsyncJobQueue, JobStatus
+from llamaq.client.aio.connection import AsyncConnection
+from llamaq.client.aio.job import AsyncJob
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.kinds.request import Lane
+
+LANES: tuple[Lane, ...] = get_args(Lane)  # the highest first
+
+
+def queue_of(request: Request) -> AsyncJobQueue:
+    """The process has one queue, whose readers share one connection."""
+    queue: AsyncJobQueue = request.app.state.queue
+    return queue
+
+
+def redis_of(request: Request) -> AsyncConnection:
+    """The connection to Redis for what the gateway itself keeps there.
+
+    `async with redis_of(request).verb() as redis: ...`; `settings.keys.prefix` is the first part of each key.
+    """
+    connection: AsyncConnection = request.app.state.redis
+    return connection
+
+
+async def submit(request: Request, caller: Caller, job: Mapping[str, Any]) -> AsyncJob[Any]:
+    """Submit a job, as a dict with its `kind`, for the caller's tenant.
+
+    Raises:
+        GatewayError: the caller may not use the lane, the model or the tenant that the job names.
+        SubmitError: it was not queued.
+    """
+    queue = queue_of(request)
+    if caller.most_waiting is not None:
+        queue = queue.with_most_waiting(caller.most_waiting)
+    submitted = await queue.submit(allowed(caller, job))
+    request.state.job_id = submitted.id
+    return submitted
+
+
+def allowed(caller: Caller, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The job of a caller: with its tenant, and a lane that it may use.
+
+    Raises:
+        GatewayError: 403, naming the field: the caller may not use what the job asks for.
+    """
+    given = {name: value for name, value in job.items() if value is not None}
+    model = given.get("model")
+    if isinstance(model, str) and not caller.may_use(model):
+        raise GatewayError(403, "model_not_allowed", f"your key is not for the model {model!r}", param="model")
+    lane, highest = given.get("priority"), LANES.index(caller.highest_lane)
+    if lane is None:
+        given["priority"] = LANES[max(highest, LANES.index("normal"))]
+    elif lane in LANES and LANES.index(lane) < highest:
+        what = f"your key is for the lane {caller.highest_lane} at most, not for {lane}"
+        raise GatewayError(403, "priority_not_allowed", what, param="priority")
+    if given.get("tenant", caller.tenant) != caller.tenant and not caller.admin:
+        raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+    return {"tenant": caller.tenant, **given}
+
+
+async def own_job(request: Request, caller: Caller, job_id: str) -> AsyncJob[Any]:
+    """A job that the caller may see.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+    """
+    return (await own_status(request, caller, job_id))[0]
+
+
+async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[AsyncJob[Any], JobStatus]:
+    """A job that the caller may see, and its status.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+    """
+    job = queue_of(request).job(job_id)
+    status = await job.status()
+    if status.tenant != caller.tenant and not caller.admin:
+        raise JobNotFound(job_id)
+    request.state.job_id = job_id
+    return job, status

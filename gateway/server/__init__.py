@@ -1,0 +1,1 @@
+"""The process: sockets, uvicorn, the drain, logs and metrics."""

@@ -1,0 +1,30 @@
+"""Logs on stderr, as JSON lines or for a terminal. No line holds a key, or what a request or an answer says."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+
+def configure(wanted: Literal["json", "console"] | None) -> None:
+    """Send the records of all loggers to stderr in one format."""
+    chosen = wanted or ("console" if sys.stderr.isatty() else "json")
+    shared: list[structlog.types.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+    ]
+    last = structlog.dev.ConsoleRenderer() if chosen == "console" else structlog.processors.JSONRenderer()
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers, root.level = [handler], logging.INFO
+    logging.captureWarnings(capture=True)

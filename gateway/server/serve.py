@@ -1,0 +1,69 @@
+"""Listens, and runs uvicorn in one process or several."""
+
+import math
+import resource
+import socket
+import sys
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from gateway.server import logs
+from gateway.server.protocol import BoundedProtocol
+from gateway.settings import GatewayVariables
+
+BACKLOG = 2048
+
+
+def main(settings: GatewayVariables) -> int:
+    """Serve until SIGTERM; the exit code."""
+    logs.configure(settings.log_format)
+    _raise_open_files()
+    try:
+        listener = _listen(settings.gateway_host, settings.gateway_port)
+    except OSError as error:
+        where = f"{settings.gateway_host}:{settings.gateway_port}"
+        sys.stderr.write(
+            f"cannot listen on {where}: {error.strerror or error}; set LLAMAQ_GATEWAY_HOST and LLAMAQ_GATEWAY_PORT\n"
+        )
+        return 1
+    config = uvicorn.Config(
+        "gateway.server.asgi:make",
+        factory=True,
+        workers=settings.gateway_processes,
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.gateway_idle_seconds,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+    )
+    host, port = listener.getsockname()[:2]
+    sys.stdout.write(f"http://{f'[{host}]' if ':' in host else host}:{port}\n")
+    sys.stdout.flush()
+    if settings.gateway_processes == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        Multiprocess(config, sockets=[listener]).run()
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _raise_open_files() -> None:
+    """Each open stream is an open file; the soft limit is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,70 @@
+"""The settings of the gateway, beside those of a producer and of every process."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from llamaq.settings.declaration import MOST_COUNT, setting
+from llamaq.settings.process import ProcessVariables
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class GatewayVariables(ProcessVariables):
+    """Each field is the variable `LLAMAQ_<NAME>`.
+
+    Raises:
+        pydantic.ValidationError: a value is wrong.
+    """
+
+    gateway_host: str = setting(
+        "127.0.0.1", "address on which the gateway listens; other than loopback only with keys", values="an address"
+    )
+    gateway_port: int = setting(
+        11_435, "port of the gateway, one above Ollama's; 0 takes a free one", least=0, most=65_535
+    )
+    gateway_processes: int = setting(1, "processes that share the port", least=1, most=256)
+    gateway_keys_file: str = setting(
+        "", "file with the keys of the gateway's users; see [HTTP](http.md#keys)", values="a path"
+    )
+    gateway_hosts: str = setting(
+        "",
+        "names that the header `Host` may have, without the port; none checks nothing",
+        values="names and patterns such as `llm.example.com,*.internal`",
+    )
+    gateway_origins: str = setting(
+        "",
+        "origins whose pages may call the gateway from a browser (CORS); none by default",
+        values="a list such as `https://app.example.com`, or `*`",
+    )
+    gateway_max_body_bytes: int = setting(67_108_864, "bytes of the body of one request", least=1024, most=2**31)
+    gateway_head_seconds: float = setting(
+        10, "seconds for the head of a request, and for a pause within its body", above=0, most=3600
+    )
+    gateway_idle_seconds: int = setting(
+        75, "seconds for which a connection is kept open between two requests", least=1, most=MOST_COUNT
+    )
+
+    @model_validator(mode="after")
+    def _keys_or_loopback(self) -> Self:
+        if not self.gateway_keys_file and self.gateway_host not in LOOPBACK:
+            raise ValueError(
+                "LLAMAQ_GATEWAY_HOST is no loopback address, and there is no LLAMAQ_GATEWAY_KEYS_FILE: anybody who "
+                "reaches it could use every model; make a key with `python -m gateway key add NAME`"
+            )
+        return self
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The patterns of `gateway_hosts`."""
+        return listed(self.gateway_hosts.lower())
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of `gateway_origins`."""
+        return listed(self.gateway_origins)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a list that is joined by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
