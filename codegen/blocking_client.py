@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 CLIENT = Path(__file__).parents[1] / "llamaq" / "client"
-GENERATED = ("connection", "conversation", "extraction_job", "job", "producer", "queue", "reader")
+GENERATED = ("connection", "conversation", "extraction_job", "job", "operations", "producer", "queue", "reader")
 HEADER = "# Generated from ../aio/{name}.py by `python3 run.py generate`: change that file instead.\n"
 NAMES = {
     "AsyncGenerator": "Generator",

@@ -116,7 +116,8 @@ def read(submission: Submission, answer: Answer) -> str:
         QueueFull: too many jobs wait for the model.
         UnknownModel: no known host has it. `near` is empty; the caller fills it.
         ConversationBusy: an earlier turn has not ended, and `when_busy` is `reject`.
-        InvalidRequest: an image that it refers to is not stored, or the model lacks a capability.
+        InvalidRequest: an image that it refers to is not stored, the model lacks a capability, or the job with this id
+            is being deleted.
         UploadExpired: an image of the submission is no longer stored.
     """
     match answer.word:
@@ -126,6 +127,8 @@ def read(submission: Submission, answer: Answer) -> str:
             return answer.text("id")
         case "FULL":
             raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
+        case "DELETED":
+            raise InvalidRequest.of("id", "its job was just deleted, and a worker still has it: use another id")
         case "UNKNOWN_MODEL":
             raise unknown_target(submission.request)
         case "UNSUPPORTED":

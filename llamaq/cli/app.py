@@ -44,6 +44,7 @@ for command in (
     attach.result,
     attach.status,
     attach.cancel,
+    attach.delete,
     listing.models,
     listing.jobs,
     replay.replay,

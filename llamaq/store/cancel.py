@@ -1,8 +1,8 @@
-"""A cancel without any I/O: the call of `cancel.lua`, and the reading of its answer."""
+"""A cancel and a deletion without any I/O: the calls of `cancel.lua` and `delete.lua`, and the reading of an answer."""
 
 from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import Keys
-from llamaq.store.producer_scripts import Cancel
+from llamaq.store.producer_scripts import Cancel, Delete
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
 from llamaq.vocabulary.wire import members
@@ -35,6 +35,16 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
     """
     reason = checked_reason(reason)
     return Call(keys.prefix, Cancel(id=job_id, members=members(reason=reason), reason=reason))
+
+
+def delete_call(keys: Keys, job_id: str, reason: str) -> Call:
+    """The call of `delete.lua`; the reason is that of its cancel, where the job has not ended.
+
+    Raises:
+        InvalidRequest: the reason cannot be stored.
+    """
+    reason = checked_reason(reason)
+    return Call(keys.prefix, Delete(id=job_id, members=members(reason=reason), reason=reason))
 
 
 def read(job_id: str, answer: Answer) -> bool:

@@ -50,6 +50,16 @@ class Cancel(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Delete(Arguments):
+    """Deletes a job."""
+
+    verb: ClassVar = "delete"
+    id: str
+    members: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status(Arguments):
     """Reads the record and the position of a job."""
 
@@ -128,6 +138,7 @@ class ConversationList(Arguments):
 PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
     Submit,
     Cancel,
+    Delete,
     Status,
     ConversationDelete,
     ConversationSet,

@@ -46,6 +46,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "unload": lambda queue, _: queue.unload("m"),
     "models": lambda queue, _: queue.models(),
     "hosts": lambda queue, _: queue.hosts(),
+    "delete": lambda queue, job: queue.delete(job.id),
     "jobs": lambda queue, _: queue.jobs(),
     "replay": lambda queue, job: queue.replay(job.id),
     "dead": lambda queue, _: queue.dead(),

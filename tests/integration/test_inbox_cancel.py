@@ -1,4 +1,4 @@
-"""Cancelling by plain Redis: `XADD <prefix>:inbox * cancel <id>`."""
+"""Cancelling and deleting by plain Redis: `XADD <prefix>:inbox * cancel <id>`, or `delete <id>`."""
 
 import json
 import uuid
@@ -57,3 +57,16 @@ def test_a_cancel_of_nothing_that_can_be_is_set_aside(service: Service) -> None:
     service.redis.xadd(f"{service.prefix}:inbox", {"id": job_id, "kind": "generate", "request": REQUEST})
     until(lambda: bool(service.log(job_id)))
     assert kinds(list(service.queue.job(job_id).events()))[-1] == "completed"
+
+
+def test_a_deleted_job_is_gone(service: Service) -> None:
+    """One that runs is cut off first, and its slot is free again."""
+    service.hold(tokens=["a", "b"], hold_after=1)
+    job = service.queue.generate(MODEL, "Why?")
+    service.wait_asked(1)
+
+    service.redis.xadd(f"{service.prefix}:inbox", {"delete": job.id})
+
+    service.wait_hung_up()
+    until(lambda: not service.redis.exists(service.keys.record(job.id), service.keys.events(job.id)))
+    assert service.queue.generate(MODEL, "Next").result(30).text

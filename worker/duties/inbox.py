@@ -1,7 +1,7 @@
 """The inbox, a stream for producers that have plain Redis alone.
 
 A job is `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`. A cancel is `XADD <prefix>:inbox * cancel <id>`,
-with an optional `reason`.
+with an optional `reason`, and a deletion `XADD <prefix>:inbox * delete <id>`.
 
 A consumer group shares the stream among all workers. An entry is deleted only after its job is queued or set aside.
 Another worker reads again what a dead worker had read. A second submit of the same id has no effect.
@@ -175,14 +175,18 @@ class Inbox(Duty):
             reason = fields.get("reason", b"cancelled by the producer")
             self._store.call_off(checked_id(_text(fields["cancel"])), checked_reason(_text(reason)))
             return
+        if "delete" in fields:
+            self._queue.delete(checked_id(_text(fields["delete"])))
+            return
         job_id, request = checked_id(_text(fields.get("id", b""))), _object(message.content)
         message.read = True
         self._queue.submit({**request, "kind": message.kind}, job_id=job_id)
 
 
 def _incoming(fields: Mapping[str, bytes]) -> Incoming:
-    if "cancel" in fields:
-        return Incoming("inbox", f"cancel {_text(fields['cancel'])}")
+    for order in ("cancel", "delete"):
+        if order in fields:
+            return Incoming("inbox", f"{order} {_text(fields[order])}")
     job_id, kind, request = (_text(fields.get(name, b"")) for name in ("id", "kind", "request"))
     return Incoming("inbox", request, job_id, kind)
 

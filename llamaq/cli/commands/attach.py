@@ -1,4 +1,4 @@
-"""The commands about submitted jobs: follow, result, status, cancel."""
+"""The commands about submitted jobs: follow, result, status, cancel, delete."""
 
 import re
 from collections.abc import Iterator
@@ -78,6 +78,26 @@ def cancel(session: Session, jobs: tuple[str, ...], reason: str) -> None:
     codes = [_cancel(session, job, reason) for job in jobs]
     if any(codes):
         raise Ended(max(codes))
+
+
+@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq delete 5f0c... 77ab...")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.pass_obj
+def delete(session: Session, jobs: tuple[str, ...]) -> None:
+    """Delete each JOB: its record, its log, and the images that no other job shows.
+
+    One that has not ended is cancelled first. Prints a line for each. One that does not exist gives exit code 6, after
+    the others were deleted.
+    """
+    missing = False
+    for job in jobs:
+        if session.queue.delete(job, "deleted at the command line"):
+            session.screen.line(f"{job} deleted")
+        else:
+            session.explain(JobNotFound(job))
+            missing = True
+    if missing:
+        raise Ended(exits.NOT_FOUND)
 
 
 def _cancel(session: Session, job: str, reason: str) -> int:

@@ -1,45 +1,36 @@
 # Generated from ../aio/queue.py by `python3 run.py generate`: change that file instead.
-"""The queue: a verb for each kind of job, conversations, batches, and dead letters."""
+"""The queue: a verb for each kind of job, conversations, and batches."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
-from llamaq.admission.host_jobs import hosts_with
 from llamaq.admission.limits import pages
 from llamaq.client import batches
-from llamaq.client.answers import read_kept, status_call
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.blocking import batch, io
 from llamaq.client.blocking.conversation import Conversation
 from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
-from llamaq.client.blocking.producer import Producer
+from llamaq.client.blocking.operations import Operations
 from llamaq.client.conversation_calls import listed, listing, model_of
-from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.images.image import ImageSource
-from llamaq.store.connection import run, run_many
-from llamaq.store.log_follower import is_cursor
+from llamaq.store.connection import run
 from llamaq.vocabulary.conversations import ConversationInfo
-from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import (
     ChatFields,
     EmbeddingFields,
     ExtractFields,
     GenerateFields,
-    HostJobFields,
     MultimodalFields,
 )
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import TextResult
-from llamaq.vocabulary.kinds.pull import PullResult
-from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
-from llamaq.vocabulary.status import JobStatus
 
 
-class JobQueue(Producer):
+class JobQueue(Operations):
     """Submits jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
 
     Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
@@ -170,82 +161,6 @@ class JobQueue(Producer):
         fails the job. A long list is embedded in batches, with a `progress` event `embedding` after each.
         """
         return self._ask("embedding", {"model": model, "input": input, **fields})
-
-    def pull(self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]) -> Job[PullResult]:
-        """Pull a model onto the disk of `host`, or of any host. The workers must list it in `LLAMAQ_PULL_ALLOWED`.
-
-        The `progress` events have the stage `pulling`, and `completed` and `total` in bytes. The next pull after a
-        cancelled one goes on where that stopped.
-        """
-        return self._ask("pull", {"model": model, "host": host, **fields})
-
-    def unload(
-        self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
-    ) -> list[Job[UnloadResult]]:
-        """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
-        with self._connection.verb():
-            hosts = [host] if host is not None else hosts_with(model, self.models())
-            asked = [{"kind": "unload", "model": model, "host": name, **fields} for name in hosts]
-            return self.submit_many(asked)
-
-    def jobs(self, limit: int = 50) -> list[JobStatus]:
-        """The jobs that are kept, the newest first, without those whose record is damaged."""
-        found: dict[str, JobStatus] = {}
-        for skipped, number in pages(limit):
-            with self._connection.verb() as redis:
-                redis.execute_all([self._keys.master_proof()])
-                ids = redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
-                answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
-                found |= {status.id: status for status in read_kept(ids, answers)}
-            if len(ids) < number:
-                break
-        return list(found.values())
-
-    def replay(self, job_id: str, **changes: Any) -> Job[Any]:
-        """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.
-
-        None removes a field. A dotted name is one inside a field: `replay(job_id, **{"options.num_ctx": 8192})`.
-
-        Raises:
-            JobNotFound: it is no longer kept.
-        """
-        with self._connection.verb() as redis:
-            kind, request = redis.hmget(self._keys.record(job_id), "kind", "request")
-            if kind is None or request is None:
-                raise JobNotFound(job_id)
-            return self.submit(once_more(kind, request, changes))
-
-    def dead(self, limit: int = 50) -> list[DeadLetter]:
-        """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
-        found: list[DeadLetter] = []
-        for _, number in pages(limit):
-            before = f"({found[-1].id}" if found else "+"
-            with self._connection.verb() as redis:
-                page = letters(redis.xrevrange(self._keys.dead(), before, count=number))
-            found += page
-            if len(page) < number:
-                break
-        return found
-
-    def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """The dead letter with this id; None when there is none."""
-        if not is_cursor(letter_id):
-            return None
-        with self._connection.verb() as redis:
-            found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
-        return found[0] if found else None
-
-    def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
-        """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
-        with self._connection.verb():
-            job = self.submit(once_more(letter.kind, letter.message, changes))
-            self.discard(letter)
-            return job
-
-    def discard(self, letter: DeadLetter) -> bool:
-        """Delete a dead letter; False when it did not exist."""
-        with self._connection.verb() as redis:
-            return bool(redis.xdel(self._keys.dead(), letter.id))
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
         prepare = self._preparation.ask

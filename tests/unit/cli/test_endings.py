@@ -53,6 +53,18 @@ def test_cancelled(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     assert shell.err.all() == f"job {job_id} was cancelled: enough\n"
 
 
+def test_deleted(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """Whoever follows it is told that it was cancelled, and why; a job that is not there gives 6, behind the others."""
+    shell = llamaq("generate", "m", "hello")
+    job_id = fake_worker.take().job_id
+    delete = llamaq("delete", "nope", job_id)
+    assert delete.code() == 6
+    assert delete.out.all() == f"{job_id} deleted\n"
+    assert "no job nope" in delete.err.all()
+    assert shell.code() == 3
+    assert shell.err.all() == f"job {job_id} was cancelled: deleted at the command line\n"
+
+
 def test_expired(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """A job that was not started in time: code 4."""
     job = fake_worker.queue.generate("absent", "hello", start_within=0.001, wait_for_model=True)

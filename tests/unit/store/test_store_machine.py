@@ -9,7 +9,15 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import ENDINGS, Fleet, error
@@ -40,6 +48,7 @@ class Store(RuleBasedStateMachine):
         for host in HOSTS:
             self.come_back(host)
         self.submitted: list[Job[Any]] = []
+        self.deleted: list[Job[Any]] = []
 
     @rule(
         target=jobs,
@@ -99,12 +108,19 @@ class Store(RuleBasedStateMachine):
     @rule(claim=claims)
     def let_go(self, claim: ClaimedJob) -> None:
         """As the worker does it: only for a job that it was told is cancelled."""
-        if self.fleet.record(claim.id)["state"] == "cancelled":
+        if self.fleet.record(claim.id).get("state") in {"cancelled", "deleted"}:
             self.stores[claim.host, "w1"].free_slot(claim)
 
     @rule(job=jobs)
     def cancel(self, job: Job[Any]) -> None:
         job.cancel()
+
+    @rule(job=consumes(jobs))
+    def delete(self, job: Job[Any]) -> None:
+        """Whoever has claimed it goes on."""
+        assert self.fleet.queue.delete(job.id)
+        self.submitted.remove(job)
+        self.deleted.append(job)
 
     @rule(job=jobs)
     def lapse(self, job: Job[Any]) -> None:
@@ -141,7 +157,8 @@ class Store(RuleBasedStateMachine):
 
     @invariant()
     def promises_hold(self) -> None:
-        seen = Seen(self.fleet, self.submitted)
+        seen = Seen(self.fleet, self.submitted, self.deleted)
+        seen.check_deleted()
         seen.check_slots()
         seen.check_places()
         seen.check_counts()
@@ -152,7 +169,7 @@ class Store(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whatever was done: let all workers die, and the reaper run,, and every job ends, and nothing is held."""
         for _ in range(20 + 5 * len(self.submitted)):
-            seen = Seen(self.fleet, self.submitted)
+            seen = Seen(self.fleet, self.submitted, self.deleted)
             unended = [job for job in self.submitted if seen.records[job.id]["state"] not in ENDINGS]
             if not unended and not seen.pairs:
                 break
@@ -160,7 +177,7 @@ class Store(RuleBasedStateMachine):
             for job in unended:
                 self.stores[seen.records[job.id].get("host", "alpha"), "w2"].claim(job.id)
                 self.hurry(job)
-            for job in self.submitted:
+            for job in (*self.submitted, *self.deleted):
                 self.lapse(job)
             self.reap("alpha", "w1")
         self.promises_hold()
@@ -169,6 +186,7 @@ class Store(RuleBasedStateMachine):
         gone = (*places, ":runner", ":queued", ":lane", ":tenants")
         names = self.fleet.names()
         assert not [name for name in names if name.startswith(gone)]
+        assert not [name for name in names for job in self.deleted if job.id in name]
         for name in "cd":
             kept = self.fleet.redis.lrange(self.fleet.keys.conversation("default", name), 0, -1)
             assert len(kept) == len(set(kept)), "a turn was kept twice"
@@ -179,8 +197,9 @@ class Store(RuleBasedStateMachine):
 class Seen:
     """All of the store, read in one transaction."""
 
-    def __init__(self, fleet: Fleet, jobs: list[Job[Any]]) -> None:
+    def __init__(self, fleet: Fleet, jobs: list[Job[Any]], deleted: list[Job[Any]]) -> None:
         keys, prefix = fleet.keys, fleet.keys.prefix
+        kept, jobs = jobs, [*jobs, *deleted]
         with fleet.redis.pipeline(transaction=True) as pipe:
             for job in jobs:
                 pipe.hgetall(keys.record(job.id))
@@ -204,7 +223,9 @@ class Seen:
             pipe.zrangebyscore(keys.hosts(), time.time() - LIVE_SECONDS + 1, "+inf")
             answers = pipe.execute()
         of_jobs, rest = answers[: 2 * len(jobs)], answers[2 * len(jobs) :]
-        self.records = {job.id: record for job, record in zip(jobs, of_jobs[::2], strict=True)}
+        records = {job.id: record for job, record in zip(jobs, of_jobs[::2], strict=True)}
+        self.records = {job.id: records[job.id] for job in kept}
+        self.deleted = {job.id: records[job.id] for job in deleted}
         self.logs = {
             job.id: [json.loads(entry["event"]) for _, entry in log]
             for job, log in zip(jobs, of_jobs[1::2], strict=True)
@@ -221,6 +242,14 @@ class Seen:
         self.live: list[str] = more[-1]
         self.pairs = {f"{job_id} {host}" for host, slots in self.held.items() for job_id in slots}
 
+    def check_deleted(self) -> None:
+        """It is in no place and has no log; where a worker still has its slot, the record says no more than that."""
+        for job_id, record in self.deleted.items():
+            assert job_id not in self.places
+            assert self.logs[job_id] == []
+            assert set(record) in (set(), {"state", "fence", "host", "model", "lease"})
+            assert bool(record) == any(job_id in slots for slots in self.held.values())
+
     def check_slots(self) -> None:
         """Never more than the slots, and a lease exactly where a slot is held, by the record's own word."""
         for slots in self.held.values():
@@ -228,7 +257,8 @@ class Seen:
             assert len(set(running)) <= MAX_MODELS
             assert all(running.count(model) <= SLOTS for model in MODELS)
         assert self.pairs == self.leases
-        by_record = {f"{job_id} {record['host']}" for job_id, record in self.records.items() if record["lease"]}
+        records = {**self.records, **{job_id: record for job_id, record in self.deleted.items() if record}}
+        by_record = {f"{job_id} {record['host']}" for job_id, record in records.items() if record["lease"]}
         assert self.pairs == by_record
 
     def check_counts(self) -> None:
@@ -238,8 +268,9 @@ class Seen:
         assert {name: int(number) for name, number in self.queued.items()} == tenants
         for host, slots in self.held.items():
             for model in set(slots.values()):
-                runners = {self.records[job_id]["runner"] for job_id, other in slots.items() if other == model}
-                assert runners == {self.resident[host][model].split("|", 1)[1]}
+                kept = {job_id for job_id, other in slots.items() if other == model} - set(self.deleted)
+                runners = {self.records[job_id]["runner"] for job_id in kept}
+                assert runners <= {self.resident[host][model].split("|", 1)[1]}
 
     def check_offers(self) -> None:
         """A live host with a free slot for a model is found by the next submit; one without is not asked."""

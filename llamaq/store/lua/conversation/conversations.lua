@@ -47,6 +47,7 @@ local function refresh_conversation(tenant, name, ttl)
   for sha in string.gmatch(redis.call('HGET', about, 'images') or '', '[^ ]+') do
     -- One that a job holds has no expiry (-1).
     if redis.call('TTL', blob_key(sha)) >= 0 then extend_expiry(blob_key(sha), ttl) end
+    kept_images.note(sha, '=' .. tenant .. ':' .. name, ttl)
   end
   sweep_conversations()
 end

@@ -13,6 +13,13 @@ function kept_images.joined(list, more)
   return list
 end
 
+-- Notes that a job or a conversation (`=<tenant>:<name>`) shows an image for so many seconds. The sorted set of an image has
+-- all who show it, by when they no longer do.
+function kept_images.note(sha, who, seconds)
+  redis.call('ZADD', shown_key(sha), NOW + seconds, who)
+  if redis.call('TTL', shown_key(sha)) < seconds then redis.call('EXPIRE', shown_key(sha), seconds) end
+end
+
 -- The first of them; false where there is none. A turn whose record was deleted by hand is removed: it would never end,
 -- and the others would wait for it.
 local function first_turn(key)

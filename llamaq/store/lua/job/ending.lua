@@ -7,6 +7,7 @@ local function release_images(id, ttl)
   local list = redis.call('HGET', counted.IMAGES, id)
   redis.call('HDEL', counted.IMAGES, id)
   for sha in string.gmatch(list or '', '[^ ]+') do
+    kept_images.note(sha, id, ttl)
     local left = redis.pcall('HINCRBY', BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
     if type(left) == 'number' and left <= 0 then
       redis.call('HDEL', BLOBS, sha)
@@ -20,7 +21,19 @@ function kept_images.seconds(list, tenant, name, ttl)
   local about = name ~= '' and about_key(tenant, name)
   if not about or list == '' or redis.call('EXISTS', about) == 0 then return ttl end
   redis.call('HSET', about, 'images', kept_images.joined(redis.call('HGET', about, 'images') or '', list))
-  return math.max(ttl, redis.call('TTL', about))
+  local seconds = math.max(ttl, redis.call('TTL', about))
+  for sha in string.gmatch(list, '[^ ]+') do kept_images.note(sha, '=' .. tenant .. ':' .. name, seconds) end
+  return seconds
+end
+
+-- Deletes the images of a job that has ended where no other job or conversation shows them.
+function kept_images.delete(id, list)
+  for sha in string.gmatch(list, '[^ ]+') do
+    redis.call('ZREM', shown_key(sha), id)
+    redis.call('ZREMRANGEBYSCORE', shown_key(sha), '-inf', NOW)
+    local needed = redis.call('EXISTS', shown_key(sha)) == 1 or redis.call('HEXISTS', BLOBS, sha) == 1
+    if not needed then redis.call('DEL', blob_key(sha)) end
+  end
 end
 
 -- Removes the turn from its conversation, and queues the next turn if it waited only for this one.

@@ -3,7 +3,8 @@ local TIME = redis.call('TIME')
 local NOW = tonumber(TIME[1]) + tonumber(TIME[2]) / 1e6
 local STAMP = string.format('%.3f', NOW)
 local WIRE = 1  -- as `llamaq.vocabulary.events.WIRE_VERSION`
-local TERMINAL = {completed = true, failed = true, cancelled = true, expired = true}
+-- `deleted` is the state of what is kept of a deleted job while its worker still holds the slot.
+local TERMINAL = {completed = true, failed = true, cancelled = true, expired = true, deleted = true}
 
 -- Appends and publishes one event. `members` are the JSON members beside the common ones, without braces. Python makes
 -- the JSON, because cjson turns an empty list into an object and cuts large integers.

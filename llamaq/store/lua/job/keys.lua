@@ -7,6 +7,7 @@ local P = ARGV[1]
 local function record(id) return P .. ':{' .. id .. '}' end
 local function log(id) return P .. ':{' .. id .. '}:events' end
 local function blob_key(sha256) return P .. ':blob:' .. sha256 end
+local function shown_key(sha256) return P .. ':shown:' .. sha256 end
 local function queue_key(model, lane) return P .. ':waiting:' .. lane .. ':' .. model end
 local function runner_queue_key(model, lane, runner) return P .. ':runner:' .. lane .. ':' .. model .. ' ' .. runner end
 local function lane_key(model, lane) return P .. ':lane:' .. lane .. ':' .. model end

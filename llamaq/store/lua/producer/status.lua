@@ -8,7 +8,7 @@
 -- include: keys events queue assignment estimate model_support
 local id, names, set = given.id, {}, {}
 local job = fields(record(id), 'v', 'state', 'model', 'lane', 'lease', 'tenant', 'conversation')
-if not job.state then return of_master({'MISSING'}) end
+if not job.state or job.state == 'deleted' then return of_master({'MISSING'}) end
 
 -- Jobs ahead of this one; nil once it has a slot.
 local function jobs_ahead()

@@ -24,6 +24,7 @@
 --            traceparent            W3C's, or ''
 --            note                   a text that the producer keeps with the job, or ''
 -- Answers    OK | SAME id (of the job with this idempotency key) | EXISTS (the id is known)
+--            DELETED (its job was deleted, and a worker still holds its slot)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
@@ -52,7 +53,8 @@ end
 
 -- The answer for a job that is not accepted; nil where it is.
 local function refusal(turn)
-  if redis.call('EXISTS', record(id)) == 1 then return {'EXISTS'} end
+  local state = redis.call('HGET', record(id), 'state')
+  if state then return {state == 'deleted' and 'DELETED' or 'EXISTS'} end
   local same = same_job()
   if same then return {'SAME', 'id', same} end
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
@@ -73,7 +75,7 @@ local function write_record(score, weight, start_by, runner)
     'idem', given.idempotency_key, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
   if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
-  for _, optional in ipairs({'target', 'notify', 'traceparent', 'note'}) do
+  for _, optional in ipairs({'target', 'notify', 'traceparent', 'note', 'images'}) do
     if given[optional] ~= '' then redis.call('HSET', record(id), optional, given[optional]) end
   end
 end
@@ -86,6 +88,8 @@ local function write_indexes(start_by)
   for image in string.gmatch(given.images, '[^ ]+') do
     redis.call('HINCRBY', BLOBS, image, 1)
     redis.call('PERSIST', blob_key(image))
+    redis.call('ZADD', shown_key(image), '+inf', id)
+    redis.call('PERSIST', shown_key(image))
   end
 end
 

@@ -23,6 +23,13 @@ local function is_live(host, spec)
   return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(spec or host_spec(host))
 end
 
+-- Removes what is left of a deleted job.
+local function forget_record(id)
+  redis.call('DEL', record(id), log(id))
+  redis.call('ZREM', JOBS, id)
+  redis.call('ZREM', EXPIRING, id)
+end
+
 local function free_slot(host, id)
   local model = redis.call('HGET', slots_key(host), id)
   redis.call('HDEL', slots_key(host), id)
@@ -30,7 +37,8 @@ local function free_slot(host, id)
   redis.call('ZREM', LEASES, id .. ' ' .. host)
   if model then loads.end_unused(host, model) end
   -- The record of a cancelled job may expire while a frozen worker holds the slot. HSET would make a new record.
-  if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'lease', '') end
+  local state = redis.call('HGET', record(id), 'state')
+  if state == 'deleted' then forget_record(id) elseif state then redis.call('HSET', record(id), 'lease', '') end
   note(PENDING.hosts, host)
 end
 

@@ -67,8 +67,9 @@ def test_nothing_but_what_is_kept_on_purpose_stays(fleet: Fleet) -> None:
 
     kept = {f":{{{job_id}}}" for job_id in ids} | {f":{{{job_id}}}:events" for job_id in ids}
     blobs = {name for name in fleet.names() if name.startswith(":blob:")}
+    shown = {name.replace(":blob:", ":shown:") for name in blobs}
     conversation = {":conversation:default:c", ":about:default:c", ":conversations:default", ":lapses"}
-    lapsing = kept | blobs | conversation | {":idem:default:k"}
+    lapsing = kept | blobs | shown | conversation | {":idem:default:k"}
     assert len(blobs) == 1
     assert fleet.names() - FOR_SECONDS == lapsing | OF_THE_HOST | OF_THE_FLEET
     assert all(fleet.redis.ttl(fleet.keys.prefix + name) > 0 for name in lapsing)
