@@ -98,6 +98,26 @@ class Keys:
         """Hash: the scripts that the fleet runs, and their version. Producers may only read it."""
         return f"{self.prefix}.store"
 
+    def file(self, file_id: str) -> str:
+        """Hash: the record of a file."""
+        return f"{self.prefix}:{{{file_id}}}:file"
+
+    def pieces(self, file_id: str) -> str:
+        """Hash: the text of a file, by the number of the piece."""
+        return f"{self.prefix}:{{{file_id}}}:pieces"
+
+    def files(self, tenant: str) -> str:
+        """Sorted set: the files of a tenant, by their creation."""
+        return f"{self.prefix}:files:{tenant}"
+
+    def batch(self, batch_id: str) -> str:
+        """Hash: the record of a batch."""
+        return f"{self.prefix}:{{{batch_id}}}:batch"
+
+    def batches(self, tenant: str) -> str:
+        """Sorted set: the batches of a tenant, by their creation."""
+        return f"{self.prefix}:batches:{tenant}"
+
     def intake_queue(self) -> str:
         """Celery queue: jobs sent by task name."""
         return self.prefix

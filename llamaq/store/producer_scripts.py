@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from llamaq.store.arguments import Arguments
+from llamaq.store.batches.batch_scripts import BATCH_SCRIPTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,4 +147,5 @@ PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
     ConversationCut,
     ConversationFork,
     ConversationList,
+    *BATCH_SCRIPTS,
 )

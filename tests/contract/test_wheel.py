@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 import llamaq
 from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
+from llamaq.store.scripts import files
 from tests.commands import run
 from tests.contract.built import CHECKOUT
 
@@ -67,7 +68,7 @@ def test_it_holds_all_of_the_sdk(wheel: Path) -> None:
 
     assert {name for name in _names(wheel) if name.startswith("llamaq/")} == wanted
     assert "llamaq/py.typed" in wanted
-    assert {f"llamaq/store/lua/producer/{script.verb}.lua" for script in PRODUCER_SCRIPTS} <= wanted
+    assert {str(files()[script.verb].relative_to(CHECKOUT)) for script in PRODUCER_SCRIPTS} <= wanted
 
 
 def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:

@@ -1,0 +1,18 @@
+-- Fragment: batches. A process of the gateway holds a batch by a lease while it works on it: only its owner writes.
+-- include: keys events
+local batches = {
+  OPEN = P .. ':batches',  -- sorted set: batches that have not ended, by the time at which their lease expires
+  LOOKS = 10,              -- entries of an index that one call looks at
+}
+
+function batches.record(id) return P .. ':{' .. id .. '}:batch' end
+function batches.index(tenant) return P .. ':batches:' .. tenant end  -- sorted set: ids by their creation
+
+function batches.is_open(id)
+  return redis.call('EXISTS', batches.record(id)) == 1 and redis.call('ZSCORE', batches.OPEN, id)
+end
+
+-- Whether the batch is there and held by this owner.
+function batches.held(id, owner)
+  return owner ~= '' and redis.call('HGET', batches.record(id), 'owner') == owner
+end
