@@ -1,5 +1,84 @@
-"""The routes."""
+"""The routes. Each reads a body, submits its job, and gives the answer in OpenAI's form."""
 
-from fastapi import APIRouter
+from collections.abc import Callable
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.access.caller import Caller, caller
+from gateway.http.errors import GatewayError
+from gateway.http.json_body import json_object
+from gateway.http.leaving import cancelled_if_left
+from gateway.openai import models
+from gateway.openai.asked import Asked
+from gateway.openai.chat import read_chat
+from gateway.openai.completions import read_completion
+from gateway.openai.embeddings import read_embedding
+from gateway.openai.streaming import streamed
+from gateway.queue_access import queue_of, submit
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.models import ModelStatus
+
+JOB_HEADER = "X-Llamaq-Job"
+READERS: dict[str, Callable[[Any], Asked]] = {
+    "/v1/chat/completions": read_chat,
+    "/v1/completions": read_completion,
+    "/v1/embeddings": read_embedding,
+}
+"""What reads the body of each endpoint that runs a job; a batch takes the lines for the same endpoints."""
 router = APIRouter()
+Called = Annotated[Caller, Depends(caller)]
+
+
+@router.post("/v1/chat/completions", include_in_schema=False)
+async def chat_completions(request: Request, by: Called) -> Response:
+    """An answer to a history."""
+    return await _answered(request, by, read_chat(await json_object(request)))
+
+
+@router.post("/v1/completions", include_in_schema=False)
+async def completions(request: Request, by: Called) -> Response:
+    """A completion of one prompt."""
+    return await _answered(request, by, read_completion(await json_object(request)))
+
+
+@router.post("/v1/embeddings", include_in_schema=False)
+async def embeddings(request: Request, by: Called) -> Response:
+    """Vectors."""
+    return await _answered(request, by, read_embedding(await json_object(request)))
+
+
+@router.get("/v1/models", include_in_schema=False)
+async def list_models(request: Request, by: Called) -> Response:
+    """The models that the caller may use."""
+    return JSONResponse(models.listed(await _models(request, by)))
+
+
+@router.get("/v1/models/{name:path}", include_in_schema=False)
+async def one_model(request: Request, by: Called, name: str) -> Response:
+    """One of them."""
+    found = models.one(await _models(request, by), name)
+    if found is None:
+        raise GatewayError(404, "model_not_found", f"model '{name}' not found", param="model")
+    return JSONResponse(found)
+
+
+async def _models(request: Request, by: Caller) -> list[ModelStatus]:
+    return [model for model in await queue_of(request).models() if by.may_use(model.model)]
+
+
+async def _answered(request: Request, by: Caller, asked: Asked) -> Response:
+    created = int(SYSTEM.time())
+    try:
+        job = await submit(request, by, asked.job)
+    except InvalidRequest as error:
+        raise asked.named(error) from error
+    headers = {JOB_HEADER: job.id}
+    if asked.stream:
+        return await streamed(request, job, asked.form.chunks(job.id, created), headers)
+    async with cancelled_if_left(request, job):
+        result = await job.result()
+    return JSONResponse(asked.form.whole(job.id, created, result), headers=headers)

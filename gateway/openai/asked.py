@@ -1,0 +1,81 @@
+"""What a request asks for: the job, and the form of its answer. Routes and batches work with these alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.openai.parameters import named
+from llamaq.vocabulary.errors import InvalidRequest, JobFailed
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.results import ErrorInfo
+
+FINGERPRINT = "fp_ollama"
+
+
+class Chunks(Protocol):
+    """The chunks of one stream, each as its JSON."""
+
+    def opening(self) -> Sequence[str]:
+        """Those before the first piece."""
+
+    def piece(self, delta: Delta) -> Sequence[str]:
+        """Those for a piece of the answer."""
+
+    def closing(self, result: Result) -> Sequence[str]:
+        """Those behind the last piece.
+
+        Raises:
+            JobFailed: the answer is not what `strict` promises.
+        """
+
+
+class Form(Protocol):
+    """The form of the answer to one request. `created` is in Unix seconds."""
+
+    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
+        """The body of an answer that is not streamed.
+
+        Raises:
+            JobFailed: the answer is not what `strict` promises.
+        """
+
+    def chunks(self, job_id: str, created: int) -> Chunks:
+        """The chunks of a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for.
+
+    Attributes:
+        job: what `submit` takes.
+        form: of the answer.
+        stream: whether the answer is to be streamed.
+        parameter: the parameter behind a field of the job.
+    """
+
+    job: Mapping[str, Any]
+    form: Form
+    stream: bool
+    parameter: Callable[[str], str]
+
+    def named(self, error: InvalidRequest) -> InvalidRequest:
+        """A refusal of the job, with the parameters' names in place of those of the job's fields."""
+        return named(error, self.parameter)
+
+
+def usage_of(result: Result) -> dict[str, int]:
+    """The tokens that a result has cost; 0 where Ollama gave no count."""
+    asked, given = result.usage.prompt_tokens or 0, result.usage.output_tokens or 0
+    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+
+
+def finish_reason(result: Result) -> str:
+    """`length` where a limit of tokens, or the guard against repetition, ended the answer; else `stop`."""
+    return "length" if result.done_reason in {"length", "repetition"} else "stop"
+
+
+def not_as_promised(job_id: str, message: str) -> JobFailed:
+    """The error of an answer that does not hold what `strict` promises."""
+    return JobFailed(job_id, ErrorInfo(code="invalid_output", message=message, retryable=True))

@@ -1,0 +1,199 @@
+"""The answer to a chat completion: whole, or in chunks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+
+from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, usage_of
+from gateway.openai.structure import valid
+from gateway.openai.tools import Function
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
+from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.wire import dumps
+
+_CALL = {False: "tool_calls", True: "function_call"}
+
+
+def chat_id(job_id: str) -> str:
+    """The id of the answer of a job."""
+    return f"chatcmpl-{job_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatForm:
+    """The form of the answer.
+
+    Attributes:
+        model: as the request wrote it.
+        echoed: members that the answer has because the request had them.
+        include_usage: whether a stream ends with the figures of usage.
+        forced: the function whose arguments the answer is.
+        named: whether the request named it.
+        legacy: whether a call is a `function_call`.
+        one_call: whether the answer has the first call alone.
+        strict: by the name of a function, what its arguments have to be valid for.
+        validator: what the answer has to be valid for.
+    """
+
+    model: str
+    echoed: Mapping[str, Any] = field(default_factory=dict)
+    include_usage: bool = False
+    forced: Function | None = None
+    named: bool = False
+    legacy: bool = False
+    one_call: bool = False
+    strict: Mapping[str, jsonschema_rs.Validator] = field(default_factory=dict)
+    validator: jsonschema_rs.Validator | None = None
+
+    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
+        """The body of a `chat.completion`."""
+        message = _message_of(result)
+        self.check(job_id, message, finish_reason(result))
+        calls = self.calls(job_id, message.tool_calls or ())
+        text: str | None = message.content
+        if self.forced is not None:
+            calls, text = [self.forced_call(job_id, message.content)], None
+        answered = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
+        if message.thinking:
+            answered["reasoning"] = message.thinking
+        choice = {
+            "index": 0,
+            "message": answered | self.called(calls),
+            "logprobs": None,
+            "finish_reason": self.finish(result, called=bool(calls)),
+        }
+        head = {"id": chat_id(job_id), "object": "chat.completion", "created": created, "model": self.model}
+        rest = {"system_fingerprint": FINGERPRINT, "choices": [choice], "usage": usage_of(result)}
+        return {**head, **rest, **self.echoed}
+
+    def chunks(self, job_id: str, created: int) -> "ChatChunks":
+        """The chunks of a stream."""
+        return ChatChunks(self, job_id, created)
+
+    def calls(self, job_id: str, found: Sequence[Mapping[str, Any]], first: int = 0) -> list[dict[str, Any]]:
+        """Ollama's calls in OpenAI's form, with ids; `first` is the number of those before.
+
+        Raises:
+            JobFailed: the arguments of a `strict` function are not valid.
+        """
+        calls = []
+        for number, call in enumerate(found, first):
+            if self.one_call and number:
+                break
+            called = call.get("function") or {}
+            name, arguments = str(called.get("name", "")), called.get("arguments") or {}
+            if name in self.strict and (problem := valid(self.strict[name], arguments)):
+                raise not_as_promised(job_id, f"the model called {name} with arguments that are not valid: {problem}")
+            made = {"name": name, "arguments": dumps(arguments)}
+            calls.append({"id": call.get("id") or call_id(job_id, number), "type": "function", "function": made})
+        return calls
+
+    def forced_call(self, job_id: str, arguments: str) -> dict[str, Any]:
+        """The call of the function that the model had to call."""
+        name = self.forced.name if self.forced else ""
+        return {"id": call_id(job_id, 0), "type": "function", "function": {"name": name, "arguments": arguments}}
+
+    def called(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The member of a message for its calls."""
+        if not calls:
+            return {}
+        return {"function_call": calls[0]["function"]} if self.legacy else {"tool_calls": list(calls)}
+
+    def finish(self, result: Result, *, called: bool) -> str:
+        """Why the answer ended. A function that the request named counts as `stop`, as in OpenAI's API."""
+        reason = finish_reason(result)
+        if not called or (self.forced is not None and (self.named or reason == "length")):
+            return reason
+        return _CALL[self.legacy]
+
+    def check(self, job_id: str, message: ReplyMessage, reason: str) -> None:
+        """Check what `strict` promises of the answer. An answer that was cut tells that by its `finish_reason`.
+
+        Raises:
+            JobFailed: it is not valid.
+        """
+        if self.validator is None or reason == "length" or message.tool_calls:
+            return
+        try:
+            problem = valid(self.validator, json.loads(message.content))
+        except ValueError as error:
+            problem = f"it is no JSON: {error}"
+        if problem:
+            raise not_as_promised(job_id, f"the answer is not valid for the schema: {problem}")
+
+
+class ChatChunks:
+    """The chunks of one stream."""
+
+    def __init__(self, form: ChatForm, job_id: str, created: int) -> None:
+        self._form = form
+        self._job_id = job_id
+        head = {"id": chat_id(job_id), "object": "chat.completion.chunk", "created": created, "model": form.model}
+        self._head = dumps({**head, "system_fingerprint": FINGERPRINT, **form.echoed})[:-1]
+        self._usage = ',"usage":null}' if form.include_usage else "}"
+        self._called = 0
+
+    def opening(self) -> list[str]:
+        """The role; with a forced function, its name too."""
+        opening = [self._chunk({"role": "assistant", "content": "" if self._form.forced is None else None})]
+        if self._form.forced is not None:
+            self._called = 1
+            opening.append(self._calls([self._form.forced_call(self._job_id, "")]))
+        return opening
+
+    def piece(self, delta: Delta) -> list[str]:
+        """One chunk for the text and the thinking, one for each call."""
+        found: dict[str, Any] = {}
+        chunks = []
+        if delta.thinking:
+            found["reasoning"] = delta.thinking
+        if delta.text and self._form.forced is None:
+            found["content"] = delta.text
+        if found:
+            chunks.append(self._chunk(found))
+        if delta.text and self._form.forced is not None:
+            chunks.append(self._arguments(delta.text))
+        if delta.tool_calls and self._form.forced is None:
+            calls = self._form.calls(self._job_id, delta.tool_calls, self._called)
+            chunks += [self._calls([call], self._called + number) for number, call in enumerate(calls)]
+            self._called += len(delta.tool_calls)
+        return chunks
+
+    def closing(self, result: Result) -> list[str]:
+        """The reason of the end, and the figures where they were asked for."""
+        message = _message_of(result)
+        self._form.check(self._job_id, message, finish_reason(result))
+        closing = [self._chunk({}, self._form.finish(result, called=self._called > 0))]
+        if self._form.include_usage:
+            closing.append(f'{self._head},"choices":[],"usage":{dumps(usage_of(result))}}}')
+        return closing
+
+    def _calls(self, calls: Sequence[dict[str, Any]], first: int = 0) -> str:
+        if self._form.legacy:
+            return self._chunk({"function_call": calls[0]["function"]})
+        return self._chunk({"tool_calls": [{"index": first + number, **call} for number, call in enumerate(calls)]})
+
+    def _arguments(self, text: str) -> str:
+        if self._form.legacy:
+            return self._chunk({"function_call": {"arguments": text}})
+        return self._chunk({"tool_calls": [{"index": 0, "function": {"arguments": text}}]})
+
+    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> str:
+        end = "null" if reason is None else f'"{reason}"'
+        choice = f'{{"index":0,"delta":{dumps(delta)},"logprobs":null,"finish_reason":{end}}}'
+        return f'{self._head},"choices":[{choice}]{self._usage}'
+
+
+def call_id(job_id: str, number: int) -> str:
+    """The id of a call that Ollama gave none: the same whenever the answer is read."""
+    return f"call_{job_id.replace('-', '')[:24]}{number}"
+
+
+def _message_of(result: Result) -> ReplyMessage:
+    if not isinstance(result, ChatResult):
+        raise TypeError(f"a chat has another result: {type(result).__name__}")
+    return result.message

@@ -1,0 +1,89 @@
+"""`/v1/embeddings`: a vector for each text."""
+
+import base64
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gateway.openai.asked import Asked, Chunks
+from gateway.openai.generation import Shared, parameter
+from gateway.openai.parameters import path, read, unsupported
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.result import Result
+
+REFUSED: dict[str, str] = {}
+_NO_TOKENS = "Ollama takes texts, not lists of tokens (LangChain: check_embedding_ctx_length=False)"
+
+
+class Embedding(Shared):
+    """The parameters."""
+
+    input: Any = None
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+
+
+def read_embedding(body: Any) -> Asked:
+    """What an embedding asks for. A text that is longer than the context is refused, not cut.
+
+    Raises:
+        InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
+    """
+    given = read(Embedding, body, REFUSED)
+    return Asked(
+        job=given.job("embedding", input=_input(given.input), dimensions=given.dimensions),
+        form=EmbeddingForm(given.model, given.encoding_format),
+        stream=False,
+        parameter=lambda field: parameter(field) or path(field),
+    )
+
+
+def _input(given: Any) -> str | list[str]:
+    match given:
+        case str():
+            return given
+        case [int() | list(), *_]:
+            raise unsupported("input", _NO_TOKENS)
+        case [str(), *_]:
+            for number, each in enumerate(given):
+                if not isinstance(each, str):
+                    raise InvalidRequest.of(f"input[{number}]", "give a text", "invalid_type")
+            return list(given)
+        case []:
+            raise InvalidRequest.of("input", "give at least one text", "invalid_value")
+        case None:
+            raise InvalidRequest.of("input", "it is missing", "missing_required_parameter")
+    raise InvalidRequest.of("input", "give a text, or a list of texts", "invalid_type")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingForm:
+    """The form of the answer: vectors as lists of numbers, or as base64 of their 32-bit floats."""
+
+    model: str
+    encoding: Literal["float", "base64"]
+
+    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:  # noqa: ARG002 - a form has both
+        """The body of a list of embeddings."""
+        if not isinstance(result, EmbeddingResult):
+            raise TypeError(f"an embedding has another result: {type(result).__name__}")
+        data = [
+            {"object": "embedding", "index": number, "embedding": self._encoded(vector)}
+            for number, vector in enumerate(result.embeddings)
+        ]
+        tokens = result.usage.prompt_tokens or 0
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return {"object": "list", "data": data, "model": self.model, "usage": usage}
+
+    def chunks(self, job_id: str, created: int) -> Chunks:
+        """There is no stream of embeddings."""
+        raise NotImplementedError("embeddings are not streamed")
+
+    def _encoded(self, vector: Sequence[float]) -> str | list[float]:
+        if self.encoding == "float":
+            return list(vector)
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,88 @@
+"""`response_format`: what an answer has to be, and how Ollama is held to it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import jsonschema_rs
+from pydantic import Field
+
+from gateway.openai.parameters import Parameters, read
+from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.schema import check_schema
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.wire import JsonObject
+
+_PARAM = "response_format"
+
+
+class _Named(Parameters):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
+    description: str | None = None
+    json_schema: JsonObject | None = Field(default=None, alias="schema")
+    strict: bool | None = None
+
+
+class _ResponseFormat(Parameters):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _Named | None = None
+
+
+class _Whole(Parameters):
+    response_format: _ResponseFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The form of an answer.
+
+    Attributes:
+        sent: the job's `format`.
+        param: the parameter that it comes from.
+        validator: of an answer that has to be valid, or the request fails.
+    """
+
+    sent: Literal["json"] | JsonObject | None = None
+    param: str = _PARAM
+    validator: jsonschema_rs.Validator | None = None
+
+
+def format_of(given: JsonObject | None) -> Format:
+    """The form that a `response_format` asks for.
+
+    A schema is sent as it is. With `strict` it is translated into what the engine's grammar can hold the model to, and
+    the answer is checked against the whole schema.
+
+    Raises:
+        InvalidRequest: it is none, or the schema is not usable.
+    """
+    if given is None:
+        return Format()
+    found = read(_Whole, {_PARAM: given}, {}).response_format
+    if found.type == "json_object":
+        return Format("json")
+    if found.type == "text":
+        return Format()
+    param = f"{_PARAM}.json_schema"
+    if found.json_schema is None or found.json_schema.json_schema is None:
+        missing = param if found.json_schema is None else f"{param}.schema"
+        raise InvalidRequest.of(missing, "it is missing", "missing_required_parameter")
+    schema = found.json_schema.json_schema
+    return checked(schema, f"{param}.schema") if found.json_schema.strict else Format(schema, f"{param}.schema")
+
+
+def checked(schema: JsonObject, param: str) -> Format:
+    """The form of a schema that an answer has to be valid for.
+
+    Raises:
+        InvalidRequest: it is no usable schema, or no value can be valid.
+    """
+    return Format(for_engine(schema) or {}, param, check_schema(schema, param))
+
+
+def valid(validator: jsonschema_rs.Validator, value: Any) -> str | None:
+    """What is wrong with a value, in one line; None where it is valid."""
+    problem = next(validator.iter_errors(value), None)
+    if problem is None:
+        return None
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.instance_path)
+    return f"${where}: {problem.message}"
