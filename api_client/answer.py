@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from pydantic_core import from_json
 from requests import PreparedRequest
 
-from api_client.diagnosis import ErrorBody, diagnose, unwrapped
+from api_client.diagnosis import diagnose, reported
 from api_client.errors import StreamError
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.shapes.reading import Shape
@@ -42,8 +42,7 @@ class Answer(Exchange, Generic[T]):
     def _read(self, body: bytes) -> T:
         error = _error_of(body)
         if error is not None:
-            message, details = unwrapped(error)
-            raise self._scrubbed(diagnose(ErrorBody(None, message, details=details)))
+            raise self._scrubbed(diagnose(reported(None, error)))
         return self._shape.read(body, self.source)
 
     def _joined(self, body: Iterator[bytes]) -> bytes:

@@ -54,6 +54,7 @@ from api_client.errors import (
 # Limits the message, which may be a proxy's whole error page.
 MESSAGE_LIMIT = 2000
 MOST_TOKENS = 2**31
+SAID_LIMIT = 4 * MESSAGE_LIMIT
 
 # Quoted spans, longest kinds first: the model's raw text, which may itself hold quotes and is written to its end; JSON;
 # quoted words; an open quote. An apostrophe inside a word is none.
@@ -119,6 +120,7 @@ class ErrorBody:
         structured: Whether it came as `{"error": ...}`.
         details: The engine's own error object (`type`, `n_ctx`, ...), or empty.
         retry_after_seconds: From the header, or None.
+        said: The text of `error` as it came; None where it was no text.
     """
 
     status: int | None
@@ -126,6 +128,7 @@ class ErrorBody:
     structured: bool = True
     details: Mapping[str, Any] | None = None
     retry_after_seconds: float | None = None
+    said: str | None = None
 
     def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """The match of a pattern at the beginning of the server's own words."""
@@ -145,10 +148,16 @@ def read_body(status: int, body: bytes, retry_after_seconds: float | None = None
     """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
     answer = _parsed(body)
     if isinstance(answer, dict) and "error" in answer:
-        message, details = unwrapped(answer["error"])
-        return ErrorBody(status, message, True, details, retry_after_seconds)
+        return reported(status, answer["error"], retry_after_seconds)
     text = body.decode("utf-8", "replace").strip()[:MESSAGE_LIMIT]
     return ErrorBody(status, text, False, None, retry_after_seconds)
+
+
+def reported(status: int | None, error: object, retry_after_seconds: float | None = None) -> ErrorBody:
+    """The `error` value of a body, or of a line of a stream."""
+    message, details = unwrapped(error)
+    said = error[:SAID_LIMIT] if isinstance(error, str) else None
+    return ErrorBody(status, message, True, details, retry_after_seconds, said)
 
 
 def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
@@ -166,6 +175,12 @@ def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
 
 def diagnose(body: ErrorBody) -> OllamaStatusError:
     """The exception for a reported error, by the table at the top of this module."""
+    error = _diagnosed(body)
+    error.said = body.said
+    return error
+
+
+def _diagnosed(body: ErrorBody) -> OllamaStatusError:
     status = body.status or 500
     if 300 <= status < 400:
         return _plain(body, "redirects are not followed: set the URL to where Ollama itself answers")

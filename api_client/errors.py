@@ -89,7 +89,13 @@ class StallTimeout(OllamaTimeout):
 
 
 class OllamaStatusError(OllamaError):
-    """The server answered with an error."""
+    """The server answered with an error.
+
+    Attributes:
+        said: The text of `error` as it stands in the answer, with what `message` unwraps; None where there is none.
+    """
+
+    said: str | None = None
 
 
 class BadRequest(OllamaStatusError):

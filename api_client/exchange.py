@@ -123,8 +123,10 @@ class Exchange:
 
     def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:
         # Some proxies quote the request in their error, and the message reaches logs and producers.
-        if self._route.secret and self._route.secret in error.message:
-            error.message = error.message.replace(self._route.secret, "[token]")
+        secret = self._route.secret
+        if secret and secret in f"{error.message} {error.said}":
+            error.message = error.message.replace(secret, "[token]")
+            error.said = error.said and error.said.replace(secret, "[token]")
             error.args = (error.message,)
         return error
 

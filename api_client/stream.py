@@ -8,7 +8,7 @@ from typing import Any
 from requests import PreparedRequest
 from urllib3.exceptions import HTTPError
 
-from api_client.diagnosis import ErrorBody, diagnose, unwrapped
+from api_client.diagnosis import diagnose, reported
 from api_client.errors import Aborted, OllamaStatusError, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.ndjson import chunks
@@ -87,5 +87,4 @@ class Stream(Exchange):
                     pass
 
     def _fault(self, error: object) -> OllamaStatusError:
-        message, details = unwrapped(error)
-        return self._scrubbed(diagnose(ErrorBody(None, message, details=details)))
+        return self._scrubbed(diagnose(reported(None, error)))

@@ -6,7 +6,7 @@ from llamaq.vocabulary.conversations import new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import ask, payload, with_images
+from tasks.attempt.ollama_request import ask, logprobs_of, payload, with_images
 from tasks.attempt.result import completed
 from tasks.history import turn
 
@@ -19,4 +19,4 @@ def chat(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Outc
     messages = with_images(new_messages(request), context)
     body = payload(request, messages=messages, tools=request.tools, format=request.format)
     reply = ask(Endpoint.CHAT, context, request, body)
-    return completed(job, context, [reply], {"message": reply.message()})
+    return completed(job, context, [reply], {"message": reply.message(), **logprobs_of(reply)})

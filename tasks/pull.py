@@ -17,26 +17,34 @@ PROGRESS_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Layers:
-    """The progress of a pull: its status, and the size and the received bytes of each layer."""
+    """The progress of a pull: its status, the layer it is about, and the size and the received bytes of each layer."""
 
     status: str = ""
+    layer: str | None = None
     sizes: dict[str, int] = field(default_factory=dict)
     received: dict[str, int] = field(default_factory=dict)
 
     def read(self, chunk: Chunk) -> bool:
         """Read one chunk; returns whether the status has changed."""
         before, self.status = self.status, chunk.get("status") or ""
-        layer, size, got = chunk.get("digest"), chunk.get("total"), chunk.get("completed") or 0
-        if layer is not None and size is not None:
-            self.sizes[layer] = size
-            self.received[layer] = max(got, self.received.get(layer, 0))
+        self.layer, size, got = chunk.get("digest"), chunk.get("total"), chunk.get("completed") or 0
+        if self.layer is not None and size is not None:
+            self.sizes[self.layer] = size
+            self.received[self.layer] = max(got, self.received.get(self.layer, 0))
         return self.status != before
 
     def numbers(self) -> dict[str, Any]:
         """The fields of a `progress` event. It has bytes only after a layer is known."""
-        if not self.sizes:
-            return {"status": self.status}
-        return {"status": self.status, "completed": sum(self.received.values()), "total": sum(self.sizes.values())}
+        found: dict[str, Any] = {"status": self.status}
+        if self.sizes:
+            found |= {"completed": sum(self.received.values()), "total": sum(self.sizes.values())}
+        if self.layer in self.sizes:
+            found["layer"] = {
+                "digest": self.layer,
+                "completed": self.received[self.layer],
+                "total": self.sizes[self.layer],
+            }
+        return found
 
 
 def pull(job: ClaimedJob, context: AttemptContext, request: PullRequest) -> Outcome:

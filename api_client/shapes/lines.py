@@ -49,6 +49,14 @@ class Message(TypedDict, total=False):
     tool_calls: Annotated[list[Annotated[ToolCall, AfterValidator(_finite)]], Field(fail_fast=True)] | None
 
 
+class Logprob(TypedDict, total=False):
+    """One token and its logarithmic probability, with fields that a newer server adds."""
+
+    __pydantic_config__ = SHAPE | {"extra": "allow"}  # type: ignore[misc]  # as above
+    token: str
+    logprob: float
+
+
 class Stats(TypedDict, total=False):
     """The fields that a last line, or an answer in one body, adds. Durations are in nanoseconds."""
 
@@ -61,6 +69,7 @@ class Stats(TypedDict, total=False):
     prompt_eval_duration: Count | None
     eval_count: Count | None
     eval_duration: Count | None
+    logprobs: Annotated[list[Annotated[Logprob, AfterValidator(_finite)]], Field(fail_fast=True)] | None
 
 
 class GenerateLine(Stats, total=False):
@@ -70,6 +79,7 @@ class GenerateLine(Stats, total=False):
     thinking: str | None
     done: bool | None
     done_reason: str | None
+    context: Annotated[list[Count], Field(fail_fast=True)] | None
 
 
 class ChatLine(Stats, total=False):

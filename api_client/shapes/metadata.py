@@ -8,7 +8,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 
 from api_client.shapes.reading import Count, Shape, problem_of
 
@@ -39,17 +49,30 @@ Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
 class Metadata(BaseModel):
-    """Metadata of any version: new, missing and null fields are accepted."""
+    """Metadata of any version: new, missing and null fields are accepted.
+
+    Attributes:
+        entry: What the server wrote, with the fields that are not known here; empty where it was not read from one.
+    """
 
     # pydantic reserves names that begin with "model_", as Ollama's field `model_info` does.
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
-    @model_validator(mode="before")
+    _entry: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """See above."""
+        return self._entry
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _null_is_absent(cls, value: Any) -> Any:
+    def _null_is_absent(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(value, dict):
-            return value
-        return {name: field for name, field in value.items() if field is not None}
+            return read(value)
+        metadata = read({name: field for name, field in value.items() if field is not None})
+        metadata._entry = value  # noqa: SLF001 - its own
+        return metadata
 
 
 AnyModel = TypeVar("AnyModel", bound=Metadata)

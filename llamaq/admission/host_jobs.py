@@ -37,6 +37,17 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     return hosts
 
 
+def digests_of(model: str, offered: Sequence[ModelStatus]) -> list[str]:
+    """The digests that a model has on its hosts, each once; those that no host tells are left out.
+
+    Raises:
+        UnknownModel: no host has it.
+    """
+    hosts_with(model, offered)
+    entries = [status.listed or {} for status in offered if status.model == normalise(model)]
+    return list(dict.fromkeys(str(entry["digest"]) for entry in entries if entry.get("digest")))
+
+
 def unknown_target(request: AnyRequest) -> SubmitError:
     """The error where no host has the model; for a host job, where the host is unknown."""
     if not isinstance(request, HostJobRequest):

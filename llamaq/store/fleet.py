@@ -10,7 +10,7 @@ from llamaq.vocabulary.models import HostStatus, ModelStatus
 LIVE_SECONDS = 15.0
 """A host that has not answered for three probes offers nothing. `HOST_SECONDS` in `keys.lua` is the same figure."""
 
-IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at"})
+IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at", "running"})
 HOST_FIELDS = (
     "status",
     "slots",

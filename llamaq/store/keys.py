@@ -30,6 +30,10 @@ class Keys:
         """String: an image, stored once for all jobs that have it."""
         return f"{self.prefix}:blob:{sha256}"
 
+    def card(self, digest: str) -> str:
+        """String: what `/api/show` tells of the model with this digest."""
+        return f"{self.prefix}:card:{digest}"
+
     def conversation(self, tenant: str, name: str) -> str:
         """List: the messages of a conversation, oldest first, one JSON object each."""
         return f"{self.prefix}:conversation:{tenant}:{name}"

@@ -69,12 +69,13 @@ class Started(BaseEvent):
 
 
 class Delta(BaseEvent):
-    """A piece of the answer: any of `text`, `thinking` and `tool_calls`. It may join several tokens."""
+    """A piece of the answer: any of `text`, `thinking`, `tool_calls` and `logprobs`. It may join several tokens."""
 
     type: Literal["delta"] = "delta"
     text: str | None = None
     thinking: str | None = None
     tool_calls: list[JsonObject] | None = None
+    logprobs: list[JsonObject] | None = None
 
 
 class Progress(BaseEvent):
@@ -83,7 +84,8 @@ class Progress(BaseEvent):
     The stages are `loading`, `prompt`, `repairing`, `pulling`, and `embedding` (`completed` of `total` inputs). After
     `repairing` the text of an extraction begins anew. `prompt` means that the model is in memory and no piece has
     come. Its `possible` lists what that may be, since Ollama does not tell: `prompt`, `queue` (Ollama's own), and what
-    it may hold back until it is whole: `tool_call`, `structured_output`, `thinking`.
+    it may hold back until it is whole: `tool_call`, `structured_output`, `thinking`. That of a pull may have a `layer`,
+    with its `digest`, `completed` and `total` bytes.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")

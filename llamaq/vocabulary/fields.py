@@ -35,12 +35,21 @@ class CommonFields(HostJobFields, total=False):
 
     options: Options | dict[str, Any]
     keep_alive: str | float
-    think: bool | Literal["low", "medium", "high"]
+    think: bool | Literal["low", "medium", "high", "max"]
     first_token_within: float
     repetition_guard: bool
 
 
-class GenerateFields(CommonFields, total=False):
+class AnswerFields(CommonFields, total=False):
+    """The further arguments of the verbs whose answer is a text."""
+
+    truncate: bool
+    shift: bool
+    logprobs: bool
+    top_logprobs: int
+
+
+class GenerateFields(AnswerFields, total=False):
     """The arguments of `generate` beside the model and the prompt."""
 
     system: str
@@ -48,6 +57,7 @@ class GenerateFields(CommonFields, total=False):
     raw: bool
     template: str
     format: Literal["json"] | JsonObject
+    context: list[int]
 
 
 class EmbeddingFields(CommonFields, total=False):
@@ -57,7 +67,7 @@ class EmbeddingFields(CommonFields, total=False):
     truncate: bool
 
 
-class ChatFields(CommonFields, total=False):
+class ChatFields(AnswerFields, total=False):
     """The arguments of `chat` beside the model: `messages`, or `conversation` and `message`."""
 
     messages: Sequence[AnyMessage]
@@ -68,7 +78,7 @@ class ChatFields(CommonFields, total=False):
     format: Literal["json"] | JsonObject
 
 
-class SendFields(CommonFields, total=False):
+class SendFields(AnswerFields, total=False):
     """The arguments of a turn beside its message; the settings of the conversation are the defaults."""
 
     model: str

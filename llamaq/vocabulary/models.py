@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -77,6 +77,8 @@ class ModelStatus(BaseModel):
             stays when the host is well again.
         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
         seen_at: when the host last answered its workers.
+        listed: its entry in the host's `/api/tags`, as the host wrote it.
+        running: that in `/api/ps`, while loaded. Models of the same weights share one.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
@@ -101,6 +103,8 @@ class ModelStatus(BaseModel):
     last_error: str | None = None
     last_error_at: datetime | None = None
     seen_at: datetime | None = None
+    listed: dict[str, Any] | None = None
+    running: dict[str, Any] | None = None
 
 
 class HostStatus(BaseModel):

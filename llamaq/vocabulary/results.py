@@ -27,6 +27,7 @@ class ErrorInfo(Frozen):
         message: what happened and where, and the remedy.
         retryable: whether the same request may succeed later.
         status: the HTTP status, where there was one.
+        said: Ollama's own text of the error, as it stands in its answer, where it gave one.
         clock: of `timed_out`: the name of the clock that ran out.
         text: of `invalid_output`: the last answer.
         errors: of `invalid_output`: the errors of that answer, one line each.
@@ -38,6 +39,7 @@ class ErrorInfo(Frozen):
     message: str
     retryable: bool = False
     status: int | None = None
+    said: str | None = None
     clock: str | None = None
     text: str | None = None
     errors: list[str] | None = None

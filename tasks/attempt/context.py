@@ -15,7 +15,13 @@ from tasks.input_policy.policy import InputPolicy
 class Events(Protocol):
     """The events of one attempt, as a task writes them."""
 
-    def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
+    def delta(
+        self,
+        text: str = "",
+        thinking: str = "",
+        tool_calls: list[Any] | None = None,
+        logprobs: list[Any] | None = None,
+    ) -> None:
         """Write a piece of the answer."""
 
     def progress(self, stage: str, **numbers: Any) -> None:

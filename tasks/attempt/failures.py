@@ -160,7 +160,9 @@ def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
     if meaning.limit:
         # The limit in force: a default depends on what was asked.
         return timed_out(meaning, getattr(error, "seconds", None) or getattr(job.request, meaning.limit))
-    details = {name: getattr(error, name, None) for name in ("status", "capability", "n_prompt_tokens", "n_ctx")}
+    details = {
+        name: getattr(error, name, None) for name in ("status", "said", "capability", "n_prompt_tokens", "n_ctx")
+    }
     wait = min(getattr(error, "retry_after_seconds", None) or 0, LONGEST_WAIT_SECONDS)
     return _outcome(meaning, str(error), details, wait)
 

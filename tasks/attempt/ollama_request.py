@@ -7,7 +7,7 @@ from typing import Any
 from api_client import Chunk
 from llamaq.vocabulary.conversations import MessageDict
 from llamaq.vocabulary.kinds.declaration import Endpoint
-from llamaq.vocabulary.kinds.request import Request
+from llamaq.vocabulary.kinds.request import AnswerRequest, Request
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.repetition import RepetitionGuard
 from tasks.attempt.thinking import ThinkingSplitter
@@ -18,7 +18,8 @@ REPETITION = "repetition"
 STALL_SECONDS = 60.0
 HELD_BACK_STALL_SECONDS = 600.0
 """The silence that is allowed where Ollama may hold an answer back until it is whole: as long as for a first token."""
-Piece = tuple[str, str, list[dict[str, Any]] | None]
+Objects = list[dict[str, Any]]
+Piece = tuple[str, str, Objects | None]
 """Text, thinking and tool calls of one chunk."""
 
 
@@ -29,6 +30,7 @@ class Reply:
     text: str = ""
     thinking: str = ""
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
     stats: Chunk = field(default_factory=dict)
 
     @property
@@ -54,8 +56,10 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
         "keep_alive": request.keep_alive,
         "think": request.think,
     }
+    if isinstance(request, AnswerRequest):
+        common |= {"shift": request.shift, "logprobs": request.logprobs, "top_logprobs": request.top_logprobs}
     # Without truncate:false Ollama silently cuts a prompt that is too long.
-    body = {"stream": True, "truncate": False, **common, **fields}
+    body = {"stream": True, "truncate": bool(getattr(request, "truncate", None)), **common, **fields}
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -122,39 +126,45 @@ class _Answer:
         self._guards = (RepetitionGuard(), RepetitionGuard()) if guarded else None
         self._texts: list[str] = []
         self._thoughts: list[str] = []
-        self._tool_calls: list[dict[str, Any]] = []
+        self._tool_calls: Objects = []
+        self._logprobs: Objects = []
 
     def read(self, stream: Iterable[Chunk], piece_of: Callable[[Chunk], Piece], arrives: Callable[[], None]) -> Reply:
         """The whole answer. An answer that repeats itself is left unread: the end of the call closes its connection."""
         stats: Chunk = {"done_reason": REPETITION}
         for chunk in stream:
             text, thinking, tool_calls = piece_of(chunk)
-            if text or thinking or tool_calls:
-                self._add(text, thinking, tool_calls)
+            logprobs = chunk.get("logprobs")
+            if text or thinking or tool_calls or logprobs:
+                self._add(text, thinking, tool_calls, logprobs)
                 arrives()
             if chunk.get("done"):
                 stats = chunk
             elif self._repeats(text, thinking):
                 break
         if self._splitter is not None:
-            self._write(*self._splitter.rest(), None)
-        return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, stats)
+            self._write(*self._splitter.rest())
+        return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, self._logprobs, stats)
 
-    def _add(self, text: str, thinking: str, tool_calls: list[dict[str, Any]] | None) -> None:
+    def _add(self, text: str, thinking: str, tool_calls: Objects | None, logprobs: Objects | None) -> None:
         if self._splitter is not None:
             text, thinking = self._splitter.split(text, thinking)
-        self._write(text, thinking, tool_calls)
+        self._write(text, thinking, tool_calls, logprobs)
 
-    def _write(self, text: str, thinking: str, tool_calls: list[dict[str, Any]] | None) -> None:
-        if not (text or thinking or tool_calls):
+    def _write(
+        self, text: str, thinking: str, tool_calls: Objects | None = None, logprobs: Objects | None = None
+    ) -> None:
+        if not (text or thinking or tool_calls or logprobs):
             return
-        self._delta(text, thinking, tool_calls)
+        self._delta(text, thinking, tool_calls, logprobs)
         if text:
             self._texts.append(text)
         if thinking:
             self._thoughts.append(thinking)
         if tool_calls:
             self._tool_calls += tool_calls
+        if logprobs:
+            self._logprobs += logprobs
 
     def _repeats(self, text: str, thinking: str) -> bool:
         if self._guards is None:
@@ -170,6 +180,11 @@ def _from_generate(chunk: Chunk) -> Piece:
 def _from_chat(chunk: Chunk) -> Piece:
     message = chunk.get("message") or {}
     return message.get("content") or "", message.get("thinking") or "", message.get("tool_calls")
+
+
+def logprobs_of(reply: Reply) -> dict[str, Objects]:
+    """The field of a result for them, where there are some."""
+    return {"logprobs": reply.logprobs} if reply.logprobs else {}
 
 
 def total(replies: Iterable[Reply], count: str) -> int | None:

@@ -40,10 +40,11 @@ def _timings(job: ClaimedJob, context: AttemptContext, replies: Sequence[Reply])
         "queued": round(job.waited_seconds, 4),
         "load": _seconds(total(replies, "load_duration")),
         "prompt": _seconds(total(replies, "prompt_eval_duration")),
+        "output": _seconds(total(replies, "eval_duration")),
         "first_token": None if first is None else round(job.waited_seconds + first, 4),
         "total": round(job.waited_seconds + context.elapsed(), 4),
     }
 
 
 def _seconds(nanoseconds: int | None) -> float | None:
-    return None if nanoseconds is None else round(nanoseconds / NANOSECONDS, 4)
+    return None if nanoseconds is None else round(nanoseconds / NANOSECONDS, 9)

@@ -10,7 +10,7 @@ from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import Reply, ask, payload, with_images
+from tasks.attempt.ollama_request import Reply, ask, logprobs_of, payload, with_images
 from tasks.attempt.result import completed
 from tasks.history.trimming import Fitting
 
@@ -30,7 +30,8 @@ def run(job: ClaimedJob, context: AttemptContext, request: ChatRequest) -> Compl
     )
     reply = _ask(context, request, fitting)
     answer = reply.message()
-    done = completed(job, context, [reply], {"message": answer, "history_dropped": fitting.dropped})
+    found = {"message": answer, "history_dropped": fitting.dropped, **logprobs_of(reply)}
+    done = completed(job, context, [reply], found)
     beside = {"usage": done.result["usage"]} | ({"history_dropped": fitting.dropped} if fitting.dropped else {})
     return Completed(done.result, tuple({**message, "job": job.id} for message in (*new, {**answer, **beside})))
 

@@ -34,22 +34,25 @@ _OF_A_MODEL = {
     "think": "low",
     "repetition_guard": False,
 }
+_OF_AN_ANSWER = {**_OF_A_MODEL, "truncate": True, "shift": False, "logprobs": True, "top_logprobs": 2}
 
 REQUESTS: dict[str, list[dict[str, Any]]] = {
     "generate": [
         {
-            **_OF_A_MODEL,
+            **_OF_AN_ANSWER,
             "prompt": "text",
             "system": "text",
             "suffix": "text",
             "raw": False,
             "template": "text",
             "format": _SCHEMA,
+            "images": ["text"],
+            "context": [1],
         },
         {"model": "text", "prompt": "text", "format": "json"},
     ],
     "chat": [
-        {**_OF_A_MODEL, "messages": _MESSAGES, "tools": _TOOLS, "format": _SCHEMA},
+        {**_OF_AN_ANSWER, "messages": _MESSAGES, "tools": _TOOLS, "format": _SCHEMA},
         {"model": "text", "conversation": "text", "message": "text", "when_busy": "reject"},
         {"model": "text", "conversation": "text", "message": _MESSAGES[1]},
         {"model": "text", "conversation": "text", "message": _MESSAGES},

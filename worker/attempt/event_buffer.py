@@ -19,20 +19,22 @@ MOST_PENDING_CHARS = 8_000_000
 class PendingEvent:
     """A delta that may still grow, or, with `fields`, a progress event."""
 
-    __slots__ = ("fields", "text", "thinking", "tool_calls")
+    __slots__ = ("fields", "logprobs", "text", "thinking", "tool_calls")
 
     def __init__(self, fields: dict[str, Any] | None = None) -> None:
         self.fields = fields
         self.text: list[str] = []
         self.thinking: list[str] = []
         self.tool_calls: list[Any] = []
+        self.logprobs: list[Any] = []
 
     def formatted(self) -> tuple[str, str]:
         """The event's type, and its JSON members."""
         if self.fields is not None:
             return "progress", members(**self.fields)
         text, thinking = "".join(self.text), "".join(self.thinking)
-        return "delta", members(text=text or None, thinking=thinking or None, tool_calls=self.tool_calls or None)
+        lists = {"tool_calls": self.tool_calls or None, "logprobs": self.logprobs or None}
+        return "delta", members(text=text or None, thinking=thinking or None, **lists)
 
 
 class EventBuffer:
@@ -87,19 +89,25 @@ class EventBuffer:
         self._pending_chars = 0
         self.numbered = 0
 
-    def delta(self, text: str = "", thinking: str = "", tool_calls: list[Any] | None = None) -> None:
+    def delta(
+        self,
+        text: str = "",
+        thinking: str = "",
+        tool_calls: list[Any] | None = None,
+        logprobs: list[Any] | None = None,
+    ) -> None:
         """Add a piece of the answer. Waits while more than `MOST_PENDING_CHARS` are pending.
 
         Raises:
-            ValueError: `tool_calls` hold a number that JSON cannot carry.
+            ValueError: `tool_calls` or `logprobs` hold a number that JSON cannot carry.
         """
         first = self.first_at is None
         if first:
             self.first_at = self._clock.monotonic()
         if self._silent:
             return
-        if tool_calls:
-            dumps(tool_calls)  # what is not JSON (1e999) is an error of this call, not of the writer
+        if tool_calls or logprobs:
+            dumps([tool_calls, logprobs])  # what is not JSON (1e999) is an error of this call, not of the writer
         with self._changed:
             while self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped):
                 self._changed.wait(1)  # a stop does not notify
@@ -110,6 +118,8 @@ class EventBuffer:
                 event.thinking.append(thinking)
             if tool_calls:
                 event.tool_calls += tool_calls
+            if logprobs:
+                event.logprobs += logprobs
             self._pending_chars += len(text) + len(thinking)
             if first:
                 self.timer.urgent = True

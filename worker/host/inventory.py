@@ -15,7 +15,7 @@ from api_client import (
     StreamError,
 )
 from llamaq.vocabulary.models import model_name, normalise
-from llamaq.vocabulary.wire import dumps
+from llamaq.vocabulary.wire import dumps, plain_json
 from worker.host.runners import described, shared_names
 
 CARDS_AT_A_TIME = 20
@@ -23,6 +23,9 @@ CARDS_AT_A_TIME = 20
 EMBEDS_IF_ABLE = (0, 30)
 """From this version on servers embed only with embedding models. Older ones embed with any, and do not list it."""
 SHOWN_CHARS = 100
+MOST_ENTRY_CHARS = 10_000
+MOST_CARD_CHARS = 2_000_000
+"""What is kept of one model's entry in a list, and of its answer of `/api/show`: a longer one is left out."""
 _UNKNOWN = ModelCard()
 
 
@@ -40,6 +43,7 @@ class Report:
         contexts: tokens of context of the models in memory, where the host tells them.
         thinking: names of the models that think.
         own_names: the names as the host writes them, by the normalised ones.
+        cards: the answers of `/api/show` as JSON, by the digest of the model.
         problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
             be read is left out.
     """
@@ -54,6 +58,7 @@ class Report:
     problem: str = ""
     thinking: frozenset[str] = frozenset()
     own_names: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, str] = field(default_factory=dict)
 
 
 class Inventory:
@@ -63,6 +68,7 @@ class Inventory:
         self._ollama = ollama
         self._cards: dict[str, ModelCard] = {}
         self._odd_cards: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
 
     def ping(self) -> None:
         """Ask for the version, which is the cheapest request. Raises as `take`."""
@@ -96,6 +102,11 @@ class Inventory:
             problem,
             frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
             {name: model.name for name, model in named.items()},
+            {
+                model.digest: self._texts[_key(model)]
+                for model in installed
+                if model.digest and _key(model) in self._texts
+            },
         )
 
     def _learn(self, installed: Sequence[InstalledModel]) -> bool:
@@ -103,10 +114,13 @@ class Inventory:
         names = {_key(model): model.name for model in installed}
         self._cards = {key: card for key, card in self._cards.items() if key in names}
         self._odd_cards = {key: problem for key, problem in self._odd_cards.items() if key in names}
+        self._texts = {key: text for key, text in self._texts.items() if key in names}
         new = [key for key in names if key not in self._cards]
         for key in new[:CARDS_AT_A_TIME]:
             try:
-                self._cards[key] = self._ollama.show(names[key])
+                self._cards[key] = card = self._ollama.show(names[key])
+                if text := _kept(card.entry, MOST_CARD_CHARS):
+                    self._texts[key] = text
             except ModelNotFound:
                 continue  # deleted since `tags`
             except (OllamaStatusError, StreamError) as error:
@@ -135,6 +149,15 @@ def _summary(problems: Sequence[str]) -> str:
         return ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"Ollama's lists have what cannot be read: {problems[0]}{more}"
+
+
+def _kept(entry: Mapping[str, Any], most_chars: int) -> str:
+    """What the host wrote as JSON; empty where it is too long, or no JSON that every reader takes."""
+    try:
+        text = dumps(plain_json(entry))
+    except ValueError:
+        return ""
+    return text if entry and len(text) <= most_chars else ""
 
 
 def _key(model: InstalledModel) -> str:
@@ -173,6 +196,8 @@ def status(
         loaded = resident.get(name)
         if known["capabilities"] and _embeds_always(version):
             known["serves"] = sorted({*known["capabilities"], "embedding"})
+        entries = {"listed": model, "running": loaded}
+        known |= {at: one.entry for at, one in entries.items() if one and _kept(one.entry, MOST_ENTRY_CHARS)}
         models.append(known | (_memory(loaded, known["context_length"]) if loaded else {}))
     found = {"version": version, "models": models}
     return dumps(found | {"problem": problem} if problem else found)

@@ -9,6 +9,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -24,6 +25,8 @@ from worker.host.inventory import Inventory, Report
 from worker.settings.environment import Settings
 from worker.settings.ollama_address import machine
 
+CARDS_SECONDS = 60.0
+"""The pause between two looks at whether Redis still has the descriptions of the models."""
 AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
 LONGEST_PAUSE_SECONDS = 15.0
@@ -50,6 +53,8 @@ class Probe(Duty):
         self._misses = 0
         self._paused_until = 0.0
         self._answering: set[str] = set()
+        self._cards: Mapping[str, str] = {}
+        self._cards_at = float("-inf")
         self._reporting = threading.Lock()
 
     def stop(self) -> None:
@@ -113,6 +118,12 @@ class Probe(Duty):
         else:
             self._answered(report)
 
+    def _keep_cards(self) -> None:
+        now = self._clock.monotonic()
+        if self._report.cards and (self._report.cards != self._cards or now >= self._cards_at + CARDS_SECONDS):
+            self._store.keep_cards(self._report.cards)
+            self._cards, self._cards_at = self._report.cards, now
+
     def _missed(self, error: OllamaError) -> None:
         if self._error is None:
             _log.warning("Ollama does not answer as it should; its jobs wait", url=self._address, error=error.message)
@@ -147,6 +158,7 @@ class Probe(Duty):
             contexts=self._report.contexts,
             machine=machine(self._config.ollama_url, self._config.host),
         )
+        self._keep_cards()
         for job_id in self._host.trials & self._answering:
             self._host = self._store.proven(job_id)
         if self._host.sizes and self._host.sizes != before.sizes:

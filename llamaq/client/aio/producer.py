@@ -6,7 +6,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Self
 
+from pydantic_core import from_json
+
 from llamaq.admission import submission
+from llamaq.admission.host_jobs import digests_of
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.aio import io
@@ -103,6 +106,19 @@ class AsyncProducer:
     async def models(self) -> list[ModelStatus]:
         """The models of the fleet: one entry for each model and host, as the workers last reported."""
         return [model for host in await self.hosts() for model in host.models]
+
+    async def show(self, model: str) -> dict[str, Any] | None:
+        """What Ollama's `/api/show` tells of a model; None where its hosts have not told it.
+
+        Raises:
+            UnknownModel: no host has it.
+        """
+        async with self._connection.verb() as redis:
+            for digest in digests_of(model, await self.models()):
+                if (found := await redis.execute_command("GET", self._keys.card(digest))) is not None:
+                    card: dict[str, Any] = from_json(str(found))
+                    return card
+        return None
 
     async def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""

@@ -7,7 +7,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Self
 
+from pydantic_core import from_json
+
 from llamaq.admission import submission
+from llamaq.admission.host_jobs import digests_of
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS
@@ -104,6 +107,19 @@ class Producer:
     def models(self) -> list[ModelStatus]:
         """The models of the fleet: one entry for each model and host, as the workers last reported."""
         return [model for host in self.hosts() for model in host.models]
+
+    def show(self, model: str) -> dict[str, Any] | None:
+        """What Ollama's `/api/show` tells of a model; None where its hosts have not told it.
+
+        Raises:
+            UnknownModel: no host has it.
+        """
+        with self._connection.verb() as redis:
+            for digest in digests_of(model, self.models()):
+                if (found := redis.execute_command("GET", self._keys.card(digest))) is not None:
+                    card: dict[str, Any] = from_json(str(found))
+                    return card
+        return None
 
     def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""

@@ -7,7 +7,7 @@ from redis.exceptions import ResponseError
 
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
-from llamaq.store.connection import run
+from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
@@ -17,6 +17,8 @@ from llamaq.vocabulary.wire import dumps
 
 MENDED_AT_A_TIME = 20
 """Hosts, and models with waiting jobs, whose keys one script looks at."""
+CARD_SECONDS = 900
+"""How long the description of a model is kept after the last worker that reports it."""
 MOST_MENDS = 3
 """Damaged keys may hide others: those of a model are found by the keys of its host."""
 
@@ -73,6 +75,14 @@ class HostCalls:
             sizes=answer.text("sizes"),
             machines=int(answer.optional("machines") or 0),
         )
+
+    def keep_cards(self, cards: Mapping[str, str]) -> None:
+        """Keep the answers of `/api/show`, by the digests of the models, for another while."""
+        names = [self._keys.card(digest) for digest in cards]
+        kept = map(raised, self._client.execute_all([["EXPIRE", name, CARD_SECONDS] for name in names]))
+        texts = [pair for pair, known in zip(zip(names, cards.values(), strict=True), kept, strict=True) if not known]
+        for written in self._client.execute_all([["SET", name, text, "EX", CARD_SECONDS] for name, text in texts]):
+            raised(written)
 
     def down(self, slots: int, max_models: int, reason: str) -> HostState:
         """Report that this worker's host does not answer."""

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Message, Messages
-from llamaq.vocabulary.kinds.request import Name, Prompt, Request
+from llamaq.vocabulary.kinds.request import AnswerRequest, Name, Prompt
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, MODEL_JSON
 from llamaq.vocabulary.wire import Frozen, JsonObject
@@ -14,7 +14,7 @@ from llamaq.vocabulary.wire import Frozen, JsonObject
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
 
 
-class ChatRequest(Request):
+class ChatRequest(AnswerRequest):
     """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
     `message` may be a list, such as the answers of tools. `when_busy` says what happens to an earlier turn that runs.
@@ -53,10 +53,12 @@ class ChatResult(Result):
 
     Attributes:
         history_dropped: the number of oldest messages that were left out, because the context had no room for them.
+        logprobs: Ollama's objects, one for each token, where the request asked for them.
     """
 
     message: ReplyMessage
     history_dropped: int = 0
+    logprobs: list[JsonObject] | None = None
 
     @property
     def text(self) -> str:

@@ -2,16 +2,25 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.message import ModelText
-from llamaq.vocabulary.kinds.request import Prompt, Request
+from llamaq.vocabulary.kinds.message import Image, ModelText
+from llamaq.vocabulary.kinds.request import AnswerRequest, Prompt
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, UNESCAPED_TEXT
 from llamaq.vocabulary.wire import JsonObject
 
+MOST_CONTEXT = 1_000_000
+"""Tokens: more than the context of any model."""
 
-class GenerateRequest(Request):
-    """A completion of one prompt."""
+
+class GenerateRequest(AnswerRequest):
+    """A completion of one prompt.
+
+    An image is base64, or `sha256:<hex>` of one that the SDK has stored. `context` has the tokens of an earlier result,
+    which the prompt goes on from; with it, also with an empty list, the result has a `context` too.
+    """
 
     kind: Literal["generate"] = "generate"
     prompt: Prompt
@@ -21,13 +30,22 @@ class GenerateRequest(Request):
     # A template is made of control tokens; LLAMAQ_ALLOW_RAW decides whether a producer may write them.
     template: Annotated[str, UNESCAPED_TEXT] | None = None
     format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+    images: list[Image] | None = None
+    context: Annotated[list[int], Field(max_length=MOST_CONTEXT)] | None = None
 
 
 class TextResult(Result):
-    """The result of `generate`, and of `multimodal` with a prompt."""
+    """The result of `generate`, and of `multimodal` with a prompt.
+
+    Attributes:
+        context: the tokens of the prompt and of the answer, where the request had a `context`.
+        logprobs: Ollama's objects, one for each token, where the request asked for them.
+    """
 
     text: str
     thinking: str | None = None
+    context: list[int] | None = None
+    logprobs: list[JsonObject] | None = None
 
 
 DECLARATION = Declaration(
@@ -35,6 +53,6 @@ DECLARATION = Declaration(
     results=(TextResult,),
     endpoints=(Endpoint.GENERATE,),
     summary="a completion of one prompt",
-    needs={"completion": "model", "insert": "suffix", "thinking": "think"},
+    needs={"completion": "model", "insert": "suffix", "vision": "images", "thinking": "think"},
     operation="text_completion",
 )

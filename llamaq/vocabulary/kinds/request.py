@@ -47,7 +47,7 @@ class Request(Strict):
     model: Name
     options: Options = Options()
     keep_alive: KeepAlive | None = None
-    think: bool | Literal["low", "medium", "high"] | None = None
+    think: bool | Literal["low", "medium", "high", "max"] | None = None
     stream: bool = True
     priority: Lane = "normal"
     tenant: Tenant = "default"
@@ -64,6 +64,20 @@ class Request(Strict):
     @classmethod
     def _as_ollama_does(cls, model: str) -> str:
         return model_name(model)
+
+
+class AnswerRequest(Request):
+    """The further fields of the kinds that answer with text. They are Ollama's.
+
+    `truncate` lets Ollama cut a prompt that is longer than the context, which otherwise fails the job with
+    `context_overflow`. Without `shift` an answer ends where the context is full. `logprobs` asks for the logarithm of
+    each token's probability, and `top_logprobs` for those of so many others.
+    """
+
+    truncate: bool | None = None
+    shift: bool | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
 
 class HostJobRequest(Request):

@@ -19,6 +19,7 @@ class Timings(Frozen):
         queued: from the submit to the start of the attempt that completed.
         load: Ollama's own figure for loading the model.
         prompt: Ollama's own figure for evaluating the prompt.
+        output: Ollama's own figure for generating the answer.
         first_token: from the submit to the first piece of the answer.
         total: from the submit to the end.
     """
@@ -26,6 +27,7 @@ class Timings(Frozen):
     queued: float | None = None
     load: float | None = None
     prompt: float | None = None
+    output: float | None = None
     first_token: float | None = None
     total: float | None = None
 

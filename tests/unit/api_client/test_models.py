@@ -75,9 +75,10 @@ def test_version() -> None:
 def test_fields_may_be_missing_null_or_new(answer: dict[str, Any]) -> None:
     """A server older or newer than those we know is understood as far as it goes."""
     with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
-        assert client.tags() == (InstalledModel(name="m"),)
-        assert client.ps() == (RunningModel(name="m"),)
-        assert client.show("m") == ModelCard()
+        assert [model.model_dump() for model in client.tags()] == [InstalledModel(name="m").model_dump()]
+        assert [model.model_dump() for model in client.ps()] == [RunningModel(name="m").model_dump()]
+        assert client.show("m").model_dump() == ModelCard().model_dump()
+        assert client.tags()[0].entry == answer["models"][0]
         assert client.version() == ""
         assert client.tags()[0].capabilities is None
 

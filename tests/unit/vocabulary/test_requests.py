@@ -144,7 +144,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ),
         (
             {**GENERATE, "think": "much"},
-            "think: Input should be a valid boolean or 'low', 'medium' or 'high', not 'much'",
+            "think: Input should be a valid boolean or 'low', 'medium', 'high' or 'max', not 'much'",
         ),
         (
             {**GENERATE, "options": {"num_ctx": [10**99]}},

@@ -73,10 +73,41 @@ def test_a_generate_answer_is_joined_and_told_as_it_comes() -> None:
         "queued": 0.5,
         "load": 1.5,
         "prompt": None,
+        "output": None,
         "first_token": 1.5,
         "total": 2.5,
     }
     assert [words[:2] for words in transcript.said] == [("", "hm"), ("Hel", ""), ("lo", "")]
+
+
+def test_logprobs_are_told_and_kept() -> None:
+    """As Ollama's objects, in the pieces and in the result; of a line without text too."""
+    one, two = {"token": "a", "logprob": -1.5, "bytes": [97]}, {"token": "b", "logprob": -2.0}
+    lines: list[dict[str, Any]] = [{"response": "a", "logprobs": [one]}, {"response": "", "logprobs": [two]}]
+    transcript = EventBuffer()
+
+    asked = {"logprobs": True, "top_logprobs": 2}
+    outcome = _run(Ollama([*lines, {"done": True}]), transcript, kind="generate", prompt="x", **asked)
+
+    assert outcome.result["logprobs"] == [one, two]
+    assert transcript.said == [("a", "", None, [one]), ("", "", None, [two])]
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, None), ([], [1, 2]), ([7], [1, 2])])
+def test_the_context_is_kept_where_it_was_asked_for(asked: list[int] | None, kept: list[int] | None) -> None:
+    """It has a number for each token, so no other result has it; an empty one begins it, and is not sent."""
+    ollama = Ollama([{"response": "a"}, {"done": True, "context": [1, 2]}])
+
+    outcome = _run(ollama, kind="generate", prompt="x", context=asked)
+
+    assert outcome.result.get("context") == kept
+    assert ollama.asked[0].get("context") == (asked or None)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(None, False), (False, False), (True, True)])
+def test_a_prompt_is_cut_only_where_that_was_asked_for(asked: bool | None, sent: bool) -> None:
+    """Ollama's own default would cut it silently."""
+    assert payload(_request(truncate=asked))["truncate"] is sent
 
 
 def test_a_chat_keeps_its_tool_calls() -> None:
