@@ -194,4 +194,4 @@ def reads_at_a_time(settings: Settings) -> int:
 
 def closed() -> StreamError:
     """The error of a reader whose queue is closed."""
-    return StreamError("the queue was closed while one of its readers waited: end the readers first")
+    return StreamError("the queue is closed, so its readers end: read to the end before you close it")

@@ -82,7 +82,36 @@ def test_a_master_that_became_a_replica_is_left() -> None:
         assert worker.process.poll() is None, worker.log()
 
 
-@pytest.mark.parametrize("asked", ["result", "status", "cancel", "jobs", "hosts", "models"])
+def _ask(asked: str, queue: JobQueue, job: Any) -> None:
+    match asked:
+        case "result":
+            with pytest.raises(TimeoutError):
+                job.result(timeout=4)  # longer than a job is waited for that is not there
+        case "status":
+            assert job.status().state == "queued"
+        case "jobs":
+            assert [status.id for status in queue.jobs()] == [job.id]
+        case "hosts":
+            assert [host.host for host in queue.hosts()] == ["alpha"]
+        case "models":
+            assert [model.model for model in queue.models()] == [MODEL]
+        case "replay":
+            assert queue.replay(job.id).id != job.id
+        case "conversations":
+            assert [one.name for one in queue.conversations()] == ["c"]
+        case "settings":
+            assert queue.conversation("c").settings().model
+        case "dead":
+            assert [one.reason for one in queue.dead()] == ["no model"]
+            assert queue.dead_letter(queue.dead()[0].id)
+        case _:
+            assert job.cancel()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["result", "status", "cancel", "jobs", "hosts", "models", "replay", "conversations", "settings", "dead"],
+)
 def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
     """It answers reads over connections that are still open, and lacks what the new master has: another is asked."""
     with (
@@ -103,19 +132,10 @@ def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
         status = json.dumps({"version": "0", "models": [{"model": MODEL, "host": "alpha"}]})
         fleet.worker().report(1, 1, status, [MODEL], **PATIENCE)
         fleet.close()
+        other.conversation("c").set(model=MODEL)
+        with redis.Redis(port=new.port, decode_responses=True) as there:
+            letter = {"id": "", "kind": "chat", "source": "inbox", "message": "{}", "reason": "no model"}
+            there.xadd("llamaq:dead", letter)
         job = queue.job(other.generate(MODEL, "x").id)
 
-        match asked:
-            case "result":
-                with pytest.raises(TimeoutError):
-                    job.result(timeout=4)  # longer than a job is waited for that is not there
-            case "status":
-                assert job.status().state == "queued"
-            case "jobs":
-                assert [status.id for status in queue.jobs()] == [job.id]
-            case "hosts":
-                assert [host.host for host in queue.hosts()] == ["alpha"]
-            case "models":
-                assert [model.model for model in queue.models()] == [MODEL]
-            case _:
-                assert job.cancel()
+        _ask(asked, queue, job)

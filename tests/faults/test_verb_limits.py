@@ -276,6 +276,6 @@ def test_each_verb_ends_within_its_limit(
         said = "is a replica" if kind == "a replica" else "out of memory"
         refused = {name for name, _, error in outcomes if isinstance(error, BrokerUnavailable) and said in str(error)}
         assert {"submit", "generate", "chat", "submit_many", "put_back"} <= refused
-    with ExitStack() as stack, JobQueue(server.url, settings=_settings()) as queue:
+    with JobQueue(server.url, settings=_settings()) as queue, ExitStack() as stack:
         stack.callback(queue.job(job_id).cancel)
         assert queue.job(job_id).status().state == "queued" or kind in WRITES_REFUSED

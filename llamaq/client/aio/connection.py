@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from llamaq.client.aio import io
+from llamaq.client.aio.hub import AsyncHub
 from llamaq.client.aio.reader import AsyncReader
+from llamaq.client.subscriptions import closed
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
@@ -30,17 +32,28 @@ class AsyncConnection:
         self.settings = settings
         self.clock = clock
         self._hubs = io.hub_source(self._client, settings)
-        self.reader = AsyncReader(self._client, self._hubs.current, self.url, settings, clock)
+        self.reader = AsyncReader(self._client, self._hub, self.url, settings, clock)
 
     @property
     def redis(self) -> AsyncClient:
-        """The client of Redis."""
+        """The client of Redis.
+
+        Raises:
+            RuntimeError: the queue was closed.
+        """
+        if self._hubs.closed:
+            raise RuntimeError("this queue is closed: make another, or do its work before it is closed")
         return self._client()
 
+    def _hub(self) -> AsyncHub:
+        if self._hubs.closed:
+            raise closed()
+        return self._hubs.current()
+
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections. Readers raise `StreamError` then."""
         await self._hubs.aclose()
-        await self.redis.aclose()
+        await self._client().aclose()
 
     @asynccontextmanager
     async def verb(self) -> AsyncIterator[AsyncClient]:
@@ -53,6 +66,17 @@ class AsyncConnection:
             client = self.redis
             async with io.limited(self.settings.call_seconds):
                 yield client
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncClient]:
+        """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused.
+        """
+        async with self.verb() as redis:
+            await redis.execute_all([self.settings.keys.master_proof()])
+            yield redis
 
     async def run(self, call: Call) -> Answer:
         """The answer of a script.

@@ -60,7 +60,7 @@ class AsyncConversation:
 
     async def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
-        async with self._connection.verb() as redis:
+        async with self._connection.reading() as redis:
             return read_settings(await redis.hgetall(self._verbs.about_key))
 
     async def set(self, **changes: Unpack[SettingsFields]) -> None:
@@ -111,7 +111,7 @@ class AsyncConversation:
         raise ConversationBusy(self.name)
 
     async def _texts(self) -> list[str]:
-        async with self._connection.verb() as redis:
+        async with self._connection.reading() as redis:
             return await redis.lrange(self._verbs.messages_key, 0, -1)
 
     async def _run(self, call: Call) -> Answer:

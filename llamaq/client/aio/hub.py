@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any
+from weakref import WeakSet
 
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
@@ -223,6 +224,12 @@ class HubsOfLoops:
         self._client = client
         self._settings = settings
         self._hubs: dict[asyncio.AbstractEventLoop, AsyncHub] = {}
+        self._closed: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called in the running loop."""
+        return asyncio.get_running_loop() in self._closed
 
     def current(self) -> AsyncHub:
         """The hub of the running loop, made at its first use there."""
@@ -236,6 +243,7 @@ class HubsOfLoops:
 
     async def aclose(self) -> None:
         """End the hub of the running loop, where there is one."""
+        self._closed.add(asyncio.get_running_loop())
         hub = self._hubs.get(asyncio.get_running_loop())
         if hub:
             await hub.aclose()

@@ -123,7 +123,7 @@ class AsyncJob(Generic[R]):
             JobNotFound: there is no such job.
         """
         record = self._connection.settings.keys.record(self.id)
-        async with self._connection.verb() as redis:
+        async with self._connection.reading() as redis:
             kind, request, note = await redis.hmget(record, "kind", "request", "note")
         if kind is None or request is None:
             raise JobNotFound(self.id)

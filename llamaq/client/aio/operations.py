@@ -57,8 +57,7 @@ class AsyncOperations(AsyncProducer):
         """The jobs that are kept, the newest first, without those whose record is damaged."""
         found: dict[str, JobStatus] = {}
         for skipped, number in pages(limit):
-            async with self._connection.verb() as redis:
-                await redis.execute_all([self._keys.master_proof()])
+            async with self._connection.reading() as redis:
                 ids = await redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
                 answers = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
                 found |= {status.id: status for status in read_kept(ids, answers)}
@@ -74,7 +73,7 @@ class AsyncOperations(AsyncProducer):
         Raises:
             JobNotFound: it is no longer kept.
         """
-        async with self._connection.verb() as redis:
+        async with self._connection.reading() as redis:
             kind, request = await redis.hmget(self._keys.record(job_id), "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
@@ -85,7 +84,7 @@ class AsyncOperations(AsyncProducer):
         found: list[DeadLetter] = []
         for _, number in pages(limit):
             before = f"({found[-1].id}" if found else "+"
-            async with self._connection.verb() as redis:
+            async with self._connection.reading() as redis:
                 page = letters(await redis.xrevrange(self._keys.dead(), before, count=number))
             found += page
             if len(page) < number:
@@ -96,7 +95,7 @@ class AsyncOperations(AsyncProducer):
         """The dead letter with this id; None when there is none."""
         if not is_cursor(letter_id):
             return None
-        async with self._connection.verb() as redis:
+        async with self._connection.reading() as redis:
             found = letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 

@@ -122,15 +122,17 @@ class AsyncProducer:
 
     async def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        async with self._connection.verb() as redis:
-            await redis.execute_all([self._keys.master_proof()])
+        async with self._connection.reading() as redis:
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
             return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)])
 
     async def aclose(self) -> None:
-        """Close the connections. Jobs go on. Readers that still wait raise `StreamError`."""
+        """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
+
+        Of an asyncio queue that holds for the event loop that closed it.
+        """
         await self._connection.aclose()
 
     async def __aenter__(self) -> Self:

@@ -60,7 +60,7 @@ class AsyncJobQueue(AsyncOperations):
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
         for skipped, number in pages(limit):
-            async with self._connection.verb() as redis:
+            async with self._connection.reading() as redis:
                 answer = await run_async(redis, listing(self.settings, tenant, skipped, number))
                 seconds, _ = await redis.time()
             found |= {row.name: row for row in listed(tenant, answer, seconds)}

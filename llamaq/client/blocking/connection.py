@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llamaq.client.blocking import io
+from llamaq.client.blocking.hub import Hub
 from llamaq.client.blocking.reader import Reader
+from llamaq.client.subscriptions import closed
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
@@ -31,17 +33,28 @@ class Connection:
         self.settings = settings
         self.clock = clock
         self._hubs = io.hub_source(self._client, settings)
-        self.reader = Reader(self._client, self._hubs.current, self.url, settings, clock)
+        self.reader = Reader(self._client, self._hub, self.url, settings, clock)
 
     @property
     def redis(self) -> Client:
-        """The client of Redis."""
+        """The client of Redis.
+
+        Raises:
+            RuntimeError: the queue was closed.
+        """
+        if self._hubs.closed:
+            raise RuntimeError("this queue is closed: make another, or do its work before it is closed")
         return self._client()
 
+    def _hub(self) -> Hub:
+        if self._hubs.closed:
+            raise closed()
+        return self._hubs.current()
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. Readers raise `StreamError` then."""
         self._hubs.close()
-        self.redis.close()
+        self._client().close()
 
     @contextmanager
     def verb(self) -> Iterator[Client]:
@@ -54,6 +67,17 @@ class Connection:
             client = self.redis
             with io.limited(self.settings.call_seconds):
                 yield client
+
+    @contextmanager
+    def reading(self) -> Iterator[Client]:
+        """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused.
+        """
+        with self.verb() as redis:
+            redis.execute_all([self.settings.keys.master_proof()])
+            yield redis
 
     def run(self, call: Call) -> Answer:
         """The answer of a script.

@@ -59,7 +59,7 @@ class Conversation:
 
     def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
-        with self._connection.verb() as redis:
+        with self._connection.reading() as redis:
             return read_settings(redis.hgetall(self._verbs.about_key))
 
     def set(self, **changes: Unpack[SettingsFields]) -> None:
@@ -110,7 +110,7 @@ class Conversation:
         raise ConversationBusy(self.name)
 
     def _texts(self) -> list[str]:
-        with self._connection.verb() as redis:
+        with self._connection.reading() as redis:
             return redis.lrange(self._verbs.messages_key, 0, -1)
 
     def _run(self, call: Call) -> Answer:

@@ -269,12 +269,17 @@ def _wait(selector: selectors.BaseSelector, seconds: float | None) -> None:
 
 
 class HubOfProcess:
-    """The hub of this process: a forked one gets its own."""
+    """The hub of this process: a forked one gets its own.
+
+    Attributes:
+        closed: whether `close` was called.
+    """
 
     def __init__(self, client: Callable[[], Client], settings: Settings) -> None:
         self._client = client
         self._settings = settings
         self._hubs: dict[int, Hub] = {}
+        self.closed = False
 
     def current(self) -> Hub:
         """The hub, made at its first use here."""
@@ -291,6 +296,7 @@ class HubOfProcess:
 
     def close(self) -> None:
         """End the hub, where there is one."""
+        self.closed = True
         hub = self._hubs.get(os.getpid())
         if hub:
             hub.close()

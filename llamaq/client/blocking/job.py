@@ -124,7 +124,7 @@ class Job(Generic[R]):
             JobNotFound: there is no such job.
         """
         record = self._connection.settings.keys.record(self.id)
-        with self._connection.verb() as redis:
+        with self._connection.reading() as redis:
             kind, request, note = redis.hmget(record, "kind", "request", "note")
         if kind is None or request is None:
             raise JobNotFound(self.id)

@@ -56,8 +56,7 @@ class Operations(Producer):
         """The jobs that are kept, the newest first, without those whose record is damaged."""
         found: dict[str, JobStatus] = {}
         for skipped, number in pages(limit):
-            with self._connection.verb() as redis:
-                redis.execute_all([self._keys.master_proof()])
+            with self._connection.reading() as redis:
                 ids = redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
                 answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
                 found |= {status.id: status for status in read_kept(ids, answers)}
@@ -73,7 +72,7 @@ class Operations(Producer):
         Raises:
             JobNotFound: it is no longer kept.
         """
-        with self._connection.verb() as redis:
+        with self._connection.reading() as redis:
             kind, request = redis.hmget(self._keys.record(job_id), "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
@@ -84,7 +83,7 @@ class Operations(Producer):
         found: list[DeadLetter] = []
         for _, number in pages(limit):
             before = f"({found[-1].id}" if found else "+"
-            with self._connection.verb() as redis:
+            with self._connection.reading() as redis:
                 page = letters(redis.xrevrange(self._keys.dead(), before, count=number))
             found += page
             if len(page) < number:
@@ -95,7 +94,7 @@ class Operations(Producer):
         """The dead letter with this id; None when there is none."""
         if not is_cursor(letter_id):
             return None
-        with self._connection.verb() as redis:
+        with self._connection.reading() as redis:
             found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 

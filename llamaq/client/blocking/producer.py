@@ -123,15 +123,17 @@ class Producer:
 
     def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        with self._connection.verb() as redis:
-            redis.execute_all([self._keys.master_proof()])
+        with self._connection.reading() as redis:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
             return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)])
 
     def close(self) -> None:
-        """Close the connections. Jobs go on. Readers that still wait raise `StreamError`."""
+        """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
+
+        Of an asyncio queue that holds for the event loop that closed it.
+        """
         self._connection.close()
 
     def __enter__(self) -> Self:

@@ -61,7 +61,7 @@ class JobQueue(Operations):
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
         for skipped, number in pages(limit):
-            with self._connection.verb() as redis:
+            with self._connection.reading() as redis:
                 answer = run(redis, listing(self.settings, tenant, skipped, number))
                 seconds, _ = redis.time()
             found |= {row.name: row for row in listed(tenant, answer, seconds)}

@@ -15,6 +15,7 @@ from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.aio_sockets import AsyncPlain
 from llamaq.store.connections.deadline import left, limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
 from llamaq.store.connections.plain_server import PLAIN, AsyncTls
@@ -36,7 +37,11 @@ _PARTS = 3
 
 
 class Retrying:
-    """Which errors are tried again, and when."""
+    """Which errors are tried again, and when.
+
+    Attributes:
+        closed: the client was closed, so a call that fails with its connection is not tried again.
+    """
 
     def __init__(self, limit_seconds: float, *, retry: bool, failover: bool) -> None:
         self.limit_seconds = limit_seconds
@@ -44,11 +49,12 @@ class Retrying:
         # Where Sentinels answer, a new master is on its way: the call is tried until its limit.
         self._failover = failover and retry
         self._tries = TRIES if retry else 1
+        self.closed = False
 
     def pause(self, tries: int, error: Exception) -> float:
         """Seconds until the next try. Raises the error where there is none."""
         again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
-        if not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
+        if self.closed or not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
             raise error
         pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
         if left() <= pause:
@@ -62,6 +68,11 @@ class BoundedRedis(redis.Redis):
     def __init__(self, *, retrying: Retrying, **options: Any) -> None:
         super().__init__(**options)
         self._retrying = retrying
+
+    def close(self) -> None:
+        """Close the connections. Calls that wait for an answer fail."""
+        self._retrying.closed = True
+        super().close()
 
     def execute_command(self, *command: Any, **options: Any) -> Any:
         """The reply. Called by every method of the client."""
@@ -109,6 +120,11 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         super().__init__(**options)
         self._retrying = retrying
 
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the connections. Calls that wait for an answer fail."""
+        self._retrying.closed = True
+        await super().aclose(close_connection_pool)
+
     async def execute_command(self, *command: Any, **options: Any) -> Any:
         """The reply. Called by every method of the client."""
         return await self._tried(lambda: self._execute(*command, **options))
@@ -148,7 +164,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 
 
 _ASYNC_CLASSES = {
-    "redis": redis.asyncio.Connection,
+    "redis": AsyncPlain,
     "rediss": AsyncTls,
     "unix": redis.asyncio.UnixDomainSocketConnection,
 }

@@ -13,6 +13,7 @@ import redis.asyncio.sentinel
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
 from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.aio_sockets import Resolved
 from llamaq.store.connections.sockets import Bounded
 from llamaq.store.connections.survey import NoSentinel
 
@@ -86,7 +87,7 @@ class BoundedTlsMasterConnection(Bounded, TlsMasterConnection):
     """Over TLS, with the limits of time."""
 
 
-class AsyncMasterConnection(_Heard, redis.asyncio.sentinel.SentinelManagedConnection):
+class AsyncMasterConnection(_Heard, Resolved, redis.asyncio.sentinel.SentinelManagedConnection):
     """Over TCP, for asyncio."""
 
     async def connect_to(self, address: tuple[str, int]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
+from llamaq.store.connections.aio_sockets import Resolved
 from llamaq.store.connections.deadline import at_most, left, limited, limited_async
 
 HANDSHAKE_SECONDS = 2.5
@@ -61,13 +62,13 @@ def _asked(host: str, port: int) -> bytes:
         return b""
 
 
-class AsyncTls(redis.asyncio.SSLConnection):
+class AsyncTls(Resolved, redis.asyncio.SSLConnection):
     """A connection of asyncio over TLS, with that limit."""
 
     async def _connect(self) -> None:
         try:
             async with limited_async(_seconds()):
-                await super()._connect()  # type: ignore[no-untyped-call]  # redis-py's has no types
+                await super()._connect()
         except redis.TimeoutError:
             _require_tls(await self._asked())
             raise

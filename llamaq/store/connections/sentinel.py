@@ -14,8 +14,10 @@ from redis.sentinel import SentinelConnectionPool
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
+from llamaq.store.connections.aio_sockets import AsyncPlain
 from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
+from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection
 from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
@@ -93,7 +95,7 @@ class AsyncSentinels:
 
         def client(place: Place, account: dict[str, Any]) -> redis.asyncio.Redis:
             given = {**async_options(target), **account, "host": place[0].strip("[]"), "port": place[1], "db": 0}
-            kind = redis.asyncio.SSLConnection if target.tls else redis.asyncio.Connection
+            kind = AsyncTls if target.tls else AsyncPlain
             return redis.asyncio.Redis.from_pool(redis.asyncio.ConnectionPool(connection_class=kind, **given))
 
         self._sentinels = [Sentinel(place, target, client) for place in target.servers]

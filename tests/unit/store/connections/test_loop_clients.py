@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from llamaq import AsyncJobQueue, InvalidRequest, JobQueue
+from llamaq import AsyncJobQueue, InvalidRequest, JobQueue, StreamError
 
 
 async def _submit(queue: AsyncJobQueue) -> str:
@@ -49,6 +49,26 @@ def test_a_queue_serves_loops_side_by_side(redis_server: EmbeddedRedis, queue: J
 
     assert len(set(ids)) == 4
     assert {status.id for status in queue.jobs()} >= set(ids)
+
+
+def test_a_closed_queue_says_so(redis_server: EmbeddedRedis, prefix: str) -> None:
+    """Both clients, in place of a connection that nobody closes."""
+
+    async def use() -> None:
+        async with AsyncJobQueue(redis_server.url, prefix=prefix) as asynchronous:
+            job = await asynchronous.generate("m", "x", wait_for_model=True)
+        with pytest.raises(RuntimeError, match="this queue is closed"):
+            await asynchronous.jobs()
+        with pytest.raises(StreamError, match="closed"):
+            await job.result()
+
+    asyncio.run(use())
+    with JobQueue(redis_server.url, prefix=prefix) as blocking:
+        job = blocking.generate("m", "x", wait_for_model=True)
+    with pytest.raises(RuntimeError, match="this queue is closed"):
+        job.status()
+    with pytest.raises(StreamError, match="closed"):
+        job.result()
 
 
 def test_a_url_that_is_none_is_refused_at_once() -> None:

@@ -1,0 +1,80 @@
+"""Connections of redis-py for asyncio that end with their client, whatever a resolver or a frozen server does.
+
+asyncio resolves names in the threads of the loop's default executor. `asyncio.run` waits for them at its end, and there
+are six of them on two cores. So a resolver that hangs would hold up the program.
+"""
+
+import asyncio
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+import redis.asyncio
+
+SHUTDOWN_SECONDS = 0.5
+"""For the answer to the `close_notify` of TLS, which a frozen server does not send."""
+
+
+class Resolved:
+    """What these connections have in common: the host's name is resolved in a thread of its own."""
+
+    host: str
+    _address = ""
+
+    def _connection_arguments(self) -> dict[str, Any]:
+        given: dict[str, Any] = super()._connection_arguments()  # type: ignore[misc]  # of the connection that this is mixed with
+        if "ssl" in given:
+            given |= {"server_hostname": self.host, "ssl_shutdown_timeout": SHUTDOWN_SECONDS}
+        return given | {"host": self._address}
+
+    async def _connect(self) -> None:
+        addresses = await _resolved(self.host)
+        for number, self._address in enumerate(addresses, 1):
+            try:
+                await super()._connect()  # type: ignore[misc]  # as above
+                break
+            except OSError:
+                if number == len(addresses):
+                    raise
+
+
+class AsyncPlain(Resolved, redis.asyncio.Connection):
+    """Over TCP."""
+
+
+async def _resolved(host: str) -> list[str]:
+    """The addresses of a host.
+
+    Raises:
+        OSError: it has none.
+    """
+    with suppress(OSError):
+        return _addresses(host, socket.AI_NUMERICHOST)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[str]] = loop.create_future()
+
+    def tell(found: list[str] | Exception) -> None:
+        if answer.done():
+            return  # it was cancelled
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def resolve() -> None:
+        found: list[str] | Exception
+        try:
+            found = _addresses(host)
+        except Exception as error:  # noqa: BLE001 - the task that waits raises it
+            found = error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, found)
+
+    threading.Thread(target=resolve, name="llamaq-resolve", daemon=True).start()
+    return await answer
+
+
+def _addresses(host: str, flags: int = 0) -> list[str]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=flags)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
