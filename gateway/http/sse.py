@@ -1,7 +1,7 @@
 """Server-Sent Events: frames, comments, and a response that is never silent for so long that a proxy cuts it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
@@ -71,6 +71,7 @@ class EventStream(StreamingResponse):
         headers: Mapping[str, str] | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         until: asyncio.Event | None = None,
+        closing: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Make it of whole frames.
 
@@ -80,11 +81,13 @@ class EventStream(StreamingResponse):
             headers: beside those of every stream of events.
             silence_seconds: after which a comment is sent.
             until: when it is set the stream ends with a comment, between two frames.
+            closing: called at the end, also where the frames were never begun.
         """
         super().__init__(frames, headers={**HEADERS, **(headers or {})})
         self._waiting = waiting or Waiting()
         self._silence_seconds = silence_seconds
         self._until = until or asyncio.Event()
+        self._closing = closing
 
     async def stream_response(self, send: Send) -> None:
         """Send the frames, with comments between them. Called by Starlette."""
@@ -109,6 +112,8 @@ class EventStream(StreamingResponse):
             for task in beside:
                 task.cancel()
             await _cancelled(streaming)
+            if self._closing:
+                await self._closing()
 
     async def _talk(self, send: Send, last: Callable[[], float]) -> None:
         # Each `send` writes a whole frame or comment before it waits, so no comment gets into a frame.

@@ -1,0 +1,79 @@
+"""A job's events as Server-Sent Events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from gateway.access.caller import Admitted
+from gateway.http.sse import EventStream, Waiting, frame
+from gateway.jobs.openapi import ANSWERS
+from gateway.queue_access import own_job
+from llamaq import Event
+from llamaq.store.log_follower import is_cursor
+from llamaq.vocabulary.errors import InvalidRequest
+
+router = APIRouter(tags=["jobs"], responses=ANSWERS)
+PEEK_SECONDS = 0.25
+"""How long the head of the answer waits for the first event, so that a cursor that is gone is a status, not a cut."""
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        204: {"description": "The job has ended, and its last event was read: do not connect again"},
+    },
+)
+async def events(
+    request: Request,
+    caller: Admitted,
+    job_id: str,
+    after: Annotated[str, Query(description="a cursor; the header Last-Event-ID goes before it")] = "",
+    last_event_id: Annotated[str, Header()] = "",
+) -> Response:
+    """A job's events from the start, or behind a cursor; then live ones, up to the terminal one.
+
+    `id` is the cursor, `event` the type, `data` the event as JSON. A `queued` event without an `id` gives the current
+    place in the queue, and is in no log. Leaving changes nothing about the job.
+    """
+    cursor = last_event_id.strip() or after.strip() or None
+    if cursor is not None and not is_cursor(cursor):
+        raise InvalidRequest.of("after", "must be a cursor: the `id` of an event")
+    job = await own_job(request, caller, job_id)
+    stream = job.events(cursor)
+    first = asyncio.ensure_future(anext(stream, None))
+    await asyncio.wait((first,), timeout=PEEK_SECONDS)
+    if first.done():
+        if (error := first.exception()) is not None:
+            await stream.aclose()
+            raise error
+        if first.result() is None:
+            return Response(status_code=204)
+    waiting = Waiting()
+
+    async def closing() -> None:
+        if not first.done():
+            first.cancel()
+            await asyncio.wait((first,))
+        await stream.aclose()
+
+    return EventStream(
+        _frames(first, stream, waiting),
+        waiting,
+        headers={"X-Llamaq-Job": job_id},
+        until=request.app.state.draining,
+        closing=closing,
+    )
+
+
+async def _frames(
+    first: "asyncio.Future[Event | None]", stream: AsyncGenerator[Event, None], waiting: Waiting
+) -> AsyncIterator[bytes]:
+    event = await first
+    while event is not None:
+        waiting.see(event)
+        yield frame(event.payload, event=event.type, id=None if event.fresh else event.cursor)
+        event = await anext(stream, None)

@@ -1,0 +1,46 @@
+"""The fleet: models, hosts, and the two probes of the process."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from gateway.access.caller import Admitted
+from gateway.http.errors import GatewayError
+from gateway.queue_access import queue_of
+from llamaq.cli.terminal.records import wire
+
+router = APIRouter()
+_MODELS = frozenset({"models"})
+
+
+@router.get("/models", tags=["fleet"])
+async def models(request: Request, caller: Admitted) -> dict[str, Any]:
+    """The models that the key may use: one entry for each model and host, as the workers last reported."""
+    found = await queue_of(request).models()
+    return {"models": [wire(model) for model in found if caller.may_use(model.model)]}
+
+
+@router.get("/hosts", tags=["fleet"])
+async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
+    """The hosts that a worker has reported lately, each with its models."""
+    return {
+        "hosts": [
+            wire(host, without=_MODELS) | {"models": [wire(one) for one in host.models if caller.may_use(one.model)]}
+            for host in await queue_of(request).hosts()
+        ]
+    }
+
+
+@router.get("/healthz", tags=["process"])
+async def healthz() -> dict[str, str]:
+    """Whether the process answers. Needs no key."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["process"])
+async def readyz(request: Request) -> dict[str, str]:
+    """Whether it takes requests: Redis answers, and the process is not stopping. Needs no key."""
+    if request.app.state.draining.is_set():
+        raise GatewayError(503, "draining", "this process is stopping")
+    await queue_of(request).hosts()
+    return {"status": "ready"}

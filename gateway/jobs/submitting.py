@@ -1,0 +1,130 @@
+"""Jobs are submitted, waited for, cancelled, replayed and deleted."""
+
+import asyncio
+import re
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from starlette.responses import JSONResponse
+
+from gateway.access.caller import Admitted
+from gateway.http.errors import GatewayError
+from gateway.http.json_body import json_object, parsed
+from gateway.jobs.openapi import ANSWERS, OBJECT_BODY, SUBMIT_BODY
+from gateway.queue_access import own_job, own_status, submit
+from llamaq.cli.terminal.records import wire
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.request_changes import changed
+from llamaq.vocabulary.errors import InvalidRequest, JobError
+
+router = APIRouter(tags=["jobs"], responses=ANSWERS)
+MOST_SECONDS = 600.0
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})")
+Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has ended, at the latest after 30 s")]
+
+
+@router.post("/jobs", status_code=201, openapi_extra=SUBMIT_BODY)
+async def submit_job(
+    request: Request,
+    caller: Admitted,
+    idempotency_key: Annotated[str, Header(description="the same key gives the same job, while it is kept")] = "",
+    prefer: Prefer = "",
+) -> Response:
+    """Enqueue a job: a JSON object with its `kind` and the fields of its request. The answer is its status."""
+    job = await json_object(request)
+    if idempotency_key:
+        if job.get("idempotency_key", idempotency_key) != idempotency_key:
+            raise InvalidRequest.of("idempotency_key", "is another one than that of the header Idempotency-Key")
+        job["idempotency_key"] = idempotency_key
+    return await _created(request, await submit(request, caller, job), prefer)
+
+
+@router.get("/jobs/{job_id}")
+async def status(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
+    """The record of a job; `position` and `eta_seconds` while it is queued, `result` or `error` when it has ended."""
+    return wire((await own_status(request, caller, job_id))[1])
+
+
+@router.get("/jobs/{job_id}/result", responses={202: {"description": "It has not ended: its status"}})
+async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
+    """The result alone. A job that failed, was cancelled or expired answers with the status of that error."""
+    job, now = await own_status(request, caller, job_id)
+    seconds = _seconds(prefer)
+    if not now.ended and seconds:
+        await _wait(request, job, seconds)
+        now = await job.status()
+    if not now.ended:
+        return JSONResponse(wire(now), 202)
+    return JSONResponse((await job.result()).model_dump(mode="json", exclude_none=True))
+
+
+@router.post("/jobs/{job_id}/cancel", openapi_extra=OBJECT_BODY)
+async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
+    """End a job now, in whatever state it is. The body may have a `reason`."""
+    job = await own_job(request, caller, job_id)
+    reason = (await _optional(request)).get("reason", "cancelled by the producer")
+    if not isinstance(reason, str) or len(reason) > 1000:
+        raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
+    if not await job.cancel(reason):
+        raise GatewayError(409, "already_ended", f"the job {job_id} has ended in another way")
+    return wire(await job.status())
+
+
+@router.post("/jobs/{job_id}/replay", status_code=201, openapi_extra=OBJECT_BODY)
+async def replay(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
+    """Enqueue a kept job's request again, as a new job.
+
+    The body may have changes of fields; null removes a field, and a dotted name (`options.num_ctx`) is one inside a
+    field.
+    """
+    kept = await (await own_job(request, caller, job_id)).request()
+    fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
+    return await _created(request, await submit(request, caller, changed(fields, await _optional(request))), prefer)
+
+
+async def _created(request: Request, job: AsyncJob[Any], prefer: str) -> Response:
+    seconds = _seconds(prefer)
+    applied = {"Preference-Applied": f"wait={seconds:g}"} if seconds else {}
+    if seconds:
+        await _wait(request, job, seconds)
+    headers = {"Location": f"/jobs/{job.id}", "X-Llamaq-Job": job.id, **applied}
+    return JSONResponse(wire(await job.status()), 201, headers)
+
+
+async def _wait(request: Request, job: AsyncJob[Any], seconds: float) -> None:
+    """Wait for the end of the job, at most so long, and not while the process stops. The job goes on in any case."""
+    loop = asyncio.get_running_loop()
+    ends = (
+        loop.create_task(job.result(seconds)),
+        loop.create_task(_left(request)),
+        loop.create_task(request.app.state.draining.wait()),
+    )
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if ends[0].done():
+            with suppress(JobError, TimeoutError):
+                ends[0].result()
+    finally:
+        for task in ends:
+            task.cancel()
+        await asyncio.wait(ends)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _seconds(prefer: str) -> float:
+    found = _WAIT.search(prefer)
+    return min(float(found[1]), MOST_SECONDS) if found else 0.0
+
+
+async def _optional(request: Request) -> dict[str, Any]:
+    """The object in the body; an empty one where there is no body."""
+    body = await request.body()
+    value = parsed(body) if body.strip() else {}
+    if not isinstance(value, dict):
+        raise GatewayError(400, "invalid_request", "the body must be a JSON object")
+    return value

@@ -1,0 +1,128 @@
+"""Jobs over HTTP: the verbs of the SDK."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.conftest import MODEL
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name
+
+GENERATE = {"kind": "generate", "model": MODEL, "prompt": "Say hello."}
+
+
+def test_a_job_is_submitted_and_its_end_waited_for(gateway: GatewayProcess) -> None:
+    """201 with a Location, and with `Prefer: wait` the status of the job that has ended."""
+    answer = gateway.http.post("/jobs", json=GENERATE, headers={"Prefer": "wait=30"})
+
+    assert answer.status_code == 201
+    assert answer.headers["Preference-Applied"] == "wait=30"
+    job = answer.json()
+    assert answer.headers["Location"] == f"/jobs/{job['id']}"
+    assert answer.headers["X-Llamaq-Job"] == job["id"]
+    assert (job["state"], job["result"]["text"]) == ("completed", "Hello from the script.")
+    assert abs(datetime.now(UTC).timestamp() - job["submitted_at"]) < 3600
+    assert gateway.http.get(f"/jobs/{job['id']}").json() == job
+    assert gateway.http.get(f"/jobs/{job['id']}/result").json()["text"] == "Hello from the script."
+    assert job["id"] in [one["id"] for one in gateway.http.get("/jobs").json()["jobs"]]
+
+
+def test_an_idempotency_key_gives_the_same_job(gateway: GatewayProcess) -> None:
+    """Sent again after a lost answer, a job is not queued twice."""
+    headers = {"Idempotency-Key": fresh_name()}
+    first, again = (gateway.http.post("/jobs", json=GENERATE, headers=headers).json()["id"] for _ in range(2))
+
+    assert first == again
+    conflicting = gateway.http.post("/jobs", json={**GENERATE, "idempotency_key": "another"}, headers=headers)
+    assert (conflicting.status_code, conflicting.json()["error"]["field"]) == (400, "idempotency_key")
+
+
+def test_a_running_job_is_no_result_yet_and_can_be_cancelled(gateway: GatewayProcess, service: Service) -> None:
+    """202 with the status; the cancel ends the request to the host; a second cancel changes nothing."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job_id = gateway.http.post("/jobs", json=GENERATE).json()["id"]
+    service.wait_held(gate)
+
+    running = gateway.http.get(f"/jobs/{job_id}/result")
+    assert (running.status_code, running.json()["state"]) == (202, "running")
+    cancelled = gateway.http.post(f"/jobs/{job_id}/cancel", json={"reason": "enough"}).json()
+    assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "enough")
+    service.wait_hung_up()
+    assert gateway.http.post(f"/jobs/{job_id}/cancel").status_code == 200
+    assert gateway.http.get(f"/jobs/{job_id}/result").status_code == 499
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(gateway: GatewayProcess) -> None:
+    """409, and the result stays."""
+    job_id = gateway.http.post("/jobs", json=GENERATE, headers={"Prefer": "wait=30"}).json()["id"]
+
+    refused = gateway.http.post(f"/jobs/{job_id}/cancel")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "already_ended")
+    assert gateway.http.get(f"/jobs/{job_id}").json()["state"] == "completed"
+
+
+def test_a_replay_is_a_new_job_with_changes(gateway: GatewayProcess, service: Service) -> None:
+    """Dotted names change what is inside a field."""
+    first = gateway.http.post("/jobs", json=GENERATE, headers={"Prefer": "wait=30"}).json()["id"]
+
+    answer = gateway.http.post(f"/jobs/{first}/replay", json={"options.seed": 7}, headers={"Prefer": "wait=30"})
+
+    assert answer.status_code == 201
+    assert answer.json()["id"] != first
+    assert [body.get("options", {}).get("seed") for body in service.asked()] == [None, 7]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        ({"kind": "generate", "model": MODEL}, 400, "invalid_request", "prompt"),
+        ({**GENERATE, "temperature": 1}, 400, "invalid_request", "temperature"),
+        ({**GENERATE, "kind": "poem"}, 400, "invalid_request", "kind"),
+        ({**GENERATE, "model": "no-such-model"}, 404, "model_not_found", "model"),
+        ({**GENERATE, "options": {"num_ctx": "many"}}, 400, "invalid_request", "options.num_ctx"),
+    ],
+)
+def test_a_wrong_job_is_refused_with_the_field(
+    gateway: GatewayProcess, body: dict[str, object], status: int, code: str, field: str
+) -> None:
+    """As the SDK refuses it, before anything is queued."""
+    answer = gateway.http.post("/jobs", json=body)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+    assert answer.json()["error"]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[" * 100_000, '{"a":' * 100_000, "NaN", "\ud800".encode("utf-8", "surrogatepass")]
+)
+def test_a_body_that_is_no_json_object_is_refused(gateway: GatewayProcess, text: str | bytes) -> None:
+    """Also one that is nested so deep that a parser would overflow."""
+    answer = gateway.http.post("/jobs", content=text)
+
+    assert (answer.status_code, answer.json()["error"]["code"][:7]) == (400, "invalid")
+
+
+def test_the_fleet_and_conversations_are_as_the_sdk_gives_them(gateway: GatewayProcess, service: Service) -> None:
+    """Models, hosts, and a conversation from its first turn to its deletion."""
+    assert MODEL in [model["model"] for model in gateway.http.get("/models").json()["models"]]
+    (host,) = gateway.http.get("/hosts").json()["hosts"]
+    assert host["circuit"] == "closed"
+    assert MODEL in [model["model"] for model in host["models"]]
+    name = fresh_name()
+    turn = {"kind": "chat", "model": MODEL, "conversation": name, "message": "Hi."}
+    assert gateway.http.post("/jobs", json=turn, headers={"Prefer": "wait=30"}).json()["state"] == "completed"
+    kept = gateway.http.get(f"/conversations/{name}").json()
+    assert [message["role"] for message in kept["messages"]] == ["user", "assistant"]
+    assert name in [one["name"] for one in gateway.http.get("/conversations").json()["conversations"]]
+    edited = gateway.http.patch(f"/conversations/{name}/turns/1", json={"content": "Hello."}).json()
+    assert edited["messages"][0]["content"] == "Hello."
+    assert gateway.http.patch(f"/conversations/{name}", json={"system": "Be brief."}).json()["settings"] == {
+        "system": "Be brief."
+    }
+    assert gateway.http.post(f"/conversations/{name}/fork", json={"name": f"{name}-2"}).status_code == 201
+    assert gateway.http.delete(f"/conversations/{name}").status_code == 204
+    assert gateway.http.get(f"/conversations/{name}").status_code == 404
+    assert json.loads(gateway.http.get("/openapi.json").text)["paths"]["/jobs"]["post"]
