@@ -30,10 +30,13 @@ def main(arguments: list[str]) -> int:
     except InvalidRequest as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         return 2
+    if arguments:
+        from gateway.access import key_command  # noqa: PLC0415 - not needed to serve
+
+        return key_command.main(arguments[1:], settings.gateway_keys_file)
     with importing():
         from gateway.server import serve  # noqa: PLC0415 - as above
-    code: int = serve.main(settings)
-    return code
+    return serve.main(settings)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,15 @@ class KeysFile:
         self._seen = self._look()
         self._entries = self._read()
 
+    @classmethod
+    def of(cls, path: str) -> "KeysFile | None":
+        """The keys of a path; None where it is empty.
+
+        Raises:
+            WrongKeysFile: as above.
+        """
+        return cls(Path(path)) if path else None
+
     def holder(self, key: str) -> Caller | None:
         """The holder of a key; None where it is none. It takes as long for every key."""
         self._refresh()

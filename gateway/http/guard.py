@@ -21,17 +21,27 @@ MOST_HELD = 4
 class Guard:
     """ASGI: refuses what is out of bounds, and passes the rest on."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], most_bytes: int, pause_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Sequence[str],
+        origins: Sequence[str] | None,
+        most_bytes: int,
+        pause_seconds: float,
+    ) -> None:
         """Make it around an application.
 
         Args:
             app: what is guarded.
             hosts: patterns of the names that `Host` may have; none checks nothing.
+            origins: patterns of the origins of web pages that may send requests; None checks nothing.
             most_bytes: of one body.
             pause_seconds: the longest pause within a body.
         """
         self._app = app
         self._hosts = hosts
+        self._origins = origins
         self._most_bytes = most_bytes
         self._pause_seconds = pause_seconds
         self._held = 0
@@ -62,6 +72,9 @@ class Guard:
     def _check(self, headers: Headers) -> None:
         if self._hosts and not any(fnmatchcase(_name(headers.get("host", "")), one) for one in self._hosts):
             raise _Refused(GatewayError(421, "wrong_host", "the header Host is none of LLAMAQ_GATEWAY_HOSTS"))
+        origin = headers.get("origin", "").lower()
+        if origin and self._origins is not None and not any(fnmatchcase(origin, one) for one in self._origins):
+            raise _Refused(GatewayError(403, "wrong_origin", "the page's origin is none of LLAMAQ_GATEWAY_ORIGINS"))
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._most_bytes:
             raise self.too_large()

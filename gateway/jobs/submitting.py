@@ -12,7 +12,7 @@ from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
 from gateway.jobs.openapi import ANSWERS, OBJECT_BODY, SUBMIT_BODY
-from gateway.queue_access import own_job, own_status, submit
+from gateway.queue_access import own_job, own_status, queue_of, submit
 from llamaq.cli.terminal.records import wire
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
@@ -81,6 +81,14 @@ async def replay(request: Request, caller: Admitted, job_id: str, prefer: Prefer
     kept = await (await own_job(request, caller, job_id)).request()
     fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
     return await _created(request, await submit(request, caller, changed(fields, await _optional(request))), prefer)
+
+
+@router.delete("/jobs/{job_id}", status_code=204, response_class=Response)
+async def delete(request: Request, caller: Admitted, job_id: str) -> Response:
+    """Delete a job: its record, its log, and images that no other job shows. A running one is cancelled first."""
+    await own_job(request, caller, job_id)
+    await queue_of(request).delete(job_id)
+    return Response(status_code=204)
 
 
 async def _created(request: Request, job: AsyncJob[Any], prefer: str) -> Response:

@@ -1,24 +1,35 @@
 """What uvicorn serves in each process: the application, guarded and observed."""
 
-from pathlib import Path
-
 from starlette.types import ASGIApp
 
 from gateway import app
 from gateway.access.keys_file import KeysFile
 from gateway.http.guard import Guard
+from gateway.server import logs
 from gateway.server.observed import Observed
 from gateway.settings import GatewayVariables
 from llamaq.settings.environment import read_as
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "*.localhost", "*.local", "*.internal")
+"""Without keys: a web page whose name was made to lead to this machine has another name (DNS rebinding)."""
+LOCAL_ORIGINS = tuple(
+    f"{scheme}://{host}{port}"
+    for scheme in ("http", "https")
+    for host in ("localhost", "127.0.0.1", "[[]::1]")
+    for port in ("", ":*")
+)
+"""Without keys: pages of other origins could send requests, though not read the answers."""
 
 
 def make() -> ASGIApp:
     """The application of this process, with the settings of the environment."""
     settings = read_as(GatewayVariables)
-    keys = KeysFile(Path(settings.gateway_keys_file)) if settings.gateway_keys_file else None
+    logs.configure(settings.log_format)
+    keys = KeysFile.of(settings.gateway_keys_file)
     guarded = Guard(
         app.make(settings, keys),
-        hosts=settings.host_names,
+        hosts=settings.host_names or (LOCAL_NAMES if keys is None else ()),
+        origins=None if keys else (*LOCAL_ORIGINS, *settings.origins),
         most_bytes=settings.gateway_max_body_bytes,
         pause_seconds=settings.gateway_head_seconds,
     )

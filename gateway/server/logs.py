@@ -7,6 +7,11 @@ from typing import Literal
 import structlog
 
 
+def _without_colours(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:
+    about.pop("color_message", None)  # uvicorn says each of its messages twice
+    return about
+
+
 def configure(wanted: Literal["json", "console"] | None) -> None:
     """Send the records of all loggers to stderr in one format."""
     chosen = wanted or ("console" if sys.stderr.isatty() else "json")
@@ -14,6 +19,7 @@ def configure(wanted: Literal["json", "console"] | None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _without_colours,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
     ]

@@ -1,5 +1,6 @@
 """Listens, and runs uvicorn in one process or several."""
 
+import logging
 import math
 import resource
 import socket
@@ -8,10 +9,12 @@ import sys
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from gateway.access.keys_file import KeysFile, WrongKeysFile
 from gateway.server import logs
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
 
+LOG = logging.getLogger(__name__)
 BACKLOG = 2048
 
 
@@ -19,6 +22,13 @@ def main(settings: GatewayVariables) -> int:
     """Serve until SIGTERM; the exit code."""
     logs.configure(settings.log_format)
     _raise_open_files()
+    try:
+        keys = KeysFile.of(settings.gateway_keys_file)
+    except WrongKeysFile as error:
+        sys.stderr.write(f"LLAMAQ_GATEWAY_KEYS_FILE: {settings.gateway_keys_file}: {error}\n")
+        return 2
+    if keys is None:
+        LOG.warning("there is no LLAMAQ_GATEWAY_KEYS_FILE: it listens for this machine alone, and asks for no key")
     try:
         listener = _listen(settings.gateway_host, settings.gateway_port)
     except OSError as error:

@@ -1,0 +1,95 @@
+"""The file of keys, and the command that writes it."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from gateway.access import key_command
+from gateway.access.caller import Caller
+from gateway.access.keys_file import Entry, KeysFile, WrongKeysFile, digest, line, parsed
+
+DIGEST = digest("key")
+FULL = Caller("ci", "acme", "batch", 5, 60, ("llama3.2", "qwen3:*"), admin=True)
+
+
+def test_a_line_is_read_as_it_is_written() -> None:
+    """All columns, and only the first two: then the tenant has the key's name, and there are no limits."""
+    assert parsed(line(Entry(DIGEST, FULL))) == (Entry(DIGEST, FULL),)
+    assert parsed(f"# a remark\n\n  ci {DIGEST.upper()}\n") == (Entry(DIGEST, Caller("ci", "ci")),)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("ci", "1 columns"),
+        (f"ci {DIGEST} a b c d e f g", "9 columns"),
+        (f"c/i {DIGEST}", "the name"),
+        ("ci secret", "SHA-256"),
+        (f"ci {DIGEST} a:b", "the tenant"),
+        (f"ci {DIGEST} a fast", "lane"),
+        (f"ci {DIGEST} a batch many", "most waiting"),
+        (f"ci {DIGEST} a batch 0", "most waiting"),
+        (f"ci {DIGEST} a batch 1 ²", "requests a minute"),
+        (f"ci {DIGEST} a batch 1 1 - yes", "admin"),
+        (f"ci {DIGEST}\nci {DIGEST}", "line 2: a second key"),
+    ],
+)
+def test_a_wrong_line_is_named_and_not_quoted(text: str, says: str) -> None:
+    """The number of the line and what is wrong with it."""
+    with pytest.raises(WrongKeysFile, match=says) as refused:
+        parsed(text)
+
+    assert "secret" not in str(refused.value)
+    assert DIGEST not in str(refused.value)
+
+
+def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file has its digest alone, and nobody else may read it."""
+    path = tmp_path / "keys"
+    options = ["--tenant", "acme", "--lane", "batch", "--waiting", "5", "--rate", "60"]
+
+    assert key_command.main(["add", "ci", *options, "--models", "llama3.2,qwen3:*", "--admin"], str(path)) == 0
+    key = capsys.readouterr().out.strip()
+    assert key not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    keys = KeysFile(path)
+    assert keys.holder(key) == FULL
+    assert keys.holder(f"{key}x") is None
+    assert key_command.main(["add", "ci"], str(path)) == 1
+    assert "a second key has this name" in capsys.readouterr().err
+    assert key_command.main(["remove", "ci"], str(path)) == 0
+    assert keys.holder(key) is None
+    assert key_command.main(["remove", "ci"], str(path)) == 1
+
+
+def test_the_file_may_vanish_for_a_moment(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The keys stay, the log says so once, and they are read again when it is back."""
+    path = tmp_path / "keys"
+    path.write_text(f"ci {DIGEST}\n")
+    keys = KeysFile(path)
+    os.unlink(path)  # noqa: PTH108 - as an editor does it
+
+    assert [keys.holder("key"), keys.holder("key")] == [Caller("ci", "ci")] * 2
+    assert len(caplog.records) == 1
+    path.write_text(f"ci {digest('other')}\n")
+    assert keys.holder("key") is None
+    assert keys.holder("other") == Caller("ci", "ci")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "model", "may"),
+    [
+        ("llama3.2", "llama3.2:latest", True),
+        ("llama3.2", "LLAMA3.2:3b", True),
+        ("llama3.2:3b", "llama3.2", False),
+        ("qwen3:*", "qwen3:8b", True),
+        ("qwen*", "library/qwen3", True),
+        ("llama3.2", "llama3.2-vision", False),
+        ("hf.co/*", "hf.co/a/b:q4", True),
+    ],
+)
+def test_a_pattern_without_a_tag_is_for_each_tag(pattern: str, model: str, may: bool) -> None:
+    """Names are compared as Ollama normalises them."""
+    assert Caller("a", "a", models=(pattern,)).may_use(model) is may
