@@ -7,6 +7,7 @@ from llamaq.client.blocking.conversation import Conversation as Conversation
 from llamaq.client.blocking.job import Job as Job
 from llamaq.client.blocking.queue import JobQueue as JobQueue
 from llamaq.client.dead_letters import DeadLetter as DeadLetter
+from llamaq.client.job_lists import JobPage as JobPage
 from llamaq.settings.producer import Limits as Limits
 from llamaq.vocabulary.conversations import ConversationInfo as ConversationInfo
 from llamaq.vocabulary.conversations import ConversationSettings as ConversationSettings
@@ -86,6 +87,7 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobNotFound",
+    "JobPage",
     "JobQueue",
     "JobStatus",
     "KeptMessage",

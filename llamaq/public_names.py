@@ -9,6 +9,7 @@ MODULES = {
     "client.blocking.job": ["Job"],
     "client.blocking.queue": ["JobQueue"],
     "client.dead_letters": ["DeadLetter"],
+    "client.job_lists": ["JobPage"],
     "settings.producer": ["Limits"],
     "vocabulary.conversations": ["ConversationInfo", "ConversationSettings", "KeptMessage"],
     "vocabulary.errors": [

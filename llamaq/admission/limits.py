@@ -15,19 +15,19 @@ _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MOST_LISTED = 1_000_000
 """The highest `limit` of a call that lists something."""
 PAGE = 500
-"""Entries that one command or script lists: other calls wait for it."""
+"""Entries that one command or script lists, or looks at: other calls wait for it."""
 MOST_NOTE = 2_097_152
 """Characters of a note."""
 
 
-def listed_limit(limit: object) -> int:
+def listed_limit(limit: object, name: str = "limit") -> int:
     """The number of entries that a caller asks for.
 
     Raises:
         InvalidRequest: it is no whole number from 1 to a million.
     """
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
-        raise InvalidRequest.of("limit", f"give a whole number from 1 to {MOST_LISTED}")
+        raise InvalidRequest.of(name, f"give a whole number from 1 to {MOST_LISTED}")
     return limit
 
 

@@ -71,6 +71,26 @@ class Status(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Jobs(Arguments):
+    """Lists kept jobs."""
+
+    verb: ClassVar = "jobs"
+    after_at: str
+    after_id: str
+    look_at: int
+    most: int
+    since: str
+    before: str
+    states: str
+    kind: str
+    model: str
+    tenant: str
+    lane: str
+    code: str
+    fields: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class _OfConversation(Arguments):
     tenant: str
     name: str
@@ -141,6 +161,7 @@ PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
     Cancel,
     Delete,
     Status,
+    Jobs,
     ConversationDelete,
     ConversationSet,
     ConversationEdit,

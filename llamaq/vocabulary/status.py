@@ -15,21 +15,12 @@ State = Literal["queued", "running", "retrying", "completed", "failed", "cancell
 TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
 """The types of the terminal events, too."""
 TIMES = ("submitted_at", "started_at", "finished_at")
-FIELDS = (
-    "state",
-    "kind",
-    "model",
-    "attempt",
-    "host",
-    *TIMES,
-    "result",
-    "error",
-    "reason",
-    "metadata",
-    "target",
-    "tenant",
-    "lane",
+LISTED_FIELDS = (
+    *("state", "kind", "model", "target", "tenant", "lane", "attempt", "host", "worker", *TIMES),
+    *("error", "reason", "metadata"),
 )
+"""Of the record, what a list of jobs has: without the result, which may have many megabytes."""
+FIELDS = (*LISTED_FIELDS, "result")
 
 
 class JobStatus(Frozen):
@@ -37,13 +28,15 @@ class JobStatus(Frozen):
 
     Attributes:
         attempt: attempts begun so far.
+        worker: that has or had the last of them.
+        result: None until it is completed, and in lists of jobs.
         position: jobs ahead, while queued; None once it has a slot.
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
         metadata: of the request.
         tenant: whose job it is; None where a cancel came before the job itself.
         lane: of its priority; None as above.
-        why: why it waits; None once it has a slot, and in lists of jobs.
+        why: why it waits; None once it has a slot.
     """
 
     id: str
@@ -52,6 +45,7 @@ class JobStatus(Frozen):
     model: str
     attempt: int = 0
     host: str | None = None
+    worker: str | None = None
     submitted_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -25,6 +25,7 @@ from llamaq import (
     InvalidRequest,
     Job,
     JobFailed,
+    JobPage,
     JobQueue,
     JobStatus,
     KeptMessage,
@@ -87,7 +88,7 @@ def verbs(queue: JobQueue) -> None:
     assert_type(queue.submit({"kind": "generate", "model": "m", "prompt": "x"}, job_id="id"), Job[Any])
     assert_type(queue.submit_many([GenerateRequest(model="m", prompt="x"), {"kind": "chat"}]), list[Job[Any]])
     assert_type(queue.job("id"), Job[Any])
-    assert_type(queue.jobs(limit=5), list[JobStatus])
+    assert_type(queue.jobs(limit=5, state=["queued", "running"], tenant="t"), JobPage)
     assert_type(queue.models(), list[ModelStatus])
     assert_type(queue.hosts(), list[HostStatus])
 
@@ -165,6 +166,6 @@ async def awaited() -> None:
         assert_type(await queue.submit(GenerateRequest(model="m", prompt="x")), AsyncJob[Any])
         assert_type(await queue.submit_many([]), list[AsyncJob[Any]])
         assert_type(queue.job("id"), AsyncJob[Any])
-        assert_type(await queue.jobs(), list[JobStatus])
+        assert_type(await queue.jobs(), JobPage)
         assert_type(await queue.models(), list[ModelStatus])
         assert_type(await queue.hosts(), list[HostStatus])

@@ -47,7 +47,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "models": lambda queue, _: queue.models(),
     "hosts": lambda queue, _: queue.hosts(),
     "delete": lambda queue, job: queue.delete(job.id),
-    "jobs": lambda queue, _: queue.jobs(),
+    "jobs": lambda queue, _: queue.jobs(tenant="t"),
     "replay": lambda queue, job: queue.replay(job.id),
     "dead": lambda queue, _: queue.dead(),
     "dead_letter": lambda queue, _: queue.dead_letter("1-1"),

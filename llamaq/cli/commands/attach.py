@@ -10,14 +10,16 @@ import click
 from llamaq.cli import exits
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exits import TIMEOUT, Ended
+from llamaq.cli.input.job_filter import filtered, kept
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
 from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.waiting import position_text
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.errors import JobNotFound
-from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.status import TERMINAL_STATES, JobStatus
 
+_UNENDED = ("queued", "running", "retrying")
 _CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
 
 
@@ -65,19 +67,50 @@ def result(session: Session, job: str, timeout: float | None, *, as_json: bool) 
         answer.write(session.screen, found)
 
 
-@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq cancel 5f0c... 77ab... --reason 'the user left'")
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq cancel 5f0c... 77ab... --reason 'the user left'
+  llamaq cancel --all --tenant shop --since 2h""",
+)
+@click.argument("jobs", nargs=-1, metavar="[JOB...]")
 @click.option("--reason", metavar="TEXT", default="cancelled at the command line", help="Told to whoever follows it.")
+@click.option("--all", "every", is_flag=True, help="In place of JOB: all that have not ended, or of these:")
+@click.option("--yes", is_flag=True, help="With --all: do not ask.")
+@filtered
 @click.pass_obj
-def cancel(session: Session, jobs: tuple[str, ...], reason: str) -> None:
-    """Cancel each JOB, in whatever state it is.
+def cancel(session: Session, /, jobs: tuple[str, ...], reason: str, *, every: bool, yes: bool, **which: Any) -> None:
+    """Cancel each JOB, in whatever state it is; with --all those that have not ended, after a question.
 
     Prints a line for each. A job that had ended already is left as it is, and gives exit code 1; one that does not
     exist gives 6, after the others were cancelled.
     """
-    codes = [_cancel(session, job, reason) for job in jobs]
-    if any(codes):
+    chosen = any(value for value in which.values())
+    if bool(jobs) == every or (chosen and not every):
+        raise click.UsageError("give the ids of jobs; or --all, with which --tenant and the others choose")
+    if every:
+        _cancel_all(session, reason, which, yes=yes)
+    elif any(codes := [_cancel(session, job, reason) for job in jobs]):
         raise Ended(max(codes))
+
+
+def _cancel_all(session: Session, reason: str, which: dict[str, Any], *, yes: bool) -> None:
+    if ended := TERMINAL_STATES.intersection(which["state"]):
+        raise click.UsageError(f"--state {min(ended)}: such jobs have ended")
+    found = [job.id for job in kept(session.queue, **which | {"state": which["state"] or _UNENDED})]
+    if not found:
+        session.screen.note("no such job is queued or running")
+        return
+    if not yes and not click.confirm(f"cancel {len(found)} job{'s' * (len(found) > 1)}?", err=True):
+        raise Ended(exits.FAILED)
+    for job in found:
+        try:
+            cancelled = session.job(job).cancel(reason)
+        except JobNotFound:  # it was deleted meanwhile
+            continue
+        if cancelled:
+            session.screen.line(f"{job} cancelled")
 
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq delete 5f0c... 77ab...")
@@ -133,10 +166,12 @@ def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
         "state",
         record.state if record.state != "queued" else f"queued ({position_text(record.position, record.eta_seconds)})",
     )
+    if record.why is not None:
+        yield "why", record.why.sentence
     yield "kind", record.kind
     yield "model", record.model
     yield "attempt", record.attempt
-    for name in ("host", "submitted_at", "started_at", "finished_at", "reason"):
+    for name in ("tenant", "lane", "host", "worker", "submitted_at", "started_at", "finished_at", "reason"):
         if (value := getattr(record, name)) is not None:
             yield name.removesuffix("_at"), _local(value) if isinstance(value, datetime) else value
     if record.error is not None:

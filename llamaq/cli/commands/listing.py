@@ -1,35 +1,22 @@
-"""The commands that list: models and jobs."""
+"""The command that lists the models and hosts of the fleet."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, get_args
+from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.live import Live
 
-from llamaq.admission.limits import MOST_LISTED
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import seconds, size
+from llamaq.cli.terminal.duration import ago, seconds, size
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.models import HostStatus, ModelStatus
-from llamaq.vocabulary.status import JobStatus, State
 
 _WATCH_SECONDS = 2.0
-_STATES = (
-    ("queued", "cyan"),
-    ("running", "blue"),
-    ("retrying", "yellow"),
-    ("completed", "green"),
-    ("failed", "red"),
-    ("cancelled", "dim"),
-    ("expired", "dim"),
-)
 _CIRCUITS = (("closed", "green"), ("open", "red"), ("half", "yellow"))
 _MODELS = (
     Column("Model", folds=True),
@@ -56,17 +43,6 @@ _HOSTS = (
     Column("Version", spare=True),
     Column("Seen", right=True),
     Column("Last error", folds=True),
-)
-_JOBS = (
-    Column("Id"),
-    Column("State", styles=_STATES),
-    Column("Model", folds=True),
-    Column("Age", right=True),
-    Column("Took", right=True, spare=True),
-    Column("Kind", spare=True),
-    Column("Host", spare=True),
-    Column("Attempt", right=True, spare=True),
-    Column("Error", spare=True),
 )
 
 
@@ -157,7 +133,7 @@ def _host_row(host: HostStatus) -> list[str]:
         str(len(host.models)),
         " ".join(model.model for model in host.models if model.loaded),
         host.version or "",
-        "never" if host.seen_at is None else seconds(max(0.0, _ago(_now(), host.seen_at))),
+        "never" if host.seen_at is None else seconds(max(0.0, ago(host.seen_at))),
         _last_error(host),
     ]
 
@@ -191,83 +167,12 @@ def _last_error(status: HostStatus | ModelStatus) -> str:
     if status.last_error_at is None:
         return status.last_error
     past = status.circuit == "closed" and status.seen_at is not None and status.last_error_at < status.seen_at
-    age = seconds(max(0.0, _ago(_now(), status.last_error_at)))
+    age = seconds(max(0.0, ago(status.last_error_at)))
     return f"{'past, ' * past}{age} ago: {status.last_error}"
 
 
 def _loaded(model: ModelStatus) -> str:
     if not model.loaded:
         return "no"
-    until = "" if model.expires_at is None else f" for {seconds(max(0.0, _ago(model.expires_at, _now())))}"
+    until = "" if model.expires_at is None else f" for {seconds(max(0.0, -ago(model.expires_at)))}"
     return f"yes{until}"
-
-
-@click.command(
-    cls=Verb,
-    epilog="""\b
-Examples:
-  llamaq jobs --limit 10
-  llamaq jobs --dead
-  llamaq jobs --state failed --json | jq -r .error.message
-  llamaq jobs --state queued | tail -n +2 | cut -f1 | xargs -r llamaq cancel""",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
-@click.option("--state", type=click.Choice(get_args(State)), help="Only those in this state.")
-@click.option("--dead", is_flag=True, help="Only those that failed though another try might help: see `llamaq replay`.")
-@click.pass_obj
-def jobs(session: Session, limit: int, state: str | None, *, dead: bool, as_json: bool) -> None:
-    """List the jobs that are kept, the newest first.
-
-    A terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
-    """
-    if dead and state is not None:
-        raise click.UsageError("--dead goes without --state")
-    wanted = _given_up if dead else (lambda job: state in {None, job.state})
-    found = _newest(session, limit, wanted)
-    if as_json:
-        for job in found:
-            session.screen.record(wire(job, without=frozenset({"result"})))
-        return
-    tables.write(session.screen, Sheet(_JOBS, [_job_row(job) for job in found]))
-    if not found:
-        session.screen.note(f"no such jobs are kept{f' in the state {state}' if state else ''}")
-
-
-def _given_up(job: JobStatus) -> bool:
-    return job.error is not None and (job.error.retryable or job.error.code == "attempts_exhausted")
-
-
-def _newest(session: Session, limit: int, wanted: Callable[[JobStatus], bool]) -> list[JobStatus]:
-    window = limit
-    while True:
-        # Jobs cannot be listed by state, so ever more of them are read until enough are found.
-        seen = session.queue.jobs(window)
-        found = list(islice(filter(wanted, seen), limit))
-        if len(found) == limit or len(seen) < window or window == MOST_LISTED:
-            return found
-        window = min(window * 4, MOST_LISTED)
-
-
-def _job_row(job: JobStatus) -> list[str]:
-    now = _now()
-    took = "" if job.started_at is None else seconds(max(0.0, _ago(job.finished_at or now, job.started_at)))
-    return [
-        job.id,
-        job.state if job.position is None else f"queued #{job.position + 1}",
-        job.model,
-        seconds(max(0.0, _ago(now, job.submitted_at))),
-        took,
-        job.kind,
-        job.host or "",
-        str(job.attempt),
-        "" if job.error is None else job.error.code,
-    ]
-
-
-def _ago(later: datetime, earlier: datetime) -> float:
-    return (later - earlier).total_seconds()
-
-
-def _now() -> datetime:
-    return datetime.fromtimestamp(SYSTEM.time(), UTC)

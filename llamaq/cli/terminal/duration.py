@@ -1,5 +1,9 @@
 """Seconds and bytes as text for people."""
 
+from datetime import datetime
+
+from llamaq.store.clock import SYSTEM
+
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _SIZES = ("B", "kB", "MB", "GB")
 
@@ -18,3 +22,8 @@ def size(value: float) -> str:
     while value >= 1000 and unit < len(_SIZES) - 1:
         value, unit = value / 1000, unit + 1
     return f"{value:.1f} {_SIZES[unit]}" if unit else f"{value:.0f} B"
+
+
+def ago(moment: datetime) -> float:
+    """Seconds since a time; negative for one that is to come."""
+    return SYSTEM.time() - moment.timestamp()

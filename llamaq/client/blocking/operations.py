@@ -1,22 +1,26 @@
 # Generated from ../aio/operations.py by `python3 run.py generate`: change that file instead.
 """What operators do with a queue: its jobs, the models of its hosts, and dead letters."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
-from llamaq.admission.limits import pages
-from llamaq.client.answers import read_kept, status_call
+from llamaq.admission.limits import MOST_LISTED, PAGE, listed_limit, pages
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
+from llamaq.client.job_lists import JobPage, filter_of, jobs_call, read_jobs
 from llamaq.store import cancel
-from llamaq.store.connection import run, run_many
+from llamaq.store.connection import run
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import HostJobFields
 from llamaq.vocabulary.kinds.pull import PullResult
+from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.kinds.unload import UnloadResult
-from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.requests import Kind
+from llamaq.vocabulary.status import State
 
 
 class Operations(Producer):
@@ -52,17 +56,53 @@ class Operations(Producer):
             asked = [{"kind": "unload", "model": model, "host": name, **fields} for name in hosts]
             return self.submit_many(asked)
 
-    def jobs(self, limit: int = 50) -> list[JobStatus]:
-        """The jobs that are kept, the newest first, without those whose record is damaged."""
-        found: dict[str, JobStatus] = {}
-        for skipped, number in pages(limit):
-            with self._connection.reading() as redis:
-                ids = redis.zrevrange(self._keys.jobs(), skipped, skipped + number - 1)
-                answers = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
-                found |= {status.id: status for status in read_kept(ids, answers)}
-            if len(ids) < number:
+    def jobs(  # noqa: PLR0913 - what a list can be narrowed by
+        self,
+        limit: int = 50,
+        *,
+        after: str | None = None,
+        look_at: int | None = None,
+        state: State | Sequence[State] = (),
+        kind: Kind | None = None,
+        model: str | None = None,
+        tenant: str | None = None,
+        lane: Lane | None = None,
+        code: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> JobPage:
+        """The jobs that are kept, the newest first, without those whose record is damaged, and without results.
+
+        Args:
+            limit: most jobs of the list.
+            after: the `cursor` of a list, behind which this one goes on.
+            look_at: most kept jobs to look at; by default as many as it takes to find `limit`. With it a list may be
+                shorter, and still have a `cursor`.
+            state: one, or several of which any will do.
+            kind: of the jobs.
+            model: their model.
+            tenant: whose they are.
+            lane: their `priority`.
+            code: of their error.
+            since: submitted at that time or later.
+            until: submitted before that time.
+
+        Raises:
+            InvalidRequest: names the argument that is wrong.
+        """
+        given = {"kind": kind, "model": model, "tenant": tenant, "lane": lane, "code": code}
+        which = filter_of(state=state, since=since, until=until, **given)
+        most, left = listed_limit(limit), MOST_LISTED if look_at is None else listed_limit(look_at, "look_at")
+        found = JobPage(cursor=after)
+        while len(found) < most and left > 0:
+            number = min(PAGE, left)
+            call = jobs_call(self._keys, which, found.cursor, number, min(PAGE, most - len(found)))
+            page = read_jobs(self._connection.run(call))
+            found = JobPage([*found, *page], page.cursor)
+            left -= number
+            if page.cursor is None:
                 break
-        return list(found.values())
+        return found
 
     def replay(self, job_id: str, **changes: Any) -> Job[Any]:
         """Enqueue a kept job's request again, as a new job; `changes` replace fields of the request.

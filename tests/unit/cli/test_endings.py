@@ -53,6 +53,40 @@ def test_cancelled(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     assert shell.err.all() == f"job {job_id} was cancelled: enough\n"
 
 
+def test_cancel_all_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """After a count and a question, whose refusal gives 1; jobs that have ended and those of others stay."""
+    ask = fake_worker.queue.generate
+    ended = ask("m", "x", tenant="shop")
+    fake_worker.take().complete(text="done")
+    running, waits, other = (
+        ask("m", "x", tenant="shop"),
+        ask("absent", "x", tenant="shop", wait_for_model=True),
+        ask("m", "x"),
+    )
+    refused = llamaq("cancel", "--all", "--tenant", "shop", stdin=b"n\n")
+    assert refused.code() == 1
+    assert "cancel 2 jobs? [y/N]" in refused.err.all()
+    agreed = llamaq("cancel", "--all", "--tenant", "shop", "--reason", "enough", stdin=b"y\n")
+    assert agreed.code() == 0
+    assert agreed.out.all() == f"{waits.id} cancelled\n{running.id} cancelled\n"
+    assert [job.status().state for job in (ended, running, waits, other)] == [
+        *("completed", "cancelled", "cancelled", "queued"),
+    ]
+    assert running.status().reason == "enough"
+    last = llamaq("cancel", "--all", "--yes")
+    assert last.code() == 0
+    assert last.out.all() == f"{other.id} cancelled\n"
+    assert llamaq("cancel", "--all", "--yes").code() == 0
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("id", "--all"), ("id", "--tenant", "t"), ("--tenant", "t"), ("--all", "--state", "failed")]
+)
+def test_cancel_without_a_clear_choice_is_wrong_usage(llamaq: Llamaq, words: tuple[str, ...]) -> None:
+    """Ids, or --all with what chooses among the jobs that have not ended."""
+    assert llamaq("cancel", *words).code() == 2
+
+
 def test_deleted(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """Whoever follows it is told that it was cancelled, and why; a job that is not there gives 6, behind the others."""
     shell = llamaq("generate", "m", "hello")

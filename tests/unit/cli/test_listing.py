@@ -18,8 +18,10 @@ def test_jobs_in_a_pipe(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     shell = llamaq("jobs", COLUMNS="20", FORCE_COLOR="1")
     assert shell.code() == 0
     titles, *rows = (line.split("\t") for line in shell.out.all().splitlines())
-    assert titles == ["id", "state", "model", "age", "took", "kind", "host", "attempt", "error"]
-    assert [row[:3] + row[5:] for row in rows] == [
+    assert titles[:9] == ["id", "state", "model", "age", "took", "kind", "host", "attempt", "error"]
+    assert titles[9:] == ["tenant", "lane", "worker", "waits"]
+    assert [row[12] for row in rows] == ["", ""]
+    assert [row[:3] + row[5:9] for row in rows] == [
         [second.id, "queued", MODEL, "generate", HOST, "0", ""],
         [first.id, "failed", MODEL, "generate", HOST, "1", "ollama_error"],
     ]
@@ -38,6 +40,24 @@ def test_jobs_as_json(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     limited = llamaq("jobs", "--limit", "3")
     assert limited.code() == 0
     assert len(limited.out.all().splitlines()) == 1 + 3
+
+
+def test_jobs_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """By tenant, state and age, with the reason of a wait; `--all` has no limit."""
+    ask = fake_worker.queue.generate
+    jobs = [ask("absent", "x", tenant="shop", priority="batch", wait_for_model=True) for _ in range(51)]
+    ask("m", "x")
+    old = llamaq("jobs", "--tenant", "shop", "--all", "--since", "1h")
+    none = llamaq("jobs", "--tenant", "shop", "--state", "failed", "--until", "2020-01-01")
+    wrong = llamaq("jobs", "--since", "soon")
+    assert old.code() == 0
+    rows = [line.split("\t") for line in old.out.all().splitlines()[1:]]
+    assert [row[0] for row in rows] == [job.id for job in jobs[::-1]]
+    assert rows[0][9:] == ["shop", "batch", "", "no model"]
+    assert none.code() == 0
+    assert none.err.all() == "no such jobs are kept in the state failed\n"
+    assert wrong.code() == 2
+    assert "give an age (90s, 10min, 2h, 3d) or a time" in wrong.err.all()
 
 
 def test_models(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

@@ -1,0 +1,118 @@
+"""Lists of jobs: what is asked for, and a page of what was found."""
+
+import logging
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
+
+from llamaq.client.answers import read_status
+from llamaq.store.answers import Answer
+from llamaq.store.keys import Keys, usable_id
+from llamaq.store.producer_scripts import Jobs
+from llamaq.store.script_runs import Call
+from llamaq.vocabulary import status
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.kinds.request import Lane, Name, Tenant
+from llamaq.vocabulary.models import model_name
+from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.requests import Kind
+from llamaq.vocabulary.status import JobStatus, State
+from llamaq.vocabulary.wire import Strict
+
+_TIME = re.compile(r"\d{1,12}(\.\d{1,20})?", re.ASCII)
+_log = logging.getLogger(__name__)
+
+
+def _one_or_more(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else given
+
+
+class JobFilter(Strict):
+    """Which jobs a list has: those for which all that is given holds.
+
+    Attributes:
+        state: any of these states.
+        model: its name, also of a host job.
+        code: of the error, of failed jobs.
+        since: submitted then or later.
+        until: submitted before.
+    """
+
+    state: Annotated[tuple[State, ...], BeforeValidator(_one_or_more)] = ()
+    kind: Kind | None = None
+    model: Name | None = None
+    tenant: Tenant | None = None
+    lane: Lane | None = None
+    code: Annotated[str, Field(pattern="^[a-z_]{1,64}$")] | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _as_ollama_does(cls, model: str) -> str:
+        return model_name(model)
+
+
+def filter_of(**given: Any) -> JobFilter:
+    """The filter that is given.
+
+    Raises:
+        InvalidRequest: names each part that is wrong.
+    """
+    try:
+        return JobFilter(**given)
+    except ValidationError as error:
+        raise InvalidRequest(problems(error, given)) from error
+
+
+class JobPage(list[JobStatus]):
+    """A list of jobs, the newest first.
+
+    Attributes:
+        cursor: behind which `jobs(after=...)` goes on; None where there are no further jobs.
+    """
+
+    def __init__(self, jobs: Iterable[JobStatus] = (), cursor: str | None = None) -> None:
+        super().__init__(jobs)
+        self.cursor = cursor
+
+
+def jobs_call(keys: Keys, which: JobFilter, after: str | None, look_at: int, most: int) -> Call:
+    """The call of `jobs.lua` for the jobs behind the cursor `after`.
+
+    Raises:
+        InvalidRequest: it is no cursor of a list.
+    """
+    at, _, job_id = after.partition(":") if after else ("", "", "")
+    if after is not None and not (_TIME.fullmatch(at) and usable_id(job_id)):
+        raise InvalidRequest.of("after", "give the `cursor` of a list of jobs")
+    since, before = (str(moment.timestamp()) if moment else "" for moment in (which.since, which.until))
+    arguments = Jobs(
+        after_at=at,
+        after_id=job_id,
+        look_at=look_at,
+        most=most,
+        since=since,
+        before=before,
+        states=" ".join(which.state),
+        kind=which.kind or "",
+        model=which.model or "",
+        tenant=which.tenant or "",
+        lane=which.lane or "",
+        code=which.code or "",
+        fields=" ".join(status.LISTED_FIELDS),
+    )
+    return Call(keys.prefix, arguments)
+
+
+def read_jobs(answer: Answer) -> JobPage:
+    """The jobs out of the answer of `jobs.lua`; one whose record something else has damaged is left out."""
+    found = JobPage(cursor=f"{answer.text('at')}:{answer.text('id')}" if answer.flag("more") else None)
+    for row in answer.rows("jobs"):
+        try:
+            found.append(read_status(row.text("id"), row))
+        except ValueError:  # of pydantic, json or status.read
+            _log.warning("the record of job %s is damaged; it is left out of the list", row.text("id"))
+    return found
