@@ -51,48 +51,50 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         body = _Body(receive, self)
         started = False
 
         async def noting(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
+            # Where the body was given up meanwhile, the answer of the route is replaced by that refusal.
+            if started or body.refused is None:
+                started = True
+                await send(message)
 
         try:
-            self._check(headers)
+            self._check(Headers(scope=scope))
             await self._app(scope, body.receive, noting)
-        except _Refused as refused:
-            if not started:
-                await _refuse(refused.error, scope, receive, send)
+        except GatewayError as error:
+            body.refused = body.refused or error
         finally:
             body.release()
+        if body.refused is not None and not started:
+            await _refuse(body.refused, scope, receive, send)
 
     def _check(self, headers: Headers) -> None:
         if self._hosts and not any(fnmatchcase(_name(headers.get("host", "")), one) for one in self._hosts):
-            raise _Refused(GatewayError(421, "wrong_host", "the header Host is none of LLAMAQ_GATEWAY_HOSTS"))
+            raise GatewayError(421, "wrong_host", "the header Host is none of LLAMAQ_GATEWAY_HOSTS")
         origin = headers.get("origin", "").lower()
         if origin and self._origins is not None and not any(fnmatchcase(origin, one) for one in self._origins):
-            raise _Refused(GatewayError(403, "wrong_origin", "the page's origin is none of LLAMAQ_GATEWAY_ORIGINS"))
+            raise GatewayError(403, "wrong_origin", "the page's origin is none of LLAMAQ_GATEWAY_ORIGINS")
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._most_bytes:
             raise self.too_large()
 
-    def too_large(self) -> "_Refused":
+    def too_large(self) -> GatewayError:
         """The refusal of a body with too many bytes."""
         what = f"the body has more than {self._most_bytes} bytes (LLAMAQ_GATEWAY_MAX_BODY_BYTES)"
-        return _Refused(GatewayError(413, "body_too_large", what))
+        return GatewayError(413, "body_too_large", what)
 
     def hold(self, size: int) -> None:
         """Count bytes of a body that is being received.
 
         Raises:
-            _Refused: the bodies that are being received have too many bytes together.
+            GatewayError: the bodies that are being received have too many bytes together.
         """
         if size > 0 and self._held + size > MOST_HELD * self._most_bytes:
             what = "too many large bodies are being received; try again later"
-            raise _Refused(GatewayError(503, "busy", what, retry_after=1))
+            raise GatewayError(503, "busy", what, retry_after=1)
         self._held += size
 
     @property
@@ -106,16 +108,15 @@ class Guard:
         return self._pause_seconds
 
 
-class _Refused(Exception):
-    def __init__(self, error: GatewayError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 class _Body:
-    """The body of one request while it is received."""
+    """The body of one request while it is received.
+
+    Attributes:
+        refused: why it is given up.
+    """
 
     def __init__(self, receive: Receive, guard: Guard) -> None:
+        self.refused: GatewayError | None = None
         self._receive = receive
         self._guard = guard
         self._size = 0
@@ -124,15 +125,25 @@ class _Body:
         self._began: float | None = None
 
     async def receive(self) -> Message:
-        """The next message. Once the body is whole, the next is that of the client's leaving, which has no limit."""
+        """The next message. Once the body is whole, the next is that of the client's leaving, which has no limit.
+
+        Raises:
+            GatewayError: it is out of bounds.
+        """
         if self._whole:
             return await self._receive()
+        try:
+            return await self._bounded()
+        except GatewayError as error:
+            self.refused = error
+            raise
+
+    async def _bounded(self) -> Message:
         try:
             async with asyncio.timeout(self._seconds()):
                 message = await self._receive()
         except TimeoutError:
-            what = "the body came too slowly"
-            raise _Refused(GatewayError(408, "body_too_slow", what)) from None
+            raise GatewayError(408, "body_too_slow", "the body came too slowly") from None
         if message["type"] != "http.request":
             return message
         size = len(message.get("body", b""))
