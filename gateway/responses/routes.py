@@ -1,5 +1,153 @@
-"""The routes."""
+"""The routes. A response is a job with a note: what is asked of it later is made of the job's log and the note."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+from contextlib import aclosing, nullcontext
+from typing import Annotated, Any, Literal
 
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.access.caller import Caller, caller
+from gateway.http.errors import failure_of
+from gateway.http.json_body import json_object
+from gateway.http.leaving import cancelled_if_left
+from gateway.http.sse import EventStream, Waiting, frame
+from gateway.queue_access import queue_of, submit
+from gateway.responses.asked import Kept, asked, kept, parameters
+from gateway.responses.found import Found, found, history
+from gateway.responses.input_items import listed
+from gateway.responses.telling import Telling
+from llamaq.client.aio.job import AsyncJob
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
+from llamaq.vocabulary.wire import JsonObject, dumps
+
+JOB_HEADER = "X-Llamaq-Job"
+CANCELLED = "the response was cancelled"
 router = APIRouter()
+Called = Annotated[Caller, Depends(caller)]
+
+
+@router.post("/v1/responses")
+async def create(request: Request, by: Called) -> Response:
+    """Answer an input: at once, in a stream, or in the background."""
+    given = parameters(await json_object(request))
+    wanted = asked(given, await history(request, by, given.previous_response_id))
+    try:
+        job = await submit(request, by, wanted.job)
+    except InvalidRequest as error:
+        raise wanted.named(error) from error
+    note = kept(wanted.job["note"])
+    assert note is not None  # noqa: S101 - it was made a moment ago
+    if given.stream:
+        return _stream(request, job, note, -1, leaving=not given.background)
+    if given.background:
+        return _answer(job, Telling(job.id, note).response(created=(await job.status()).submitted_at))
+    async with cancelled_if_left(request, job):
+        telling = await _told(job, note)
+    if telling.error is not None:
+        raise telling.error
+    return _answer(job, telling.response())
+
+
+@router.get("/v1/responses/{response_id}")
+async def retrieve(
+    request: Request,
+    by: Called,
+    response_id: str,
+    *,
+    stream: bool = False,
+    starting_after: Annotated[int, Query(ge=-1)] = -1,
+) -> Response:
+    """A response as it is now; or its stream, from its beginning or behind an event."""
+    it = await found(request, by, response_id)
+    if stream:
+        return _stream(request, it.job, it.kept, starting_after, leaving=False)
+    return _answer(it.job, await _now(it))
+
+
+@router.post("/v1/responses/{response_id}/cancel")
+async def cancel(request: Request, by: Called, response_id: str) -> Response:
+    """End a response. One that has ended stays as it is."""
+    it = await found(request, by, response_id)
+    await it.job.cancel(CANCELLED)
+    return _answer(it.job, await _now(await found(request, by, response_id)))
+
+
+@router.delete("/v1/responses/{response_id}")
+async def delete(request: Request, by: Called, response_id: str) -> Response:
+    """Delete a response; one that runs is cancelled first. Those that follow it keep what was said."""
+    it = await found(request, by, response_id)
+    await queue_of(request).delete(it.job.id)
+    return _answer(it.job, {"id": response_id, "object": "response", "deleted": True})
+
+
+@router.get("/v1/responses/{response_id}/input_items")
+async def input_items(
+    request: Request,
+    by: Called,
+    response_id: str,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> Response:
+    """The items of a response's input, without the bytes of images."""
+    it = await found(request, by, response_id)
+    return _answer(it.job, listed(it.job.id, it.kept.items, limit=limit, order=order, after=after))
+
+
+def _answer(job: AsyncJob[Any], body: JsonObject) -> Response:
+    return JSONResponse(body, headers={JOB_HEADER: job.id})
+
+
+async def _now(it: Found) -> JsonObject:
+    if it.status.ended:
+        return (await _told(it.job, it.kept)).response()
+    status = "queued" if it.status.state == "queued" else "in_progress"
+    return Telling(it.job.id, it.kept).response(status, it.status.submitted_at)
+
+
+async def _told(job: AsyncJob[Any], note: Kept) -> Telling:
+    """The whole of a response, when it has ended."""
+    telling = Telling(job.id, note)
+    async with aclosing(job.events(fresh=False)) as events:
+        async for event in events:
+            telling.take(event)
+            if telling.ended:
+                break
+    return telling
+
+
+def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, leaving: bool) -> Response:
+    """The stream behind an event. With `leaving` the job belongs to it: it is cancelled when the client leaves."""
+    waiting = Waiting()
+    frames = _frames(request, job, Telling(job.id, note), waiting, after, leaving=leaving)
+    until = None if leaving else request.app.state.draining
+    headers = {JOB_HEADER: job.id, "Content-Type": "text/event-stream"}
+    return EventStream(frames, waiting, headers=headers, until=until)
+
+
+async def _frames(
+    request: Request, job: AsyncJob[Any], telling: Telling, waiting: Waiting, after: int, *, leaving: bool
+) -> AsyncIterator[bytes]:
+    try:
+        async with cancelled_if_left(request, job) if leaving else nullcontext(), aclosing(job.events()) as events:
+            async for event in events:
+                if said := waiting.see(event):
+                    yield said
+                told = telling.take(event)
+                if leaving and telling.restarted:
+                    raise StreamRestarted(event.attempt, event.cursor)
+                for each in told:
+                    if each.number > after:
+                        yield frame(each.data, event=each.type)
+                if telling.ended:
+                    return
+    except LlamaqError as error:  # the status is sent already
+        yield _error(error, telling.next)
+
+
+def _error(error: LlamaqError, number: int) -> bytes:
+    failure = failure_of(error)
+    told = {"type": "error", "code": failure.code, "message": failure.message, "param": failure.param}
+    return frame(dumps({**told, "sequence_number": number}), event="error")

@@ -1,0 +1,98 @@
+"""Finds the responses of a caller, and what was said before one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from gateway.access.caller import Caller
+from gateway.http.errors import GatewayError
+from gateway.openai.chat_answer import ChatForm
+from gateway.queue_access import own_status, queue_of
+from gateway.responses.asked import History, Kept, kept
+from gateway.responses.telling import PREFIX
+from llamaq import JobStatus
+from llamaq.client.aio.job import AsyncJob
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.wire import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A response that is kept.
+
+    Attributes:
+        request: of its job, as it is stored.
+    """
+
+    job: AsyncJob[Any]
+    status: JobStatus
+    kept: Kept
+    request: Mapping[str, Any]
+
+
+async def found(request: Request, by: Caller, response_id: str, param: str | None = None) -> Found:
+    """A response of the caller's tenant that is kept.
+
+    Raises:
+        GatewayError: 404: there is none.
+    """
+    missing = GatewayError(404, "response_not_found", f"Response with id '{response_id[:200]}' not found.", param=param)
+    if not response_id.startswith(PREFIX):
+        raise missing
+    try:
+        # First, because `status` waits for a job that a worker may be about to take in; a response is there at once.
+        submitted = await queue_of(request).job(response_id.removeprefix(PREFIX)).request()
+        job, status = await own_status(request, by, response_id.removeprefix(PREFIX))
+    except JobNotFound:
+        raise missing from None
+    note = kept(submitted.note)
+    if note is None or not note.given.store:
+        raise missing
+    return Found(job, status, note, submitted.request)
+
+
+async def history(request: Request, by: Caller, response_id: str | None) -> History:
+    """What was said up to the end of a response: its history, its input, and its answer. Not its instructions.
+
+    Raises:
+        GatewayError: 404: there is no such response; 400: it has no answer.
+    """
+    if response_id is None:
+        return History()
+    param = "previous_response_id"
+    before = await found(request, by, response_id, param)
+    result = before.status.result
+    if not isinstance(result, ChatResult):
+        state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"
+        raise GatewayError(400, "previous_response_not_completed", f"the response {response_id} {state}", param=param)
+    said = before.request["messages"][before.kept.lead :]
+    images = {index: message["images"] for index, message in enumerate(said) if message.get("images")}
+    answer = _answer(before.job.id, before.kept.form, result)
+    return History([*map(_as_chat, said), answer], images)
+
+
+def _as_chat(message: Mapping[str, Any]) -> JsonObject:
+    """A message of a job as chat completions have it, without its images."""
+    calls = [{**call, "type": "function"} for call in message.get("tool_calls") or ()]
+    given = {
+        "role": message["role"],
+        "content": message.get("content") or "",
+        "reasoning": message.get("thinking"),
+        "tool_calls": calls or None,
+        "tool_call_id": message.get("tool_call_id"),
+        "name": message.get("tool_name"),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _answer(job_id: str, form: ChatForm, result: ChatResult) -> JsonObject:
+    message = result.message
+    if form.forced is None:
+        calls, text = form.calls(job_id, message.tool_calls or ()), message.content
+    else:
+        calls, text = [form.forced_call(job_id, message.content)], ""
+    given = {"role": "assistant", "content": text, "reasoning": message.thinking, "tool_calls": calls or None}
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,34 @@
+"""The items of a response's input, in pages."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from gateway.http.errors import GatewayError
+from llamaq.vocabulary.wire import JsonObject
+
+_IDS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
+
+
+def listed(
+    job_id: str, items: Sequence[JsonObject], *, limit: int, order: Literal["asc", "desc"], after: str | None
+) -> JsonObject:
+    """A page of the items. Those that came without an id have one that is the same at each call.
+
+    Raises:
+        GatewayError: 400: no item has the id `after`.
+    """
+    job = job_id.replace("-", "")
+    found = [
+        {"id": f"{_IDS[item['type']]}_{job}_in{number}", "status": "completed"} | item
+        for number, item in enumerate(items)
+    ]
+    if order == "desc":
+        found.reverse()
+    if after is not None:
+        places = [place for place, item in enumerate(found) if item["id"] == after]
+        if not places:
+            raise GatewayError(400, "invalid_value", f"no item has the id {after[:200]!r}", param="after")
+        found = found[places[0] + 1 :]
+    page = found[:limit]
+    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {"first_id": None, "last_id": None}
+    return {"object": "list", "data": page, **ends, "has_more": len(found) > limit}

@@ -1,0 +1,168 @@
+"""The items of an answer, and the events that tell of them, in OpenAI's order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.openai.chat_answer import ChatForm
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.wire import JsonObject
+
+Kind = Literal["reasoning", "message", "function_call"]
+Status = Literal["in_progress", "completed", "incomplete"]
+Told = tuple[str, JsonObject]
+"""The type of an event, and its members but the type and the number."""
+_IDS: dict[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
+
+
+@dataclass(slots=True)
+class _Item:
+    """One item while it grows. `call` has the members of a function call's own."""
+
+    kind: Kind
+    id: str
+    index: int
+    encrypted: bool = False
+    call: JsonObject = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
+
+    def shown(self, status: Status) -> JsonObject:
+        """The item, as far as it has come; one that has just begun is empty."""
+        head = {"id": self.id, "type": self.kind, "status": status}
+        begins = status == "in_progress"
+        match self.kind:
+            case "reasoning":
+                secret = {"encrypted_content": self.text} if self.encrypted and not begins else {}
+                return {**head, "summary": [] if begins else [self.part(self.text)], **secret}
+            case "message":
+                return {**head, "role": "assistant", "content": [] if begins else [self.part(self.text)]}
+        return {**head, **self.call, "arguments": "" if begins else self.text}
+
+    def part(self, text: str) -> JsonObject:
+        """The one part of its content."""
+        if self.kind == "reasoning":
+            return {"type": "summary_text", "text": text}
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+    def begun(self) -> Iterator[Told]:
+        yield "response.output_item.added", {"output_index": self.index, "item": self.shown("in_progress")}
+        match self.kind:
+            case "reasoning":
+                yield "response.reasoning_summary_part.added", {**self._at, "part": self.part("")}
+            case "message":
+                yield "response.content_part.added", {**self._at, "part": self.part("")}
+
+    def grown(self, text: str) -> Told:
+        self.texts.append(text)
+        match self.kind:
+            case "reasoning":
+                return "response.reasoning_summary_text.delta", {**self._at, "delta": text}
+            case "message":
+                return "response.output_text.delta", {**self._at, "delta": text, "logprobs": []}
+        return "response.function_call_arguments.delta", {**self._at, "delta": text}
+
+    def ended(self, status: Status) -> Iterator[Told]:
+        text = self.text
+        match self.kind:
+            case "reasoning":
+                yield "response.reasoning_summary_text.done", {**self._at, "text": text}
+                yield "response.reasoning_summary_part.done", {**self._at, "part": self.part(text)}
+            case "message":
+                yield "response.output_text.done", {**self._at, "text": text, "logprobs": []}
+                yield "response.content_part.done", {**self._at, "part": self.part(text)}
+            case "function_call":
+                whole = {"name": self.call["name"], "arguments": text}
+                yield "response.function_call_arguments.done", {**self._at, **whole}
+        yield self.closed(status)
+
+    def closed(self, status: Status) -> Told:
+        return "response.output_item.done", {"output_index": self.index, "item": self.shown(status)}
+
+    @property
+    def _at(self) -> JsonObject:
+        inner = {"reasoning": {"summary_index": 0}, "message": {"content_index": 0}}.get(self.kind, {})
+        return {"item_id": self.id, "output_index": self.index, **inner}
+
+
+class Output:
+    """What an answer has so far. Each piece is told as it comes; one item is open at a time.
+
+    Attributes:
+        items: those of the attempt that counts, which have ended.
+    """
+
+    def __init__(self, job_id: str, form: ChatForm, *, encrypted: bool) -> None:
+        self.items: list[JsonObject] = []
+        self._job_id = job_id
+        self._form = form
+        self._encrypted = encrypted
+        self._open: _Item | None = None
+        self._number = 0
+        self._called = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything of this attempt."""
+        return bool(self.items or self._open)
+
+    def piece(self, delta: Delta) -> Iterator[Told]:
+        """The events of a piece.
+
+        Raises:
+            JobFailed: the arguments of a `strict` function are not valid.
+        """
+        if delta.thinking:
+            yield from self._grow("reasoning", delta.thinking)
+        if delta.text:
+            yield from self._grow("message" if self._form.forced is None else "function_call", delta.text)
+        if delta.tool_calls and self._form.forced is None:
+            for call in self._form.calls(self._job_id, delta.tool_calls, self._called):
+                yield from self._begin("function_call", _call(call))
+                yield from self._add(call["function"]["arguments"])
+            self._called += len(delta.tool_calls)
+
+    def end(self, *, whole: bool) -> Iterator[Told]:
+        """The events of the end. A whole answer without a text or a call has an empty text."""
+        if whole and all(item["type"] == "reasoning" for item in self._shown()):
+            yield from self._grow("message" if self._form.forced is None else "function_call", "")
+        yield from self._close("completed" if whole else "incomplete")
+
+    def void(self) -> Iterator[Told]:
+        """The events that tell that all of it is void: the open item ends incomplete. Later items have new numbers."""
+        if self._open is not None:
+            yield self._open.closed("incomplete")
+        self.items, self._open, self._called = [], None, 0
+
+    def _shown(self) -> list[JsonObject]:
+        return [*self.items, self._open.shown("in_progress")] if self._open else self.items
+
+    def _grow(self, kind: Kind, text: str) -> Iterator[Told]:
+        if self._open is None or self._open.kind != kind:
+            forced = self._form.forced_call(self._job_id, "") if kind == "function_call" else None
+            yield from self._begin(kind, _call(forced) if forced else {})
+        yield from self._add(text)
+
+    def _begin(self, kind: Kind, call: JsonObject) -> Iterator[Told]:
+        yield from self._close("completed")
+        name = f"{_IDS[kind]}_{self._job_id.replace('-', '')}_{self._number}"
+        self._open = _Item(kind, name, self._number, self._encrypted, call)
+        self._number += 1
+        yield from self._open.begun()
+
+    def _add(self, text: str) -> Iterator[Told]:
+        if self._open is not None and text:
+            yield self._open.grown(text)
+
+    def _close(self, status: Status) -> Iterator[Told]:
+        if self._open is not None:
+            yield from self._open.ended(status)
+            self.items.append(self._open.shown(status))
+        self._open = None
+
+
+def _call(call: JsonObject) -> dict[str, Any]:
+    return {"call_id": call["id"], "name": call["function"]["name"]}

@@ -1,0 +1,149 @@
+"""Makes the answer of a job's events: the stream, and the response as a whole. A pure function of log and note.
+
+Each process gives the same numbers to the same events, so that a stream is resumed anywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.http.errors import failure_of
+from gateway.openai.asked import finish_reason, usage_of
+from gateway.responses.asked import Kept
+from gateway.responses.output import Output, Told
+from llamaq import Event
+from llamaq.client.log import outcome
+from llamaq.vocabulary.errors import JobCancelled, LlamaqError
+from llamaq.vocabulary.events import Completed, Delta, Progress, Queued, Started
+from llamaq.vocabulary.kinds.chat import ChatResult
+from llamaq.vocabulary.wire import JsonObject, dumps
+
+PREFIX = "resp_"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event of a stream, with its `sequence_number` and its JSON."""
+
+    number: int
+    type: str
+    data: str
+
+
+class Telling:
+    """Takes the events of a job's log, from the first on, and tells what each means.
+
+    Attributes:
+        ended: whether the response has its final status.
+        restarted: whether the last event that was taken made void what was told before.
+        error: what it failed by.
+        next: the number of the next event.
+    """
+
+    def __init__(self, job_id: str, kept: Kept) -> None:
+        self.ended = False
+        self.restarted = False
+        self.error: LlamaqError | None = None
+        self.next = 0
+        self._job_id = job_id
+        self._given = kept.given
+        self._form = kept.form
+        self._output = Output(job_id, self._form, encrypted=kept.encrypted)
+        self._members: JsonObject = {"status": "queued", "created_at": 0}
+
+    def take(self, event: Event) -> list[Numbered]:
+        """The events of the stream that one of the log makes. One that is not in the log makes none."""
+        if event.fresh or self.ended:
+            return []
+        return [self._numbered(kind, members) for kind, members in self._take(event)]
+
+    def response(self, status: str | None = None, created: datetime | None = None) -> JsonObject:
+        """The response as it is now; before any event was taken, with its status and its time."""
+        known: JsonObject = {"status": status} if status else {}
+        if created is not None:
+            known |= {"created_at": int(created.timestamp())}
+        head = {"id": PREFIX + self._job_id, "object": "response", "error": None, "incomplete_details": None}
+        rest = {"completed_at": None, "output": self._output.items, "usage": None}
+        return {**head, **rest, **self._given.echo, **self._members, **known}
+
+    def _take(self, event: Event) -> Iterator[Told]:
+        self.restarted = False
+        match event:
+            case Queued():
+                self._members["created_at"] = int(event.at.timestamp())
+                yield self._whole("created")
+                yield self._whole("queued")
+            case Started(attempt=1):
+                yield from self._begin()
+            case Started() | Progress(stage="repairing"):
+                yield from self._begin_again()
+            case Delta():
+                yield from self._piece(event)
+            case _ if event.terminal:
+                yield from self._end(event)
+
+    def _begin(self) -> Iterator[Told]:
+        self._members["status"] = "in_progress"
+        yield self._whole("in_progress")
+
+    def _begin_again(self) -> Iterator[Told]:
+        self.restarted = self._output.begun
+        if self.restarted:
+            yield from self._output.void()
+            yield self._whole("in_progress")
+        elif self._members["status"] == "queued":
+            yield from self._begin()
+
+    def _piece(self, delta: Delta) -> Iterator[Told]:
+        try:
+            yield from self._output.piece(delta)
+        except LlamaqError as error:  # the answer is not what was promised
+            yield from self._fail(error, delta)
+
+    def _end(self, event: Event) -> Iterator[Told]:
+        try:
+            result = outcome(self._job_id, event)
+            assert isinstance(event, Completed)  # noqa: S101 - all others raise
+            assert isinstance(result, ChatResult)  # noqa: S101 - a response is a chat
+            reason = finish_reason(result)
+            self._form.check(self._job_id, result.message, reason)
+        except LlamaqError as error:
+            yield from self._fail(error, event)
+            return
+        cut = reason == "length"
+        yield from self._output.end(whole=not cut)
+        used = usage_of(result)
+        self._members["usage"] = {
+            "input_tokens": used["prompt_tokens"],
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": used["completion_tokens"],
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": used["total_tokens"],
+        }
+        if cut:
+            self._members["incomplete_details"] = {"reason": "max_output_tokens"}
+        yield self._final("incomplete" if cut else "completed", event)
+
+    def _fail(self, error: LlamaqError, event: Event) -> Iterator[Told]:
+        yield from self._output.end(whole=False)
+        self.error = error
+        if isinstance(error, JobCancelled):
+            yield self._final("cancelled", event)
+            return
+        failure = failure_of(error)
+        self._members["error"] = {"code": failure.code, "message": failure.message}
+        yield self._final("failed", event)
+
+    def _final(self, status: str, event: Event) -> Told:
+        self.ended = True
+        self._members["status"] = status
+        if status == "completed":
+            self._members["completed_at"] = int(event.at.timestamp())
+        return self._whole(status)
+
+    def _whole(self, kind: str) -> Told:
+        return f"response.{kind}", {"response": self.response()}
+
+    def _numbered(self, kind: str, members: JsonObject) -> Numbered:
+        number, self.next = self.next, self.next + 1
+        return Numbered(number, kind, dumps({"type": kind, "sequence_number": number, **members}))

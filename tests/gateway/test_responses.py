@@ -1,0 +1,308 @@
+"""OpenAI's responses over HTTP: at once, in the background, read again, resumed, cancelled and deleted."""
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import MODEL
+from tests.gateway.responding import (
+    PATH,
+    create,
+    created,
+    ended,
+    events_of,
+    get,
+    stream,
+    streaming,
+    text_of,
+)
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name, until
+
+TOOLS_MODEL, VISION_MODEL = "smollm2-tools:135m", "smollm2-vision:135m"
+WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
+
+
+def test_an_answer_has_openais_form(gateway: GatewayProcess, service: Service) -> None:
+    """And it is the same when it is read again; the job's id is in a header and in the id."""
+    service.ollama.script(tokens=["Hi", " there"], final={"prompt_eval_count": 7, "eval_count": 2})
+
+    answer = create(gateway, instructions="Be kind.", metadata={"a": "b"}, max_output_tokens=9)
+
+    body = answer.json()
+    assert body["id"] == f"resp_{answer.headers['x-llamaq-job']}"
+    assert (body["object"], body["status"], body["model"], body["error"]) == ("response", "completed", MODEL, None)
+    assert text_of(body) == "Hi there"
+    assert body["usage"]["total_tokens"] == 9
+    echoed = {name: body[name] for name in ("instructions", "metadata", "max_output_tokens", "store", "background")}
+    assert echoed == {
+        "instructions": "Be kind.",
+        "metadata": {"a": "b"},
+        "max_output_tokens": 9,
+        "store": True,
+        "background": False,
+    }
+    assert get(gateway, body["id"]) == body
+    (asked,) = service.asked("/api/chat")
+    assert asked["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]
+    assert asked["options"]["num_predict"] == 9
+
+
+def test_a_background_response_lives_on_and_is_polled(gateway: GatewayProcess, service: Service) -> None:
+    """It comes back queued at once, and the client that asked for it need not stay."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+
+    first = created(gateway, background=True)
+
+    assert (first["status"], first["output"], first["background"]) == ("queued", [], True)
+    service.wait_held(gate)
+    until(lambda: get(gateway, first["id"])["status"] == "in_progress")
+    assert get(gateway, first["id"])["created_at"] == first["created_at"]
+    service.ollama.release(gate)
+    assert text_of(ended(gateway, first["id"])) == "ab"
+
+
+def test_a_stream_is_resumed_behind_any_event(gateway: GatewayProcess, service: Service) -> None:
+    """By the numbers: what comes behind each is the same as it was in the stream itself."""
+    service.ollama.script(tokens=["a", "b", "c"], thinking=["hm"], rate=100)
+    with streaming(gateway, background=True) as events:
+        whole = list(events)
+
+    assert [event["sequence_number"] for event in whole] == list(range(len(whole)))
+    assert whole[-1]["type"] == "response.completed"
+    response_id = whole[0]["response"]["id"]
+    assert stream(gateway, response_id) == whole
+    for number in range(len(whole)):
+        assert stream(gateway, response_id, number) == whole[number + 1 :]
+    assert get(gateway, response_id) == whole[-1]["response"]
+
+
+def test_a_background_stream_that_is_cut_goes_on_elsewhere(gateway: GatewayProcess, service: Service) -> None:
+    """The client left in the middle; the rest comes live behind the last event that it had."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    with streaming(gateway, background=True) as events:
+        seen = [next(events)]
+        while seen[-1]["type"] != "response.output_text.delta":
+            seen.append(next(events))
+    response_id = seen[0]["response"]["id"]
+    service.ollama.release(gate)
+
+    rest = stream(gateway, response_id, seen[-1]["sequence_number"])
+
+    assert [event["sequence_number"] for event in seen + rest] == list(range(len(seen + rest)))
+    assert text_of(rest[-1]["response"]) == "ab"
+    assert seen + rest == stream(gateway, response_id)
+
+
+def test_a_stream_that_is_not_in_the_background_is_cancelled_with_its_client(
+    gateway: GatewayProcess, service: Service
+) -> None:
+    """As for a chat completion; what is kept says so."""
+    service.hold(tokens=["a", "b"], hold_after=1)
+    with streaming(gateway) as events:
+        response_id = next(events)["response"]["id"]
+        while next(events)["type"] != "response.output_text.delta":
+            pass
+    service.wait_hung_up()
+
+    body = get(gateway, response_id)
+    assert (body["status"], body["output"][0]["status"]) == ("cancelled", "incomplete")
+
+
+def test_a_waiting_stream_tells_its_place_in_comments(gateway: GatewayProcess, service: Service) -> None:
+    """The place is in no event, so no number depends on it."""
+    gate = fresh_name()
+    service.ollama.script(hold=gate, tokens=["a"], times=None)
+    held = [created(gateway, background=True) for _ in range(2)]
+    service.wait_held(gate, 2)
+    with gateway.http.stream("POST", PATH, json={"model": MODEL, "input": "hi", "stream": True}) as answer:
+        lines = answer.iter_lines()
+        before: list[str] = []
+        while not (before and before[-1].startswith(": queued")):
+            before.append(next(lines))
+        service.ollama.release(gate)
+        events = events_of("\n".join([*before, *lines]))
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert events[-1]["type"] == "response.completed"
+    for response in held:
+        ended(gateway, response["id"])
+
+
+def test_a_cancel_ends_a_response_and_one_that_has_ended_stays(gateway: GatewayProcess, service: Service) -> None:
+    """Its stream ends with `response.cancelled`; the request to Ollama is cut."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    response_id = created(gateway, background=True)["id"]
+    service.wait_held(gate)
+
+    body = gateway.http.post(f"{PATH}/{response_id}/cancel").json()
+
+    assert (body["id"], body["status"]) == (response_id, "cancelled")
+    service.wait_hung_up()
+    assert stream(gateway, response_id)[-1]["type"] == "response.cancelled"
+    service.ollama.script(tokens=["a"])
+    done = created(gateway)
+    assert gateway.http.post(f"{PATH}/{done['id']}/cancel").json() == done
+
+
+def test_a_failure_has_a_status_at_once_and_is_kept_in_the_background(
+    gateway: GatewayProcess, service: Service
+) -> None:
+    """Over HTTP it is an error; a response that was given already is `failed`, and so ends its stream."""
+    for _ in range(2):
+        service.ollama.script(status=400, body={"error": "no luck"})
+
+    refused = create(gateway)
+
+    assert refused.status_code >= 400
+    assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
+    body = ended(gateway, created(gateway, background=True)["id"])
+    assert body["status"] == "failed"
+    assert body["error"]["code"] == refused.json()["error"]["code"]
+    assert stream(gateway, body["id"])[-1] == {
+        "type": "response.failed",
+        "sequence_number": 3,
+        "response": body,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code", "param"),
+    [
+        ({"model": "nobody-has-it"}, 404, "model_not_found", "model"),
+        ({"conversation": "c"}, 400, "unsupported_parameter", "conversation"),
+        ({"input": [{"role": "user", "content": "x" * 300_000}]}, 400, "invalid_request", "input[0].content"),
+        ({"previous_response_id": "resp_none"}, 404, "response_not_found", "previous_response_id"),
+        ({"tools": [{"type": "file_search"}]}, 400, "unsupported_parameter", "tools[0].type"),
+    ],
+)
+@pytest.mark.usefixtures("service")
+def test_what_is_refused_is_named(
+    gateway: GatewayProcess, given: dict[str, Any], status: int, code: str, param: str
+) -> None:
+    """In OpenAI's form, before anything is queued."""
+    refused = create(gateway, **{"given": given.pop("input", "hi"), **given})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (status, code, param)
+
+
+@pytest.mark.parametrize(
+    ("method", "part"), [("GET", ""), ("POST", "/cancel"), ("DELETE", ""), ("GET", "/input_items")]
+)
+def test_what_is_no_kept_response_is_not_found(
+    gateway: GatewayProcess, service: Service, method: str, part: str
+) -> None:
+    """An unknown id, a job that is none, and a response that was not to be stored."""
+    service.ollama.script(tokens=["a"], times=None)
+    job = service.queue.chat(MODEL, messages=[{"role": "user", "content": "hi"}])
+    job.result(60)
+    not_stored = created(gateway, store=False)
+
+    for response_id in ("resp_none", f"resp_{job.id}", job.id, not_stored["id"], "resp_" + "x" * 200):
+        refused = gateway.http.request(method, f"{PATH}/{response_id}{part}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "response_not_found"), response_id
+    assert not_stored["store"] is False
+    assert text_of(not_stored) == "a"
+
+
+def test_a_deleted_response_is_gone(gateway: GatewayProcess, service: Service) -> None:
+    """With its job; one that runs is cancelled first."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    response_id = created(gateway, background=True)["id"]
+    service.wait_held(gate)
+
+    told = gateway.http.delete(f"{PATH}/{response_id}").json()
+
+    assert told == {"id": response_id, "object": "response", "deleted": True}
+    service.wait_hung_up()
+    assert gateway.http.get(f"{PATH}/{response_id}").status_code == 404
+
+
+def test_a_conversation_goes_on_from_its_responses(gateway: GatewayProcess, service: Service) -> None:
+    """Each knows what was said before, but not the instructions of then; branches do not know of each other."""
+    service.ollama.script(tokens=["I am Kim."])
+    service.ollama.script(tokens=["fine"], times=None)
+    first = created(gateway, "Who are you?", instructions="You are Kim.")
+    second = created(gateway, "How are you?", previous_response_id=first["id"])
+    gateway.http.delete(f"{PATH}/{first['id']}")
+    created(gateway, "Sure?", previous_response_id=second["id"], instructions="Be short.")
+
+    said = [("user", "Who are you?"), ("assistant", "I am Kim."), ("user", "How are you?"), ("assistant", "fine")]
+    asked = [[(one["role"], one["content"]) for one in body["messages"]] for body in service.asked("/api/chat")]
+    assert asked[1] == said[:3]
+    assert asked[2] == [("system", "Be short."), *said, ("user", "Sure?")]
+    assert second["previous_response_id"] == first["id"]
+
+
+def test_a_response_that_has_no_answer_cannot_be_followed(gateway: GatewayProcess, service: Service) -> None:
+    """It says why, instead of an answer without what was asked."""
+    gate = service.hold(tokens=["a"])
+    running = created(gateway, background=True)["id"]
+    service.wait_held(gate)
+
+    refused = create(gateway, previous_response_id=running)
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (400, "previous_response_not_completed")
+    assert error["param"] == "previous_response_id"
+    service.ollama.release(gate)
+
+
+def test_tools_are_called_and_answered_over_two_responses(gateway: GatewayProcess, service: Service) -> None:
+    """The call has an id; its output goes to the model with the tool's name."""
+    service.ollama.script(tool_calls=[{"function": {"name": "weather", "arguments": {"city": "Rome"}}}])
+    service.ollama.script(tokens=["Sunny."])
+    first = created(gateway, "Weather?", model=TOOLS_MODEL, tools=[WEATHER])
+    (call,) = first["output"]
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "sun"}
+
+    second = created(gateway, [output], model=TOOLS_MODEL, tools=[WEATHER], previous_response_id=first["id"])
+
+    assert (call["type"], call["name"], call["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
+    assert text_of(second) == "Sunny."
+    messages = service.asked("/api/chat")[1]["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
+    assert messages[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
+    assert messages[2]["tool_name"] == "weather"
+
+
+def test_a_picture_of_an_earlier_response_is_seen_again(gateway: GatewayProcess, service: Service) -> None:
+    """It is kept once, with the jobs; the input items do not have its bytes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(buffer, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    service.ollama.script(tokens=["red"], times=None)
+    content = [{"type": "input_text", "text": "Which colour?"}, {"type": "input_image", "image_url": url}]
+    first = created(gateway, [{"role": "user", "content": content}], model=VISION_MODEL)
+
+    created(gateway, "Sure?", model=VISION_MODEL, previous_response_id=first["id"])
+
+    one, two = service.asked("/api/chat")
+    assert two["messages"][0]["images"] == one["messages"][0]["images"]
+    (item,) = get(gateway, first["id"], "/input_items")["data"]
+    assert item["content"][1] == {"type": "input_image", "detail": "auto", "image_url": None, "file_id": None}
+
+
+def test_the_items_of_an_input_come_in_pages(gateway: GatewayProcess, service: Service) -> None:
+    """The newest first, unless asked otherwise; each has an id that stays."""
+    service.ollama.script(tokens=["a"])
+    response_id = created(gateway, [{"role": "user", "content": str(number)} for number in range(3)])["id"]
+
+    page = get(gateway, response_id, "/input_items", limit=2)
+    rest = get(gateway, response_id, "/input_items", limit=2, after=page["last_id"])
+    upwards = get(gateway, response_id, "/input_items", order="asc")
+
+    assert [item["content"][0]["text"] for item in page["data"] + rest["data"]] == ["2", "1", "0"]
+    assert (page["has_more"], rest["has_more"]) == (True, False)
+    assert upwards["data"] == [*reversed(page["data"] + rest["data"])]
+    assert gateway.http.get(f"{PATH}/{response_id}/input_items", params={"after": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("query", [{"starting_after": "x"}, {"starting_after": -2}, {"stream": "perhaps"}])
+def test_a_wrong_query_is_refused(gateway: GatewayProcess, service: Service, query: dict[str, Any]) -> None:
+    """By the name of its parameter."""
+    refused = gateway.http.get(f"{PATH}/resp_none", params=query)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, next(iter(query)))

@@ -1,0 +1,257 @@
+"""The parameters of a response as those of a chat job, and what is refused by which name."""
+
+from typing import Any
+
+import pytest
+
+from gateway.responses.asked import History, asked, kept, parameters
+from llamaq.vocabulary.errors import InvalidRequest
+
+PICTURE = "data:image/png;base64,AAAA"
+TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
+CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Rome"}'}
+NO_HISTORY = History()
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+FORMAT = {"type": "json_schema", "name": "n", "schema": SCHEMA}
+
+
+def job(given: Any = "hi", history: History = NO_HISTORY, **more: Any) -> dict[str, Any]:
+    return dict(asked(parameters({"model": "m", "input": given, **more}), history).job)
+
+
+def refusal(**given: Any) -> tuple[str, str]:
+    with pytest.raises(InvalidRequest) as raised:
+        asked(parameters({"model": "m", "input": "hi", **given}), History([BEFORE]))
+    return raised.value.code, raised.value.problems[0].field
+
+
+BEFORE: dict[str, Any] = {"role": "user", "content": "before"}
+
+
+@pytest.mark.parametrize(
+    ("given", "messages"),
+    [
+        ("hi", [{"role": "user", "content": "hi"}]),
+        ([{"role": "developer", "content": "Be kind."}], [{"role": "system", "content": "Be kind."}]),
+        (
+            [
+                {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}],
+                }
+            ],
+            [{"role": "user", "content": "a\nb"}],
+        ),
+        (
+            [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}],
+            [{"role": "user", "content": "", "images": [PICTURE]}],
+        ),
+        (
+            [
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}], "id": "rs_1"},
+                CALL,
+                {**CALL, "call_id": "c2"},
+                {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
+                {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "wet"}]},
+            ],
+            [
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "thinking": "Hm",
+                    "tool_calls": [
+                        {"id": name, "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+                        for name in ("c1", "c2")
+                    ],
+                },
+                {"role": "tool", "content": "sunny", "tool_name": "weather", "tool_call_id": "c1"},
+                {"role": "tool", "content": "wet", "tool_name": "weather", "tool_call_id": "c2"},
+            ],
+        ),
+        (
+            [{"type": "reasoning", "encrypted_content": "Hm"}, {"role": "assistant", "content": "a"}],
+            [{"role": "assistant", "content": "a", "thinking": "Hm"}],
+        ),
+        (
+            [{"role": "assistant", "content": [{"type": "output_text", "text": "a", "annotations": []}]}, CALL],
+            [
+                {
+                    "role": "assistant",
+                    "content": "a",
+                    "tool_calls": [{"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
+                }
+            ],
+        ),
+    ],
+)
+def test_items_become_messages(given: Any, messages: list[dict[str, Any]]) -> None:
+    """As Ollama's own endpoint reads them."""
+    assert job(given)["messages"] == messages
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        ({"max_output_tokens": 9}, {"options": {"temperature": 1.0, "top_p": 1.0, "num_predict": 9}}),
+        ({"temperature": 0, "top_p": 0.5}, {"options": {"temperature": 0, "top_p": 0.5}}),
+        ({"reasoning": {"effort": "high", "summary": "auto"}}, {"think": "high"}),
+        ({"reasoning": {"effort": "none"}}, {"think": False}),
+        ({"service_tier": "flex"}, {"priority": "batch"}),
+        ({"priority": "interactive"}, {"priority": "interactive"}),
+        ({"metadata": {"a": "b"}}, {"metadata": {"a": "b"}}),
+        ({"truncation": "auto"}, {"truncate": True}),
+        ({"text": {"format": FORMAT}}, {"format": SCHEMA}),
+        ({"text": {"format": {"type": "json_object"}, "verbosity": "medium"}}, {"format": "json"}),
+        (
+            {"tools": [TOOL]},
+            {"tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]},
+        ),
+        ({"tools": [TOOL], "tool_choice": "none"}, {}),
+        ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "weather"}}, {"format": {"type": "object"}}),
+        ({"stream": True, "stream_options": {"include_obfuscation": False}}, {}),
+        ({"background": True, "store": True, "user": "u", "safety_identifier": "s", "prompt_cache_key": "k"}, {}),
+        ({"top_logprobs": 0, "include": ["reasoning.encrypted_content"], "temperature": None}, {}),
+    ],
+)
+def test_parameters_become_fields_of_the_job(given: dict[str, Any], fields: dict[str, Any]) -> None:
+    """Each is mapped; the rest of the job is as without it."""
+    made, plain = job(**given), job()
+    for each in (made, plain):
+        each.pop("note")
+        each.pop("messages")
+
+    assert made == plain | fields
+    assert "stream" not in made
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "param"),
+    [
+        ({"conversation": "c"}, "unsupported_parameter", "conversation"),
+        ({"prompt": {"id": "p"}}, "unsupported_parameter", "prompt"),
+        ({"max_tool_calls": 3}, "unsupported_parameter", "max_tool_calls"),
+        ({"top_logprobs": 3}, "unsupported_parameter", "top_logprobs"),
+        ({"tools": [{"type": "web_search"}]}, "unsupported_parameter", "tools[0].type"),
+        ({"include": ["message.output_text.logprobs"]}, "unsupported_parameter", "include[0]"),
+        ({"text": {"verbosity": "low"}}, "unsupported_parameter", "text.verbosity"),
+        ({"seed": 1}, "unsupported_parameter", "seed"),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "unsupported_parameter", "input[0]"),
+        ({"input": [{"type": "computer_call"}]}, "unsupported_parameter", "input[0].type"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]},
+            "unsupported_parameter",
+            "input[0].content[0].type",
+        ),
+        (
+            {"input": [CALL, {"role": "user", "content": [{"type": "input_image", "image_url": "https://x/y.png"}]}]},
+            "unsupported_parameter",
+            "input[1].content[0].image_url",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]},
+            "unsupported_parameter",
+            "input[0].content[0].file_id",
+        ),
+        ({"input": None}, "missing_required_parameter", "input"),
+        ({"input": []}, "invalid_type", "input"),
+        ({"input": ["hi"]}, "invalid_type", "input[0]"),
+        ({"input": [{"role": "user"}]}, "missing_required_parameter", "input[0].content"),
+        ({"input": [{"role": "robot", "content": "x"}]}, "invalid_value", "input[0].role"),
+        ({"input": [{"content": "x"}]}, "missing_required_parameter", "input[0].type"),
+        ({"input": [{**CALL, "call_id": 7}]}, "invalid_type", "input[0].call_id"),
+        (
+            {"input": [{"type": "function_call_output", "call_id": "c"}]},
+            "missing_required_parameter",
+            "input[0].output",
+        ),
+        ({"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
+        ({"reasoning": {"effort": "huge"}}, "invalid_value", "reasoning.effort"),
+        ({"tool_choice": "required"}, "invalid_value", "tool_choice"),
+        ({"tools": [{**TOOL, "name": "a b"}]}, "invalid_value", "tools[0].name"),
+        (
+            {"tools": [{**TOOL, "strict": True, "parameters": {"type": "nope"}}]},
+            "invalid_request",
+            "tools[0].parameters",
+        ),
+        ({"text": {"format": {**FORMAT, "schema": None}}}, "missing_required_parameter", "text.format.schema"),
+        ({"background": True, "store": False}, "invalid_value", "background"),
+        ({"stream_options": {}}, "invalid_value", "stream_options"),
+        ({"metadata": {str(n): "x" for n in range(17)}}, "invalid_value", "metadata"),
+        ({"metadata": {"a": "x" * 513}}, "invalid_value", "metadata.a"),
+        ({"service_tier": "scale"}, "unsupported_parameter", "service_tier"),
+    ],
+)
+def test_what_is_wrong_is_named(given: dict[str, Any], code: str, param: str) -> None:
+    """Never ignored in silence, and never by a name of the chat completion."""
+    assert refusal(**given) == (code, param)
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        ("messages.0.content", "instructions"),
+        ("messages.1.images.0", "previous_response_id"),
+        ("messages.2.content", "input[0].content"),
+        ("messages.3.tool_calls.1.function.arguments", "input[2].arguments"),
+        ("messages.4.content", "input[3].output"),
+        ("messages", "input"),
+        ("options.num_predict", "max_output_tokens"),
+        ("format.properties", "text.format.schema.properties"),
+        ("tools.0.function.parameters", "tools[0].parameters"),
+        ("think", "reasoning.effort"),
+        ("priority", "service_tier"),
+        ("model", "model"),
+        ("metadata.a", "metadata.a"),
+    ],
+)
+def test_a_refusal_of_the_job_names_the_parameter(field: str, param: str) -> None:
+    """What the queue finds wrong is told by the name that the caller has used."""
+    items = [{"role": "user", "content": "a"}, CALL, {**CALL, "call_id": "c2"}]
+    output = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
+    given = {"instructions": "Be kind.", "tools": [TOOL], "text": {"format": FORMAT}}
+    body = {"model": "m", "input": [*items, output], **given}
+    wanted = asked(parameters(body), History([BEFORE], {0: ["sha256:00"]}))
+
+    assert wanted.parameter(field) == param
+
+
+def test_the_history_goes_between_the_instructions_and_the_input() -> None:
+    """With its images, and with the names of its tools for what a tool answers now."""
+    call = {"id": "c9", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    before = History(
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [call]}],
+        {0: ["sha256:00"]},
+    )
+    output = {"type": "function_call_output", "call_id": "c9", "output": "red"}
+
+    made = job([output], before, instructions="Be kind.", previous_response_id="resp_x")
+
+    assert [message["role"] for message in made["messages"]] == ["system", "user", "assistant", "tool"]
+    assert made["messages"][1]["images"] == ["sha256:00"]
+    assert made["messages"][3]["tool_name"] == "look"
+    note = kept(made["note"])
+    assert note is not None
+    assert (note.lead, note.given.instructions) == (1, "Be kind.")
+
+
+def test_a_note_keeps_the_request_without_its_pictures() -> None:
+    """They are kept once, with the job."""
+    picture = {"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}
+    made = job([picture], text={"format": FORMAT}, tools=[TOOL], metadata={"a": "b"})
+
+    note = kept(made["note"])
+
+    assert note is not None
+    assert PICTURE not in made["note"]
+    assert note.items[0]["content"][0]["image_url"] is None
+    echo = note.given.echo
+    assert echo["text"]["format"] == FORMAT
+    assert echo["tools"] == [{**TOOL, "description": None, "strict": None}]
+    assert (echo["metadata"], echo["temperature"], echo["tool_choice"]) == ({"a": "b"}, 1.0, "auto")
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", '{"response":0}', '{"response":1}', "plain"])
+def test_another_note_is_none_of_a_response(text: str) -> None:
+    """A job of another producer is no response."""
+    assert kept(text) is None

@@ -1,0 +1,63 @@
+"""Logs that a test writes itself, and what is told of them."""
+
+import json
+from typing import Any
+
+from gateway.responses.asked import History, Kept, asked, kept, parameters
+from gateway.responses.telling import Numbered, Telling
+from llamaq import Event
+from llamaq.vocabulary.events import parse
+
+JOB = "0b9f3c6e-51f5-4a3c-9a70-3f1f6a0c8f11"
+AT = 1764343000.5
+RESULT = {"model": "m:latest", "host": "h", "attempts": 1, "usage": {"prompt_tokens": 7, "output_tokens": 3}}
+
+
+def note(**given: Any) -> Kept:
+    """What is kept of a request."""
+    wanted = asked(parameters({"model": "m", "input": "hi", **given}), History())
+    found = kept(wanted.job["note"])
+    assert found is not None
+    return found
+
+
+def event(kind: str, attempt: int = 1, **members: Any) -> Event:
+    """An event of a log."""
+    return parse("1-1", json.dumps({"v": 1, "type": kind, "attempt": attempt, "at": AT, **members}))
+
+
+def queued() -> Event:
+    return event("queued", 0, position=0)
+
+
+def started(attempt: int = 1) -> Event:
+    return event("started", attempt, host="h", worker="w")
+
+
+def delta(attempt: int = 1, **members: Any) -> Event:
+    return event("delta", attempt, **members)
+
+
+def completed(text: str, **more: Any) -> Event:
+    message = {"role": "assistant", "content": text, **more.pop("message", {})}
+    return event("completed", result={**RESULT, "message": message, **more})
+
+
+def failed(code: str = "ollama_error") -> Event:
+    return event("failed", error={"code": code, "message": "no luck", "retryable": False})
+
+
+def told(log: list[Event], **given: Any) -> tuple[list[Numbered], Telling]:
+    """All that is told of a log."""
+    telling = Telling(JOB, note(**given))
+    return [each for one in log for each in telling.take(one)], telling
+
+
+def types(found: list[Numbered]) -> list[str]:
+    """The types, without the part that all have."""
+    return [each.type.removeprefix("response.") for each in found]
+
+
+def data(found: list[Numbered], kind: str) -> list[dict[str, Any]]:
+    """The members of the events of a type."""
+    return [json.loads(each.data) for each in found if each.type == f"response.{kind}"]
