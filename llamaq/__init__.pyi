@@ -40,6 +40,8 @@ from llamaq.vocabulary.kinds.extraction import ExtractionRequest as ExtractionRe
 from llamaq.vocabulary.kinds.extraction import ExtractionResult as ExtractionResult
 from llamaq.vocabulary.kinds.generate import GenerateRequest as GenerateRequest
 from llamaq.vocabulary.kinds.generate import TextResult as TextResult
+from llamaq.vocabulary.kinds.load import LoadRequest as LoadRequest
+from llamaq.vocabulary.kinds.load import LoadResult as LoadResult
 from llamaq.vocabulary.kinds.message import Message as Message
 from llamaq.vocabulary.kinds.multimodal import MultimodalRequest as MultimodalRequest
 from llamaq.vocabulary.kinds.pull import PullRequest as PullRequest
@@ -93,6 +95,8 @@ __all__ = [
     "KeptMessage",
     "Limits",
     "LlamaqError",
+    "LoadRequest",
+    "LoadResult",
     "Message",
     "ModelStatus",
     "MultimodalRequest",

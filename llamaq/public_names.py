@@ -38,6 +38,7 @@ MODULES = {
     "vocabulary.kinds.embedding": ["EmbeddingRequest", "EmbeddingResult"],
     "vocabulary.kinds.extraction": ["ExtractionRequest", "ExtractionResult"],
     "vocabulary.kinds.generate": ["GenerateRequest", "TextResult"],
+    "vocabulary.kinds.load": ["LoadRequest", "LoadResult"],
     "vocabulary.kinds.message": ["Message"],
     "vocabulary.kinds.multimodal": ["MultimodalRequest"],
     "vocabulary.kinds.pull": ["PullRequest", "PullResult"],

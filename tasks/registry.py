@@ -11,6 +11,7 @@ from tasks.chat import chat
 from tasks.embedding import embedding
 from tasks.extraction import extraction
 from tasks.generate import generate
+from tasks.load import load
 from tasks.multimodal import multimodal
 from tasks.pull import pull
 from tasks.unload import unload
@@ -23,6 +24,7 @@ TASKS: dict[Kind, Callable[[ClaimedJob, AttemptContext, Any], Outcome]] = {
     "embedding": embedding,
     "pull": pull,
     "unload": unload,
+    "load": load,
 }
 
 

@@ -40,6 +40,7 @@ for command in (
     many.batch,
     host_jobs.pull,
     host_jobs.unload,
+    host_jobs.load,
     attach.follow,
     attach.result,
     attach.status,

@@ -30,6 +30,14 @@ class HostJobFields(TypedDict, total=False):
     wait_for_model: bool
 
 
+class LoadFields(HostJobFields, total=False):
+    """The arguments of `load` beside the model and the host."""
+
+    options: Options | dict[str, Any]
+    keep_alive: str | float
+    first_token_within: float
+
+
 class CommonFields(HostJobFields, total=False):
     """The further arguments of every verb that asks a model."""
 

@@ -7,12 +7,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.kinds import chat, embedding, extraction, generate, multimodal, pull, unload
+from llamaq.vocabulary.kinds import chat, embedding, extraction, generate, load, multimodal, pull, unload
 from llamaq.vocabulary.kinds.declaration import Declaration
 from llamaq.vocabulary.problems import problems
 
 # Type checkers cannot derive them, so they are written here; a test compares them with the declarations.
-Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding", "pull", "unload"]
+Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding", "pull", "unload", "load"]
 AnyRequest = (
     generate.GenerateRequest
     | chat.ChatRequest
@@ -21,12 +21,13 @@ AnyRequest = (
     | embedding.EmbeddingRequest
     | pull.PullRequest
     | unload.UnloadRequest
+    | load.LoadRequest
 )
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DECLARATIONS: Mapping[str, Declaration] = {
     module.DECLARATION.kind: module.DECLARATION
-    for module in (generate, chat, multimodal, extraction, embedding, pull, unload)
+    for module in (generate, chat, multimodal, extraction, embedding, pull, unload, load)
 }
 HOST_JOBS: tuple[str, ...] = tuple(kind for kind, declared in DECLARATIONS.items() if declared.host_job)
 REQUEST_TYPES: dict[str, type[AnyRequest]] = {

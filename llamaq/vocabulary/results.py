@@ -9,12 +9,13 @@ from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.load import LoadResult
 from llamaq.vocabulary.kinds.pull import PullResult
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.wire import Frozen
 
-AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult
+AnyResult = TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult | LoadResult
 RESULT_TYPES: tuple[type[Result], ...] = get_args(AnyResult)
 
 

@@ -79,4 +79,5 @@ REQUESTS: dict[str, list[dict[str, Any]]] = {
     ],
     "pull": [{**_SHARED, "host": "text"}],
     "unload": [{**_SHARED, "host": "text"}],
+    "load": [{**_SHARED, "host": "text", "options": {"num_ctx": 9, "stop": ["text"]}, "keep_alive": "1h"}],
 }

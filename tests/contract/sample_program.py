@@ -30,6 +30,7 @@ from llamaq import (
     JobStatus,
     KeptMessage,
     Limits,
+    LoadResult,
     Message,
     ModelStatus,
     Options,
@@ -132,7 +133,13 @@ def reading(events: Generator[Event, None, None]) -> None:
             case "completed":
                 assert_type(
                     event.result,
-                    TextResult | ChatResult | ExtractionResult | EmbeddingResult | PullResult | UnloadResult,
+                    TextResult
+                    | ChatResult
+                    | ExtractionResult
+                    | EmbeddingResult
+                    | PullResult
+                    | UnloadResult
+                    | LoadResult,
                 )
             case "cancelled" | "expired":
                 assert_type(event.reason, str)

@@ -50,6 +50,7 @@ RESULTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "embedding": ({"kind": "embedding", "input": ["a"]}, [{"embeddings": [[0.5, -0.25]], **LAST}]),
     "pull": ({"kind": "pull"}, [{"status": "pulling 1a", "digest": "1a", "total": 300}, {"status": "success"}]),
     "unload": ({"kind": "unload", "host": "alpha"}, [{"done": True, "done_reason": "unload"}]),
+    "load": ({"kind": "load", "host": "alpha"}, [{"embeddings": []}]),
 }
 
 

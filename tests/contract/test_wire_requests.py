@@ -98,6 +98,11 @@ def _unload(queue: JobQueue, _: Path) -> Job[Any]:
     return queue.unload("llama3.2", host="gpu-1", wait_for_model=True)[0]
 
 
+def _load(queue: JobQueue, _: Path) -> Job[Any]:
+    options = {"num_ctx": 8192}
+    return queue.load("llama3.2", host="gpu-1", wait_for_model=True, options=options, keep_alive="1h", **HOST_JOB)[0]
+
+
 WAYS = {
     "generate": _generate,
     "generate-least": _generate_least,
@@ -109,6 +114,7 @@ WAYS = {
     "embedding": _embedding,
     "pull": _pull,
     "unload": _unload,
+    "load": _load,
 }
 
 

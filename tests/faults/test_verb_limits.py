@@ -44,6 +44,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "embed": lambda queue, _: queue.embed("m", ["a"]),
     "pull": lambda queue, _: queue.pull("m"),
     "unload": lambda queue, _: queue.unload("m"),
+    "load": lambda queue, _: queue.load("m"),
     "models": lambda queue, _: queue.models(),
     "hosts": lambda queue, _: queue.hosts(),
     "delete": lambda queue, job: queue.delete(job.id),

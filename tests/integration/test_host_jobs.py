@@ -1,4 +1,4 @@
-"""pull and unload, from a producer to the host and back, through a real worker."""
+"""pull, unload and load, from a producer to the host and back, through a real worker."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
-from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, PullResult, UnloadResult
+from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, LoadResult, PullResult, UnloadResult
 from llamaq.vocabulary.events import Completed, Progress
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, kinds, until
@@ -164,6 +164,26 @@ def test_unload_takes_a_model_out_of_memory(service: Service) -> None:
     assert (result.unloaded, result.model) == (MODEL, MODEL)
     assert service.asked("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
     service.wait(lambda stats: stats["unloads"].get(MODEL, 0) >= 1)
+
+
+def test_load_brings_a_model_into_memory(service: Service) -> None:
+    """Of any capability, as its first job will want it, without a slot; the fleet learns of it with the next look."""
+    service.queue.unload(MODEL)[0].result(30)
+    until(lambda: not any(model.loaded for model in service.queue.models() if model.model == MODEL))
+    gate = service.hold()
+    busy = service.queue.generate("smollm2-b:135m", "Why?")
+    service.wait_held(gate)
+
+    (job,) = service.queue.load(MODEL, options={"num_ctx": 2048}, keep_alive="1h")
+    service.ollama.release(gate)
+    result = job.result(30)
+
+    assert isinstance(result, LoadResult)
+    assert (result.loaded, result.model) == (MODEL, MODEL)
+    wanted = {"model": MODEL, "input": [], "options": {"num_ctx": 2048}, "keep_alive": "1h", "truncate": False}
+    assert service.asked("/api/embed")[-1] == wanted
+    busy.result(30)
+    until(lambda: any(model.loaded for model in service.queue.models() if model.model == MODEL))
 
 
 def test_the_async_client_pulls_and_unloads(service: Service) -> None:

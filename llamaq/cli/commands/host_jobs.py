@@ -1,17 +1,19 @@
-"""The commands for host jobs: pull and unload."""
+"""The commands for host jobs: pull, unload and load."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from llamaq.cli.commands.follow import follow, submitted
 from llamaq.cli.exits import UNAVAILABLE, Ended, code_of
+from llamaq.cli.input.request import keep_alive_option, options_option
 from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.client.blocking.job import Job
 from llamaq.vocabulary.errors import JobError, UnknownModel
+from llamaq.vocabulary.fields import LoadFields
 
 _HOST = click.option("--host", metavar="HOST", help="On which host; see `llamaq models`.")
 _DETACH = click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait.")
@@ -53,13 +55,55 @@ Examples:
 @click.pass_obj
 def unload(session: Session, /, model: str, host: str | None, *, detach: bool, as_json: bool) -> None:
     """Take MODEL out of memory: on the host named, or on every one that has it. What is being answered ends first."""
+    _on_each_host(session, "unload", lambda: session.queue.unload(model, host=host), detach=detach, as_json=as_json)
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  llamaq load llama3.2 --keep-alive 1h
+  llamaq load llama3.2 --host gpu-1 --option num_ctx=8192""",
+)
+@click.argument("model")
+@_HOST
+@keep_alive_option
+@options_option
+@_DETACH
+@_JSON
+@click.pass_obj
+def load(
+    session: Session,
+    /,
+    model: str,
+    host: str | None,
+    keep_alive: str | float | None,
+    options: dict[str, Any] | None,
+    *,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Load MODEL into memory ahead of its first job: on the host named, or on every one that has it."""
+    fields: LoadFields = {}
+    if options is not None:
+        fields["options"] = options
+    if keep_alive is not None:
+        fields["keep_alive"] = keep_alive
+    _on_each_host(
+        session, "load", lambda: session.queue.load(model, host=host, **fields), detach=detach, as_json=as_json
+    )
+
+
+def _on_each_host(
+    session: Session, kind: str, submit: Callable[[], Sequence[Job[Any]]], *, detach: bool, as_json: bool
+) -> None:
     failed: JobError | None = None
-    for job in _unloading(session, model, host):
+    for job in _submitted(session, submit):
         if detach:
             session.screen.line(job.id)
             continue
         try:
-            follow(session, job, "unload", as_json=as_json)
+            follow(session, job, kind, as_json=as_json)
         except JobError as error:  # the jobs of the other hosts follow
             failed = error
             session.explain(error)
@@ -67,9 +111,9 @@ def unload(session: Session, /, model: str, host: str | None, *, detach: bool, a
         raise Ended(code_of(failed))
 
 
-def _unloading(session: Session, model: str, host: str | None) -> Sequence[Job[Any]]:
+def _submitted(session: Session, submit: Callable[[], Sequence[Job[Any]]]) -> Sequence[Job[Any]]:
     try:
-        return session.queue.unload(model, host=host)
+        return submit()
     except UnknownModel as unknown:  # the usual advice, to pull the model or to wait for it, does not fit
         near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
         session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")

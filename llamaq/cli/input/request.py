@@ -69,6 +69,9 @@ options_option = click.option(
     callback=_options,
     help="One of Ollama's options, such as num_ctx=4096; repeatable.",
 )
+keep_alive_option = click.option(
+    "--keep-alive", metavar="TIME", callback=_keep_alive, help="How long the model stays loaded: 10m, or seconds."
+)
 WHEN_BUSY = click.option(
     "--when-busy",
     type=click.Choice(get_args(WhenBusy)),
@@ -85,9 +88,7 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
         callback=_think,
         help="Let the model think first: --think, --think=false, --think=low|medium|high. Its thoughts go to stderr.",
     ),
-    click.option(
-        "--keep-alive", metavar="TIME", callback=_keep_alive, help="How long the model stays loaded: 10m, or seconds."
-    ),
+    keep_alive_option,
     click.option("--start-within", type=float, metavar="S", help="Expire when not started within S seconds."),
     click.option(
         "--first-token-within", type=float, metavar="S", help="Fail without a first token after S seconds (600)."

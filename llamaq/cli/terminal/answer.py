@@ -10,6 +10,7 @@ from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.load import LoadResult
 from llamaq.vocabulary.kinds.pull import PullResult
 from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.results import AnyResult
@@ -31,15 +32,12 @@ def write(screen: Screen, result: AnyResult) -> None:
         case EmbeddingResult(embeddings=embeddings):
             for vector in embeddings:
                 screen.line(_abridged(vector) if screen.terminal else json.dumps(list(vector)))
-        case PullResult() | UnloadResult():
-            _write_host_job(screen, result)
-
-
-def _write_host_job(screen: Screen, result: PullResult | UnloadResult) -> None:
-    if isinstance(result, UnloadResult):
-        screen.line(f"unloaded {result.unloaded} on {result.host}")
-        return
-    screen.line(f"pulled {result.pulled} on {result.host}" + (f", {size(result.size)}" if result.size else ""))
+        case UnloadResult(unloaded=model):
+            screen.line(f"unloaded {model} on {result.host}")
+        case LoadResult(loaded=model):
+            screen.line(f"loaded {model} on {result.host}")
+        case PullResult(pulled=model):
+            screen.line(f"pulled {model} on {result.host}" + (f", {size(result.size)}" if result.size else ""))
 
 
 def write_tool_calls(screen: Screen, calls: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """What operators do with a queue: its jobs, the models of its hosts, and dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -14,7 +14,8 @@ from llamaq.store import cancel
 from llamaq.store.connection import run_async
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import JobNotFound
-from llamaq.vocabulary.fields import HostJobFields
+from llamaq.vocabulary.fields import HostJobFields, LoadFields
+from llamaq.vocabulary.kinds.load import LoadResult
 from llamaq.vocabulary.kinds.pull import PullResult
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.kinds.unload import UnloadResult
@@ -52,10 +53,24 @@ class AsyncOperations(AsyncProducer):
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[AsyncJob[UnloadResult]]:
         """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
+        return await self._on_hosts("unload", model, host, fields)
+
+    async def load(
+        self, model: str, *, host: str | None = None, **fields: Unpack[LoadFields]
+    ) -> list[AsyncJob[LoadResult]]:
+        """Load a model into the memory of `host`, or of each host that has it, ahead of its first job: a job each.
+
+        Ollama makes room as for any request: it unloads an idle model, and waits while none is idle. `keep_alive` says
+        how long the model stays without a job.
+        """
+        return await self._on_hosts("load", model, host, fields)
+
+    async def _on_hosts(
+        self, kind: str, model: str, host: str | None, fields: Mapping[str, Any]
+    ) -> list[AsyncJob[Any]]:
         async with self._connection.verb():
             hosts = [host] if host is not None else hosts_with(model, await self.models())
-            asked = [{"kind": "unload", "model": model, "host": name, **fields} for name in hosts]
-            return await self.submit_many(asked)
+            return await self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
 
     async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         self,

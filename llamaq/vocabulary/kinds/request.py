@@ -1,7 +1,7 @@
 """The fields that the requests of all kinds have."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -84,9 +84,12 @@ class HostJobRequest(Request):
     """A host job: it works on a host's models, not with one, and takes no slot."""
 
     host: Name | None = None
+    takes: ClassVar[frozenset[str]] = frozenset()
+    """The fields of a request to a model that the kind takes all the same."""
 
     @model_validator(mode="after")
     def _asks_no_model(self) -> "HostJobRequest":
-        for field in sorted({"options", "keep_alive", "think", "repetition_guard"} & self.model_fields_set):
+        of_a_model = {"options", "keep_alive", "think", "repetition_guard"} - self.takes
+        for field in sorted(of_a_model & self.model_fields_set):
             raise ValueError(f"{field} is for requests to a model")
         return self

@@ -1,4 +1,4 @@
-"""`llamaq pull` and `llamaq unload`, and what may not go in, on the command line."""
+"""`llamaq pull`, `unload` and `load`, and what may not go in, on the command line."""
 
 from pathlib import Path
 
@@ -40,6 +40,21 @@ def test_a_pull_that_is_not_allowed_fails(fake_worker: FakeWorker, llamaq: Llama
 
     assert shell.code() == 1
     assert "invalid_request: model: evil/miner:latest may not be pulled here" in shell.err.all()
+
+
+def test_load_says_where_the_model_is(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """With its options, on the host that is named; an option that Ollama does not have is wrong usage."""
+    shell = llamaq("load", "m", "--host", HOST, "--keep-alive", "1h", "--option", "num_ctx=4096")
+    attempt = fake_worker.take()
+    assert (attempt.job.kind, attempt.job.request.keep_alive, attempt.job.request.options.num_ctx) == (
+        "load",
+        "1h",
+        4096,
+    )
+    attempt.complete(loaded="m:latest")
+
+    assert (shell.code(), shell.out.all()) == (0, f"loaded m:latest on {HOST}\n")
+    assert llamaq("load", "m", "--option", "num_ctxx=1").code() == 2
 
 
 def test_detached_a_host_job_prints_its_id(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

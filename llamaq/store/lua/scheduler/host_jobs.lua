@@ -1,8 +1,8 @@
--- Fragment: host jobs (pull, unload) work on a host's models, not with one. Their queue is ':<kind>' for any host, or
+-- Fragment: host jobs (pull, unload, load) work on a host's models, not with one. Their queue is ':<kind>' for any host, or
 -- ':<kind>@<host>'. A host runs one of each kind at a time. The running ones are in a hash of their own (job id -> kind),
 -- because they take no slot and load no model.
 -- include: keys events queue fairness lease celery_message
-local HOST_JOBS = {'pull', 'unload'}  -- the kinds whose requests are HostJobRequests; a test compares them
+local HOST_JOBS = {'pull', 'unload', 'load'}  -- the kinds whose requests are HostJobRequests; a test compares them
 
 local function host_jobs_key(host) return host_key(host) .. ':host_jobs' end
 local function is_host_job(model) return string.sub(model, 1, 1) == ':' end

@@ -251,7 +251,7 @@ def test_the_pool_has_a_thread_for_each_slot_and_host_job_and_two_more(monkeypat
     monkeypatch.setenv("LLAMAQ_SLOTS", "4")
     monkeypatch.setenv("LLAMAQ_MAX_MODELS", "2")
 
-    assert Settings().concurrency == 12  # a pull and an unload among them
+    assert Settings().concurrency == 13  # a pull, an unload and a load among them
 
 
 def test_a_worker_submits_under_the_producers_settings(monkeypatch: pytest.MonkeyPatch) -> None:
