@@ -1,5 +1,6 @@
 """Batches for the blocking client: a thread for each item in flight."""
 
+import math
 import threading
 from collections.abc import Generator
 from queue import SimpleQueue
@@ -9,6 +10,7 @@ from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended
 from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
+from llamaq.client.blocking.waiting import next_item
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
 
@@ -45,7 +47,7 @@ class _Threads:
 
     def next(self) -> tuple[Item, BatchResult]:
         """Wait for the next result of any item. Raises the errors that concern all items."""
-        item, outcome = self._ends.get()
+        item, outcome = next_item(self._ends, math.inf)
         if isinstance(outcome, Exception):
             raise outcome
         return item, outcome

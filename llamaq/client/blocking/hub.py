@@ -14,6 +14,7 @@ from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from llamaq.client.blocking.waiting import next_item
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -46,7 +47,7 @@ class ThreadInbox(Inbox):
     def receive(self, seconds: float) -> LogEntry | None:
         """The next entry; None after so many seconds without one. Raises the error of a lost connection."""
         try:
-            return self._taken(self._items.get(timeout=max(seconds, 0.0)))
+            return self._taken(next_item(self._items, seconds))
         except Empty:
             return None
 
