@@ -15,6 +15,7 @@ from gateway.openai.structure import Format, checked, format_of
 from gateway.openai.tools import NO_PARAMETERS, Function, Tool, Use, use_of
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.options import Whole
 from llamaq.vocabulary.wire import JsonObject
 
 REFUSED = {
@@ -47,6 +48,8 @@ class ChatCompletion(Generation):
     function_call: Any = None
     reasoning_effort: Effort | None = None
     reasoning: Reasoning | None = None
+    logprobs: bool = False
+    top_logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None
     modalities: Annotated[list[str], only(["text"], reason="Ollama answers in text alone")] | None = None
     store: Annotated[bool, only(False, reason="no list of chat completions is kept; /v1/responses keeps answers")] = (
         False
@@ -65,6 +68,8 @@ def read_chat(body: Any) -> Asked:
     """
     given = read(ChatCompletion, body, REFUSED)
     given.check_stream_options()
+    if given.top_logprobs is not None and not given.logprobs:
+        raise InvalidRequest.of("top_logprobs", "it needs logprobs: true", "invalid_value")
     messages, use, answer_format = translated(given.messages), _use(given), format_of(given.response_format)
     if use.function is not None and use.forced is not None:
         answer_format = checked(use.function.parameters or NO_PARAMETERS, f"{use.where(use.forced)}.parameters")
@@ -105,6 +110,8 @@ def _job(given: ChatCompletion, messages: Translated, use: Use, answer_format: F
         tools=[function.for_ollama() for function in use.offered.values()] or None,
         format=answer_format.sent,
         think=_think(given),
+        logprobs=given.logprobs or None,
+        top_logprobs=given.top_logprobs,
     )
 
 

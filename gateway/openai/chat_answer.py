@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema_rs
 
 from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, usage_of
+from gateway.openai.logprobs import Tokens, of_chat
 from gateway.openai.structure import valid
 from gateway.openai.tools import Function
 from llamaq.vocabulary.events import Delta
@@ -51,7 +52,7 @@ class ChatForm:
 
     def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
         """The body of a `chat.completion`."""
-        message = _message_of(result)
+        message = _chat(result).message
         self.check(job_id, message, finish_reason(result))
         calls = self.calls(job_id, message.tool_calls or ())
         text: str | None = message.content
@@ -63,7 +64,7 @@ class ChatForm:
         choice = {
             "index": 0,
             "message": answered | self.called(calls),
-            "logprobs": None,
+            "logprobs": of_chat(_chat(result).logprobs),
             "finish_reason": self.finish(result, called=bool(calls)),
         }
         head = {"id": chat_id(job_id), "object": "chat.completion", "created": created, "model": self.model}
@@ -153,10 +154,10 @@ class ChatChunks:
             found["reasoning"] = delta.thinking
         if delta.text and self._form.forced is None:
             found["content"] = delta.text
-        if found:
-            chunks.append(self._chunk(found))
         if delta.text and self._form.forced is not None:
-            chunks.append(self._arguments(delta.text))
+            found |= self._arguments(delta.text)
+        if found or delta.logprobs:
+            chunks.append(self._chunk(found, logprobs=delta.logprobs))
         if delta.tool_calls and self._form.forced is None:
             calls = self._form.calls(self._job_id, delta.tool_calls, self._called)
             chunks += [self._calls([call], self._called + number) for number, call in enumerate(calls)]
@@ -165,7 +166,7 @@ class ChatChunks:
 
     def closing(self, result: Result) -> list[str]:
         """The reason of the end, and the figures where they were asked for."""
-        message = _message_of(result)
+        message = _chat(result).message
         self._form.check(self._job_id, message, finish_reason(result))
         closing = [self._chunk({}, self._form.finish(result, called=self._called > 0))]
         if self._form.include_usage:
@@ -177,14 +178,15 @@ class ChatChunks:
             return self._chunk({"function_call": calls[0]["function"]})
         return self._chunk({"tool_calls": [{"index": first + number, **call} for number, call in enumerate(calls)]})
 
-    def _arguments(self, text: str) -> str:
+    def _arguments(self, text: str) -> dict[str, Any]:
         if self._form.legacy:
-            return self._chunk({"function_call": {"arguments": text}})
-        return self._chunk({"tool_calls": [{"index": 0, "function": {"arguments": text}}]})
+            return {"function_call": {"arguments": text}}
+        return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None = None) -> str:
+    def _chunk(self, delta: dict[str, Any], reason: str | None = None, logprobs: Tokens | None = None) -> str:
         end = "null" if reason is None else f'"{reason}"'
-        choice = f'{{"index":0,"delta":{dumps(delta)},"logprobs":null,"finish_reason":{end}}}'
+        tokens = dumps(of_chat(logprobs)) if logprobs else "null"
+        choice = f'{{"index":0,"delta":{dumps(delta)},"logprobs":{tokens},"finish_reason":{end}}}'
         return f'{self._head},"choices":[{choice}]{self._usage}'
 
 
@@ -193,7 +195,7 @@ def call_id(job_id: str, number: int) -> str:
     return f"call_{job_id.replace('-', '')[:24]}{number}"
 
 
-def _message_of(result: Result) -> ReplyMessage:
+def _chat(result: Result) -> ChatResult:
     if not isinstance(result, ChatResult):
         raise TypeError(f"a chat has another result: {type(result).__name__}")
-    return result.message
+    return result

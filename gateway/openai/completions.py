@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from gateway.openai.asked import FINGERPRINT, Asked, finish_reason, usage_of
 from gateway.openai.generation import Generation, parameter
+from gateway.openai.logprobs import of_completion
 from gateway.openai.parameters import only, read, unsupported
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Delta
 from llamaq.vocabulary.kinds.generate import TextResult
 from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.options import Whole
 from llamaq.vocabulary.wire import dumps
 
 REFUSED: dict[str, str] = {}
@@ -21,6 +25,7 @@ class Completion(Generation):
 
     prompt: Any = None
     suffix: str | None = None
+    logprobs: Annotated[Whole, Field(ge=0, le=20)] | None = None
     echo: Annotated[bool, only(False, reason="join the prompt and the answer yourself")] = False
     best_of: Annotated[int, only(1, reason="Ollama gives one answer; send the request again for another")] = 1
 
@@ -33,10 +38,15 @@ def read_completion(body: Any) -> Asked:
     """
     given = read(Completion, body, REFUSED)
     given.check_stream_options()
-    options = given.options(given.max_tokens)
     return Asked(
         job=given.job(
-            "generate", prompt=_prompt(given.prompt), suffix=given.suffix, options=options, stream=given.stream
+            "generate",
+            prompt=_prompt(given.prompt),
+            suffix=given.suffix,
+            options=given.options(given.max_tokens),
+            stream=given.stream,
+            logprobs=None if given.logprobs is None else True,
+            top_logprobs=given.logprobs or None,
         ),
         form=CompletionForm(given.model, given.include_usage, given.echoed),
         stream=given.stream,
@@ -71,7 +81,12 @@ class CompletionForm:
         """The body of a `text_completion`."""
         if not isinstance(result, TextResult):
             raise TypeError(f"a completion has another result: {type(result).__name__}")
-        choice = {"text": result.text, "index": 0, "logprobs": None, "finish_reason": finish_reason(result)}
+        choice = {
+            "text": result.text,
+            "index": 0,
+            "logprobs": of_completion(result.logprobs),
+            "finish_reason": finish_reason(result),
+        }
         return {**self.head(job_id, created), "choices": [choice], "usage": usage_of(result)}
 
     def chunks(self, job_id: str, created: int) -> "CompletionChunks":
@@ -90,6 +105,7 @@ class CompletionChunks:
     def __init__(self, form: CompletionForm, head: dict[str, Any]) -> None:
         self._head = dumps(head)[:-1]
         self._include_usage = form.include_usage
+        self._offset = 0
         self._usage = ',"usage":null}' if form.include_usage else "}"
 
     def opening(self) -> list[str]:
@@ -98,7 +114,11 @@ class CompletionChunks:
 
     def piece(self, delta: Delta) -> list[str]:
         """One chunk for a text."""
-        return [self._chunk(delta.text)] if delta.text else []
+        if not delta.text and not delta.logprobs:
+            return []
+        chunk = self._chunk(delta.text or "", logprobs=of_completion(delta.logprobs, self._offset))
+        self._offset += len(delta.text or "")
+        return [chunk]
 
     def closing(self, result: Result) -> list[str]:
         """The reason of the end, and the figures where they were asked for."""
@@ -107,6 +127,6 @@ class CompletionChunks:
             closing.append(f'{self._head},"choices":[],"usage":{dumps(usage_of(result))}}}')
         return closing
 
-    def _chunk(self, text: str, reason: str | None = None) -> str:
-        choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
+    def _chunk(self, text: str, reason: str | None = None, logprobs: dict[str, Any] | None = None) -> str:
+        choice = {"text": text, "index": 0, "logprobs": logprobs, "finish_reason": reason}
         return f'{self._head},"choices":[{dumps(choice)}]{self._usage}'

@@ -1,22 +1,37 @@
 """`/v1/models`: what the fleet offers, each model once."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from llamaq.vocabulary.models import ModelStatus, normalise
 
 
 def listed(models: Iterable[ModelStatus]) -> dict[str, Any]:
-    """The list, sorted by name; a model that several hosts have stands there once."""
-    names = sorted({model.model for model in models})
-    return {"object": "list", "data": [_model(name) for name in names]}
+    """The list, the newest first; of a model that several hosts have, the newest entry."""
+    found: dict[str, int] = {}
+    for model in models:
+        found[model.model] = max(_created(model), found.get(model.model, 0))
+    names = sorted(found, key=lambda name: (-found[name], name))
+    return {"object": "list", "data": [_entry(name, found[name]) for name in names]}
 
 
 def one(models: Iterable[ModelStatus], name: str) -> dict[str, Any] | None:
     """One model, under the name that was asked for; None where no host has it."""
-    return _model(name) if normalise(name) in {model.model for model in models} else None
+    created = [_created(model) for model in models if model.model == normalise(name)]
+    return _entry(name, max(created)) if created else None
 
 
-def _model(name: str) -> dict[str, Any]:
+def _entry(name: str, created: int) -> dict[str, Any]:
     namespace, slash, _ = name.rpartition("/")
-    return {"id": name, "object": "model", "created": 0, "owned_by": namespace if slash else "library"}
+    return {"id": name, "object": "model", "created": created, "owned_by": namespace if slash else "library"}
+
+
+def _created(model: ModelStatus) -> int:
+    """When it came to its host, in Unix seconds; 0 where the host does not say so in a way that can be read."""
+    said = (model.listed or {}).get("modified_at")
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        return 0
+    return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()))

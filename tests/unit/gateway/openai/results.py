@@ -1,0 +1,35 @@
+"""Results and pieces of jobs, as the queue gives them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
+from llamaq.vocabulary.kinds.result import Usage
+
+JOB = "0a1b2c3d-0000-4000-8000-00000000000f"
+USAGE = Usage(prompt_tokens=7, output_tokens=2)
+COMMON: dict[str, Any] = {"model": "m:latest", "host": "h", "attempts": 1, "usage": USAGE}
+
+
+def chat_result(content: str, *, done_reason: str = "stop", logprobs: Any = None, **message: Any) -> ChatResult:
+    """A chat's result with a message of the assistant."""
+    reply = ReplyMessage(role="assistant", content=content, **message)
+    return ChatResult(message=reply, done_reason=done_reason, logprobs=logprobs, **COMMON)
+
+
+def delta(text: str | None = None, **more: Any) -> Delta:
+    """A piece of an answer."""
+    return Delta(attempt=1, at=datetime.now(UTC), text=text, **more)
+
+
+def parsed(*chunks: Sequence[str]) -> list[dict[str, Any]]:
+    """The chunks, read."""
+    return [json.loads(chunk) for part in chunks for chunk in part]
+
+
+def joined(calls: Iterable[Mapping[str, Any]]) -> str:
+    """The arguments that the parts of a call join to."""
+    return "".join(call["function"]["arguments"] for call in calls)
