@@ -1,19 +1,72 @@
 """The list of jobs."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import Admitted
+from gateway.http.errors import GatewayError
 from gateway.jobs.openapi import ANSWERS
 from gateway.queue_access import queue_of
 from llamaq.cli.terminal.records import wire
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.kinds.request import Lane
+from llamaq.vocabulary.requests import Kind
+from llamaq.vocabulary.status import State
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS)
+LOOK_AT = 5000
+"""Kept jobs that one request looks at."""
+Time = Annotated[str | None, Query(description="Unix seconds, or a time such as 2026-01-31T12:00:00Z")]
 
 
 @router.get("/jobs")
-async def jobs(request: Request, caller: Admitted, limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
-    """The jobs that are kept, the newest first: those of the key's tenant."""
-    found = await queue_of(request).jobs(limit)
-    return {"jobs": [wire(one) for one in found if caller.admin or one.tenant == caller.tenant]}
+async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
+    request: Request,
+    caller: Admitted,
+    *,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    after: Annotated[str | None, Query(description="the `cursor` of the page before")] = None,
+    state: Annotated[list[State], Query(description="one, or several of which any will do")] = [],  # noqa: B006 - FastAPI's way
+    kind: Kind | None = None,
+    model: str | None = None,
+    lane: Lane | None = None,
+    code: Annotated[str | None, Query(description="of the error")] = None,
+    tenant: Annotated[str | None, Query(description="for a key that is `admin`")] = None,
+    since: Time = None,
+    until: Time = None,
+) -> dict[str, Any]:
+    """The jobs that are kept, the newest first, without results: those of the key's tenant.
+
+    One request looks at a bounded number of jobs, so a page may be short, or empty, and still have a `cursor`.
+    """
+    if tenant is not None and tenant != caller.tenant and not caller.admin:
+        raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+    page = await queue_of(request).jobs(
+        limit,
+        after=after,
+        look_at=LOOK_AT,
+        state=state,
+        kind=kind,
+        model=model,
+        lane=lane,
+        code=code,
+        tenant=tenant if caller.admin else caller.tenant,
+        since=_time("since", since),
+        until=_time("until", until),
+    )
+    return {"jobs": [wire(one) for one in page], "cursor": page.cursor}
+
+
+def _time(field: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        try:
+            return datetime.fromtimestamp(float(text), UTC)
+        except ValueError:
+            found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        raise InvalidRequest.of(field, "must be Unix seconds, or a time such as 2026-01-31T12:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

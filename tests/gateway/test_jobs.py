@@ -126,3 +126,35 @@ def test_the_fleet_and_conversations_are_as_the_sdk_gives_them(gateway: GatewayP
     assert gateway.http.delete(f"/conversations/{name}").status_code == 204
     assert gateway.http.get(f"/conversations/{name}").status_code == 404
     assert json.loads(gateway.http.get("/openapi.json").text)["paths"]["/jobs"]["post"]
+
+
+def test_the_list_is_narrowed_and_comes_in_pages(gateway: GatewayProcess, service: Service) -> None:
+    """By state, kind, model, lane and time; `after` is the cursor of the page before."""
+    wanted = {**GENERATE, "priority": "batch"}
+    made = [gateway.http.post("/jobs", json=wanted, headers={"Prefer": "wait=30"}).json()["id"] for _ in range(3)]
+    gateway.http.post("/jobs", json=GENERATE, headers={"Prefer": "wait=30"})
+    oldest = gateway.http.get(f"/jobs/{made[0]}").json()["submitted_at"]
+    which = {
+        "lane": "batch",
+        "kind": "generate",
+        "state": ["failed", "completed"],
+        "since": oldest - 0.01,
+        "model": MODEL,
+    }
+
+    first = gateway.http.get("/jobs", params={**which, "limit": 2}).json()
+    second = gateway.http.get("/jobs", params={**which, "after": first["cursor"]}).json()
+
+    assert [one["id"] for one in (*first["jobs"], *second["jobs"])] == made[::-1]
+    assert gateway.http.get("/jobs", params={**which, "until": "2020-01-01T00:00:00Z"}).json()["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("since", "yesterday"), ("since", "1e99"), ("state", "lost"), ("limit", "0"), ("after", "x"), ("kind", "poem")],
+)
+def test_a_wrong_filter_is_named(gateway: GatewayProcess, name: str, value: str) -> None:
+    """400, and not an empty list."""
+    answer = gateway.http.get("/jobs", params={name: value})
+
+    assert (answer.status_code, answer.json()["error"]["field"].partition(".")[0]) == (400, name)
