@@ -147,16 +147,18 @@ def until(true: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def start_service(redis_url: str, slots: int) -> Iterator[Service]:
+def start_service(redis_url: str, slots: int, **settings: Any) -> Iterator[Service]:
     """A scripted host and a worker with so many slots.
 
-    The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection.
+    The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection;
+    `settings` are further ones of it.
     """
+    quick: dict[str, Any] = {"probe_seconds": 0.5, "lease_seconds": 6, **settings}
     prefix = f"test-{fresh_name()[:12]}"
     with (
         JobQueue(redis_url, prefix=prefix) as queue,
         ScriptedOllama.start(slots=slots) as ollama,
-        WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, probe_seconds=0.5, lease_seconds=6) as worker,
+        WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, **quick) as worker,
     ):
         worker.start().ready(queue)
         service = Service(redis_url, prefix, queue, ollama)

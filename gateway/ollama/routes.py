@@ -1,5 +1,141 @@
-"""The routes."""
+"""The routes: each reads its request, has it served, and tells errors in Ollama's words."""
 
-from fastapi import APIRouter
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, get_args
 
-router = APIRouter()
+from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from gateway.access.caller import Caller
+from gateway.access.caller import caller as holder
+from gateway.http.errors import GatewayError
+from gateway.ollama import asked as reading
+from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
+from gateway.ollama.asked import Asked, Endpoint
+from gateway.ollama.errors import JSON_UTF8, told
+from gateway.ollama.go.encoding import encoded
+from gateway.ollama.refusal import Refusal
+from gateway.ollama.serving import Waited, answered
+from gateway.queue_access import queue_of
+from llamaq.vocabulary.errors import LlamaqError, UnknownModel
+
+_ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class OllamaRoute(APIRoute):
+    """A route whose errors are told as Ollama's."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler, with its errors as answers. Called by FastAPI."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except (GatewayError, LlamaqError, TimeoutError) as error:
+                return told(error).response()
+
+        return handle
+
+
+router = APIRouter(route_class=OllamaRoute)
+By = Annotated[Caller, Depends(holder)]
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+async def root() -> Response:
+    """Whether it runs. No key is needed."""
+    return PlainTextResponse("Ollama is running")
+
+
+@router.api_route("/api/version", methods=["GET", "HEAD"])
+async def version(request: Request, by: By) -> Response:  # noqa: ARG001 - a key is needed
+    """The lowest version among the hosts."""
+    found = catalogue.lowest_version(await queue_of(request).hosts())
+    if found is None:
+        raise Refusal(503, "no host of the queue answers: its workers and their Ollama servers are down")
+    return _json({"version": found})
+
+
+@router.api_route("/api/tags", methods=["GET", "HEAD"])
+async def tags(request: Request, by: By) -> Response:
+    """The models on the disks of the hosts."""
+    return _json(catalogue.tags(await queue_of(request).models(), by.may_use))
+
+
+@router.get("/api/ps")
+async def ps(request: Request, by: By) -> Response:
+    """The models in the memories of the hosts."""
+    return _json(catalogue.ps(await queue_of(request).models(), by.may_use))
+
+
+@router.post("/api/show")
+async def show(request: Request, by: By) -> Response:
+    """One model in detail."""
+    body = bodies.show(await request.body())
+    model = names.checked(body.get("model") or body.get("name", ""), Refusal(400, "model is required"))
+    unknown, queue = Refusal(404, f"model '{model}' not found"), queue_of(request)
+    if not by.may_use(model):
+        raise unknown
+    try:
+        return _json(catalogue.card(model, await queue.models(), await queue.show(model)))
+    except UnknownModel:
+        raise unknown from None
+
+
+@router.post("/api/pull")
+async def pull(request: Request, by: By) -> Response:
+    """A pull, where the workers allow it."""
+    return await pulling.pulled(request, by)
+
+
+def _add(endpoint: Endpoint) -> None:
+    @router.post(f"/api/{endpoint}", name=endpoint)
+    async def serve(request: Request, by: By) -> Response:
+        waited = Waited()
+        asked = reading.READERS[endpoint](await request.body())
+        try:
+            return await _served(request, by, asked, waited)
+        except (GatewayError, LlamaqError, TimeoutError) as error:
+            return told(error, asked).response(streamed=asked.stream)
+
+
+for one in get_args(Endpoint):
+    _add(one)
+
+
+async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) -> Response:
+    match asked.does:
+        case "answer":
+            return await answered(request, by, asked, waited)
+        case "load":
+            return await loading.loaded(request, by, asked)
+        case "unload":
+            return await loading.unloaded(request, by, asked)
+    await loading.known(request, by, asked)
+    assert asked.refusal is not None  # noqa: S101 - it goes with `refuse`
+    raise asked.refusal
+
+
+@router.post("/api/push")
+@router.post("/api/create")
+@router.post("/api/copy")
+@router.delete("/api/delete")
+@router.api_route(routing.BLOBS + "{digest}", methods=["HEAD", "POST"])
+async def refused(by: By) -> Response:  # noqa: ARG001 - a key is needed
+    """What changes the models of a host: its operator does that there."""
+    raise Refusal(403, "the queue does not change the models of its hosts, beside pulls: do it on the host itself")
+
+
+@router.api_route("/", methods=_ALL)
+@router.api_route("/api/{path:path}", methods=_ALL)
+async def unserved(request: Request) -> Response:
+    """Everything else under `/api`."""
+    return routing.unserved(request)
+
+
+def _json(value: Any) -> Response:
+    return Response(encoded(value), 200, None, JSON_UTF8)

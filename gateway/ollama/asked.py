@@ -1,0 +1,160 @@
+"""What a request asks for: the job, or the load or the unload of a model. Without any I/O."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.ollama import bodies, names
+from gateway.ollama.go.decoding import Json
+from gateway.ollama.go.encoding import encoded, quoted
+from gateway.ollama.options import options_of
+from gateway.ollama.refusal import Refusal
+
+Endpoint = Literal["generate", "chat", "embed", "embeddings"]
+LONGEST_SECONDS = 86_400.0
+"""Ollama has no limit for an answer that goes on: `stall_after` and `first_token_within` end those that do not."""
+MOST_TOP_LOGPROBS = 20
+_EMPTY_AMONG = "input exceeds maximum context length and cannot be truncated further"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for.
+
+    Attributes:
+        endpoint: whose forms and words the answer has.
+        model: the name as it was written, which answers repeat.
+        does: `answer`; `load` or `unload` where there is nothing to answer; or `refuse`.
+        job: what `submit` takes; of `load` the fields that it has of it.
+        stream: whether the answer is to be streamed.
+        refusal: of `refuse`, where the model is known: Ollama looks for it first.
+    """
+
+    endpoint: Endpoint
+    model: str
+    does: Literal["answer", "load", "unload", "refuse"]
+    job: Mapping[str, Any] = field(default_factory=dict)
+    stream: bool = False
+    refusal: Refusal | None = None
+
+
+def generate(raw: bytes) -> Asked:
+    """Of `/api/generate`. All raise `Refusal`, in Ollama's order: the first fault is told."""
+    body = bodies.generate(raw)
+    _check_answer(body)
+    model = names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    if not body.get("prompt") and body.get("keep_alive") == 0:
+        return Asked("generate", model, "unload")
+    return _read("generate", body, _generate, empty=not body.get("prompt"))
+
+
+def chat(raw: bytes) -> Asked:
+    """Of `/api/chat`."""
+    body = bodies.chat(raw)
+    _check_answer(body)
+    model = names.checked(body.get("model", ""), Refusal(400, "model is required"))
+    if not body.get("messages") and body.get("keep_alive") == 0:
+        return Asked("chat", model, "unload")
+    return _read("chat", body, _chat, empty=not body.get("messages"))
+
+
+def embed(raw: bytes) -> Asked:
+    """Of `/api/embed`."""
+    body = bodies.embed(raw)
+    names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    given = body.get("input") or []
+    if not isinstance(given, str | list) or not all(isinstance(text, str) for text in given):
+        raise Refusal(400, "invalid input type")
+    return _read("embed", body, _embed, empty=not given)
+
+
+def embeddings(raw: bytes) -> Asked:
+    """Of `/api/embeddings`."""
+    body = bodies.embeddings(raw)
+    names.checked(body.get("model", ""), Refusal(400, "model is required"))
+    return _read("embeddings", body, _embeddings, empty=not body.get("prompt"))
+
+
+READERS: Mapping[Endpoint, Callable[[bytes], Asked]] = {
+    "generate": generate,
+    "chat": chat,
+    "embed": embed,
+    "embeddings": embeddings,
+}
+
+
+def _check_answer(body: Json) -> None:
+    if not 0 <= body.get("top_logprobs", 0) <= MOST_TOP_LOGPROBS:
+        raise Refusal(400, f"top_logprobs must be between 0 and {MOST_TOP_LOGPROBS}")
+    if body.get("_debug_render_only"):
+        raise Refusal(400, "_debug_render_only: a job of the queue is answered by a model")
+
+
+def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]], *, empty: bool) -> Asked:
+    """What is asked for, once the model has a name. An empty request loads it."""
+    model, stream = body["model"], endpoint in ("generate", "chat") and body.get("stream", True)
+    try:
+        if endpoint == "generate":
+            _check_raw(body)
+        common = {
+            "model": model,
+            "options": options_of(body.get("options", {})) or None,
+            "keep_alive": body.get("keep_alive"),
+        }
+        if empty:
+            return Asked(endpoint, model, "load", common)
+        return Asked(endpoint, model, "answer", common | job(body), stream)
+    except Refusal as refusal:
+        return Asked(endpoint, model, "refuse", stream=stream, refusal=refusal)
+
+
+def _check_raw(body: Json) -> None:
+    if body.get("raw") and (body.get("template") or body.get("system") or body.get("context")):
+        raise Refusal(400, "raw mode does not support template, system, or context")
+
+
+def _generate(body: Json) -> dict[str, Any]:
+    texts = {name: body.get(name) or None for name in ("suffix", "system", "template", "raw", "images")}
+    # Also an empty context is one: with it the result has its own. With `raw` Ollama gives none.
+    context = None if body.get("raw") else body.get("context", [])
+    return {"kind": "generate", "prompt": body["prompt"], "context": context, **texts, **_answer(body)}
+
+
+def _chat(body: Json) -> dict[str, Any]:
+    return {"kind": "chat", "messages": body["messages"], "tools": body.get("tools") or None, **_answer(body)}
+
+
+def _embed(body: Json) -> dict[str, Any]:
+    if isinstance(body["input"], list) and "" in body["input"]:
+        raise Refusal(400, _EMPTY_AMONG)
+    dimensions = max(body.get("dimensions", 0), 0) or None
+    truncate = body.get("truncate", True)
+    return {"kind": "embedding", "input": body["input"], "dimensions": dimensions, "truncate": truncate}
+
+
+def _embeddings(body: Json) -> dict[str, Any]:
+    return {"kind": "embedding", "input": body["prompt"]}
+
+
+def _answer(body: Json) -> dict[str, Any]:
+    """The further fields of requests that a text answers, with Ollama's defaults."""
+    return {
+        "stream": body.get("stream", True),
+        "format": _format(body.get("format")),
+        "think": body.get("think"),
+        "truncate": body.get("truncate", True),
+        "shift": body.get("shift"),
+        "logprobs": body.get("logprobs") or None,
+        "top_logprobs": body.get("top_logprobs") or None,
+        "repetition_guard": False,
+        "deadline": LONGEST_SECONDS,
+    }
+
+
+def _format(given: Any) -> Any:
+    if given is None or given == "":
+        return None
+    if given == "json" or isinstance(given, dict):
+        return given
+    what = f'invalid format: {quoted(encoded(given))}; expected "json" or a valid JSON Schema object'
+    raise Refusal(500, what, late=True)

@@ -1,0 +1,134 @@
+"""The bodies of Ollama's endpoints: the structs of its `api` package, as far as a request is refused by them here.
+
+What a job passes on as it is, such as the parts of a tool, is left to the host's Ollama.
+"""
+
+from typing import Any
+
+from gateway.ollama.go import durations
+from gateway.ollama.go.decoding import (
+    Json,
+    Read,
+    Where,
+    anything,
+    array,
+    decoded,
+    image,
+    of_type,
+    struct,
+    struct_by_itself,
+)
+from gateway.ollama.go.encoding import quoted
+from gateway.ollama.refusal import Refusal
+
+LEVELS = ("high", "medium", "low", "max")
+_CHOICES = ", ".join(map(quoted, LEVELS)) + ", true, or false"
+_GO_TYPES: dict[type, str] = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
+
+_TEXT = of_type("string", str)
+_FLAG = of_type("bool", bool)
+_WHOLE = of_type("int", int)
+_OPTIONS = of_type("map[string]interface {}", dict)
+
+
+def _keep_alive(value: Any, where: Where) -> float | int:  # noqa: ARG001 - Ollama's own code names no place
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return durations.keep_alive(value)
+    if not isinstance(value, str):
+        raise Refusal(400, f"Unsupported type: '{_GO_TYPES[type(value)]}'")
+    try:
+        return durations.keep_alive(durations.parsed(value))
+    except ValueError as error:
+        raise Refusal(400, str(error)) from None
+
+
+def _think(value: Any, where: Where) -> bool | str:  # noqa: ARG001 - as above
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise Refusal(400, f"think must be a boolean or string ({_CHOICES})")
+    if value not in LEVELS:
+        raise Refusal(400, f"invalid think value: {quoted(value)} (must be {_CHOICES})")
+    return value
+
+
+def _arguments(value: Any, where: Where) -> Json:  # noqa: ARG001 - as above
+    if not isinstance(value, dict):
+        raise Refusal(400, "Value looks like object, but can't find closing '}' symbol")
+    return value
+
+
+_IMAGES = array("[]api.ImageData", image, "")
+_FUNCTION = struct("api.ToolCallFunction", {"index": _WHOLE, "name": _TEXT, "arguments": _arguments})
+_TOOL_CALL = struct("api.ToolCall", {"id": _TEXT, "function": _FUNCTION})
+_MESSAGE = struct_by_itself(
+    "Alias",
+    {
+        "role": _TEXT,
+        "content": _TEXT,
+        "thinking": _TEXT,
+        "images": _IMAGES,
+        "tool_calls": array("[]api.ToolCall", _TOOL_CALL, {}),
+        "tool_name": _TEXT,
+        "tool_call_id": _TEXT,
+    },
+)
+_MODEL: dict[str, Read] = {"model": _TEXT, "keep_alive": _keep_alive, "options": _OPTIONS}
+_ANSWER: dict[str, Read] = _MODEL | {
+    "stream": _FLAG,
+    "format": anything,
+    "think": _think,
+    "truncate": _FLAG,
+    "shift": _FLAG,
+    "logprobs": _FLAG,
+    "top_logprobs": _WHOLE,
+    "_debug_render_only": _FLAG,
+}
+_GENERATE = _ANSWER | {
+    "prompt": _TEXT,
+    "suffix": _TEXT,
+    "system": _TEXT,
+    "template": _TEXT,
+    "context": array("[]int", _WHOLE, 0),
+    "raw": _FLAG,
+    "images": _IMAGES,
+}
+_CHAT = _ANSWER | {
+    "messages": array("[]api.Message", _MESSAGE, {}),
+    "tools": array("api.Tools", of_type("api.Tool", dict), {}),
+}
+_EMBED = _MODEL | {"input": anything, "truncate": _FLAG, "dimensions": _WHOLE}
+_EMBEDDINGS = _MODEL | {"prompt": _TEXT}
+_NAMED: dict[str, Read] = {"model": _TEXT, "name": _TEXT}
+_SHOW = _NAMED | {"system": _TEXT, "template": _TEXT, "verbose": _FLAG, "options": _OPTIONS}
+_PULL = _NAMED | {"insecure": _FLAG, "username": _TEXT, "password": _TEXT, "stream": _FLAG}
+
+
+def generate(raw: bytes) -> Json:
+    """The body of `/api/generate`: the known fields that are not null. All raise `Refusal`, 400."""
+    return decoded(raw, "GenerateRequest", _GENERATE)
+
+
+def chat(raw: bytes) -> Json:
+    """That of `/api/chat`."""
+    return decoded(raw, "ChatRequest", _CHAT)
+
+
+def embed(raw: bytes) -> Json:
+    """That of `/api/embed`."""
+    return decoded(raw, "EmbedRequest", _EMBED)
+
+
+def embeddings(raw: bytes) -> Json:
+    """That of `/api/embeddings`."""
+    return decoded(raw, "EmbeddingRequest", _EMBEDDINGS)
+
+
+def show(raw: bytes) -> Json:
+    """That of `/api/show`."""
+    return decoded(raw, "ShowRequest", _SHOW)
+
+
+def pull(raw: bytes) -> Json:
+    """That of `/api/pull`."""
+    return decoded(raw, "PullRequest", _PULL)

@@ -1,0 +1,62 @@
+"""The models of the fleet in the forms of `/api/tags`, `/api/ps`, `/api/show` and `/api/version`."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.ollama.go.decoding import Json
+from llamaq import HostStatus, ModelStatus
+from llamaq.vocabulary.models import normalise
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+Allowed = Callable[[str], bool]
+"""Whether a caller may use a model."""
+
+
+def tags(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
+    """One entry for each name, as the host with the newest wrote it; the newest first."""
+    entries = [status.listed for status in models if status.listed and allowed(status.model)]
+    return {"models": _merged(entries, "modified_at")}
+
+
+def ps(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
+    """One entry for each name in memory, as the host wrote it where it stays longest; that one first."""
+    entries = [status.running for status in models if status.running and allowed(status.running["name"])]
+    return {"models": _merged(entries, "expires_at")}
+
+
+def card(model: str, models: Iterable[ModelStatus], told: Json | None) -> Json:
+    """A model in detail: what its host told, or what is in the lists of the hosts."""
+    if told is not None:
+        return told
+    status = next(status for status in models if status.model == normalise(model))
+    details = (status.listed or {}).get("details", {})
+    return {"details": details, "model_info": {}, "capabilities": list(status.capabilities)}
+
+
+def lowest_version(hosts: Sequence[HostStatus]) -> str | None:
+    """The lowest version of Ollama among the hosts; None where none is known."""
+    return min((host.version for host in hosts if host.version), key=_version, default=None)
+
+
+def _merged(entries: Iterable[Json], time: str) -> list[Json]:
+    found: dict[str, Json] = {}
+    # By whole seconds, as Ollama does: within one the host's order stays.
+    for entry in sorted(entries, key=lambda entry: int(_moment(entry.get(time)).timestamp()), reverse=True):
+        found.setdefault(normalise(entry["name"]), entry)
+    return list(found.values())
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return _NEVER
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _version(text: str) -> tuple[list[int], bool]:
+    """For the order: the numbers, and a release behind its candidates."""
+    numbers, _, candidate = text.partition("-")
+    return [int(number) for number in re.findall(r"\d+", numbers)], not candidate

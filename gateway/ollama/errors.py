@@ -1,0 +1,122 @@
+"""What a client is told of an error, in Ollama's words where it has some, and with its statuses."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from gateway.http.errors import Failure, failure_of
+from gateway.ollama import names
+from gateway.ollama.asked import Asked
+from gateway.ollama.go.encoding import encoded, quoted
+from gateway.ollama.refusal import Refusal
+from llamaq.vocabulary.errors import InvalidRequest, JobFailed, QueueFull, UnknownModel
+from llamaq.vocabulary.results import ErrorInfo
+
+JSON, JSON_UTF8 = "application/json", "application/json; charset=utf-8"
+BUSY = "server busy, please try again.  maximum pending requests exceeded"
+NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
+NO_IMAGE = "Failed to load image or audio file"
+_NO_VISION = "Multimodal data provided, but model does not support multimodal requests."
+_NO_IMAGES = ("not an image", "a damaged image", "empty: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An error as a client gets it.
+
+    Attributes:
+        late: as of `Refusal`.
+    """
+
+    status: int
+    message: str
+    late: bool = False
+    retry_after: float | None = None
+
+    def line(self) -> str:
+        """The last line of a stream that has begun."""
+        return encoded({"error": self.message})
+
+    def response(self, *, streamed: bool = False, headers: Mapping[str, str] | None = None) -> Response:
+        """The answer where nothing was sent before."""
+        kind = JSON if self.late and streamed else JSON_UTF8
+        added = {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
+        if self.status == 401:
+            added["WWW-Authenticate"] = "Bearer"
+        return Response(self.line(), self.status, {**(headers or {}), **added}, kind)
+
+
+def told(error: BaseException, asked: Asked | None = None) -> Told:
+    """What is told of an error; `asked` is the request, once it is read."""
+    match error:
+        case Refusal():
+            return Told(error.status, error.message, error.late)
+        case QueueFull():
+            return Told(503, BUSY, retry_after=error.retry_after)
+        case UnknownModel() if asked is not None:
+            return _unknown(asked)
+        case InvalidRequest() if asked is not None:
+            return _invalid(error, asked)
+        case JobFailed():
+            return _failed(error.error, asked) or _of(failure_of(error))
+    return _of(failure_of(error))
+
+
+def _of(failure: Failure) -> Told:
+    return Told(failure.status, failure.message, retry_after=failure.retry_after)
+
+
+def _unknown(asked: Asked) -> Told:
+    if asked.endpoint in ("generate", "chat"):
+        return Told(404, f"model '{asked.model}' not found")
+    return Told(404, f"model {quoted(asked.model)} not found, try pulling it first")
+
+
+def _failed(error: ErrorInfo, asked: Asked | None) -> Told | None:
+    """The error of a job where Ollama has words for it; None where the queue alone has."""
+    if error.code == "model_not_found" and asked is not None:
+        return _unknown(asked)
+    if error.said is None:
+        return None
+    status = error.status or 500
+    if asked is not None and asked.endpoint == "embeddings" and status in (400, 501):
+        status = 500  # the older endpoint passes no status of the engine on
+    return Told(status, error.said, late=True)
+
+
+def _invalid(error: InvalidRequest, asked: Asked) -> Told:
+    problem = error.problems[0]
+    if error.code == "unsupported":
+        return _unsupported(problem.field, asked)
+    if _is_image(problem.field) and problem.message.startswith(_NO_IMAGES):
+        return _of_engine(NO_IMAGE)
+    if problem.field == "format":
+        schema = encoded(asked.job["format"])
+        what = f'"json_schema": JSON schema conversion failed:\nUnrecognized schema: {schema}'
+        return _of_engine(f"Field 'json_schema': {what}")
+    return Told(400, str(error))
+
+
+def _unsupported(field: str, asked: Asked) -> Told:
+    """The model lacks what a field of the job needs."""
+    if field == "images":
+        return _of_engine(_NO_VISION)
+    if field in ("tools", "suffix"):
+        return Told(400, f"{names.full(asked.model)} does not support {'tools' if field == 'tools' else 'insert'}")
+    if field == "think":
+        return Told(400, f"{quoted(asked.model)} does not support thinking")
+    if asked.endpoint in ("generate", "chat"):
+        return Told(400, f"{quoted(asked.model)} does not support {asked.endpoint}")
+    return Told(501 if asked.endpoint == "embed" else 500, NO_EMBEDDINGS)
+
+
+def _is_image(field: str) -> bool:
+    return field.startswith("images") or ".images" in field
+
+
+def _of_engine(message: str) -> Told:
+    """An error of the engine, whose JSON Ollama passes on as a string."""
+    about = {"code": 400, "message": message, "type": "invalid_request_error"}
+    return Told(400, encoded({"error": about}), late=True)

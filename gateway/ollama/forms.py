@@ -1,0 +1,106 @@
+"""The forms of Ollama's answers: lines of a stream and whole bodies, as JSON. Durations are in nanoseconds."""
+
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.ollama.asked import Asked, Endpoint
+from gateway.ollama.go.encoding import encoded, timestamp
+from llamaq import ChatResult, EmbeddingResult, TextResult
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.kinds.result import Result
+
+NANOSECONDS = 1_000_000_000
+
+
+def piece_lines(asked: Asked, delta: Delta) -> Iterator[str]:
+    """The lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
+    parts = [("thinking", delta.thinking), ("text", delta.text), ("tool_calls", delta.tool_calls)]
+    said: list[dict[str, Any]] = [{name: value} for name, value in parts if value]
+    if delta.logprobs and not said:
+        said = [{}]
+    for index, part in enumerate(said):
+        beside = {"logprobs": delta.logprobs} if delta.logprobs and index == len(said) - 1 else {}
+        yield _line(asked, {**_said(asked.endpoint, **part), "done": False, **beside})
+
+
+def last_line(asked: Asked, result: Result, waited_seconds: float) -> str:
+    """The last line of a stream."""
+    return _line(asked, {**_said(asked.endpoint), **_done(result, waited_seconds)})
+
+
+def whole(asked: Asked, result: Result, waited_seconds: float) -> str:
+    """The body of an answer that is not streamed."""
+    match result:
+        case EmbeddingResult():
+            return _vectors(asked, result, waited_seconds)
+        case ChatResult(message=message):
+            said = _said(asked.endpoint, message.content, message.thinking, message.tool_calls)
+        case TextResult(text=text, thinking=thinking):
+            said = _said(asked.endpoint, text, thinking)
+        case _:
+            raise TypeError(type(result))
+    logprobs = {"logprobs": result.logprobs} if result.logprobs else {}
+    return _line(asked, {**said, **_done(result, waited_seconds), **logprobs})
+
+
+def bare(asked: Asked) -> str:
+    """The answer to a request that has nothing to answer: the model is loaded, or unloaded."""
+    match asked.endpoint:
+        case "embed":
+            return encoded({"model": asked.model, "embeddings": []})
+        case "embeddings":
+            return encoded({"embedding": []})
+    return _line(asked, {**_said(asked.endpoint), "done": True, "done_reason": asked.does})
+
+
+def _line(asked: Asked, fields: Mapping[str, Any]) -> str:
+    return encoded({"model": asked.model, "created_at": timestamp(), **fields})
+
+
+def _said(
+    endpoint: Endpoint, text: str = "", thinking: str | None = None, tool_calls: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    thought = {"thinking": thinking} if thinking else {}
+    if endpoint == "generate":
+        return {"response": text, **thought}
+    calls = {"tool_calls": tool_calls} if tool_calls else {}
+    return {"message": {"role": "assistant", "content": text, **thought, **calls}}
+
+
+def _done(result: Result, waited_seconds: float) -> dict[str, Any]:
+    context = getattr(result, "context", None)
+    figures = {
+        "done_reason": result.done_reason,
+        "context": context,
+        "total_duration": _nanoseconds(waited_seconds),
+        "load_duration": _nanoseconds(result.timings.load),
+        "prompt_eval_count": result.usage.prompt_tokens,
+        "prompt_eval_duration": _nanoseconds(result.timings.prompt),
+        "eval_count": result.usage.output_tokens,
+        "eval_duration": _nanoseconds(result.timings.output),
+    }
+    return {"done": True, **_set(figures)}
+
+
+def _vectors(asked: Asked, result: EmbeddingResult, waited_seconds: float) -> str:
+    if asked.endpoint == "embeddings":
+        # Ollama's older answer has float64: the same vector with the digits that its float32 comes to.
+        vector = result.embeddings[0]
+        layout = f"{len(vector)}f"
+        return encoded({"embedding": struct.unpack(layout, struct.pack(layout, *vector))})
+    figures = {
+        "total_duration": _nanoseconds(waited_seconds),
+        "load_duration": _nanoseconds(result.timings.load),
+        "prompt_eval_count": result.usage.prompt_tokens,
+    }
+    return encoded({"model": asked.model, "embeddings": result.embeddings, **_set(figures)})
+
+
+def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that Ollama writes: those that are not zero."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def _nanoseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * NANOSECONDS)

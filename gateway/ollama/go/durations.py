@@ -1,0 +1,50 @@
+"""Durations as Go's `time.ParseDuration` reads them."""
+
+import re
+
+from gateway.ollama.go.encoding import quoted
+
+FOREVER = -1
+"""Of a `keep_alive`: any negative one."""
+_LONGEST_SECONDS = 2**63 / 1e9
+_UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d*(?:\.\d*)?)([^\d.]*)", re.ASCII)
+
+
+def parsed(text: str) -> float:
+    """Seconds.
+
+    Raises:
+        ValueError: in Go's words.
+    """
+    rest = text[1:] if text[:1] in ("+", "-") else text
+    if rest == "0":
+        return 0.0
+    seconds, problem = 0.0, f"time: invalid duration {quoted(text)}"
+    if not rest:
+        raise ValueError(problem)
+    while rest:
+        number, unit = _number_and_unit(rest, problem)
+        if not unit:
+            raise ValueError(f"time: missing unit in duration {quoted(text)}")
+        if unit not in _UNIT_SECONDS:
+            raise ValueError(f"time: unknown unit {quoted(unit)} in duration {quoted(text)}")
+        seconds += float(number) * _UNIT_SECONDS[unit]
+        rest = rest[len(number) + len(unit) :]
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError(problem)
+    return -seconds if text.startswith("-") else seconds
+
+
+def keep_alive(seconds: float) -> float | int:
+    """Seconds as a job takes them: whole ones as such, and each negative one as `FOREVER`."""
+    if seconds < 0 or seconds > _LONGEST_SECONDS / 2:
+        return FOREVER
+    return int(seconds) if float(seconds).is_integer() else seconds
+
+
+def _number_and_unit(rest: str, problem: str) -> tuple[str, str]:
+    found = _PART.match(rest)
+    if found is None or not found[1].strip("."):
+        raise ValueError(problem)
+    return found[1], found[2]

@@ -1,0 +1,103 @@
+"""`/api/pull` as a host job: its progress in Ollama's lines."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway.access.caller import Caller
+from gateway.http.leaving import cancelled_if_left
+from gateway.ollama import bodies, names
+from gateway.ollama.errors import JSON, JSON_UTF8, told
+from gateway.ollama.go.encoding import encoded
+from gateway.ollama.refusal import Refusal
+from gateway.ollama.serving import JOB_HEADER, NDJSON
+from gateway.queue_access import submit
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.log import outcome
+from llamaq.vocabulary.errors import JobFailed, LlamaqError
+from llamaq.vocabulary.events import Completed, Progress
+
+SUCCESS = encoded({"status": "success"})
+
+
+async def pulled(request: Request, caller: Caller) -> Response:
+    """The answer to a pull: lines, or the last of them alone.
+
+    Raises:
+        Refusal: 403 where no worker may pull the model; 400 where the body is wrong.
+    """
+    body = bodies.pull(await request.body())
+    name = body.get("model") or body.get("name", "")
+    model = names.checked(name, Refusal(400, "invalid model name"))
+    if body.get("insecure"):
+        raise Refusal(403, "insecure: the hosts pull from registries that they can trust alone")
+    job = await submit(request, caller, {"kind": "pull", "model": model})
+    headers = {JOB_HEADER: job.id}
+    if not body.get("stream", True):
+        return await _whole(request, job)
+    lines = _lines(job)
+    async with cancelled_if_left(request, job):
+        first = await anext(lines)
+
+    async def stream() -> AsyncIterator[str]:
+        async with aclosing(lines), cancelled_if_left(request, job):
+            yield first + "\n"
+            async for line in lines:
+                yield line + "\n"
+
+    return StreamingResponse(stream(), 200, headers, NDJSON)
+
+
+async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
+    headers = {JOB_HEADER: job.id}
+    async with cancelled_if_left(request, job):
+        try:
+            await job.result()
+        except JobFailed as error:
+            if refusal := _not_allowed(error):
+                raise refusal from None
+            failed = told(error)
+            return Response(failed.line(), failed.status, headers, JSON)
+    return Response(SUCCESS, 200, headers, JSON_UTF8)
+
+
+async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
+    """The lines, each once: a repeated attempt begins with those that were sent.
+
+    Raises:
+        Refusal: before the first line.
+    """
+    last = ""
+    try:
+        async with aclosing(job.events(fresh=False)) as events:
+            async for event in events:
+                line = SUCCESS if isinstance(event, Completed) else ""
+                if isinstance(event, Progress) and event.stage == "pulling":
+                    line = _progress(event)
+                elif event.terminal:
+                    outcome(job.id, event)
+                if line and line != last:
+                    last = line
+                    yield line
+    except JobFailed as error:
+        if not last and (refusal := _not_allowed(error)):
+            raise refusal from None
+        yield told(error).line()
+    except LlamaqError as error:
+        yield told(error).line()
+
+
+def _progress(event: Progress) -> str:
+    told_of = event.model_dump()
+    layer = told_of.get("layer") or {}
+    return encoded({"status": told_of.get("status", "")} | {name: value for name, value in layer.items() if value})
+
+
+def _not_allowed(error: JobFailed) -> Refusal | None:
+    """The refusal of a worker itself, not of its host."""
+    if error.code != "invalid_request" or error.error.status is not None:
+        return None
+    return Refusal(403, error.error.message)

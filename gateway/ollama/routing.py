@@ -1,0 +1,62 @@
+"""Paths and methods as Ollama's router (gin) has them: what is not served is answered in its words."""
+
+from collections.abc import Mapping, Sequence
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+# In the order of the header `Allow`.
+METHODS: Mapping[str, Sequence[str]] = {
+    "/": ("HEAD", "GET"),
+    "/api/version": ("HEAD", "GET"),
+    "/api/tags": ("HEAD", "GET"),
+    "/api/ps": ("GET",),
+    "/api/show": ("POST",),
+    "/api/generate": ("POST",),
+    "/api/chat": ("POST",),
+    "/api/embed": ("POST",),
+    "/api/embeddings": ("POST",),
+    "/api/pull": ("POST",),
+    "/api/push": ("POST",),
+    "/api/create": ("POST",),
+    "/api/copy": ("POST",),
+    "/api/delete": ("DELETE",),
+}
+BLOBS = "/api/blobs/"
+_OF_BLOBS = ("HEAD", "POST")
+REFUSED = ("/api/push", "/api/create", "/api/copy", "/api/delete")
+
+
+def methods_of(path: str) -> Sequence[str]:
+    """The methods of a path; none where it is not served."""
+    digest = path.removeprefix(BLOBS) if path.startswith(BLOBS) else ""
+    return _OF_BLOBS if digest and "/" not in digest else METHODS.get(path, ())
+
+
+def unserved(request: Request) -> Response:
+    """The answer to a request with an unknown path, or a method that the path does not have."""
+    path = request.url.path
+    shorter = path.rstrip("/") if path.endswith("/") and not path.endswith("//") else ""
+    if shorter and request.method in methods_of(shorter):
+        return _moved(request, shorter)
+    methods = methods_of(path)
+    if methods:
+        return _plain("405 method not allowed", 405, {"Allow": ", ".join(methods)})
+    return _plain("404 page not found", 404)
+
+
+def _moved(request: Request, to: str) -> Response:
+    location = f"{to}?{request.url.query}" if request.url.query else to
+    status, reason = (301, "Moved Permanently") if request.method == "GET" else (307, "Temporary Redirect")
+    headers = {"Location": location}
+    if request.method not in ("GET", "HEAD"):
+        return Response(status_code=status, headers=headers)
+    page = location.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
+    body = f'<a href="{page}">{reason}</a>.\n\n' if request.method == "GET" else ""
+    return Response(body, status, headers, "text/html; charset=utf-8")
+
+
+def _plain(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    response = PlainTextResponse(text, status, headers)
+    response.headers["Content-Type"] = "text/plain"  # Starlette adds a charset, gin does not
+    return response

@@ -1,0 +1,131 @@
+"""Runs what a request asks for as a job, and answers with its lines or its whole body."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway.access.caller import Caller
+from gateway.http.leaving import cancelled_if_left
+from gateway.ollama import forms
+from gateway.ollama.asked import Asked
+from gateway.ollama.errors import JSON_UTF8, Told, told
+from gateway.queue_access import submit
+from llamaq import EmbeddingResult, Event
+from llamaq.client.aio.job import AsyncJob
+from llamaq.client.log import outcome
+from llamaq.vocabulary.errors import JobFailed, LlamaqError
+from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
+
+LOG = logging.getLogger(__name__)
+NDJSON = "application/x-ndjson"
+JOB_HEADER = "X-Llamaq-Job"
+MOST_NUMBERS = 20_000
+"""In vectors that are written without a thread: each takes 0.3 µs."""
+_VOID = "the attempt whose text was sent so far has ended; send the request again"
+
+
+class Waited:
+    """How long the caller has waited."""
+
+    def __init__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+
+    @property
+    def seconds(self) -> float:
+        """Since its request came."""
+        return asyncio.get_running_loop().time() - self._began
+
+
+async def answered(request: Request, caller: Caller, asked: Asked, waited: Waited) -> Response:
+    """The answer to a request, in whatever form it asks for.
+
+    Raises:
+        Exception: what `errors.told` gives the words for.
+    """
+    job = await submit(request, caller, asked.job)
+    headers = {JOB_HEADER: job.id}
+    if asked.stream:
+        return await _streamed(request, job, asked, waited, headers)
+    async with cancelled_if_left(request, job):
+        result = await job.result()
+    if isinstance(result, EmbeddingResult) and len(result.embeddings) * len(result.embeddings[0]) > MOST_NUMBERS:
+        body = await asyncio.to_thread(forms.whole, asked, result, waited.seconds)
+    else:
+        body = forms.whole(asked, result, waited.seconds)
+    return Response(body, 200, headers, JSON_UTF8)
+
+
+async def _streamed(
+    request: Request, job: AsyncJob[Any], asked: Asked, waited: Waited, headers: Mapping[str, str]
+) -> Response:
+    """A stream. Its headers wait for the first line, so that an error before it has its own status."""
+    lines = _Lines(job, asked, waited)
+    stream = lines.read()
+    async with cancelled_if_left(request, job):
+        first = await anext(stream)
+
+    async def whole() -> AsyncIterator[str]:
+        async with aclosing(stream), cancelled_if_left(request, job):
+            yield first
+            async for line in stream:
+                yield line
+
+    return StreamingResponse(whole(), 200, headers, NDJSON)
+
+
+class _Lines:
+    """The lines of one answer.
+
+    A client cannot be told that text is void. So a later attempt goes on only where nothing was sent; else the stream
+    ends with an error.
+    """
+
+    def __init__(self, job: AsyncJob[Any], asked: Asked, waited: Waited) -> None:
+        self._job = job
+        self._asked = asked
+        self._waited = waited
+        self._sent = False
+
+    async def read(self) -> AsyncGenerator[str, None]:
+        """The lines.
+
+        Raises:
+            LlamaqError: the job failed before the first line; afterwards it is a line.
+        """
+        try:
+            async with aclosing(self._job.events(fresh=False)) as events:
+                async for event in events:
+                    for line in self._of(event):
+                        yield line + "\n"
+                        self._sent = True
+        except _Void as void:
+            yield Told(500, str(void)).line() + "\n"
+            await self._job.cancel("a client cannot be told that the text it got is void")
+        except LlamaqError as error:
+            if not self._sent:
+                raise
+            LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
+            yield told(error, self._asked).line() + "\n"
+
+    def _of(self, event: Event) -> list[str]:
+        match event:
+            case Delta():
+                return list(forms.piece_lines(self._asked, event))
+            case Completed(result=result):
+                return [forms.last_line(self._asked, result, self._waited.seconds)]
+            case Retrying(error=error) if self._sent:
+                raise _Void(told(JobFailed(self._job.id, error), self._asked).message)
+            case Started(attempt=attempt) if self._sent and attempt > 1:
+                raise _Void(_VOID)
+        if event.terminal:
+            outcome(self._job.id, event)
+        return []
+
+
+class _Void(Exception):
+    """What was sent so far is void."""
