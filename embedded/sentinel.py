@@ -21,6 +21,8 @@ from llamaq.store.clock import SYSTEM, Clock
 NAME = "mymaster"
 DOWN_MILLISECONDS = 1_000
 """How long a server may be silent until Sentinels call it down."""
+SOON = ("--repl-diskless-sync-delay", "0")
+"""A replica that has lost the history of its master gets all at once, and not after 5 s."""
 SAFE = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "10")
 """A master that Sentinels have replaced has no replica, so it refuses writes before they make it a replica."""
 _START_SECONDS = 30.0
@@ -137,7 +139,7 @@ class WatchedRedis:
             client.replicaof("127.0.0.1", self.master().port)
 
     def wait_ready(self) -> None:
-        """Wait until each Sentinel sees the same master, a replica that follows it, and all other Sentinels.
+        """Wait until each Sentinel sees the same master, that all others follow it, and all other Sentinels.
 
         Raises:
             NoFailover: it takes too long.
@@ -163,7 +165,7 @@ class WatchedRedis:
         self.stop()
 
     def _launch(self) -> None:
-        options = SAFE if self._servers > 2 else ()
+        options = (*SOON, *(SAFE if self._servers > 2 else ()))
         self.servers += [self._stack.enter_context(EmbeddedRedis.start(options=options)) for _ in range(self._servers)]
         master, *replicas = self.servers
         for replica in replicas:
@@ -197,7 +199,7 @@ class WatchedRedis:
             and int(master["port"]) == self.master().port
             and not master["is_sdown"]
             and {each["port"] for each in replicas} == {server.port for server in self.servers} - {master["port"]}
-            and any(each["master-link-status"] == "ok" and not each["is_sdown"] for each in replicas)
+            and all(each["master-link-status"] == "ok" and not each["is_sdown"] for each in replicas)
         )
 
     def _wait(self, true: Callable[[], bool], what: str) -> None:

@@ -46,6 +46,10 @@ class Keys:
         """A command that changes nothing, and that a demoted master refuses; the client then connects again."""
         return ["HDEL", f"{self.prefix}:reaper", "-"]
 
+    def confirmed(self) -> str:
+        """Channel: to which nobody listens (`connections/confirmation.py`)."""
+        return f"{self.prefix}:confirmed"
+
     def leases(self) -> str:
         """Sorted set: `<job id> <host>` of every slot that is held, by the time at which its lease expires."""
         return f"{self.prefix}:leases"

@@ -53,6 +53,13 @@ class ReadEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadConfirmed:
+    """Reply as to `ReadEntry`, of what the master and a replica have."""
+
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadLastEntry:
     """Reply with a list of the log's last entry; an empty list where there is none."""
 
@@ -83,7 +90,8 @@ class Snapshot(NamedTuple):
     at: float
 
 
-Step = ReadLog | ReadEntry | ReadLastEntry | CheckRecord | Receive | PollStatus
+Question = ReadLog | ReadEntry | ReadConfirmed | ReadLastEntry | CheckRecord | PollStatus
+Step = Question | Receive
 Steps = Generator[Step | Event | str, Any, None]
 """Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
 Parse = Callable[[str, str], Event | str]
@@ -103,9 +111,17 @@ class LogFollower:
     """
 
     def __init__(
-        self, job_id: str, after: str | None = None, *, fresh: bool = True, parse: Parse = events.parse
+        self,
+        job_id: str,
+        after: str | None = None,
+        *,
+        fresh: bool = True,
+        confirmed: bool = False,
+        parse: Parse = events.parse,
     ) -> None:
         """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled.
+
+        With `confirmed`, the end is given when a replica has it too: no failover takes it back.
 
         `parse` makes of a cursor and its entry what is yielded; of a terminal entry the event.
         """
@@ -114,6 +130,7 @@ class LogFollower:
         self._job_id = job_id
         self._after = after
         self._fresh = fresh
+        self._confirmed = confirmed
         self._parse = parse
         self._queued = False
         self._last_position: tuple[int, float | None] | None = None
@@ -191,12 +208,24 @@ class LogFollower:
         for cursor, payload in entries:
             if _order(cursor) > _order(self.cursor) and not self.ended:
                 event = self._parse(cursor, payload)
-                self.cursor, self._last_payload = cursor, payload
-                self.ended = not isinstance(event, str) and event.terminal
+                ends = not isinstance(event, str) and event.terminal
+                if ends and self._confirmed:
+                    yield from self._require_confirmed(cursor, payload)
+                self.cursor, self._last_payload, self.ended = cursor, payload, ends
                 self._queued = isinstance(event, Queued)
                 if isinstance(event, Queued):
                     self._last_position = event.position, event.eta_seconds
                 yield event
+
+    def _require_confirmed(self, cursor: str, payload: str) -> Steps:
+        """Check that a failover would not take this end back.
+
+        Raises:
+            SubscriptionLost: the master does not have it: a server that has been replaced wrote it.
+        """
+        found: list[LogEntry] = yield ReadConfirmed(cursor)
+        if [payload] != [entry for _, entry in found] and (yield CheckRecord()):  # else the job has been deleted
+            raise SubscriptionLost
 
     def _check_last_entry(self) -> Steps:
         """Set `ended` and `_queued` by the log's last entry, where no entry is behind the cursor."""

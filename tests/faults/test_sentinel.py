@@ -19,7 +19,9 @@ import requests
 from embedded.redis import free_port
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.sentinel import WatchedRedis
-from llamaq import AsyncJobQueue
+from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta
 from ops.topology.running import Running
 from tests.conftest import MODEL
@@ -136,6 +138,40 @@ def test_a_failover(sentinel_site: Site, watched: WatchedRedis, flower: Asked, f
         _shows(flower, sentinel_site)
 
 
+def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: WatchedRedis) -> None:
+    """A failover would take it back: a reader waits for the end, and a submit fails. Both go on with a replica."""
+    watched.wait_ready()
+    site, master = sentinel_site, watched.master()
+    replicas = [server for server in watched.servers if server is not master]
+    site.ollama.script(contains="unconfirmed", times=None, count=6, rate=PER_SECOND)
+    soon = Settings(keys=Keys(site.prefix), call_seconds=1.5)
+    with JobQueue(site.url, settings=soon) as queue, ThreadPoolExecutor(4) as threads:
+        job = queue.generate(MODEL, "unconfirmed")
+        read_until(job, Delta, 2)
+        for replica in replicas:
+            os.kill(replica.pid, signal.SIGSTOP)
+        try:
+            ends = [
+                threads.submit(lambda: job.result().text),
+                threads.submit(lambda: asyncio.run(_result(site, job.id))),
+                threads.submit(lambda: "".join(job.text())),
+            ]
+            until(lambda: site.redis.hget(f"{site.prefix}:{{{job.id}}}", "state") == "completed")
+            with pytest.raises(BrokerUnavailable):
+                queue.generate(MODEL, "unconfirmed")
+            assert not any(each.done() for each in ends)
+        finally:
+            for replica in replicas:
+                os.kill(replica.pid, signal.SIGCONT)
+        assert [each.result(20) for each in ends] == [" token" * 6] * 3
+        assert last_text(list(queue.generate(MODEL, "unconfirmed").events())) == " token" * 6
+
+
+async def _result(site: Site, job_id: str) -> str:
+    async with AsyncJobQueue(site.url, prefix=site.prefix) as queue:
+        return str((await queue.job(job_id).result()).text)
+
+
 def _one(site: Site, watched: WatchedRedis, fault: Fault) -> None:
     site.ollama.script(contains="long one", times=None, count=LONG, rate=PER_SECOND)
     site.ollama.script(contains="short one", count=3, times=None)
@@ -147,7 +183,7 @@ def _one(site: Site, watched: WatchedRedis, fault: Fault) -> None:
         read_async = threads.submit(lambda: asyncio.run(_read(site, running.id)))
         accepted = threads.submit(_submit, site, over)
         accepted_async = threads.submit(lambda: asyncio.run(_submit_async(site, over)))
-        with fault(watched):
+        with _ending(over), fault(watched):
             over.set()
             ids = accepted.result(60) + accepted_async.result(60)
             events = assert_completed(running, attempt=running.result(60).attempts, text=" token" * LONG)
@@ -158,6 +194,15 @@ def _one(site: Site, watched: WatchedRedis, fault: Fault) -> None:
                 assert_ended_once(list(job.events()))
                 assert_not_mixed(list(job.events()))
             assert len(set(ids)) == len(ids) > 1
+
+
+@contextmanager
+def _ending(over: threading.Event) -> Iterator[None]:
+    """Let the producers end, also where the fault itself fails."""
+    try:
+        yield
+    finally:
+        over.set()
 
 
 async def _read(site: Site, job_id: str) -> list[object]:

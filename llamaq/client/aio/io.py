@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def client_source(url: str, settings: Settings) -> Callable[[], AsyncClient]:
     """Gives the client of Redis for the running event loop."""
-    return LoopClients(url, settings.call_seconds, settings.max_connections).current
+    return LoopClients(url, settings.call_seconds, settings.max_connections, settings.keys.confirmed()).current
 
 
 def hub_source(client: Callable[[], AsyncClient], settings: Settings) -> HubsOfLoops:

@@ -17,7 +17,12 @@ T = TypeVar("T")
 
 def client_source(url: str, settings: Settings) -> Callable[[], Client]:
     """Gives the one pooled client of Redis, which threads share."""
-    client = connect(url, limit_seconds=settings.call_seconds, most=settings.max_connections)
+    client = connect(
+        url,
+        limit_seconds=settings.call_seconds,
+        most=settings.max_connections,
+        confirmed_on=settings.keys.confirmed(),
+    )
     return lambda: client
 
 

@@ -6,7 +6,7 @@ After a lost connection it subscribes again, and begins at its cursor.
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import redis
 
@@ -16,12 +16,15 @@ from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, read_snapsh
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.connection import run, translated
+from llamaq.store.connection import raised, run, translated
+from llamaq.store.connections.address import parsed
 from llamaq.store.log_follower import (
     PAGE,
     CheckRecord,
     LogFollower,
     PollStatus,
+    Question,
+    ReadConfirmed,
     ReadEntry,
     ReadLastEntry,
     ReadLog,
@@ -29,7 +32,7 @@ from llamaq.store.log_follower import (
     Steps,
     SubscriptionLost,
 )
-from llamaq.store.redis_client import Client
+from llamaq.store.redis_client import Client, Entries
 from llamaq.vocabulary.events import Event, piece
 
 
@@ -47,18 +50,19 @@ class Reader:
         self._client = client
         self._hub = hub
         self._url = url
+        self._confirmed = bool(parsed(url).master)
         self._keys = settings.keys
         self._call_seconds = settings.call_seconds
         self._clock = clock
 
     def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
-        follower = LogFollower(job_id, after, fresh=fresh)
+        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     def pieces(self, job_id: str, after: str | None) -> Generator[Event | str, None, None]:
         """As `events`, but the text alone of each `delta`."""
-        follower = LogFollower(job_id, after, fresh=False, parse=piece)
+        follower = LogFollower(job_id, after, fresh=False, confirmed=self._confirmed, parse=piece)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     def end(self, job_id: str, timeout: float | None) -> Event:
@@ -67,7 +71,7 @@ class Reader:
         Raises:
             TimeoutError: it has not come within `timeout` seconds.
         """
-        follower = LogFollower(job_id)
+        follower = LogFollower(job_id, confirmed=self._confirmed)
         patience = Patience(self._clock, self._call_seconds, timeout)
         with closing(self._run(job_id, follower, follower.end, patience)) as stream:
             end: Event = next(stream)
@@ -104,7 +108,7 @@ class Reader:
             match step:
                 case Receive(seconds):
                     reply = inbox.receive(patience.wait_seconds(seconds))
-                case ReadLog() | ReadEntry() | ReadLastEntry() | CheckRecord() | PollStatus():
+                case ReadLog() | ReadEntry() | ReadConfirmed() | ReadLastEntry() | CheckRecord() | PollStatus():
                     with io.limited(patience.call_seconds()), hub.reading():
                         reply = self._ask(job_id, step)
                     patience.answered()
@@ -119,13 +123,17 @@ class Reader:
         client.hdel(record, "-")
         return client.exists(record)
 
-    def _ask(self, job_id: str, step: ReadLog | ReadEntry | ReadLastEntry | CheckRecord | PollStatus) -> Any:
+    def _ask(self, job_id: str, step: Question) -> Any:
         client, log = self._client(), self._keys.events(job_id)
         match step:
             case ReadLog(cursor):
                 return log_entries(client.xrange(log, f"({cursor}", "+", count=PAGE))
             case ReadEntry(cursor):
                 return log_entries(client.xrange(log, cursor, cursor, count=1))
+            case ReadConfirmed(cursor):
+                commands = [self._keys.master_proof(), ("XRANGE", log, cursor, cursor)]
+                _, found = [raised(reply) for reply in client.execute_all(commands)]
+                return log_entries(cast("Entries", found))
             case ReadLastEntry():
                 return log_entries(client.xrevrange(log, count=1))
             case CheckRecord():

@@ -8,7 +8,7 @@ from llamaq.extraction.engine.pattern import MOST_REPEATED, translated
 from llamaq.vocabulary.wire import JsonObject
 
 _ANNOTATIONS = ("title", "description")
-_FORMATS = frozenset(("date", "time", "date-time", "uuid", "email", "hostname", "ipv4", "ipv6", "uri", "duration"))
+_FORMATS = frozenset(("date", "time", "date-time", "uuid", "email", "hostname", "ipv4", "ipv6", "duration"))
 _GRAMMAR_FORMATS = frozenset(("date", "time", "date-time", "uuid"))
 _LARGEST = 10**15
 """Beyond that, the engine's grammar for the bounds of an integer is wrong."""

@@ -16,6 +16,7 @@ from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.aio_sockets import AsyncPlain
+from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import left, limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
 from llamaq.store.connections.plain_server import PLAIN, AsyncTls
@@ -65,9 +66,10 @@ class Retrying:
 class BoundedRedis(redis.Redis):
     """redis-py's client, with the limit and the tries of this module."""
 
-    def __init__(self, *, retrying: Retrying, **options: Any) -> None:
+    def __init__(self, *, retrying: Retrying, confirmation: Confirmation | None, **options: Any) -> None:
         super().__init__(**options)
         self._retrying = retrying
+        self._confirmation = confirmation
 
     def close(self) -> None:
         """Close the connections. Calls that wait for an answer fail."""
@@ -86,17 +88,22 @@ class BoundedRedis(redis.Redis):
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
     def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        asked = self._confirmation.commands() if self._confirmation else ()
+        replies = _of_master(self._sent([*commands, *asked]))
+        if self._confirmation and asked and self._confirmation.lacks(replies[-1]):
+            self._confirmation.settle(self._execute("INFO", "replication"))
+        return replies[: len(commands)]
+
+    def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         if len(commands) == 1:  # a pipeline of one costs more than the command
             try:
-                replies = [self._execute(*commands[0])]
+                return [self._execute(*commands[0])]
             except ResponseError as error:
-                replies = [error]
-        else:
-            with self.pipeline(transaction=False) as pipe:
-                for command in commands:
-                    pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # as above
-                replies = pipe.execute(raise_on_error=False)
-        return _of_master(replies)
+                return [error]
+        with self.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # as above
+            return pipe.execute(raise_on_error=False)
 
     def _tried(self, once: Callable[[], T]) -> T:
         tries = 0
@@ -116,9 +123,10 @@ class BoundedRedis(redis.Redis):
 class AsyncBoundedRedis(redis.asyncio.Redis):
     """As `BoundedRedis`, awaited."""
 
-    def __init__(self, *, retrying: Retrying, **options: Any) -> None:
+    def __init__(self, *, retrying: Retrying, confirmation: Confirmation | None, **options: Any) -> None:
         super().__init__(**options)
         self._retrying = retrying
+        self._confirmation = confirmation
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the connections. Calls that wait for an answer fail."""
@@ -137,17 +145,22 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # as above
 
     async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        asked = self._confirmation.commands() if self._confirmation else ()
+        replies = _of_master(await self._sent([*commands, *asked]))
+        if self._confirmation and asked and self._confirmation.lacks(replies[-1]):
+            self._confirmation.settle(await self._execute("INFO", "replication"))
+        return replies[: len(commands)]
+
+    async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         if len(commands) == 1:
             try:
-                replies = [await self._execute(*commands[0])]
+                return [await self._execute(*commands[0])]
             except ResponseError as error:
-                replies = [error]
-        else:
-            async with self.pipeline(transaction=False) as pipe:
-                for command in commands:
-                    pipe.execute_command(*command)
-                replies = await pipe.execute(raise_on_error=False)
-        return _of_master(replies)
+                return [error]
+        async with self.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return await pipe.execute(raise_on_error=False)
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
         tries = 0
@@ -171,7 +184,12 @@ _ASYNC_CLASSES = {
 
 
 def connect(
-    url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, retry: bool = True, most: int = DEFAULT_MOST
+    url: str,
+    *,
+    limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+    retry: bool = True,
+    most: int = DEFAULT_MOST,
+    confirmed_on: str = "",
 ) -> Client:
     """A pooled client. It connects on first use, and again after a lost connection.
 
@@ -180,11 +198,14 @@ def connect(
         limit_seconds: the time of each call, with all its tries.
         retry: whether a call is tried again.
         most: connections at a time.
+        confirmed_on: a channel of nobody. With Sentinels, a call of `execute_all` then counts when a replica has it
+            (`confirmation`).
 
     Raises:
         InvalidRequest: the URL is none of Redis.
     """
-    return cast("Client", _blocking(url, limit_seconds, most, retry=retry, decode_responses=True))
+    client = _blocking(url, limit_seconds, most, retry=retry, decode_responses=True, confirmed_on=confirmed_on)
+    return cast("Client", client)
 
 
 def connect_binary(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS) -> BinaryClient:
@@ -192,7 +213,9 @@ def connect_binary(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS) ->
     return cast("BinaryClient", _blocking(url, limit_seconds, DEFAULT_MOST, retry=True, decode_responses=False))
 
 
-def connect_async(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, most: int = DEFAULT_MOST) -> AsyncClient:
+def connect_async(
+    url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, most: int = DEFAULT_MOST, confirmed_on: str = ""
+) -> AsyncClient:
     """A client as of `connect` for asyncio."""
     target = parsed(url)
     retrying = Retrying(limit_seconds, retry=True, failover=bool(target.master))
@@ -202,12 +225,15 @@ def connect_async(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, mos
         pool = AsyncMasterPool(target, retrying.try_seconds, **given)
     else:
         pool = redis.asyncio.ConnectionPool(connection_class=_ASYNC_CLASSES[target.scheme], **given)
-    client = AsyncBoundedRedis(connection_pool=pool, retrying=retrying)
+    confirmation = _confirmation(target, confirmed_on, retrying)
+    client = AsyncBoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True
     return cast("AsyncClient", client)
 
 
-def _blocking(url: str, limit_seconds: float, most: int, *, retry: bool, decode_responses: bool) -> BoundedRedis:
+def _blocking(
+    url: str, limit_seconds: float, most: int, *, retry: bool, decode_responses: bool, confirmed_on: str = ""
+) -> BoundedRedis:
     target = parsed(url)
     retrying = Retrying(limit_seconds, retry=retry, failover=bool(target.master))
     given = {
@@ -217,9 +243,14 @@ def _blocking(url: str, limit_seconds: float, most: int, *, retry: bool, decode_
         "max_connections": most,
     }
     pool = MasterPool(target, retrying.try_seconds, **given) if target.master else redis.ConnectionPool(**given)
-    client = BoundedRedis(connection_pool=pool, retrying=retrying)
+    confirmation = _confirmation(target, confirmed_on, retrying)
+    client = BoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True
     return client
+
+
+def _confirmation(target: Address, channel: str, retrying: Retrying) -> Confirmation | None:
+    return Confirmation(channel, retrying.try_seconds) if target.master and channel else None
 
 
 def _class(target: Address) -> type[redis.connection.AbstractConnection]:

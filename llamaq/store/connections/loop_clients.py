@@ -11,8 +11,8 @@ from llamaq.store.redis_client import AsyncClient
 class LoopClients:
     """The clients of any number of loops: one after the other (`asyncio.run` twice), or in threads side by side."""
 
-    def __init__(self, url: str, limit_seconds: float, most: int) -> None:
-        """Make it; nothing connects. `limit_seconds` and `most` are those of `connect_async`.
+    def __init__(self, url: str, limit_seconds: float, most: int, confirmed_on: str) -> None:
+        """Make it; nothing connects. The arguments are those of `connect_async`.
 
         Raises:
             InvalidRequest: the URL cannot be one of a Redis.
@@ -20,6 +20,7 @@ class LoopClients:
         self._url = checked_url(url)
         self._limit_seconds = limit_seconds
         self._most = most
+        self._confirmed_on = confirmed_on
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._changing = threading.Lock()
 
@@ -32,6 +33,9 @@ class LoopClients:
                 # The connections of a closed loop cannot be used or closed any more.
                 self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
                 client = self._clients[loop] = connect_async(
-                    self._url, limit_seconds=self._limit_seconds, most=self._most
+                    self._url,
+                    limit_seconds=self._limit_seconds,
+                    most=self._most,
+                    confirmed_on=self._confirmed_on,
                 )
         return client

@@ -24,13 +24,16 @@ from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
 
 
 class Sentinels:
-    """The Sentinels of an address. Threads that ask at the same time share one answer."""
+    """The Sentinels of an address. Threads that wait while others are asked share the answer to the next question.
+
+    The answer to the question that they wait for may be older than what they ask about.
+    """
 
     def __init__(self, target: Address, try_seconds: float) -> None:
         seconds = ask_seconds(target, try_seconds)
         self._wait_seconds = try_seconds
         self._asking = threading.Lock()
-        self._answers = 0
+        self._questions = 0
         self._last: Place | None = None
 
         def client(place: Place, account: dict[str, Any]) -> redis.Redis:
@@ -48,14 +51,13 @@ class Sentinels:
             MasterNotFoundError: no Sentinel answers with one.
             redis.TimeoutError: another thread asks, and there is no time to wait for it.
         """
-        answers, seconds = self._answers, at_most(self._wait_seconds) or 0.0
+        before, seconds = self._questions, at_most(self._wait_seconds) or 0.0
         if not self._asking.acquire(timeout=seconds):
             raise timed_out(seconds)
         try:
-            if self._answers == answers or self._last is None:
-                self._last = None
+            if self._questions == before or self._last is None:
+                self._questions, self._last = self._questions + 1, None
                 self._last = self._asked(name)
-                self._answers += 1
             return self._last
         finally:
             self._asking.release()
@@ -90,7 +92,7 @@ class AsyncSentinels:
     def __init__(self, target: Address, try_seconds: float) -> None:
         self._seconds = ask_seconds(target, try_seconds)
         self._asking = asyncio.Lock()
-        self._answers = 0
+        self._questions = 0
         self._last: Place | None = None
 
         def client(place: Place, account: dict[str, Any]) -> redis.asyncio.Redis:
@@ -102,12 +104,11 @@ class AsyncSentinels:
 
     async def discover_master(self, name: str) -> Place:
         """As `Sentinels.discover_master`, awaited."""
-        answers = self._answers
+        before = self._questions
         async with self._asking:
-            if self._answers == answers or self._last is None:
-                self._last = None
+            if self._questions == before or self._last is None:
+                self._questions, self._last = self._questions + 1, None
                 self._last = await self._asked(name)
-                self._answers += 1
             return self._last
 
     async def _asked(self, name: str) -> Place:

@@ -1,8 +1,9 @@
 """What Sentinels say of a master, and when they are asked; without any I/O.
 
 Sentinels may differ for a moment: all but one may still name the master before the failover. So all that answer are
-asked, and the answer with the highest epoch counts, which is that of the newest failover. One that was silent is left
-out while the others are a majority.
+asked, and the answer with the highest epoch counts, which is that of the newest failover. The Sentinel that leads a
+failover raises the epoch before it names the new master, so its answer does not count until the failover is over. One
+that was silent is left out while the others are a majority.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from llamaq.store.connections.address import Address
 
 Place = tuple[str, int]
 """Host and port."""
+_FAILS_OVER = "failover_in_progress"
 ASK_SECONDS = 1.0
 """For the answer of one Sentinel; less where a try has less."""
 SILENT_SECONDS = 10.0
@@ -102,7 +104,7 @@ class Survey:
         if state is None:
             known = ", ".join(sorted(masters)) or "none"
             self._wrong.append(f"{sentinel.name} knows no master {self._name} (it knows {known})")
-        elif not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+        elif not state["is_master"] or state["is_sdown"] or state["is_odown"] or _FAILS_OVER in state["flags"]:
             self._reasons.append(f"{sentinel.name} says that the master is down, and no other is chosen yet")
         else:
             self._found.append((int(state.get("config-epoch", 0)), (state["ip"], state["port"])))

@@ -11,6 +11,7 @@ from llamaq.store.log_follower import (
     CheckRecord,
     LogEntry,
     PollStatus,
+    ReadConfirmed,
     ReadEntry,
     ReadLastEntry,
     ReadLog,
@@ -19,7 +20,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 
-STEPS = ReadLog | ReadEntry | ReadLastEntry | CheckRecord | Receive | PollStatus
+STEPS = ReadLog | ReadEntry | ReadConfirmed | ReadLastEntry | CheckRecord | Receive | PollStatus
 
 
 def delta_entry(number: int) -> str:
@@ -60,7 +61,7 @@ class World:
         match step:
             case ReadLog(cursor):
                 return [entry for entry in there if order_of(entry[0]) > order_of(cursor)][:PAGE]
-            case ReadEntry(cursor):
+            case ReadEntry(cursor) | ReadConfirmed(cursor):
                 return [entry for entry in there if entry[0] == cursor]
             case ReadLastEntry():
                 return there[-1:]

@@ -14,6 +14,7 @@ from llamaq.store.log_follower import (
     CheckRecord,
     LogEntry,
     LogFollower,
+    ReadLastEntry,
     Receive,
     SubscriptionLost,
 )
@@ -154,6 +155,49 @@ def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
         follow(LogFollower("job").end, Empty())
     with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
         follow(LogFollower("job", "9-0").events, Empty())
+
+
+class TakenBack(World):
+    """An end that a server told which was replaced then; the log goes on without it."""
+
+    def __init__(self, *, deleted: bool = False) -> None:
+        super().__init__([*log_of(2)[:2], ("12-0", delta_entry(2)), ("12-1", END)], Random(1), 2)
+        self.told = [log_of(2)[-1]]
+        self.deleted = deleted
+
+    def answer(self, step: Any) -> Any:
+        if isinstance(step, Receive):
+            if self.told:
+                return self.told.pop()
+            self.written = len(self.log)
+            return RESUBSCRIBED
+        if isinstance(step, ReadLastEntry) and self.told:
+            return [self.told.pop()]
+        if isinstance(step, CheckRecord):
+            return not self.deleted
+        return super().answer(step)
+
+    def _grow(self) -> None:
+        """Only when the other end has been told."""
+
+
+def test_an_end_that_the_master_does_not_have_is_not_given() -> None:
+    """The reader goes on with the log as it is; one that asks for no proof is given the end."""
+    world = TakenBack()
+
+    found = follow(LogFollower("job", confirmed=True).events, world)
+    (end,) = follow(LogFollower("job", confirmed=True).end, TakenBack())
+
+    assert [(event.cursor, event.payload) for event in found] == world.log
+    assert end.cursor == "12-1"
+    assert [event.cursor for event in follow(LogFollower("job").events, TakenBack())][-1] == "9-2"
+
+
+def test_the_end_of_a_job_that_has_been_deleted_is_given() -> None:
+    """Its log is no longer there, so nobody can confirm it."""
+    found = follow(LogFollower("job", confirmed=True).events, TakenBack(deleted=True))
+
+    assert [(event.cursor, event.payload) for event in found] == log_of(2)
 
 
 @pytest.mark.parametrize("after", ["abc", "1-2-3", "-", "1-x", " 1-1", "$", "+", "(1-1"])

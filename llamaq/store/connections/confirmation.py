@@ -1,0 +1,63 @@
+"""Asks for a replica that has what a call wrote or read, before the call counts.
+
+Redis replicates after it has answered, so a failover loses what the old master alone had. With `WAIT` in the round
+trip of a call, the answer comes when a replica has all that the master had then. A master with `min-replicas-to-write`
+refuses writes while it has no replica, so there a call that no replica confirms fails, and is tried again. Other
+masters go on without a replica, and so do the calls.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+from redis.exceptions import NoPermissionError
+
+from llamaq.store.clock import SYSTEM
+from llamaq.store.script_runs import Command, Reply
+
+WAIT_SECONDS = 1.0
+"""For the replica; less where a try has less."""
+OFF_SECONDS = 60.0
+"""For which a master is not asked again that goes on without a replica."""
+REQUIRED = "min_slaves_good_slaves"
+"""Redis tells it in `INFO replication` where `min-replicas-to-write` is set."""
+
+
+class Confirmation:
+    """The commands that are sent behind those of a call, and what their answers mean."""
+
+    def __init__(self, channel: str, try_seconds: float) -> None:
+        """Make it; `channel` is one to which nobody listens."""
+        self._seconds = min(WAIT_SECONDS, try_seconds / 2)
+        # Since Redis 7.2, WAIT waits for what this connection has written, and a call may have written nothing.
+        self._commands = ("PUBLISH", channel, ""), ("WAIT", 1, int(self._seconds * 1000))
+        self._off_until = 0.0
+
+    def commands(self) -> Sequence[Command]:
+        """The commands; none while the master goes on without a replica."""
+        return self._commands if SYSTEM.monotonic() >= self._off_until else ()
+
+    def lacks(self, replicas: Reply) -> bool:
+        """Whether no replica has it, by the answer of `WAIT`.
+
+        Raises:
+            redis.ConnectionError: the server has become a replica itself.
+            NoPermissionError: the user may not ask.
+        """
+        if isinstance(replicas, NoPermissionError):
+            raise replicas
+        if isinstance(replicas, Exception):
+            raise redis.ConnectionError(f"no replica confirms the call: {replicas}")
+        return replicas == 0
+
+    def settle(self, replication: Mapping[str, Any]) -> None:
+        """Go on without a replica, where this `INFO replication` is of a master that does.
+
+        Raises:
+            redis.ConnectionError: it refuses writes without one.
+        """
+        if REQUIRED in replication:
+            raise redis.ConnectionError(
+                f"no replica has confirmed the call within {self._seconds:.3g} s (min-replicas-to-write)"
+            )
+        self._off_until = SYSTEM.monotonic() + OFF_SECONDS
