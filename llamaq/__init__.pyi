@@ -32,6 +32,7 @@ from llamaq.vocabulary.errors import SubmitError as SubmitError
 from llamaq.vocabulary.errors import UnknownModel as UnknownModel
 from llamaq.vocabulary.errors import VersionMismatch as VersionMismatch
 from llamaq.vocabulary.events import Event as Event
+from llamaq.vocabulary.events import Restarted as Restarted
 from llamaq.vocabulary.kinds.chat import ChatRequest as ChatRequest
 from llamaq.vocabulary.kinds.chat import ChatResult as ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingRequest as EmbeddingRequest
@@ -105,6 +106,7 @@ __all__ = [
     "PullRequest",
     "PullResult",
     "QueueFull",
+    "Restarted",
     "StreamError",
     "StreamRestarted",
     "SubmitError",

@@ -33,7 +33,7 @@ MODULES = {
         "UnknownModel",
         "VersionMismatch",
     ],
-    "vocabulary.events": ["Event"],
+    "vocabulary.events": ["Event", "Restarted"],
     "vocabulary.kinds.chat": ["ChatRequest", "ChatResult"],
     "vocabulary.kinds.embedding": ["EmbeddingRequest", "EmbeddingResult"],
     "vocabulary.kinds.extraction": ["ExtractionRequest", "ExtractionResult"],

@@ -20,7 +20,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from llamaq import InvalidRequest, Job, JobFailed, JobNotFound, JobQueue, QueueFull, StreamRestarted, UnknownModel
+from llamaq import InvalidRequest, Job, JobFailed, JobNotFound, JobQueue, QueueFull, UnknownModel
 
 settings.configure(
     DEBUG=False,
@@ -66,18 +66,11 @@ def stream(_request: HttpRequest, job_id: str) -> HttpResponse:
 
 def pieces(job: Job) -> Iterator[str]:
     """The text, piece by piece. Plain text cannot take anything back, so a new attempt is told and begins below."""
-    after = None
-    while True:
-        try:
-            yield from job.text(after)
-        except StreamRestarted as error:
-            after = error.cursor
-            yield "\n[begins anew]\n"
-        except JobFailed as error:
-            yield f"\n[{error.code}]\n"
-            return
-        else:
-            return
+    try:
+        for piece in job.text():
+            yield str(piece)
+    except JobFailed as error:
+        yield f"\n[{error.code}]\n"
 
 
 @require_GET

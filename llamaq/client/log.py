@@ -1,5 +1,7 @@
 """What a reader makes of Redis' answers about a job, without any I/O: log entries, pieces of text, and the outcome."""
 
+from typing import Literal, get_args
+
 from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
@@ -8,9 +10,11 @@ from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
-from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Progress, Started
+from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Progress, Restarted, Started
 from llamaq.vocabulary.results import AnyResult
 
+OnRestart = Literal["mark", "raise"]
+"""What `Job.text` does where a new attempt voids the text that was given: yield a `Restarted`, or raise."""
 PAUSE_SECONDS = 0.25
 """Between two connections of a reader."""
 
@@ -33,20 +37,30 @@ def read_snapshot(answer: Answer, now: float) -> Snapshot | None:
 
 
 class Pieces:
-    """Turns events into pieces of text, and raises where the text begins anew."""
+    """Turns events into pieces of text, and says where the text begins anew."""
 
-    def __init__(self, *, given: bool) -> None:
-        """Make it. `given` says that the caller has text already, from before the cursor."""
+    def __init__(self, on_restart: OnRestart, *, given: bool) -> None:
+        """Make it. `given` says that the caller has text already, from before the cursor.
+
+        Raises:
+            ValueError: `on_restart` is neither of its values.
+        """
+        if on_restart not in get_args(OnRestart):
+            raise ValueError(f"on_restart is 'mark' or 'raise', not {on_restart!r}")
+        self._raise = on_restart == "raise"
         self._given = given
 
-    def take(self, job_id: str, event: Event | str) -> str | None:
+    def take(self, job_id: str, event: Event | str) -> str | Restarted | None:
         """The text of a `delta`, which is given as such. Raises as `Job.text`."""
         if isinstance(event, str):
             self._given = self._given or bool(event)
             return event
         anew = isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing")
         if anew and self._given and (event.attempt > 1 or isinstance(event, Progress)):
-            raise StreamRestarted(event.attempt, event.cursor)
+            if self._raise:
+                raise StreamRestarted(event.attempt, event.cursor)
+            self._given = False
+            return Restarted(event.attempt, event.cursor)
         if event.terminal:
             outcome(job_id, event)
         return None

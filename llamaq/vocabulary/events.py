@@ -1,5 +1,6 @@
 """The entries of a job's log, typed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -189,3 +190,22 @@ def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: floa
     event = parse(cursor, f'{{{common},"eta_seconds":{eta}}}')
     event._fresh = True  # noqa: SLF001 - as above
     return event
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """Stands between two pieces of `Job.text`: what came before it is void, and the text begins anew.
+
+    It is no `str`, so a type checker asks for it. `str(...)` of it is a line to show in a place where nothing can be
+    taken back.
+
+    Attributes:
+        attempt: the number of the attempt that begins; of an extraction's repair, that of the attempt it belongs to.
+        cursor: of the event that says so.
+    """
+
+    attempt: int
+    cursor: str
+
+    def __str__(self) -> str:
+        return "\n[begins anew]\n"

@@ -48,7 +48,7 @@ def _one_job(queue: JobQueue) -> None:
     if not able:
         raise NotRunning("the worker offers no model that answers a prompt: is one pulled?")
     for text in queue.generate(able[0], "Say hello.", first_token_within=120).text():
-        sys.stdout.write(text)
+        sys.stdout.write(str(text))
         sys.stdout.flush()
     sys.stdout.write("\n")
 

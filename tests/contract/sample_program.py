@@ -36,6 +36,7 @@ from llamaq import (
     Options,
     PullResult,
     QueueFull,
+    Restarted,
     StreamRestarted,
     TextResult,
     UnknownModel,
@@ -53,7 +54,8 @@ def verbs(queue: JobQueue) -> None:
     assert_type(generated.id, str)
     assert_type(generated.result(timeout=60).text, str)
     assert_type(generated.result().usage.output_tokens, int | None)
-    assert_type(generated.text(), Generator[str, None, None])
+    assert_type(generated.text(), Generator[str | Restarted, None, None])
+    assert_type(generated.text(on_restart="raise"), Generator[str, None, None])
     assert_type(generated.events(after="1-1"), Generator[Event, None, None])
     assert_type(generated.status(), JobStatus)
     assert_type(generated.cancel("enough"), bool)
@@ -153,7 +155,7 @@ async def awaited() -> None:
         generated = await queue.generate("m", "x", deadline=5)
         assert_type(generated, AsyncJob[TextResult])
         assert_type((await generated.result(timeout=60)).text, str)
-        assert_type(generated.text(), AsyncGenerator[str, None])
+        assert_type(generated.text(), AsyncGenerator[str | Restarted, None])
         assert_type(generated.events(), AsyncGenerator[Event, None])
         assert_type(await generated.status(), JobStatus)
         assert_type(await generated.cancel(), bool)

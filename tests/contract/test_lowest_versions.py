@@ -52,7 +52,7 @@ picture = io.BytesIO()
 pillow_heif.from_pillow(Image.new("RGB", (32, 32))).save(picture)
 with llamaq.JobQueue(url, prefix=prefix) as queue:
     job = queue.generate(model, "Why?")
-    assert "".join(job.text()) == job.result(60).text == "because"
+    assert "".join(job.text(on_restart="raise")) == job.result(60).text == "because"
     assert queue.multimodal(sees, "What?", images=[picture.getvalue()]).result(60).text == "a square"
     assert queue.extract(model, "Which?", schema=Book).result(60).parse(Book).title == "Emma"
 assert len(asyncio.run(embed(url, prefix, embeds))) == 2

@@ -43,7 +43,7 @@ class InProcess:
         assert message is not None, "no message came"
         outcome = self.worker.execute(json.loads(message[1])["headers"]["id"], lambda _: None)
         assert outcome == "completed"
-        assert "".join(job.text()) == job.result(WAIT_SECONDS).text
+        assert "".join(job.text(on_restart="raise")) == job.result(WAIT_SECONDS).text
         return job.result(WAIT_SECONDS).text
 
     def failures(self, duty: str) -> float | None:

@@ -51,7 +51,7 @@ async def test_generate_streams_and_completes(service: Service, queue: AsyncJobQ
 
     job = await queue.generate(MODEL, "Why?", options={"seed": 1})
     events = [event async for event in job.events()]
-    text = "".join([piece async for piece in job.text()])
+    text = "".join([piece async for piece in job.text(on_restart="raise")])
     result = await job.result(30)
 
     assert isinstance(events[0], Queued)
@@ -150,8 +150,8 @@ async def test_errors_are_those_of_the_sync_client(service: Service, queue: Asyn
     await asyncio.to_thread(service.ollama.script, tokens=["a"], fault="end")
     job = await queue.generate(MODEL, "Why?")
     with pytest.raises(StreamRestarted) as restarted:
-        assert [piece async for piece in job.text()] == []
-    assert "".join([piece async for piece in job.text(after=restarted.value.cursor)])
+        assert [piece async for piece in job.text(on_restart="raise")] == []
+    assert "".join([piece async for piece in job.text(after=restarted.value.cursor, on_restart="raise")])
 
     gate = await asyncio.to_thread(service.hold)
     held = await queue.generate(MODEL, "Why?")

@@ -29,7 +29,7 @@ def test_the_text_comes_while_the_model_still_speaks(service: Service) -> None:
     """A reader has the first tokens while the host is still held in the middle of its answer."""
     gate = service.hold(tokens=["one", " two", " three"], hold_after=2)
     job = service.queue.generate(MODEL, "Count.")
-    pieces = job.text()
+    pieces = job.text(on_restart="raise")
 
     heard = next(pieces)
     while heard != "one two":

@@ -110,8 +110,8 @@ def test_text_can_be_read_from_a_cursor(service: Service) -> None:
     first = read_until(job, Delta)[-1]
     service.ollama.release(gate)
 
-    assert "".join(job.text(after=first.cursor)) == "b"
-    assert "".join(job.text()) == last_text(list(job.events())) == "ab"
+    assert "".join(job.text(first.cursor, on_restart="raise")) == "b"
+    assert "".join(job.text(on_restart="raise")) == last_text(list(job.events())) == "ab"
 
 
 @pytest.mark.usefixtures("hasty")

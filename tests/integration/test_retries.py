@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from embedded.scripted.script import Fault
-from llamaq import JobFailed, JobQueue, StreamRestarted
+from llamaq import JobFailed, JobQueue, Restarted, StreamRestarted
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL
@@ -103,17 +103,21 @@ def test_the_last_attempt_fails_with_its_own_error(service: Service) -> None:
 
 
 def test_a_reader_of_text_learns_of_the_restart(service: Service) -> None:
-    """`text()` raises StreamRestarted when what it gave became void, and reads on behind it from its cursor."""
+    """Where what it gave became void, `text()` says so and goes on; or it raises, and is read on from the cursor."""
     service.ollama.script(tokens=["bro", "ken"], fault="end")
     service.ollama.script(tokens=["whole"])
     job = service.queue.generate(MODEL, "Why?")
     given: list[str] = []
 
+    pieces = list(job.text())
+
+    assert "".join(map(str, pieces)) == "broken\n[begins anew]\nwhole"
+    assert [piece.attempt for piece in pieces if isinstance(piece, Restarted)] == [2]
     with pytest.raises(StreamRestarted) as caught:
-        given.extend(job.text())
+        given.extend(job.text(on_restart="raise"))
 
     assert caught.value.attempt == 2
-    assert "".join(job.text(after=caught.value.cursor)) == "whole"
+    assert "".join(job.text(after=caught.value.cursor, on_restart="raise")) == "whole"
 
 
 def test_a_restart_before_any_text_does_not_disturb_the_reader(service: Service) -> None:
@@ -121,7 +125,7 @@ def test_a_restart_before_any_text_does_not_disturb_the_reader(service: Service)
     service.ollama.script(fault="error", fault_after=0)
     service.ollama.script(tokens=["whole"])
 
-    assert "".join(service.queue.generate(MODEL, "Why?").text()) == "whole"
+    assert "".join(service.queue.generate(MODEL, "Why?").text(on_restart="raise")) == "whole"
 
 
 @pytest.mark.parametrize("fields", [{"chunk_bytes": 1}, {"chunk_bytes": 7}, {"chunk_bytes": 100_000}])

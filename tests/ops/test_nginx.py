@@ -198,7 +198,7 @@ def test_a_worker_runs_jobs_through_the_door(
     with WorkerProcess(redis_server.url, door.url, None, **settings) as worker:
         worker.start().ready(queue)
         job = queue.generate(MODEL, "planted-prompt")
-        assert "".join(job.text()) == job.result(30).text
+        assert "".join(job.text(on_restart="raise")) == job.result(30).text
         assert job.result(30).host == "behind-the-door"
 
         behind.script(tokens=["a"] * 5000, rate=50)

@@ -70,7 +70,7 @@ def refused(auditor: "redis.Redis") -> list[str]:
 def test_whole_jobs_run_under_these_users(producer: JobQueue, host: ScriptedOllama, auditor: "redis.Redis") -> None:
     """Every verb of the SDK, streaming, conversations, cancelling, attaching and listing: the ACL refuses nothing."""
     job = producer.generate(MODEL, SECRET, idempotency_key="once", priority="interactive", start_within=60)
-    assert "".join(job.text()) == job.result(30).text
+    assert "".join(job.text(on_restart="raise")) == job.result(30).text
     assert producer.generate(MODEL, SECRET, idempotency_key="once").id == job.id
     for message in ("one", "two"):
         assert producer.chat(MODEL, conversation="talk", message=message).result(30).message

@@ -35,7 +35,7 @@ def test_a_job_passes_through_the_whole_of_it(topology: Site, queue: JobQueue, t
     topology_host.script(tokens=["an", "swer"])
     job = queue.generate(MODEL, PROMPT)
 
-    assert "".join(job.text()) == job.result(30).text == "answer"
+    assert "".join(job.text(on_restart="raise")) == job.result(30).text == "answer"
     assert job.result(30).host == topology.services["worker"]["environment"]["LLAMAQ_HOST"]
     logs = topology.door.nginx.log() + topology.worker.log() + topology.redis.redis.log()
     assert "/api/generate" in logs

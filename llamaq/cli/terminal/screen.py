@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -53,6 +55,22 @@ class Screen:
     def line(self, text: str) -> None:
         """Write one line of the answer."""
         self.answer(f"{text}\n")
+
+    def written(self) -> int | None:
+        """How far stdout is written, in bytes; None where it is no file, or where something stands behind."""
+        self._out.flush()
+        try:
+            number = self._out.fileno()
+            at, about = os.lseek(number, 0, os.SEEK_CUR), os.fstat(number)
+        except (OSError, ValueError):  # a pipe; or no descriptor
+            return None
+        return at if stat.S_ISREG(about.st_mode) and at == about.st_size else None
+
+    def take_back(self, to: int) -> None:
+        """Remove from stdout, which is a file, what was written behind a number of bytes."""
+        os.ftruncate(self._out.fileno(), to)
+        os.lseek(self._out.fileno(), to, os.SEEK_SET)
+        self._mid_line = False
 
     def json_line(self, text: str) -> None:
         """Write a JSON object, given as text, on a line of its own."""

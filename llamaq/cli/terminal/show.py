@@ -61,6 +61,7 @@ class Prose:
         self._streams = kind != "extraction"
         self._resumed = resumed
         self._has_text = resumed
+        self._began = screen.written()
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -92,7 +93,10 @@ class Prose:
             self._notice(
                 f"--- attempt {event.attempt} began: the text so far is void, and the answer starts anew ---", "yellow"
             )
-            self._screen.end_line()
+            if self._began is None or self._screen.written() is None:
+                self._screen.end_line()
+            else:
+                self._screen.take_back(self._began)
             self._has_text = self._resumed = False
         self._waiting.say(f"started on {event.host}")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Generic, TypeVar, cast
+from typing import Generic, Literal, TypeVar, cast, overload
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
@@ -10,14 +10,14 @@ from pydantic_core import from_json
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.answers import read_status, status_call
-from llamaq.client.log import Pieces, outcome
+from llamaq.client.log import OnRestart, Pieces, outcome
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
-from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.events import Event, Restarted
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
@@ -60,15 +60,32 @@ class AsyncJob(Generic[R]):
             async for event in stream:
                 yield event
 
-    async def text(self, after: str | None = None) -> AsyncGenerator[str, None]:
+    @overload
+    def text(
+        self, after: str | None = None, *, on_restart: Literal["mark"] = "mark"
+    ) -> AsyncGenerator[str | Restarted, None]: ...
+
+    @overload
+    def text(self, after: str | None = None, *, on_restart: Literal["raise"]) -> AsyncGenerator[str, None]: ...
+
+    async def text(
+        self, after: str | None = None, *, on_restart: OnRestart = "mark"
+    ) -> AsyncGenerator[str | Restarted, None]:
         """The answer's text, piece by piece as it is generated.
 
-        Raises:
-            StreamRestarted: a new attempt, or an extraction's repair, voids what was given; read on with
+        A new attempt, or an extraction's repair, voids what was given. Then a `Restarted` comes, which is no `str`, and
+        behind it the text from its beginning.
+
+        Args:
+            after: the cursor of an event: only the text behind it is given.
+            on_restart: with "raise", `StreamRestarted` is raised in place of the mark; read on with
                 `text(after=error.cursor)`.
+
+        Raises:
+            StreamRestarted: as above.
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
-        pieces = Pieces(given=after is not None)
+        pieces = Pieces(on_restart, given=after is not None)
         async with aclosing(self._connection.reader.pieces(self.id, after)) as stream:
             async for event in stream:
                 piece = pieces.take(self.id, event)

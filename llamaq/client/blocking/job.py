@@ -3,7 +3,7 @@
 
 from collections.abc import Generator
 from contextlib import closing
-from typing import Generic, TypeVar, cast
+from typing import Generic, Literal, TypeVar, cast, overload
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
@@ -11,14 +11,14 @@ from pydantic_core import from_json
 from llamaq.client.answers import read_status, status_call
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
-from llamaq.client.log import Pieces, outcome
+from llamaq.client.log import OnRestart, Pieces, outcome
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
-from llamaq.vocabulary.events import Event
+from llamaq.vocabulary.events import Event, Restarted
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
@@ -61,15 +61,32 @@ class Job(Generic[R]):
             for event in stream:
                 yield event
 
-    def text(self, after: str | None = None) -> Generator[str, None, None]:
+    @overload
+    def text(
+        self, after: str | None = None, *, on_restart: Literal["mark"] = "mark"
+    ) -> Generator[str | Restarted, None, None]: ...
+
+    @overload
+    def text(self, after: str | None = None, *, on_restart: Literal["raise"]) -> Generator[str, None, None]: ...
+
+    def text(
+        self, after: str | None = None, *, on_restart: OnRestart = "mark"
+    ) -> Generator[str | Restarted, None, None]:
         """The answer's text, piece by piece as it is generated.
 
-        Raises:
-            StreamRestarted: a new attempt, or an extraction's repair, voids what was given; read on with
+        A new attempt, or an extraction's repair, voids what was given. Then a `Restarted` comes, which is no `str`, and
+        behind it the text from its beginning.
+
+        Args:
+            after: the cursor of an event: only the text behind it is given.
+            on_restart: with "raise", `StreamRestarted` is raised in place of the mark; read on with
                 `text(after=error.cursor)`.
+
+        Raises:
+            StreamRestarted: as above.
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
-        pieces = Pieces(given=after is not None)
+        pieces = Pieces(on_restart, given=after is not None)
         with closing(self._connection.reader.pieces(self.id, after)) as stream:
             for event in stream:
                 piece = pieces.take(self.id, event)

@@ -1,10 +1,16 @@
 """Leaving a job and coming back: nothing is lost, nothing comes twice, and the job never notices."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+from embedded.child import bound
+from tests.service import until
 from tests.unit.cli.conftest import Llamaq
-from tests.unit.cli.fake_worker import FakeWorker
+from tests.unit.cli.fake_worker import WAIT_SECONDS, FakeWorker
 from tests.unit.cli.shell import Shell
 
 AGAIN = re.compile(r"detached; the job goes on\. Follow it again: llamaq follow (\S+) --after (\d+-\d+)")
@@ -104,6 +110,26 @@ def test_a_restart_starts_the_text_anew(fake_worker: FakeWorker, llamaq: Llamaq)
     retried, anew = shell.err.all().splitlines()
     assert retried == "attempt 1 failed: ollama_unavailable: h1 closed the connection; trying again"
     assert anew == "--- attempt 2 began: the text so far is void, and the answer starts anew ---"
+
+
+def test_a_file_holds_the_final_attempt_alone(fake_worker: FakeWorker, tmp_path: Path) -> None:
+    """`llamaq generate > file`: what was written is removed, and what stood there before stays."""
+    answer = tmp_path / "answer.txt"
+    command = [sys.executable, "-m", "llamaq", "generate", "m", "x"]
+    environ = {**os.environ, "LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix}
+    with answer.open("w") as file:
+        file.write("Before.\n")
+        file.flush()
+        process = subprocess.Popen(bound(command), stdout=file, env=environ)
+        attempt = fake_worker.take()
+        attempt.say("bro", "ken, and longer than the answer")
+        until(lambda: "broken" in answer.read_text())
+        attempt = attempt.give_back("ollama_unavailable", "gone")
+        attempt.say("whole")
+        attempt.complete(text="whole")
+        assert process.wait(WAIT_SECONDS) == 0
+
+    assert answer.read_text() == "Before.\nwhole\n"
 
 
 def test_a_retry_before_any_text_voids_nothing(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
