@@ -67,8 +67,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     app.state.door = Door(app.state.keys, connection)
     app.state.draining = asyncio.Event()
     yield {"draining": app.state.draining, "head_seconds": settings.gateway_head_seconds}
-    async with asyncio.timeout(CANCELS_SECONDS):
-        await leaving.finished()
+    await leaving.finished(CANCELS_SECONDS)
     await queue.aclose()
     await connection.aclose()
 

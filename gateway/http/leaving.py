@@ -15,6 +15,7 @@ LOG = logging.getLogger(__name__)
 REASON = "the client closed the connection"
 _TRIES_SECONDS = 120.0
 """While Redis is away a cancel is tried again for so long."""
+_watches: set["asyncio.Task[None]"] = set()
 _cancels: set["asyncio.Task[None]"] = set()
 
 
@@ -26,6 +27,7 @@ async def cancelled_if_left(request: Request, job: AsyncJob[Any]) -> AsyncIterat
     waits for the job then gets `JobCancelled`, and nobody reads the answer.
     """
     watch = asyncio.get_running_loop().create_task(_cancel_when_left(request, job))
+    _watches.add(watch)
     try:
         yield
     except JobError:  # it has ended
@@ -35,12 +37,21 @@ async def cancelled_if_left(request: Request, job: AsyncJob[Any]) -> AsyncIterat
         raise
     finally:
         watch.cancel()
+        _watches.discard(watch)
 
 
-async def finished() -> None:
-    """Wait until the cancels that have begun are done."""
-    if _cancels:
-        await asyncio.wait(_cancels)
+async def finished(seconds: float) -> None:
+    """Wait until the streams of this process have ended, and the jobs of those that were cut are cancelled.
+
+    Called at the end of the process. What is not done after so many seconds is logged.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while _watches or _cancels:
+        if loop.time() >= until:
+            LOG.error("%d jobs of streams that were cut may go on", len(_watches) + len(_cancels))
+            return
+        await asyncio.sleep(0.02)
 
 
 async def _cancel_when_left(request: Request, job: AsyncJob[Any]) -> None:

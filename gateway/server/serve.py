@@ -3,6 +3,7 @@
 import logging
 import math
 import resource
+import signal
 import socket
 import sys
 
@@ -56,6 +57,8 @@ def main(settings: GatewayVariables) -> int:
     sys.stdout.write(f"http://{f'[{host}]' if ':' in host else host}:{port}\n")
     sys.stdout.flush()
     if settings.gateway_processes == 1:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)  # uvicorn raises them again once it has stopped in order
         uvicorn.Server(config).run(sockets=[listener])
     else:
         Multiprocess(config, sockets=[listener]).run()
