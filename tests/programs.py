@@ -28,9 +28,10 @@ PACKAGES: dict[str, str | None] = {
     "systemd-analyze": "systemd",
     "Linux": None,
     "package index": None,
+    "npm registry": None,
 }
 """Program -> Debian's package; None for what no package brings. `redis-server 7` is that version or a newer one, and
-`package index` the one that pip is configured for."""
+`package index` and `npm registry` those that pip and npm are configured for."""
 
 FIXTURES = {
     "secrets": ("openssl",),
@@ -64,6 +65,8 @@ def is_there(need: str) -> bool:
         return libfaketime() is not None
     if need == "package index":
         return _index_answers()
+    if need == "npm registry":
+        return _npm_registry_answers()
     if need == "redis-server 7":
         return _redis_version() >= 7
     return find(need) is not None
@@ -104,6 +107,14 @@ def _apt(words: list[str]) -> int:
 def _index_answers() -> bool:
     words = ["install", "-q", "--disable-pip-version-check", "--dry-run", "--no-deps", "--ignore-installed"]
     command = [sys.executable, "-m", "pip", *words, "--retries", "0", "--timeout", "10", "celery"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _npm_registry_answers() -> bool:
+    npm = find("npm")
+    if npm is None:
+        return False
+    command = [npm, "ping", "--fetch-retries=0", "--fetch-timeout=10000"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

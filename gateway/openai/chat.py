@@ -58,6 +58,7 @@ class ChatCompletion(Generation):
         None
     )
     prompt_cache_retention: str | None = None
+    prompt_cache_options: JsonObject | None = None
 
 
 def read_chat(body: Any) -> Asked:

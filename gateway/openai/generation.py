@@ -10,9 +10,17 @@ from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.options import Whole
 from llamaq.vocabulary.requests import Kind
 
-_NO_TIER = "the tiers are auto, default, flex (the lane batch) and priority (the lane interactive)"
-Tier = Annotated[str, only("auto", "default", "flex", "priority", reason=_NO_TIER)]
-_LANES: dict[str, Lane] = {"auto": "normal", "default": "normal", "flex": "batch", "priority": "interactive"}
+_LANES: dict[str, Lane] = {
+    "auto": "normal",
+    "default": "normal",
+    "flex": "batch",
+    "priority": "interactive",
+    "fast": "interactive",
+}
+_ANSWERED = {"auto": "default", "fast": "priority"}
+"""The tier that an answer tells, where it is not the one of the request: as OpenAI's API does it."""
+_NO_TIER = "the tiers are auto, default, flex (the lane batch), priority and fast (the lane interactive)"
+Tier = Annotated[str, only(*_LANES, reason=_NO_TIER)]
 Tokens = Annotated[Whole, Field(ge=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 _ONE_ANSWER = "Ollama gives one answer; send the request again for another"
@@ -66,7 +74,7 @@ class Generation(Shared):
     @property
     def echoed(self) -> dict[str, Any]:
         """The members that an answer has because the request has them."""
-        tier = "default" if self.service_tier == "auto" else self.service_tier
+        tier = _ANSWERED.get(self.service_tier or "", self.service_tier)
         return {name: value for name, value in (("service_tier", tier), ("metadata", self.metadata)) if value}
 
     @property

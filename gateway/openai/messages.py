@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from pydantic import model_validator
+
 from gateway.openai.parameters import only, path, unsupported
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, Strict
@@ -13,24 +15,27 @@ _ROLES = {"developer": "system", "function": "tool"}
 _NO_AUDIO = "Ollama has no audio; leave it out"
 
 
-class CalledFunction(Strict):
+class CalledFunction(Strict, extra="ignore"):
     """The function of a call, with its arguments as a text of JSON. The queue checks the text."""
 
     name: str
     arguments: str | JsonObject = ""
 
 
-class Call(Strict):
-    """One call of an assistant's message. `index` comes from clients that join the chunks of a stream themselves."""
+class Call(Strict, extra="ignore"):
+    """One call of an assistant's message."""
 
     id: str | None = None
-    index: int | None = None
     type: Annotated[str, only("function", reason="Ollama calls functions alone")] = "function"
     function: CalledFunction
 
 
 class Message(Strict):
-    """A message of any role."""
+    """A message of any role.
+
+    An assistant's is an earlier answer handed back, of whatever server. What is unknown in it is dropped, such as the
+    `parsed` that a client has added; in any other message it is refused.
+    """
 
     role: Role
     content: Any = None
@@ -43,6 +48,13 @@ class Message(Strict):
     tool_calls: list[Call] | None = None
     tool_call_id: str | None = None
     function_call: CalledFunction | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_answer(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or given.get("role") != "assistant":
+            return given
+        return {name: value for name, value in given.items() if name in cls.model_fields}
 
 
 @dataclass(slots=True)
@@ -150,14 +162,23 @@ def _parts(content: list[Any], where: str) -> tuple[list[str], list[tuple[str, s
             raise InvalidRequest.of(at, 'give an object with a `type`, such as {"type": "text"}', "invalid_type")
         match part.get("type"):
             case "text" | "refusal" as kind:
+                _known(part, {kind}, at)
                 texts.append(_text(part.get(kind), f"{at}.{kind}"))
             case "image_url":
+                _known(part, {"image_url"}, at)
                 images.append(_image(part.get("image_url"), f"{at}.image_url"))
             case str() as kind:
                 raise unsupported(f"{at}.type", f"Ollama takes the types text and image_url, not {kind[:40]!r}")
             case _:
                 raise InvalidRequest.of(f"{at}.type", "it is missing", "missing_required_parameter")
     return texts, images
+
+
+def _known(part: Mapping[str, Any], names: set[str], where: str) -> None:
+    """Refuse members that are not known. A breakpoint of OpenAI's cache changes no answer."""
+    for name, value in part.items():
+        if name not in names | {"type", "prompt_cache_breakpoint"} and value is not None:
+            raise unsupported(f"{where}.{str(name)[:100]}", "this server does not know it")
 
 
 def _text(value: Any, where: str) -> str:
@@ -167,7 +188,10 @@ def _text(value: Any, where: str) -> str:
 
 
 def _image(value: Any, where: str) -> tuple[str, str]:
-    url, param = (value.get("url"), f"{where}.url") if isinstance(value, Mapping) else (value, where)
+    url, param = value, where
+    if isinstance(value, Mapping):
+        _known(value, {"url", "detail"}, where)  # an image is given whole, whatever `detail` says
+        url, param = value.get("url"), f"{where}.url"
     text = _text(url, param)
     # Other texts could name an image that another request has stored.
     if not text.lstrip()[:5].lower().startswith("data:"):

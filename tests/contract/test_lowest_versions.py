@@ -13,13 +13,13 @@ from packaging.requirements import Requirement
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
+from tests import uv
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.contract.built import CHECKOUT
 from tests.worker_process import WorkerProcess
 
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-UV = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "uv"
 OPTIONS = ("--resolution", "lowest-direct", "--only-binary", ":all:")
 # Imports every module, so that a name that an old version lacks is found, whichever job would need it.
 IMPORTS = """
@@ -87,17 +87,7 @@ def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter that has the wheel, and of each package the lowest version that pyproject.toml allows."""
     folder = tmp_path_factory.mktemp("oldest")
     pins = sorted({lowest(requirement) for requirement in requirements()})
-    # uv knows nothing of pip's configuration, and needs a second where pip needs a minute.
-    given = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "SSL_CERT_FILE": "PIP_CERT", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
-    settings = {theirs: os.environ[pips] for theirs, pips in given.items() if os.environ.get(pips)}
-    python = folder / "venv" / "bin" / "python"
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, str(folder / "venv")],
-        ["pip", "install", "--quiet", "--python", str(python), *OPTIONS, str(wheel), *pins],
-    ):
-        done = run([UV, *command], cwd=folder, env={**os.environ, **settings}, timeout=240)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return python
+    return uv.environment(folder, *OPTIONS, str(wheel), *pins)
 
 
 @pytest.fixture

@@ -31,7 +31,13 @@ def refusal(*messages: dict[str, Any], **parameters: Any) -> tuple[str, str]:
         ({"role": "developer", "content": "hi"}, {"role": "system", "content": "hi"}),
         ({"role": "user", "content": "hi", "name": "Ann"}, {"role": "user", "content": "hi"}),
         (
-            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}},
+                    {"type": "text", "text": "b"},
+                ],
+            },
             {"role": "user", "content": "a\nb"},
         ),
         (
@@ -48,7 +54,7 @@ def refusal(*messages: dict[str, Any], **parameters: Any) -> tuple[str, str]:
             {"role": "assistant", "content": "no"},
         ),
         (
-            {"role": "assistant", "content": "x", "reasoning": "why", "annotations": [], "audio": None},
+            {"role": "assistant", "content": "x", "reasoning": "why", "annotations": [], "audio": None, "parsed": {}},
             {"role": "assistant", "content": "x", "thinking": "why"},
         ),
         (
@@ -57,6 +63,19 @@ def refusal(*messages: dict[str, Any], **parameters: Any) -> tuple[str, str]:
                 "role": "assistant",
                 "content": "",
                 "tool_calls": [{"id": "call_0", "function": {"name": "f", "arguments": "{}"}}],
+            },
+        ),
+        (
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}", "parsed_arguments": {}}},
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}],
             },
         ),
         (
@@ -96,6 +115,16 @@ def test_a_message_becomes_one_of_ollama(given: dict[str, Any], made: dict[str, 
             "messages[0].content[0].image_url.url",
         ),
         ({"role": "user", "content": [{"type": "image_url"}]}, "invalid_type", "messages[0].content[0].image_url"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "x", "bold": True}]},
+            "unsupported_parameter",
+            "messages[0].content[0].bold",
+        ),
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE, "zoom": 2}}]},
+            "unsupported_parameter",
+            "messages[0].content[0].image_url.zoom",
+        ),
         ({"role": "wizard", "content": "x"}, "invalid_value", "messages[0].role"),
         ({"content": "x"}, "missing_required_parameter", "messages[0].role"),
         ({"role": "user", "content": "x", "colour": 1}, "unsupported_parameter", "messages[0].colour"),
