@@ -62,7 +62,7 @@ def embed(raw: bytes) -> Asked:
     """Of `/api/embed`."""
     body = bodies.embed(raw)
     names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
-    given = body.get("input") or []
+    given = body.get("input", "")
     if not isinstance(given, str | list) or not all(isinstance(text, str) for text in given):
         raise Refusal(400, "invalid input type")
     return _read("embed", body, _embed, empty=not given)

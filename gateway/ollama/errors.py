@@ -64,6 +64,14 @@ def told(error: BaseException, asked: Asked | None = None) -> Told:
     return _of(failure_of(error))
 
 
+def is_image(error: BaseException) -> bool:
+    """Whether a request is refused for one of its images."""
+    if not isinstance(error, InvalidRequest) or not error.problems:
+        return False
+    field = error.problems[0].field
+    return field.startswith("images") or ".images" in field
+
+
 def _of(failure: Failure) -> Told:
     return Told(failure.status, failure.message, retry_after=failure.retry_after)
 
@@ -90,7 +98,7 @@ def _invalid(error: InvalidRequest, asked: Asked) -> Told:
     problem = error.problems[0]
     if error.code == "unsupported":
         return _unsupported(problem.field, asked)
-    if _is_image(problem.field) and problem.message.startswith(_NO_IMAGES):
+    if is_image(error) and problem.message.startswith(_NO_IMAGES):
         return _of_engine(NO_IMAGE)
     if problem.field == "format":
         schema = encoded(asked.job["format"])
@@ -110,10 +118,6 @@ def _unsupported(field: str, asked: Asked) -> Told:
     if asked.endpoint in ("generate", "chat"):
         return Told(400, f"{quoted(asked.model)} does not support {asked.endpoint}")
     return Told(501 if asked.endpoint == "embed" else 500, NO_EMBEDDINGS)
-
-
-def _is_image(field: str) -> bool:
-    return field.startswith("images") or ".images" in field
 
 
 def _of_engine(message: str) -> Told:

@@ -14,12 +14,13 @@ from gateway.http.errors import GatewayError
 from gateway.ollama import asked as reading
 from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
 from gateway.ollama.asked import Asked, Endpoint
-from gateway.ollama.errors import JSON_UTF8, told
+from gateway.ollama.errors import JSON_UTF8, is_image, told
 from gateway.ollama.go.encoding import encoded
+from gateway.ollama.offered import check_able, offered
 from gateway.ollama.refusal import Refusal
 from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import queue_of
-from llamaq.vocabulary.errors import LlamaqError, UnknownModel
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -109,15 +110,19 @@ for one in get_args(Endpoint):
 
 async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) -> Response:
     match asked.does:
-        case "answer":
-            return await answered(request, by, asked, waited)
         case "load":
             return await loading.loaded(request, by, asked)
         case "unload":
             return await loading.unloaded(request, by, asked)
-    await loading.known(request, by, asked)
-    assert asked.refusal is not None  # noqa: S101 - it goes with `refuse`
-    raise asked.refusal
+    try:
+        if asked.refusal is not None:
+            raise asked.refusal
+        return await answered(request, by, asked, waited)
+    except (Refusal, InvalidRequest) as error:
+        found = await offered(request, by, asked)  # an unknown model comes before what is wrong with the request
+        if is_image(error):
+            check_able(asked, found, "vision", "images")
+        raise
 
 
 @router.post("/api/push")
@@ -131,6 +136,7 @@ async def refused(by: By) -> Response:  # noqa: ARG001 - a key is needed
 
 
 @router.api_route("/", methods=_ALL)
+@router.api_route("/api", methods=_ALL)
 @router.api_route("/api/{path:path}", methods=_ALL)
 async def unserved(request: Request) -> Response:
     """Everything else under `/api`."""

@@ -163,7 +163,7 @@ def _wrong_byte(value: str) -> int:
             return offset
         if state == "padding":
             if char != "=":
-                return offset
+                return offset - 1  # as Go counts here
             state = "end"
         elif char == "=":
             if held < 2:

@@ -1,0 +1,138 @@
+"""Answers in Ollama's forms."""
+
+import json
+import struct
+from typing import Any
+
+import pytest
+
+from gateway.ollama import forms
+from gateway.ollama.asked import Asked, Endpoint
+from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.results import RESULT
+
+FIGURES = {
+    "usage": {"prompt_tokens": 7, "output_tokens": 2},
+    "timings": {"load": 0.001064254, "prompt": 0.5, "output": 1.25, "total": 9.0},
+}
+DONE = {
+    "done": True,
+    "done_reason": "stop",
+    "total_duration": 3_000_000_000,
+    "load_duration": 1_064_254,
+    "prompt_eval_count": 7,
+    "prompt_eval_duration": 500_000_000,
+    "eval_count": 2,
+    "eval_duration": 1_250_000_000,
+}
+CALL = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"x": 1.0}}}
+LOGPROB = {"token": "a", "logprob": -1.5}
+
+
+def asked(endpoint: Endpoint) -> Asked:
+    return Asked(endpoint, "M", "answer")
+
+
+def result(**fields: Any) -> Any:
+    return RESULT.validate_python(
+        {"model": "m", "host": "h", "attempts": 1, "done_reason": "stop", **FIGURES, **fields}
+    )
+
+
+def without_time(line: str) -> dict[str, Any]:
+    """A line with the model as it was asked for, and without its time."""
+    found: dict[str, Any] = json.loads(line)
+    assert found.pop("created_at").endswith("Z")
+    assert found.pop("model") == "M"
+    return found
+
+
+def lines(endpoint: Endpoint, **piece: Any) -> list[dict[str, Any]]:
+    delta = Delta(at=0, **piece)
+    return [without_time(line) for line in forms.piece_lines(asked(endpoint), delta)]
+
+
+def message(content: str = "", **more: Any) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": content, **more}}
+
+
+def test_a_piece_has_a_line_for_each_of_its_parts() -> None:
+    """Ollama sends thinking, text and calls in lines of their own; the calls of one line together."""
+    assert lines("chat", text="a", thinking="hm", tool_calls=[CALL]) == [
+        {**message(thinking="hm"), "done": False},
+        {**message("a"), "done": False},
+        {**message(tool_calls=[CALL]), "done": False},
+    ]
+    assert lines("generate", text="a", thinking="hm") == [
+        {"response": "", "thinking": "hm", "done": False},
+        {"response": "a", "done": False},
+    ]
+
+
+def test_the_logprobs_of_a_piece_are_told_once() -> None:
+    """In its last line, or in one of their own."""
+    assert lines("generate", text="a", thinking="hm", logprobs=[LOGPROB]) == [
+        {"response": "", "thinking": "hm", "done": False},
+        {"response": "a", "done": False, "logprobs": [LOGPROB]},
+    ]
+    assert lines("chat", logprobs=[LOGPROB]) == [{**message(), "done": False, "logprobs": [LOGPROB]}]
+
+
+def test_the_last_line_has_the_figures() -> None:
+    """The waiting is the caller's, the others are the host's, in nanoseconds; what is zero is left out."""
+    told = result(text="x", thinking="hm", context=[1, 2], logprobs=[LOGPROB])
+
+    assert without_time(forms.last_line(asked("generate"), told, 3.0)) == {"response": "", "context": [1, 2], **DONE}
+    assert without_time(forms.last_line(asked("chat"), result(message=message()["message"]), 3.0)) == {
+        **message(),
+        **DONE,
+    }
+    bare = result(text="x", usage={}, timings={"load": 0.0}, done_reason=None)
+    assert without_time(forms.last_line(asked("generate"), bare, 0.5)) == {
+        "response": "",
+        "done": True,
+        "total_duration": 500_000_000,
+    }
+
+
+def test_a_whole_answer() -> None:
+    """In one object."""
+    text = result(text="x", thinking="hm", context=[1], logprobs=[LOGPROB])
+    assert without_time(forms.whole(asked("generate"), text, 3.0)) == {
+        "response": "x",
+        "thinking": "hm",
+        "context": [1],
+        "logprobs": [LOGPROB],
+        **DONE,
+    }
+    said = message("x", thinking="hm", tool_calls=[CALL])
+    assert without_time(forms.whole(asked("chat"), result(**said), 3.0)) == {**said, **DONE}
+
+
+def test_vectors() -> None:
+    """With the figures that an embedding has; the older endpoint has one vector alone, with float32's digits."""
+    told = result(embeddings=[[0.1, -2.0], [3.0, 1e-05]])
+
+    assert forms.whole(asked("embed"), told, 3.0) == (
+        '{"model":"M","embeddings":[[0.1,-2],[3,0.00001]],"total_duration":3000000000,"load_duration":1064254,'
+        '"prompt_eval_count":7}'
+    )
+    wide = struct.unpack("f", struct.pack("f", 0.1))[0]
+    assert forms.whole(asked("embeddings"), told, 3.0) == f'{{"embedding":[{wide},-2]}}'
+
+
+@pytest.mark.parametrize(("does", "reason"), [("load", "load"), ("unload", "unload")])
+def test_a_bare_answer(does: Any, reason: str) -> None:
+    """It has nothing but its reason."""
+    assert without_time(forms.bare(Asked("generate", "M", does))) == {
+        "response": "",
+        "done": True,
+        "done_reason": reason,
+    }
+    assert without_time(forms.bare(Asked("chat", "M", does))) == {**message(), "done": True, "done_reason": reason}
+
+
+def test_an_answer_without_vectors() -> None:
+    """A request without input has loaded the model."""
+    assert forms.bare(Asked("embed", "M", "load")) == '{"model":"M","embeddings":[]}'
+    assert forms.bare(Asked("embeddings", "M", "load")) == '{"embedding":[]}'
