@@ -38,6 +38,16 @@ class GatewayVariables(ProcessVariables):
         values="a list such as `https://app.example.com`, or `*`",
     )
     gateway_max_body_bytes: int = setting(67_108_864, "bytes of the body of one request", least=1024, most=2**31)
+    gateway_max_file_bytes: int = setting(
+        268_435_456,
+        "bytes of all files of one tenant together, and of the results of one batch; one upload is bounded by "
+        "`LLAMAQ_GATEWAY_MAX_BODY_BYTES`",
+        least=1024,
+        most=2**40,
+    )
+    gateway_batch_in_flight: int = setting(
+        64, "lines of batches that one gateway process has in the queue at a time", least=1, most=10_000
+    )
     gateway_head_seconds: float = setting(
         10, "seconds for the head of a request, and for a pause within its body", above=0, most=3600
     )

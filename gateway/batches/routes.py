@@ -1,5 +1,10 @@
-"""The routes."""
+"""The routes, and what runs beside them."""
 
 from fastapi import APIRouter
 
-router = APIRouter()
+from gateway.batches import batch_routes, file_routes
+from gateway.batches.runner import running
+
+router = APIRouter(lifespan=running)
+router.include_router(file_routes.router)
+router.include_router(batch_routes.router)

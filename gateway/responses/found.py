@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
-
 from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
 from gateway.openai.chat_answer import ChatForm
-from gateway.queue_access import own_status, queue_of
 from gateway.responses.asked import History, Kept, kept
 from gateway.responses.telling import PREFIX
-from llamaq import JobStatus
+from llamaq import AsyncJobQueue, JobStatus
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.kinds.chat import ChatResult
@@ -33,7 +30,7 @@ class Found:
     request: Mapping[str, Any]
 
 
-async def found(request: Request, by: Caller, response_id: str, param: str | None = None) -> Found:
+async def found(queue: AsyncJobQueue, by: Caller, response_id: str, param: str | None = None) -> Found:
     """A response of the caller's tenant that is kept.
 
     Raises:
@@ -42,19 +39,20 @@ async def found(request: Request, by: Caller, response_id: str, param: str | Non
     missing = GatewayError(404, "response_not_found", f"Response with id '{response_id[:200]}' not found.", param=param)
     if not response_id.startswith(PREFIX):
         raise missing
+    job = queue.job(response_id.removeprefix(PREFIX))
     try:
         # First, because `status` waits for a job that a worker may be about to take in; a response is there at once.
-        submitted = await queue_of(request).job(response_id.removeprefix(PREFIX)).request()
-        job, status = await own_status(request, by, response_id.removeprefix(PREFIX))
+        submitted = await job.request()
+        status = await job.status()
     except JobNotFound:
         raise missing from None
     note = kept(submitted.note)
-    if note is None or not note.given.store:
+    if note is None or not note.given.store or not (by.admin or status.tenant == by.tenant):
         raise missing
     return Found(job, status, note, submitted.request)
 
 
-async def history(request: Request, by: Caller, response_id: str | None) -> History:
+async def history(queue: AsyncJobQueue, by: Caller, response_id: str | None) -> History:
     """What was said up to the end of a response: its history, its input, and its answer. Not its instructions.
 
     Raises:
@@ -63,7 +61,7 @@ async def history(request: Request, by: Caller, response_id: str | None) -> Hist
     if response_id is None:
         return History()
     param = "previous_response_id"
-    before = await found(request, by, response_id, param)
+    before = await found(queue, by, response_id, param)
     result = before.status.result
     if not isinstance(result, ChatResult):
         state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"

@@ -17,6 +17,7 @@ from gateway.queue_access import queue_of, submit
 from gateway.responses.asked import Kept, asked, kept, parameters
 from gateway.responses.found import Found, found, history
 from gateway.responses.input_items import listed
+from gateway.responses.reading import told
 from gateway.responses.telling import Telling
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
@@ -32,7 +33,7 @@ Called = Annotated[Caller, Depends(caller)]
 async def create(request: Request, by: Called) -> Response:
     """Answer an input: at once, in a stream, or in the background."""
     given = parameters(await json_object(request))
-    wanted = asked(given, await history(request, by, given.previous_response_id))
+    wanted = asked(given, await history(queue_of(request), by, given.previous_response_id))
     try:
         job = await submit(request, by, wanted.job)
     except InvalidRequest as error:
@@ -44,7 +45,7 @@ async def create(request: Request, by: Called) -> Response:
     if given.background:
         return _answer(job, Telling(job.id, note).response(created=(await job.status()).submitted_at))
     async with cancelled_if_left(request, job):
-        telling = await _told(job, note)
+        telling = await told(job, note)
     if telling.error is not None:
         raise telling.error
     return _answer(job, telling.response())
@@ -60,7 +61,7 @@ async def retrieve(
     starting_after: Annotated[int, Query(ge=-1)] = -1,
 ) -> Response:
     """A response as it is now; or its stream, from its beginning or behind an event."""
-    it = await found(request, by, response_id)
+    it = await found(queue_of(request), by, response_id)
     if stream:
         return _stream(request, it.job, it.kept, starting_after, leaving=False)
     return _answer(it.job, await _now(it))
@@ -69,15 +70,15 @@ async def retrieve(
 @router.post("/v1/responses/{response_id}/cancel")
 async def cancel(request: Request, by: Called, response_id: str) -> Response:
     """End a response. One that has ended stays as it is."""
-    it = await found(request, by, response_id)
+    it = await found(queue_of(request), by, response_id)
     await it.job.cancel(CANCELLED)
-    return _answer(it.job, await _now(await found(request, by, response_id)))
+    return _answer(it.job, await _now(await found(queue_of(request), by, response_id)))
 
 
 @router.delete("/v1/responses/{response_id}")
 async def delete(request: Request, by: Called, response_id: str) -> Response:
     """Delete a response; one that runs is cancelled first. Those that follow it keep what was said."""
-    it = await found(request, by, response_id)
+    it = await found(queue_of(request), by, response_id)
     await queue_of(request).delete(it.job.id)
     return _answer(it.job, {"id": response_id, "object": "response", "deleted": True})
 
@@ -92,7 +93,7 @@ async def input_items(
     after: str | None = None,
 ) -> Response:
     """The items of a response's input, without the bytes of images."""
-    it = await found(request, by, response_id)
+    it = await found(queue_of(request), by, response_id)
     return _answer(it.job, listed(it.job.id, it.kept.items, limit=limit, order=order, after=after))
 
 
@@ -102,20 +103,9 @@ def _answer(job: AsyncJob[Any], body: JsonObject) -> Response:
 
 async def _now(it: Found) -> JsonObject:
     if it.status.ended:
-        return (await _told(it.job, it.kept)).response()
+        return (await told(it.job, it.kept)).response()
     status = "queued" if it.status.state == "queued" else "in_progress"
     return Telling(it.job.id, it.kept).response(status, it.status.submitted_at)
-
-
-async def _told(job: AsyncJob[Any], note: Kept) -> Telling:
-    """The whole of a response, when it has ended."""
-    telling = Telling(job.id, note)
-    async with aclosing(job.events(fresh=False)) as events:
-        async for event in events:
-            telling.take(event)
-            if telling.ended:
-                break
-    return telling
 
 
 def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, leaving: bool) -> Response:
@@ -135,10 +125,10 @@ async def _frames(
             async for event in events:
                 if said := waiting.see(event):
                     yield said
-                told = telling.take(event)
+                new = telling.take(event)
                 if leaving and telling.restarted:
                     raise StreamRestarted(event.attempt, event.cursor)
-                for each in told:
+                for each in new:
                     if each.number > after:
                         yield frame(each.data, event=each.type)
                 if telling.ended:
@@ -149,5 +139,5 @@ async def _frames(
 
 def _error(error: LlamaqError, number: int) -> bytes:
     failure = failure_of(error)
-    told = {"type": "error", "code": failure.code, "message": failure.message, "param": failure.param}
-    return frame(dumps({**told, "sequence_number": number}), event="error")
+    about = {"type": "error", "code": failure.code, "message": failure.message, "param": failure.param}
+    return frame(dumps({**about, "sequence_number": number}), event="error")

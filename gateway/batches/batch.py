@@ -1,0 +1,91 @@
+"""A batch, as it is kept and as OpenAI shows it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gateway.access.caller import Caller
+from llamaq.vocabulary.wire import JsonObject, dumps
+
+_TIMES = ("in_progress_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The record of a batch.
+
+    Attributes:
+        record: its fields in Redis.
+    """
+
+    id: str
+    record: Mapping[str, str]
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is."""
+        return self.record["tenant"]
+
+    @property
+    def status(self) -> str:
+        """One of OpenAI's."""
+        return self.record["status"]
+
+    @property
+    def input(self) -> str:
+        """The file with its lines."""
+        return self.record["input"]
+
+    @property
+    def endpoint(self) -> str:
+        """That its lines are for."""
+        return self.record["endpoint"]
+
+    @property
+    def expires_at(self) -> int:
+        """Unix seconds."""
+        return int(self.record["expires_at"])
+
+    @property
+    def caller(self) -> Caller:
+        """On whose behalf its lines are submitted."""
+        given: dict[str, Any] = json.loads(self.record["caller"])
+        return Caller(**{**given, "models": tuple(given["models"])})
+
+    def number(self, name: str) -> int:
+        """A count of its record: `total`, `completed`, `failed`, `output_bytes`, `errors_bytes`."""
+        return int(self.record[name])
+
+    def shown(self) -> JsonObject:
+        """OpenAI's object."""
+        problems = json.loads(self.record.get("problems", "[]"))
+        used = [self.number(name) for name in ("input_tokens", "output_tokens")]
+        return {
+            "id": self.id,
+            "object": "batch",
+            "endpoint": self.endpoint,
+            "errors": {"object": "list", "data": problems} if problems else None,
+            "input_file_id": self.input,
+            "completion_window": self.record["window"],
+            "status": self.status,
+            "output_file_id": self.record.get("output_file_id") or None,
+            "error_file_id": self.record.get("error_file_id") or None,
+            "created_at": int(self.record["created_at"]),
+            "expires_at": self.expires_at,
+            **{name: int(self.record[name]) if name in self.record else None for name in _TIMES},
+            "request_counts": {name: self.number(name) for name in ("total", "completed", "failed")},
+            "usage": {
+                "input_tokens": used[0],
+                "input_tokens_details": {"cached_tokens": 0},
+                "output_tokens": used[1],
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": sum(used),
+            },
+            "metadata": json.loads(self.record["metadata"]),
+        }
+
+
+def caller_field(caller: Caller) -> str:
+    """The field of the record for a caller."""
+    return dumps(asdict(caller))

@@ -1,0 +1,109 @@
+"""`/v1/batches`."""
+
+import re
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gateway.access.caller import Caller, caller
+from gateway.batches.batch import Batch, caller_field
+from gateway.batches.endpoints import ENDPOINTS
+from gateway.batches.file_routes import shelf_of
+from gateway.batches.pages import paged
+from gateway.batches.shelf import missing
+from gateway.http.errors import GatewayError
+from gateway.http.json_body import json_object
+from gateway.openai.parameters import Parameters, only, read
+from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.wire import dumps
+
+_WINDOW = re.compile(r"([1-9]\d{0,5})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MOST_WINDOW = 7 * 86_400
+REFUSED = {"output_expires_after": "files of results are kept for LLAMAQ_RESULT_TTL"}
+router = APIRouter()
+Called = Annotated[Caller, Depends(caller)]
+
+
+class Asked(Parameters):
+    """The parameters."""
+
+    input_file_id: str
+    endpoint: Annotated[str, only(*ENDPOINTS, reason=f"the endpoints are {', '.join(ENDPOINTS)}")]
+    completion_window: str
+    metadata: Annotated[dict[str, str], Field(max_length=16)] = Field(default_factory=dict)
+
+    @property
+    def seconds(self) -> int:
+        """Of the window.
+
+        Raises:
+            InvalidRequest: it is none.
+        """
+        found = _WINDOW.fullmatch(self.completion_window)
+        seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+        if not 0 < seconds <= MOST_WINDOW:
+            raise InvalidRequest.of("completion_window", "give a time such as 24h, up to 7d", "invalid_value")
+        return seconds
+
+
+@router.post("/v1/batches")
+async def create(request: Request, by: Called) -> Response:
+    """Accept a batch. A process of the gateway takes it up at once."""
+    given, shelf = read(Asked, await json_object(request), REFUSED), shelf_of(request)
+    file = await shelf.file(by, given.input_file_id, "input_file_id")
+    by = replace(by, tenant=file.tenant)
+    name, output, errors = (SYSTEM.uuid().replace("-", "") for _ in range(3))
+    accepted = BatchCreate(
+        id=f"batch_{name}",
+        tenant=file.tenant,
+        input=file.id,
+        endpoint=given.endpoint,
+        window=given.completion_window,
+        seconds=given.seconds,
+        metadata=dumps(given.metadata),
+        caller=caller_field(by),
+        output=f"file-{output}",
+        errors=f"file-{errors}",
+        ttl=shelf.ttl,
+    )
+    match (await shelf.run(accepted)).word:
+        case "NO_FILE":
+            raise missing("file", file.id, "input_file_id")
+        case "PURPOSE":
+            what = f"the file is for {file.purpose}, not for a batch"
+            raise GatewayError(400, "invalid_value", what, param="input_file_id")
+    request.app.state.runner.wake()
+    return JSONResponse((await shelf.batch(by, accepted.id)).shown())
+
+
+@router.get("/v1/batches")
+async def list_batches(
+    request: Request, by: Called, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+) -> Response:
+    """The batches of the caller's tenant, the newest first."""
+    return JSONResponse(await paged(shelf_of(request).batches(by.tenant, after), Batch.shown, limit))
+
+
+@router.get("/v1/batches/{batch_id}")
+async def retrieve(request: Request, by: Called, batch_id: str) -> Response:
+    """One of them."""
+    return JSONResponse((await shelf_of(request).batch(by, batch_id)).shown())
+
+
+@router.post("/v1/batches/{batch_id}/cancel")
+async def cancel(request: Request, by: Called, batch_id: str) -> Response:
+    """Cancel a batch: what runs of it is cut, and what was answered stays."""
+    shelf = shelf_of(request)
+    batch = await shelf.batch(by, batch_id)
+    answer = await shelf.run(BatchCancel(id=batch.id, tenant=batch.tenant))
+    if answer.word == "ENDED":
+        what = f"a batch that is {answer.text('status')} cannot be cancelled"
+        raise GatewayError(409, "batch_ended", what)
+    return JSONResponse((await shelf.batch(by, batch_id)).shown())

@@ -1,0 +1,70 @@
+"""What a line asks of an endpoint: the job, and the body of the answer. The same as a request of its own would get."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.access.caller import Caller
+from gateway.openai.asked import Asked
+from gateway.openai.parameters import unsupported
+from gateway.openai.routes import READERS
+from gateway.responses import asked as responses
+from gateway.responses.found import history
+from gateway.responses.reading import told
+from llamaq import AsyncJobQueue
+from llamaq.client.aio.job import AsyncJob
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.wire import JsonObject
+
+RESPONSES = "/v1/responses"
+ENDPOINTS = (*READERS, RESPONSES)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a line asks for.
+
+    Attributes:
+        job: what `submit` takes.
+        named: makes a refusal of the job name the parameters.
+        answer: the body of the answer, when the job has ended; raises as `job.result()`.
+    """
+
+    job: Mapping[str, Any]
+    named: Callable[[InvalidRequest], InvalidRequest]
+    answer: Callable[[AsyncJob[Any]], Awaitable[JsonObject]]
+
+
+async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonObject) -> Question:
+    """What the body of a line asks for.
+
+    Raises:
+        InvalidRequest: names the parameter that is wrong.
+        GatewayError: the response before it is not there.
+    """
+    for name in ("stream", "background"):
+        if body.get(name):
+            raise unsupported(name, "the lines of a batch are answered as a whole, in its output file")
+    if endpoint != RESPONSES:
+        return _asked(READERS[endpoint](body))
+    given = responses.parameters(body)
+    wanted = responses.asked(given, await history(queue, by, given.previous_response_id))
+    return Question(wanted.job, wanted.named, lambda job: _response(job, wanted.job["note"]))
+
+
+def _asked(wanted: Asked) -> Question:
+    async def answer(job: AsyncJob[Any]) -> JsonObject:
+        result = await job.result()
+        return wanted.form.whole(job.id, int(SYSTEM.time()), result)
+
+    return Question(wanted.job, wanted.named, answer)
+
+
+async def _response(job: AsyncJob[Any], note: str) -> JsonObject:
+    kept = responses.kept(note)
+    assert kept is not None  # noqa: S101 - it was made a moment ago
+    telling = await told(job, kept)
+    if telling.error is not None:
+        raise telling.error
+    return telling.response()

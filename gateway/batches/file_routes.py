@@ -1,0 +1,127 @@
+"""`/v1/files`."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from gateway.access.caller import Caller, caller
+from gateway.batches.file import PURPOSE, File
+from gateway.batches.pages import paged
+from gateway.batches.shelf import Shelf
+from gateway.batches.uploads import pieces_of
+from gateway.http.errors import GatewayError
+from llamaq.store.batches.batch_scripts import FileStore
+from llamaq.store.clock import SYSTEM
+
+LEAST_SECONDS = 3600
+"""Of `expires_after`, as OpenAI has it."""
+_FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
+router = APIRouter()
+Called = Annotated[Caller, Depends(caller)]
+
+
+def shelf_of(request: Request) -> Shelf:
+    """The files and batches of all processes."""
+    shelf: Shelf = request.app.state.shelf
+    return shelf
+
+
+@router.post("/v1/files")
+async def upload(request: Request, by: Called) -> Response:
+    """Keep a file with the lines of a batch."""
+    shelf = shelf_of(request)
+    async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
+        file, ttl = _checked(form, shelf.ttl)
+        file_id, number = f"file-{SYSTEM.uuid().replace('-', '')}", 0
+        size = file.size or 0
+        async for piece in pieces_of(file):
+            await shelf.keep_pieces(file_id, number, [piece])
+            number += 1
+        name = file.filename or "upload.jsonl"
+    stored = FileStore(
+        id=file_id,
+        tenant=by.tenant,
+        filename=name,
+        purpose=PURPOSE,
+        bytes=size,
+        pieces=number - 1,
+        ttl=ttl,
+        most_bytes=shelf.most_bytes,
+    )
+    answer = await shelf.run(stored)
+    if answer.word == "FULL":
+        await shelf.drop_pieces(file_id)
+        what = f"your files have {answer.integer('bytes')} bytes, and with this one more than {shelf.most_bytes} bytes"
+        raise GatewayError(413, "files_too_large", f"{what} (LLAMAQ_GATEWAY_MAX_FILE_BYTES): delete some")
+    if answer.word != "OK":
+        raise GatewayError(408, "upload_too_slow", "the upload took too long; send it again")
+    return JSONResponse((await shelf.file(by, file_id)).shown())
+
+
+@router.get("/v1/files")
+async def list_files(
+    request: Request,
+    by: Called,
+    purpose: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> Response:
+    """The files of the caller's tenant."""
+    files = shelf_of(request).files(by.tenant, order, after)
+    wanted = (file async for file in files if purpose is None or file.purpose == purpose)
+    return JSONResponse(await paged(wanted, File.shown, limit))
+
+
+@router.get("/v1/files/{file_id}")
+async def retrieve(request: Request, by: Called, file_id: str) -> Response:
+    """One of them."""
+    return JSONResponse((await shelf_of(request).file(by, file_id)).shown())
+
+
+@router.get("/v1/files/{file_id}/content")
+async def content(request: Request, by: Called, file_id: str) -> Response:
+    """Its text, as it was sent or written."""
+    shelf = shelf_of(request)
+    file = await shelf.file(by, file_id)
+    texts = (text.encode() async for text in shelf.pieces(file.id, file.pieces))
+    headers = {"Content-Length": str(file.bytes), "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(texts, headers=headers, media_type="application/octet-stream")
+
+
+@router.delete("/v1/files/{file_id}")
+async def delete(request: Request, by: Called, file_id: str) -> Response:
+    """Delete it."""
+    shelf = shelf_of(request)
+    await shelf.delete(await shelf.file(by, file_id))
+    return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+
+
+def _checked(form: FormData, most_seconds: int) -> tuple[UploadFile, int]:
+    """The file, and the seconds for which it is kept."""
+    for name in form:
+        if name not in _FIELDS:
+            raise GatewayError(400, "unsupported_parameter", "this server does not know it", param=name[:100])
+    purpose, file = form.get("purpose"), form.get("file")
+    if not isinstance(file, UploadFile):
+        raise GatewayError(400, "missing_required_parameter", "send the file as a part of the form", param="file")
+    if purpose is None:
+        raise GatewayError(400, "missing_required_parameter", "it is missing: batch", param="purpose")
+    if purpose != PURPOSE:
+        what = "files are kept for batches alone: give batch"
+        raise GatewayError(400, "unsupported_parameter", what, param="purpose")
+    return file, _seconds(form.get("expires_after[anchor]"), form.get("expires_after[seconds]"), most_seconds)
+
+
+def _seconds(anchor: Any, seconds: Any, most: int) -> int:
+    if anchor is None and seconds is None:
+        return most
+    if anchor != "created_at":
+        raise GatewayError(400, "invalid_value", "the anchor is created_at", param="expires_after.anchor")
+    if not isinstance(seconds, str) or not seconds.isdecimal() or not LEAST_SECONDS <= int(seconds[:12]) <= most:
+        what = f"give {LEAST_SECONDS} to {most} seconds (LLAMAQ_RESULT_TTL)"
+        raise GatewayError(400, "invalid_value", what, param="expires_after.seconds")
+    return int(seconds)

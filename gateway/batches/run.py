@@ -1,0 +1,253 @@
+"""Runs one batch that this process holds: its lines become jobs, their ends lines of its files.
+
+Nothing of it is kept in the process alone. The job of a line has an id that is made of those of the batch and the line,
+and a line's outcome is written once. So whoever takes the batch up goes on where the last one stopped.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+from gateway.batches.batch import Batch
+from gateway.batches.endpoints import Question, question
+from gateway.batches.file import RESULTS
+from gateway.batches.lines import Line, Reader
+from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
+from gateway.batches.shelf import Shelf
+from gateway.http.errors import failure_of
+from gateway.queue_access import allowed
+from llamaq import AsyncJobQueue
+from llamaq.client.aio.job import AsyncJob
+from llamaq.store.batches.batch_scripts import BatchHold, BatchLine, BatchSet, FileStore
+from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest, JobNotFound, LlamaqError
+from llamaq.vocabulary.wire import dumps
+
+LOG = logging.getLogger(__name__)
+LEASE_SECONDS = 10.0
+RENEW_SECONDS = 1.0
+"""Between two renewals of a lease, by which a cancel is seen, too."""
+LEAST_PAUSE, MOST_PAUSE = 1.0, 30.0
+"""Seconds before a line is submitted again that the queue did not take now."""
+
+
+class Lost(Exception):
+    """Another process holds the batch."""
+
+
+class Run:
+    """One batch, while this process holds it."""
+
+    def __init__(self, batch: Batch, owner: str, queue: AsyncJobQueue, shelf: Shelf, slots: asyncio.Semaphore) -> None:
+        """Make it. `slots` bounds the lines in the queue, of all batches of the process."""
+        self._batch = batch
+        self._owner = owner
+        self._shelf = shelf
+        self._slots = slots
+        self._by = batch.caller
+        most = self._by.most_waiting
+        self._queue = queue if most is None else queue.with_most_waiting(most)
+        self._jobs: dict[int, AsyncJob[Any]] = {}
+        self._stop = asyncio.Event()
+        self._why = "completed"
+        if batch.status == "cancelling":
+            self._why = "cancelled"
+            self._stop.set()
+
+    async def whole(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            ExceptionGroup: with `Lost`: another process holds it; with `BrokerUnavailable`: Redis did not answer.
+        """
+        async with asyncio.TaskGroup() as group:
+            holding = group.create_task(self._hold())
+            await self._through()
+            holding.cancel()
+
+    async def give_back(self) -> None:
+        """Let another process take it at once."""
+        await self._shelf.run(BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=0))
+
+    async def _through(self) -> None:
+        if self._batch.status == "validating":
+            reader = Reader(self._batch.endpoint)
+            async for _ in self._lines(reader):
+                pass
+            reader.finish()
+            if reader.problems:
+                await self._set("failed", {"problems": dumps(reader.problems)}, ended=True)
+                return
+            await self._set("in_progress", {"total": str(reader.total), "last_line": str(reader.number)})
+        await self._work()
+        await self._set("finalizing", {})
+        await self._finish()
+
+    async def _hold(self) -> None:
+        """Renew the lease, and stop the work when the batch is cancelled or its window is over."""
+        hold = BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=LEASE_SECONDS)
+        while True:
+            try:
+                answer = await self._shelf.run(hold)
+            except BrokerUnavailable as error:
+                LOG.warning("the lease of the batch %s cannot be renewed: %s", self._batch.id, error)
+                await asyncio.sleep(RENEW_SECONDS)
+                continue
+            if answer.word != "OK":
+                raise Lost
+            if answer.text("status") == "cancelling":
+                await self._end_early("cancelled")
+            elif answer.number("now") >= self._batch.expires_at:
+                await self._end_early("expired")
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def _end_early(self, why: str) -> None:
+        if not self._stop.is_set():
+            self._why = why
+            self._stop.set()
+        # The last lines first: they wait, and would begin in the place of those that run.
+        for number in sorted(self._jobs, reverse=True):
+            if job := self._jobs.get(number):
+                await self._cancel(job)
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            reader = Reader(self._batch.endpoint)
+            async for lines in self._open_lines(reader):
+                for line in lines:
+                    await self._slots.acquire()
+                    # Not within the task: one that is cancelled before its first step would give nothing back.
+                    group.create_task(self._line(line)).add_done_callback(lambda _: self._slots.release())
+
+    async def _open_lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
+        async for lines in self._lines(reader):
+            known = await self._shelf.known_lines(self._batch, [line.number for line in lines])
+            yield [line for line in lines if line.number not in known]
+
+    async def _lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
+        file = await self._shelf.file(self._by, self._batch.input)
+        async for piece in self._shelf.pieces(file.id, file.pieces):
+            if lines := list(reader.lines(piece)):
+                yield lines
+
+    async def _line(self, line: Line) -> None:
+        outcome = await self._outcome(line)
+        if outcome is not None and await self._write(line, outcome) == "FULL":
+            await self._write(line, dropped(self._batch.id, line, "output_file_full", TOO_LARGE))
+
+    async def _write(self, line: Line, outcome: Outcome) -> str:
+        read, given = outcome.usage
+        told = BatchLine(
+            id=self._batch.id,
+            owner=self._owner,
+            number=line.number,
+            file=outcome.file,
+            text=outcome.text,
+            input_tokens=read,
+            output_tokens=given,
+            most_bytes=self._shelf.most_bytes,
+        )
+        answer = await self._shelf.run(told)
+        if answer.word == "LOST":
+            raise Lost
+        return answer.word
+
+    async def _outcome(self, line: Line) -> Outcome | None:
+        """How a line ends; None where the batch was cancelled before it did."""
+        job = self._queue.job(f"{self._batch.id}-{line.number}")
+        try:
+            if self._stop.is_set():
+                await self._cancel_if_there(job)
+                return self._early(line)
+            asked = await question(self._queue, self._by, self._batch.endpoint, line.body)
+            await self._submit(asked, job.id)
+            self._jobs[line.number] = job
+            if self._stop.is_set():
+                await self._cancel(job)
+            return answered(self._batch.id, line, job.id, await asked.answer(job))
+        except BrokerUnavailable:
+            raise
+        except Exception as error:
+            if self._stop.is_set():
+                return self._early(line)
+            if failure_of(error).code == "internal" and not isinstance(error, LlamaqError):
+                LOG.exception("line %s of the batch %s", line.number, self._batch.id)
+            return failed(self._batch.id, line, job.id, error)
+        finally:
+            self._jobs.pop(line.number, None)
+
+    async def _submit(self, asked: Question, job_id: str) -> None:
+        """Submit the job of a line, when the queue has room. One that is there already is not submitted again."""
+        job = allowed(self._by, {**asked.job, "priority": "batch"})
+        while True:
+            try:
+                await self._queue.submit(job, job_id=job_id)
+            except InvalidRequest as error:
+                raise asked.named(error) from error
+            except LlamaqError as error:
+                failure = failure_of(error)
+                if failure.status not in {429, 503} or self._stop.is_set():
+                    raise
+                await self._stopped_within(min(max(failure.retry_after or 0, LEAST_PAUSE), MOST_PAUSE))
+            else:
+                return
+
+    async def _stopped_within(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    def _early(self, line: Line) -> Outcome | None:
+        return dropped(self._batch.id, line, "batch_expired", EXPIRED) if self._why == "expired" else None
+
+    async def _cancel_if_there(self, job: AsyncJob[Any]) -> None:
+        # A cancel of an id that there is not would wait for it.
+        (there,) = await self._shelf.ask([["EXISTS", self._shelf.keys.record(job.id)]])
+        if there:
+            await self._cancel(job)
+
+    async def _cancel(self, job: AsyncJob[Any]) -> None:
+        try:
+            await job.cancel(f"its batch is {self._why}")
+        except JobNotFound:
+            return
+
+    async def _finish(self) -> None:
+        """Make the files of what was written, and end the batch."""
+        batch = await self._shelf.held(self._batch.id)
+        if batch is None:
+            raise Lost
+        made = {}
+        for name, field in (("output", "output_file_id"), ("errors", "error_file_id")):
+            if batch.number(f"{name}_bytes"):
+                made[field] = batch.record[name]
+                await self._shelf.run(self._results(batch, name))
+        await self._set(self._why, made, ended=True)
+
+    def _results(self, batch: Batch, name: str) -> FileStore:
+        """What makes a file of the lines that were written; their bytes are bounded as they are written."""
+        return FileStore(
+            id=batch.record[name],
+            tenant=batch.tenant,
+            filename=f"{batch.id}_{name}.jsonl",
+            purpose=RESULTS,
+            bytes=batch.number(f"{name}_bytes"),
+            pieces=batch.number("last_line"),
+            ttl=self._shelf.ttl,
+            most_bytes=0,
+        )
+
+    async def _set(self, status: str, changes: dict[str, str], *, ended: bool = False) -> None:
+        moved = BatchSet(
+            id=self._batch.id,
+            owner=self._owner,
+            status=status,
+            stamp=f"{status}_at",
+            changes=dumps(changes),
+            ended=int(ended),
+            ttl=self._shelf.ttl,
+        )
+        if (await self._shelf.run(moved)).word == "LOST":
+            raise Lost

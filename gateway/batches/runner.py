@@ -1,0 +1,111 @@
+"""Takes up the batches that nobody holds: one runner in each process of the gateway."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from gateway.batches.run import LEASE_SECONDS, Lost, Run
+from gateway.batches.shelf import Shelf
+from llamaq import AsyncJobQueue
+from llamaq.store.batches.batch_scripts import BatchTake
+from llamaq.store.clock import SYSTEM
+from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
+
+LOG = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+MOST_BATCHES = 8
+"""Batches that a process holds at a time; they share its lines in the queue."""
+GIVE_BACK_SECONDS = 3.0
+
+
+class Runner:
+    """The batches of this process."""
+
+    def __init__(self, queue: AsyncJobQueue, shelf: Shelf, in_flight: int) -> None:
+        self._queue = queue
+        self._shelf = shelf
+        self._slots = asyncio.Semaphore(in_flight)
+        self._running: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for a batch now: one was created here."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Take up batches until this is cancelled; then give them back."""
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._take()
+                except LlamaqError as error:
+                    LOG.warning("batches cannot be taken up: %s", error)
+                await self._woken()
+        finally:
+            for task in self._running:
+                task.cancel()
+            if self._running:
+                await asyncio.wait(self._running, timeout=2 * GIVE_BACK_SECONDS)
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _take(self) -> None:
+        while len(self._running) < MOST_BATCHES:
+            owner = SYSTEM.uuid()
+            answer = await self._shelf.run(BatchTake(owner=owner, lease_seconds=LEASE_SECONDS))
+            if answer.word != "OK":
+                return
+            task = asyncio.get_running_loop().create_task(self._run(answer.text("id"), owner))
+            self._running.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _run(self, batch_id: str, owner: str) -> None:
+        batch = await self._shelf.held(batch_id)
+        if batch is None:
+            return
+        run = Run(batch, owner, self._queue, self._shelf, self._slots)
+        try:
+            await run.whole()
+        except* Lost:
+            LOG.info("the batch %s is held by another process now", batch_id)
+        except* BrokerUnavailable as errors:
+            LOG.warning("the batch %s goes on later: %s", batch_id, errors.exceptions[0])
+        except* asyncio.CancelledError:
+            await self._give_back(run, batch_id)
+            raise
+        except* Exception:  # a fault of the gateway: the batch is taken up again when its lease is over
+            LOG.exception("the batch %s goes on later", batch_id)
+
+    async def _give_back(self, run: Run, batch_id: str) -> None:
+        try:
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                await run.give_back()
+        except (LlamaqError, TimeoutError) as error:
+            LOG.warning("the batch %s goes on when its lease is over: %s", batch_id, error)
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[None]:
+    """The runner of a process, and the shelf that the routes use, while the application runs."""
+    settings = app.state.settings
+    app.state.shelf = Shelf(app.state.redis, settings.gateway_max_file_bytes)
+    app.state.runner = Runner(app.state.queue, app.state.shelf, settings.gateway_batch_in_flight)
+    task = asyncio.get_running_loop().create_task(app.state.runner.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))

@@ -1,0 +1,19 @@
+"""Reads a response as a whole."""
+
+from contextlib import aclosing
+from typing import Any
+
+from gateway.responses.asked import Kept
+from gateway.responses.telling import Telling
+from llamaq.client.aio.job import AsyncJob
+
+
+async def told(job: AsyncJob[Any], note: Kept) -> Telling:
+    """The whole of a response, when it has ended."""
+    telling = Telling(job.id, note)
+    async with aclosing(job.events(fresh=False)) as events:
+        async for event in events:
+            telling.take(event)
+            if telling.ended:
+                break
+    return telling

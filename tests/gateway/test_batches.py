@@ -1,0 +1,244 @@
+"""OpenAI's batches over HTTP: each line once, whatever happens to the gateway."""
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from tests.conftest import MODEL
+from tests.gateway.batching import CHAT, Body, counted, create, created, get, line, reached, rows, sent, text_of
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name, until
+
+EMBED_MODEL = "smollm2-embed:135m"
+
+
+def test_a_thousand_lines_are_answered_once_each(gateway: GatewayProcess, service: Service) -> None:
+    """In the order of their lines, in the lane batch, with counts and usage."""
+    service.ollama.script(tokens=["fine"], final={"prompt_eval_count": 3, "eval_count": 1}, times=None)
+
+    batch = created(gateway, [line(f"line-{number}") for number in range(1000)], metadata={"a": "b"})
+
+    assert batch["status"] in {"validating", "in_progress"}
+    assert batch["expires_at"] - batch["created_at"] == 86_400
+    done = reached(gateway, batch["id"])
+    assert (done["status"], counted(done), done["metadata"]) == ("completed", (1000, 1000, 0), {"a": "b"})
+    assert done["usage"]["total_tokens"] == 4000
+    assert done["created_at"] <= done["in_progress_at"] <= done["finalizing_at"] <= done["completed_at"]
+    assert done["error_file_id"] is None
+    found = rows(gateway, done["output_file_id"])
+    assert list(found) == [f"line-{number}" for number in range(1000)]
+    assert {text_of(row) for row in found.values()} == {"fine"}
+    assert len({row["id"] for row in found.values()}) == 1000
+    status = service.queue.job(found["line-7"]["response"]["request_id"]).status()
+    assert status.lane == "batch"
+    file = gateway.http.get(f"/v1/files/{done['output_file_id']}").json()
+    assert file["purpose"] == "batch_output"
+    assert len(service.asked("/api/chat")) == 1000
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "where"),
+    [
+        ("/v1/completions", {"model": MODEL, "prompt": "hi"}, ("choices", 0, "text")),
+        ("/v1/responses", {"model": MODEL, "input": "hi"}, ("output", 0, "content", 0, "text")),
+        ("/v1/embeddings", {"model": EMBED_MODEL, "input": "hi"}, ("data", 0, "object")),
+    ],
+)
+def test_each_endpoint_has_batches(
+    gateway: GatewayProcess, service: Service, url: str, body: Body, where: tuple[Any, ...]
+) -> None:
+    """A line has the body that a request of its own would have got."""
+    service.ollama.script(tokens=["fine"], times=None)
+    done = reached(gateway, created(gateway, [line("one", url, **body)], url)["id"])
+
+    (row,) = rows(gateway, done["output_file_id"]).values()
+    found: Any = row["response"]["body"]
+    for part in where:
+        found = found[part]
+    assert found in {"fine", "embedding"}
+    if url == "/v1/responses":
+        again = gateway.http.get(f"/v1/responses/{row['response']['body']['id']}").json()
+        assert again == row["response"]["body"]
+
+
+def test_what_is_wrong_with_one_request_ends_that_line_alone(gateway: GatewayProcess, service: Service) -> None:
+    """The error file has what a request of its own would have got."""
+    service.ollama.script(status=400, body={"error": "no luck"}, contains="unlucky")
+    service.ollama.script(tokens=["fine"], times=None)
+    said = [{"role": "user", "content": "hi"}]
+    lines = [
+        line("good"),
+        line("unknown", model="nobody-has-it", messages=said),
+        line("wrong", model=MODEL, messages=said, temperature="hot"),
+        line("streams", model=MODEL, messages=said, stream=True),
+        line("unlucky"),
+    ]
+
+    done = reached(gateway, created(gateway, lines)["id"])
+
+    assert (done["status"], counted(done)) == ("completed", (5, 1, 4))
+    assert list(rows(gateway, done["output_file_id"])) == ["good"]
+    failed = rows(gateway, done["error_file_id"])
+    found = {
+        name: (row["response"]["status_code"], row["response"]["body"]["error"]["code"]) for name, row in failed.items()
+    }
+    assert found["unknown"] == (404, "model_not_found")
+    assert found["wrong"] == (400, "invalid_type")
+    assert found["streams"] == (400, "unsupported_parameter")
+    assert found["unlucky"][0] >= 400
+    assert failed["wrong"]["response"]["body"]["error"]["param"] == "temperature"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "number", "param"),
+    [
+        ('{"custom_id": "b"', "invalid_json_line", 3, None),
+        ("[]", "invalid_json_line", 3, None),
+        ('{"url": "/v1/chat/completions", "body": {}}', "missing_required_parameter", 3, "custom_id"),
+        ('{"custom_id": "a", "url": "/v1/chat/completions", "body": {}}', "duplicate_custom_id", 3, "custom_id"),
+        ('{"custom_id": "b", "url": "/v1/embeddings", "body": {}}', "mismatched_endpoint", 3, "url"),
+        ('{"custom_id": "b", "url": "/v1/chat/completions"}', "missing_required_parameter", 3, "body"),
+        (
+            '{"custom_id": "b", "method": "GET", "url": "/v1/chat/completions", "body": {}}',
+            "invalid_method",
+            3,
+            "method",
+        ),
+    ],
+)
+def test_a_bad_line_fails_the_batch_before_it_begins(
+    gateway: GatewayProcess, service: Service, text: str, code: str, number: int, param: str | None
+) -> None:
+    """As OpenAI does it: nothing is run, and the line is named."""
+    done = reached(gateway, created(gateway, f"{json.dumps(line('a'))}\n\n{text}\n")["id"])
+
+    assert (done["status"], done["output_file_id"]) == ("failed", None)
+    (problem,) = done["errors"]["data"]
+    assert (problem["code"], problem["line"], problem["param"]) == (code, number, param)
+    assert done["failed_at"] is not None
+    assert service.asked() == []
+
+
+def test_a_file_without_lines_fails_the_batch(gateway: GatewayProcess, service: Service) -> None:
+    """Blank lines are none."""
+    done = reached(gateway, created(gateway, "\n  \n")["id"])
+    assert (done["status"], done["errors"]["data"][0]["code"]) == ("failed", "empty_file")
+
+
+def test_a_batch_is_cancelled_in_the_middle(gateway: GatewayProcess, service: Service) -> None:
+    """What runs is cut, what was answered stays, and nothing more is begun."""
+    gate = fresh_name()
+    service.ollama.script(tokens=["fine"], times=3)
+    service.ollama.script(hold=gate, tokens=["late"], times=None)
+    batch = created(gateway, [line(str(number)) for number in range(200)])
+    service.wait_held(gate, 2)
+
+    told = gateway.http.post(f"/v1/batches/{batch['id']}/cancel").json()
+
+    assert told["status"] == "cancelling"
+    done = reached(gateway, batch["id"])
+    assert (done["status"], counted(done)) == ("cancelled", (200, 3, 0))
+    assert done["cancelling_at"] <= done["cancelled_at"]
+    assert len(rows(gateway, done["output_file_id"])) == 3
+    service.wait_hung_up(2)
+    assert len(service.asked("/api/chat")) == 5
+    assert [status for status in service.queue.jobs(limit=100) if not status.ended] == []
+    refused = gateway.http.post(f"/v1/batches/{batch['id']}/cancel")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "batch_ended")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_batch_goes_on_in_another_process(service: Service, how: signal.Signals) -> None:
+    """The gateway ends in the middle, in order or not: the next one takes the batch up, and asks nothing twice."""
+    gate = fresh_name()
+    service.ollama.script(tokens=["fine"], times=4)
+    service.ollama.script(hold=gate, tokens=["late"], times=2)
+    service.ollama.script(tokens=["fine"], times=None)
+    settings = {"prefix": service.prefix, "gateway_batch_in_flight": 5}
+    with GatewayProcess(service.url, **settings) as first:
+        batch = created(first, [line(str(number)) for number in range(30)])
+        service.wait_held(gate, 2)
+        first.process.send_signal(how)
+        first.process.wait(30)
+    if how == signal.SIGKILL:  # nobody has given the lease back, which lasts for 10 s
+        until(lambda: service.redis.zadd(f"{service.prefix}:batches", {batch["id"]: 1}, xx=True, ch=True) == 1)
+
+    with GatewayProcess(service.url, **settings) as second:
+        reached(second, batch["id"], {"in_progress"})
+        service.ollama.release(gate)
+        done = reached(second, batch["id"])
+
+        assert (done["status"], counted(done)) == ("completed", (30, 30, 0))
+        texts = [text_of(row) for row in rows(second, done["output_file_id"]).values()]
+    assert sorted(texts) == ["fine"] * 28 + ["late"] * 2
+    assert len(service.asked("/api/chat")) == 30
+
+
+def test_a_batch_whose_window_is_over_expires(gateway: GatewayProcess, service: Service) -> None:
+    """Each line without an answer says so in the error file."""
+    service.ollama.script(tokens=["fine"])
+    gate = fresh_name()
+    service.ollama.script(hold=gate, tokens=["late"], times=None)
+    batch = created(gateway, [line(str(number)) for number in range(80)], completion_window="1s")
+
+    done = reached(gateway, batch["id"])
+
+    assert (done["status"], done["request_counts"]["total"]) == ("expired", 80)
+    late = rows(gateway, done["error_file_id"])
+    assert {row["error"]["code"] for row in late.values()} == {"batch_expired"}
+    assert len(late) + len(rows(gateway, done["output_file_id"])) == 80
+    service.ollama.release(gate)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code", "param"),
+    [
+        ({"completion_window": "8d"}, 400, "invalid_value", "completion_window"),
+        ({"completion_window": "soon"}, 400, "invalid_value", "completion_window"),
+        ({"endpoint": "/v1/moderations"}, 400, "unsupported_parameter", "endpoint"),
+        ({"input_file_id": "file-none"}, 404, "not_found", "input_file_id"),
+        ({"output_expires_after": {}}, 400, "unsupported_parameter", "output_expires_after"),
+        ({"colour": "red"}, 400, "unsupported_parameter", "colour"),
+    ],
+)
+@pytest.mark.usefixtures("service")
+def test_what_is_wrong_with_a_batch_is_named(
+    gateway: GatewayProcess, given: Body, status: int, code: str, param: str
+) -> None:
+    """In OpenAI's form, before it is one."""
+    refused = create(gateway, **{"file_id": sent(gateway, "{}"), **given})
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (status, code, param)
+
+
+def test_batches_are_listed_in_pages(gateway: GatewayProcess, service: Service) -> None:
+    """The newest first."""
+    ids = [created(gateway, "\n")["id"] for _ in range(3)]
+    for batch_id in ids:
+        reached(gateway, batch_id)
+
+    page = gateway.http.get("/v1/batches", params={"limit": 2}).json()
+    rest = gateway.http.get("/v1/batches", params={"limit": 1, "after": page["last_id"]}).json()
+
+    assert [batch["id"] for batch in page["data"] + rest["data"]] == ids[::-1]
+    assert page["has_more"]
+    assert page["data"][0] == get(gateway, ids[-1])
+    assert gateway.http.get("/v1/batches/batch_none").status_code == 404
+    assert gateway.http.post("/v1/batches/batch_none/cancel").status_code == 404
+
+
+def test_the_input_of_a_running_batch_is_kept(gateway: GatewayProcess, service: Service) -> None:
+    """Deleting it would end the batch in the middle."""
+    gate = service.hold(tokens=["a"])
+    batch = created(gateway, [line("a")], CHAT)
+    service.wait_held(gate)
+
+    refused = gateway.http.delete(f"/v1/files/{batch['input_file_id']}")
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "file_in_use")
+    service.ollama.release(gate)
+    reached(gateway, batch["id"])
+    assert gateway.http.delete(f"/v1/files/{batch['input_file_id']}").status_code == 200
