@@ -37,6 +37,7 @@ FIXTURES = {
     "secrets": ("openssl",),
     "locked_redis": ("redis-server 7",),
     "topology": ("nginx", "openssl", "redis-server 7"),
+    "tls_sentinels": ("openssl", "redis-server 7"),
     "chromium": ("chromium",),
     "flower": ("curl",),
     "ask": ("prometheus",),

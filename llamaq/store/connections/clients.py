@@ -88,10 +88,13 @@ class BoundedRedis(redis.Redis):
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
     def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
-        asked = self._confirmation.commands() if self._confirmation else ()
+        confirmation = self._confirmation
+        if confirmation and confirmation.is_unknown():
+            confirmation.look(self._execute("INFO", "replication"))
+        asked = confirmation.commands() if confirmation else ()
         replies = _of_master(self._sent([*commands, *asked]))
-        if self._confirmation and asked and self._confirmation.lacks(replies[-1]):
-            self._confirmation.settle(self._execute("INFO", "replication"))
+        if confirmation and asked:
+            confirmation.check(replies[-1])
         return replies[: len(commands)]
 
     def _sent(self, commands: Sequence[Command]) -> list[Reply]:
@@ -145,10 +148,13 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # as above
 
     async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
-        asked = self._confirmation.commands() if self._confirmation else ()
+        confirmation = self._confirmation
+        if confirmation and confirmation.is_unknown():
+            confirmation.look(await self._execute("INFO", "replication"))
+        asked = confirmation.commands() if confirmation else ()
         replies = _of_master(await self._sent([*commands, *asked]))
-        if self._confirmation and asked and self._confirmation.lacks(replies[-1]):
-            self._confirmation.settle(await self._execute("INFO", "replication"))
+        if confirmation and asked:
+            confirmation.check(replies[-1])
         return replies[: len(commands)]
 
     async def _sent(self, commands: Sequence[Command]) -> list[Reply]:

@@ -12,24 +12,32 @@ from llamaq.store.connections.confirmation import Confirmation
 CHANNEL = "p:confirmed"
 
 
+def _needed(try_seconds: float) -> Confirmation:
+    confirmation = Confirmation(CHANNEL, try_seconds)
+    confirmation.look({"min_slaves_good_slaves": 1})
+    return confirmation
+
+
 def test_the_wait_is_part_of_a_try() -> None:
     """A second at most, and behind a write of its own: Redis 7.2 waits for nothing else."""
-    assert Confirmation(CHANNEL, 5.0).commands() == (("PUBLISH", CHANNEL, ""), ("WAIT", 1, 1000))
-    assert Confirmation(CHANNEL, 0.5).commands()[-1] == ("WAIT", 1, 250)
+    assert _needed(5.0).commands() == (("PUBLISH", CHANNEL, ""), ("WAIT", 1, 1000))
+    assert _needed(0.5).commands()[-1] == ("WAIT", 1, 250)
 
 
-@pytest.mark.parametrize(("replicas", "lacks"), [(0, True), (1, False), (2, False)])
-def test_one_replica_is_enough(replicas: int, lacks: bool) -> None:
+def test_one_replica_is_enough() -> None:
     """Sentinels choose the replica that has most."""
-    assert Confirmation(CHANNEL, 5.0).lacks(replicas) is lacks
+    _needed(5.0).check(1)
+    _needed(5.0).check(2)
+    with pytest.raises(redis.ConnectionError, match="within 1 s"):
+        _needed(5.0).check(0)
 
 
 def test_an_error_is_no_confirmation() -> None:
     """That of a server which has become a replica leads to another try; a missing right does not."""
     with pytest.raises(redis.ConnectionError, match="UNBLOCKED"):
-        Confirmation(CHANNEL, 5.0).lacks(ResponseError("UNBLOCKED force unblock"))
+        _needed(5.0).check(ResponseError("UNBLOCKED force unblock"))
     with pytest.raises(NoPermissionError):
-        Confirmation(CHANNEL, 5.0).lacks(NoPermissionError("no permissions to run the 'wait' command"))
+        _needed(5.0).check(NoPermissionError("no permissions to run the 'wait' command"))
 
 
 class Master:
@@ -64,19 +72,19 @@ def test_a_master_that_needs_a_replica_confirms_nothing_without_one(monkeypatch:
     assert master.sent.count("EVALSHA") > 1
 
 
-def test_another_master_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else each call would wait for a second in vain."""
+def test_another_master_goes_on_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for. What it needs is looked at again after a minute."""
     master = Master(needs_one=False)
     client = _client(master, monkeypatch)
 
     for _ in range(2):
         assert client.execute_all([("EVALSHA", "x")]) == [0]
-    assert master.sent == ["EVALSHA", "PUBLISH", "WAIT", "INFO", "EVALSHA"]
+    assert master.sent == ["INFO", "EVALSHA", "EVALSHA"]
 
-    monkeypatch.setattr(confirmation, "OFF_SECONDS", -1.0)
-    client._confirmation.settle(master.replication)
+    monkeypatch.setattr(confirmation, "LOOK_SECONDS", -1.0)
+    client._confirmation.look({"min_slaves_good_slaves": 1})
     client.execute_all([("EVALSHA", "x")])
-    assert master.sent[-2:] == ["WAIT", "INFO"]
+    assert master.sent[3:] == ["INFO", "EVALSHA"]
 
 
 def test_without_sentinels_nothing_is_asked() -> None:
