@@ -19,6 +19,7 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import kept_messages
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.request import FIRST_TIME
 from llamaq.vocabulary.notify import notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
@@ -95,9 +96,16 @@ def call(submission: Submission, settings: Settings) -> Call:
         target=target_of(request),
         notify=notify_field(request.notify),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
+        **_start(request.start_after),
         note=submission.note,
     )
     return Call(keys.prefix, arguments)
+
+
+def _start(start_after: float | None) -> dict[str, float]:
+    if start_after is None:
+        return {}
+    return {"start_at" if start_after >= FIRST_TIME else "start_after": start_after}
 
 
 def _idempotency(request: AnyRequest, settings: Settings) -> str:

@@ -133,7 +133,7 @@ class LogFollower:
         self._confirmed = confirmed
         self._parse = parse
         self._queued = False
-        self._last_position: tuple[int, float | None] | None = None
+        self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
         self.cursor = after or "0-0"
         self.ended = False

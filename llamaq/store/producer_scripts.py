@@ -38,6 +38,8 @@ class Submit(Arguments):
     notify: str
     traceparent: str
     note: str = ""
+    start_after: float | str = ""
+    start_at: float | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,13 @@ class BaseEvent(Frozen):
 class Queued(BaseEvent):
     """The job was accepted. `position` counts the jobs ahead; `eta_seconds` is None while nothing was measured.
 
+    Both are None until the `start_after` of the request.
+
     In the log both are as of the submit. While the job is queued, a reader gets a `fresh` event when they change.
     """
 
     type: Literal["queued"] = "queued"
-    position: int
+    position: int | None
     eta_seconds: float | None = None
 
 

@@ -1,6 +1,7 @@
 """The keyword arguments of the verbs, for editors and type checkers. The request models validate them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from llamaq.vocabulary.conversations import KeptMessage
@@ -24,6 +25,7 @@ class HostJobFields(TypedDict, total=False):
     idempotency_key: str
     metadata: dict[str, str]
     notify: Notify | dict[str, Any]
+    start_after: float | datetime
     start_within: float
     stall_after: float
     deadline: float

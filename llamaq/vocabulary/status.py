@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -17,6 +17,7 @@ TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
 TIMES = ("submitted_at", "started_at", "finished_at")
 LISTED_FIELDS = (
     *("state", "kind", "model", "target", "tenant", "lane", "attempt", "host", "worker", *TIMES),
+    "not_before",
     *("error", "reason", "metadata"),
 )
 """Of the record, what a list of jobs has: without the result, which may have many megabytes."""
@@ -30,7 +31,8 @@ class JobStatus(Frozen):
         attempt: attempts begun so far.
         worker: that has or had the last of them.
         result: None until it is completed, and in lists of jobs.
-        position: jobs ahead, while queued; None once it has a slot.
+        start_after: the time before which it does not start, where one was given.
+        position: jobs ahead, while queued; None once it has a slot, and before `start_after`.
         eta_seconds: until it starts, while queued; None while nothing was measured.
         reason: why it was cancelled or expired.
         metadata: of the request.
@@ -55,6 +57,7 @@ class JobStatus(Frozen):
     metadata: dict[str, str] = Field(default_factory=dict)
     tenant: str | None = None
     lane: str | None = None
+    start_after: datetime | None = None
     position: int | None = None
     eta_seconds: float | None = None
     why: Why | None = None
@@ -91,7 +94,9 @@ def read(
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
     fields["model"] = fields.pop("target", fields["model"])  # the model of a host job
-    waits = {"position": position, "eta_seconds": eta_seconds, "why": why and Why.of(why)}
+    not_before = record.get("not_before")
+    start = fields["start_after"] = datetime.fromtimestamp(float(not_before), UTC) if not_before else None
+    waits = {"position": position, "eta_seconds": eta_seconds, "why": why and Why.of(why, start)}
     return JobStatus.model_validate(fields | waits | {"id": job_id})
 
 

@@ -1,5 +1,7 @@
 """Why a job waits: a word for programs, and a sentence for people."""
 
+from datetime import datetime
+
 from llamaq.vocabulary.wire import Frozen
 
 SENTENCES = {
@@ -8,6 +10,7 @@ SENTENCES = {
     "circuit_open": "The hosts that have the model fail, or refuse it; one job at a time tries them again.",
     "loading": "A host loads a model.",
     "busy": "All slots are busy, or other jobs are ahead.",
+    "not_before": "It is not to start before {start}.",
     "conversation": "An earlier turn of its conversation has not ended.",
     "retry": "The pause before its next attempt is not over.",
     "newer_producer": "A newer producer made it, and no worker can read it: update the workers.",
@@ -22,6 +25,10 @@ class Why(Frozen):
     sentence: str
 
     @classmethod
-    def of(cls, word: str) -> "Why":
-        """The reason that a word names; newer scripts may answer one that this client does not know."""
-        return cls(word=word, sentence=SENTENCES.get(word, word))
+    def of(cls, word: str, start: datetime | None = None) -> "Why":
+        """The reason that a word names; newer scripts may answer one that this client does not know.
+
+        `start` is the time before which the job does not start. The sentence has it in this machine's zone.
+        """
+        when = f"{start.astimezone():%Y-%m-%d %H:%M:%S}" if start else "its time"
+        return cls(word=word, sentence=SENTENCES.get(word, word).format(start=when))

@@ -22,6 +22,7 @@ _SHARED: dict[str, Any] = {
     "idempotency_key": "text",
     "metadata": {"trace": "text"},
     "notify": {"url": "https://shop.example/text", "events": ["failed"], "include_result": True},
+    "start_after": 1.0,
     "start_within": 1.0,
     "first_token_within": 1.0,
     "stall_after": 1.0,

@@ -125,7 +125,7 @@ def reading(events: Generator[Event, None, None]) -> None:
         assert_type(event.cursor, str)
         match event.type:
             case "queued":
-                assert_type(event.position, int)
+                assert_type(event.position, int | None)
             case "started":
                 assert_type(event.host, str)
             case "delta":

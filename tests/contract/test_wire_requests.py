@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ COMMON: dict[str, Any] = {
     "idempotency_key": "order 17",
     "metadata": {"trace": "a1b2"},
     "notify": {"url": "https://shop.example/hooks/llamaq", "events": ["completed", "failed"]},
+    "start_after": datetime(2026, 1, 2, 14, 5, tzinfo=UTC),
     "start_within": 30,
     "first_token_within": 60.5,
     "stall_after": 10,

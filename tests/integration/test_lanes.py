@@ -27,6 +27,7 @@ def position_at_submit(job: Job[TextResult]) -> int:
     """As the job's first event has it."""
     queued = next(iter(job.events()))
     assert isinstance(queued, Queued)
+    assert queued.position is not None
     return queued.position
 
 

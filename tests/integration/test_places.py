@@ -29,7 +29,7 @@ def leave_one_by_one(jobs: list[Job[Any]], seen: list[Event]) -> None:
     """Take those ahead away, each only once the reader has been told of the place before."""
     for ahead, job in enumerate(reversed(jobs[1:-1])):
         position = len(jobs) - 2 - ahead
-        while not any(isinstance(event, Queued) and event.position <= position for event in seen):
+        while not any(isinstance(event, Queued) and (event.position or 0) <= position for event in seen):
             time.sleep(POLL_SECONDS)
         job.cancel()
     while not any(isinstance(event, Queued) and event.position == 0 for event in seen):

@@ -124,7 +124,7 @@ def _totals(fleet: Answer) -> Iterator[Metric]:
     yield _gauge("llamaq_backlog_jobs", needed, [], [([], backlog)])
     yield _gauge("llamaq_assigned_jobs", "Jobs that hold a slot, of whatever host.", [], total("assigned"))
     yield _gauge("llamaq_due_jobs", "Delayed jobs whose time has come.", [], total("due"))
-    yield _gauge("llamaq_delayed_jobs", "Jobs that wait for their next attempt to be due.", [], total("delayed"))
+    yield _gauge("llamaq_delayed_jobs", "Jobs that wait for a time: retries, and start_after.", [], total("delayed"))
     dead = "Messages that were set aside and not put back or discarded."
     yield _gauge("llamaq_dead_letters", dead, [], total("dead"))
     yield _gauge("llamaq_inbox_entries", "Entries of the inbox that are not queued yet.", [], total("inbox"))

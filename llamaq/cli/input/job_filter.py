@@ -1,44 +1,18 @@
 """The options that choose among the jobs that are kept, for the commands that take them."""
 
-import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, get_args
 
 import click
 
 from llamaq.admission.limits import PAGE
+from llamaq.cli.input.moments import Past
 from llamaq.client.blocking.queue import JobQueue
-from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
 from llamaq.vocabulary.status import JobStatus, State
 
 F = TypeVar("F", bound=Callable[..., Any])
-_AGE = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-
-
-class Moment(click.ParamType[datetime]):
-    """A time: an age such as `90s`, `10min`, `2h` or `3d`, or a time in ISO 8601, which is local without a zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time, with a zone."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            if found := _AGE.fullmatch(value):
-                age = timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-                return datetime.fromtimestamp(SYSTEM.time(), UTC) - age
-            return datetime.fromisoformat(value).astimezone()
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is no time: give an age (90s, 10min, 2h, 3d) or a time (2026-11-28T14:05)", param, ctx
-            )
-
-
 _OPTIONS = (
     click.option("--state", type=click.Choice(get_args(State)), multiple=True, help="Only those in this state."),
     click.option("--model", metavar="MODEL", help="Only those of this model."),
@@ -46,8 +20,8 @@ _OPTIONS = (
     click.option("--tenant", metavar="TENANT", help="Only those of this tenant."),
     click.option("--lane", type=click.Choice(LANES), help="Only those of this priority."),
     click.option("--code", metavar="CODE", help="Only those that failed with this error code."),
-    click.option("--since", type=Moment(), metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
-    click.option("--until", type=Moment(), metavar="TIME", help="Only those submitted before."),
+    click.option("--since", type=Past(), metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
+    click.option("--until", type=Past(), metavar="TIME", help="Only those submitted before."),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, get_args
 
 import click
 
+from llamaq.cli.input.moments import Future
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
@@ -89,6 +90,9 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
         help="Let the model think first: --think, --think=false, --think=low|medium|high. Its thoughts go to stderr.",
     ),
     keep_alive_option,
+    click.option(
+        "--start-after", type=Future(), metavar="TIME", help="Do not start before: 90s, 10min, 2h, or 2026-11-28T14:05."
+    ),
     click.option("--start-within", type=float, metavar="S", help="Expire when not started within S seconds."),
     click.option(
         "--first-token-within", type=float, metavar="S", help="Fail without a first token after S seconds (600)."

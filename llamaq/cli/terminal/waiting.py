@@ -13,6 +13,7 @@ from llamaq.cli.terminal.screen import Screen
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.waiting import Why
 
 _POLL_SECONDS = 1.0
 _PREVIEW_LINES = 8
@@ -88,12 +89,12 @@ class Waiting:
                 self._message = escaped(str(error))
             else:
                 if status.state == "queued":
-                    self._message = position_text(status.position, status.eta_seconds)
+                    self._message = position_text(status.position, status.eta_seconds, status.why)
 
 
-def position_text(position: int | None, eta_seconds: float | None) -> str:
-    """The position in the queue as text."""
+def position_text(position: int | None, eta_seconds: float | None, why: Why | None = None) -> str:
+    """The position in the queue as text; without one, why the job waits."""
     if position is None:
-        return "about to start"
+        return "about to start" if why is None else why.sentence
     ahead = "next in the queue" if position == 0 else f"queued: {position} job{'s' * (position > 1)} ahead"
     return ahead if eta_seconds is None else f"{ahead}, starts in about {seconds(eta_seconds)}"

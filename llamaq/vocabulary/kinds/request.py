@@ -1,6 +1,7 @@
 """The fields that the requests of all kinds have."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -16,6 +17,29 @@ from llamaq.vocabulary.wire import Strict
 Lane = Literal["interactive", "normal", "batch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
+FIRST_TIME = 1e9
+"""A number of seconds from here on is a time, in Unix seconds (of 2001); one below is a duration."""
+
+
+def _unix_time(given: Any) -> Any:
+    """The Unix seconds of a time, which may be a datetime, or a text in ISO 8601."""
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            return given
+    if not isinstance(given, datetime):
+        return given
+    if given.tzinfo is None:
+        raise ValueError("a time needs a zone, such as +01:00")
+    return given.timestamp()
+
+
+Start = Annotated[
+    Annotated[float, Field(gt=0, le=2_592_000)] | Annotated[float, Field(ge=FIRST_TIME, le=4.1e9)],
+    BeforeValidator(_unix_time),
+]
+"""Seconds from the submit, up to 30 days; or a time, as a datetime, or in Unix seconds, up to the year 2099."""
 Prompt = Annotated[Text, MODEL_TEXT]
 Name = Annotated[str, Field(min_length=1, max_length=512), not_a_text("an identifier")]
 Tenant = Annotated[
@@ -37,9 +61,11 @@ def _labels(value: Any) -> Any:
 class Request(Strict):
     """The fields of every request.
 
-    The four clocks are in seconds: `start_within` (until the start), `first_token_within` (with the load and the
-    prompt), `stall_after` (silence between chunks; by default 60, or 600 where Ollama may hold the answer back until it
-    is whole: with tools, a format or thinking) and `deadline` (the running time of all attempts).
+    `start_after` is when the job may start: seconds from the submit, or a time. It gets no slot before.
+
+    The four clocks are in seconds: `start_within` (until the start, from when it may start), `first_token_within` (with
+    the load and the prompt), `stall_after` (silence between chunks; by default 60, or 600 where Ollama may hold the
+    answer back until it is whole: with tools, a format or thinking) and `deadline` (the running time of all attempts).
 
     `repetition_guard` ends an answer that repeats itself without end, with the `done_reason` `repetition`.
     """
@@ -54,6 +80,7 @@ class Request(Strict):
     idempotency_key: Name | None = None
     metadata: Annotated[dict[str, str], BeforeValidator(_labels), COUNTED] = Field(default_factory=dict)
     notify: Notify | None = None
+    start_after: Start | None = None
     start_within: Seconds | None = None
     first_token_within: Seconds = 600.0
     stall_after: Seconds | None = None

@@ -192,3 +192,20 @@ def test_connection_options_stand_at_either_place(fake_worker: FakeWorker, llama
         shell = llamaq(*words, **wrong)
         assert shell.code() == 0, shell.err.all()
         assert f"{MODEL}\t{HOST}" in shell.out.all()
+
+
+def test_a_start_that_is_put_off(fake_worker: FakeWorker, llamaq: Llamaq, terminal: Llamaq) -> None:
+    """As a delay or as a time; whoever waits on a terminal is told until when, and `status` says it too."""
+    delay = llamaq("generate", "m", "x", "--start-after", "2h", "--detach")
+    shown = terminal("generate", "m", "x", "--start-after", "2090-11-28T14:05")
+    wrong = llamaq("generate", "m", "x", "--start-after", "soon")
+    assert delay.code() == 0
+    job = fake_worker.queue.job(delay.out.all().strip())
+    assert fake_worker.request(job.id)["start_after"] == 7200
+    shown.out.until("It is not to start before 2090-11-28 14:05:00.")
+    shown.interrupt()
+    assert wrong.code() == 2
+    assert "give a duration (90s, 10min, 2h, 3d) or a time" in wrong.err.all()
+    status = llamaq("status", job.id)
+    assert status.code() == 0
+    assert "It is not to start before" in status.out.all()

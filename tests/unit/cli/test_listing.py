@@ -57,7 +57,7 @@ def test_jobs_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: Llamaq
     assert none.code() == 0
     assert none.err.all() == "no such jobs are kept in the state failed\n"
     assert wrong.code() == 2
-    assert "give an age (90s, 10min, 2h, 3d) or a time" in wrong.err.all()
+    assert "give a duration (90s, 10min, 2h, 3d) or a time" in wrong.err.all()
 
 
 def test_models(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

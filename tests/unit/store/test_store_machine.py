@@ -57,17 +57,24 @@ class Store(RuleBasedStateMachine):
         late=st.booleans(),
         options=st.sampled_from(({}, {"num_ctx": 2048})),
         tenant=st.sampled_from("xyz"),
+        start=st.sampled_from((None, None, 600)),
     )
-    def submit(self, model: str, lane: Any, late: bool, options: Any, tenant: str) -> Job[Any]:
+    def submit(self, model: str, lane: Any, late: bool, options: Any, tenant: str, start: float | None) -> Job[Any]:
         within = 600 if late else None
-        job = self.fleet.submit(model, priority=lane, start_within=within, options=options, tenant=tenant)
+        job = self.fleet.submit(
+            model, priority=lane, start_within=within, options=options, tenant=tenant, start_after=start
+        )
         return self._noted(job)
 
-    @rule(target=jobs, conversation=st.sampled_from("cd"), how=st.sampled_from(("enqueue", "interrupt", "rollback")))
-    def say(self, conversation: str, how: Any) -> Job[Any]:
-        turn = self.fleet.queue.chat(
-            MODELS[0], conversation=conversation, message="x", wait_for_model=True, when_busy=how
-        )
+    @rule(
+        target=jobs,
+        conversation=st.sampled_from("cd"),
+        how=st.sampled_from(("enqueue", "interrupt", "rollback")),
+        start=st.sampled_from((None, None, 600)),
+    )
+    def say(self, conversation: str, how: Any, start: float | None) -> Job[Any]:
+        about = {"conversation": conversation, "when_busy": how, "start_after": start}
+        turn = self.fleet.queue.chat(MODELS[0], message="x", wait_for_model=True, **about)
         return self._noted(turn)
 
     def _noted(self, job: Job[Any]) -> Job[Any]:
@@ -130,7 +137,7 @@ class Store(RuleBasedStateMachine):
     @rule(job=jobs)
     def hurry(self, job: Job[Any]) -> None:
         """A delay ends, or `start_within` does."""
-        for name in ("delayed", "starts"):
+        for name in ("delayed", "start_by"):
             self.fleet.redis.zadd(f"{self.fleet.keys.prefix}:{name}", {job.id: 1}, xx=True)
 
     @rule(host=st.sampled_from(HOSTS), name=st.sampled_from(("w1", "w2")))
@@ -182,7 +189,7 @@ class Store(RuleBasedStateMachine):
             self.reap("alpha", "w1")
         self.promises_hold()
         assert (unended, seen.pairs) == ([], set())
-        places = (":delayed", ":start_by", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
+        places = (":scheduled", ":delayed", ":start_by", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
         gone = (*places, ":runner", ":queued", ":lane", ":tenants")
         names = self.fleet.names()
         assert not [name for name in names if name.startswith(gone)]
@@ -215,6 +222,8 @@ class Seen:
             for model, lane, runner in itertools.product(MODELS, LANES, RUNNERS):
                 pipe.zrange(f"{prefix}:runner:{lane}:{model} {runner}", 0, -1)
             pipe.hgetall(f"{prefix}:queued")
+            for model in MODELS:
+                pipe.zrange(f"{prefix}:scheduled:{model}", 0, -1)
             for host in HOSTS:
                 pipe.hgetall(f"{keys.host(host)}:loaded")
             for model in MODELS:
@@ -237,6 +246,9 @@ class Seen:
         self.waiting = list(itertools.chain(*rest[6:rooms]))
         self.by_runner = list(itertools.chain(*rest[rooms : rooms + runners]))
         self.queued, *more = rest[rooms + runners :]
+        self.scheduled = list(itertools.chain(*more[: len(MODELS)]))
+        more = more[len(MODELS) :]
+        self.delayed = set(rest[3])
         self.resident = dict(zip(HOSTS, more[:2], strict=True))
         self.offers = dict(zip(MODELS, zip(more[2:-1:2], more[3:-1:2], strict=True), strict=True))
         self.live: list[str] = more[-1]
@@ -264,7 +276,8 @@ class Seen:
     def check_counts(self) -> None:
         """Who waits stands with its runner too, and counts for its tenant; what runs is in memory, with one runner."""
         assert sorted(self.waiting) == sorted(self.by_runner)
-        tenants = Counter(self.records[job_id]["tenant"] for job_id in self.waiting)
+        tenants = Counter(self.records[job_id]["tenant"] for job_id in (*self.waiting, *self.scheduled))
+        assert set(self.scheduled) == {one for one in self.delayed if self.records[one]["state"] == "queued"}
         assert {name: int(number) for name, number in self.queued.items()} == tenants
         for host, slots in self.held.items():
             for model in set(slots.values()):

@@ -1,6 +1,6 @@
 -- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
 -- `create_ended` (create_ended.lua) makes the record of a job that was never queued.
--- include: assignment webhook turn_queue
+-- include: assignment schedule webhook turn_queue
 
 -- The images of a job that has ended, or whose record is gone, expire where no other job has them.
 local function release_images(id, ttl)
@@ -43,10 +43,9 @@ local function enqueue_next_turn(id, tenant, name)
   local head = first_turn(key)
   if not head then return end
   local job = fields(record(head), 'model', 'lane', 'lease', 'state')
-  local queued_already = job.state ~= 'queued' or job.lease ~= '' or position(head, job.model, job.lane)
-  if queued_already then return end
-  enqueue(head)
-  note(PENDING.models, job.model)
+  local placed = job.state ~= 'queued' or job.lease ~= '' or position(head, job.model, job.lane)
+    or redis.call('ZSCORE', DELAYED, head)
+  if not placed then schedule.place(head) end
 end
 
 -- The record, the log and the idempotency key are kept for the result's lifetime.
@@ -70,7 +69,7 @@ end
 -- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
 -- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
 local function end_job(id, state, members, ...)
-  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify', 'runner', 'tenant')
+  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify', 'runner', 'tenant', 'score')
   -- A script is no transaction: what is wrong with a record is found before the first write.
   for _, name in ipairs(ending.names) do
     if not ending.is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
@@ -84,9 +83,9 @@ local function end_job(id, state, members, ...)
   expire_record(id, job.idem, ttl)
   dequeue(id, job.model, job.lane, more)
   redis.call('ZREM', STARTS, id)
-  redis.call('ZREM', DELAYED, id)
+  if redis.call('ZREM', DELAYED, id) == 1 then schedule.remove(id, job.model, job.lane) end
   redis.call('ZREM', refusals.ENDS, id)
-  charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds)
+  charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds, more.score ~= '')
   local images = redis.call('HGET', counted.IMAGES, id) or ''
   release_images(id, kept_images.seconds(images, job.tenant, job.conversation, ttl))
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end

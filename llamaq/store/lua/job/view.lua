@@ -5,7 +5,8 @@ local view = {forecasts = {}, reasons = {}}
 
 -- What is needed of the record; nil where there is no such job.
 function view.job(id)
-  local job = fields(record(id), 'v', 'state', 'kind', 'model', 'target', 'lane', 'lease', 'tenant', 'conversation')
+  local job = fields(record(id), 'v', 'state', 'kind', 'model', 'target', 'lane', 'lease', 'tenant', 'conversation',
+    'not_before')
   return job.state and job.state ~= 'deleted' and job or nil
 end
 
@@ -18,6 +19,7 @@ end
 function view.jobs_ahead(id, job)
   local ahead = not TERMINAL[job.state] and position(id, job.model, job.lane)
   if ahead or job.state ~= 'queued' or job.lease ~= '' or job.conversation == '' then return ahead end
+  if tonumber(job.not_before or 0) > NOW then return nil end
   return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
@@ -51,8 +53,10 @@ end
 function view.why(id, job)
   if TERMINAL[job.state] or job.state == 'running' or job.lease ~= '' then return '' end
   if (tonumber(job.v or 1) or 1) > WIRE then return 'newer_producer' end
-  if redis.call('ZSCORE', DELAYED, id) then return 'retry' end
-  if job.state == 'queued' and not position(id, job.model, job.lane) then return 'conversation' end
+  if redis.call('ZSCORE', DELAYED, id) then return job.state == 'queued' and 'not_before' or 'retry' end
+  if job.state == 'queued' and not position(id, job.model, job.lane) then
+    return tonumber(job.not_before or 0) > NOW and 'not_before' or 'conversation'
+  end
   return view.why_of_model(job.model)
 end
 

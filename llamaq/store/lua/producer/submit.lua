@@ -3,7 +3,9 @@
 -- Arguments  id, kind, lane, tenant
 --            model                  or the queue of a host job (`:pull`, `:pull@<host>`)
 --            request                JSON
---            start_within           seconds or ''
+--            start_within           seconds or '', from when it may start
+--            start_after            seconds before which it does not start, or ''
+--            start_at               the same as a time (Unix seconds), or ''
 --            conversation           name or ''
 --            idempotency_key        the Redis key of the idempotency key or ''
 --            images                 their sha256s, joined by blanks
@@ -67,7 +69,7 @@ local function refusal(turn)
   if image then return {'BLOB_MISSING', 'image', image} end
 end
 
-local function write_record(score, weight, start_by, runner)
+local function write_record(score, weight, start_by, runner, later)
   redis.call('HSET', record(id), 'v', WIRE, 'state', 'queued', 'kind', given.kind, 'model', model, 'lane', lane,
     'tenant', tenant, 'request', given.request, 'score', score, 'runner', runner,
     'weight', weight, 'submitted_at', STAMP, 'attempt', 0, 'tries', 0, 'fence', '', 'flush', 0, 'lease', '', 'running', 0,
@@ -75,6 +77,11 @@ local function write_record(score, weight, start_by, runner)
     'idem', given.idempotency_key, 'metadata', given.metadata, 'says', given.messages,
     'start_by', start_by)
   if given.wait_for_model == '1' then redis.call('HSET', record(id), 'wait_for_model', 1) end
+  -- Where Redis' clock is set back, `delay` is the longest that it still waits: for ever where a time was given.
+  if later then
+    redis.call('HSET', record(id), 'not_before', string.format('%.6f', later), 'delay',
+      given.start_after ~= '' and given.start_after or 1e12)
+  end
   for _, optional in ipairs({'target', 'notify', 'traceparent', 'note', 'images'}) do
     if given[optional] ~= '' then redis.call('HSET', record(id), optional, given[optional]) end
   end
@@ -82,6 +89,7 @@ end
 
 local function write_indexes(start_by)
   redis.call('ZADD', JOBS, NOW, id)
+  redis.call('HINCRBY', lane_key(model, lane), 'jobs', 1)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
   if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
@@ -93,12 +101,14 @@ local function write_indexes(start_by)
   end
 end
 
--- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead.
-local function enqueue_turn(turn, score, runner)
+-- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead; nil
+-- before its time has come.
+local function enqueue_turn(turn, score, runner, later)
   end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
   if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
   local ahead = conversation ~= '' and add_turn(turns_key(tenant, conversation), id) or 0
-  if ahead > 0 then return ahead end
+  if ahead > 0 then return not later and ahead or nil end
+  if later then return schedule.add(id, {model = model, tenant = tenant, not_before = later}) end
   enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant})
   return position(id, model, lane)
 end
@@ -109,13 +119,16 @@ if refused then return of_master(refused) end
 
 -- A weight of 0 or NaN would make the virtual time of the lane useless.
 local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
-local start_by = given.start_within ~= '' and NOW + tonumber(given.start_within) or ''
-local score = fair_score(model, lane, tenant, weight, math.max(slots.count, 1))
+local starts = tonumber(given.start_at) or NOW + (tonumber(given.start_after) or 0)
+local later = starts > NOW and starts or nil
+local start_by = given.start_within ~= '' and (later or NOW) + tonumber(given.start_within) or ''
+local score = later and '' or fair_score(model, lane, tenant, weight, math.max(slots.count, 1))
 local runner = turn_runner(given.runner, tenant, conversation)
-write_record(score, weight, start_by, runner)
+write_record(score, weight, start_by, runner, later)
 write_indexes(start_by)
-local ahead = enqueue_turn(turn, score, runner)
-append_event(id, 'queued', 0, '"position":' .. ahead .. ',"eta_seconds":' .. (estimates.eta(model, ahead, slots) or 'null'))
+local ahead = enqueue_turn(turn, score, runner, later)
+local eta = ahead and estimates.eta(model, ahead, slots)
+append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
 assign_model(model)
 if redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
 return {'OK'}

@@ -14,7 +14,6 @@ local PASSED_OVER = 4      -- jobs of higher lanes that go first before a lane i
 -- jobs in slots already. Without it, the new tenant would stay one round behind them.
 local function fair_score(model, lane, tenant, weight, slots)
   local key = tenants_key(model, lane)
-  redis.call('HINCRBY', lane_key(model, lane), 'jobs', 1)
   local virtual = tonumber(redis.call('HINCRBYFLOAT', lane_key(model, lane), 'virtual', STEP))
   local newcomer = virtual - slots
   redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
@@ -47,12 +46,13 @@ local function overdue(model, lane, max_wait, loaded)
   return not loaded or tonumber(found.passed or 0) >= PASSED_OVER
 end
 
--- A job ended: its tenant is charged the slot seconds that it used, instead of the one unit that was assumed.
-local function charge_tenant(model, lane, tenant, weight, slot_seconds)
+-- A job ended: its tenant is charged the slot seconds that it used, instead of the one unit that was assumed with its score.
+local function charge_tenant(model, lane, tenant, weight, slot_seconds, has_score)
   if redis.call('HINCRBY', lane_key(model, lane), 'jobs', -1) <= 0 then
     redis.call('DEL', lane_key(model, lane), tenants_key(model, lane))
     return
   end
+  if not has_score then return end
   local mean = tonumber(string.match(redis.call('HGET', SERVICE, model) or '', '^%S+') or 0) or 0
   local units = 0
   if slot_seconds > 0 then units = mean > 0 and slot_seconds / mean or 1 end

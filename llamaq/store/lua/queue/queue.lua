@@ -3,6 +3,10 @@
 -- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
 -- include: keys events ages
 
+local schedule = {STRAY_SECONDS = 60}  -- its functions are in schedule.lua
+
+function schedule.key(model) return P .. ':scheduled:' .. model end
+
 -- Adds to a number of a hash, which begins anew where something else has written over it.
 function counted.add(key, field, number)
   local sum = redis.pcall('HINCRBY', key, field, number)
@@ -49,8 +53,9 @@ local function is_waiting(model)
   return redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3])) > 0
 end
 
+-- The jobs that wait for a model, with those that wait for their time.
 local function depth(model)
-  local count = 0
+  local count = redis.call('ZCARD', schedule.key(model))
   for _, lane in ipairs(LANES) do count = count + redis.call('ZCARD', queue_key(model, lane)) end
   return count
 end

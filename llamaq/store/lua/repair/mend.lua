@@ -71,6 +71,7 @@ local lost_offers = false
 for model in pairs(models) do
   check('set', model_hosts_key(model))
   check('string', P .. ':forecast:' .. model)
+  check('zset', schedule.key(model))
   lost_offers = check('zset', offers.key(model)) or lost_offers
 end
 if lost_offers then  -- the next report of each host makes them anew

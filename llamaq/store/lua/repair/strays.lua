@@ -31,8 +31,7 @@ function strays.restore(id, lease_seconds)
     if job.start_by ~= '' and job.attempt == '0' then redis.call('ZADD', STARTS, 'NX', job.start_by, id) end
     if job.state == 'running' then redis.call('HSET', record(id), 'fence', '') end
     if not strays.wait(id, job) then
-      enqueue(id)
-      note(PENDING.models, job.model)
+      schedule.place(id)
     end
   end
 end

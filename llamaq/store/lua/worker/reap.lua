@@ -136,7 +136,7 @@ local function requeue_delayed()
   local due, newer = due_in(DELAYED), 0
   for _, id in ipairs(due) do
     redis.call('ZREM', DELAYED, id)
-    if redis.call('EXISTS', record(id)) == 1 then guarded(id, enqueue, id) end
+    if redis.call('EXISTS', record(id)) == 1 then guarded(id, schedule.enqueue, id, schedule.job(id)) end
     if tonumber(redis.call('HGET', record(id), 'v') or 1) > WIRE then newer = newer + 1 end
   end
   return #due, newer

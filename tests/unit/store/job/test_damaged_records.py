@@ -10,7 +10,7 @@ from llamaq import AsyncJobQueue, InvalidRequest
 from tests.unit.images.image_factory import picture
 
 PICTURE = picture()
-DAMAGES: list[dict[str, Any]] = [{"state": "odd"}, {"result": "{"}, {"submitted_at": "yesterday"}, {"metadata": "[]"}]
+DAMAGES: list[dict[str, Any]] = [{"state": "odd"}, {"error": "{"}, {"submitted_at": "yesterday"}, {"metadata": "[]"}]
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, None], ids=str)
