@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MODEL
+from tests.contract.test_openai_page import ENDPOINTS
 from tests.gateway.clients.conftest import StartProgram
 from tests.gateway.clients.program import ClientFailed, Program
 from tests.integration.test_multimodal import picture
@@ -165,3 +166,13 @@ def test_a_type_of_python(programs: StartProgram, service: Service) -> None:
     service.ollama.script(tokens=['{"name": "Ann", "age": 4}'])
     found = programs("openai_python.py", "openai").call("parse", **HI)
     assert found == {"name": "Ann", "age": 4}
+
+
+@pytest.mark.needs("package index")
+@pytest.mark.parametrize("method", ["chat", "completion", "embedding"])
+def test_every_parameter_of_the_newest_client_is_known(programs: StartProgram, method: str) -> None:
+    """Each is a parameter here, or refused with a reason of its own: a new one of OpenAI's fails this test."""
+    parameters, refused = ENDPOINTS[method]
+    theirs = set(programs("openai_python.py", "openai").call("parameters", method=method))
+    assert theirs > {"model", "user"}
+    assert theirs - set(parameters.model_fields) - set(refused) == set()

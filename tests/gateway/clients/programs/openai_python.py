@@ -1,9 +1,11 @@
 """The official client `openai` for Python. Arguments are those of its methods."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from openai import OpenAI
+from openai.types import CompletionCreateParams, EmbeddingCreateParams
+from openai.types.chat import CompletionCreateParams as ChatCreateParams
 from pydantic import BaseModel
 from serving import URL, serve
 
@@ -62,5 +64,11 @@ def model(name: str) -> Any:
     return CLIENT.models.retrieve(name).model_dump()
 
 
+def parameters(method: str) -> Any:
+    """The names of all parameters of a method."""
+    shapes = {"chat": ChatCreateParams, "completion": CompletionCreateParams, "embedding": EmbeddingCreateParams}
+    return sorted({name for shape in get_args(shapes[method]) or [shapes[method]] for name in get_type_hints(shape)})
+
+
 serve({"create": create, "stream": stream, "parse": parse, "accumulated": accumulated, "leave": leave,
-       "models": models, "model": model})  # fmt: skip
+       "models": models, "model": model, "parameters": parameters})  # fmt: skip
