@@ -33,7 +33,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
     name = body.get("model") or body.get("name", "")
     model = names.checked(name, Refusal(400, "invalid model name"))
     if body.get("insecure"):
-        raise Refusal(403, "insecure: the hosts pull from registries that they can trust alone")
+        raise Refusal(403, "insecure: the hosts pull from registries that they trust alone")
     job = await submit(request, caller, {"kind": "pull", "model": model})
     headers = {JOB_HEADER: job.id}
     if not body.get("stream", True):

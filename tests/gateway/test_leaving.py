@@ -18,6 +18,8 @@ MESSAGES = [{"role": "user", "content": "Hi."}]
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": MODEL, "messages": MESSAGES},
     "/v1/completions": {"model": MODEL, "prompt": "Hi."},
+    "/api/chat": {"model": MODEL, "messages": MESSAGES},
+    "/api/generate": {"model": MODEL, "prompt": "Hi."},
 }
 PATHS = pytest.mark.parametrize("path", ASKED)
 STREAMED = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
