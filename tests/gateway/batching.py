@@ -3,16 +3,21 @@
 import json
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from tests.conftest import MODEL
-from tests.gateway_process import GatewayProcess
 
 CHAT = "/v1/chat/completions"
 Body = dict[str, Any]
 ENDED = {"completed", "failed", "expired", "cancelled"}
+
+
+class Front(Protocol):
+    """Who asks a gateway."""
+
+    http: httpx.Client
 
 
 def line(custom_id: str, url: str = CHAT, **body: Any) -> Body:
@@ -24,23 +29,23 @@ def jsonl(lines: Iterable[Any]) -> str:
     return "".join(json.dumps(each) + "\n" for each in lines)
 
 
-def send(gateway: GatewayProcess, text: str | bytes, purpose: str = "batch", **fields: str) -> httpx.Response:
+def send(gateway: Front, text: str | bytes, purpose: str = "batch", **fields: str) -> httpx.Response:
     return gateway.http.post("/v1/files", files={"file": ("in.jsonl", text)}, data={"purpose": purpose, **fields})
 
 
-def sent(gateway: GatewayProcess, lines: Iterable[Any] | str) -> str:
+def sent(gateway: Front, lines: Iterable[Any] | str) -> str:
     """The id of a file with these lines."""
     answer = send(gateway, lines if isinstance(lines, str) else jsonl(lines))
     assert answer.status_code == 200, answer.text
     return str(answer.json()["id"])
 
 
-def create(gateway: GatewayProcess, file_id: str, endpoint: str = CHAT, **given: Any) -> httpx.Response:
+def create(gateway: Front, file_id: str, endpoint: str = CHAT, **given: Any) -> httpx.Response:
     asked = {"input_file_id": file_id, "endpoint": endpoint, "completion_window": "24h", **given}
     return gateway.http.post("/v1/batches", json=asked)
 
 
-def created(gateway: GatewayProcess, lines: Iterable[Any] | str, endpoint: str = CHAT, **given: Any) -> Body:
+def created(gateway: Front, lines: Iterable[Any] | str, endpoint: str = CHAT, **given: Any) -> Body:
     """A batch of these lines."""
     answer = create(gateway, sent(gateway, lines), endpoint, **given)
     assert answer.status_code == 200, answer.text
@@ -48,14 +53,14 @@ def created(gateway: GatewayProcess, lines: Iterable[Any] | str, endpoint: str =
     return found
 
 
-def get(gateway: GatewayProcess, batch_id: str) -> Body:
+def get(gateway: Front, batch_id: str) -> Body:
     answer = gateway.http.get(f"/v1/batches/{batch_id}")
     assert answer.status_code == 200, answer.text
     found: Body = answer.json()
     return found
 
 
-def reached(gateway: GatewayProcess, batch_id: str, statuses: Iterable[str] = ENDED, seconds: float = 90) -> Body:
+def reached(gateway: Front, batch_id: str, statuses: Iterable[str] = ENDED, seconds: float = 90) -> Body:
     """The batch when it has one of these statuses; polled, as clients do it."""
     limit = time.monotonic() + seconds
     while (found := get(gateway, batch_id))["status"] not in statuses:
@@ -69,7 +74,7 @@ def counted(batch: Body) -> tuple[int, int, int]:
     return counts["total"], counts["completed"], counts["failed"]
 
 
-def rows(gateway: GatewayProcess, file_id: str | None) -> dict[str, Body]:
+def rows(gateway: Front, file_id: str | None) -> dict[str, Body]:
     """The lines of a file of results, by their custom_id; each is there once."""
     if file_id is None:
         return {}
