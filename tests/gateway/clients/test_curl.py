@@ -1,0 +1,73 @@
+"""Ollama's API by curl, as its documentation shows it."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from embedded.child import bound
+from tests.commands import run
+from tests.conftest import MODEL
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name
+
+pytestmark = pytest.mark.needs("curl")
+
+
+def curl(gateway: GatewayProcess, path: str, *arguments: str, body: object = None) -> Sequence[str]:
+    """The lines of an answer, with `-w` its status behind them."""
+    data = [] if body is None else ["-d", json.dumps(body)]  # without a content type of JSON
+    done = run(["curl", "-sS", *arguments, *data, f"{gateway.url}{path}"], timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_lists(gateway: GatewayProcess) -> None:
+    """Whether it runs, its version and its models."""
+    assert curl(gateway, "/") == ["Ollama is running"]
+    assert json.loads(curl(gateway, "/api/version")[0]) == {"version": "0.32.15"}
+    assert MODEL in {model["name"] for model in json.loads(curl(gateway, "/api/tags")[0])["models"]}
+    assert json.loads(curl(gateway, "/api/show", body={"model": MODEL})[0])["capabilities"] == ["completion"]
+
+
+def test_chat_and_completion(gateway: GatewayProcess, service: Service) -> None:
+    """A stream, and whole."""
+    service.ollama.script(tokens=["Hi", "!"], times=2)
+    messages = [{"role": "user", "content": "hi"}]
+    lines = [json.loads(line) for line in curl(gateway, "/api/chat", body={"model": MODEL, "messages": messages})]
+    (whole,) = curl(gateway, "/api/generate", body={"model": MODEL, "prompt": "hi", "stream": False})
+
+    assert "".join(line["message"]["content"] for line in lines) == json.loads(whole)["response"] == "Hi!"
+    assert [line["done"] for line in lines][-1] is True
+
+
+def test_structured_and_embeddings(gateway: GatewayProcess, service: Service) -> None:
+    """A schema in the body; vectors."""
+    service.ollama.script(tokens=['{"age": 4}'])
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}}
+    asked = {"model": MODEL, "prompt": "x", "format": schema, "stream": False}
+    assert json.loads(json.loads(curl(gateway, "/api/generate", body=asked)[0])["response"]) == {"age": 4}
+    service.ollama.script(embeddings=[[0.5, 1.0]])
+    (vectors,) = curl(gateway, "/api/embed", body={"model": "smollm2-embed:135m", "input": "a"})
+    assert json.loads(vectors)["embeddings"] == [[0.5, 1]]
+
+
+def test_errors(gateway: GatewayProcess) -> None:
+    """A status and one line."""
+    *body, status = curl(gateway, "/api/chat", "-w", "\n%{http_code}", body={"model": "nope"})
+    assert (json.loads(body[0]), status) == ({"error": "model 'nope' not found"}, "404")
+    assert curl(gateway, "/api/nosuch", "-w", "\n%{http_code}") == ["404 page not found", "404"]
+
+
+def test_a_curl_that_is_ended_cancels_its_job(gateway: GatewayProcess, service: Service) -> None:
+    """As by Ctrl-C."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    body = json.dumps({"model": MODEL, "prompt": fresh_name()})
+    command = bound(["curl", "-sSN", "-d", body, f"{gateway.url}/api/generate"])
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["response"] == "a"
+        process.terminate()
+    service.wait_hung_up()
+    service.ollama.release(gate)
