@@ -6,7 +6,7 @@ import click
 
 from llamaq import __version__
 from llamaq.cli import exits
-from llamaq.cli.commands import ask, attach, chat, conversations, host_jobs, jobs, listing, many, replay
+from llamaq.cli.commands import ask, attach, chat, conversations, fleet, host_jobs, jobs, listing, many, replay
 from llamaq.cli.verb import Verbs
 
 
@@ -47,6 +47,10 @@ for command in (
     attach.cancel,
     attach.delete,
     listing.models,
+    listing.hosts,
+    fleet.pause,
+    fleet.resume,
+    fleet.drain,
     jobs.jobs,
     replay.replay,
     replay.dead,

@@ -35,14 +35,21 @@ def commands(keys: Keys, host: str) -> list[list[str]]:
     return [asked, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
 
 
-def hosts(time: Sequence[int], names: Sequence[str], answers: Sequence[Any]) -> list[HostStatus]:
-    """The hosts. `answers` has the replies to the `commands` of each."""
+def hosts(
+    time: Sequence[int], names: Sequence[str], answers: Sequence[Any], paused: Mapping[str, str]
+) -> list[HostStatus]:
+    """The hosts. `answers` has the replies to the `commands` of each, `paused` is the hash of what is paused."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
-    return [_host(_seconds(time), *record) for record in records]
+    return [_host(_seconds(time), paused, *record) for record in records]
 
 
 def _host(
-    now: float, name: str, fields: Sequence[str | None], running: Sequence[str], refusals: Mapping[str, str]
+    now: float,
+    paused: Mapping[str, str],
+    name: str,
+    fields: Sequence[str | None],
+    running: Sequence[str],
+    refusals: Mapping[str, str],
 ) -> HostStatus:
     record = dict(zip(HOST_FIELDS, fields, strict=True))
     report: dict[str, Any] = json.loads(record.pop("status") or "{}")
@@ -54,17 +61,24 @@ def _host(
     offers = report.get("models", []) if seen > now - LIVE_SECONDS else []
     silent = record["circuit"] == "open" and failed > seen
     closed = common.get("circuit", "closed") == "closed"
+    state = paused.get(f"host:{name}", "running")
     models = [
         {
             **common,
             **(_without_memory(model) if silent else model),
             "slots_used": list(running).count(model["model"]),
+            "paused": state != "running" or f"model:{model['model']}" in paused,
             **(_of_refusals(now, refusals.get(model["model"])) if closed else {}),
         }
         for model in offers
     ]
     return HostStatus.model_validate(
-        {**common, "slots_used": len(running), "models": [ModelStatus.model_validate(model) for model in models]}
+        {
+            **common,
+            "state": state,
+            "slots_used": len(running),
+            "models": [ModelStatus.model_validate(model) for model in models],
+        }
     )
 
 

@@ -66,6 +66,10 @@ class Keys:
         """Hash: the record of a host, as its workers last reported it."""
         return f"{self.prefix}:host:{host}"
 
+    def paused(self) -> str:
+        """Hash: `host:<host>` and `model:<model>` of what an operator has paused, with `paused` or `draining`."""
+        return f"{self.prefix}:paused"
+
     def slots(self, host: str) -> str:
         """Hash: the jobs that hold a slot of the host, each with its model."""
         return f"{self.prefix}:host:{host}:slots"

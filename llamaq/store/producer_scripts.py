@@ -93,6 +93,16 @@ class Jobs(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause(Arguments):
+    """Pauses a host or a model, or ends that."""
+
+    verb: ClassVar = "pause"
+    host: str
+    model: str
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class _OfConversation(Arguments):
     tenant: str
     name: str
@@ -164,6 +174,7 @@ PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
     Delete,
     Status,
     Jobs,
+    Pause,
     ConversationDelete,
     ConversationSet,
     ConversationEdit,

@@ -50,6 +50,7 @@ def near_matches(name: str, offered: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(relatives + alike))[:3]
 
 
+HostWork = Literal["running", "paused", "draining"]
 Circuit = Literal["closed", "open", "half_open"]
 
 
@@ -73,6 +74,7 @@ class ModelStatus(BaseModel):
         version: of the Ollama server.
         circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429).
             `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
+        paused: whether an operator has paused the model, or the host: no job of it gets a slot there.
         last_error: the last failure of the host, or the last refusal of the model there; None without one. It
             stays when the host is well again.
         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
@@ -100,6 +102,7 @@ class ModelStatus(BaseModel):
     slots: int = 0
     version: str | None = None
     circuit: Circuit = "closed"
+    paused: bool = False
     last_error: str | None = None
     last_error_at: datetime | None = None
     seen_at: datetime | None = None
@@ -112,6 +115,7 @@ class HostStatus(BaseModel):
 
     Attributes:
         host: its identity (`LLAMAQ_HOST`).
+        state: `running`; `paused` by an operator (its models get no jobs); `draining` (nothing begins there).
         circuit: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
         last_error: its last failure; None without one. It stays when the host is well again.
         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
@@ -130,6 +134,7 @@ class HostStatus(BaseModel):
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
 
     host: str
+    state: HostWork = "running"
     circuit: Circuit = "closed"
     last_error: str | None = None
     last_error_at: datetime | None = None

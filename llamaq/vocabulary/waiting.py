@@ -11,6 +11,8 @@ SENTENCES = {
     "loading": "A host loads a model.",
     "busy": "All slots are busy, or other jobs are ahead.",
     "not_before": "It is not to start before {start}.",
+    "host_paused": "The hosts that have the model are paused by an operator.",
+    "model_paused": "The model is paused by an operator.",
     "conversation": "An earlier turn of its conversation has not ended.",
     "retry": "The pause before its next attempt is not over.",
     "newer_producer": "A newer producer made it, and no worker can read it: update the workers.",

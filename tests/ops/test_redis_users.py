@@ -82,7 +82,14 @@ def test_whole_jobs_run_under_these_users(producer: JobQueue, host: ScriptedOlla
     slow.cancel()
     assert slow.status().state == "cancelled"
     assert producer.replay(job.id).result(30).text
-    assert len(producer.jobs()) >= 9
+    assert len(producer.jobs(tenant="default", model=MODEL)) >= 9
+    producer.pause(model=MODEL)
+    later = [producer.generate(MODEL, "x", start_after=0.1), producer.generate(MODEL, "x")]
+    producer.resume(model=MODEL)
+    assert [each.result(30).text for each in later]
+    for load in producer.load(MODEL):
+        load.result(30)
+    assert [producer.delete(each.id) for each in later] == [True, True]
     assert producer.models()
     assert producer.dead() == []
 

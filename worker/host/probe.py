@@ -31,6 +31,11 @@ AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
 LONGEST_PAUSE_SECONDS = 15.0
 """The longest pause between two requests to a host that is down and that no job waits for."""
+_PAUSES = {
+    "": "the host gets jobs again",
+    "paused": "an operator paused the host: it gets no new jobs",
+    "draining": "an operator drains the host: nothing new begins, and what runs ends",
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -96,7 +101,8 @@ class Probe(Duty):
     def seen(self) -> dict[str, Any]:
         """The last probe: the status that was reported, the circuit, and the error."""
         error = (self._report.problem or None) if self._error is None else self._error.message
-        return {"circuit": self._host.circuit, "last_error": error, **json.loads(self._report.status)}
+        state = self._host.pause or "running"
+        return {"state": state, "circuit": self._host.circuit, "last_error": error, **json.loads(self._report.status)}
 
     def round(self) -> float:
         """Probe the host, unless it is down and its pause has not ended, and report it."""
@@ -144,7 +150,8 @@ class Probe(Duty):
     def _send_report(self) -> None:
         before = self._host
         if self._error is not None:
-            self._host = self._store.down(self._config.slots, self._config.max_models, self._error.message)
+            down = self._store.down(self._config.slots, self._config.max_models, self._error.message)
+            self._host = down._replace(pause=before.pause)
             return
         self._host = self._store.report(
             self._config.slots,
@@ -160,10 +167,12 @@ class Probe(Duty):
         )
         self._keep_cards()
         for job_id in self._host.trials & self._answering:
-            self._host = self._store.proven(job_id)
+            self._host = self._store.proven(job_id)._replace(pause=self._host.pause)
         if self._host.sizes and self._host.sizes != before.sizes:
             _log.warning("workers of this host state different sizes; the least counts", sizes=self._host.sizes)
         if self._host.machines > 1 and self._host.machines != before.machines:
             _log.error("other machines report this host too: set another LLAMAQ_HOST for each", host=self._config.host)
+        if before.pause != self._host.pause:
+            _log.info(_PAUSES[self._host.pause], host=self._config.host)
         if before.circuit != self._host.circuit:
             _log.info("the circuit changed", circuit=self._host.circuit, before=before.circuit)

@@ -4,7 +4,7 @@ Every worker and every exporter serves the same figures, so PromQL must aggregat
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -51,6 +51,7 @@ class FleetCollector(Collector):
         yield from _queues(answer.rows("queues"))
         yield from _hosts(answer.rows("hosts"))
         yield from _totals(answer)
+        yield _paused(answer.row("paused").given())
         yield _ended(answer.counts("ended"))
         damaged = "Keys and fields that were set aside, because something else had written over them."
         yield _gauge("llamaq_damaged_keys", damaged, [], [([], answer.number("damaged"))])
@@ -112,6 +113,12 @@ def _hosts(hosts: Sequence[Fields]) -> Iterator[Metric]:
     yield _gauge(
         "llamaq_model_hosts", "Live hosts that have the model.", ["model"], [([m], n) for m, n in live.items()]
     )
+
+
+def _paused(paused: Mapping[str, str]) -> Metric:
+    rows: Rows = [([*what.partition(":")[::2], state], 1) for what, state in paused.items()]
+    meaning = "1 for each host and model that an operator has paused or drains."
+    return _gauge("llamaq_paused", meaning, ["what", "name", "state"], rows)
 
 
 def _totals(fleet: Answer) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 from rich.live import Live
 
+from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import ago, seconds, size
@@ -34,6 +35,7 @@ _MODELS = (
 )
 _HOSTS = (
     Column("Host", folds=True),
+    Column("State", styles=(("running", "green"), ("paused", "yellow"), ("draining", "yellow"))),
     Column("Circuit", styles=_CIRCUITS),
     Column("Slots used", right=True),
     Column("Slots", right=True),
@@ -65,6 +67,19 @@ def models(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None
     Slots are used/served. A circuit that is open means that the host failed, and gets nothing until it answers. A
     terminal shows as many columns as fit. In a pipe all are there, separated by tabs, with a line of titles first.
     """
+    _list(session, as_json=as_json, watch=watch, hosts=hosts)
+
+
+@click.command(cls=Verb, epilog="\b\nExamples:\n  llamaq hosts\n  llamaq hosts --watch")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+@click.option("--watch", is_flag=True, help="Keep it fresh on the terminal, until Ctrl-C.")
+@click.pass_obj
+def hosts(session: Session, *, as_json: bool, watch: bool) -> None:
+    """List the hosts: whether they run, are paused or drained, their circuits, slots, models and last errors."""
+    _list(session, as_json=as_json, watch=watch, hosts=True)
+
+
+def _list(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None:
     if watch:
         if as_json or not session.screen.terminal:
             raise click.UsageError("--watch needs a terminal, and goes without --json")
@@ -91,6 +106,8 @@ def _remark(session: Session, known: Sequence[HostStatus]) -> None:
             session.screen.note(
                 f"{host.host} is {host.machines} machines of one name: give each a LLAMAQ_HOST of its own"
             )
+        if host.state != "running":
+            session.screen.note(f"{host.host} is {host.state}: `{program()} resume --host {host.host}` ends that")
         if not host.models:
             reason = host.last_error if host.circuit != "closed" and host.last_error else "it has none: pull one first"
             session.screen.note(f"{host.host} offers no model: {reason}")
@@ -126,6 +143,7 @@ def hosts_sheet(known: Sequence[HostStatus]) -> Sheet:
 def _host_row(host: HostStatus) -> list[str]:
     return [
         host.host,
+        host.state,
         host.circuit.replace("_", " "),
         str(host.slots_used),
         str(host.slots),

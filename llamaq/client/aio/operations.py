@@ -10,7 +10,7 @@ from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, jobs_call, read_jobs
-from llamaq.store import cancel
+from llamaq.store import cancel, pauses
 from llamaq.store.connection import run_async
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import JobNotFound
@@ -71,6 +71,29 @@ class AsyncOperations(AsyncProducer):
         async with self._connection.verb():
             hosts = [host] if host is not None else hosts_with(model, await self.models())
             return await self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
+
+    async def pause(self, *, host: str | None = None, model: str | None = None) -> None:
+        """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.
+
+        It holds until `resume`, also when workers or Redis are started anew. With the return, no job begins there.
+
+        Raises:
+            InvalidRequest: not one of the two is given, or no worker reports the host.
+            UnknownModel: no host has the model, and no job waits for it.
+        """
+        await self._pause("paused", host, model)
+
+    async def drain(self, *, host: str | None = None, model: str | None = None) -> None:
+        """As `pause`, and host jobs wait too: for a host that is to be shut down. `workers()` says what still runs."""
+        await self._pause("draining", host, model)
+
+    async def resume(self, *, host: str | None = None, model: str | None = None) -> None:
+        """End a pause or a drain; jobs that wait are assigned at once. Raises as `pause`."""
+        await self._pause("", host, model)
+
+    async def _pause(self, word: str, host: str | None, model: str | None) -> None:
+        call = pauses.call(self._keys, word, host, model)
+        pauses.read(await self._connection.run(call), host, model)
 
     async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         self,

@@ -126,7 +126,8 @@ class AsyncProducer:
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
-            return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)])
+            paused = await redis.hgetall(self._keys.paused())
+            return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
 
     async def aclose(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

@@ -11,7 +11,7 @@ from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, jobs_call, read_jobs
-from llamaq.store import cancel
+from llamaq.store import cancel, pauses
 from llamaq.store.connection import run
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import JobNotFound
@@ -66,6 +66,29 @@ class Operations(Producer):
         with self._connection.verb():
             hosts = [host] if host is not None else hosts_with(model, self.models())
             return self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
+
+    def pause(self, *, host: str | None = None, model: str | None = None) -> None:
+        """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.
+
+        It holds until `resume`, also when workers or Redis are started anew. With the return, no job begins there.
+
+        Raises:
+            InvalidRequest: not one of the two is given, or no worker reports the host.
+            UnknownModel: no host has the model, and no job waits for it.
+        """
+        self._pause("paused", host, model)
+
+    def drain(self, *, host: str | None = None, model: str | None = None) -> None:
+        """As `pause`, and host jobs wait too: for a host that is to be shut down. `workers()` says what still runs."""
+        self._pause("draining", host, model)
+
+    def resume(self, *, host: str | None = None, model: str | None = None) -> None:
+        """End a pause or a drain; jobs that wait are assigned at once. Raises as `pause`."""
+        self._pause("", host, model)
+
+    def _pause(self, word: str, host: str | None, model: str | None) -> None:
+        call = pauses.call(self._keys, word, host, model)
+        pauses.read(self._connection.run(call), host, model)
 
     def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         self,

@@ -127,7 +127,8 @@ class Producer:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
-            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)])
+            paused = redis.hgetall(self._keys.paused())
+            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
 
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

@@ -73,6 +73,7 @@ class HostCalls:
             loading=answer.flag("loading"),
             refused=answer.flag("refused"),
             sizes=answer.text("sizes"),
+            pause=answer.optional("pause") or "",
             machines=int(answer.optional("machines") or 0),
         )
 

@@ -24,6 +24,7 @@ class HostState(NamedTuple):
         trials: the latest jobs that tried half-open circuits.
         sizes: those that the host's workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ.
         machines: of the workers that report this host as an Ollama of their own machine; more than 1 is a mistake.
+        pause: `paused` or `draining` by an operator, or an empty text.
         loading: whether a model is being loaded there.
         wanted: whether jobs wait for the models of the host; it is answered for a host that is down.
     """
@@ -35,6 +36,7 @@ class HostState(NamedTuple):
     refused: bool = False
     sizes: str = ""
     machines: int = 0
+    pause: str = ""
 
     @property
     def recovering(self) -> bool:

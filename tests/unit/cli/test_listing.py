@@ -77,9 +77,9 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     plain, lines, models = llamaq("models", "--hosts"), llamaq("models", "--hosts", "--json"), llamaq("models")
     assert plain.code() == 0
     titles, first, second = (line.split("\t") for line in plain.out.all().splitlines())
-    assert titles[:3] == ["host", "circuit", "slots used"]
-    assert first[:6] == [HOST, "closed", "0", "9", "1", "1"]
-    assert (second[:2], second[-2]) == (["h2", "open"], "never")
+    assert titles[:4] == ["host", "state", "circuit", "slots used"]
+    assert first[:7] == [HOST, "running", "closed", "0", "9", "1", "1"]
+    assert (second[:3], second[-2]) == (["h2", "running", "open"], "never")
     assert second[-1].endswith(" ago: nobody there")
     assert lines.code() == 0
     records = [json.loads(line) for line in lines.out.all().splitlines()]
@@ -89,6 +89,28 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     ]
     assert models.code() == 0
     assert "h2 offers no model: nobody" in models.err.all()
+
+
+def test_pausing_and_resuming(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """A host or a model, and not both; lists say what is paused, and an unknown name is told."""
+    paused, model = llamaq("pause", "--host", HOST), llamaq("pause", "--model", "M")
+    assert (paused.code(), paused.out.all()) == (0, f"host {HOST} paused\n")
+    assert (model.code(), model.out.all()) == (0, "model M paused\n")
+    job = fake_worker.queue.generate("m", "x")
+    drained = llamaq("drain", "--host", HOST)
+    assert (drained.code(), drained.out.all()) == (0, f"host {HOST} draining\n")
+    hosts, status = llamaq("hosts"), llamaq("status", job.id)
+    assert hosts.code() == 0
+    assert hosts.out.all().splitlines()[1].split("\t")[:2] == [HOST, "draining"]
+    assert f"{HOST} is draining: " in hosts.err.all()
+    assert status.code() == 0
+    assert "The model is paused by an operator." in status.out.all()
+    for what in (("--host", HOST), ("--model", "m")):
+        assert llamaq("resume", *what).code() == 0
+    fake_worker.take().complete(text="done")
+    wrong, unknown = llamaq("pause", "--host", HOST, "--model", "m"), llamaq("drain", "--host", "gamma")
+    assert (wrong.code(), unknown.code()) == (2, 2)
+    assert "no worker speaks for a host 'gamma'" in unknown.err.all()
 
 
 def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

@@ -23,7 +23,9 @@ KEYS = {
         (":offers_due", f":model:{MODEL}:offers", ":lapses", ":webhooks", ":webhook_receivers", ".unacked_index"),
         "zset",
     ),
-    **dict.fromkeys((":ended", ":reaper", ":queued", ":tenant_of", ":images_of", ":blobs", ":service"), "hash"),
+    **dict.fromkeys(
+        (":paused", ":ended", ":reaper", ":queued", ":tenant_of", ":images_of", ":blobs", ":service"), "hash"
+    ),
     **dict.fromkeys((":inbox:taken", ".store", ".scripts", ".unacked"), "hash"),
     **dict.fromkeys((":dead", ":inbox"), "stream"),
     **dict.fromkeys(("", "\6\0263", ".host.alpha", ".host.alpha\6\0263", ".worker.w1"), "list"),

@@ -145,6 +145,22 @@ class Store(RuleBasedStateMachine):
         self.fleet.patient()
         assert self.stores[host, name].reap() is not None
 
+    @rule(host=st.sampled_from(HOSTS), drain=st.booleans())
+    def pause(self, host: str, drain: bool) -> None:
+        """An operator, who knows the host by its report."""
+        if self.fleet.redis.zscore(self.fleet.keys.hosts(), host):
+            (self.fleet.queue.drain if drain else self.fleet.queue.pause)(host=host)
+
+    @rule(model=st.sampled_from(MODELS))
+    def pause_model(self, model: str) -> None:
+        self.fleet.queue.pause(model=model)
+
+    @rule()
+    def resume(self) -> None:
+        for what in self.fleet.redis.hkeys(self.fleet.keys.paused()):
+            kind, _, name = what.partition(":")
+            self.fleet.queue.resume(**{kind: name})
+
     @rule(host=st.sampled_from(HOSTS))
     def leave(self, host: str) -> None:
         for name in ("w1", "w2"):
@@ -170,11 +186,13 @@ class Store(RuleBasedStateMachine):
         seen.check_places()
         seen.check_counts()
         seen.check_offers()
+        seen.check_paused()
         for job in self.submitted:
             check_log(seen.logs[job.id], seen.records[job.id]["state"])
 
     def teardown(self) -> None:
         """Whatever was done: let all workers die, and the reaper run,, and every job ends, and nothing is held."""
+        self.resume()
         for _ in range(20 + 5 * len(self.submitted)):
             seen = Seen(self.fleet, self.submitted, self.deleted)
             unended = [job for job in self.submitted if seen.records[job.id]["state"] not in ENDINGS]
@@ -229,6 +247,7 @@ class Seen:
             for model in MODELS:
                 pipe.zrange(f"{prefix}:model:{model}:offers", 0, -1)
                 pipe.smembers(f"{prefix}:model:{model}:hosts")
+            pipe.hgetall(keys.paused())
             pipe.zrangebyscore(keys.hosts(), time.time() - LIVE_SECONDS + 1, "+inf")
             answers = pipe.execute()
         of_jobs, rest = answers[: 2 * len(jobs)], answers[2 * len(jobs) :]
@@ -250,7 +269,8 @@ class Seen:
         more = more[len(MODELS) :]
         self.delayed = set(rest[3])
         self.resident = dict(zip(HOSTS, more[:2], strict=True))
-        self.offers = dict(zip(MODELS, zip(more[2:-1:2], more[3:-1:2], strict=True), strict=True))
+        self.offers = dict(zip(MODELS, zip(more[2:-2:2], more[3:-2:2], strict=True), strict=True))
+        self.paused: dict[str, str] = more[-2]
         self.live: list[str] = more[-1]
         self.pairs = {f"{job_id} {host}" for host, slots in self.held.items() for job_id in slots}
 
@@ -293,7 +313,17 @@ class Seen:
                 loading = any(entry.startswith("0 ") for entry in self.resident[host].values())
                 free = running[model] < SLOTS if running[model] else len(running) < MAX_MODELS
                 known = model in self.resident[host] or model in running
-                assert (host in offered) == (free and (known or not loading)), (model, host, running, loading)
+                paused = f"host:{host}" in self.paused or f"model:{model}" in self.paused
+                can = free and (known or not loading) and not paused
+                assert (host in offered) == can, (model, host, running, loading, paused)
+
+    def check_paused(self) -> None:
+        """No job waits there to be claimed: what holds a slot has begun."""
+        records = {**self.records, **self.deleted}
+        for host, slots in self.held.items():
+            for job_id, model in slots.items():
+                paused = f"host:{host}" in self.paused or f"model:{model}" in self.paused
+                assert not paused or records[job_id]["lease"] == "claimed", (host, model)
 
     def check_places(self) -> None:
         """A job that has not ended is in exactly one place: a slot, a line, a delay, or behind another turn."""

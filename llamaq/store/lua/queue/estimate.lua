@@ -61,10 +61,11 @@ end
 -- hosts some stand for all, so that the cost is the same with 1,000 hosts.
 function estimates.new_forecast(model)
   local free, idle = {}, 0
+  if pauses.of_model(model) then return {free = free, count = 0, idle = 0, age = 0} end
   local hosts = redis.call('SRANDMEMBER', model_hosts_key(model), offers.LOOKED_AT)
   local share = #hosts < offers.LOOKED_AT and 1 or redis.call('SCARD', model_hosts_key(model)) / #hosts
   for _, host in ipairs(hosts) do
-    if is_live(host) then idle = idle + estimates.add_host(host, model, free) end
+    if is_live(host) and not pauses.of_host(host) then idle = idle + estimates.add_host(host, model, free) end
   end
   table.sort(free)
   return {free = free, count = math.floor(#free * share), idle = math.floor(idle * share), age = 0}

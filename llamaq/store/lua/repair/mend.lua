@@ -49,7 +49,7 @@ local function check_queue(model, lane)
   end
 end
 
-check('hash', LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED)
+check('hash', pauses.KEY, LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED)
 check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacked')
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
 lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index

@@ -4,7 +4,7 @@
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
 -- A host whose slot became free, and a model with a new job in its queue, are noted in PENDING. The script assigns last:
 -- with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit_state refusals fairness loaded_models next_job lease host_jobs offers celery_message
+-- include: keys events queue circuit_state pauses refusals fairness loaded_models next_job lease host_jobs offers celery_message
 local PENDING = {hosts = {}, models = {}}  -- in the order in which they were noted
 
 local function note(list, name)
@@ -98,7 +98,9 @@ end
 local function fill_host(host)
   local spec = host_spec(host)
   if not is_live(host, spec) then return offers.update(host, spec, nil) end
-  assign_host_jobs(host)
+  local pause = pauses.of_host(host)
+  if pause ~= 'draining' then assign_host_jobs(host) end
+  if pause then return offers.update(host, spec, nil) end
   local admitted = jobs_admitted(host, spec)
   local state = admitted ~= 'none' and host_state(host, spec, admitted) or nil
   if state and fill_slots(host, state) then state = nil end

@@ -19,7 +19,7 @@ local function candidates(host, state)
   end
   for rank, lane in ipairs(LANES) do
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
-      if refusals.admitted(host, state.refusals[model]) ~= 'none' then
+      if refusals.admitted(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model) then
         local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
         local first = trials.first_of(queue_key(model, lane), avoid)
         local fitting, runner = runners.first_fitting(model, lane, spec, state, first, avoid)

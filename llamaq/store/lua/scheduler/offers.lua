@@ -3,7 +3,7 @@
 -- was assigned longest ago. An offer may be out of date; `fill_host` decides. But a host that could take a job of a model
 -- has an offer for it, or a time in DUE at which the reaper looks at it again.
 -- `offered` of the host's record is the state that its offers were made from: '' where it has none.
--- include: keys events refusals loaded_models
+-- include: keys events pauses refusals loaded_models
 local offers = {
   DUE = P .. ':offers_due',
   ASKED = 4,       -- hosts that are asked for a job, of the best and of any
@@ -55,7 +55,7 @@ function offers.update(host, spec, state)
   if text == spec.offered and text ~= 'refused' then return end
   local used = math.floor(math.min(state.used / math.max(state.slots, 1), 99) * 10)
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
-    local admitted = refusals.admitted(host, state.refusals[model]) ~= 'none'
+    local admitted = refusals.admitted(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model)
     local found = admitted and offers.slot_for(runners.of(host, model).as, state)
     if found then
       -- Below 2^53: one digit, three digits, and milliseconds.

@@ -3,7 +3,7 @@
 -- Arguments  none
 -- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state), due (delayed jobs
 --               whose time has come), assigned (jobs that hold a slot, also of a host that is not known any more),
---               damaged (keys and fields that were set aside)
+--               damaged (keys and fields that were set aside), paused (as pauses.lua has them)
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
@@ -71,4 +71,5 @@ end
 return {'OK', 'queues', queues, 'hosts', hosts, 'delayed', count('ZCARD', DELAYED),
   'dead', count('XLEN', DEAD), 'inbox', count('XLEN', P .. ':inbox'), 'intake', count('LLEN', P),
   'ended', ended, 'due', count('ZCOUNT', DELAYED, '-inf', NOW),
-  'assigned', count('ZCARD', LEASES), 'damaged', count('ZCARD', damage.KEY)}
+  'assigned', count('ZCARD', LEASES), 'damaged', count('ZCARD', damage.KEY),
+  'paused', list('HGETALL', P .. ':paused')}

@@ -10,7 +10,7 @@
 --            models             that the host offers, joined by blanks
 --            runners            JSON: `models`, as runners.lua keeps them, and `contexts` of the loaded ones, each by model
 --            machine            of an Ollama at a loopback address, or ''
--- Answers    OK loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
+-- Answers    OK pause (of the host: paused, draining or ''), loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
 --            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
 --            state, where they differ, or ''), machines (from which workers report it, where they tell)
 -- include: keys events queue assignment ending hosts sizes
@@ -38,5 +38,5 @@ for _, entry in pairs(refusals.on(host)) do
     trials[#trials + 1] = entry.trial
   end
 end
-return {'OK', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'refused', refused,
+return {'OK', 'pause', pauses.of_host(host) or '', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'refused', refused,
   'trials', table.concat(trials, ' '), 'sizes', sizes, 'machines', machines}

@@ -1,0 +1,45 @@
+"""Pauses of hosts and models without any I/O: the call of `pause.lua`, and the reading of its answer."""
+
+from llamaq.store.answers import Answer
+from llamaq.store.keys import Keys
+from llamaq.store.producer_scripts import Pause
+from llamaq.store.script_runs import Call
+from llamaq.vocabulary.errors import InvalidRequest, UnknownModel
+from llamaq.vocabulary.models import model_name
+
+
+def call(keys: Keys, word: str, host: str | None, model: str | None) -> Call:
+    """The call of `pause.lua`.
+
+    Raises:
+        InvalidRequest: not one of host and model is given, or it can be the name of none.
+    """
+    if (host is None) == (model is None):
+        raise InvalidRequest.of("host", "give either a host or a model")
+    return Call(keys.prefix, Pause(host=_name("host", host), model=_name("model", model), word=word))
+
+
+def _name(what: str, given: str | None) -> str:
+    if given is None:
+        return ""
+    if not isinstance(given, str) or not given:
+        raise InvalidRequest.of(what, "give its name")
+    try:
+        given.encode()
+        return model_name(given) if what == "model" else given
+    except ValueError as error:  # half a surrogate pair is one, too
+        raise InvalidRequest.of(what, str(error)) from None
+
+
+def read(answer: Answer, host: str | None, model: str | None) -> None:
+    """Raises where the answer says that there is no such host or model.
+
+    Raises:
+        InvalidRequest: no worker reports the host.
+        UnknownModel: no host has the model, and no job waits for it.
+    """
+    if answer.word == "OK":
+        return
+    if model is not None:
+        raise UnknownModel(model_name(model))
+    raise InvalidRequest.of("host", f"no worker speaks for a host {host!r}: see `llamaq hosts`")
