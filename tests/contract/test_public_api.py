@@ -77,7 +77,7 @@ def _is_own(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_everything_public_says_what_it_is(path: Path) -> None:
-    """For each module, class, function and method without an underscore, but for protocols and overloads."""
+    """A docstring for each module, class, function and method without an underscore, but for protocols, overloads."""
     tree = ast.parse(path.read_text("utf-8"))
     assert ast.get_docstring(tree), f"{path.name} has no docstring"
     inside = [node for owner in tree.body if _is_own(owner) for node in owner.body]
