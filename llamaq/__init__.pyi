@@ -18,6 +18,7 @@ from llamaq.vocabulary.errors import ConversationError as ConversationError
 from llamaq.vocabulary.errors import ConversationExists as ConversationExists
 from llamaq.vocabulary.errors import ConversationNotFound as ConversationNotFound
 from llamaq.vocabulary.errors import CursorExpired as CursorExpired
+from llamaq.vocabulary.errors import IdempotencyConflict as IdempotencyConflict
 from llamaq.vocabulary.errors import InvalidRequest as InvalidRequest
 from llamaq.vocabulary.errors import JobCancelled as JobCancelled
 from llamaq.vocabulary.errors import JobError as JobError
@@ -83,6 +84,7 @@ __all__ = [
     "ExtractionResult",
     "GenerateRequest",
     "HostStatus",
+    "IdempotencyConflict",
     "InvalidRequest",
     "Job",
     "JobCancelled",

@@ -19,6 +19,7 @@ MODULES = {
         "ConversationExists",
         "ConversationNotFound",
         "CursorExpired",
+        "IdempotencyConflict",
         "InvalidRequest",
         "JobCancelled",
         "JobError",

@@ -87,6 +87,7 @@ CLASSES: Mapping[type[BaseException], Meaning] = {
     errors.BrokerUnavailable: Meaning(503, "broker_unavailable", SERVER, RETRY_SECONDS),
     errors.QueueFull: Meaning(429, "queue_full", RATE),
     errors.InvalidRequest: Meaning(400, "invalid_request"),
+    errors.IdempotencyConflict: Meaning(409, "idempotency_conflict"),
     errors.UnknownModel: Meaning(404, "model_not_found"),
     errors.ConversationBusy: Meaning(409, "conversation_busy", INVALID, RETRY_SECONDS),
     errors.VersionMismatch: Meaning(503, "version_mismatch", SERVER),

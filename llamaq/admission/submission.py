@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from llamaq.admission import needed_capabilities, request_images, tracing
+from llamaq.admission import needed_capabilities, request_images, same_request, tracing
 from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
 from llamaq.admission.limits import check_note, check_text, without_controls
 from llamaq.admission.load_options import load_options_key
@@ -124,6 +124,7 @@ def read(submission: Submission, answer: Answer) -> str:
         QueueFull: too many jobs wait for the model.
         UnknownModel: no known host has it. `near` is empty; the caller fills it.
         ConversationBusy: an earlier turn has not ended, and `when_busy` is `reject`.
+        IdempotencyConflict: the earlier job with its idempotency key was asked for something else.
         InvalidRequest: an image that it refers to is not stored, the model lacks a capability, or the job with this id
             is being deleted.
         UploadExpired: an image of the submission is no longer stored.
@@ -132,7 +133,7 @@ def read(submission: Submission, answer: Answer) -> str:
         case "OK" | "EXISTS":
             return submission.job_id
         case "SAME":
-            return answer.text("id")
+            return same_request.checked(submission.request, answer)
         case "FULL":
             raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
         case "DELETED":

@@ -81,6 +81,19 @@ class InvalidRequest(SubmitError):
         return cls([Problem(field, message)], code)
 
 
+class IdempotencyConflict(InvalidRequest):
+    """The `idempotency_key` was used before, for another request. Nothing was queued.
+
+    Attributes:
+        job_id: the job that has the key.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        message = f"the job {job_id} has this key, and another request: use a key for one request alone"
+        super().__init__([Problem("idempotency_key", message)])
+        self.job_id = job_id
+
+
 class UnknownModel(SubmitError):
     """No known host has the model.
 

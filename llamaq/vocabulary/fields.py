@@ -78,9 +78,8 @@ class EmbeddingFields(CommonFields, total=False):
 
 
 class ChatFields(AnswerFields, total=False):
-    """The arguments of `chat` beside the model: `messages`, or `conversation` and `message`."""
+    """The arguments of `chat` beside the model and `messages`: without those, `conversation` and `message`."""
 
-    messages: Sequence[AnyMessage]
     conversation: str
     message: str | AnyMessage | Sequence[AnyMessage]
     when_busy: WhenBusy

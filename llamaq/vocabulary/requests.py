@@ -47,7 +47,7 @@ def parse(fields: object) -> AnyRequest:
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, fields)) from error
+        raise InvalidRequest(problems(error, fields, _model_of(fields))) from error
 
 
 def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
@@ -63,12 +63,18 @@ def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
             raise InvalidRequest.of("kind", f"{kind!r} is none of {', '.join(KINDS)}")
         return REQUEST_TYPES[kind].model_validate_json(text)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, _read(text))) from error
+        given = _read(text)
+        raise InvalidRequest(problems(error, given, _model_of(given, kind))) from error
 
 
 def dump_json(request: AnyRequest) -> str:
     """The request as it is kept in Redis, without defaults, so that a reader's own apply."""
     return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
+def _model_of(fields: object, kind: str | None = None) -> type[AnyRequest] | None:
+    named = fields.get("kind") if isinstance(fields, Mapping) else None
+    return REQUEST_TYPES.get(kind or (named if isinstance(named, str) else ""))
 
 
 def _read(text: str | bytes) -> object:

@@ -1,6 +1,7 @@
 """A dialogue at the terminal: a turn per line, until Ctrl-D."""
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from llamaq.cli.commands.follow import Reading, prose
@@ -9,7 +10,7 @@ from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts
 from llamaq.client.blocking.job import Job
 from llamaq.vocabulary.errors import JobError, QueueFull
-from llamaq.vocabulary.fields import ChatFields
+from llamaq.vocabulary.fields import AnyMessage, ChatFields
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.results import AnyResult
 
@@ -50,13 +51,17 @@ class KeptHistory:
         return f"Continue it: {program()} chat {model} --conversation {self._name}" if self._answered else ""
 
 
+class _Asked(ChatFields, total=False):
+    messages: Sequence[AnyMessage]
+
+
 class LocalHistory:
     """Messages in this program. All are sent with each turn, and none is kept."""
 
     def __init__(self, system: str | None) -> None:
         self._messages: list[Any] = [] if system is None else [{"role": "system", "content": system}]
 
-    def ask(self, message: str) -> ChatFields:
+    def ask(self, message: str) -> _Asked:
         """All messages."""
         self._messages.append({"role": "user", "content": message})
         return {"messages": list(self._messages)}

@@ -16,6 +16,7 @@ from llamaq.images.image import ImageSource
 from llamaq.store.connection import run_async
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
+    AnyMessage,
     ChatFields,
     EmbeddingFields,
     ExtractFields,
@@ -40,7 +41,9 @@ class AsyncJobQueue(AsyncOperations):
         """Complete a prompt."""
         return await self._ask("generate", {"model": model, "prompt": prompt, **fields})
 
-    async def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> AsyncJob[ChatResult]:
+    async def chat(
+        self, model: str | None = None, messages: Sequence[AnyMessage] | None = None, **fields: Unpack[ChatFields]
+    ) -> AsyncJob[ChatResult]:
         """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
         `model` may be left out where the settings of the conversation have one.
@@ -49,8 +52,8 @@ class AsyncJobQueue(AsyncOperations):
             if model is None and fields.get("conversation"):
                 named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
                 model = (await named.settings()).model
-            model = model_of(model, {**fields})
-            return await self._ask("chat", {"model": model, **fields})
+            asked = {"model": model_of(model, {**fields}), "messages": messages, **fields}
+            return await self._ask("chat", asked)
 
     def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
         """A kept conversation. It begins with its first turn or setting."""

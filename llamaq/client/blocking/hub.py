@@ -270,11 +270,7 @@ def _wait(selector: selectors.BaseSelector, seconds: float | None) -> None:
 
 
 class HubOfProcess:
-    """The hub of this process: a forked one gets its own.
-
-    Attributes:
-        closed: whether `close` was called.
-    """
+    """The hub of this process: a forked one gets its own. `closed` says whether `close` was called."""
 
     def __init__(self, client: Callable[[], Client], settings: Settings) -> None:
         self._client = client

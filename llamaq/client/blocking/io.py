@@ -1,7 +1,10 @@
 """What differs between threads and asyncio. `llamaq.client.aio.io` has the same names."""
 
+import asyncio
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import ParamSpec, TypeVar
 
 from llamaq.client.blocking.hub import HubOfProcess
@@ -43,4 +46,16 @@ def pause(clock: Clock, seconds: float) -> None:
 
 def limited(seconds: float) -> AbstractContextManager[None]:
     """A context manager in whose block Redis has so many seconds; then it raises `redis.TimeoutError`."""
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public function raises, which costs each call
+        _warn_of_the_loop()
     return deadline.limited(seconds)
+
+
+@cache
+def _warn_of_the_loop() -> None:
+    warnings.warn(
+        "a blocking JobQueue is used inside an event loop, which stands still meanwhile: use AsyncJobQueue there, or "
+        "asyncio.to_thread",
+        RuntimeWarning,
+        stacklevel=2,
+    )

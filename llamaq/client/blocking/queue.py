@@ -17,6 +17,7 @@ from llamaq.images.image import ImageSource
 from llamaq.store.connection import run
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
+    AnyMessage,
     ChatFields,
     EmbeddingFields,
     ExtractFields,
@@ -41,7 +42,9 @@ class JobQueue(Operations):
         """Complete a prompt."""
         return self._ask("generate", {"model": model, "prompt": prompt, **fields})
 
-    def chat(self, model: str | None = None, **fields: Unpack[ChatFields]) -> Job[ChatResult]:
+    def chat(
+        self, model: str | None = None, messages: Sequence[AnyMessage] | None = None, **fields: Unpack[ChatFields]
+    ) -> Job[ChatResult]:
         """Answer a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
         `model` may be left out where the settings of the conversation have one.
@@ -50,8 +53,8 @@ class JobQueue(Operations):
             if model is None and fields.get("conversation"):
                 named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
                 model = (named.settings()).model
-            model = model_of(model, {**fields})
-            return self._ask("chat", {"model": model, **fields})
+            asked = {"model": model_of(model, {**fields}), "messages": messages, **fields}
+            return self._ask("chat", asked)
 
     def conversation(self, name: str, tenant: str = "default") -> Conversation:
         """A kept conversation. It begins with its first turn or setting."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
-from llamaq.vocabulary.kinds.message import Message, Messages
+from llamaq.vocabulary.kinds.message import History, Message, Messages
 from llamaq.vocabulary.kinds.request import AnswerRequest, Name, Prompt
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, MODEL_JSON
@@ -21,7 +21,7 @@ class ChatRequest(AnswerRequest):
     """
 
     kind: Literal["chat"] = "chat"
-    messages: Messages | None = None
+    messages: History | None = None
     conversation: Name | None = None
     message: Prompt | Message | Messages | None = None
     when_busy: WhenBusy = "enqueue"

@@ -97,4 +97,14 @@ class Message(Strict):
         return {name: value for name, value in named.items() if name not in foreign or name in misspelt}
 
 
+def _as_list(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("give a list of messages, such as [{'role': 'user', 'content': ...}]")  # noqa: TRY004 - pydantic's
+    if isinstance(value, Mapping | Message):
+        raise ValueError("give a list of messages, also for a single one")  # noqa: TRY004 - as above
+    return value
+
+
 Messages = Annotated[list[Message], Field(min_length=1)]
+History = Annotated[Messages, BeforeValidator(_as_list)]
+"""As `Messages`, where neither a text nor a single message can be meant."""

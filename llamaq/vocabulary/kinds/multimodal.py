@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.generate import TextResult
-from llamaq.vocabulary.kinds.message import Image, Messages, ModelText
+from llamaq.vocabulary.kinds.message import History, Image, ModelText
 from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject
@@ -23,7 +23,7 @@ class MultimodalRequest(Request):
     kind: Literal["multimodal"] = "multimodal"
     prompt: Prompt | None = None
     system: ModelText | None = None
-    messages: Messages | None = None
+    messages: History | None = None
     images: Annotated[list[Image], Field(min_length=1)] | None = None
     max_edge: Pixels | None = None
     format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None

@@ -25,7 +25,7 @@
 --            notify                 the webhook for its end, as `llamaq.vocabulary.notify.notify_field` makes it, or ''
 --            traceparent            W3C's, or ''
 --            note                   a text that the producer keeps with the job, or ''
--- Answers    OK | SAME id (of the job with this idempotency key) | EXISTS (the id is known)
+-- Answers    OK | SAME id, kind, request (of the job with this idempotency key) | EXISTS (the id is known)
 --            DELETED (its job was deleted, and a worker still holds its slot)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
@@ -58,7 +58,10 @@ local function refusal(turn)
   local state = redis.call('HGET', record(id), 'state')
   if state then return {state == 'deleted' and 'DELETED' or 'EXISTS'} end
   local same = same_job()
-  if same then return {'SAME', 'id', same} end
+  if same then
+    local known = redis.call('HMGET', record(same), 'kind', 'request')
+    return {'SAME', 'id', same, 'kind', known[1] or '', 'request', known[2] or ''}
+  end
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
   local limit = limit_reached()
   if limit then return {'FULL', 'retry_after', estimates.retry_after(model), 'limit', limit} end

@@ -1,0 +1,93 @@
+"""The mistakes of a first hour are answered with what to do."""
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from llamaq import AsyncJobQueue, IdempotencyConflict, InvalidRequest, JobQueue
+from llamaq.client.blocking import io
+
+
+class Book(BaseModel):
+    title: str
+
+
+@dataclass
+class Film:
+    title: str
+
+
+MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda q: q.generate("m", "x", options={"temprature": 1}), "options.temprature: .*did you mean temperature?"),
+    (lambda q: q.generate("m", "x", options={"max_tokens": 9}), "options.max_tokens: .*did you mean num_predict?"),
+    (lambda q: q.generate("m", "x", options={"colour": 9}), "Ollama's options are num_ctx, "),
+    (lambda q: q.generate("m", "x", temperature=1), r"put it in options: options=\{'temperature': ...\}"),
+    (lambda q: q.generate("m", "x", max_tokens=9), r"put it in options: options=\{'num_predict': ...\}"),
+    (lambda q: q.generate("m", "x", priorty="batch"), "priorty: .*did you mean priority?"),
+    (lambda q: q.generate("m", "x", messages=[]), "messages are of the kind chat"),
+    (lambda q: q.chat("m", "hi"), r"messages: give a list of messages, such as \[\{'role': 'user', 'content': ...\}\]"),
+    (lambda q: q.chat("m", messages={"role": "user", "content": "hi"}), "a list of messages, also for a single one"),
+    (lambda q: q.chat("m", prompt="hi"), "a chat has messages="),
+    (lambda q: q.extract("m", "x", schema=Book(title="Dune")), "give the class in place of an instance: schema=Book"),
+    (lambda q: q.extract("m", "x", schema=Film("Dune")), "give the class in place of an instance: schema=Film"),
+    (lambda q: q.extract("m", "x", schema="Book"), "give the type itself in place of its name 'Book'"),
+    (lambda q: q.extract("m", "x", schema=42), "not a value of int"),
+    (lambda q: q.extract("m", "x", schema=[Book]), "not a value of list"),
+]
+
+
+@pytest.mark.parametrize(("call", "said"), MISTAKES, ids=[said[:30] for _, said in MISTAKES])
+def test_it_is_said_what_to_do(call: Callable[[Any], Any], said: str) -> None:
+    """By both clients, before anything is sent; in one line."""
+    with pytest.raises(InvalidRequest, match=said) as refused:
+        call(JobQueue("redis://127.0.0.1:1/0"))
+    assert "\n" not in str(refused.value)
+    assert "pydantic-core" not in str(refused.value)
+
+    async def awaited() -> None:
+        await call(AsyncJobQueue("redis://127.0.0.1:1/0"))
+
+    with pytest.raises(InvalidRequest, match=said):
+        asyncio.run(awaited())
+
+
+def test_a_key_is_for_one_request(queue: JobQueue) -> None:
+    """Used for something else it is refused, also among many; what only says when and for whom may differ."""
+    first = queue.generate("m", "x", wait_for_model=True, idempotency_key="k", metadata={"try": "1"})
+
+    again = queue.generate("m", "x", wait_for_model=True, idempotency_key="k", metadata={"try": "2"}, deadline=60)
+
+    assert again.id == first.id
+    for other in (
+        lambda: queue.generate("m", "another", wait_for_model=True, idempotency_key="k"),
+        lambda: queue.generate("m2", "x", wait_for_model=True, idempotency_key="k"),
+        lambda: queue.generate("m", "x", options={"seed": 1}, wait_for_model=True, idempotency_key="k"),
+        lambda: queue.embed("m", "x", wait_for_model=True, idempotency_key="k"),
+        lambda: queue.submit_many([{"kind": "embedding", "model": "m", "input": "x", "idempotency_key": "k"}]),
+    ):
+        with pytest.raises(IdempotencyConflict, match=f"idempotency_key: the job {first.id} has this key") as refused:
+            other()
+        assert refused.value.job_id == first.id
+    assert [status.id for status in queue.jobs()] == [first.id]
+
+
+def test_a_blocking_queue_in_a_loop_warns_once(queue: JobQueue) -> None:
+    """It says what to use instead; nobody is warned outside of a loop."""
+    io._warn_of_the_loop.cache_clear()
+
+    async def ask() -> None:
+        queue.jobs()
+        queue.jobs()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        queue.jobs()
+        assert caught == []
+        asyncio.run(ask())
+
+    assert [str(warning.message)[:45] for warning in caught] == ["a blocking JobQueue is used inside an event l"]
