@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from gateway.access.keys_file import KeysFile, WrongKeysFile
-from gateway.server import logs
+from gateway.server import exposition, logs
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
 
@@ -37,6 +37,11 @@ def main(settings: GatewayVariables) -> int:
         sys.stderr.write(
             f"cannot listen on {where}: {error.strerror or error}; set LLAMAQ_GATEWAY_HOST and LLAMAQ_GATEWAY_PORT\n"
         )
+        return 1
+    try:
+        exposition.serve(settings)
+    except exposition.PortTaken as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     config = uvicorn.Config(
         "gateway.server.asgi:make",

@@ -1,0 +1,69 @@
+"""Serves the metrics of all processes on a port of their own."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import REGISTRY
+
+from gateway.settings import GatewayVariables
+
+
+class PortTaken(Exception):
+    """The metrics cannot be served; the message says what to do."""
+
+
+def serve(settings: GatewayVariables) -> None:
+    """Serve them in a thread of this process, where a port is set. Called before other processes are started.
+
+    Raises:
+        PortTaken: another process listens there, or the address is not of this machine.
+    """
+    if settings.metrics_port is None:
+        return
+    host, port = settings.metrics_host, settings.metrics_port
+    try:
+        start_http_server(port, host, REGISTRY if settings.gateway_processes == 1 else _of_all())
+    except OSError as error:
+        raise PortTaken(
+            f"metrics cannot be served on {host}:{port} ({error.strerror or error}): each process of a machine "
+            "needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an address of this machine"
+        ) from error
+
+
+def _of_all() -> CollectorRegistry:
+    folder = tempfile.mkdtemp(prefix="llamaq-gateway-")
+    # Only the processes to come read it: prometheus_client then counts in files of that folder.
+    os.putenv("PROMETHEUS_MULTIPROC_DIR", folder)
+    registry = CollectorRegistry()
+    registry.register(_Living(folder))
+    return registry
+
+
+class _Living(MultiProcessCollector):  # type: ignore[misc]  # its base is not typed
+    """The sums over all processes, without the gauges of those that have ended."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(None, path=folder)
+        self._folder = Path(folder)
+
+    def collect(self) -> Iterable[Metric]:
+        for file in self._folder.glob("gauge_live*_*.db"):
+            pid = int(file.stem.rpartition("_")[2])
+            if not _lives(pid):
+                mark_process_dead(pid, str(self._folder))
+        found: Iterable[Metric] = super().collect()
+        return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
