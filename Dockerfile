@@ -1,4 +1,4 @@
-# The image of the worker and of Flower. Base images are pinned; pip checks each package of requirements/service.txt by its hash.
+# The image of the worker, the gateway and Flower. Base images are pinned; pip checks each package of requirements/service.txt by its hash.
 FROM python:3.12.12-slim-bookworm AS packages
 
 COPY requirements/service.txt /requirements.txt
@@ -19,6 +19,7 @@ COPY llamaq llamaq
 COPY api_client api_client
 COPY tasks tasks
 COPY worker worker
+COPY gateway gateway
 COPY ops/flower ops/flower
 COPY ops/__init__.py ops/__init__.py
 # Compile now: at run time the root file system is read-only, so each start would compile everything again.

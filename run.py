@@ -47,6 +47,11 @@ COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
     "test": (EVERYTHING, PYTEST, "the tests; --all: first install what some need; the rest goes to pytest"),
     "lint": (EVERYTHING, [], "ruff, mypy, import-linter, and whether generated files are fresh"),
     "generate": (EVERYTHING, ["-m", "codegen"], "write the generated files: the blocking client, schemas, pages"),
+    "gateway": (
+        SERVICE,
+        ["-m", "gateway"],
+        "the queue over HTTP, for clients of Ollama and OpenAI; `key add NAME`",
+    ),
     "worker": (SERVICE, ["-m", "worker"], "a worker in front of an Ollama; `worker check` names what is missing"),
     "llamaq": (SERVICE, CLI, "the command line: run.py llamaq generate MODEL PROMPT"),
     "model": (MODEL, ["-m", "embedded.weights"], "fetch the demo's language model, as the demo does if need be"),

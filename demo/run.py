@@ -52,13 +52,14 @@ def _run(console: Console, keep: bool) -> None:
         exports["LLAMAQ_SLOTS"] = str(services.slots(config))
         drain = f"{services.drain_seconds(config):g}"
         process, log = stack.enter_context(services.worker({**exports, "LLAMAQ_DRAIN_SECONDS": drain}))
+        gateway = stack.enter_context(services.gateway(exports)) if keep else ""
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
         walkthrough = Walkthrough(queue, console, services.await_models(queue, process, log))
         try:
             walkthrough.run()
             if keep:
-                _keep(console, exports, walkthrough.model)
+                _keep(console, exports, walkthrough.model, gateway)
         except KeyboardInterrupt:
             console.print(f"\nstopping; waiting up to {drain} s for running jobs", style="dim", markup=False)
             raise
@@ -70,7 +71,7 @@ def _introduce(console: Console, redis: Part, ollama: Part) -> None:
     console.print("worker  one Celery process, threads pool", style="dim")
 
 
-def _keep(console: Console, exports: dict[str, str], model: str) -> None:
+def _keep(console: Console, exports: dict[str, str], model: str, gateway: str) -> None:
     console.print("\nThe services stay up until Ctrl-C. In another terminal, in this directory:\n", style="bold")
     for name, value in exports.items():
         console.print(f"  export {name}={value}", markup=False, soft_wrap=True)
@@ -78,4 +79,13 @@ def _keep(console: Console, exports: dict[str, str], model: str) -> None:
     console.print(
         "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
     )
+    console.print(f"\nOver HTTP, at {gateway}:\n", style="bold")
+    body = f'{{"kind": "generate", "model": "{model}", "prompt": "Why is the sky blue?"}}'
+    for line in (
+        f"curl {gateway}/jobs -H 'Prefer: wait=60' -d '{body}'",
+        f"OLLAMA_HOST={gateway} ollama list",
+        f"python -c \"import openai; print(openai.OpenAI(base_url='{gateway}/v1', api_key='-').responses.create("
+        f"model='{model}', input='Why is the sky blue?').output_text)\"",
+    ):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
     signal.pause()

@@ -103,6 +103,36 @@ def drain_seconds(config: Settings) -> float:
 
 
 @contextmanager
+def gateway(settings: dict[str, str]) -> Iterator[str]:
+    """A gateway in a process of its own, at its usual port, or at a free one where that is taken: its address.
+
+    Raises:
+        ServiceMissing: it did not start. The message holds the end of its log.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        for port in ({}, {"LLAMAQ_GATEWAY_PORT": "0"}):
+            process = spawn(
+                [sys.executable, "-m", "gateway"],
+                output=subprocess.PIPE,
+                errors=log.fileno(),
+                environment={**os.environ, **settings, **port},
+                group=True,
+            )
+            with process.stdout as first:  # type: ignore[union-attr]  # a pipe was asked for
+                address = first.readline().decode().strip()  # it listens, or has ended
+            if address:
+                break
+            process.wait()
+        else:
+            log.seek(0)
+            raise ServiceMissing(f"the gateway did not start; it said:\n{log.read()[-2000:]}")
+        try:
+            yield address
+        finally:
+            _end(process)
+
+
+@contextmanager
 def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
     """A worker in a process of its own, which logs to the file."""
     with tempfile.TemporaryFile("w+") as log:
@@ -116,12 +146,16 @@ def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]"
         try:
             yield process, log
         finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[str]) -> list[ModelStatus]:

@@ -43,19 +43,19 @@ def _of_all() -> CollectorRegistry:
     return registry
 
 
-class _Living(MultiProcessCollector):  # type: ignore[misc]  # its base is not typed
+class _Living(MultiProcessCollector):
     """The sums over all processes, without the gauges of those that have ended."""
 
     def __init__(self, folder: str) -> None:
-        super().__init__(None, path=folder)
+        super().__init__(None, path=folder)  # type: ignore[no-untyped-call]  # it has no types
         self._folder = Path(folder)
 
     def collect(self) -> Iterable[Metric]:
         for file in self._folder.glob("gauge_live*_*.db"):
             pid = int(file.stem.rpartition("_")[2])
             if not _lives(pid):
-                mark_process_dead(pid, str(self._folder))
-        found: Iterable[Metric] = super().collect()
+                mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]  # as above
+        found: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]  # as above
         return found
 
 

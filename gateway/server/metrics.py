@@ -10,4 +10,4 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600),
 )
 OPEN = Gauge("llamaq_gateway_open_requests", "Requests that are being answered.", multiprocess_mode="livesum")
-FAULTS = Counter("llamaq_gateway_faults", "Requests that ended with a fault of the gateway.", ["route"])
+FAULTS = Counter("llamaq_gateway_faults", "Requests that ended with a fault of the gateway.")

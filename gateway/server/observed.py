@@ -57,7 +57,7 @@ class Observed:
             REQUESTS.labels(scope["method"], route, status).inc()
             SECONDS.labels(route).observe(first_byte - began)
             if fault:
-                FAULTS.labels(route).inc()
+                FAULTS.inc()
             if route not in QUIET:
                 LOG.info("request", extra=_about(scope, route, status, loop.time() - began))
 
