@@ -21,7 +21,8 @@ _ANSWERED = {"auto": "default", "fast": "priority"}
 """The tier that an answer tells, where it is not the one of the request: as OpenAI's API does it."""
 _NO_TIER = "the tiers are auto, default, flex (the lane batch), priority and fast (the lane interactive)"
 Tier = Annotated[str, only(*_LANES, reason=_NO_TIER)]
-Tokens = Annotated[Whole, Field(ge=1)]
+Tokens = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
+Seed = Annotated[Whole, Field(ge=-(2**63), le=2**63 - 1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 _ONE_ANSWER = "Ollama gives one answer; send the request again for another"
 _NO_BIAS = "Ollama cannot weigh single tokens"
@@ -65,7 +66,7 @@ class Generation(Shared):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    seed: Whole | None = None
+    seed: Seed | None = None
     stop: str | list[str] | None = None
     max_tokens: Tokens | None = None
     n: Annotated[int, only(1, reason=_ONE_ANSWER)] = 1

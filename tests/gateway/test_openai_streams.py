@@ -99,22 +99,25 @@ def test_an_attempt_that_fails_in_the_middle_ends_the_stream(gateway: GatewayPro
     service.ollama.release(again)
 
 
-@pytest.mark.parametrize("held", [0, 1], ids=["before", "between"])
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_a_client_that_leaves_cancels_its_job(
-    gateway: GatewayProcess, service: Service, held: int, stream: bool
-) -> None:
-    """While it waits for the first piece, and between pieces; the host's connection is closed."""
-    service.ollama.script(tokens=["a", "b"], hold=(gate := fresh_name()), hold_after=held)
+@pytest.mark.parametrize("case", ["whole", "before the first piece", "between pieces"])
+def test_a_client_that_leaves_cancels_its_job(gateway: GatewayProcess, service: Service, case: str) -> None:
+    """While it waits for a whole answer, for the first piece, or for the next one; the host's connection is closed."""
+    between = case == "between pieces"
+    service.ollama.script(tokens=["a", "b"], hold=(gate := fresh_name()), hold_after=int(between))
     client = HTTPConnection(gateway.url.removeprefix("http://"))
-    client.request("POST", PATH, json.dumps({**ASKED, "stream": stream}))
+    client.request("POST", PATH, json.dumps({**ASKED, "stream": case != "whole"}))
     service.wait_held(gate)
+    if between:
+        answer = client.getresponse()
+        while b'"a"' not in answer.readline():
+            pass
+        answer.close()
     client.close()
     service.wait_hung_up()
 
 
-def test_the_last_events_of_a_stream_are_together(gateway: GatewayProcess, service: Service) -> None:
-    """Thinking, text and log probabilities of one answer; a stream of a model that thinks."""
+def test_a_stream_carries_all_that_an_answer_has(gateway: GatewayProcess, service: Service) -> None:
+    """Thinking, text and log probabilities, of a model that thinks."""
     tokens = [{"token": "4", "logprob": -0.1, "bytes": [52]}]
     service.ollama.script(thinking=["2 + 2"], tokens=["4"], final={"logprobs": tokens})
     found = frames(ask(gateway, model="smollm2-thinking:135m", reasoning_effort="low", logprobs=True))

@@ -161,15 +161,15 @@ def test_models_are_listed_once() -> None:
     when = "2026-11-22T17:37:09.9+01:00"
     fleet = [
         ModelStatus(model="b:1", host="x"),
-        ModelStatus(model="a:1", host="x", listed={"modified_at": "2020-01-01T00:00:00Z"}),
-        ModelStatus(model="a:1", host="y", listed={"modified_at": when}),
+        ModelStatus(model="z:1", host="x", listed={"modified_at": "2020-01-01T00:00:00Z"}),
+        ModelStatus(model="z:1", host="y", listed={"modified_at": when}),
         ModelStatus(model="ann/c:latest", host="y", listed={"modified_at": "yesterday"}),
     ]
     created = int(datetime.fromisoformat(when).timestamp())
     assert models.listed(fleet) == {
         "object": "list",
         "data": [
-            {"id": "a:1", "object": "model", "created": created, "owned_by": "library"},
+            {"id": "z:1", "object": "model", "created": created, "owned_by": "library"},
             {"id": "ann/c:latest", "object": "model", "created": 0, "owned_by": "ann"},
             {"id": "b:1", "object": "model", "created": 0, "owned_by": "library"},
         ],

@@ -127,6 +127,8 @@ def test_what_changes_nothing_is_accepted(name: str) -> None:
         ({"top_p": -1}, "invalid_value", "top_p"),
         ({"presence_penalty": 3}, "invalid_value", "presence_penalty"),
         ({"seed": 1.5}, "invalid_type", "seed"),
+        ({"seed": 2**63}, "invalid_value", "seed"),
+        ({"max_tokens": 2**31}, "invalid_value", "max_tokens"),
         ({"stop": 5}, "invalid_type", "stop"),
         ({"stop": [5]}, "invalid_type", "stop[0]"),
         ({"max_tokens": 0}, "invalid_value", "max_tokens"),
@@ -154,6 +156,14 @@ def test_what_changes_nothing_is_accepted(name: str) -> None:
 def test_what_cannot_be_done_is_refused_by_name(parameters: dict[str, Any], code: str, param: str) -> None:
     """Nothing is ignored: the code says why, and `param` which parameter it is."""
     assert refused(read_chat, {**ASKED, **parameters}) == (code, param)
+
+
+def test_a_refusal_says_what_to_do_instead() -> None:
+    """Not only that the parameter is not taken."""
+    with pytest.raises(InvalidRequest, match=r"web_search_options: .* a tool of your own"):
+        chat(web_search_options={})
+    with pytest.raises(InvalidRequest, match=r"colour: .* mend its name"):
+        chat(colour=1)
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])
