@@ -1,4 +1,8 @@
-"""Closes the objects of a JSON Schema, as Ollama's grammar does: it allows no keys but the named ones."""
+"""Makes a JSON Schema mean to this engine what it means to Ollama's.
+
+Ollama's grammar closes objects, so that they have no keys but the named ones, and ignores a `format` that it does not
+know. This engine would ignore the whole schema for it.
+"""
 
 from typing import Any
 
@@ -8,6 +12,8 @@ _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _NAMED = ("properties", "$defs", "definitions", "patternProperties")
 _SINGLE = ("items", "additionalProperties")
 _COMBINING = frozenset(("anyOf", "oneOf", "allOf", "$ref"))
+_FORMATS = frozenset(("date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"))
+"""Those that the engine knows."""
 
 
 def closed(schema: Json) -> Json:
@@ -15,20 +21,24 @@ def closed(schema: Json) -> Json:
 
     A schema that combines several schemas into one object is left as it is: each would forbid the others' properties.
     """
-    return schema if _mixes(schema) else _closed(schema)
+    return _rewritten(schema, close=not _mixes(schema))
 
 
-def _closed(schema: Json) -> Json:
+def _rewritten(schema: Json, *, close: bool) -> Json:
+    def below(part: Any) -> Any:
+        return _rewritten(part, close=close) if isinstance(part, dict) else part
+
     new = dict(schema)
+    if new.get("format") not in _FORMATS:
+        new.pop("format", None)
     for key in schema.keys() & set(_LISTS):
-        new[key] = [_closed(part) if isinstance(part, dict) else part for part in schema[key]]
+        new[key] = [below(part) for part in schema[key]]
     for key in schema.keys() & set(_NAMED):
-        new[key] = {name: _closed(part) if isinstance(part, dict) else part for name, part in schema[key].items()}
+        new[key] = {name: below(part) for name, part in schema[key].items()}
     for key in schema.keys() & set(_SINGLE):
-        if isinstance(schema[key], dict):
-            new[key] = _closed(schema[key])
+        new[key] = below(schema[key])
     # An object that requires a name it does not define could not be closed and filled.
-    if "properties" in schema and set(schema.get("required", ())) <= schema["properties"].keys():
+    if close and "properties" in schema and set(schema.get("required", ())) <= schema["properties"].keys():
         new.setdefault("additionalProperties", False)
     return new
 

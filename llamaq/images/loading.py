@@ -57,7 +57,8 @@ def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
             turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
         picture = pixels.turned(image, turn)
         size = geometry.target(picture.size, max_edge)
-        if anatomy.bare and exact and picture is image and size == image.size and pixels.plain(image):
+        exact = exact and pixels.plain(image) and not pixels.has_unused_colours(image)
+        if anatomy.bare and exact and picture is image and size == image.size:
             return anatomy.bare
         return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
 

@@ -1,6 +1,7 @@
 """A decoded picture: turned upright, scaled, and encoded again with nothing but its pixels."""
 
 import io
+from typing import Any
 
 import PIL.Image
 from PIL.Image import Resampling, Transpose
@@ -9,6 +10,7 @@ from llamaq.images.orientation import UPRIGHT
 
 QUALITY = 95
 """Of a JPEG that is encoded again: the loss is hardly visible."""
+OPAQUE = 255
 _TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -46,12 +48,34 @@ def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
     # Pillow would also write profiles and comments that it has read.
     clear = image.copy()
     clear.info = {name: value for name, value in image.info.items() if name == "transparency"}
+    if clear.mode == "P":
+        palette, clear.info["transparency"] = _used_colours(clear)
+        clear.putpalette(palette)
     data = io.BytesIO()
     if jpeg:
         clear.save(data, "JPEG", quality=QUALITY, subsampling=0)
     else:
         clear.save(data, "PNG", compress_level=4)
     return data.getvalue()
+
+
+def has_unused_colours(image: PIL.Image.Image) -> bool:
+    """Whether its palette has colours that no pixel has: a place for other data."""
+    given = bytes(image.getpalette() or ()), image.info.get("transparency")
+    return image.mode == "P" and _used_colours(image) != given
+
+
+def _used_colours(image: PIL.Image.Image) -> tuple[bytes, Any]:
+    """The palette, and the transparency of its colours, with nothing at those that no pixel has."""
+    used = image.histogram()
+    end = max(index for index, number in enumerate(used) if number) + 1
+    palette = (image.getpalette() or [])[: end * 3]
+    colours = bytes(value if used[index // 3] else 0 for index, value in enumerate(palette))
+    transparency = image.info.get("transparency")
+    if isinstance(transparency, bytes):
+        opacities = transparency[:end]
+        return colours, bytes(value if used[index] else OPAQUE for index, value in enumerate(opacities))
+    return colours, transparency if transparency is not None and used[transparency] else None
 
 
 def _transparent(image: PIL.Image.Image) -> bool:

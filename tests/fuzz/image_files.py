@@ -9,6 +9,7 @@ import pillow_heif
 
 from llamaq.images.formats import dissect
 from llamaq.images.image import Image
+from llamaq.images.pixels import has_unused_colours
 from tests.unit.images.image_factory import SECRET, drawn, exif, into_jpeg, opened, picture, segment
 
 _WORDS = (b"\0", b"\xff", b"\x7f", b"\x80", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xd8\xff\xe0")
@@ -113,6 +114,7 @@ def assert_nothing_but_pixels(image: Image) -> None:
     assert anatomy.bare == image.data, "there is still something to remove"
     assert min(made.size) >= 28
     assert max(made.size) <= 201 * min(made.size)
+    assert not has_unused_colours(made)
     assert {"exif", "icc_profile", "xmp", "comment", "dpi"}.isdisjoint(made.info)
     if made.format == "PNG":
         _assert_png(image.data)

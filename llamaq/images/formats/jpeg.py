@@ -8,15 +8,16 @@ from llamaq.images.formats.anatomy import CUT, Anatomy
 from llamaq.images.refusal import Damaged
 
 MAGIC = b"\xff\xd8\xff"
-_SOI, _EOI, _SOS, _DHT, _DAC, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xE0, 0xE1, 0xEE
+_SOI, _EOI, _SOS, _DHT, _DAC, _DRI, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xDD, 0xE0, 0xE1, 0xEE
 # Baseline, extended and progressive, with Huffman codes. Engines read no others, and no file without its own codes.
 _COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, _DAC}
 # Frames, tables, the interval of restarts, and scans. All else is removed: application data, comments, and the unknown.
-_PICTURE = _FRAMES | {_SOS, _DHT, _DAC, 0xDB, 0xDD}
+_PICTURE = _FRAMES | {_SOS, _DHT, _DAC, 0xDB, _DRI}
 # Fill bytes, restarts and other markers without a length are skipped.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_AFTER_SCAN = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
+_AFTER_SCAN = re.compile(rb"\xff(?![\x00\xff])")
+_AFTER_RESTARTING_SCAN = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
 _MOST_SCANS = 100
 """Progressive images have about ten. Each costs a pass over all pixels, here and on the host, whatever its size."""
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -50,19 +51,23 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
     Bytes between segments are skipped, as by other readers: cameras and web servers leave some.
     """
-    position = 2
+    position, after_scan = 2, _AFTER_SCAN
     while found := _NEXT_MARKER.search(data, position):
         begin, marker = found.start(), data[found.start() + 1]
         if marker == _EOI:
             return
         if marker == _SOI:
             raise Damaged("it is cut: another image begins in it")
-        position = _end(data, begin, marker)
-        yield marker, data[begin + 4 : position], data[begin:position]
+        position = _end(data, begin, marker, after_scan)
+        content = data[begin + 4 : position]
+        if marker == _DRI:
+            # Without an interval, decoders read nothing of a scan behind a marker of a restart.
+            after_scan = _AFTER_RESTARTING_SCAN if any(content[:2]) else _AFTER_SCAN
+        yield marker, content, data[begin:position]
     raise Damaged(CUT)
 
 
-def _end(data: bytes, begin: int, marker: int) -> int:
+def _end(data: bytes, begin: int, marker: int, after_scan: re.Pattern[bytes]) -> int:
     if begin + 4 > len(data):
         raise Damaged(CUT)
     (length,) = struct.unpack_from(">H", data, begin + 2)
@@ -70,7 +75,7 @@ def _end(data: bytes, begin: int, marker: int) -> int:
     if length < 2 or end > len(data):
         raise Damaged(CUT)
     if marker == _SOS:
-        found = _AFTER_SCAN.search(data, end)
+        found = after_scan.search(data, end)
         if found is None:
             raise Damaged(CUT)
         return found.start()

@@ -82,7 +82,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _exact(header: bytes, pixels: list[bytes]) -> bool:
-    """Whether the compressed data has the pixels and nothing behind them, where other data could be."""
+    """Whether the compressed data has the pixels alone, with nothing behind them or behind a row of them."""
     expected, alone = _inflated_size(header), True
     decompressor = zlib.decompressobj()
     size = 0
@@ -99,7 +99,14 @@ def _exact(header: bytes, pixels: list[bytes]) -> bool:
         raise Damaged(f"its compressed data is damaged ({error})") from error
     if size < expected or (alone and not decompressor.eof):
         raise Damaged(CUT)
-    return alone and header[10:12] == b"\0\0" and header[12] < 2
+    return alone and header[10:12] == b"\0\0" and header[12] < 2 and not _has_padding(header)
+
+
+def _has_padding(header: bytes) -> bool:
+    """Whether rows may end with bits of no pixel. Those of interlaced passes are not counted: they nearly always do."""
+    width, _, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    bits = depth * _CHANNELS[colour]
+    return bits < 8 and bool(interlaced or width * bits % 8)
 
 
 def _inflated_size(header: bytes) -> int:

@@ -1,6 +1,7 @@
 """What stands behind or beside the picture is removed: phones, cameras and editors leave it there."""
 
 import io
+import struct
 import zlib
 
 import PIL.Image
@@ -107,6 +108,62 @@ def test_a_palette_is_as_long_as_the_pixels_can_use_it() -> None:
     longer = few.getvalue()[:start] + chunk(b"PLTE", colours + (SECRET * 9)[:300]) + few.getvalue()[end:]
 
     assert loading.load(longer, Limits()).data == loading.load(few.getvalue(), Limits()).data
+
+
+def _indexed(colours: bytes, opacities: bytes = b"") -> bytes:
+    """A picture of 64 by 32 with the colours 1 and 3 alone."""
+    head = struct.pack(">IIBBBBB", 64, 32, 8, 3, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\1\3" * 32) * 32)
+    parts = [chunk(b"IHDR", head), chunk(b"PLTE", colours), *([chunk(b"tRNS", opacities)] if opacities else [])]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", rows), chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize(
+    ("opacities", "kept"),
+    [(b"", None), (b"\7\x80\7\x90", b"\xff\x80\xff\x90"), (b"\7\x80\7\x90\7\7", b"\xff\x80\xff\x90")],
+)
+def test_colours_that_no_pixel_has_are_emptied(opacities: bytes, kept: bytes | None) -> None:
+    """They are a place for other data, and so is their transparency; the pixels stay as they are."""
+    used = b"abc", b"def"
+    given = _indexed(b"xyz" + used[0] + b"uvw" + used[1] + SECRET + b"..", opacities)
+    empty = _indexed(bytes(3) + used[0] + bytes(3) + used[1], (opacities and kept) or b"")
+
+    stored = loading.load(given, Limits()).data
+
+    assert opened(stored).convert("RGBA").tobytes() == opened(given).convert("RGBA").tobytes()
+    assert bytes(opened(stored).getpalette() or ())[:12] == bytes(3) + used[0] + bytes(3) + used[1]
+    assert SECRET[:9] not in stored
+    assert opened(stored).info.get("transparency") == kept
+    assert loading.load(stored, Limits()).data == stored
+    assert loading.load(empty, Limits()).data == empty, "it has nothing else, so it stays as it is"
+
+
+def test_bits_behind_a_row_are_emptied() -> None:
+    """A row of 60 pixels of one bit has four bits left; the pixels stay as they are."""
+    head = struct.pack(">IIBBBBB", 60, 32, 1, 0, 0, 0, 0)
+
+    def of(last: int) -> bytes:
+        rows = zlib.compress((b"\0" + b"\x55" * 7 + bytes([last])) * 32)
+        parts = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + parts
+
+    stored = loading.load(of(0x5F), Limits()).data
+
+    assert stored == loading.load(of(0x50), Limits()).data
+    assert opened(stored).tobytes()[:8] == b"\x55" * 7 + b"\x50"
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_what_is_behind_a_restart_that_was_not_announced_is_cut(number: int) -> None:
+    """Decoders stop there; one that was announced is a part of the picture."""
+    plain, restarting = SAMPLES["JPEG"], picture("JPEG", restart_marker_blocks=2)
+    hidden = bytes([0xFF, 0xD0 + number]) + SECRET + b"\xff\0" + SECRET
+
+    assert loading.load(plain[:-2] + hidden + plain[-2:], Limits()).data == plain
+    none = into_jpeg(plain, segment(0xDD, b"\0\0"))  # an interval of 0 is none
+    assert loading.load(none[:-2] + hidden + none[-2:], Limits()).data == loading.load(none, Limits()).data
+    assert opened(loading.load(restarting, Limits()).data).tobytes() == opened(restarting).tobytes()
+    assert loading.load(restarting, Limits()).data == restarting
 
 
 def test_a_wrong_checksum_of_a_text_does_no_harm() -> None:

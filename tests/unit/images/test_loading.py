@@ -100,7 +100,8 @@ def test_an_interlaced_png_is_a_png(how: dict[str, Any]) -> None:
         parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
         return b"\x89PNG\r\n\x1a\n" + parts
 
-    assert loading.load(whole(rows), Limits()).data == whole(rows)
+    stored = loading.load(whole(rows), Limits()).data
+    assert stored == whole(rows) if depth == 8 else opened(stored).tobytes() == opened(whole(rows)).tobytes()
     with pytest.raises(InvalidRequest, match="damaged image"):
         loading.load(whole(rows[:-1]), Limits())
 

@@ -1,4 +1,4 @@
-"""Schemas for the embedded model are closed as Ollama's grammar closes them."""
+"""Schemas for the embedded model are closed as Ollama's grammar closes them, and have no `format` that it ignores."""
 
 from typing import Any
 
@@ -40,3 +40,15 @@ def test_an_object_that_names_its_properties_takes_no_others(schema: dict[str, A
 def test_what_closing_would_break_stays_as_it_is(schema: dict[str, Any]) -> None:
     """It says what else it takes, or several schemas make up one object, or it requires a name it does not define."""
     assert closed(schema) == schema
+
+
+@pytest.mark.parametrize("form", ["uri", "password", "int32", "regex", "json-pointer"])
+def test_a_format_that_the_engine_does_not_know_is_left_out(form: str) -> None:
+    """For it the engine would leave the whole schema out; a property may be called so."""
+    text = {"type": "string", "format": form}
+
+    assert closed({"items": text, "allOf": [OPEN, {"properties": {"format": text}}]}) == {
+        "items": {"type": "string"},
+        "allOf": [OPEN, {"properties": {"format": {"type": "string"}}}],
+    }
+    assert closed({"format": "uuid"}) == {"format": "uuid"}
