@@ -52,6 +52,7 @@ from llamaq.vocabulary.kinds.unload import UnloadRequest as UnloadRequest
 from llamaq.vocabulary.kinds.unload import UnloadResult as UnloadResult
 from llamaq.vocabulary.models import HostStatus as HostStatus
 from llamaq.vocabulary.models import ModelStatus as ModelStatus
+from llamaq.vocabulary.models import WorkerStatus as WorkerStatus
 from llamaq.vocabulary.notify import Notify as Notify
 from llamaq.vocabulary.options import Options as Options
 from llamaq.vocabulary.results import ErrorInfo as ErrorInfo
@@ -118,4 +119,5 @@ __all__ = [
     "UnloadRequest",
     "UnloadResult",
     "VersionMismatch",
+    "WorkerStatus",
 ]

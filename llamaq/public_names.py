@@ -44,7 +44,7 @@ MODULES = {
     "vocabulary.kinds.multimodal": ["MultimodalRequest"],
     "vocabulary.kinds.pull": ["PullRequest", "PullResult"],
     "vocabulary.kinds.unload": ["UnloadRequest", "UnloadResult"],
-    "vocabulary.models": ["HostStatus", "ModelStatus"],
+    "vocabulary.models": ["HostStatus", "ModelStatus", "WorkerStatus"],
     "vocabulary.notify": ["Notify"],
     "vocabulary.options": ["Options"],
     "vocabulary.results": ["ErrorInfo"],

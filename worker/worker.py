@@ -92,6 +92,7 @@ class Worker:
     def drain(self, seconds: float) -> None:
         """Wait for the running attempts. After `seconds` the jobs of those that are left are requeued."""
         self._running.drain(seconds)
+        self._probe.ended()
         self.supervisor.stop("drain")
 
     def hurry(self) -> None:

@@ -146,3 +146,28 @@ class HostStatus(BaseModel):
     sizes: str | None = None
     machines: int | None = None
     models: tuple[ModelStatus, ...] = ()
+
+
+class WorkerStatus(BaseModel):
+    """One worker process, as it last reported itself.
+
+    Attributes:
+        name: its name.
+        host: the host that it serves.
+        state: `running`; `draining`: it stops, or an operator drains its host, and nothing new begins; `paused`: an
+            operator has paused its host.
+        slots_used: jobs that it runs.
+        version: of its llamaq; None of an older one.
+        since: when it started; None of an older one.
+        seen_at: its last sign; of one that stops None.
+    """
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+
+    name: str
+    host: str
+    state: HostWork = "running"
+    slots_used: int = 0
+    version: str | None = None
+    since: datetime | None = None
+    seen_at: datetime | None = None

@@ -17,7 +17,7 @@ TERMINAL_STATES = frozenset({"completed", "failed", "cancelled", "expired"})
 TIMES = ("submitted_at", "started_at", "finished_at")
 LISTED_FIELDS = (
     *("state", "kind", "model", "target", "tenant", "lane", "attempt", "host", "worker", *TIMES),
-    "not_before",
+    *("not_before", "pieces", "piece_at"),
     *("error", "reason", "metadata"),
 )
 """Of the record, what a list of jobs has: without the result, which may have many megabytes."""
@@ -31,6 +31,8 @@ class JobStatus(Frozen):
         attempt: attempts begun so far.
         worker: that has or had the last of them.
         result: None until it is completed, and in lists of jobs.
+        tokens: of the last attempt so far: the pieces that Ollama has sent, mostly a token each. `result.usage` counts.
+        last_token_at: when the last of them was written.
         start_after: the time before which it does not start, where one was given.
         position: jobs ahead, while queued; None once it has a slot, and before `start_after`.
         eta_seconds: until it starts, while queued; None while nothing was measured.
@@ -57,6 +59,8 @@ class JobStatus(Frozen):
     metadata: dict[str, str] = Field(default_factory=dict)
     tenant: str | None = None
     lane: str | None = None
+    tokens: int = 0
+    last_token_at: datetime | None = None
     start_after: datetime | None = None
     position: int | None = None
     eta_seconds: float | None = None
@@ -94,6 +98,7 @@ def read(
         if name in fields:
             fields[name] = json.loads(str(fields[name]))
     fields["model"] = fields.pop("target", fields["model"])  # the model of a host job
+    fields |= {"tokens": fields.pop("pieces", 0), "last_token_at": fields.pop("piece_at", None) or None}
     not_before = record.get("not_before")
     start = fields["start_after"] = datetime.fromtimestamp(float(not_before), UTC) if not_before else None
     waits = {"position": position, "eta_seconds": eta_seconds, "why": why and Why.of(why, start)}

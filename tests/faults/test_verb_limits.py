@@ -45,6 +45,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "pull": lambda queue, _: queue.pull("m"),
     "unload": lambda queue, _: queue.unload("m"),
     "load": lambda queue, _: queue.load("m"),
+    "workers": lambda queue, _: queue.workers(),
     "pause": lambda queue, _: queue.pause(model="m"),
     "drain": lambda queue, _: queue.drain(model="m"),
     "resume": lambda queue, _: queue.resume(model="m"),

@@ -22,12 +22,14 @@ def test_a_running_job_is_let_to_its_end(own_service: Service, start_worker: Sta
     worker.signal(signal.SIGTERM)
     # The host is withdrawn: nothing is assigned on it any more.
     until(lambda: not own_service.queue.models())
+    assert [(each.state, each.slots_used) for each in own_service.queue.workers()] == [("draining", 1)]
     own_service.ollama.release(gate)
 
     assert worker.wait() == 0
     assert (job.result(30).text, job.result(30).attempts) == ("ab", 1)
     assert (waiting.status().state, waiting.status().position) == ("queued", 0)
     assert own_service.slots_held() == 0
+    assert own_service.queue.workers() == []
 
 
 def test_a_job_that_does_not_end_in_time_goes_to_another_worker(

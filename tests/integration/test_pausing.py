@@ -14,6 +14,9 @@ def test_a_drained_host_ends_what_runs_and_begins_nothing(own_service: Service, 
     job = own_service.queue.generate(MODEL, "runs")
     read_until(job, Delta)
     (host,) = own_service.queue.hosts()
+    status = job.status()
+    assert (status.tokens, status.worker) == (1, own_service.queue.workers()[0].name)
+    assert status.last_token_at is not None
 
     own_service.queue.drain(host=host.host)
     waits = own_service.queue.generate(MODEL, "waits")

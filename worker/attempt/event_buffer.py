@@ -45,6 +45,7 @@ class EventBuffer:
         lease: the attempt's member in the sorted set of leases.
         first_at: monotonic time of the first piece of the answer; None before there is one.
         sending: the events of the call under way.
+        pieces: how many pieces of the answer were taken to be written, as Ollama sent them: mostly tokens.
         numbered: how many events were taken to be written.
         revoked: whether events are discarded: the attempt has lost its job, or the event writer has stopped.
     """
@@ -87,6 +88,7 @@ class EventBuffer:
         self._silent = silent
         self._pending: deque[PendingEvent] = deque()
         self._pending_chars = 0
+        self._added = self.pieces = 0
         self.numbered = 0
 
     def delta(
@@ -112,6 +114,7 @@ class EventBuffer:
             while self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped):
                 self._changed.wait(1)  # a stop does not notify
             event = self._open_delta()
+            self._added += 1
             if text:
                 event.text.append(text)
             if thinking:
@@ -158,6 +161,7 @@ class EventBuffer:
             self.sending.append((self.numbered + 1, *self._pending.popleft().formatted()))
             self.numbered += 1
         self._pending_chars = 0
+        self.pieces = self._added
         self.timer.urgent = False
 
     def drop(self) -> None:

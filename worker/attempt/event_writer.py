@@ -187,4 +187,5 @@ class EventWriter(Duty):
 def _flush(buffer: EventBuffer) -> Flush:
     # A copy, because another thread may discard what is sent.
     events = tuple(buffer.sending)
-    return Flush(buffer.job, buffer.lease, renews=buffer.timer.renewing or not events, events=events)
+    renews = buffer.timer.renewing or not events
+    return Flush(buffer.job, buffer.lease, renews=renews, events=events, pieces=buffer.pieces)

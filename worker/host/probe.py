@@ -29,6 +29,8 @@ CARDS_SECONDS = 60.0
 """The pause between two looks at whether Redis still has the descriptions of the models."""
 AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
+ENDED_SECONDS = 10.0
+"""For which a worker that stops is listed, after its drain."""
 LONGEST_PAUSE_SECONDS = 15.0
 """The longest pause between two requests to a host that is down and that no job waits for."""
 _PAUSES = {
@@ -67,9 +69,16 @@ class Probe(Duty):
         with self._reporting:
             super().stop()
             try:
-                self._store.leave()
+                self._store.leave(self._config.drain_seconds + ENDED_SECONDS)
             except (RedisError, OSError) as error:
                 _log.warning("the worker could not be withdrawn; its report lapses by itself", error=str(error))
+
+    def ended(self) -> None:
+        """Note that nothing of this worker runs any more."""
+        try:
+            self._store.leave()
+        except (RedisError, OSError) as error:
+            _log.warning("the end of the worker could not be noted; it lapses by itself", error=str(error))
 
     def answer_arrives(self, job_id: str) -> None:
         """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""

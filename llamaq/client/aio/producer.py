@@ -19,14 +19,14 @@ from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import fleet
+from llamaq.store import fleet, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import raised, run_async, run_many_async, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import AsyncClient
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
-from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
 
 
@@ -128,6 +128,18 @@ class AsyncProducer:
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
             paused = await redis.hgetall(self._keys.paused())
             return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
+
+    async def workers(self) -> list[WorkerStatus]:
+        """The worker processes that have reported themselves lately, and those that stop, by host and name."""
+        async with self._connection.reading() as redis:
+            seconds, _ = await redis.time()
+            seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            names, paused = [name for name, _ in seen], await redis.hgetall(self._keys.paused())
+            commands = [command for name in names for command in workers.commands(self._keys, name)]
+            answers = [raised(reply) for reply in await redis.execute_all(commands)]
+            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in workers.running_on(answers)]
+            runs = [raised(reply) for reply in await redis.execute_all(asked)]
+            return workers.workers(seconds, names, answers, runs, paused)
 
     async def aclose(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

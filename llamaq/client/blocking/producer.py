@@ -20,14 +20,14 @@ from llamaq.client.blocking.job import Job
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import fleet
+from llamaq.store import fleet, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import raised, run, run_many, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
-from llamaq.vocabulary.models import HostStatus, ModelStatus, near_matches
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
 
 
@@ -129,6 +129,18 @@ class Producer:
             commands = [command for name in names for command in fleet.commands(self._keys, name)]
             paused = redis.hgetall(self._keys.paused())
             return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
+
+    def workers(self) -> list[WorkerStatus]:
+        """The worker processes that have reported themselves lately, and those that stop, by host and name."""
+        with self._connection.reading() as redis:
+            seconds, _ = redis.time()
+            seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            names, paused = [name for name, _ in seen], redis.hgetall(self._keys.paused())
+            commands = [command for name in names for command in workers.commands(self._keys, name)]
+            answers = [raised(reply) for reply in redis.execute_all(commands)]
+            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in workers.running_on(answers)]
+            runs = [raised(reply) for reply in redis.execute_all(asked)]
+            return workers.workers(seconds, names, answers, runs, paused)
 
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

@@ -26,12 +26,14 @@ class Flush:
 
     Attributes:
         lease: the attempt's member in the sorted set of leases.
+        pieces: of the answer, so far.
     """
 
     job: ClaimedJob
     lease: str
     renews: bool
     events: Sequence[NumberedEvent]
+    pieces: int = 0
 
 
 def calls(keys: Keys, lease_seconds: float, flushes: Sequence[Flush]) -> list[Call]:
@@ -70,7 +72,7 @@ def _parameters(keys: Keys, flushes: Sequence[Flush]) -> tuple[list[str], list[V
     rest: list[Value] = []
     for flush in flushes:
         places += (keys.record(flush.job.id), keys.events(flush.job.id))
-        rest += (flush.lease, flush.job.fence, flush.job.attempt, int(flush.renews), len(flush.events))
+        rest += (flush.lease, flush.job.fence, flush.job.attempt, int(flush.renews), flush.pieces, len(flush.events))
         for event in flush.events:
             rest += event
     return places, rest

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from redis.exceptions import ResponseError
 
+from llamaq import __version__
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.connection import raised, run
@@ -26,11 +27,12 @@ MOST_MENDS = 3
 class HostCalls:
     """The calls of one worker for its host: what it offers, whether it answers, and that the worker leaves it."""
 
-    def __init__(self, client: Client, keys: Keys, host: str, worker: str) -> None:
+    def __init__(self, client: Client, keys: Keys, host: str, worker: str, since: float) -> None:
         self._client = client
         self._keys = keys
         self._host = host
         self._worker = worker
+        self._since = int(since)
 
     def report(  # noqa: PLR0913 - all that a probe learns
         self,
@@ -65,6 +67,8 @@ class HostCalls:
                 models=" ".join(models),
                 runners=dumps({"models": dict(runners), "contexts": dict(contexts)}),
                 machine=machine,
+                version=__version__,
+                since=self._since,
             )
         )
         return HostState(
@@ -87,7 +91,15 @@ class HostCalls:
 
     def down(self, slots: int, max_models: int, reason: str) -> HostState:
         """Report that this worker's host does not answer."""
-        call = Down(host=self._host, worker=self._worker, slots=slots, max_models=max_models, reason=reason)
+        call = Down(
+            host=self._host,
+            worker=self._worker,
+            slots=slots,
+            max_models=max_models,
+            reason=reason,
+            version=__version__,
+            since=self._since,
+        )
         answer = self._run(call)
         return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
 
@@ -95,9 +107,9 @@ class HostCalls:
         """Report that the answer of a job has begun on this worker's host, which closes a half-open circuit."""
         return HostState(circuit=self._run(Proven(host=self._host, id=job_id)).text("circuit"))
 
-    def leave(self) -> None:
-        """Remove this worker from its host, because it takes no more jobs."""
-        self._run(Leave(host=self._host, worker=self._worker))
+    def leave(self, seconds: float = 0) -> None:
+        """Remove this worker from its host, because it takes no more jobs; what runs ends within `seconds`."""
+        self._run(Leave(host=self._host, worker=self._worker, seconds=seconds, version=__version__, since=self._since))
 
     def mend(self) -> int:
         """Set damaged keys aside; how many there were."""

@@ -80,7 +80,7 @@ class JobStore(HostCalls):
             orphan_seconds: the setting.
             clock: gives ids.
         """
-        super().__init__(client, keys, host, worker)
+        super().__init__(client, keys, host, worker, clock.time())
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl

@@ -103,6 +103,8 @@ class Report(Arguments):
     models: str
     runners: str
     machine: str = ""
+    version: str = ""
+    since: float | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,8 @@ class Down(Arguments):
     slots: int
     max_models: int
     reason: str
+    version: str = ""
+    since: float | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +137,9 @@ class Leave(Arguments):
     verb: ClassVar = "leave"
     host: str
     worker: str
+    seconds: float = 0
+    version: str = ""
+    since: float | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

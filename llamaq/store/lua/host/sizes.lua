@@ -1,16 +1,20 @@
 -- Fragment: the size of a host, its `slots` and `max_models`, as its workers state it. Where two state different ones the
 -- least of each counts, because more requests than the host serves would wait inside Ollama. A hash of the host has
--- '<time> <slots> <max_models> <machine>' of each worker; the host's record has `sizes` while they differ, and `machines`,
+-- '<time> <slots> <max_models> <machine> <version> <since>' of each worker; the host's record has `sizes` while they differ, and `machines`,
 -- their number, while workers of several machines say that an Ollama of their own machine is this host.
 local function sizes_key(host) return host_key(host) .. ':sizes' end
 
+-- Workers of the host that get nothing more, and end what runs: '<until> <version> <since>' of each.
+local function leaving_key(host) return host_key(host) .. ':leaving' end
+
 -- Returns the sizes that are stated, such as '1x1, 6x1', or '' where all agree; and the number of machines.
-local function set_size(host, worker, slots, max_models, machine)
-  redis.call('HSET', sizes_key(host), worker, string.format('%d %s %s %s', NOW, slots, max_models, machine or ''))
+local function set_size(host, worker, slots, max_models, machine, version, since)
+  redis.call('HSET', sizes_key(host), worker,
+    string.format('%d %s %s %s %s %s', NOW, slots, max_models, machine or '', version, since))
   slots, max_models = tonumber(slots), tonumber(max_models)
   local stated, known, machines, flat = {}, {}, {n = 0}, redis.call('HGETALL', sizes_key(host))
   for index = 1, #flat, 2 do
-    local at, of_slots, of_models, where = string.match(flat[index + 1], '^(%d+) (%d+) (%d+) ?(%S*)$')
+    local at, of_slots, of_models, where = string.match(flat[index + 1], '^(%d+) (%d+) (%d+) ?(%S*)')
     if not at or math.abs(NOW - tonumber(at)) > HOST_SECONDS then
       redis.call('HDEL', sizes_key(host), flat[index])
     else

@@ -2,8 +2,8 @@
 --
 -- KEYS       1 leases; then of each attempt: record, log
 -- Arguments  lease_seconds
---            behind them of each attempt: lease ('<id> <host>'), fence, attempt, renews (1 or 0), events (their number);
---            and then of each event: number (of this flush within the attempt), type, members (JSON)
+--            behind them of each attempt: lease ('<id> <host>'), fence, attempt, renews (1 or 0), pieces (of the answer so
+--            far), events (their number); and then of each event: number (of this flush within the attempt), type, members (JSON)
 -- Answers    OK words: for each attempt OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the
 --            job, or it is gone) | GAP (an event before is missing) | or the error for which its events were not written
 -- Invariant: a flush is written once, also when its answer was lost and it is sent again. A damaged record or log is an
@@ -22,7 +22,7 @@ local function take(count)
   return unpack(ARGV, position - count + 1, position)
 end
 
-local function append(record, log, lease, fence, attempt, renews, events, from)
+local function append(record, log, lease, fence, attempt, renews, pieces, events, from)
   local known, state, flush = unpack(redis.call('HMGET', record, 'fence', 'state', 'flush'))
   if known ~= fence then return 'FENCED' end
   if state ~= 'running' then return state == 'retrying' and 'FENCED' or 'CANCELLED' end
@@ -35,7 +35,11 @@ local function append(record, log, lease, fence, attempt, renews, events, from)
       local body = '{"v":1,"type":"' .. ARGV[index + 1] .. '","attempt":' .. attempt .. ',"at":' .. at .. ','
         .. ARGV[index + 2] .. '}'
       local cursor = redis.call('XADD', log, '*', 'event', body)
-      redis.call('HSET', record, 'flush', number)
+      if ARGV[index + 1] == 'delta' then
+        redis.call('HSET', record, 'flush', number, 'pieces', pieces, 'piece_at', at)
+      else
+        redis.call('HSET', record, 'flush', number)
+      end
       redis.call('PUBLISH', log, cursor .. ' ' .. body)
       written = number
     end
@@ -44,9 +48,10 @@ local function append(record, log, lease, fence, attempt, renews, events, from)
 end
 
 for index = 2, #KEYS, 2 do
-  local lease, fence, attempt, renews, events = take(5)
+  local lease, fence, attempt, renews, pieces, events = take(6)
   events = tonumber(events)
-  local well, word = pcall(append, KEYS[index], KEYS[index + 1], lease, fence, attempt, renews, events, position + 1)
+  local well, word = pcall(append, KEYS[index], KEYS[index + 1], lease, fence, attempt, renews, pieces, events,
+    position + 1)
   position = position + 3 * events
   if not well then
     word = tostring(type(word) == 'table' and word.err or word)

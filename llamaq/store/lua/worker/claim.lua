@@ -29,7 +29,7 @@ local function begin()
   local tries = redis.call('HINCRBY', record(id), 'tries', 1)
   redis.call('HSETNX', record(id), 'started_at', STAMP)
   redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', given.worker,
-    'flush', 0, 'fence', given.fence)
+    'flush', 0, 'pieces', 0, 'piece_at', '', 'fence', given.fence)
   redis.call('ZADD', LEASES, NOW + tonumber(given.lease_seconds), id .. ' ' .. host)
   redis.call('ZREM', STARTS, id)
   redis.call('ZREM', refusals.ENDS, id)

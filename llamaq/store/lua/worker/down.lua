@@ -5,10 +5,11 @@
 --            slots       per model
 --            max_models  that run at a time
 --            reason      what went wrong
+--            version, since  of the worker, and when it started (Unix seconds), or ''
 -- Answers    OK circuit, wanted (1 while jobs wait for its models)
 -- include: keys events queue assignment ending requeue sizes
 local host = given.host
-set_size(host, given.worker, given.slots, given.max_models)
+set_size(host, given.worker, given.slots, given.max_models, '', given.version, given.since)
 redis.call('HSET', host_key(host), 'last_error', given.reason, 'last_error_at', STAMP)
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZREM', workers_key(host), given.worker)

@@ -208,3 +208,27 @@ def _together(fleet: Fleet, running: list[tuple[Job[Any], ClaimedJob]]) -> list[
     flushes = [_two_events(claimed) for _, claimed in running]
     (call,) = calls(fleet.keys, LEASE_SECONDS, flushes)
     return outcomes([run(fleet.redis, call)], flushes)
+
+
+def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
+    """The pieces so far, and the time of the last one. A progress event is none; another attempt begins with none."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    assert (job.status().tokens, job.status().last_token_at) == (0, None)
+
+    def flush(number: int, kind: str, pieces: int) -> None:
+        event = (number, kind, members(text="x"))
+        sent = Flush(claimed, f"{claimed.id} alpha", renews=True, events=[event], pieces=pieces)
+        (call,) = calls(fleet.keys, LEASE_SECONDS, [sent])
+        assert run(fleet.redis, call).texts("words") == ["OK"]
+
+    flush(1, "delta", 7)
+    status = job.status()
+    assert status.tokens == 7
+    assert status.last_token_at is not None
+    assert status.last_token_at.timestamp() == fleet.log(job.id)[-1]["at"]
+    flush(2, "progress", 9)
+    assert job.status().tokens == 7
+    store.release(claimed, error(), 0, counts=True)
+    fleet.claim(store, job)
+    assert (job.status().tokens, job.status().last_token_at) == (0, None)

@@ -1,0 +1,71 @@
+"""What queue.workers() tells of the worker processes."""
+
+from datetime import UTC, datetime
+
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
+from llamaq import __version__
+
+
+def test_each_worker_is_listed_with_what_it_runs(fleet: Fleet) -> None:
+    """By host and name; a slot counts for the worker that has claimed its job."""
+    second = fleet.worker("beta", "w2")
+    fleet.host("beta", slots=3, machine="m1")
+    fleet.host("alpha", models=["other:latest"])
+    second.report(3, 1, "{}", [MODEL], **PATIENCE)
+    fleet.claim(second, fleet.submit())
+    fleet.claim(second, fleet.submit())
+    fleet.submit()
+
+    seconds, _ = fleet.redis.time()
+    alpha, first, other = fleet.queue.workers()
+    assert [(each.host, each.name, each.slots_used) for each in (alpha, first, other)] == [
+        *(("alpha", "w1", 0), ("beta", "w1", 0), ("beta", "w2", 2)),
+    ]
+    assert {each.state for each in (alpha, first, other)} == {"running"}
+    assert {each.version for each in (alpha, first, other)} == {__version__}
+    assert other.since is not None
+    assert other.seen_at is not None
+    assert abs((other.seen_at - datetime.fromtimestamp(seconds, UTC)).total_seconds()) <= 2
+    assert abs((other.since - other.seen_at).total_seconds()) < 60
+
+
+def test_pauses_and_drains_are_told(fleet: Fleet) -> None:
+    """Of the host, while what runs goes on; a worker of a host that does not answer is listed too."""
+    store = fleet.host()
+    fleet.worker("down").down(1, 1, "no answer")
+    _, claimed = fleet.running(store)
+    fleet.queue.pause(host="alpha")
+    assert [(each.host, each.state) for each in fleet.queue.workers()] == [("alpha", "paused"), ("down", "running")]
+
+    fleet.queue.drain(host="alpha")
+    assert [(each.state, each.slots_used) for each in fleet.queue.workers()][:1] == [("draining", 1)]
+    store.complete(claimed, answer())
+    assert [(each.state, each.slots_used) for each in fleet.queue.workers()][:1] == [("draining", 0)]
+
+
+def test_a_worker_that_stops_drains_until_it_has_ended(fleet: Fleet) -> None:
+    """It no longer counts for the size of its host, nor as one of its workers."""
+    store = fleet.host(slots=2)
+    fleet.running(store)
+    store.leave(60)
+
+    (worker,) = fleet.queue.workers()
+    assert (worker.state, worker.slots_used, worker.version, worker.seen_at) == ("draining", 1, __version__, None)
+    assert fleet.redis.ttl(f"{fleet.keys.host('alpha')}:leaving") <= 60
+    store.leave()
+    assert fleet.queue.workers() == []
+
+
+def test_a_worker_without_a_sign_is_not_listed(fleet: Fleet) -> None:
+    """Three probes long; one of an older llamaq tells less."""
+    fleet.host()
+    sizes = f"{fleet.keys.host('alpha')}:sizes"
+    seconds, _ = fleet.redis.time()
+    fleet.redis.hset(sizes, mapping={"dead": f"{seconds - 16} 1 1 ", "old": f"{seconds} 1 1 machine"})
+
+    workers = fleet.queue.workers()
+
+    assert [(each.name, each.version, each.since is None) for each in workers] == [
+        *(("old", None, True), ("w1", __version__, False)),
+    ]
+    assert fleet.host().report(1, 1, "{}", [MODEL], **PATIENCE).sizes == ""
