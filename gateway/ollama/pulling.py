@@ -13,7 +13,7 @@ from gateway.ollama import bodies, names
 from gateway.ollama.errors import JSON, JSON_UTF8, told
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.refusal import Refusal
-from gateway.ollama.serving import JOB_HEADER, NDJSON
+from gateway.ollama.serving import JOB_HEADER, NDJSON, UNBUFFERED
 from gateway.queue_access import submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
@@ -48,7 +48,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
             async for line in lines:
                 yield line + "\n"
 
-    return StreamingResponse(stream(), 200, headers, NDJSON)
+    return StreamingResponse(stream(), 200, {**headers, **UNBUFFERED}, NDJSON)
 
 
 async def _whole(request: Request, job: AsyncJob[Any]) -> Response:

@@ -23,6 +23,8 @@ from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
 
 LOG = logging.getLogger(__name__)
 NDJSON = "application/x-ndjson"
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""So that nginx passes each line on at once."""
 JOB_HEADER = "X-Llamaq-Job"
 MOST_NUMBERS = 20_000
 """In vectors that are written without a thread: each takes 0.3 µs."""
@@ -75,7 +77,7 @@ async def _streamed(
             async for line in stream:
                 yield line
 
-    return StreamingResponse(whole(), 200, headers, NDJSON)
+    return StreamingResponse(whole(), 200, {**headers, **UNBUFFERED}, NDJSON)
 
 
 class _Lines:

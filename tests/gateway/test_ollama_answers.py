@@ -151,6 +151,39 @@ def test_a_host_that_fails_after_it_ends_the_stream_with_its_error(gateway: Gate
     assert len(service.asked()) == 1
 
 
+def test_a_failure_that_is_final_ends_the_stream_too(gateway: GatewayProcess, service: Service) -> None:
+    """What the host sends is no line of Ollama's."""
+    service.ollama.script(tokens=["a"], fault="garbage")
+
+    *lines, last = stream(gateway)
+
+    assert (said(lines), list(last)) == ("a", ["error"])
+    assert "not a JSON object" in last["error"]
+
+
+@pytest.mark.parametrize("model", ["nope", MODEL])
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("options", {"seed": "x"}, 'option "seed" must be of type integer'),
+        ("format", "xml", "invalid format"),
+        ("format", {"type": "nosuch"}, "Unrecognized schema"),
+        ("images", ["bm8gaW1hZ2U="], "model does not support multimodal requests"),
+        ("images", [base64.b64encode(picture()).decode()], "model does not support multimodal requests"),
+    ],
+)
+def test_an_unknown_model_comes_before_what_is_wrong(
+    gateway: GatewayProcess, field: str, value: object, error: str, model: str
+) -> None:
+    """And what a model cannot do, before what is wrong with its images."""
+    answer = gateway.http.post("/api/generate", json={"model": model, "prompt": "x", field: value})
+
+    if model == MODEL:
+        assert error in answer.json()["error"]
+    else:
+        assert (answer.status_code, answer.json()) == (404, {"error": "model 'nope' not found"})
+
+
 def test_without_a_stream_it_is_tried_again(gateway: GatewayProcess, service: Service) -> None:
     """Nothing was sent."""
     service.ollama.script(tokens=["void"], fault="error")

@@ -23,8 +23,8 @@ LINES: list[dict[str, Any]] = [
 def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """A worker that may pull some models."""
     with (
-        start_service(redis_server.url, slots=1, pull_allowed="acme/*", max_attempts=1) as service,
-        GatewayProcess(redis_server.url, prefix=service.prefix) as gateway,
+        start_service(redis_server.url, slots=1, pull_allowed="acme/*") as service,
+        GatewayProcess(redis_server.url, prefix=service.prefix, max_attempts=2) as gateway,
     ):
         yield service, gateway
 
@@ -71,6 +71,19 @@ def test_a_failed_pull_ends_with_the_hosts_error(front: tuple[Service, GatewayPr
 
     assert [json.loads(line) for line in answer.text.splitlines()] == ([LINES[0], error] if streamed else [error])
     assert answer.status_code == (200 if streamed else 500)
+
+
+def test_another_attempt_does_not_repeat_lines(front: tuple[Service, GatewayProcess]) -> None:
+    """A registry that does not answer is asked again; the client sees that once."""
+    service, gateway = front
+    error = {"error": 'pull model manifest: Get "https://registry.ollama.ai/v2/": dial tcp: no such host'}
+    script(service, LINES[0], error)
+    model = script(service, LINES[0], error)
+
+    answer = gateway.http.post("/api/pull", json={"model": model})
+
+    assert [json.loads(line) for line in answer.text.splitlines()] == [LINES[0], error]
+    assert len(service.asked("/api/pull")) >= 2
 
 
 @pytest.mark.parametrize("streamed", [True, False])

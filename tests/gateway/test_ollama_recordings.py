@@ -24,10 +24,10 @@ DIFFERENT = {
 @pytest.fixture(scope="module")
 def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """A worker that allows what Ollama allows, and a gateway."""
-    allowed = {"allow_raw": 1, "pull_allowed": "llama3.2:1b", "max_attempts": 1}
+    allowed = {"allow_raw": 1, "pull_allowed": "llama3.2:1b"}
     with (
         start_service(redis_server.url, slots=2, **allowed) as service,
-        GatewayProcess(redis_server.url, prefix=service.prefix) as gateway,
+        GatewayProcess(redis_server.url, prefix=service.prefix, max_attempts=1) as gateway,
     ):
         yield service, gateway
 

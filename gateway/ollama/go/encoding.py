@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -27,7 +27,7 @@ def encoded(value: Any) -> str:
             return str(value)
         case float():
             return number(value)
-        case Mapping():
+        case dict():
             return "{" + ",".join([f"{text(str(name))}:{encoded(item)}" for name, item in value.items()]) + "}"
     return "[" + ",".join([encoded(item) for item in value]) + "]"
 
@@ -62,7 +62,12 @@ def timestamp(nanoseconds: int | None = None) -> str:
     """A time in Unix nanoseconds, or now, as RFC 3339 in UTC: without zeros at the end of the fraction."""
     seconds, rest = divmod(time.time_ns() if nanoseconds is None else nanoseconds, 10**9)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
+    return f"{_second(seconds)}{fraction}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _escape(found: re.Match[str]) -> str:
