@@ -49,5 +49,4 @@ MODULES = {
     "vocabulary.options": ["Options"],
     "vocabulary.results": ["ErrorInfo"],
     "vocabulary.status": ["JobStatus", "SubmittedRequest"],
-    "vocabulary.waiting": ["QueueStatus"],
 }

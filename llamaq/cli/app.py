@@ -48,8 +48,6 @@ for command in (
     attach.delete,
     listing.models,
     listing.hosts,
-    fleet.workers,
-    fleet.queue,
     fleet.pause,
     fleet.resume,
     fleet.drain,

@@ -9,7 +9,9 @@ from llamaq.store.clock import Clock
 from llamaq.store.connections.clients import final
 from llamaq.store.log_follower import OUTAGE_SECONDS
 
-GRACE_SECONDS = 0.5
+UNENDED = "the job has not ended yet"
+"""The message of a timeout."""
+GRACE_SECONDS = 0.4
 """Beyond the timeout, for the reading that finds a job which has ended just in time."""
 
 
@@ -46,7 +48,7 @@ class Patience:
         """
         left = self._ends_at - self._clock.monotonic()
         if left <= 0:
-            raise TimeoutError("the job has not ended yet")
+            raise TimeoutError(UNENDED)
         return min(wanted, left)
 
     def failed(self, error: Exception) -> None:
@@ -58,7 +60,7 @@ class Patience:
         """
         now = self._clock.monotonic()
         if now >= self._ends_at:
-            raise TimeoutError("the job has not ended yet, and Redis does not answer") from None
+            raise TimeoutError(f"{UNENDED}, and Redis does not answer") from None
         if final(error):
             raise error
         if now >= self._gives_up_at():

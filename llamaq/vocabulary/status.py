@@ -67,6 +67,19 @@ class JobStatus(Frozen):
     why: Why | None = None
 
     @property
+    def standing(self) -> str:
+        """Where the job stands, in words: of one that waits also why."""
+        match self.state:
+            case "queued":
+                ahead = "" if self.position is None else f", with {self.position} ahead"
+                return f"it is queued{ahead}. {self.why.sentence if self.why else 'It is about to start.'}"
+            case "running":
+                return f"its attempt {self.attempt} runs on {self.host}"
+            case "retrying":
+                return f"its attempt {self.attempt} failed, and the next has not begun"
+        return f"it is {self.state}"
+
+    @property
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state in TERMINAL_STATES

@@ -46,13 +46,12 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "unload": lambda queue, _: queue.unload("m"),
     "load": lambda queue, _: queue.load("m"),
     "workers": lambda queue, _: queue.workers(),
-    "waiting": lambda queue, _: queue.waiting(),
-    "waiting_by_tenant": lambda queue, _: queue.waiting_by_tenant(),
     "pause": lambda queue, _: queue.pause(model="m"),
     "drain": lambda queue, _: queue.drain(model="m"),
     "resume": lambda queue, _: queue.resume(model="m"),
     "models": lambda queue, _: queue.models(),
     "hosts": lambda queue, _: queue.hosts(),
+    "show": lambda queue, _: queue.show("m"),
     "delete": lambda queue, job: queue.delete(job.id),
     "jobs": lambda queue, _: queue.jobs(tenant="t"),
     "replay": lambda queue, job: queue.replay(job.id),
@@ -64,6 +63,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "batch": lambda queue, _: queue.batch([{"kind": "generate", "model": "m", "prompt": "x"}]),
     "extract_many": lambda queue, _: queue.extract_many({"type": "object"}, ["x"], model="m"),
     "job.status": lambda _, job: job.status(),
+    "job.request": lambda _, job: job.request(),
     "job.cancel": lambda _, job: job.cancel(),
     "job.result": lambda _, job: job.result(),
     "job.result(timeout)": lambda _, job: job.result(timeout=LIMIT_SECONDS),
@@ -78,7 +78,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "conversation.fork": lambda queue, _: queue.conversation("c").fork("d"),
     "conversation.delete": lambda queue, _: queue.conversation("c").delete(),
 }
-OFFLINE = {"job", "conversation", "from_env", "close"}
+OFFLINE = {"job", "conversation", "from_env", "close", "with_most_waiting"}
 """Verbs that ask Redis for nothing, or let go of it."""
 READERS = {"batch", "extract_many", "job.result", "job.events", "job.text", "job.partials"}
 """Those without a timeout, which go on for as long as an outage may last; here as long as a call."""

@@ -26,9 +26,6 @@ def checked(*command: str) -> str:
     return done.stdout
 
 
-MADE = "./ops/secrets/"
-
-
 def tool(name: str) -> str:
     """A program that pip put beside this Python."""
     return str(Path(sys.executable).parent / name)
@@ -85,13 +82,12 @@ def test_every_secret_is_made(secrets: Path) -> None:
     assert used <= {path.name for path in secrets.iterdir()}
 
 
-def test_every_mounted_file_is_there(secrets: Path) -> None:
-    """A file that is missing, Docker would make a directory of; `ops.credentials` makes those of `ops/secrets`."""
+def test_every_mounted_file_is_there() -> None:
+    """A file that is missing, Docker would make a directory of."""
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
     assert sources
-    found = [secrets / one.removeprefix(MADE) if one.startswith(MADE) else CHECKOUT / one for one in sources]
-    assert [path for path in found if not path.exists()] == []
+    assert [source for source in sources if not (CHECKOUT / source).exists()] == []
 
 
 def test_the_worker_has_time_to_drain() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from rich.console import Group, RenderableType
 from rich.status import Status
@@ -16,11 +17,12 @@ from llamaq.vocabulary.status import JobStatus
 from llamaq.vocabulary.waiting import Why
 
 _POLL_SECONDS = 1.0
+_EXPLAIN_SECONDS = 2.0
 _PREVIEW_LINES = 8
 
 
 class Waiting:
-    """Shows one message at a time, with its seconds. Where stderr is no terminal, it shows nothing."""
+    """Shows one message at a time, with its seconds. Where stderr is no terminal, it says once why a job waits."""
 
     def __init__(self, screen: Screen, status: Callable[[], JobStatus], clock: Clock = SYSTEM) -> None:
         """Make it. `status` is called once a second while the job is queued."""
@@ -37,9 +39,10 @@ class Waiting:
     def queued(self, position: int | None, eta_seconds: float | None) -> None:
         """Show the position in the queue, and update it once a second."""
         self.say(position_text(position, eta_seconds))
-        if self._line is not None and self._poller is None:
+        if self._poller is None:
             self._stopped.clear()
-            self._poller = threading.Thread(target=self._poll, name="llamaq-position", daemon=True)
+            look = self._explain if self._line is None else self._poll
+            self._poller = threading.Thread(target=look, name="llamaq-position", daemon=True)
             self._poller.start()
 
     def say(self, message: str) -> None:
@@ -79,6 +82,15 @@ class Waiting:
             self._poller.join(_POLL_SECONDS)
             self._poller = None
 
+    def _explain(self) -> None:
+        said = ""
+        while not self._stopped.wait(_EXPLAIN_SECONDS):
+            with suppress(LlamaqError):  # the reader of the job says what is wrong
+                why = self._status().why
+                if why is not None and why.word != said and not self._stopped.is_set():
+                    said = why.word
+                    self._screen.note(f"waiting: {why.sentence}")
+
     def _poll(self) -> None:
         while not self._stopped.wait(_POLL_SECONDS):
             try:
@@ -93,8 +105,10 @@ class Waiting:
 
 
 def position_text(position: int | None, eta_seconds: float | None, why: Why | None = None) -> str:
-    """The position in the queue as text; without one, why the job waits."""
+    """The position in the queue as text, and why the job waits, where that is more than the jobs ahead."""
     if position is None:
         return "about to start" if why is None else why.sentence
     ahead = "next in the queue" if position == 0 else f"queued: {position} job{'s' * (position > 1)} ahead"
-    return ahead if eta_seconds is None else f"{ahead}, starts in about {seconds(eta_seconds)}"
+    if eta_seconds is not None:
+        ahead += f", starts in about {seconds(eta_seconds)}"
+    return ahead if why is None or why.word == "busy" else f"{ahead}. {why.sentence}"

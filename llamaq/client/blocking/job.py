@@ -12,17 +12,20 @@ from llamaq.client.answers import read_status, status_call
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.log import OnRestart, Pieces, outcome
+from llamaq.client.patience import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.errors import JobNotFound, LlamaqError
 from llamaq.vocabulary.events import Event, Restarted
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
 R = TypeVar("R", bound=AnyResult)
+STANDING_SECONDS = 0.4
+"""How long a timeout waits to say where the job stands."""
 T = TypeVar("T")
 
 
@@ -119,9 +122,24 @@ class Job(Generic[R]):
 
         Raises:
             JobFailed, JobCancelled, JobExpired: it ended without a result.
-            TimeoutError: it has not ended yet; the job goes on.
+            TimeoutError: it has not ended yet, and why; the job goes on.
         """
-        return cast("R", outcome(self.id, self._connection.reader.end(self.id, timeout)))
+        try:
+            end = self._connection.reader.end(self.id, timeout)
+        except TimeoutError as error:
+            message = str(error)
+            raise TimeoutError(self._unended(message) if message == UNENDED else message) from None
+        return cast("R", outcome(self.id, end))
+
+    def _unended(self, message: str) -> str:
+        """The message of a timeout, with where the job stands, if Redis says it at once."""
+        keys = self._connection.settings.keys
+        try:
+            with self._connection.verb() as redis, io.limited(STANDING_SECONDS):
+                answer = run(redis, status_call(keys, self.id, why=True))
+            return message if answer.word == "MISSING" else f"{message}: {read_status(self.id, answer).standing}"
+        except LlamaqError:
+            return message
 
     def status(self) -> JobStatus:
         """The current record of the job.

@@ -30,6 +30,19 @@ def test_failed(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     ]
 
 
+def test_in_a_pipe_it_is_said_why_a_job_waits(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """Once, after two seconds, on stderr: a script's log shows what is missing."""
+    for _ in range(9):  # all slots
+        fake_worker.queue.generate("m", "x")
+    shell = llamaq("generate", "m", "x")
+
+    shell.err.until("waiting: A host loads a model.")  # the nine have no token yet
+    shell.interrupt()
+
+    assert shell.code() == 130
+    assert shell.err.all().count("waiting:") == 1
+
+
 def test_invalid_output_names_what_is_wrong(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
     """An extraction that stayed invalid shows the validation errors, and nothing on stdout."""
     (tmp_path / "s.json").write_text('{"type": "object"}')

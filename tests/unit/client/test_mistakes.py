@@ -76,6 +76,22 @@ def test_a_key_is_for_one_request(queue: JobQueue) -> None:
     assert [status.id for status in queue.jobs()] == [first.id]
 
 
+def test_a_timeout_says_why_the_job_waits(queue: JobQueue) -> None:
+    """In words, by both clients: where nothing happens, one learns what is missing."""
+    job = queue.generate("m", "x", wait_for_model=True)
+    said = "not ended yet: it is queued, with 0 ahead. No worker reports a host that has the model."
+
+    with pytest.raises(TimeoutError, match=said):
+        job.result(timeout=0.1)
+
+    async def wait() -> None:
+        async with AsyncJobQueue(queue._connection.url, settings=queue.settings) as asynchronous:
+            await asynchronous.job(job.id).result(timeout=0.1)
+
+    with pytest.raises(TimeoutError, match=said):
+        asyncio.run(wait())
+
+
 def test_a_blocking_queue_in_a_loop_warns_once(queue: JobQueue) -> None:
     """It says what to use instead; nobody is warned outside of a loop."""
     io._warn_of_the_loop.cache_clear()
