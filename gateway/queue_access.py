@@ -10,6 +10,7 @@ from gateway.http.errors import GatewayError
 from llamaq import AsyncJobQueue, JobStatus
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
+from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.kinds.request import Lane
 
@@ -82,6 +83,8 @@ async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[Asy
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
+    if not usable_id(job_id):
+        raise JobNotFound(job_id)
     job = queue_of(request).job(job_id)
     status = await job.status()
     if status.tenant != caller.tenant and not caller.admin:
