@@ -87,16 +87,18 @@ def test_qyrounnet_summarizer_the_exact_name_of_the_host_is_sent(redis_server: E
     with (
         ScriptedOllama.start(models=[ScriptedModel(exact), ScriptedModel(plain)]) as ollama,
         JobQueue(redis_server.url, prefix=prefix) as queue,
-        WorkerProcess(redis_server.url, ollama.url, prefix=prefix) as worker,
+        WorkerProcess(redis_server.url, ollama.url, prefix=prefix, pull_allowed="*") as worker,
     ):
         worker.start().ready(queue)
+        ollama.script(path="/api/pull", status=200, body='{"status": "success"}\n')
         spellings = [exact.lower(), exact, f"registry.ollama.ai/{exact}", "plain", "library/PLAIN", plain]
         for spelling in [*spellings, "https://registry.ollama.ai/library/plain:latest"]:
             assert queue.generate(spelling, "x").result(30).text
         (unloading,) = queue.unload(exact.lower())
         assert unloading.result(30).unloaded == exact.lower()
+        assert queue.pull(exact.lower()).result(30).pulled == exact.lower()
 
-        requests = [entry for entry in ollama.stats()["requests"] if entry["path"] == "/api/generate"]
+        requests = [entry for entry in ollama.stats()["requests"] if entry["path"] in ("/api/generate", "/api/pull")]
         asked = [json.loads(entry["body"])["model"] for entry in requests]
 
-    assert asked == [exact] * 3 + [plain] * 4 + [exact]
+    assert asked == [exact] * 3 + [plain] * 4 + [exact] * 2

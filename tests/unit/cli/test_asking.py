@@ -6,6 +6,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from llamaq.vocabulary.kinds.generate import GenerateRequest
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
@@ -34,6 +35,24 @@ def test_json_lines_are_the_log(fake_worker: FakeWorker, llamaq: Llamaq) -> None
     lines = [json.loads(line) for line in shell.out.all().splitlines()]
     assert lines == [{"cursor": cursor} | json.loads(event) for cursor, event in fake_worker.log(attempt.job_id)]
     assert [line["type"] for line in lines] == ["queued", "started", "progress", "delta", "completed"]
+
+
+def test_null_is_absent(fake_worker: FakeWorker, llamaq: Llamaq, tmp_path: Path) -> None:
+    """In an option, and in each optional field of a line of a file: it says nothing."""
+    shell = llamaq("generate", "m", "x", "--detach", "--option", "top_k=null", "--option", "seed=2")
+    assert shell.code() == 0, shell.err.all()
+    assert fake_worker.request(shell.out.all().strip())["options"] == {"seed": 2}
+    fake_worker.take().complete(text="well")
+    fields = set(GenerateRequest.model_fields) - {"kind", "model", "prompt"}
+    line = {"custom_id": "a", "kind": "generate", "request": {**dict.fromkeys(fields), "model": "m", "prompt": "y"}}
+    (tmp_path / "in.jsonl").write_text(json.dumps(line))
+
+    many = llamaq("batch", "in.jsonl", "out.jsonl", cwd=tmp_path)
+    attempt = fake_worker.take()
+    attempt.complete(text="well")
+
+    assert many.code() == 0, many.err.all()
+    assert fake_worker.request(attempt.job_id) == {"model": MODEL, "prompt": "y", "priority": "batch"}
 
 
 def test_the_options_become_fields_of_the_request(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
