@@ -1,0 +1,127 @@
+"""Whatever a client sends, it is a job that the queue can check, or an error in words."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ollama import bodies
+from gateway.ollama.asked import READERS, Asked
+from gateway.ollama.errors import told
+from gateway.ollama.refusal import Refusal
+from llamaq.admission.preparation import Preparation
+from llamaq.settings.producer import Limits
+from llamaq.vocabulary.errors import InvalidRequest
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXTS
+    | st.sampled_from(["", "0", "5m", "json", "aGk=", "a b", "user"])
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            TEXTS
+            | st.sampled_from(
+                ["role", "content", "images", "tool_calls", "function", "arguments", "type", "stop", "num_ctx", "seed"]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = (
+    "prompt",
+    "suffix",
+    "system",
+    "template",
+    "context",
+    "stream",
+    "raw",
+    "format",
+    "keep_alive",
+    "images",
+    "options",
+    "think",
+    "truncate",
+    "shift",
+    "logprobs",
+    "top_logprobs",
+    "messages",
+    "tools",
+    "input",
+    "dimensions",
+    "nosuch",
+    "MODEL",
+)
+BODIES = (
+    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=5).map(
+        lambda fields: {
+            "model": "m",
+            "prompt": "x",
+            "input": "x",
+            "messages": [{"role": "user", "content": "x"}],
+            **fields,
+        }
+    )
+    | VALUES
+)
+PREPARATION = Preparation(Limits(), lambda: "id")
+
+
+@pytest.mark.parametrize("endpoint", READERS)
+@given(body=BODIES)
+def test_a_body_is_a_job_or_refused(endpoint: Any, body: Any) -> None:
+    """No other error, and one that can be told."""
+    asked: Asked | None = None
+    try:
+        asked = READERS[endpoint](json.dumps(body).encode())
+        if asked.refusal is not None:
+            raise asked.refusal
+        if asked.does == "answer":
+            PREPARATION.ask(asked.job["kind"], {name: value for name, value in asked.job.items() if name != "kind"})
+    except (Refusal, InvalidRequest) as error:
+        found = told(error, asked)
+        assert 400 <= found.status <= 501
+        assert json.loads(found.line())["error"]
+
+
+@pytest.mark.parametrize("endpoint", READERS)
+@given(body=st.binary(max_size=60) | TEXTS.map(lambda text: f'{{"model": {text}'.encode()))
+def test_bytes_are_refused(endpoint: Any, body: bytes) -> None:
+    """Nearly always: a few are JSON."""
+    try:
+        READERS[endpoint](body)
+    except Refusal as refusal:
+        assert refusal.status in (400, 404)
+        assert refusal.message
+
+
+@pytest.mark.parametrize("read", [bodies.show, bodies.pull])
+@given(body=VALUES | st.dictionaries(st.sampled_from(["model", "name", "verbose", "insecure", "stream"]), VALUES))
+def test_the_other_bodies(read: Any, body: Any) -> None:
+    """A dict, or refused."""
+    try:
+        assert isinstance(read(json.dumps(body).encode()), dict)
+    except Refusal as refusal:
+        assert refusal.status == 400
+
+
+def test_a_body_that_is_nested_deep() -> None:
+    """It is refused, and takes no time."""
+    for body in (
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"model":"m","options":{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}}",
+    ):
+        with pytest.raises(Refusal):
+            READERS["chat"](body)
