@@ -19,6 +19,7 @@ from gateway.http import leaving
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
 from gateway.jobs.openapi import with_requests
+from gateway.queue_access import JOB_HEADER
 from gateway.settings import GatewayVariables
 from llamaq import AsyncJobQueue, __version__
 from llamaq.client.aio.connection import AsyncConnection
@@ -53,7 +54,7 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
             allow_origins=settings.origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Llamaq-Job", "Location", "Retry-After"],
+            expose_headers=[JOB_HEADER, "Location", "Retry-After"],
         )
     return app
 
@@ -73,7 +74,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    headers = getattr(error, "headers", None)
+    headers = dict(getattr(error, "headers", None) or {})
+    if job_id := getattr(request.state, "job_id", None):
+        headers[JOB_HEADER] = job_id
     return rendered(error, request.url.path, headers)
 
 

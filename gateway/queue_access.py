@@ -14,6 +14,8 @@ from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.kinds.request import Lane
 
+JOB_HEADER = "X-Llamaq-Job"
+"""On each answer that is a job, also on one that says that it failed."""
 LANES: tuple[Lane, ...] = get_args(Lane)  # the highest first
 
 

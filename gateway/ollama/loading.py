@@ -9,8 +9,7 @@ from gateway.ollama import forms
 from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8
 from gateway.ollama.offered import check_able, offered
-from gateway.ollama.serving import JOB_HEADER
-from gateway.queue_access import submit
+from gateway.queue_access import JOB_HEADER, submit
 
 
 async def loaded(request: Request, caller: Caller, asked: Asked) -> Response:

@@ -13,8 +13,8 @@ from gateway.ollama import bodies, names
 from gateway.ollama.errors import JSON, JSON_UTF8, told
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.refusal import Refusal
-from gateway.ollama.serving import JOB_HEADER, NDJSON, UNBUFFERED
-from gateway.queue_access import submit
+from gateway.ollama.serving import NDJSON, UNBUFFERED
+from gateway.queue_access import JOB_HEADER, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError

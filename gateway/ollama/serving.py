@@ -14,7 +14,7 @@ from gateway.http.leaving import cancelled_if_left
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8, Told, told
-from gateway.queue_access import submit
+from gateway.queue_access import JOB_HEADER, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
@@ -25,7 +25,6 @@ LOG = logging.getLogger(__name__)
 NDJSON = "application/x-ndjson"
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 """So that nginx passes each line on at once."""
-JOB_HEADER = "X-Llamaq-Job"
 MOST_NUMBERS = 20_000
 """In vectors that are written without a thread: each takes 0.3 µs."""
 _VOID = "the attempt whose text was sent so far has ended; send the request again"

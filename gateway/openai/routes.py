@@ -17,12 +17,11 @@ from gateway.openai.chat import read_chat
 from gateway.openai.completions import read_completion
 from gateway.openai.embeddings import read_embedding
 from gateway.openai.streaming import streamed
-from gateway.queue_access import queue_of, submit
+from gateway.queue_access import JOB_HEADER, queue_of, submit
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.models import ModelStatus
 
-JOB_HEADER = "X-Llamaq-Job"
 READERS: dict[str, Callable[[Any], Asked]] = {
     "/v1/chat/completions": read_chat,
     "/v1/completions": read_completion,

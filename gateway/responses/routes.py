@@ -13,7 +13,7 @@ from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.leaving import cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, frame
-from gateway.queue_access import queue_of, submit
+from gateway.queue_access import JOB_HEADER, queue_of, submit
 from gateway.responses.asked import Kept, asked, kept, parameters
 from gateway.responses.found import Found, found, history
 from gateway.responses.input_items import listed
@@ -23,7 +23,6 @@ from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
 from llamaq.vocabulary.wire import JsonObject, dumps
 
-JOB_HEADER = "X-Llamaq-Job"
 CANCELLED = "the response was cancelled"
 router = APIRouter()
 Called = Annotated[Caller, Depends(caller)]

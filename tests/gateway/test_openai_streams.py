@@ -57,6 +57,7 @@ def test_a_failure_before_the_first_piece_has_a_status(gateway: GatewayProcess, 
     error = answer.json()["error"]
     assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_request")
     assert "no such thing" in error["message"]
+    assert service.queue.job(answer.headers["x-llamaq-job"]).status().state == "failed"
 
 
 def test_a_failure_in_the_middle_is_a_frame(gateway: GatewayProcess, service: Service) -> None:
