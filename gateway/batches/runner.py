@@ -73,21 +73,31 @@ class Runner:
         self._wake.set()
 
     async def _run(self, batch_id: str, owner: str) -> None:
-        batch = await self._shelf.held(batch_id)
-        if batch is None:
-            return
-        run = Run(batch, owner, self._queue, self._shelf, self._slots)
+        while True:
+            if await self._is_over(batch_id, owner):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_over(self, batch_id: str, owner: str) -> bool:
+        """Run a batch; whether this process has no more to do with it. Where Redis was away, it goes on."""
+        over, run = True, None
         try:
-            await run.whole()
+            batch = await self._shelf.held(batch_id)
+            if batch is not None:
+                run = Run(batch, owner, self._queue, self._shelf, self._slots)
+                await run.whole()
         except* Lost:
             LOG.info("the batch %s is held by another process now", batch_id)
         except* BrokerUnavailable as errors:
-            LOG.warning("the batch %s goes on later: %s", batch_id, errors.exceptions[0])
+            LOG.warning("the batch %s waits for Redis: %s", batch_id, errors.exceptions[0])
+            over = False
         except* asyncio.CancelledError:
-            await self._give_back(run, batch_id)
+            if run is not None:
+                await self._give_back(run, batch_id)
             raise
         except* Exception:  # a fault of the gateway: the batch is taken up again when its lease is over
             LOG.exception("the batch %s goes on later", batch_id)
+        return over
 
     async def _give_back(self, run: Run, batch_id: str) -> None:
         try:

@@ -18,6 +18,7 @@ MESSAGES = [{"role": "user", "content": "Hi."}]
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": MODEL, "messages": MESSAGES},
     "/v1/completions": {"model": MODEL, "prompt": "Hi."},
+    "/v1/responses": {"model": MODEL, "input": "Hi."},
     "/api/chat": {"model": MODEL, "messages": MESSAGES},
     "/api/generate": {"model": MODEL, "prompt": "Hi."},
 }

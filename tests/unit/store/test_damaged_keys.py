@@ -20,7 +20,15 @@ KEYS = {
         (":leases", ":delayed", ":start_by", ":jobs", ":hosts", ":expiring", ":refused", ":failing"), "zset"
     ),
     **dict.fromkeys(
-        (":offers_due", f":model:{MODEL}:offers", ":lapses", ":webhooks", ":webhook_receivers", ".unacked_index"),
+        (
+            ":offers_due",
+            f":model:{MODEL}:offers",
+            ":lapses",
+            ":webhooks",
+            ":webhook_receivers",
+            ".unacked_index",
+            ":batches",
+        ),
         "zset",
     ),
     **dict.fromkeys(

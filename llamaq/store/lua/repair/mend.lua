@@ -53,7 +53,7 @@ check('hash', pauses.KEY, LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counte
 check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacked')
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
 lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
-check('zset', refusals.ENDS)
+check('zset', refusals.ENDS, P .. ':batches')
 check('stream', DEAD, P .. ':inbox')
 check('string', P .. '.unacked_mutex')
 check('set', '_kombu.binding.' .. P, '_kombu.binding.' .. P .. '.pidbox')

@@ -1,0 +1,46 @@
+"""Redis is away in the middle of a batch: it goes on, and each line is answered once."""
+
+import json
+
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.launcher import ScriptedOllama
+from llamaq import JobQueue
+from tests.gateway.batching import counted, created, get, line, reached, rows, text_of
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name, until
+from tests.worker_process import WorkerProcess
+
+
+def test_a_batch_goes_on_when_redis_is_back() -> None:
+    """What was answered before stays; what was in the queue is not asked again."""
+    prefix = f"test-{fresh_name()[:12]}"
+    with (
+        EmbeddedRedis.start() as server,
+        JobQueue(server.url, prefix=prefix) as queue,
+        ScriptedOllama.start(slots=2) as ollama,
+        WorkerProcess(server.url, ollama.url, prefix=prefix, slots=2, lease_seconds=20) as worker,
+        GatewayProcess(server.url, prefix=prefix, call_seconds=1, gateway_batch_in_flight=5) as gateway,
+    ):
+        worker.start().ready(queue)
+        service = Service(server.url, prefix, queue, ollama)
+        gate = fresh_name()
+        ollama.script(tokens=["fine"], times=4)
+        ollama.script(hold=gate, tokens=["late"], times=2)
+        ollama.script(tokens=["fine"], times=None)
+        batch = created(gateway, [line(str(number)) for number in range(20)])
+        service.wait_held(gate, 2)
+        until(lambda: counted(get(gateway, batch["id"]))[1] == 4)
+
+        server.shut_down()
+        assert gateway.http.get(f"/v1/batches/{batch['id']}").status_code == 503
+        ollama.release(gate)
+        server.restart()
+        until(lambda: gateway.http.get("/readyz").status_code == 200)
+
+        done = reached(gateway, batch["id"])
+        assert (done["status"], counted(done)) == ("completed", (20, 20, 0))
+        texts = [text_of(row) for row in rows(gateway, done["output_file_id"]).values()]
+        assert sorted(texts) == ["fine"] * 18 + ["late"] * 2
+        said = [json.dumps(body["messages"]) for body in service.asked("/api/chat")]
+        assert len(said) == len(set(said)) == 20
+        service.close()
