@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic
 
 from pydantic import TypeAdapter
+from typing_extensions import TypeVar
 
 from llamaq.vocabulary.errors import (
     InvalidRequest,
@@ -19,17 +20,18 @@ from llamaq.vocabulary.errors import (
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.requests import AnyRequest
-from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
+from llamaq.vocabulary.results import AnyResult, ErrorInfo
 from llamaq.vocabulary.wire import Frozen, adapter_of
 
 T = TypeVar("T")
+B = TypeVar("B", bound=AnyResult, default=AnyResult)
 
 IN_FLIGHT = 8
 POLL_SECONDS = 2.0
 """How long a thread waits for its job before it checks whether the caller has stopped."""
 
 
-class BatchResult(Frozen):
+class BatchResult(Frozen, Generic[B]):
     """How one item of a batch ended: with a `result`, or with an `error`.
 
     Attributes:
@@ -40,7 +42,7 @@ class BatchResult(Frozen):
 
     custom_id: str
     job_id: str | None = None
-    result: TaggedResult | None = None
+    result: B | None = None
     error: ErrorInfo | None = None
 
     @property

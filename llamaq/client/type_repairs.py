@@ -10,8 +10,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from llamaq.vocabulary.errors import JobFailed
 from llamaq.vocabulary.kinds.extraction import MOST_ERRORS, ExtractionRequest, ExtractionResult
 from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.results import ErrorInfo
 from llamaq.vocabulary.wire import adapter_of, dumps
 
 
@@ -32,7 +34,7 @@ class TypeRepairs:
         """The repairs of a request; None where it has a JSON Schema, against which workers validate."""
         return None if isinstance(target, dict) else cls(adapter_of(target), request)
 
-    def next(self, job_id: str, result: ExtractionResult) -> AnyRequest | Mapping[str, Any] | None:
+    def next(self, job_id: str, result: ExtractionResult[Any]) -> AnyRequest | Mapping[str, Any] | None:
         """The request that asks again after a result of the job; None where its value is right, or no repair is left.
 
         The same job and result give a request with the same idempotency key. So several readers of the job, and later
@@ -53,9 +55,27 @@ class TypeRepairs:
                 refused_answer={"text": dumps(result.value), "errors": _lines(refusal)},
                 idempotency_key=f"repair:{job_id}:{result.repairs + 1}",
             )
-        except Exception:  # noqa: BLE001 - the application's own code; `parse` raises it to whoever wants the value
+        except Exception:  # noqa: BLE001 - the application's own code; `typed` raises it
             return None
         return None
+
+    def typed(self, job_id: str, result: ExtractionResult[Any]) -> ExtractionResult[Any]:
+        """The result with the value as the type.
+
+        Raises:
+            JobFailed: the type refuses it.
+        """
+        try:
+            return result.typed(self.adapter)
+        except ValidationError as refusal:
+            error = ErrorInfo(
+                code="invalid_output",
+                message="the type that was asked for refuses the value",
+                retryable=False,
+                text=dumps(result.value),
+                errors=_lines(refusal),
+            )
+            raise JobFailed(job_id, error) from refusal
 
     @property
     def _repairs(self) -> int:
@@ -71,7 +91,7 @@ class TypeRepairs:
         return {**unchanged, "kind": self.request.kind, **fields}
 
 
-def counted(before: ExtractionResult, result: ExtractionResult) -> ExtractionResult:
+def counted(before: ExtractionResult[Any], result: ExtractionResult[Any]) -> ExtractionResult[Any]:
     """The result of a repair, with the number of all repairs."""
     return result.model_copy(update={"repairs": before.repairs + 1 + result.repairs})
 

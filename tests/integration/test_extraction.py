@@ -39,7 +39,8 @@ def test_a_valid_answer_becomes_a_typed_value(service: Service) -> None:
     job = service.queue.extract(MODEL, "Describe Dune.", schema=Book, system="Answer in JSON.")
     result = job.result(30)
 
-    assert (result.value, result.repairs) == ({"title": "Dune", "year": 1965, "level": "advanced"}, 0)
+    assert (result.value, result.repairs) == (Book(title="Dune", year=1965, level="advanced"), 0)
+    assert service.queue.job(job.id).result(30).value == {"title": "Dune", "year": 1965, "level": "advanced"}
     assert result.parse(Book) == Book(title="Dune", year=1965, level="advanced")
     assert service.asked("/api/chat") == [
         {

@@ -16,11 +16,10 @@ from pydantic import (
     NaiveDatetime,
     PastDate,
     TypeAdapter,
-    ValidationError,
     model_validator,
 )
 
-from llamaq import AsyncJobQueue
+from llamaq import AsyncJobQueue, JobFailed
 from tests.conftest import MODEL
 from tests.service import Service
 
@@ -109,15 +108,17 @@ EVEN = TypeAdapter(Annotated[int, AfterValidator(_even)])
 
 
 def test_the_repairs_of_both_sides_are_counted_together(service: Service) -> None:
-    """Not JSON, then odd, then odd again: with two repairs that is the end, and `parse` tells the reason."""
+    """Not JSON, then odd, then odd again: with two repairs that is the end, and the error tells the reason."""
     for text in ("none", "411", "413", "414"):
         service.ollama.script(tokens=[text])
 
-    result = service.queue.extract(MODEL, "Draw.", schema=EVEN).result(30)
+    job = service.queue.extract(MODEL, "Draw.", schema=EVEN)
 
-    assert (result.value, result.repairs, len(service.asked())) == (413, 2, 3)
-    with pytest.raises(ValidationError, match="an even number of pages"):
-        result.parse(EVEN)
+    with pytest.raises(JobFailed, match="the type that was asked for refuses the value") as refused:
+        job.result(30)
+    assert (refused.value.code, refused.value.error.text) == ("invalid_output", "413")
+    assert "an even number of pages" in str(refused.value.error.errors)
+    assert len(service.asked()) == 3
 
 
 def test_asking_for_the_result_again_asks_no_model_again(service: Service) -> None:

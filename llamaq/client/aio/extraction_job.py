@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -18,26 +18,27 @@ from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.requests import AnyRequest
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
-class AsyncExtractionJob(AsyncJob[ExtractionResult]):
+class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
     """The handle that `extract` gives for a type. Handles of the same job that are made otherwise know no type."""
 
-    def __init__(self, job: AsyncJob[ExtractionResult], producer: AsyncProducer, repairs: TypeRepairs) -> None:
+    def __init__(self, job: AsyncJob[ExtractionResult[Any]], producer: AsyncProducer, repairs: TypeRepairs) -> None:
         super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
         self._producer = producer
         self._repairs = repairs
-        self._asked: dict[int, AsyncJob[ExtractionResult]] = {}
+        self._asked: dict[int, AsyncJob[ExtractionResult[Any]]] = {}
 
-    async def result(self, timeout: float | None = None) -> ExtractionResult:  # noqa: ASYNC109 - as in every job
+    async def result(self, timeout: float | None = None) -> ExtractionResult[V]:  # noqa: ASYNC109 - as in every job
         """Wait for the end, at most `timeout` seconds.
 
         Where the type refuses the value, the model is asked again with the reason, by a further job, while repairs are
-        left; `repairs` counts all of them. Where none is left, the last value is returned, and `parse` raises the
-        reason.
+        left; `repairs` counts all of them.
 
         Raises:
-            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result.
+            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result; or no repair is left, and
+                the type refuses the last value (`invalid_output`, with the value as `text`, and the `errors`).
             TimeoutError: it has not ended yet; the job goes on.
             SubmitError: a further job was not queued; a later call tries it again.
         """
@@ -45,7 +46,7 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult]):
         found = await super().result(timeout)
         while (following := await self._following(found)) is not None:
             found = counted(found, await following.result(until()))
-        return found
+        return self._repairs.typed(self.id, found)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
         """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
@@ -55,10 +56,10 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult]):
             pydantic.ValidationError: no repair is left, and the value is not valid for `target`.
         """
         partials = Partials(target)
-        found: ExtractionResult | None = None
-        job: AsyncJob[ExtractionResult] | None = self
+        found: ExtractionResult[Any] | None = None
+        job: AsyncJob[ExtractionResult[Any]] | None = self
         while job is not None:
-            following: AsyncJob[ExtractionResult] | None = None
+            following: AsyncJob[ExtractionResult[Any]] | None = None
             async with aclosing(job.events(fresh=False)) as stream:
                 async for event in stream:
                     if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
@@ -71,14 +72,14 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult]):
                             outcome(job.id, event)
             job = following
 
-    async def _following(self, found: ExtractionResult) -> AsyncJob[ExtractionResult] | None:
+    async def _following(self, found: ExtractionResult[Any]) -> AsyncJob[ExtractionResult[Any]] | None:
         if found.repairs not in self._asked:
             request = self._repairs.next(self.id, found)
             if request is None:
                 return None
             try:
                 self._asked[found.repairs] = await self._producer.submit(request)
-            except InvalidRequest:  # with the refused answer it is over a limit; `parse` tells why that is refused
+            except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
                 return None
         return self._asked[found.repairs]
 

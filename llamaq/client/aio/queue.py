@@ -1,7 +1,9 @@
 """The queue: a verb for each kind of job, conversations, and batches."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack, overload
+
+from pydantic import TypeAdapter
 
 from llamaq.admission.limits import pages
 from llamaq.client import batches
@@ -23,11 +25,13 @@ from llamaq.vocabulary.fields import (
     GenerateFields,
     MultimodalFields,
 )
-from llamaq.vocabulary.kinds.chat import ChatResult
-from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.chat import ChatRequest, ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
-from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
+
+T = TypeVar("T")
 
 
 class AsyncJobQueue(AsyncOperations):
@@ -85,6 +89,18 @@ class AsyncJobQueue(AsyncOperations):
         """
         return await self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
+    @overload
+    async def extract(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        schema: type[T] | TypeAdapter[T],
+        images: Sequence[ImageSource] | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncJob[ExtractionResult[T]]: ...
+
+    @overload
     async def extract(
         self,
         model: str,
@@ -93,14 +109,49 @@ class AsyncJobQueue(AsyncOperations):
         schema: Any,
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[ExtractFields],
-    ) -> AsyncJob[ExtractionResult]:
+    ) -> AsyncJob[ExtractionResult[Any]]: ...
+
+    async def extract(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        schema: Any,
+        images: Sequence[ImageSource] | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncJob[ExtractionResult[Any]]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict.
 
-        The job's `result` and `partials` ask again for a value that the type refuses.
+        The job's `result` and `partials` ask again for a value that the type refuses. The `value` of the result is of
+        the type.
         """
         asked = {"model": model, "prompt": prompt, **fields}
         submission = await io.in_thread(self._preparation.extract, schema, asked, images)
         return typed(self, await self._submit(submission), schema, submission.request)
+
+    @overload
+    def extract_many(
+        self,
+        schema: type[T] | TypeAdapter[T],
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = batches.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncGenerator[BatchResult[ExtractionResult[T]], None]: ...
+
+    @overload
+    def extract_many(
+        self,
+        schema: Any,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = batches.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> AsyncGenerator[BatchResult[ExtractionResult[Any]], None]: ...
 
     def extract_many(
         self,
@@ -111,7 +162,7 @@ class AsyncJobQueue(AsyncOperations):
         in_flight: int = batches.IN_FLIGHT,
         run: str | None = None,
         **fields: Unpack[ExtractFields],
-    ) -> AsyncGenerator[BatchResult, None]:
+    ) -> AsyncGenerator[BatchResult[Any], None]:
         """Draw a value out of each of many texts, at most `in_flight` at a time. The results come in order.
 
         Args:
@@ -130,6 +181,37 @@ class AsyncJobQueue(AsyncOperations):
         drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
+    @overload
+    def batch(
+        self,
+        items: Iterable[GenerateRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult[TextResult], None]: ...
+
+    @overload
+    def batch(
+        self,
+        items: Iterable[ChatRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult[ChatResult], None]: ...
+
+    @overload
+    def batch(
+        self,
+        items: Iterable[EmbeddingRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult[EmbeddingResult], None]: ...
+
+    @overload
     def batch(
         self,
         items: Iterable[AnyRequest | Mapping[str, Any]],
@@ -137,7 +219,16 @@ class AsyncJobQueue(AsyncOperations):
         in_flight: int = batches.IN_FLIGHT,
         ordered: bool = False,
         run: str | None = None,
-    ) -> AsyncGenerator[BatchResult, None]:
+    ) -> AsyncGenerator[BatchResult, None]: ...
+
+    def batch(
+        self,
+        items: Iterable[AnyRequest | Mapping[str, Any]],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> AsyncGenerator[BatchResult[Any], None]:
         """Run many requests of any kind in the lane `batch`, at most `in_flight` at a time. Results come as jobs end.
 
         Args:

@@ -3,7 +3,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -19,26 +19,27 @@ from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.requests import AnyRequest
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
-class ExtractionJob(Job[ExtractionResult]):
+class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
     """The handle that `extract` gives for a type. Handles of the same job that are made otherwise know no type."""
 
-    def __init__(self, job: Job[ExtractionResult], producer: Producer, repairs: TypeRepairs) -> None:
+    def __init__(self, job: Job[ExtractionResult[Any]], producer: Producer, repairs: TypeRepairs) -> None:
         super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
         self._producer = producer
         self._repairs = repairs
-        self._asked: dict[int, Job[ExtractionResult]] = {}
+        self._asked: dict[int, Job[ExtractionResult[Any]]] = {}
 
-    def result(self, timeout: float | None = None) -> ExtractionResult:
+    def result(self, timeout: float | None = None) -> ExtractionResult[V]:
         """Wait for the end, at most `timeout` seconds.
 
         Where the type refuses the value, the model is asked again with the reason, by a further job, while repairs are
-        left; `repairs` counts all of them. Where none is left, the last value is returned, and `parse` raises the
-        reason.
+        left; `repairs` counts all of them.
 
         Raises:
-            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result.
+            JobFailed, JobCancelled, JobExpired: it, or a further job, ended without a result; or no repair is left, and
+                the type refuses the last value (`invalid_output`, with the value as `text`, and the `errors`).
             TimeoutError: it has not ended yet; the job goes on.
             SubmitError: a further job was not queued; a later call tries it again.
         """
@@ -46,7 +47,7 @@ class ExtractionJob(Job[ExtractionResult]):
         found = super().result(timeout)
         while (following := self._following(found)) is not None:
             found = counted(found, following.result(until()))
-        return found
+        return self._repairs.typed(self.id, found)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
@@ -56,10 +57,10 @@ class ExtractionJob(Job[ExtractionResult]):
             pydantic.ValidationError: no repair is left, and the value is not valid for `target`.
         """
         partials = Partials(target)
-        found: ExtractionResult | None = None
-        job: Job[ExtractionResult] | None = self
+        found: ExtractionResult[Any] | None = None
+        job: Job[ExtractionResult[Any]] | None = self
         while job is not None:
-            following: Job[ExtractionResult] | None = None
+            following: Job[ExtractionResult[Any]] | None = None
             with closing(job.events(fresh=False)) as stream:
                 for event in stream:
                     if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
@@ -72,14 +73,14 @@ class ExtractionJob(Job[ExtractionResult]):
                             outcome(job.id, event)
             job = following
 
-    def _following(self, found: ExtractionResult) -> Job[ExtractionResult] | None:
+    def _following(self, found: ExtractionResult[Any]) -> Job[ExtractionResult[Any]] | None:
         if found.repairs not in self._asked:
             request = self._repairs.next(self.id, found)
             if request is None:
                 return None
             try:
                 self._asked[found.repairs] = self._producer.submit(request)
-            except InvalidRequest:  # with the refused answer it is over a limit; `parse` tells why that is refused
+            except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
                 return None
         return self._asked[found.repairs]
 

@@ -2,7 +2,9 @@
 """The queue: a verb for each kind of job, conversations, and batches."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack, overload
+
+from pydantic import TypeAdapter
 
 from llamaq.admission.limits import pages
 from llamaq.client import batches
@@ -24,11 +26,13 @@ from llamaq.vocabulary.fields import (
     GenerateFields,
     MultimodalFields,
 )
-from llamaq.vocabulary.kinds.chat import ChatResult
-from llamaq.vocabulary.kinds.embedding import EmbeddingResult
+from llamaq.vocabulary.kinds.chat import ChatRequest, ChatResult
+from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
-from llamaq.vocabulary.kinds.generate import TextResult
+from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
+
+T = TypeVar("T")
 
 
 class JobQueue(Operations):
@@ -86,6 +90,18 @@ class JobQueue(Operations):
         """
         return self._ask("multimodal", {"model": model, "prompt": prompt, **fields}, images)
 
+    @overload
+    def extract(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        schema: type[T] | TypeAdapter[T],
+        images: Sequence[ImageSource] | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> Job[ExtractionResult[T]]: ...
+
+    @overload
     def extract(
         self,
         model: str,
@@ -94,14 +110,49 @@ class JobQueue(Operations):
         schema: Any,
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[ExtractFields],
-    ) -> Job[ExtractionResult]:
+    ) -> Job[ExtractionResult[Any]]: ...
+
+    def extract(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        schema: Any,
+        images: Sequence[ImageSource] | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> Job[ExtractionResult[Any]]:
         """Draw a typed value out of a text: `schema` is a type that pydantic knows (or its TypeAdapter), or a dict.
 
-        The job's `result` and `partials` ask again for a value that the type refuses.
+        The job's `result` and `partials` ask again for a value that the type refuses. The `value` of the result is of
+        the type.
         """
         asked = {"model": model, "prompt": prompt, **fields}
         submission = io.in_thread(self._preparation.extract, schema, asked, images)
         return typed(self, self._submit(submission), schema, submission.request)
+
+    @overload
+    def extract_many(
+        self,
+        schema: type[T] | TypeAdapter[T],
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = batches.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> Generator[BatchResult[ExtractionResult[T]], None, None]: ...
+
+    @overload
+    def extract_many(
+        self,
+        schema: Any,
+        items: Iterable[str | Mapping[str, Any]],
+        *,
+        model: str,
+        in_flight: int = batches.IN_FLIGHT,
+        run: str | None = None,
+        **fields: Unpack[ExtractFields],
+    ) -> Generator[BatchResult[ExtractionResult[Any]], None, None]: ...
 
     def extract_many(
         self,
@@ -112,7 +163,7 @@ class JobQueue(Operations):
         in_flight: int = batches.IN_FLIGHT,
         run: str | None = None,
         **fields: Unpack[ExtractFields],
-    ) -> Generator[BatchResult, None, None]:
+    ) -> Generator[BatchResult[Any], None, None]:
         """Draw a value out of each of many texts, at most `in_flight` at a time. The results come in order.
 
         Args:
@@ -131,6 +182,37 @@ class JobQueue(Operations):
         drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
+    @overload
+    def batch(
+        self,
+        items: Iterable[GenerateRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> Generator[BatchResult[TextResult], None, None]: ...
+
+    @overload
+    def batch(
+        self,
+        items: Iterable[ChatRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> Generator[BatchResult[ChatResult], None, None]: ...
+
+    @overload
+    def batch(
+        self,
+        items: Iterable[EmbeddingRequest],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> Generator[BatchResult[EmbeddingResult], None, None]: ...
+
+    @overload
     def batch(
         self,
         items: Iterable[AnyRequest | Mapping[str, Any]],
@@ -138,7 +220,16 @@ class JobQueue(Operations):
         in_flight: int = batches.IN_FLIGHT,
         ordered: bool = False,
         run: str | None = None,
-    ) -> Generator[BatchResult, None, None]:
+    ) -> Generator[BatchResult, None, None]: ...
+
+    def batch(
+        self,
+        items: Iterable[AnyRequest | Mapping[str, Any]],
+        *,
+        in_flight: int = batches.IN_FLIGHT,
+        ordered: bool = False,
+        run: str | None = None,
+    ) -> Generator[BatchResult[Any], None, None]:
         """Run many requests of any kind in the lane `batch`, at most `in_flight` at a time. Results come as jobs end.
 
         Args:

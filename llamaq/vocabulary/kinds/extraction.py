@@ -1,8 +1,9 @@
 """extraction: a typed value out of a text."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, PrivateAttr, TypeAdapter, model_validator
+from typing_extensions import TypeVar
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Image, ModelText
@@ -12,6 +13,7 @@ from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject, Strict, adapter_of, dumps
 
 T = TypeVar("T")
+V = TypeVar("V", default=Any)
 MOST_ERRORS = 10
 """The errors of one answer that the model and the producer get, whether a schema or a type refuses it."""
 
@@ -47,11 +49,12 @@ class ExtractionRequest(Request):
         return self
 
 
-class ExtractionResult(Result):
+class ExtractionResult(Result, Generic[V]):
     """The result of `extraction`: `value` is valid against the schema; `repairs` counts the repeated requests."""
 
-    value: Any
+    value: V
     repairs: int = 0
+    _as_json: Any = PrivateAttr(default=None)
 
     def parse(self, target: type[T] | TypeAdapter[T]) -> T:
         """The value as the type that was asked for: a pydantic model, a dataclass, a TypedDict, a TypeAdapter.
@@ -60,7 +63,13 @@ class ExtractionResult(Result):
             pydantic.ValidationError: the value is valid against the JSON Schema, but not for `target`.
         """
         # As JSON, because a strict model takes the text of a date from JSON alone.
-        return adapter_of(target).validate_json(dumps(self.value))
+        return adapter_of(target).validate_json(dumps(self.value if self._as_json is None else self._as_json))
+
+    def typed(self, target: TypeAdapter[Any]) -> Self:
+        """The result with the value as this type. Raises as `parse`."""
+        found = self.model_copy(update={"value": self.parse(target)})
+        found._as_json = self.value if self._as_json is None else self._as_json  # noqa: SLF001 - of this class
+        return found
 
 
 DECLARATION = Declaration(
