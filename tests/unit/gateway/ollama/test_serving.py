@@ -1,0 +1,119 @@
+"""The lines of a stream, out of the events of its job."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, cast
+
+import pytest
+
+from gateway.ollama.asked import Asked
+from gateway.ollama.serving import Waited, _Lines
+from llamaq import ErrorInfo, Event, JobFailed
+from llamaq.vocabulary.errors import BrokerUnavailable
+from llamaq.vocabulary.events import Cancelled, Completed, Delta, Failed, Queued, Retrying, Started
+from llamaq.vocabulary.results import RESULT
+
+ASKED = Asked("generate", "M", "answer", {}, stream=True)
+DONE = Completed(at=0, result=RESULT.validate_python({"text": "ab", "model": "m", "host": "h", "attempts": 1}))
+ERROR = ErrorInfo(code="ollama_error", message="the runner died", said="unexpected EOF")
+
+
+def started(attempt: int) -> Started:
+    return Started(at=0, attempt=attempt, host="h", worker="w")
+
+
+def retrying() -> Retrying:
+    return Retrying(at=0, attempt=1, error=ERROR, delay_seconds=1)
+
+
+def delta(text: str, attempt: int = 1) -> Delta:
+    return Delta(at=0, attempt=attempt, text=text)
+
+
+class Job:
+    """Has these events, and then raises an error."""
+
+    id = "id"
+
+    def __init__(self, events: Sequence[Event], error: Exception | None = None) -> None:
+        self._events = events
+        self._error = error
+        self.cancelled: list[str] = []
+
+    async def events(self, *, fresh: bool) -> AsyncGenerator[Event, None]:
+        assert not fresh
+        for event in self._events:
+            yield event
+        if self._error is not None:
+            raise self._error
+
+    async def cancel(self, reason: str) -> bool:
+        self.cancelled.append(reason)
+        return True
+
+
+def lines(job: Job) -> list[dict[str, Any]]:
+    """What is sent, without models and times."""
+
+    async def read() -> list[str]:
+        return [line async for line in _Lines(cast("Any", job), ASKED, Waited()).read()]
+
+    found = [json.loads(line) for line in asyncio.run(read())]
+    return [{name: value for name, value in line.items() if name in ("response", "done", "error")} for line in found]
+
+
+def piece(text: str) -> dict[str, Any]:
+    return {"response": text, "done": False}
+
+
+END = {"response": "", "done": True}
+
+
+def test_a_job_with_one_attempt() -> None:
+    """Its pieces, and the end."""
+    job = Job([Queued(at=0, position=1), started(1), delta("a"), delta("b"), DONE])
+
+    assert lines(job) == [piece("a"), piece("b"), END]
+    assert job.cancelled == []
+
+
+def test_an_attempt_that_has_sent_nothing_is_not_seen() -> None:
+    """The next one goes on."""
+    assert lines(Job([started(1), retrying(), started(2), delta("ab", 2), DONE])) == [piece("ab"), END]
+
+
+@pytest.mark.parametrize(
+    ("events", "error"),
+    [
+        ([retrying(), started(2), delta("c", 2), DONE], "unexpected EOF"),
+        ([started(2), delta("c", 2), DONE], "the attempt whose text was sent so far has ended; send the request again"),
+    ],
+)
+def test_a_later_attempt_ends_the_stream(events: list[Event], error: str) -> None:
+    """What was sent is void: the host failed, or its worker was lost, of which no event tells."""
+    job = Job([started(1), delta("a"), *events])
+
+    assert lines(job) == [piece("a"), {"error": error}]
+    assert len(job.cancelled) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "error"),
+    [
+        (Job([delta("a"), Failed(at=0, error=ERROR)]), "unexpected EOF"),
+        (Job([delta("a"), Cancelled(at=0, reason="by the operator")]), "by the operator"),
+        (Job([delta("a")], BrokerUnavailable("Redis is away")), "Redis is away"),
+    ],
+)
+def test_an_end_without_a_result_is_a_line(job: Job, error: str) -> None:
+    """The status has been sent."""
+    first, last = lines(job)
+    assert first == piece("a")
+    assert error in last["error"]
+
+
+def test_before_the_first_line_an_error_has_its_status() -> None:
+    """So it is raised."""
+    with pytest.raises(JobFailed):
+        lines(Job([started(1), Failed(at=0, error=ERROR)]))
