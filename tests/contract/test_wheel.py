@@ -81,7 +81,7 @@ def test_its_metadata_asks_for_the_sdks_packages_alone(wheel: Path) -> None:
 
     lines = [line for line in metadata.get_all("Requires-Dist") or () if "extra ==" not in line]
     needed = {re.split(r"[\[<>=; ]", line)[0] for line in lines}
-    assert needed == {"click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich"}
+    assert needed == {"click", "jsonschema-rs", "pillow", "pydantic", "redis", "rich", "typing-extensions"}
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Version"] == llamaq.__version__
