@@ -11,8 +11,10 @@ from gateway.openai.chat_answer import ChatForm
 from gateway.openai.generation import Generation, Tokens, parameter
 from gateway.openai.messages import Message, Translated, translated
 from gateway.openai.parameters import Parameters, only, path, read
-from gateway.openai.structure import Format, checked, format_of
-from gateway.openai.tools import NO_PARAMETERS, Function, Tool, Use, use_of
+from gateway.openai.structure import Format, format_of
+from gateway.openai.tools.choice import Use, use_of
+from gateway.openai.tools.forced import forced
+from gateway.openai.tools.function import NO_PARAMETERS, Function, Tool
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.options import Whole
@@ -72,19 +74,21 @@ def read_chat(body: Any) -> Asked:
     if given.top_logprobs is not None and not given.logprobs:
         raise InvalidRequest.of("top_logprobs", "it needs logprobs: true", "invalid_value")
     messages, use, answer_format = translated(given.messages), _use(given), format_of(given.response_format)
-    if use.function is not None and use.forced is not None:
-        answer_format = checked(use.function.parameters or NO_PARAMETERS, f"{use.where(use.forced)}.parameters")
-        messages.instruct(use.instruction())
+    validator, call = answer_format.validator, None
+    if use.forced:
+        call = forced(use.forced, {place: f"{use.where(place)}.parameters" for place in use.forced})
+        messages.instruct(call.instruction())
+        answer_format, validator = call.format, None
     form = ChatForm(
         model=given.model,
         echoed=given.echoed,
         include_usage=given.include_usage,
-        forced=use.function,
+        forced=call,
         named=use.named,
         legacy=use.legacy,
         one_call=use.legacy or not given.parallel_tool_calls,
         strict=_strict(use),
-        validator=answer_format.validator if use.function is None or use.function.strict else None,
+        validator=validator,
     )
     return Asked(
         job=_job(given, messages, use, answer_format),
@@ -120,7 +124,7 @@ def _strict(use: Use) -> dict[str, jsonschema_rs.Validator]:
     """The validators of the arguments of those functions that are `strict`."""
     return {
         each.name: check_schema(each.parameters or NO_PARAMETERS, f"{use.where(place)}.parameters")
-        for place, each in use.offered.items()
+        for place, each in {**use.offered, **use.forced}.items()
         if each.strict
     }
 

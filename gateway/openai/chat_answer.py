@@ -10,7 +10,7 @@ import jsonschema_rs
 from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, usage_of
 from gateway.openai.logprobs import Tokens, of_chat
 from gateway.openai.structure import valid
-from gateway.openai.tools import Function
+from gateway.openai.tools.forced import Forced, Reading
 from llamaq.vocabulary.events import Delta
 from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
 from llamaq.vocabulary.kinds.result import Result
@@ -32,8 +32,8 @@ class ChatForm:
         model: as the request wrote it.
         echoed: members that the answer has because the request had them.
         include_usage: whether a stream ends with the figures of usage.
-        forced: the function whose arguments the answer is.
-        named: whether the request named it.
+        forced: the call that the answer is, where the model had to make one.
+        named: whether the request named its function.
         legacy: whether a call is a `function_call`.
         one_call: whether the answer has the first call alone.
         strict: by the name of a function, what its arguments have to be valid for.
@@ -43,7 +43,7 @@ class ChatForm:
     model: str
     echoed: Mapping[str, Any] = field(default_factory=dict)
     include_usage: bool = False
-    forced: Function | None = None
+    forced: Forced | None = None
     named: bool = False
     legacy: bool = False
     one_call: bool = False
@@ -57,7 +57,7 @@ class ChatForm:
         calls = self.calls(job_id, message.tool_calls or ())
         text: str | None = message.content
         if self.forced is not None:
-            calls, text = [self.forced_call(job_id, message.content)], None
+            calls, text = self.forced_calls(job_id, message.content), None
         answered = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
         if message.thinking:
             answered["reasoning"] = message.thinking
@@ -93,10 +93,19 @@ class ChatForm:
             calls.append({"id": call.get("id") or call_id(job_id, number), "type": "function", "function": made})
         return calls
 
-    def forced_call(self, job_id: str, arguments: str) -> dict[str, Any]:
-        """The call of the function that the model had to call."""
-        name = self.forced.name if self.forced else ""
+    def forced_calls(self, job_id: str, text: str) -> list[dict[str, Any]]:
+        """The call that an answer is; none where it was cut before the function's name."""
+        reading = self.reading()
+        arguments = reading.take(text) + reading.rest()
+        return [] if reading.name is None else [self.forced_call(job_id, reading.name, arguments)]
+
+    def forced_call(self, job_id: str, name: str, arguments: str) -> dict[str, Any]:
+        """A call that the model had to make."""
         return {"id": call_id(job_id, 0), "type": "function", "function": {"name": name, "arguments": arguments}}
+
+    def reading(self) -> Reading:
+        """Reads the call out of an answer, where the model had to make one."""
+        return self.forced.reading() if self.forced is not None else Reading("")
 
     def called(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The member of a message for its calls."""
@@ -117,10 +126,18 @@ class ChatForm:
         Raises:
             JobFailed: it is not valid.
         """
-        if self.validator is None or reason == "length" or message.tool_calls:
+        if reason == "length" or message.tool_calls:
+            return
+        validator, text = self.validator, message.content
+        if self.forced is not None:
+            called = [call["function"] for call in self.forced_calls(job_id, text)]
+            if not called:
+                raise not_as_promised(job_id, "the answer is no call of one of the functions")
+            validator, text = self.strict.get(called[0]["name"]), called[0]["arguments"]
+        if validator is None:
             return
         try:
-            problem = valid(self.validator, json.loads(message.content))
+            problem = valid(validator, json.loads(text))
         except ValueError as error:
             problem = f"it is no JSON: {error}"
         if problem:
@@ -137,14 +154,12 @@ class ChatChunks:
         self._head = dumps({**head, "system_fingerprint": FINGERPRINT, **form.echoed})[:-1]
         self._usage = ',"usage":null}' if form.include_usage else "}"
         self._called = 0
+        self._reading = form.reading()
 
     def opening(self) -> list[str]:
-        """The role; with a forced function, its name too."""
+        """The role; and the name of a function that is known before the answer."""
         opening = [self._chunk({"role": "assistant", "content": "" if self._form.forced is None else None})]
-        if self._form.forced is not None:
-            self._called = 1
-            opening.append(self._calls([self._form.forced_call(self._job_id, "")]))
-        return opening
+        return opening + self._forced("", None)
 
     def piece(self, delta: Delta) -> list[str]:
         """One chunk for the text and the thinking, one for each call."""
@@ -155,7 +170,9 @@ class ChatChunks:
         if delta.text and self._form.forced is None:
             found["content"] = delta.text
         if delta.text and self._form.forced is not None:
-            found |= self._arguments(delta.text)
+            if found:
+                chunks.append(self._chunk(found))
+            return chunks + self._forced(self._reading.take(delta.text), delta.logprobs)
         if found or delta.logprobs:
             chunks.append(self._chunk(found, logprobs=delta.logprobs))
         if delta.tool_calls and self._form.forced is None:
@@ -168,7 +185,8 @@ class ChatChunks:
         """The reason of the end, and the figures where they were asked for."""
         message = _chat(result).message
         self._form.check(self._job_id, message, finish_reason(result))
-        closing = [self._chunk({}, self._form.finish(result, called=self._called > 0))]
+        closing = self._forced(self._reading.rest(), None)
+        closing.append(self._chunk({}, self._form.finish(result, called=self._called > 0)))
         if self._form.include_usage:
             closing.append(f'{self._head},"choices":[],"usage":{dumps(usage_of(result))}}}')
         return closing
@@ -178,10 +196,20 @@ class ChatChunks:
             return self._chunk({"function_call": calls[0]["function"]})
         return self._chunk({"tool_calls": [{"index": first + number, **call} for number, call in enumerate(calls)]})
 
-    def _arguments(self, text: str) -> dict[str, Any]:
-        if self._form.legacy:
-            return {"function_call": {"arguments": text}}
-        return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+    def _forced(self, arguments: str, logprobs: Tokens | None) -> list[str]:
+        """The chunks for a call that the model has to make: its name once it is known, and further arguments."""
+        chunks, name = [], self._reading.name
+        if self._form.forced is not None and name is not None and not self._called:
+            self._called = 1
+            chunks.append(self._calls([self._form.forced_call(self._job_id, name, "")]))
+        if arguments or logprobs:
+            more = (
+                {"function_call": {"arguments": arguments}}
+                if self._form.legacy
+                else {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
+            )
+            chunks.append(self._chunk(more if arguments else {}, logprobs=logprobs))
+        return chunks
 
     def _chunk(self, delta: dict[str, Any], reason: str | None = None, logprobs: Tokens | None = None) -> str:
         end = "null" if reason is None else f'"{reason}"'

@@ -91,6 +91,6 @@ def _answer(job_id: str, form: ChatForm, result: ChatResult) -> JsonObject:
     if form.forced is None:
         calls, text = form.calls(job_id, message.tool_calls or ()), message.content
     else:
-        calls, text = [form.forced_call(job_id, message.content)], ""
+        calls, text = form.forced_calls(job_id, message.content), ""
     given = {"role": "assistant", "content": text, "reasoning": message.thinking, "tool_calls": calls or None}
     return {name: value for name, value in given.items() if value is not None}

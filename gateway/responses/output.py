@@ -103,6 +103,7 @@ class Output:
         self._open: _Item | None = None
         self._number = 0
         self._called = 0
+        self._reading = form.reading()
 
     @property
     def begun(self) -> bool:
@@ -117,8 +118,10 @@ class Output:
         """
         if delta.thinking:
             yield from self._grow("reasoning", delta.thinking)
-        if delta.text:
-            yield from self._grow("message" if self._form.forced is None else "function_call", delta.text)
+        if delta.text and self._form.forced is None:
+            yield from self._grow("message", delta.text)
+        elif delta.text:
+            yield from self._call_on(self._reading.take(delta.text))
         if delta.tool_calls and self._form.forced is None:
             for call in self._form.calls(self._job_id, delta.tool_calls, self._called):
                 yield from self._begin("function_call", _call(call))
@@ -127,24 +130,31 @@ class Output:
 
     def end(self, *, whole: bool) -> Iterator[Told]:
         """The events of the end. A whole answer without a text or a call has an empty text."""
-        if whole and all(item["type"] == "reasoning" for item in self._shown()):
-            yield from self._grow("message" if self._form.forced is None else "function_call", "")
+        if self._form.forced is not None:
+            yield from self._call_on(self._reading.rest())
+        elif whole and all(item["type"] == "reasoning" for item in self._shown()):
+            yield from self._grow("message", "")
         yield from self._close("completed" if whole else "incomplete")
 
     def void(self) -> Iterator[Told]:
         """The events that tell that all of it is void: the open item ends incomplete. Later items have new numbers."""
         if self._open is not None:
             yield self._open.closed("incomplete")
-        self.items, self._open, self._called = [], None, 0
+        self.items, self._open, self._called, self._reading = [], None, 0, self._form.reading()
 
     def _shown(self) -> list[JsonObject]:
         return [*self.items, self._open.shown("in_progress")] if self._open else self.items
 
     def _grow(self, kind: Kind, text: str) -> Iterator[Told]:
         if self._open is None or self._open.kind != kind:
-            forced = self._form.forced_call(self._job_id, "") if kind == "function_call" else None
-            yield from self._begin(kind, _call(forced) if forced else {})
+            name = self._reading.name if kind == "function_call" else None
+            yield from self._begin(kind, _call(self._form.forced_call(self._job_id, name, "")) if name else {})
         yield from self._add(text)
+
+    def _call_on(self, arguments: str) -> Iterator[Told]:
+        """The events of further arguments of a call that the model has to make, once its function is known."""
+        if self._reading.name is not None:
+            yield from self._grow("function_call", arguments)
 
     def _begin(self, kind: Kind, call: JsonObject) -> Iterator[Told]:
         yield from self._close("completed")

@@ -52,6 +52,13 @@ def test_tools(client: Program, service: Service) -> None:
     assert [result["content"] for result in results] == ["warm in Rome", "warm in Oslo"]
 
 
+def test_a_call_that_has_to_be_made(client: Program, service: Service) -> None:
+    """Of any of two tools, also of a model that knows no tools."""
+    service.ollama.script(tokens=['{"name": "time",', ' "arguments": {"city": "Rome"}}'])
+    (call,) = client.call("any_tool", model=MODEL, text="When?")
+    assert (call["name"], call["args"]) == ("time", {"city": "Rome"})
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -51,6 +51,17 @@ def tools(model: str, text: str) -> Any:
     return bound.invoke([question, asked, *results]).content
 
 
+@tool
+def time(city: str) -> str:
+    """Give the time of a city."""
+    return f"noon in {city}"
+
+
+def any_tool(model: str, text: str) -> Any:
+    """The calls of a model that has to make one."""
+    return ChatOpenAI(model=model, **SERVER).bind_tools([weather, time], tool_choice="any").invoke(text).tool_calls
+
+
 def structured(model: str, text: str, method: str, **options: Any) -> Any:
     """An answer as a type."""
     asked = ChatOpenAI(model=model, **SERVER).with_structured_output(Person, method=method, **options)
@@ -86,5 +97,5 @@ def leave(model: str, text: str) -> Any:
     return asyncio.run(first())
 
 
-serve({"chat": chat, "stream": stream, "tools": tools, "structured": structured, "image": image,
+serve({"chat": chat, "stream": stream, "tools": tools, "any_tool": any_tool, "structured": structured, "image": image,
        "completion": completion, "embed": embed, "leave": leave})  # fmt: skip

@@ -87,7 +87,6 @@ def test_an_instruction_goes_into_the_systems_message() -> None:
 @pytest.mark.parametrize(
     ("parameters", "code", "param"),
     [
-        ({"tools": [WEATHER, TIME], "tool_choice": "required"}, "unsupported_parameter", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": named("time")}, "invalid_value", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": "some"}, "invalid_value", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": 5}, "invalid_value", "tool_choice"),

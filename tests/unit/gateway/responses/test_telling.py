@@ -172,6 +172,18 @@ def test_a_forced_call_is_told_as_a_call() -> None:
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
 
 
+def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> None:
+    """The arguments grow as the model writes them; what stands around them is not told."""
+    parts = ['{"name": "wea', 'ther", "arguments": {"city":', ' "Rome"}', "}"]
+    log = [queued(), started(), *(delta(text=part) for part in parts), completed("".join(parts))]
+    found, telling = told(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    assert types(found)[:5] == [*BEGIN, "output_item.added", "function_call_arguments.delta"]
+    (item,) = telling.response()["output"]
+    assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city": "Rome"}')
+    assert "".join(each["delta"] for each in data(found, "function_call_arguments.delta")) == item["arguments"]
+    assert telling.response()["status"] == "completed"
+
+
 @pytest.mark.parametrize(
     ("given", "log"),
     [

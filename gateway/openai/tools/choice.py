@@ -2,39 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from gateway.openai.parameters import only, unsupported
+from gateway.openai.parameters import unsupported
+from gateway.openai.tools.function import Function
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.wire import JsonObject, Strict, dumps
-
-NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
-
-
-class Function(Strict):
-    """A function. With `strict` its arguments are checked against `parameters`, a JSON Schema."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    description: str | None = None
-    parameters: JsonObject | None = None
-    strict: bool | None = None
-
-    def for_ollama(self) -> dict[str, Any]:
-        """The tool, as Ollama takes it."""
-        given = {"name": self.name, "description": self.description, "parameters": self.parameters or NO_PARAMETERS}
-        return {
-            "type": "function",
-            "function": {name: value for name, value in given.items() if value is not None},
-        }
-
-
-class Tool(Strict):
-    """One of the tools."""
-
-    type: Annotated[str, only("function", reason="Ollama calls functions alone")]
-    function: Function
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +15,13 @@ class Use:
 
     Attributes:
         offered: the functions that it may call, by their place in the request.
-        forced: the place of the function that it has to call; then nothing is offered.
-        function: the one that it has to call.
-        named: whether the request names that function.
+        forced: those of which it has to call one; then nothing is offered.
+        named: whether the request names the one that it has to call.
         legacy: whether the request names `functions`, so that the answer has a `function_call`.
     """
 
     offered: Mapping[int, Function] = field(default_factory=dict)
-    forced: int | None = None
-    function: Function | None = None
+    forced: Mapping[int, Function] = field(default_factory=dict)
     named: bool = False
     legacy: bool = False
 
@@ -64,24 +34,12 @@ class Use:
         """The parameter of one function."""
         return f"functions[{place}]" if self.legacy else f"tools[{place}].function"
 
-    def instruction(self) -> str:
-        """What the model is told of the function that it has to call."""
-        found = self.function or Function(name="")
-        purpose = f" {found.description}" if found.description else ""
-        schema = dumps(found.parameters or NO_PARAMETERS)
-        return (
-            f"Call the function `{found.name}`.{purpose} Answer with its arguments alone: "
-            f"one JSON object that is valid against this JSON Schema: {schema}"
-        )
-
 
 def use_of(functions: Sequence[Function], choice: Any, *, legacy: bool) -> Use:
     """What a model may call by `tool_choice`, or by the older `function_call`.
 
-    A call that is forced, of a named function or of the only one, becomes an answer in the form of its arguments.
-
     Raises:
-        InvalidRequest: the choice is none, or Ollama cannot hold the model to it.
+        InvalidRequest: the choice is none, or it is of a function that is not there.
     """
     param = "function_call" if legacy else "tool_choice"
     every = dict(enumerate(functions))
@@ -97,10 +55,7 @@ def use_of(functions: Sequence[Function], choice: Any, *, legacy: bool) -> Use:
         raise InvalidRequest.of(param, what, "invalid_value")
     if mode == "auto":
         return Use(allowed, legacy=legacy)
-    if len({each.name for each in allowed.values()}) > 1:
-        raise unsupported(param, "Ollama cannot be held to call one of several functions; name the one, or give auto")
-    place, function = next(iter(allowed.items()))
-    return Use(forced=place, function=function, named=choice != "required", legacy=legacy)
+    return Use(forced=allowed, named=names is not None and len(allowed) == 1, legacy=legacy)
 
 
 def _choice(choice: Any, param: str, *, legacy: bool) -> tuple[Literal["auto", "required"], list[str] | None]:
