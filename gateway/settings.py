@@ -1,13 +1,7 @@
 """The settings of the gateway, beside those of a producer and of every process."""
 
-from typing import Self
-
-from pydantic import model_validator
-
 from llamaq.settings.declaration import MOST_COUNT, setting
 from llamaq.settings.process import ProcessVariables
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class GatewayVariables(ProcessVariables):
@@ -54,15 +48,6 @@ class GatewayVariables(ProcessVariables):
     gateway_idle_seconds: int = setting(
         75, "seconds for which a connection is kept open between two requests", least=1, most=MOST_COUNT
     )
-
-    @model_validator(mode="after")
-    def _keys_or_loopback(self) -> Self:
-        if not self.gateway_keys_file and self.gateway_host not in LOOPBACK:
-            raise ValueError(
-                "LLAMAQ_GATEWAY_HOST is no loopback address, and there is no LLAMAQ_GATEWAY_KEYS_FILE: anybody who "
-                "reaches it could use every model; make a key with `python -m gateway key add NAME`"
-            )
-        return self
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -40,6 +40,12 @@ def make(folder: Path, names: Sequence[str] = NAMES) -> None:
     _once(folder / "ollama_token", secrets.token_urlsafe(32))
     _once(folder / "flower_password", secrets.token_urlsafe(16))
     _once(folder / "grafana_password", secrets.token_urlsafe(16))
+    gateway = folder / "gateway"
+    gateway.mkdir(exist_ok=True)
+    _once(folder / "gateway_key", f"llq_{secrets.token_urlsafe(32)}")
+    digest = hashlib.sha256((folder / "gateway_key").read_bytes()).hexdigest()
+    # The columns are those of docs/http.md.
+    _once(gateway / "keys", f"first  {digest}  default  interactive  -  -  -  admin\n")
     _write(folder / "users.acl", users_acl(folder))
     # A pattern, because nginx ignores case when it compares plain strings of a map.
     _write(folder / "ollama_tokens.conf", f'"~^Bearer {re.escape((folder / "ollama_token").read_text())}$" 1;\n')

@@ -3,7 +3,7 @@
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.connection import raised
 
-MINUTE = 60_000
+MINUTE = 60
 
 
 async def too_many(connection: AsyncConnection, name: str, most: int) -> float | None:
@@ -15,10 +15,10 @@ async def too_many(connection: AsyncConnection, name: str, most: int) -> float |
         BrokerUnavailable: Redis did not answer.
     """
     key = f"{connection.settings.keys.prefix}:gateway:rate:{name}"
-    begin = [["SET", key, "0", "PX", str(MINUTE), "NX"], ["INCR", key], ["PTTL", key]]
+    begin = [["SET", key, "0", "EX", str(MINUTE), "NX"], ["INCR", key], ["TTL", key]]
     async with connection.verb() as redis:
         _, number, left = [str(raised(reply)) for reply in await redis.execute_all(begin)]
         if int(left) < 0:  # it expired between the first command and the second, which then made it without a time
-            await redis.execute_all([["PEXPIRE", key, str(MINUTE)]])
+            await redis.execute_all([["EXPIRE", key, str(MINUTE)]])
             left = str(MINUTE)
-    return max(int(left), 1) / 1000 if int(number) > most else None
+    return float(max(int(left), 1)) if int(number) > most else None

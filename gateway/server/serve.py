@@ -1,5 +1,6 @@
 """Listens, and runs uvicorn in one process or several."""
 
+import ipaddress
 import logging
 import math
 import resource
@@ -17,6 +18,13 @@ from gateway.settings import GatewayVariables
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 2048
+MOST_OPEN = 65_536
+
+
+_OPEN_TO_ALL = (
+    "without keys the gateway listens on a loopback address alone, as 127.0.0.1; set LLAMAQ_GATEWAY_KEYS_FILE and make "
+    "a key: python -m gateway key add NAME"
+)
 
 
 def main(settings: GatewayVariables) -> int:
@@ -29,6 +37,9 @@ def main(settings: GatewayVariables) -> int:
         sys.stderr.write(f"LLAMAQ_GATEWAY_KEYS_FILE: {settings.gateway_keys_file}: {error}\n")
         return 2
     if keys is None:
+        if not _is_loopback(settings.gateway_host):
+            sys.stderr.write(f"LLAMAQ_GATEWAY_HOST: {settings.gateway_host}: {_OPEN_TO_ALL}\n")
+            return 2
         LOG.warning("there is no LLAMAQ_GATEWAY_KEYS_FILE: it listens for this machine alone, and asks for no key")
     try:
         listener = _listen(settings.gateway_host, settings.gateway_port)
@@ -70,6 +81,13 @@ def main(settings: GatewayVariables) -> int:
     return 0
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, which may lead anywhere
+        return False
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listener = socket.socket(family, kind)
@@ -83,5 +101,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _raise_open_files() -> None:
     """Each open stream is an open file; the soft limit is often 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY or soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = MOST_OPEN if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN)
+    if soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:
+            LOG.warning("at most %d open files: the limit cannot be raised: %s", soft, error)

@@ -21,6 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             with Site(Path(folder), given.ollama) as site, site.producer() as queue:
                 site.start_flower()
+                site.start_gateway()
                 site.start_prometheus()
                 _show(site)
                 _one_job(queue)
@@ -36,6 +37,7 @@ def _show(site: Site) -> None:
     lines = {
         "redis": site.redis.bare_url("producer"),
         "nginx": site.door.url,
+        "gateway": site.door.http_url,
         "flower": f"{site.door.url}/flower/",
         "prometheus": site.prometheus_url,
         "secrets": site.secrets,

@@ -9,6 +9,7 @@ from ops.topology.running import Running, free_port, program
 
 NGINX = Path(__file__).resolve().parents[1] / "nginx"
 LISTEN = "listen 8443 ssl;"
+LISTEN_HTTP = "listen 8444 ssl;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,26 +18,33 @@ class FrontDoor:
 
     Attributes:
         url: Where it listens, with TLS.
+        http_url: Where it listens for the gateway.
     """
 
     nginx: Running
     url: str
+    http_url: str
 
 
-def open_door(folder: Path, secrets: Path, ollama_url: str, flower_url: str | None = None) -> FrontDoor:
+def open_door(
+    folder: Path, secrets: Path, ollama_url: str, flower_url: str | None = None, gateway_url: str | None = None
+) -> FrontDoor:
     """Start nginx with the files of ops/nginx.
 
     Raises:
         NotRunning: it did not start, or is not installed.
     """
-    configured, port = folder / "nginx", free_port()
+    configured, port, http_port = folder / "nginx", free_port(), free_port()
     configured.mkdir()
     ollama = urlsplit(ollama_url).netloc
     render(NGINX / "ollama.conf", configured / "ollama.conf", {"ollama:11434": ollama})
     render(NGINX / "allowed_addresses.conf", configured / "allowed_addresses.conf", {})
     flower = {} if flower_url is None else {"flower:5555": urlsplit(flower_url).netloc}
     render(NGINX / "flower.conf", configured / "flower.conf", flower)
+    gateway = {} if gateway_url is None else {"gateway:11435": urlsplit(gateway_url).netloc}
+    render(NGINX / "gateway.conf", configured / "gateway.conf", gateway)
     changes = {
+        LISTEN_HTTP: f"listen 127.0.0.1:{http_port} ssl;",
         LISTEN: f"listen 127.0.0.1:{port} ssl;",
         "/run/secrets": str(secrets),
         "/etc/nginx": str(configured),
@@ -45,4 +53,4 @@ def open_door(folder: Path, secrets: Path, ollama_url: str, flower_url: str | No
     file = render(NGINX / "nginx.conf", configured / "nginx.conf", changes)
     command = [program("nginx", "nginx-light"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
     nginx = Running("nginx", command, folder, {})
-    return FrontDoor(nginx.listening(port), f"https://127.0.0.1:{port}")
+    return FrontDoor(nginx.listening(port), f"https://127.0.0.1:{port}", f"https://127.0.0.1:{http_port}")

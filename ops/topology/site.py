@@ -1,4 +1,4 @@
-"""Runs docker-compose.yml as plain processes: Redis, nginx, a worker, Flower and Prometheus in front of an Ollama.
+"""Runs docker-compose.yml as plain processes: Redis, nginx, worker, gateway, Flower, Prometheus, in front of an Ollama.
 
 Programs and settings are those of the compose file; addresses, ports and paths are those of this machine.
 """
@@ -33,6 +33,7 @@ class Site:
         door: nginx, in front of Ollama and Flower.
         worker: one replica.
         flower_url: the address of Flower; browsers use that of nginx.
+        gateway_url: the address of the gateway; clients use `door.http_url`.
         prometheus_url: the address of Prometheus.
     """
 
@@ -41,6 +42,7 @@ class Site:
         self.secrets = folder / "secrets"
         self.services = compose.services(settings)
         self.flower_url = f"http://127.0.0.1:{free_port()}"
+        self.gateway_url = f"http://127.0.0.1:{free_port()}"
         self.prometheus_url = f"http://127.0.0.1:{free_port()}"
         self.liveness_file = folder / "alive"
         self._metrics_port = free_port()
@@ -81,7 +83,7 @@ class Site:
         data.mkdir()
         self.redis = start_redis(data, self.secrets, tls=True)
         self._stack.enter_context(self.redis.redis)
-        self.door = open_door(self.folder, self.secrets, ollama_url, self.flower_url)
+        self.door = open_door(self.folder, self.secrets, ollama_url, self.flower_url, self.gateway_url)
         self._stack.enter_context(self.door.nginx)
         self.worker = self.start_worker()
 
@@ -89,6 +91,18 @@ class Site:
         """Start Flower, behind nginx."""
         port = urlsplit(self.flower_url).port or 0
         return self._run("flower", "flower", [f"--port={port}", "--address=127.0.0.1"], {}, {}).listening(port)
+
+    def start_gateway(self) -> Running:
+        """Start the gateway, behind nginx."""
+        port = urlsplit(self.gateway_url).port or 0
+        own = {
+            "LLAMAQ_GATEWAY_HOST": "127.0.0.1",
+            "LLAMAQ_GATEWAY_PORT": str(port),
+            "LLAMAQ_METRICS_PORT": str(free_port()),
+            "LLAMAQ_METRICS_HOST": "127.0.0.1",
+        }
+        keys = {"/run/gateway": str(self.secrets / "gateway")}
+        return self._run("gateway", "gateway", [], keys, own).listening(port)
 
     def start_prometheus(self, scrape_seconds: int = 15) -> Running:
         """Start Prometheus with this scrape interval, and its data in the folder of the site."""

@@ -22,6 +22,7 @@ DECLARED = {variable(name): model for model in MODELS for name in model.model_fi
 NOT_SETTINGS = {
     "LLAMAQ_DOOR_ADDRESS": "docker compose: where nginx listens",
     "LLAMAQ_DOOR_PORT": "docker compose: where nginx listens",
+    "LLAMAQ_DOOR_HTTP_PORT": "docker compose: where nginx listens for the gateway",
     "LLAMAQ_GRAFANA_PORT": "docker compose: where Grafana listens",
     "LLAMAQ_MODEL": "docker compose: the model that is pulled at the start",
     "LLAMAQ_TEST_OUTAGES": "the tests: seconds of an outage",

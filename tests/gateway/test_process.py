@@ -1,9 +1,65 @@
-"""The process: whether it lives, and whether it can take requests."""
+"""The process: whether it lives, whether it can take requests, and what it refuses to start with."""
 
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import run
 from tests.gateway_process import GatewayProcess
+from tests.worker_process import CHECKOUT
 
 
 def test_it_is_healthy_and_ready(gateway: GatewayProcess) -> None:
     """The two probes of a container."""
     assert gateway.http.get("/healthz").json() == {"status": "ok"}
     assert gateway.http.get("/readyz").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"gateway_host": "0.0.0.0"}, "LLAMAQ_GATEWAY_HOST: 0.0.0.0: without keys"),
+        ({"gateway_host": "::"}, "without keys"),
+        ({"gateway_keys_file": "/nowhere/keys"}, "LLAMAQ_GATEWAY_KEYS_FILE: /nowhere/keys: cannot read it"),
+        ({"gateway_port": "high"}, "LLAMAQ_GATEWAY_PORT: must be a whole number from 0 to 65535, not 'high'"),
+        ({"redis_url": "http://x"}, "LLAMAQ_REDIS_URL"),
+    ],
+)
+def test_a_wrong_setting_ends_it_with_one_line(settings: dict[str, str], says: str) -> None:
+    """Exit code 2, and the variable with its remedy."""
+    done = _started(settings)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_named() -> None:
+    """Exit code 1, and the settings that say another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = _started({"gateway_port": str(taken.getsockname()[1])})
+
+    assert done.returncode == 1
+    assert "LLAMAQ_GATEWAY_PORT" in done.stderr
+
+
+def test_the_command_makes_a_key(tmp_path: Path) -> None:
+    """`python -m gateway key add NAME` prints it, and nothing else, on its standard output."""
+    done = _started({"gateway_keys_file": str(tmp_path / "keys")}, "key", "add", "web", "--rate", "60")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("llq_")
+    assert len(done.stdout.splitlines()) == 1
+    assert _started({}, "key", "add", "web").returncode == 1
+    assert _started({}, "keys").returncode == 2
+    assert "usage:" in _started({}, "--help").stdout
+
+
+def _started(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LLAMAQ_")}
+    environment |= {f"LLAMAQ_{name.upper()}": value for name, value in settings.items()}
+    return run([sys.executable, "-m", "gateway", *arguments], cwd=CHECKOUT, env=environment, timeout=30)

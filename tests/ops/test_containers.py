@@ -26,6 +26,9 @@ def checked(*command: str) -> str:
     return done.stdout
 
 
+MADE = "./ops/secrets/"
+
+
 def tool(name: str) -> str:
     """A program that pip put beside this Python."""
     return str(Path(sys.executable).parent / name)
@@ -82,12 +85,13 @@ def test_every_secret_is_made(secrets: Path) -> None:
     assert used <= {path.name for path in secrets.iterdir()}
 
 
-def test_every_mounted_file_is_there() -> None:
-    """A file that is missing, Docker would make a directory of."""
+def test_every_mounted_file_is_there(secrets: Path) -> None:
+    """A file that is missing, Docker would make a directory of; `ops.credentials` makes those of `ops/secrets`."""
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
     assert sources
-    assert [source for source in sources if not (CHECKOUT / source).exists()] == []
+    found = [secrets / one.removeprefix(MADE) if one.startswith(MADE) else CHECKOUT / one for one in sources]
+    assert [path for path in found if not path.exists()] == []
 
 
 def test_the_worker_has_time_to_drain() -> None:
