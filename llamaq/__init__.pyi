@@ -58,6 +58,7 @@ from llamaq.vocabulary.options import Options as Options
 from llamaq.vocabulary.results import ErrorInfo as ErrorInfo
 from llamaq.vocabulary.status import JobStatus as JobStatus
 from llamaq.vocabulary.status import SubmittedRequest as SubmittedRequest
+from llamaq.vocabulary.waiting import QueueStatus as QueueStatus
 
 __version__: str
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "PullRequest",
     "PullResult",
     "QueueFull",
+    "QueueStatus",
     "Restarted",
     "StreamError",
     "StreamRestarted",

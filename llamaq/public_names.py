@@ -49,4 +49,5 @@ MODULES = {
     "vocabulary.options": ["Options"],
     "vocabulary.results": ["ErrorInfo"],
     "vocabulary.status": ["JobStatus", "SubmittedRequest"],
+    "vocabulary.waiting": ["QueueStatus"],
 }

@@ -48,6 +48,8 @@ for command in (
     attach.delete,
     listing.models,
     listing.hosts,
+    fleet.workers,
+    fleet.queue,
     fleet.pause,
     fleet.resume,
     fleet.drain,

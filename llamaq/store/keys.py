@@ -70,6 +70,10 @@ class Keys:
         """Hash: `host:<host>` and `model:<model>` of what an operator has paused, with `paused` or `draining`."""
         return f"{self.prefix}:paused"
 
+    def queued(self) -> str:
+        """Hash: by tenant, the number of its jobs that wait."""
+        return f"{self.prefix}:queued"
+
     def slots(self, host: str) -> str:
         """Hash: the jobs that hold a slot of the host, each with its model."""
         return f"{self.prefix}:host:{host}:slots"

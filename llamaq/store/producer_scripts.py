@@ -93,6 +93,13 @@ class Jobs(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiting(Arguments):
+    """Lists what waits."""
+
+    verb: ClassVar = "waiting"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pause(Arguments):
     """Pauses a host or a model, or ends that."""
 
@@ -174,6 +181,7 @@ PRODUCER_SCRIPTS: tuple[type[Arguments], ...] = (
     Delete,
     Status,
     Jobs,
+    Waiting,
     Pause,
     ConversationDelete,
     ConversationSet,

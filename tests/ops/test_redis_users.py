@@ -84,7 +84,10 @@ def test_whole_jobs_run_under_these_users(producer: JobQueue, host: ScriptedOlla
     assert producer.replay(job.id).result(30).text
     assert len(producer.jobs(tenant="default", model=MODEL)) >= 9
     producer.pause(model=MODEL)
-    later = [producer.generate(MODEL, "x", start_after=0.1), producer.generate(MODEL, "x")]
+    later = [producer.generate(MODEL, "x", start_after=1), producer.generate(MODEL, "x")]
+    assert [row.waiting for row in producer.waiting()][:1] == [1]
+    assert producer.waiting_by_tenant() == {"default": 2}
+    assert producer.workers()
     producer.resume(model=MODEL)
     assert [each.result(30).text for each in later]
     for load in producer.load(MODEL):

@@ -1,4 +1,4 @@
-"""The commands of operators: pause, resume and drain."""
+"""The commands of operators: workers, queue, pause, resume and drain."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,8 +6,31 @@ from typing import Any, TypeVar
 import click
 
 from llamaq.cli.session import Session
+from llamaq.cli.terminal import tables
+from llamaq.cli.terminal.duration import ago, seconds
+from llamaq.cli.terminal.records import wire
+from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
+from llamaq.vocabulary.models import WorkerStatus
+from llamaq.vocabulary.waiting import QueueStatus
 
+_WORKERS = (
+    Column("Worker", folds=True),
+    Column("Host", folds=True),
+    Column("State", styles=(("running", "green"), ("paused", "yellow"), ("draining", "yellow"))),
+    Column("Slots used", right=True),
+    Column("Version", spare=True),
+    Column("Since", right=True, spare=True),
+    Column("Seen", right=True),
+)
+_QUEUE = (
+    Column("Model", folds=True),
+    Column("Lane"),
+    Column("Waiting", right=True),
+    Column("Oldest", right=True),
+    Column("Starts in", right=True, spare=True),
+    Column("Why", folds=True),
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,3 +80,70 @@ def resume(session: Session, host: str | None, model: str | None) -> None:
     named = _named(host, model)
     session.queue.resume(host=host, model=model)
     session.screen.line(f"{named} gets jobs again")
+
+
+@click.command(cls=Verb, epilog="\b\nExample:\n  llamaq workers --json | jq -r 'select(.state==\"draining\").name'")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+@click.pass_obj
+def workers(session: Session, *, as_json: bool) -> None:
+    """List the worker processes: their hosts, what they do, and when they were last seen.
+
+    A worker is draining while it stops, and while its host is drained.
+    """
+    found = session.queue.workers()
+    if as_json:
+        for worker in found:
+            session.screen.record(wire(worker))
+        return
+    tables.write(session.screen, Sheet(_WORKERS, [_worker_row(worker) for worker in found]))
+    if not found:
+        session.screen.note("no worker has reported in the last 15 s: is one running, with the same --prefix?")
+
+
+def _worker_row(worker: WorkerStatus) -> list[str]:
+    return [
+        worker.name,
+        worker.host,
+        worker.state,
+        str(worker.slots_used),
+        worker.version or "",
+        "" if worker.since is None else seconds(max(0.0, ago(worker.since))),
+        "" if worker.seen_at is None else seconds(max(0.0, ago(worker.seen_at))),
+    ]
+
+
+@click.command(cls=Verb, epilog="\b\nExamples:\n  llamaq queue\n  llamaq queue --tenants")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
+@click.option("--tenants", is_flag=True, help="How many jobs of each tenant wait instead.")
+@click.pass_obj
+def queue(session: Session, *, as_json: bool, tenants: bool) -> None:
+    """List what waits, by model and lane: how many jobs, the age of the oldest, and why.
+
+    `Starts in` is an estimate for a job that is submitted now. A line without a lane has jobs that wait for their time.
+    """
+    if tenants:
+        rows = [[tenant, str(number)] for tenant, number in session.queue.waiting_by_tenant().items()]
+        records: list[dict[str, Any]] = [{"tenant": tenant, "waiting": int(number)} for tenant, number in rows]
+        sheet = Sheet((Column("Tenant", folds=True), Column("Waiting", right=True)), rows)
+    else:
+        found = session.queue.waiting()
+        records = [wire(each) for each in found]
+        sheet = Sheet(_QUEUE, [_queue_row(each) for each in found])
+    if as_json:
+        for record in records:
+            session.screen.record(record)
+        return
+    tables.write(session.screen, sheet)
+    if not records:
+        session.screen.note("nothing waits")
+
+
+def _queue_row(found: QueueStatus) -> list[str]:
+    return [
+        found.model,
+        found.lane or "",
+        str(found.waiting),
+        "" if found.oldest_seconds is None else seconds(found.oldest_seconds),
+        "" if found.eta_seconds is None else seconds(found.eta_seconds),
+        found.why.sentence,
+    ]

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
 from llamaq.admission.limits import MOST_LISTED, PAGE, listed_limit, pages
+from llamaq.client import queue_lists
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
@@ -14,6 +15,8 @@ from llamaq.client.job_lists import JobPage, filter_of, jobs_call, read_jobs
 from llamaq.store import cancel, pauses
 from llamaq.store.connection import run
 from llamaq.store.log_follower import is_cursor
+from llamaq.store.producer_scripts import Waiting
+from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import HostJobFields, LoadFields
 from llamaq.vocabulary.kinds.load import LoadResult
@@ -22,6 +25,7 @@ from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import State
+from llamaq.vocabulary.waiting import QueueStatus
 
 
 class Operations(Producer):
@@ -66,6 +70,16 @@ class Operations(Producer):
         with self._connection.verb():
             hosts = [host] if host is not None else hosts_with(model, self.models())
             return self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
+
+    def waiting(self) -> list[QueueStatus]:
+        """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
+        return queue_lists.read(self._connection.run(Call(self._keys.prefix, Waiting())))
+
+    def waiting_by_tenant(self) -> dict[str, int]:
+        """How many jobs of each tenant wait in queues or for their time."""
+        with self._connection.reading() as redis:
+            counts = redis.hgetall(self._keys.queued())
+        return {tenant: int(number) for tenant, number in sorted(counts.items())}
 
     def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from click.testing import CliRunner
 
+from llamaq import __version__
 from llamaq.cli.app import app
 from llamaq.cli.commands.listing import _last_error
 from tests.unit.cli.conftest import Llamaq
@@ -89,6 +90,26 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     ]
     assert models.code() == 0
     assert "h2 offers no model: nobody" in models.err.all()
+
+
+def test_workers_and_what_waits(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """Lines of tabs or of JSON: each worker; each model and lane with the reason; each tenant with its jobs."""
+    for _ in range(2):
+        fake_worker.queue.generate("absent", "x", wait_for_model=True, tenant="shop", priority="batch")
+    workers, plain = llamaq("workers"), llamaq("queue")
+    records, tenants = llamaq("queue", "--json"), llamaq("queue", "--tenants")
+    assert workers.code() == 0
+    row = workers.out.all().splitlines()[1].split("\t")
+    assert row[:5] == ["w1", HOST, "running", "0", __version__]
+    assert plain.code() == 0
+    titles, row = (line.split("\t") for line in plain.out.all().splitlines())
+    assert titles == ["model", "lane", "waiting", "oldest", "starts in", "why"]
+    assert (row[:3], row[4]) == (["absent:latest", "batch", "2"], "")
+    assert row[5].startswith("No known host has the model")
+    assert records.code() == 0
+    assert json.loads(records.out.all())["why"]["word"] == "no_model"
+    assert tenants.code() == 0
+    assert tenants.out.all().splitlines() == ["tenant\twaiting", "shop\t2"]
 
 
 def test_pausing_and_resuming(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

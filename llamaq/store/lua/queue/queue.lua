@@ -3,7 +3,7 @@
 -- `WAITING .. lane` indexes the models that have a queue; QUEUED counts each tenant's waiting jobs.
 -- include: keys events ages
 
-local schedule = {STRAY_SECONDS = 60}  -- its functions are in schedule.lua
+local schedule = {STRAY_SECONDS = 60, MODELS = P .. ':scheduled'}  -- its functions are in schedule.lua
 
 function schedule.key(model) return P .. ':scheduled:' .. model end
 

@@ -1,12 +1,20 @@
 -- Fragment: jobs that are not to start before a time, `not_before` of the record. Until then such a job is in DELAYED, as a
--- retry is, and in a sorted set of its model (`schedule.key`), by that time. It counts towards the limits of waiting jobs. It
+-- retry is, and in a sorted set of its model (`schedule.key`), by that time; a set has these models. It counts towards the limits of waiting jobs. It
 -- gets its score when its time has come: by an earlier one it would go before all that was submitted meanwhile.
 -- include: assignment
 function schedule.add(id, job)
   redis.call('ZADD', DELAYED, job.not_before, id)
   redis.call('ZREMRANGEBYSCORE', schedule.key(job.model), '-inf', NOW - schedule.STRAY_SECONDS)
   redis.call('ZADD', schedule.key(job.model), job.not_before, id)
+  redis.call('SADD', schedule.MODELS, job.model)
   if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
+end
+
+-- Removes the job; returns whether it waited for its time.
+function schedule.take(id, model)
+  if redis.call('ZREM', schedule.key(model), id) == 0 then return false end
+  if redis.call('EXISTS', schedule.key(model)) == 0 then redis.call('SREM', schedule.MODELS, model) end
+  return true
 end
 
 function schedule.job(id)
@@ -21,7 +29,7 @@ function schedule.enqueue(id, job)
     job.score = fair_score(job.model, job.lane, job.tenant, tonumber(job.weight), 1)
     redis.call('HSET', record(id), 'score', job.score)
   end
-  redis.call('ZREM', schedule.key(job.model), id)
+  schedule.take(id, job.model)
   enqueue(id, job)
   note(PENDING.models, job.model)
 end
@@ -34,5 +42,5 @@ end
 
 -- A job that waited for its time ended.
 function schedule.remove(id, model, lane)
-  if redis.call('ZREM', schedule.key(model), id) == 1 then uncount(id, model, lane) end
+  if schedule.take(id, model) then uncount(id, model, lane) end
 end

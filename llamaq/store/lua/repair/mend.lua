@@ -54,6 +54,7 @@ check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacke
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
 lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
 check('zset', refusals.ENDS, P .. ':batches')
+check('set', schedule.MODELS)
 check('stream', DEAD, P .. ':inbox')
 check('string', P .. '.unacked_mutex')
 check('set', '_kombu.binding.' .. P, '_kombu.binding.' .. P .. '.pidbox')
