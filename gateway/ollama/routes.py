@@ -18,7 +18,7 @@ from gateway.ollama.errors import JSON_UTF8, is_image, told
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.offered import check_able, offered
 from gateway.ollama.refusal import Refusal
-from gateway.ollama.serving import Waited, answered
+from gateway.ollama.serving import JOB_HEADER, Waited, answered
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 
@@ -37,7 +37,7 @@ class OllamaRoute(APIRoute):
             try:
                 return await handler(request)
             except (GatewayError, LlamaqError, TimeoutError) as error:
-                return told(error).response()
+                return told(error).response(headers=_job_of(request))
 
         return handle
 
@@ -101,7 +101,7 @@ def _add(endpoint: Endpoint) -> None:
         try:
             return await _served(request, by, asked, waited)
         except (GatewayError, LlamaqError, TimeoutError) as error:
-            return told(error, asked).response(streamed=asked.stream)
+            return told(error, asked).response(streamed=asked.stream, headers=_job_of(request))
 
 
 for one in get_args(Endpoint):
@@ -141,6 +141,12 @@ async def refused(by: By) -> Response:  # noqa: ARG001 - a key is needed
 async def unserved(request: Request) -> Response:
     """Everything else under `/api`."""
     return routing.unserved(request)
+
+
+def _job_of(request: Request) -> dict[str, str]:
+    """The header that names the job of a request, also where it has failed; none before it has one."""
+    job_id = getattr(request.state, "job_id", None)
+    return {JOB_HEADER: job_id} if job_id else {}
 
 
 def _json(value: Any) -> Response:

@@ -216,6 +216,17 @@ def test_each_answer_names_its_job(
     assert (answer.status_code, status.kind, status.state) == (200, kind, "completed")
 
 
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_failed_job_is_named_too(gateway: GatewayProcess, service: Service, *, streamed: bool) -> None:
+    """Its log says more than the error."""
+    service.ollama.script(status=400, body={"error": "no such thing"})
+
+    answer = gateway.http.post("/api/chat", json={**HI, "stream": streamed})
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "no such thing"})
+    assert service.queue.job(answer.headers["X-Llamaq-Job"]).status().state == "failed"
+
+
 def test_a_model_is_loaded_and_unloaded(gateway: GatewayProcess, service: Service) -> None:
     """For as long as the request says."""
     model = "smollm2-b:135m"
