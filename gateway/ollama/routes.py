@@ -18,8 +18,8 @@ from gateway.ollama.errors import JSON_UTF8, is_image, told
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.offered import check_able, offered
 from gateway.ollama.refusal import Refusal
-from gateway.ollama.serving import JOB_HEADER, Waited, answered
-from gateway.queue_access import queue_of
+from gateway.ollama.serving import Waited, answered
+from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
