@@ -21,6 +21,7 @@ TABLE: list[tuple[BaseException, int, str, str, float | None]] = [
     (errors.InvalidRequest.of("prompt", "is missing"), 400, "invalid_request_error", "invalid_request", None),
     (errors.InvalidRequest.of("think", "no", "unsupported"), 400, "invalid_request_error", "unsupported", None),
     (errors.UnknownModel("x"), 404, "invalid_request_error", "model_not_found", None),
+    (errors.IdempotencyConflict("a"), 409, "invalid_request_error", "idempotency_conflict", None),
     (errors.ConversationBusy("a"), 409, "invalid_request_error", "conversation_busy", 2),
     (errors.VersionMismatch("update"), 503, "server_error", "version_mismatch", None),
     (errors.ConversationNotFound("a"), 404, "invalid_request_error", "conversation_not_found", None),
