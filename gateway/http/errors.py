@@ -142,7 +142,8 @@ def failure_of(error: BaseException) -> Failure:
     match error:
         case errors.InvalidRequest(problems=problems):
             param = problems[0].field or None if problems else None
-            failure = replace(failure, code=error.code, param=param, problems=problems)
+            code = error.code if row is CLASSES[errors.InvalidRequest] else row.code
+            failure = replace(failure, code=code, param=param, problems=problems)
         case errors.UnknownModel():
             failure = replace(failure, param="model")
         case errors.QueueFull(retry_after=seconds):
