@@ -22,6 +22,8 @@ from llamaq.vocabulary.status import TERMINAL_STATES
 PAGE = 500
 CHECK_SECONDS = 15.0
 """Silence after which the log is read again."""
+CHECK_MASTER_SECONDS = 5.0
+"""The same with Sentinels: a master that has frozen is silent too, and another one has the log then."""
 POLL_SECONDS = 1.0
 """Between two polls of a queued job's position."""
 OUTAGE_SECONDS = 120.0
@@ -131,6 +133,7 @@ class LogFollower:
         self._after = after
         self._fresh = fresh
         self._confirmed = confirmed
+        self._check_seconds = CHECK_MASTER_SECONDS if confirmed else CHECK_SECONDS
         self._parse = parse
         self._queued = False
         self._last_position: tuple[int | None, float | None] | None = None
@@ -148,7 +151,7 @@ class LogFollower:
         yield from self._read_log()
         while not self.ended:
             polls = self._queued and self._fresh
-            entry = yield Receive(POLL_SECONDS if polls else CHECK_SECONDS)
+            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds)
             if entry is None and polls:
                 yield from self._poll_position()
             elif entry is None:
@@ -166,7 +169,7 @@ class LogFollower:
         while not self.ended:
             yield from self._accept([entry for entry in entries if _type(entry[1]) in TERMINAL_STATES])
             if not self.ended:
-                entry = yield Receive(CHECK_SECONDS)
+                entry = yield Receive(self._check_seconds)
                 missed = entry is None or entry == RESUBSCRIBED
                 entries = (yield ReadLastEntry()) if missed else [entry]
                 if missed and not entries:

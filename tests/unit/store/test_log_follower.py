@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from llamaq import CursorExpired, JobNotFound, StreamError
 from llamaq.store.log_follower import (
+    CHECK_MASTER_SECONDS,
+    CHECK_SECONDS,
     PAGE,
     RESUBSCRIBED,
     CheckRecord,
@@ -205,3 +207,15 @@ def test_what_is_no_cursor_is_refused_at_once(after: str) -> None:
     """Redis would answer with an error of its own, or with something else than was meant."""
     with pytest.raises(StreamError, match="cursor"):
         LogFollower("job", after)
+
+
+@pytest.mark.parametrize(("confirmed", "seconds"), [(False, CHECK_SECONDS), (True, CHECK_MASTER_SECONDS)])
+@pytest.mark.parametrize("way", ["events", "end"])
+def test_a_silence_ends_sooner_where_the_master_may_have_frozen(way: str, confirmed: bool, seconds: float) -> None:
+    """Both ways of reading."""
+    steps, world = getattr(LogFollower("job", confirmed=confirmed), way)(), World(log_of(2)[:2], Random(1), 2)
+    step = next(steps)
+    while not isinstance(step, Receive):
+        step = steps.send(world.answer(step) if isinstance(step, STEPS) else None)
+
+    assert step.seconds == seconds
