@@ -1,0 +1,194 @@
+"""The reference of the SDK, rendered from its docstrings: `python3 run.py generate` writes it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+PAGE = Path(__file__).with_name("sdk.md")
+CHECKOUT = PAGE.parents[1]
+_INTRODUCTION = """\
+# Reference of the SDK
+
+Made from the docstrings of the package `llamaq`. What is here comes from `from llamaq import ...`.
+
+**asyncio.** `AsyncJobQueue`, `AsyncJob` and `AsyncConversation` have the same verbs, with the same arguments, results
+and errors. What waits for Redis is awaited, what yields is read by `async for`, and `close()` is `aclose()`:
+
+```python
+async with AsyncJobQueue("redis://127.0.0.1:6379/0") as queue:
+    job = await queue.generate("llama3.2", "Why?")
+    async for text in job.text():
+        print(text, end="")
+    result = await job.result(timeout=60)
+```
+
+One queue object serves a whole process: any number of threads, or of event loops, each of which closes its own part.
+All readers share one subscription connection. A blocking queue that is used inside an event loop warns once.
+
+**Time.** Every verb ends within `LLAMAQ_CALL_SECONDS` (15 s), whatever Redis does. Only readers without a timeout go on
+for longer; they outlast an outage of two minutes.
+"""
+_CLASSES = (
+    ("The queue", "llamaq.client.blocking.queue.JobQueue"),
+    ("A job", "llamaq.client.blocking.job.Job"),
+    ("A conversation", "llamaq.client.blocking.conversation.Conversation"),
+)
+_MODELS = (
+    (
+        "Results",
+        "llamaq.vocabulary.kinds",
+        ("Result", "TextResult", "ChatResult", "ExtractionResult", "EmbeddingResult"),
+    ),
+    ("Status", "llamaq.vocabulary.status", ("JobStatus",)),
+    ("Events", "llamaq.vocabulary.events", ()),
+    ("Batches", "llamaq.client.batches", ("BatchResult",)),
+    ("Dead letters", "llamaq.client.dead_letters", ("DeadLetter",)),
+    ("Hosts and models", "llamaq.vocabulary.models", ("HostStatus", "ModelStatus")),
+)
+
+
+_NOT_SHOWN = {"TypedDict", "Frozen", "Generic"}
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    package = griffe.load("llamaq", search_paths=[CHECKOUT], docstring_parser="google")
+    parts = [_INTRODUCTION]
+    for title, path in _CLASSES:
+        parts += _class(title, package[path.removeprefix("llamaq.")])
+    parts += _fields(package["vocabulary.fields"], package["vocabulary.kinds.request.Request"])
+    for title, path, names in _MODELS:
+        parts += _models(title, package[path.removeprefix("llamaq.")], names)
+    parts += _errors(package["vocabulary.errors"])
+    return "\n".join(parts).rstrip() + "\n"
+
+
+# --- verbs
+
+
+def _class(title: str, kind: Any) -> Iterator[str]:
+    yield f"## {title}: `{kind.name}`\n"
+    yield from _said(kind)
+    for name, verb in sorted(kind.all_members.items()):
+        if name.startswith("_") or verb.is_attribute:
+            continue
+        yield f"### `{name}`\n"
+        yield f"```python\n{_signature(verb)}\n```\n"
+        yield from _said(verb)
+
+
+def _signature(verb: Any) -> str:
+    """As it is called: of overloads the most general one, without `self`."""
+    parameters = [text for one in verb.parameters if one.name not in {"self", "cls"} for text in [_parameter(one)]]
+    star = next((at for at, one in enumerate(verb.parameters) if one.kind.value == "keyword-only"), None)
+    if star is not None:
+        before = sum(one.name in {"self", "cls"} for one in list(verb.parameters)[:star])
+        parameters.insert(star - before, "*")
+    joined = ", ".join(parameters)
+    returns = f" -> {verb.returns}"
+    if len(verb.name) + len(joined) + len(returns) < 100:
+        return f"{verb.name}({joined}){returns}"
+    return f"{verb.name}(\n" + "".join(f"    {one},\n" for one in parameters) + f"){returns}"
+
+
+def _parameter(one: Any) -> str:
+    if one.kind.value == "variadic keyword":
+        return f"**{one.name}: {str(one.annotation).removeprefix('Unpack[').removesuffix(']')}"
+    default = "" if one.default is None else f" = {one.default}"
+    return f"{one.name}: {one.annotation}{default}"
+
+
+def _said(of: Any) -> Iterator[str]:
+    """The docstring: its text, then its sections as lists."""
+    for section in of.docstring.parse("google") if of.docstring else ():
+        match section.kind.value:
+            case "text":
+                yield f"{section.value}\n"
+            case "parameters" | "attributes":
+                yield "".join(f"* `{one.name}`: {_line(one.description)}\n" for one in section.value)
+            case "raises":
+                yield "Raises:\n"
+                yield "".join(f"* `{one.annotation}`: {_line(one.description)}\n" for one in section.value)
+            case "returns":
+                yield "Returns: " + " ".join(_line(one.description) for one in section.value) + "\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# --- arguments, models, errors
+
+
+def _fields(module: Any, request: Any) -> Iterator[str]:
+    yield "## The keyword arguments of the verbs\n"
+    yield from _said(request)
+    for kind in _own_classes(module):
+        yield from _fields_of(kind)
+
+
+def _fields_of(kind: Any) -> Iterator[str]:
+    yield f"### `{kind.name}`\n"
+    yield from _said(kind)
+    bases = [str(base).partition("[")[0] for base in kind.bases]
+    shown = [f"[`{base}`](#{base.lower()})" for base in bases if base not in _NOT_SHOWN]
+    if shown:
+        yield f"Also the fields of {', '.join(shown)}.\n"
+    yield from _table(kind)
+
+
+def _own_classes(module: Any) -> list[Any]:
+    return [kind for kind in module.classes.values() if not kind.is_alias and not kind.name.startswith("_")]
+
+
+def _models(title: str, module: Any, names: tuple[str, ...]) -> Iterator[str]:
+    yield f"## {title}\n"
+    for kind in _found(module, names):
+        yield from _fields_of(kind)
+
+
+def _found(module: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    for one in module.modules.values():
+        yield from _found(one, names)
+    yield from (kind for kind in _own_classes(module) if not names or kind.name in names)
+
+
+def _table(kind: Any) -> Iterator[str]:
+    rows = [
+        f"| `{one.name}` | `{_line(str(one.annotation)).replace('|', chr(92) + '|')}` | {_default(one)} |\n"
+        for one in kind.members.values()
+        if one.is_attribute
+        and not one.is_alias
+        and not one.name.startswith(("_", "model_config"))
+        and one.annotation is not None
+    ]
+    if rows:
+        yield "| field | type | default |\n|---|---|---|\n" + "".join(rows)
+
+
+def _default(one: Any) -> str:
+    return "" if one.value is None else f"`{_line(str(one.value))}`".replace("|", "\\|")
+
+
+def _errors(module: Any) -> Iterator[str]:
+    yield "## Errors\n"
+    yield f"```\n{_tree(module)}\n```\n"
+    for kind in _own_classes(module):
+        yield f"### `{kind.name}`\n"
+        yield from _said(kind)
+
+
+def _tree(module: Any) -> str:
+    below: dict[str, list[str]] = {}
+    for kind in module.classes.values():
+        for base in map(str, kind.bases):
+            below.setdefault(base, []).append(kind.name)
+
+    def lines(name: str, depth: int) -> Iterator[str]:
+        yield "  " * depth + name
+        for one in below.get(name, ()):
+            yield from lines(one, depth + 1)
+
+    return "\n".join(lines("LlamaqError", 0))
