@@ -80,6 +80,16 @@ def test_the_answer_is_the_call() -> None:
     assert streamed[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+def test_a_call_that_is_written_the_other_way_round_is_streamed_at_its_end() -> None:
+    """Its name is known only then."""
+    answer = '{"arguments": {"city": "Rome"}, "name": "weather"}'
+    chunks = asked().form.chunks(JOB, 0)
+    assert chunks.piece(delta(answer)) == []
+    start, rest, _ = parsed(chunks.closing(chat_result(answer)))
+    assert start["choices"][0]["delta"]["tool_calls"][0]["function"] == {"name": "weather", "arguments": ""}
+    assert rest["choices"][0]["delta"]["tool_calls"][0]["function"] == {"arguments": '{"city":"Rome"}'}
+
+
 @pytest.mark.parametrize(
     "text", ["It is warm.", '{"name": 5}', '{"name": "plant", "arguments": {"below": 5}}', '{"name": "plant"'],
 )  # fmt: skip

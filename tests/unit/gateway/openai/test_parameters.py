@@ -135,6 +135,8 @@ def test_what_changes_nothing_is_accepted(name: str) -> None:
         ({"max_tokens": 5, "max_completion_tokens": 6}, "invalid_value", "max_tokens"),
         ({"stream": "yes"}, "invalid_type", "stream"),
         ({"stream_options": {"include_usage": True}}, "invalid_value", "stream_options"),
+        ({"top_logprobs": 2}, "invalid_value", "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "invalid_value", "top_logprobs"),
         ({"reasoning_effort": "much"}, "invalid_value", "reasoning_effort"),
         ({"priority": "urgent"}, "invalid_value", "priority"),
         ({"priority": "batch", "service_tier": "priority"}, "invalid_value", "priority"),

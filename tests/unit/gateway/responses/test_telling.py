@@ -182,6 +182,12 @@ def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> 
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city": "Rome"}')
     assert "".join(each["delta"] for each in data(found, "function_call_arguments.delta")) == item["arguments"]
     assert telling.response()["status"] == "completed"
+    # Nothing of a first attempt is read into the second.
+    twice = [queued(), started(), delta(text='{"name": "time", "arguments": {"ci'), started(2), *log[2:]]
+    _, telling = told(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    assert [(one["name"], one["arguments"]) for one in telling.response()["output"]] == [
+        ("weather", '{"city": "Rome"}')
+    ]
 
 
 @pytest.mark.parametrize(
