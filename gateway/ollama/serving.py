@@ -18,6 +18,7 @@ from gateway.queue_access import JOB_HEADER, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
+from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
 
@@ -34,12 +35,12 @@ class Waited:
     """How long the caller has waited."""
 
     def __init__(self) -> None:
-        self._began = asyncio.get_running_loop().time()
+        self._began = SYSTEM.monotonic()
 
     @property
     def seconds(self) -> float:
         """Since its request came."""
-        return asyncio.get_running_loop().time() - self._began
+        return SYSTEM.monotonic() - self._began
 
 
 async def answered(request: Request, caller: Caller, asked: Asked, waited: Waited) -> Response:

@@ -7,6 +7,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
+from llamaq.store.clock import SYSTEM
+
 # Go writes these as escapes, so that the text can stand in HTML and in JavaScript; half a surrogate pair is no text.
 _ESCAPED = re.compile("[<>&\u2028\u2029]|[\ud800-\udfff]")
 _MOST_PLAIN, _LEAST_PLAIN = 1e21, 1e-6
@@ -60,7 +62,7 @@ def quoted(value: str) -> str:
 
 def timestamp(nanoseconds: int | None = None) -> str:
     """A time in Unix nanoseconds, or now, as RFC 3339 in UTC: without zeros at the end of the fraction."""
-    seconds, rest = divmod(time.time_ns() if nanoseconds is None else nanoseconds, 10**9)
+    seconds, rest = divmod(int(SYSTEM.time() * 1e9) if nanoseconds is None else nanoseconds, 10**9)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     return f"{_second(seconds)}{fraction}Z"
 
