@@ -6,7 +6,8 @@ import click
 
 from llamaq import __version__
 from llamaq.cli import exits
-from llamaq.cli.commands import ask, attach, chat, conversations, fleet, host_jobs, jobs, listing, many, replay
+from llamaq.cli.commands import ask, attach, chat, conversations, host_jobs, listing, many, replay
+from llamaq.cli.operators import fleet, jobs, top
 from llamaq.cli.verb import Verbs
 
 
@@ -50,6 +51,7 @@ for command in (
     listing.hosts,
     fleet.workers,
     fleet.queue,
+    top.top,
     fleet.pause,
     fleet.resume,
     fleet.drain,

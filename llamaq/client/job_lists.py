@@ -2,13 +2,14 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
 
 from llamaq.client.answers import read_status
 from llamaq.store.answers import Answer
+from llamaq.store.connection import raised
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.producer_scripts import Jobs
 from llamaq.store.script_runs import Call
@@ -116,3 +117,18 @@ def read_jobs(answer: Answer) -> JobPage:
         except ValueError:  # of pydantic, json or status.read
             _log.warning("the record of job %s is damaged; it is left out of the list", row.text("id"))
     return found
+
+
+def job_ids(answers: Sequence[object]) -> list[str]:
+    """The ids in replies to HKEYS."""
+    return [str(job_id) for reply in answers if isinstance(reply, list) for job_id in reply]
+
+
+def read_running(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
+    """The jobs that run, out of the answers of `status.lua`, the one first that began first."""
+    found: list[JobStatus] = []
+    for job_id, answer in zip(ids, map(raised, answers), strict=True):
+        if answer.word == "OK":
+            found.append(read_status(job_id, answer))
+    running = (job for job in found if job.state == "running")
+    return sorted(running, key=lambda job: (job.started_at or job.submitted_at, job.id))

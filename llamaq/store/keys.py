@@ -78,6 +78,10 @@ class Keys:
         """Hash: the jobs that hold a slot of the host, each with its model."""
         return f"{self.prefix}:host:{host}:slots"
 
+    def held(self, host: str) -> tuple[str, str]:
+        """Hashes of the jobs that the host has: those with a slot, and host jobs."""
+        return self.slots(host), f"{self.prefix}:host:{host}:host_jobs"
+
     def refusals(self, host: str) -> str:
         """Hash: by model, JSON of its refusals on the host, and of the model's circuit there."""
         return f"{self.prefix}:host:{host}:refusals"

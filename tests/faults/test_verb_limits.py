@@ -46,6 +46,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "unload": lambda queue, _: queue.unload("m"),
     "load": lambda queue, _: queue.load("m"),
     "workers": lambda queue, _: queue.workers(),
+    "running": lambda queue, _: queue.running(),
     "waiting": lambda queue, _: queue.waiting(),
     "waiting_by_tenant": lambda queue, _: queue.waiting_by_tenant(),
     "pause": lambda queue, _: queue.pause(model="m"),

@@ -17,7 +17,7 @@ from llamaq.cli.verb import Verb
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
-_WATCH_SECONDS = 2.0
+WATCH_SECONDS = 2.0
 _CIRCUITS = (("closed", "green"), ("open", "red"), ("half", "yellow"))
 _MODELS = (
     Column("Model", folds=True),
@@ -130,7 +130,7 @@ def _watch(session: Session, *, hosts: bool) -> None:
             while True:
                 sheet = _sheet(session.queue.hosts(), hosts=hosts)
                 live.update(tables.table(sheet.within(console.width)), refresh=True)
-                SYSTEM.sleep(_WATCH_SECONDS)
+                SYSTEM.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
             ignore_interrupts()
 

@@ -9,10 +9,11 @@ from llamaq.admission.limits import MOST_LISTED, PAGE, listed_limit, pages
 from llamaq.client import queue_lists
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
+from llamaq.client.answers import status_call
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
-from llamaq.client.job_lists import JobPage, filter_of, jobs_call, read_jobs
+from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.store import cancel, pauses
-from llamaq.store.connection import run_async
+from llamaq.store.connection import raised, run_async, run_many_async
 from llamaq.store.log_follower import is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.script_runs import Call
@@ -23,7 +24,7 @@ from llamaq.vocabulary.kinds.pull import PullResult
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import Kind
-from llamaq.vocabulary.status import State
+from llamaq.vocabulary.status import JobStatus, State
 from llamaq.vocabulary.waiting import QueueStatus
 
 
@@ -75,6 +76,16 @@ class AsyncOperations(AsyncProducer):
         async with self._connection.verb():
             hosts = [host] if host is not None else hosts_with(model, await self.models())
             return await self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
+
+    async def running(self) -> list[JobStatus]:
+        """The jobs that run, the one first that began first. `tokens` and `last_token_at` tell how far each is."""
+        async with self._connection.reading() as redis:
+            seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
+            held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
+            answers = [raised(reply) for reply in await redis.execute_all(held)]
+            ids = job_ids(answers)
+            found = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
+        return read_running(ids, found)
 
     async def waiting(self) -> list[QueueStatus]:
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""

@@ -11,7 +11,7 @@ import pytest
 
 from embedded.child import bound
 from tests.commands import ended
-from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.conftest import Here, Llamaq
 from tests.unit.cli.fake_worker import MODEL, FakeWorker
 from tests.unit.cli.shell import ROOT
 
@@ -66,7 +66,7 @@ def test_cancelled(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     assert shell.err.all() == f"job {job_id} was cancelled: enough\n"
 
 
-def test_cancel_all_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+def test_cancel_all_that_a_filter_lets_through(fake_worker: FakeWorker, here: Here) -> None:
     """After a count and a question, whose refusal gives 1; jobs that have ended and those of others stay."""
     ask = fake_worker.queue.generate
     ended = ask("m", "x", tenant="shop")
@@ -76,28 +76,28 @@ def test_cancel_all_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: 
         ask("absent", "x", tenant="shop", wait_for_model=True),
         ask("m", "x"),
     )
-    refused = llamaq("cancel", "--all", "--tenant", "shop", stdin=b"n\n")
-    assert refused.code() == 1
-    assert "cancel 2 jobs? [y/N]" in refused.err.all()
-    agreed = llamaq("cancel", "--all", "--tenant", "shop", "--reason", "enough", stdin=b"y\n")
-    assert agreed.code() == 0
-    assert agreed.out.all() == f"{waits.id} cancelled\n{running.id} cancelled\n"
+    refused = here("cancel", "--all", "--tenant", "shop", stdin="n\n")
+    assert refused.code == 1
+    assert "cancel 2 jobs? [y/N]" in refused.err
+    agreed = here("cancel", "--all", "--tenant", "shop", "--reason", "enough", stdin="y\n")
+    assert agreed.code == 0
+    assert agreed.out == f"{waits.id} cancelled\n{running.id} cancelled\n"
     assert [job.status().state for job in (ended, running, waits, other)] == [
         *("completed", "cancelled", "cancelled", "queued"),
     ]
     assert running.status().reason == "enough"
-    last = llamaq("cancel", "--all", "--yes")
-    assert last.code() == 0
-    assert last.out.all() == f"{other.id} cancelled\n"
-    assert llamaq("cancel", "--all", "--yes").code() == 0
+    last = here("cancel", "--all", "--yes")
+    assert last.code == 0
+    assert last.out == f"{other.id} cancelled\n"
+    assert here("cancel", "--all", "--yes").code == 0
 
 
 @pytest.mark.parametrize(
     "words", [(), ("id", "--all"), ("id", "--tenant", "t"), ("--tenant", "t"), ("--all", "--state", "failed")]
 )
-def test_cancel_without_a_clear_choice_is_wrong_usage(llamaq: Llamaq, words: tuple[str, ...]) -> None:
+def test_cancel_without_a_clear_choice_is_wrong_usage(here: Here, words: tuple[str, ...]) -> None:
     """Ids, or --all with what chooses among the jobs that have not ended."""
-    assert llamaq("cancel", *words).code() == 2
+    assert here("cancel", *words).code == 2
 
 
 def test_deleted(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

@@ -1,14 +1,16 @@
 """Lists for scripts: whole ids, tabs, no colours."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from click.testing import CliRunner
 
 from llamaq import __version__
 from llamaq.cli.app import app
 from llamaq.cli.commands.listing import _last_error
-from tests.unit.cli.conftest import Llamaq
+from llamaq.cli.operators.top import Rates
+from llamaq.vocabulary.status import JobStatus
+from tests.unit.cli.conftest import Here, Llamaq
 from tests.unit.cli.fake_worker import HOST, MODEL, FakeWorker
 
 
@@ -43,22 +45,22 @@ def test_jobs_as_json(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     assert len(limited.out.all().splitlines()) == 1 + 3
 
 
-def test_jobs_that_a_filter_lets_through(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+def test_jobs_that_a_filter_lets_through(fake_worker: FakeWorker, here: Here) -> None:
     """By tenant, state and age, with the reason of a wait; `--all` has no limit."""
     ask = fake_worker.queue.generate
     jobs = [ask("absent", "x", tenant="shop", priority="batch", wait_for_model=True) for _ in range(51)]
     ask("m", "x")
-    old = llamaq("jobs", "--tenant", "shop", "--all", "--since", "1h")
-    none = llamaq("jobs", "--tenant", "shop", "--state", "failed", "--until", "2020-01-01")
-    wrong = llamaq("jobs", "--since", "soon")
-    assert old.code() == 0
-    rows = [line.split("\t") for line in old.out.all().splitlines()[1:]]
+    old = here("jobs", "--tenant", "shop", "--all", "--since", "1h")
+    none = here("jobs", "--tenant", "shop", "--state", "failed", "--until", "2020-01-01")
+    wrong = here("jobs", "--since", "soon")
+    assert old.code == 0
+    rows = [line.split("\t") for line in old.out.splitlines()[1:]]
     assert [row[0] for row in rows] == [job.id for job in jobs[::-1]]
     assert rows[0][9:] == ["shop", "batch", "", "no model"]
-    assert none.code() == 0
-    assert none.err.all() == "no such jobs are kept in the state failed\n"
-    assert wrong.code() == 2
-    assert "give a duration (90s, 10min, 2h, 3d) or a time" in wrong.err.all()
+    assert none.code == 0
+    assert none.err == "no such jobs are kept in the state failed\n"
+    assert wrong.code == 2
+    assert "give a duration (90s, 10min, 2h, 3d) or a time" in wrong.err
 
 
 def test_models(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
@@ -92,46 +94,71 @@ def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     assert "h2 offers no model: nobody" in models.err.all()
 
 
-def test_workers_and_what_waits(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+def test_workers_and_what_waits(fake_worker: FakeWorker, here: Here) -> None:
     """Lines of tabs or of JSON: each worker; each model and lane with the reason; each tenant with its jobs."""
     for _ in range(2):
         fake_worker.queue.generate("absent", "x", wait_for_model=True, tenant="shop", priority="batch")
-    workers, plain = llamaq("workers"), llamaq("queue")
-    records, tenants = llamaq("queue", "--json"), llamaq("queue", "--tenants")
-    assert workers.code() == 0
-    row = workers.out.all().splitlines()[1].split("\t")
+    workers, plain = here("workers"), here("queue")
+    records, tenants = here("queue", "--json"), here("queue", "--tenants")
+    assert workers.code == 0
+    row = workers.out.splitlines()[1].split("\t")
     assert row[:5] == ["w1", HOST, "running", "0", __version__]
-    assert plain.code() == 0
-    titles, row = (line.split("\t") for line in plain.out.all().splitlines())
+    assert plain.code == 0
+    titles, row = (line.split("\t") for line in plain.out.splitlines())
     assert titles == ["model", "lane", "waiting", "oldest", "starts in", "why"]
     assert (row[:3], row[4]) == (["absent:latest", "batch", "2"], "")
     assert row[5].startswith("No known host has the model")
-    assert records.code() == 0
-    assert json.loads(records.out.all())["why"]["word"] == "no_model"
-    assert tenants.code() == 0
-    assert tenants.out.all().splitlines() == ["tenant\twaiting", "shop\t2"]
+    assert records.code == 0
+    assert json.loads(records.out)["why"]["word"] == "no_model"
+    assert tenants.code == 0
+    assert tenants.out.splitlines() == ["tenant\twaiting", "shop\t2"]
 
 
-def test_pausing_and_resuming(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+def test_top_shows_the_fleet_at_work(fake_worker: FakeWorker, terminal: Llamaq, here: Here) -> None:
+    """Hosts, what waits and why, and what runs; until Ctrl-C. It needs a terminal."""
+    fake_worker.queue.generate("absent", "x", wait_for_model=True)
+    job = fake_worker.queue.generate("m", "x", tenant="shop")
+    fake_worker.take().say("a")
+    shell = terminal("top", columns=200)
+    for text in ("Hosts: 1", HOST, "Waiting: 1", "No known host has the model", "Running: 1", job.id, "shop"):
+        shell.out.until(text)
+    shell.interrupt()
+    assert shell.code() == 0
+    piped = here("top")
+    assert (piped.code, "it needs a terminal" in piped.err) == (2, True)
+
+
+def test_tokens_per_second_are_counted_between_two_looks() -> None:
+    """A job that has begun since has no figure yet; nor has a new attempt, which begins with none."""
+    job = JobStatus(
+        id="a", state="running", kind="chat", model="m", submitted_at=datetime.now(UTC), attempt=1, tokens=10
+    )
+    rates = Rates()
+    assert rates.of([job], 100.0) == {}
+    assert rates.of([job.model_copy(update={"tokens": 30}), job.model_copy(update={"id": "b"})], 102.0) == {"a": 10.0}
+    assert rates.of([job.model_copy(update={"tokens": 1, "attempt": 2})], 104.0) == {}
+
+
+def test_pausing_and_resuming(fake_worker: FakeWorker, here: Here) -> None:
     """A host or a model, and not both; lists say what is paused, and an unknown name is told."""
-    paused, model = llamaq("pause", "--host", HOST), llamaq("pause", "--model", "M")
-    assert (paused.code(), paused.out.all()) == (0, f"host {HOST} paused\n")
-    assert (model.code(), model.out.all()) == (0, "model M paused\n")
+    paused, model = here("pause", "--host", HOST), here("pause", "--model", "M")
+    assert (paused.code, paused.out) == (0, f"host {HOST} paused\n")
+    assert (model.code, model.out) == (0, "model M paused\n")
     job = fake_worker.queue.generate("m", "x")
-    drained = llamaq("drain", "--host", HOST)
-    assert (drained.code(), drained.out.all()) == (0, f"host {HOST} draining\n")
-    hosts, status = llamaq("hosts"), llamaq("status", job.id)
-    assert hosts.code() == 0
-    assert hosts.out.all().splitlines()[1].split("\t")[:2] == [HOST, "draining"]
-    assert f"{HOST} is draining: " in hosts.err.all()
-    assert status.code() == 0
-    assert "The model is paused by an operator." in status.out.all()
+    drained = here("drain", "--host", HOST)
+    assert (drained.code, drained.out) == (0, f"host {HOST} draining\n")
+    hosts, status = here("hosts"), here("status", job.id)
+    assert hosts.code == 0
+    assert hosts.out.splitlines()[1].split("\t")[:2] == [HOST, "draining"]
+    assert f"{HOST} is draining: " in hosts.err
+    assert status.code == 0
+    assert "The model is paused by an operator." in status.out
     for what in (("--host", HOST), ("--model", "m")):
-        assert llamaq("resume", *what).code() == 0
+        assert here("resume", *what).code == 0
     fake_worker.take().complete(text="done")
-    wrong, unknown = llamaq("pause", "--host", HOST, "--model", "m"), llamaq("drain", "--host", "gamma")
-    assert (wrong.code(), unknown.code()) == (2, 2)
-    assert "no worker speaks for a host 'gamma'" in unknown.err.all()
+    wrong, unknown = here("pause", "--host", HOST, "--model", "m"), here("drain", "--host", "gamma")
+    assert (wrong.code, unknown.code) == (2, 2)
+    assert "no worker speaks for a host 'gamma'" in unknown.err
 
 
 def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

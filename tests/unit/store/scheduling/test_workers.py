@@ -1,4 +1,4 @@
-"""What queue.workers() tells of the worker processes."""
+"""What queue.workers() tells of the worker processes, and queue.running() of what they run."""
 
 from datetime import UTC, datetime
 
@@ -69,3 +69,25 @@ def test_a_worker_without_a_sign_is_not_listed(fleet: Fleet) -> None:
         *(("old", None, True), ("w1", __version__, False)),
     ]
     assert fleet.host().report(1, 1, "{}", [MODEL], **PATIENCE).sizes == ""
+
+
+def test_what_runs_is_listed_with_its_worker(fleet: Fleet) -> None:
+    """In the order in which it began, host jobs too; not what waits, is assigned, has ended or was deleted."""
+    store = fleet.host(slots=4)
+    deleted, _ = fleet.running(store)
+    fleet.queue.delete(deleted.id)
+    cancelled, _ = fleet.running(store)
+    cancelled.cancel()
+    runs, claimed = fleet.running(store, tenant="shop")
+    fleet.append(claimed, 1, text="x")
+    pull = fleet.queue.pull("m")
+    fleet.claim(store, pull)
+    fleet.submit()
+    fleet.submit()
+
+    listed = fleet.queue.running()
+
+    assert [job.id for job in listed] == [runs.id, pull.id]
+    first = listed[0]
+    assert (first.tenant, first.host, first.worker, first.attempt) == ("shop", "alpha", "w1", 1)
+    assert first.last_token_at is not None

@@ -1,6 +1,6 @@
 """The commands of operators: workers, queue, pause, resume and drain."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -128,7 +128,7 @@ def queue(session: Session, *, as_json: bool, tenants: bool) -> None:
     else:
         found = session.queue.waiting()
         records = [wire(each) for each in found]
-        sheet = Sheet(_QUEUE, [_queue_row(each) for each in found])
+        sheet = queue_sheet(found)
     if as_json:
         for record in records:
             session.screen.record(record)
@@ -136,6 +136,11 @@ def queue(session: Session, *, as_json: bool, tenants: bool) -> None:
     tables.write(session.screen, sheet)
     if not records:
         session.screen.note("nothing waits")
+
+
+def queue_sheet(found: Sequence[QueueStatus]) -> Sheet:
+    """What waits, as rows."""
+    return Sheet(_QUEUE, [_queue_row(each) for each in found])
 
 
 def _queue_row(found: QueueStatus) -> list[str]:

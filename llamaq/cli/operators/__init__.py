@@ -1,0 +1,1 @@
+"""The commands of operators: jobs, workers, what waits, pauses."""
