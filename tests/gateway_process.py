@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -20,14 +21,15 @@ class GatewayProcess:
         http: a client of it, without a key.
     """
 
+    COMMAND: Sequence[str] = (sys.executable, "-m", "gateway")
+
     def __init__(self, redis_url: str, **settings: object) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         given = {"redis_url": redis_url, "gateway_port": 0, "log_format": "json", **settings}
         environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in given.items()}
         self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
-        command = [sys.executable, "-m", "gateway"]
         self.process = spawn(
-            command, output=subprocess.PIPE, errors=self._log.fileno(), environment=environment, group=True
+            self.COMMAND, output=subprocess.PIPE, errors=self._log.fileno(), environment=environment, group=True
         )
         assert self.process.stdout is not None
         with self.process.stdout as first:

@@ -1,5 +1,11 @@
 """What uvicorn serves in each process: the application, guarded and observed."""
 
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.process import BaseProcess
+
 from starlette.types import ASGIApp
 
 from gateway import app
@@ -25,6 +31,8 @@ def make() -> ASGIApp:
     """The application of this process, with the settings of the environment."""
     settings = read_as(GatewayVariables)
     logs.configure(settings.log_format)
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     keys = KeysFile.of(settings.gateway_keys_file)
     guarded = Guard(
         app.make(settings, keys),
@@ -34,3 +42,9 @@ def make() -> ASGIApp:
         pause_seconds=settings.gateway_head_seconds,
     )
     return Observed(guarded)
+
+
+def _end_after(parent: BaseProcess) -> None:
+    """One of several processes ends in order when the one that started it was killed: nobody else would end it."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

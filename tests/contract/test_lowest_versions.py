@@ -17,6 +17,7 @@ from tests import uv
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.contract.built import CHECKOUT
+from tests.gateway_process import GatewayProcess
 from tests.worker_process import WorkerProcess
 
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
@@ -93,7 +94,7 @@ def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def alone(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A folder with the service beside an installed SDK, and an environment without this checkout."""
-    for name in ("api_client", "tasks", "worker"):
+    for name in ("api_client", "tasks", "worker", "gateway"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path, {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "PYTHON"))}
 
@@ -103,7 +104,7 @@ def alone(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 def test_every_module_can_be_imported(oldest: Path, alone: tuple[Path, dict[str, str]]) -> None:
     """Of the wheel and of the service, with the lowest version of each package they need."""
     folder, environment = alone
-    command = [str(oldest), "-c", IMPORTS, "llamaq", "api_client", "tasks", "worker"]
+    command = [str(oldest), "-c", IMPORTS, "llamaq", "api_client", "tasks", "worker", "gateway"]
 
     done = run(command, cwd=folder, env=environment)
 
@@ -134,3 +135,27 @@ def test_jobs_run(oldest: Path, alone: tuple[Path, dict[str, str]], redis_server
     assert done.returncode == 0, done.stdout + done.stderr
     assert told.returncode == 0, told.stderr
     assert MODEL in told.stdout
+
+
+@pytest.mark.needs("package index")
+@pytest.mark.timeout(400)
+def test_the_gateway_serves(
+    oldest: Path, alone: tuple[Path, dict[str, str]], redis_server: EmbeddedRedis, prefix: str
+) -> None:
+    """Over one process and two; a request of each dialect, a stream's wrong cursor, and the page of its routes."""
+    folder, _ = alone
+    start = f"import sys; sys.path.insert(0, {str(folder)!r}); from gateway.__main__ import main; sys.exit(main([]))"
+
+    class Oldest(GatewayProcess):
+        COMMAND = (str(oldest), "-E", "-P", "-c", start)
+
+    for processes in (1, 2):
+        given = {"prefix": prefix, "gateway_processes": processes}
+        with Oldest(redis_server.url, **given) as gateway:
+            assert gateway.http.get("/readyz").json() == {"status": "ready"}
+            assert gateway.http.get("/api/tags").json() == {"models": []}
+            assert gateway.http.get("/v1/models").json()["data"] == []
+            assert gateway.http.get("/jobs").json()["jobs"] == []
+            assert gateway.http.get("/jobs/x/events?after=y").status_code == 400
+            assert gateway.http.get("/openapi.json").json()["components"]["schemas"]["Job"]
+            assert gateway.stop() == 0

@@ -17,7 +17,7 @@ from tests.contract.built import CHECKOUT
 
 SERVICE = (
     *("celery", "kombu", "requests", "flower", "structlog", "prometheus_client", "pydantic_settings"),
-    *("tasks", "worker", "api_client"),
+    *("tasks", "worker", "gateway", "api_client", "fastapi", "uvicorn"),
 )
 PROGRAM = f"""
 import sys

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
+from embedded.child import bound
+from embedded.redis import EmbeddedRedis
 from tests.commands import run
 from tests.gateway_process import GatewayProcess
 from tests.worker_process import CHECKOUT
@@ -57,6 +61,28 @@ def test_the_command_makes_a_key(tmp_path: Path) -> None:
     assert _started({}, "key", "add", "web").returncode == 1
     assert _started({}, "keys").returncode == 2
     assert "usage:" in _started({}, "--help").stdout
+
+
+def test_no_process_outlives_the_one_that_started_it(redis_server: EmbeddedRedis) -> None:
+    """Also where that is killed: its port is free again."""
+    environment = {**os.environ, "LLAMAQ_REDIS_URL": redis_server.url, "LLAMAQ_GATEWAY_PORT": "0"}
+    with subprocess.Popen(
+        bound([sys.executable, "-m", "gateway"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=CHECKOUT,
+        env={**environment, "LLAMAQ_GATEWAY_PROCESSES": "2"},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().decode().strip()
+            assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+            children = psutil.Process(process.pid).children()
+            assert len(children) >= 2
+        finally:
+            process.kill()
+    _, left = psutil.wait_procs(children, timeout=30)
+    assert left == []
 
 
 def _started(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
