@@ -1,0 +1,78 @@
+"""`llamaq.testing`: what an application's own tests use."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from pydantic import BaseModel
+
+from llamaq import AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
+from llamaq.testing import FakeService, failed
+
+
+class Book(BaseModel):
+    title: str
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[FakeService]:
+    with FakeService(models=["llama3.2", "nomic-embed-text"]) as fake:
+        yield fake
+
+
+def test_the_answers_come_in_order(fake: FakeService) -> None:
+    """Word by word; the requests can be looked at."""
+    before = len(fake.requests)
+    fake.answer("A short text.", lambda request: f"{request.model} was asked")
+
+    job = fake.queue.generate("llama3.2", "Summarise this.")
+
+    assert list(job.text()) == ["A ", "short ", "text."]
+    assert job.result(10).text == "A short text."
+    assert (
+        fake.queue.chat("llama3.2", [{"role": "user", "content": "x"}]).result(10).text == "llama3.2:latest was asked"
+    )
+    assert fake.queue.generate("llama3.2", "x").result(10).text == "answer"
+    assert getattr(fake.requests[before], "prompt", "") == "Summarise this."
+
+
+def test_each_kind_has_its_result(fake: FakeService) -> None:
+    """An extraction a value of its type, an embedding vectors, a conversation its turns, a chat its calls."""
+    fake.answer(Book(title="Dune"), [[0.5, 0.25]])
+
+    assert fake.queue.extract("llama3.2", "x", schema=Book).result(10).value == Book(title="Dune")
+    assert fake.queue.embed("nomic-embed-text", "x").result(10).embeddings[0] == [0.5, 0.25]
+    assert len(fake.queue.embed("nomic-embed-text", ["x", "y"]).result(10).embeddings) == 2
+    fake.answer("Spanish.", {"role": "assistant", "content": "", "tool_calls": [{}]})
+    talk = fake.queue.conversation("user-17")
+    assert talk.send("Which language?", model="llama3.2").result(10).text == "Spanish."
+    assert [said.content for said in talk.history()] == ["Which language?", "Spanish."]
+    called = fake.queue.chat("llama3.2", [{"role": "user", "content": "x"}]).result(10)
+    assert called.message.tool_calls == [{}]
+
+
+def test_failures_are_scripted_and_refusals_are_real(fake: FakeService) -> None:
+    """What the application has to handle."""
+    fake.answer(failed("timed_out", retryable=True), lambda _: str(1 / 0))
+
+    with pytest.raises(JobFailed) as error:
+        fake.queue.generate("llama3.2", "x").result(10)
+    assert (error.value.code, error.value.error.retryable) == ("timed_out", True)
+    with pytest.raises(JobFailed, match="ZeroDivisionError"):
+        fake.queue.generate("llama3.2", "x").result(10)
+    with pytest.raises(JobFailed, match="an extraction needs a value"):
+        fake.queue.extract("llama3.2", "x", schema=Book).result(10)
+    with pytest.raises(UnknownModel):
+        fake.queue.generate("llama4", "x")
+    with pytest.raises(InvalidRequest):
+        fake.queue.generate("llama3.2", "")
+
+
+def test_the_awaited_queue_too(fake: FakeService) -> None:
+    """By the address, also as `LLAMAQ_REDIS_URL` of the application."""
+
+    async def ask() -> str:
+        async with AsyncJobQueue(fake.url) as queue:
+            return (await (await queue.generate("llama3.2", "x")).result(10)).text
+
+    assert asyncio.run(ask()) == "answer"
