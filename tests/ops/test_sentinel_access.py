@@ -12,11 +12,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import redis
 import requests
 
 from embedded.redis import free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
+from llamaq.store.connections.confirmation import NEEDS_ONE, Confirmation
+from llamaq.store.keys import Keys
 from ops import credentials
 from ops.topology.redis_server import LockedRedis, start_redis
 from ops.topology.running import Running
@@ -140,6 +143,15 @@ def test_an_account_that_sentinels_refuse_is_named(tls_sentinels: Watched, senti
     assert f"the Sentinel 127.0.0.1:{tls_sentinels.ports[1]}" in str(refused.value)
     assert "sentinel_password" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_producer_may_ask_for_a_replica(auditor: "redis.Redis") -> None:
+    """With the rights of ops/redis: all that a client sends before it confirms."""
+    confirmation = Confirmation(Keys("llamaq").confirmed(), 5.0)
+    confirmation.look({NEEDS_ONE: 1})
+
+    for command in (("INFO", "replication"), *confirmation.commands()):
+        assert auditor.acl_dryrun("llamaq-producer", *command) == "OK"
 
 
 def test_the_exporter_counts(tls_sentinels: Watched, worker: WorkerProcess) -> None:
