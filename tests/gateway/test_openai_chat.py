@@ -93,6 +93,15 @@ def test_a_stream_without_usage_has_none(gateway: GatewayProcess, service: Servi
     assert all("usage" not in chunk and chunk["choices"] for chunk in chunks(chat(gateway, stream=True)))
 
 
+@pytest.mark.parametrize(("tier", "lane"), [("priority", "interactive"), ("default", "normal"), ("flex", "batch")])
+def test_a_tier_is_a_lane_and_metadata_is_kept(gateway: GatewayProcess, service: Service, tier: str, lane: str) -> None:
+    """Whoever looks at the job sees both."""
+    answer = chat(gateway, service_tier=tier, metadata={"for": "test"})
+    assert answer.json()["service_tier"] == tier
+    status = service.queue.job(answer.headers["x-llamaq-job"]).status()
+    assert (status.lane, status.metadata) == (lane, {"for": "test"})
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_parallel_calls_have_ids_and_indexes(gateway: GatewayProcess, service: Service, stream: bool) -> None:
     """A call without an id gets one, and arguments are a text of JSON."""

@@ -2,14 +2,18 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from gateway.access.caller import Caller
+from gateway.access.keys_file import Entry, digest, line
 from tests.conftest import MODEL
 from tests.contract.test_openai_page import ENDPOINTS
 from tests.gateway.clients.conftest import StartProgram
 from tests.gateway.clients.program import ClientFailed, Program
+from tests.gateway_process import GatewayProcess
 from tests.integration.test_multimodal import picture
 from tests.service import Service, fresh_name
 
@@ -142,6 +146,42 @@ def test_errors_are_of_the_clients_classes(
         client.call("create", method="chat", **{**HI, **change})
     error = raised.value.error
     assert (error["kind"], error["status"], error["code"], error["param"]) == (kind, status, code, param)
+
+
+@pytest.fixture(scope="module")
+def kept(
+    shared_front: tuple[Service, GatewayProcess], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    """A gateway that asks for keys."""
+    service, _ = shared_front
+    path = tmp_path_factory.mktemp("keys") / "keys"
+    callers = (Caller("low", "t", highest_lane="batch"), Caller("once", "t", requests_a_minute=1))
+    path.write_text("".join(line(Entry(digest(caller.name), caller)) for caller in callers))
+    with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=path) as gateway:
+        yield gateway
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "status", "code"),
+    [
+        ("wrong", "AuthenticationError", 401, "invalid_api_key"),
+        ("low", "PermissionDeniedError", 403, "priority_not_allowed"),
+        ("once", "RateLimitError", 429, "rate_limit_exceeded"),
+    ],
+)
+def test_errors_of_keys_are_of_the_clients_classes(
+    client: Program, kept: GatewayProcess, key: str, kind: str, status: int, code: str
+) -> None:
+    """A wrong key, a lane that a key may not use, and too many requests."""
+
+    def ask() -> None:
+        for _ in range(3):  # one a minute: the second is too many, or the third where a minute begins before it
+            client.call("elsewhere", **HI, url=kept.url, key=key, service_tier="priority")
+
+    with pytest.raises(ClientFailed) as raised:
+        ask()
+    error = raised.value.error
+    assert (error["kind"], error["status"], error["code"]) == (kind, status, code)
 
 
 def test_an_error_in_a_stream_is_raised(client: Program, service: Service) -> None:

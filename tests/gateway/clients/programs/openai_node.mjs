@@ -20,6 +20,10 @@ const verbs = {
     return chunks;
   },
   accumulated: (body) => client.chat.completions.stream(body).finalChatCompletion(),
+  elsewhere: async ({ url, key, ...body }) => {
+    const other = client.withOptions({ baseURL: `${url}/v1`, apiKey: key });
+    return (await other.chat.completions.create(body)).choices[0].message.content;
+  },
   leave: async (body) => {
     for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) {
       const text = chunk.choices[0]?.delta?.content;

@@ -48,6 +48,12 @@ def accumulated(**arguments: Any) -> Any:
         return events.get_final_completion().model_dump()
 
 
+def elsewhere(url: str, key: str, **arguments: Any) -> Any:
+    """An answer of another gateway, to the holder of a key."""
+    other = CLIENT.with_options(base_url=f"{url}/v1", api_key=key)
+    return other.chat.completions.create(**arguments).choices[0].message.content
+
+
 def leave(**arguments: Any) -> Any:
     """Read the first chunk with a text, and close."""
     with CLIENT.chat.completions.create(stream=True, **arguments) as chunks:
@@ -71,4 +77,4 @@ def parameters(method: str) -> Any:
 
 
 serve({"create": create, "stream": stream, "parse": parse, "accumulated": accumulated, "leave": leave,
-       "models": models, "model": model, "parameters": parameters})  # fmt: skip
+       "elsewhere": elsewhere, "models": models, "model": model, "parameters": parameters})  # fmt: skip
