@@ -3,10 +3,13 @@
 import asyncio
 import json
 
+import pytest
+import requests
+
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS, ScriptedModel
-from llamaq import AsyncJobQueue, JobQueue, ModelStatus
+from llamaq import AsyncJobQueue, JobQueue, ModelStatus, UnknownModel
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
@@ -28,6 +31,18 @@ def test_every_model_of_the_host_is_listed(service: Service) -> None:
     assert one.size
     assert one.seen_at is not None
     assert len({model.host for model in listed.values()}) == 1
+
+
+def test_a_model_is_shown_as_its_host_tells_it(service: Service) -> None:
+    """With all that `/api/show` has; and the entries of its lists, word by word. An unknown model has none."""
+    card = service.queue.show("SmolLM2-Tools:135m")
+
+    assert card is not None
+    assert (card["capabilities"], card["template"]) == (["completion", "tools"], "{{ .Prompt }}")
+    with pytest.raises(UnknownModel):
+        service.queue.show("nope")
+    told = requests.get(f"{service.ollama.url}/api/tags", timeout=30).json()["models"]
+    assert {model.model: model.listed for model in service.queue.models()} == {entry["name"]: entry for entry in told}
 
 
 def test_a_model_is_shown_as_loaded_while_it_is(service: Service) -> None:

@@ -3,6 +3,7 @@
 import json
 
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
+from llamaq.store.worker.host_calls import CARD_SECONDS
 
 
 def test_a_report_shows_in_the_models(fleet: Fleet) -> None:
@@ -100,3 +101,22 @@ def test_a_model_whose_host_is_away_is_waited_for(fleet: Fleet) -> None:
     assert job.status().state == "queued"
     fleet.host("alpha", models=["a:latest"])
     assert list(fleet.slots("alpha")) == [job.id]
+
+
+def test_what_a_model_is_shown_as_is_kept_while_a_worker_tells_it(fleet: Fleet) -> None:
+    """Written once, kept for another while at each call, and written again where Redis has lost it."""
+    store = fleet.worker()
+    cards = {"d1": '{"license":"x"}', "d2": "{}"}
+    store.keep_cards(cards)
+    for digest, text in cards.items():
+        assert fleet.redis.get(fleet.keys.card(digest)) == text
+        assert 0 < fleet.redis.ttl(fleet.keys.card(digest)) <= CARD_SECONDS
+
+    fleet.redis.delete(fleet.keys.card("d1"))
+    fleet.redis.expire(fleet.keys.card("d2"), 1)
+    fleet.redis.set(fleet.keys.card("d2"), "as it was", keepttl=True)
+    store.keep_cards(cards)
+
+    assert [fleet.redis.get(fleet.keys.card(digest)) for digest in cards] == [cards["d1"], "as it was"]
+    assert fleet.redis.ttl(fleet.keys.card("d2")) > 1
+    store.keep_cards({})
