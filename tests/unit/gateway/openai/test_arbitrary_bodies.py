@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.openai.asked import Asked
@@ -74,6 +74,7 @@ READERS: list[tuple[Callable[[Any], Asked], st.SearchStrategy[Any]]] = [
 def test_a_body_becomes_a_job_or_is_refused(read: Callable[[Any], Asked], strategy: st.SearchStrategy[Any]) -> None:
     """No other error comes of it, and each refusal, also of the queue, is about a parameter of the body."""
 
+    @settings(max_examples=60)
     @given(body=strategy)
     def holds(body: Any) -> None:
         known = set(body) if isinstance(body, dict) else set()
