@@ -57,12 +57,14 @@ POLICY = InputPolicy(pulls=lambda _: True)
 QUOTES = ("'", '"', "[", "{", "`")
 NO_NAMES = ("", " ", "a b", ":pull", "a\nb", "\x00", "a\u2003b")
 HEADERS = ("Retry-After", "Content-Type", "Location", "Content-Encoding", "Transfer-Encoding", "Set-Cookie", "X")
+LOGPROB = {"token": "a", "logprob": -1.5, "bytes": [97], "top_logprobs": [{"token": "b", "logprob": -2.5}]}
 WISHES = ("1", "9" * 400, "-1", "x", "Wed, 21 Oct 9999 07:28:00 GMT", "Mon, 01 Jan 0001 00:00:00 +2400", "http://[")
 
 # Kind, the rest of the request, and the lines of a good answer.
 ANSWERS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     ("generate", {"prompt": "x"}, [{"thinking": "b"}, {"response": "a", "done": False}, {"response": "", **LAST}]),
     ("generate", {"prompt": "x", "stream": False}, [{"response": "a", "thinking": "b", "context": [1, 2], **LAST}]),
+    ("generate", {"prompt": "x", "context": [], "logprobs": True}, [{"response": "a", "logprobs": [LOGPROB]}, LAST]),
     ("chat", {"messages": USER}, [{"message": {"content": "a"}}, {"message": {"thinking": "b"}}, LAST]),
     ("chat", {"messages": USER}, [{"message": {"content": "", "tool_calls": [CALL, CALL]}, "done": False}, LAST]),
     ("chat", {"conversation": "c", "message": "x"}, [{"message": {"role": "assistant", "content": "a"}, **LAST}]),
@@ -126,8 +128,9 @@ def answered(visit: Visit, body: bytes) -> None:
 class Transcript(EventBuffer):
     """Reads back each event as a reader of the log would."""
 
-    def delta(self, text: str = "", thinking: str = "", tool_calls: Any = None) -> None:
-        made = members(text=text or None, thinking=thinking or None, tool_calls=tool_calls or None)
+    def delta(self, text: str = "", thinking: str = "", tool_calls: Any = None, logprobs: Any = None) -> None:
+        lists = {"tool_calls": tool_calls or None, "logprobs": logprobs or None}
+        made = members(text=text or None, thinking=thinking or None, **lists)
         events.parse("1-1", f'{{"v":1,"type":"delta","attempt":1,"at":1.0{"," * bool(made)}{made}}}')
 
     def progress(self, stage: str, **numbers: Any) -> None:
@@ -213,6 +216,9 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
             runners=report.runners,
             contexts=report.contexts,
         )
+        store.keep_cards(report.cards)
+        for name in set(report.models):
+            assert isinstance(fleet.queue.show(name), dict | None)
         (found,) = fleet.queue.hosts()
         assert sorted({model.model for model in found.models}) == sorted(set(report.models))
         assert not report.problem or found.last_error
