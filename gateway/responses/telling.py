@@ -14,7 +14,7 @@ from gateway.responses.output import Output, Told
 from llamaq import Event
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import JobCancelled, LlamaqError
-from llamaq.vocabulary.events import Completed, Delta, Progress, Queued, Started
+from llamaq.vocabulary.events import Completed, Delta, Queued, Started
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.wire import JsonObject, dumps
 
@@ -75,7 +75,7 @@ class Telling:
                 yield self._whole("queued")
             case Started(attempt=1):
                 yield from self._begin()
-            case Started() | Progress(stage="repairing"):
+            case Started():
                 yield from self._begin_again()
             case Delta():
                 yield from self._piece(event)

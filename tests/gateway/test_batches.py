@@ -73,12 +73,13 @@ def test_what_is_wrong_with_one_request_ends_that_line_alone(gateway: GatewayPro
         line("unknown", model="nobody-has-it", messages=said),
         line("wrong", model=MODEL, messages=said, temperature="hot"),
         line("streams", model=MODEL, messages=said, stream=True),
+        line("long", model=MODEL, messages=[{"role": "user", "content": "x" * 300_000}]),
         line("unlucky"),
     ]
 
     done = reached(gateway, created(gateway, lines)["id"])
 
-    assert (done["status"], counted(done)) == ("completed", (5, 1, 4))
+    assert (done["status"], counted(done)) == ("completed", (6, 1, 5))
     assert list(rows(gateway, done["output_file_id"])) == ["good"]
     failed = rows(gateway, done["error_file_id"])
     found = {
@@ -88,7 +89,8 @@ def test_what_is_wrong_with_one_request_ends_that_line_alone(gateway: GatewayPro
     assert found["wrong"] == (400, "invalid_type")
     assert found["streams"] == (400, "unsupported_parameter")
     assert found["unlucky"][0] >= 400
-    assert failed["wrong"]["response"]["body"]["error"]["param"] == "temperature"
+    params = {name: failed[name]["response"]["body"]["error"]["param"] for name in ("wrong", "long")}
+    assert params == {"wrong": "temperature", "long": "messages[0].content"}
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,14 @@ def test_a_stream_is_resumed_behind_any_event(gateway: GatewayProcess, service: 
 def test_a_background_stream_that_is_cut_goes_on_elsewhere(gateway: GatewayProcess, service: Service) -> None:
     """The client left in the middle; the rest comes live behind the last event that it had."""
     gate = service.hold(tokens=["a", "b"], hold_after=1)
+    answered = gateway.log().count("/v1/responses")
     with streaming(gateway, background=True) as events:
         seen = [next(events)]
         while seen[-1]["type"] != "response.output_text.delta":
             seen.append(next(events))
     response_id = seen[0]["response"]["id"]
+    until(lambda: gateway.log().count("/v1/responses") > answered)  # the gateway has seen that its client left
+    assert get(gateway, response_id)["status"] == "in_progress"
     service.ollama.release(gate)
 
     rest = stream(gateway, response_id, seen[-1]["sequence_number"])

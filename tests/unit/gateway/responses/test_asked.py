@@ -70,6 +70,17 @@ BEFORE: dict[str, Any] = {"role": "user", "content": "before"}
             ],
         ),
         (
+            [{"role": "assistant", "content": "a"}, {"type": "reasoning", "encrypted_content": "Hm"}, CALL],
+            [
+                {
+                    "role": "assistant",
+                    "content": "a",
+                    "thinking": "Hm",
+                    "tool_calls": [{"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
+                }
+            ],
+        ),
+        (
             [{"type": "reasoning", "encrypted_content": "Hm"}, {"role": "assistant", "content": "a"}],
             [{"role": "assistant", "content": "a", "thinking": "Hm"}],
         ),
