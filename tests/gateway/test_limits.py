@@ -1,6 +1,7 @@
 """What a request may be: its head, its body and the time for both are bounded, and so is what it may claim to be."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import psutil
@@ -36,9 +37,10 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(narrow: G
 def test_a_large_body_is_refused_and_its_sender_reads_the_answer(narrow: GatewayProcess) -> None:
     """A client that sends first and reads later gets the 413, and no reset, while memory stays as it was."""
     before = psutil.Process(narrow.process.pid).memory_info().rss
-    answer = narrow.http.post("/jobs", content=b"x" * 20_000_000)
+    with connected(narrow.url) as raw:
+        raw.send(HEAD, b"Content-Length: 20000000\r\n\r\n", b"x" * 20_000_000)
 
-    assert answer.status_code == 413
+        assert raw.status() == 413
     assert psutil.Process(narrow.process.pid).memory_info().rss - before < 20_000_000
 
 
@@ -86,6 +88,14 @@ def test_a_trickle_is_given_up_too(narrow: GatewayProcess) -> None:
         return answer.result()
 
     assert asyncio.run(trickle()).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_second_head_that_does_not_come_is_given_up_as_well(narrow: GatewayProcess) -> None:
+    """On a connection that has served a request."""
+    with connected(narrow.url) as raw:
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", HEAD)
+
+        assert re.findall(rb"HTTP/1.1 (\d+) ", raw.rest()) == [b"200", b"408"]
 
 
 def test_an_idle_connection_is_closed(narrow: GatewayProcess) -> None:

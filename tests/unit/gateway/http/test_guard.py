@@ -1,0 +1,63 @@
+"""All bodies that are being received at a time have a bound together."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+from gateway.http.guard import MOST_HELD, Guard
+
+MOST = 1000
+Message = MutableMapping[str, Any]
+
+
+async def _echo(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Client:
+    """Sends a body in two parts."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.second = asyncio.Event()
+        self.first = asyncio.Event()
+        self.status = 0
+        self._parts = 0
+        scope = {"type": "http", "path": "/jobs", "headers": []}
+        self.task = asyncio.create_task(guard(scope, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        self._parts += 1
+        if self._parts > 2:
+            return {"type": "http.disconnect"}
+        if self._parts == 2:
+            self.first.set()
+            await self.second.wait()
+        return {"type": "http.request", "body": b"x" * (MOST // 2), "more_body": self._parts < 2}
+
+    async def _send(self, message: Message) -> None:
+        self.status = message.get("status", self.status)
+
+
+def test_one_body_too_many_is_told_to_come_again() -> None:
+    """503, and it is taken once the others are whole; nothing stays counted."""
+
+    async def run() -> None:
+        guard = Guard(_echo, hosts=(), origins=None, most_bytes=MOST, pause_seconds=60)
+        clients = [_Client(guard) for _ in range(2 * MOST_HELD)]
+        await asyncio.gather(*(client.first.wait() for client in clients))
+        late = _Client(guard)
+        await late.task
+        assert late.status == 503
+        for client in clients:  # one after the other: each second part has its place when the one before is whole
+            client.second.set()
+            await client.task
+        assert [client.status for client in clients] == [503, *[200] * (2 * MOST_HELD - 1)]
+        again = _Client(guard)
+        again.second.set()
+        await again.task
+        assert again.status == 200
+
+    asyncio.run(run())
