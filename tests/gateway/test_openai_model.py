@@ -12,6 +12,8 @@ from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
+from tests.gateway.clients.installed import python_with
+from tests.gateway.clients.program import PROGRAMS, Program
 from tests.gateway_process import GatewayProcess
 from tests.service import fresh_name
 from tests.worker_process import WorkerProcess
@@ -88,3 +90,17 @@ def test_a_call_of_one_of_several_is_streamed(gateway: GatewayProcess) -> None:
     arguments = "".join(call["function"]["arguments"] for call in calls)
     assert jsonschema_rs.is_valid(FUNCTIONS[calls[0]["function"]["name"]], json.loads(arguments))
     assert len(calls) > 2
+
+
+@pytest.mark.needs("package index")
+def test_openais_client(gateway: GatewayProcess) -> None:
+    """Whole and streamed, with the figures of a model that is really run."""
+    with Program([python_with("openai"), PROGRAMS / "openai_python.py"], gateway.url) as client:
+        asked = {**ASKED, "max_tokens": 8}
+        whole = client.call("create", method="chat", **asked)
+        chunks = client.call("stream", method="chat", **asked, stream_options={"include_usage": True})
+        texts = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
+        assert whole["choices"][0]["message"]["content"]
+        assert "".join(texts)
+        assert 0 < chunks[-1]["usage"]["completion_tokens"] <= 8
+        assert whole["usage"]["prompt_tokens"] == chunks[-1]["usage"]["prompt_tokens"] > 0
