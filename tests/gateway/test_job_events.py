@@ -110,3 +110,22 @@ def test_a_cursor_that_is_no_longer_kept_is_gone(gateway: GatewayProcess, ended:
     answer = gateway.http.get(f"/jobs/{ended[0]}/events", params={"after": "1-1"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "cursor_expired")
+
+
+def test_a_place_in_the_queue_that_changes_is_told_without_an_id(gateway: GatewayProcess, service: Service) -> None:
+    """It is in no log, so a reader that is cut there goes on behind the event before it."""
+    for _ in range(2):
+        service.hold()
+        _submit(gateway)
+    service.wait_asked(2)
+    ahead, job_id = _submit(gateway), _submit(gateway)
+
+    with gateway.http.stream("GET", f"/jobs/{job_id}/events") as answer:
+        lines = answer.iter_lines()
+        read = frames(lines)
+        first = next(read)
+        gateway.http.post(f"/jobs/{ahead}/cancel")
+        fresh = next(frame for frame in read if frame.event == "queued")
+
+    assert [json.loads(frame.data)["position"] for frame in (first, fresh)] == [1, 0]
+    assert (first.id, fresh.id) == (service.log(job_id)[0][0], None)

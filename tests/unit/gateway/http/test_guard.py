@@ -23,6 +23,7 @@ class _Client:
     def __init__(self, guard: Guard) -> None:
         self.second = asyncio.Event()
         self.first = asyncio.Event()
+        self.answered = asyncio.Event()
         self.status = 0
         self._parts = 0
         scope = {"type": "http", "path": "/jobs", "headers": []}
@@ -39,6 +40,7 @@ class _Client:
 
     async def _send(self, message: Message) -> None:
         self.status = message.get("status", self.status)
+        self.answered.set()
 
 
 def test_one_body_too_many_is_told_to_come_again() -> None:
@@ -59,5 +61,28 @@ def test_one_body_too_many_is_told_to_come_again() -> None:
         again.second.set()
         await again.task
         assert again.status == 200
+
+    asyncio.run(run())
+
+
+def test_a_body_that_is_whole_counts_no_longer_while_its_answer_is_open() -> None:
+    """A thousand open streams are no bodies that are being received."""
+
+    async def run() -> None:
+        ends = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            await _echo(scope, receive, send)
+            await ends.wait()
+
+        guard = Guard(slow, hosts=(), origins=None, most_bytes=MOST, pause_seconds=60)
+        clients = []
+        for _ in range(3 * MOST_HELD):
+            clients.append(_Client(guard))
+            clients[-1].second.set()
+            await clients[-1].answered.wait()
+        ends.set()
+        assert {client.status for client in clients} == {200}
+        await asyncio.gather(*(client.task for client in clients))
 
     asyncio.run(run())
