@@ -15,7 +15,7 @@ from gateway.batches.file import RESULTS
 from gateway.batches.lines import Line, Reader
 from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
 from gateway.batches.shelf import Shelf
-from gateway.http.errors import failure_of
+from gateway.http.errors import GatewayError, failure_of
 from gateway.queue_access import allowed
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
@@ -48,6 +48,9 @@ class Run:
         most = self._by.most_waiting
         self._queue = queue if most is None else queue.with_most_waiting(most)
         self._jobs: dict[int, AsyncJob[Any]] = {}
+        self._submitting = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._stop = asyncio.Event()
         self._why = "completed"
         if batch.status == "cancelling":
@@ -70,6 +73,12 @@ class Run:
         await self._shelf.run(BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=0))
 
     async def _through(self) -> None:
+        try:
+            await self._shelf.file(self._by, self._batch.input)
+        except GatewayError as error:  # something else has deleted it
+            problem = {"code": "input_file_missing", "line": None, "message": error.message, "param": "input_file_id"}
+            await self._set("failed", {"problems": dumps([problem])}, ended=True)
+            return
         if self._batch.status == "validating":
             reader = Reader(self._batch.endpoint)
             async for _ in self._lines(reader):
@@ -105,6 +114,7 @@ class Run:
         if not self._stop.is_set():
             self._why = why
             self._stop.set()
+        await self._settled.wait()
         # The last lines first: they wait, and would begin in the place of those that run.
         for number in sorted(self._jobs, reverse=True):
             if job := self._jobs.get(number):
@@ -160,10 +170,8 @@ class Run:
                 await self._cancel_if_there(job)
                 return self._early(line)
             asked = await question(self._queue, self._by, self._batch.endpoint, line.body)
-            await self._submit(asked, job.id)
-            self._jobs[line.number] = job
-            if self._stop.is_set():
-                await self._cancel(job)
+            if not await self._started(asked, line.number, job):
+                return self._early(line)
             return answered(self._batch.id, line, job.id, await asked.answer(job))
         except BrokerUnavailable:
             raise
@@ -175,6 +183,21 @@ class Run:
             return failed(self._batch.id, line, job.id, error)
         finally:
             self._jobs.pop(line.number, None)
+
+    async def _started(self, asked: Question, number: int, job: AsyncJob[Any]) -> bool:
+        """Submit the job of a line, unless the batch has been stopped. A stop waits for the submits that have begun."""
+        if self._stop.is_set():
+            return False
+        self._submitting += 1
+        self._settled.clear()
+        try:
+            await self._submit(asked, job.id)
+            self._jobs[number] = job
+        finally:
+            self._submitting -= 1
+            if not self._submitting:
+                self._settled.set()
+        return True
 
     async def _submit(self, asked: Question, job_id: str) -> None:
         """Submit the job of a line, when the queue has room. One that is there already is not submitted again."""

@@ -129,6 +129,22 @@ def test_a_file_without_lines_fails_the_batch(gateway: GatewayProcess, service: 
     assert (done["status"], done["errors"]["data"][0]["code"]) == ("failed", "empty_file")
 
 
+def test_a_batch_whose_file_is_gone_fails(gateway: GatewayProcess, service: Service) -> None:
+    """Something else has deleted it from Redis: the batch says so, rather than to wait for ever."""
+    gate = service.hold(tokens=["fine"])
+    batch = created(gateway, [line("a")])
+    service.wait_held(gate)
+    service.redis.delete(service.keys.file(batch["input_file_id"]))
+
+    def taken_up_again() -> bool:
+        service.redis.zadd(f"{service.prefix}:batches", {batch["id"]: 1}, xx=True)  # as if its holder had died
+        return bool(get(gateway, batch["id"])["status"] == "failed")
+
+    until(taken_up_again)
+    service.ollama.release(gate)
+    assert get(gateway, batch["id"])["errors"]["data"][0]["code"] == "input_file_missing"
+
+
 def test_a_batch_is_cancelled_in_the_middle(gateway: GatewayProcess, service: Service) -> None:
     """What runs is cut, what was answered stays, and nothing more is begun."""
     gate = fresh_name()

@@ -13,7 +13,7 @@
 -- Answers    OK | NO_FILE (the tenant has no such file) | PURPOSE purpose (of the file, which is for something else)
 -- include: keys events files batches
 local id, tenant = given.id, given.tenant
-local file = fields(files.record(given.input), 'tenant', 'bytes', 'purpose')
+local file = fields(files.record(given.input), 'tenant', 'bytes', 'purpose', 'batches')
 if file.tenant ~= tenant then return of_master({'NO_FILE'}) end
 if file.purpose ~= 'batch' then return of_master({'PURPOSE', 'purpose', file.purpose}) end
 
@@ -30,6 +30,8 @@ redis.call('ZADD', index, NOW, id)
 redis.call('ZADD', batches.OPEN, NOW, id)
 files.lives(index, lives + 1)
 files.lives(batches.OPEN, lives + 1)
-redis.call('HSET', files.record(given.input), 'batch', id)
+local readers = batches.open_of(file.batches)
+readers[#readers + 1] = id
+redis.call('HSET', files.record(given.input), 'batches', table.concat(readers, ' '))
 files.keep(tenant, given.input, file.bytes, lives)
 return {'OK'}

@@ -16,3 +16,12 @@ end
 function batches.held(id, owner)
   return owner ~= '' and redis.call('HGET', batches.record(id), 'owner') == owner
 end
+
+-- Those of the batches, joined by blanks, that have not ended.
+function batches.open_of(list)
+  local found = {}
+  for id in string.gmatch(list or '', '[^ ]+') do
+    if batches.is_open(id) then found[#found + 1] = id end
+  end
+  return found
+end

@@ -67,7 +67,10 @@ def test_the_input_of_an_open_batch_is_not_deleted(world: World) -> None:
 
     assert (busy.word, busy.text("batch")) == ("BUSY", "b")
     assert world.redis.ttl(world.keys.pieces("in")) > 1000
-    world.take("me")
+    world.create("c")
+    assert [world.take("me"), world.take("you")] == ["b", "c"]
+    world.set("c", "you", "completed", ended=True)
+    assert world.delete("in").text("batch") == "b"  # the other one
     world.set("b", "me", "completed", ended=True)
     assert world.delete("in").word == "OK"
     assert world.redis.exists(world.keys.pieces("in")) == 0
