@@ -45,7 +45,7 @@ class Waiting:
         """The comment to send now, where the event has changed what the stream waits for."""
         match event:
             case Queued(position=position):
-                said = f"queued {position}"
+                said = "queued" if position is None else f"queued {position}"
             case Started():
                 said = "started"
             case Progress(stage=stage):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from llamaq.admission.limits import PAGE
-from llamaq.cli.input.moments import Past
+from llamaq.cli.input.moments import past
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
@@ -20,8 +20,8 @@ _OPTIONS = (
     click.option("--tenant", metavar="TENANT", help="Only those of this tenant."),
     click.option("--lane", type=click.Choice(LANES), help="Only those of this priority."),
     click.option("--code", metavar="CODE", help="Only those that failed with this error code."),
-    click.option("--since", type=Past(), metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
-    click.option("--until", type=Past(), metavar="TIME", help="Only those submitted before."),
+    click.option("--since", callback=past, metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
+    click.option("--until", callback=past, metavar="TIME", help="Only those submitted before."),
 )
 
 

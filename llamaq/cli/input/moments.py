@@ -1,8 +1,10 @@
-"""Times on the command line: an age or a delay, such as `90s`, `10min`, `2h` or `3d`; or a time in ISO 8601."""
+"""Times on the command line: an age or a delay, such as `90s`, `10min`, `2h` or `3d`; or a time in ISO 8601.
+
+A time without a zone is local. The functions are callbacks of click's options.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import click
 
@@ -10,42 +12,31 @@ from llamaq.store.clock import SYSTEM
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)?")
 _SECONDS = {None: 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_REMEDY = "give a duration (90s, 10min, 2h, 3d) or a time (2026-11-28T14:05)"
 
 
-class Past(click.ParamType[datetime]):
-    """A time that has been: an age, or a time, which is local without a zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time, with a zone."""
-        try:
-            found = _read(value)
-            if isinstance(found, datetime):
-                return found
-            return datetime.fromtimestamp(SYSTEM.time(), UTC) - timedelta(seconds=found)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: {_REMEDY}", param, ctx)
-
-
-class Future(click.ParamType["float | datetime"]):
-    """A time that is to come: a delay, which becomes seconds, or a time, which is local without a zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | datetime:
-        """Seconds, or the time with a zone."""
-        try:
-            return _read(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time: {_REMEDY}", param, ctx)
-
-
-def _read(value: Any) -> float | datetime:
-    if not isinstance(value, str):
-        found: float | datetime = value
+def past(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """A time that has been: an age, or a time; with a zone."""
+    found = future(ctx, param, value)
+    if found is None or isinstance(found, datetime):
         return found
+    try:
+        return datetime.fromtimestamp(SYSTEM.time(), UTC) - timedelta(seconds=found)
+    except OverflowError:
+        raise _no_time(ctx, param, value) from None
+
+
+def future(ctx: click.Context, param: click.Parameter, value: str | None) -> float | datetime | None:
+    """A time that is to come: a delay, which becomes seconds, or a time with a zone."""
+    if value is None:
+        return None
     if duration := _DURATION.fullmatch(value):
         return float(duration[1]) * _SECONDS[duration[2]]
-    return datetime.fromisoformat(value).astimezone()
+    try:
+        return datetime.fromisoformat(value).astimezone()
+    except (ValueError, OverflowError):
+        raise _no_time(ctx, param, value) from None
+
+
+def _no_time(ctx: click.Context, param: click.Parameter, value: str | None) -> click.BadParameter:
+    remedy = "give a duration (90s, 10min, 2h, 3d) or a time (2026-11-28T14:05)"
+    return click.BadParameter(f"{value!r} is no time: {remedy}", ctx, param)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, get_args
 
 import click
 
-from llamaq.cli.input.moments import Future
+from llamaq.cli.input.moments import future
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
@@ -91,7 +91,10 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
     ),
     keep_alive_option,
     click.option(
-        "--start-after", type=Future(), metavar="TIME", help="Do not start before: 90s, 10min, 2h, or 2026-11-28T14:05."
+        "--start-after",
+        callback=future,
+        metavar="TIME",
+        help="Do not start before: 90s, 10min, 2h, or 2026-11-28T14:05.",
     ),
     click.option("--start-within", type=float, metavar="S", help="Expire when not started within S seconds."),
     click.option(
