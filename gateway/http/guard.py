@@ -12,7 +12,7 @@ from gateway.http.errors import GatewayError
 
 LEAST_RATE = 16_384
 """Bytes a second, on average, below which a body is given up."""
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
 """For so long the rest of a refused body is read and dropped, so that its sender gets to read the answer."""
 MOST_HELD = 4
 """All bodies that are being received have so many times the memory of the largest one."""
@@ -173,7 +173,7 @@ async def _refuse(error: GatewayError, scope: Scope, receive: Receive, send: Sen
     waits = any(name == b"expect" for name, _ in scope["headers"])  # its sender has not begun with the body
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
-    if not waits and error.status != 408:
+    if not waits:
         await _drop_rest(receive)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -80,7 +80,7 @@ def test_a_trickle_is_given_up_too(narrow: GatewayProcess) -> None:
     async def trickle() -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(narrow.url.rpartition(":")[2]))
         writer.write(HEAD + b"Content-Length: 1000\r\n\r\n")
-        answer = asyncio.create_task(reader.read())
+        answer = asyncio.create_task(reader.readline())
         while not answer.done():
             writer.write(b"x")
             await asyncio.wait((answer,), timeout=0.05)
