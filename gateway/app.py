@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import batches, jobs, ollama, openai, responses
+from gateway import batches, jobs, ollama, openai, responses, ui
 from gateway.access.door import Door
 from gateway.access.keys_file import KeysFile
 from gateway.http import leaving
@@ -45,7 +45,8 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
     for router in (ollama.router, openai.router, responses.router, batches.router):
         app.include_router(router, include_in_schema=False)
     app.include_router(jobs.router)
-    for error in (GatewayError, LlamaqError, TimeoutError, HTTPException, Exception):
+    app.include_router(ui.router)
+    for error in (GatewayError, LlamaqError, ui.SignInNeeded, TimeoutError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     if settings.origins:
@@ -67,13 +68,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     app.state.queue, app.state.redis = queue, connection
     app.state.door = Door(app.state.keys, connection)
     app.state.draining = asyncio.Event()
+    app.state.watch = ui.Watch(queue)
     yield {"draining": app.state.draining, "head_seconds": settings.gateway_head_seconds}
+    await app.state.watch.aclose()
     await leaving.finished(CANCELS_SECONDS)
     await queue.aclose()
     await connection.aclose()
 
 
 async def _answer(request: Request, error: Exception) -> Response:
+    if ui.is_page(request.url.path):
+        return ui.failure_page(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id

@@ -48,6 +48,12 @@ class GatewayVariables(ProcessVariables):
     gateway_idle_seconds: int = setting(
         75, "seconds for which a connection is kept open between two requests", least=1, most=MOST_COUNT
     )
+    gateway_show_content: int = setting(
+        0,
+        "1: an operator may look at the texts of a job on the page under `/ui`; each look is logged, with the key's name",
+        least=0,
+        most=1,
+    )
 
     @property
     def host_names(self) -> tuple[str, ...]:

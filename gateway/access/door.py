@@ -34,17 +34,27 @@ class Door:
         """
         if self._keys is None:
             return LOCAL
-        key = _key(request)
-        caller = self._keys.holder(key) if key else None
+        caller = await self.holder(_key(request))
         if caller is None:
-            if key:
-                await self._slow_down()
             return None
         if caller.requests_a_minute is not None:
             wait = await rate.too_many(self._connection, caller.name, caller.requests_a_minute)
             if wait is not None:
                 most = f"your key has {caller.requests_a_minute} requests a minute"
                 raise GatewayError(429, "rate_limit_exceeded", f"{most}; try again in {wait:.0f} s", retry_after=wait)
+        return caller
+
+    async def holder(self, key: str) -> Caller | None:
+        """The holder of a key, whose requests are not counted here; None, after a pause, for a wrong one.
+
+        Raises:
+            GatewayError: 429: too many wrong keys.
+        """
+        if self._keys is None:
+            return LOCAL
+        caller = self._keys.holder(key) if key else None
+        if caller is None and key:
+            await self._slow_down()
         return caller
 
     async def _slow_down(self) -> None:

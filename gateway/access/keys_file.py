@@ -137,8 +137,11 @@ class KeysFile:
 
     def holder(self, key: str) -> Caller | None:
         """The holder of a key; None where it is none. It takes as long for every key."""
+        return self.holder_of(digest(key))
+
+    def holder_of(self, wanted: str) -> Caller | None:
+        """The holder of the key with this digest; None where it is none, or no longer."""
         self._refresh()
-        wanted = digest(key)
         found = None
         for entry in self._entries:
             if hmac.compare_digest(entry.digest, wanted):

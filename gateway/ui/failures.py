@@ -1,0 +1,36 @@
+"""What an operator reads where a page cannot be shown."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.http.errors import failure_of
+from gateway.ui.rendering import page
+from gateway.ui.session import COOKIE, SignInNeeded, without_cookie
+
+PATH = "/ui"
+_AWAY = 503
+
+
+def is_page(path: str) -> bool:
+    """Whether a path belongs to the operator's page."""
+    return path == PATH or path.startswith(f"{PATH}/")
+
+
+def failure_page(request: Request, error: BaseException) -> Response:
+    """The page that says an error; without a session the way to the form for the key."""
+    if isinstance(error, SignInNeeded):
+        response: Response = RedirectResponse(f"{PATH}/sign-in", 303)
+        if request.cookies.get(COOKIE):
+            without_cookie(response)
+        return response
+    failure = failure_of(error)
+    response = page(
+        request,
+        "failure.html",
+        status=failure.status,
+        failure=failure,
+        again=failure.status == _AWAY and request.method == "GET",
+    )
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(failure.retry_after)))
+    return response

@@ -1,0 +1,114 @@
+"""The page of one job, and what can be done with it."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from gateway.http.errors import GatewayError
+from gateway.queue_access import queue_of
+from gateway.ui import timeline
+from gateway.ui.actions import REASON, back, note
+from gateway.ui.pages import framed, view
+from gateway.ui.session import Action, Operator
+from llamaq import JobStatus
+from llamaq.store.clock import SYSTEM
+from llamaq.store.keys import usable_id
+from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
+
+router = APIRouter(prefix="/ui/jobs/{job_id}")
+JobId = Annotated[str, Path(max_length=128)]
+
+
+@router.get("")
+async def job(request: Request, _: Operator, job_id: JobId) -> Response:
+    """Its state, figures, timeline, error and events."""
+    return await _page(request, job_id)
+
+
+@router.post("/content")
+async def content(request: Request, _: Action, job_id: JobId) -> Response:
+    """The page with the texts of the job. Each look is logged."""
+    if request.app.state.settings.gateway_show_content != 1:
+        raise GatewayError(403, "content_hidden", "texts are shown only with LLAMAQ_GATEWAY_SHOW_CONTENT=1")
+    status = await _status(request, job_id)
+    asked = await queue_of(request).job(job_id).request()
+    note(request, "texts shown", job_id=job_id)
+    told = status.result.model_dump(mode="json", exclude_none=True) if status.result else None
+    error = status.error.model_dump(mode="json", exclude_none=True) if status.error else None
+    texts = [("Request", _pretty(asked.request))]
+    texts += [(name, _pretty(value)) for name, value in (("Result", told), ("Error", error)) if value is not None]
+    return await _page(request, job_id, texts)
+
+
+@router.post("/cancel")
+async def cancel(request: Request, _: Action, job_id: JobId) -> Response:
+    """End it now."""
+    await _status(request, job_id)
+    note(request, "cancel", job_id=job_id)
+    ended = await queue_of(request).job(job_id).cancel(REASON)
+    return back(f"/ui/jobs/{job_id}", "cancel" if ended else "ended")
+
+
+@router.post("/replay")
+async def replay(request: Request, form: Action, job_id: JobId) -> Response:
+    """Enqueue its request again, with changes: a JSON object."""
+    await _status(request, job_id)
+    text = str(form.get("changes", "")).strip()
+    try:
+        changes = json.loads(text) if text else {}
+    except ValueError as error:
+        raise InvalidRequest.of("changes", f"is not JSON: {error}") from None
+    if not isinstance(changes, dict):
+        raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
+    note(request, "replay", job_id=job_id, fields=sorted(changes))
+    made = await queue_of(request).replay(job_id, **changes)
+    return back(f"/ui/jobs/{made.id}", "replay")
+
+
+@router.get("/delete")
+async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Response:
+    """The question before it is deleted."""
+    status = await _status(request, job_id)
+    running = "" if status.ended else " It has not ended, so it is cancelled first."
+    return await framed(
+        request,
+        "question.html",
+        "jobs",
+        title="Delete this job?",
+        text=f"{job_id}: its record, its events, and images that no other job shows.{running}",
+        action=f"/ui/jobs/{job_id}/delete",
+        yes="Delete",
+        no=f"/ui/jobs/{job_id}",
+        fields=[],
+    )
+
+
+@router.post("/delete")
+async def delete(request: Request, _: Action, job_id: JobId) -> Response:
+    """Delete it."""
+    await _status(request, job_id)
+    note(request, "delete", job_id=job_id)
+    await queue_of(request).delete(job_id, "deleted by an operator")
+    return back("/ui/jobs", "delete")
+
+
+async def _status(request: Request, job_id: str) -> JobStatus:
+    if not usable_id(job_id):
+        raise JobNotFound(job_id)
+    request.state.job_id = job_id
+    return await queue_of(request).job(job_id).status()
+
+
+async def _page(request: Request, job_id: str, texts: list[tuple[str, str]] | None = None) -> Response:
+    status = await _status(request, job_id)
+    found = await timeline.rows(queue_of(request).job(job_id), status)
+    until = status.finished_at.timestamp() if status.finished_at else SYSTEM.time()
+    values: dict[str, Any] = {"rows": found, "phases": timeline.phases(found, until), "texts": texts, "status": status}
+    values["may_show"] = request.app.state.settings.gateway_show_content == 1
+    return await view(request, "job", job_id, **values)
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,56 @@
+"""The stream of an open page: what its view says now, once a second where it has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from gateway.http.sse import EventStream, frame
+from gateway.ui.rendering import HEADERS, rendered
+from gateway.ui.session import Operator
+from gateway.ui.watch import Look, Watch
+
+router = APIRouter()
+STREAM_SECONDS = 300.0
+"""After so long the browser connects again, so that a session that has ended ends its streams."""
+
+
+@router.get("/ui/live")
+async def live(
+    request: Request,
+    _: Operator,
+    view: Literal["fleet", "queue", "running", "job", "none"] = "none",
+    job: Annotated[str, Query(max_length=128, pattern=r"^[A-Za-z0-9._-]*$")] = "",
+) -> Response:
+    """Server-Sent Events: `view` is the inner part of the page, `figures` that of its head; `state` of a job."""
+    watch: Watch = request.app.state.watch
+    return EventStream(_frames(watch, view, job), headers=HEADERS, until=request.app.state.draining)
+
+
+def view_of(look: Look, view: str, job: str = "") -> str:
+    """What a view says of a look. It is rendered once for all pages."""
+    name = f"{view} {job}"
+    if name not in look.memo:
+        look.memo[name] = rendered(f"_{view}.html", look=look, job=look.jobs.get(job))
+    return look.memo[name]
+
+
+async def _frames(watch: Watch, view: str, job: str) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STREAM_SECONDS
+    told: dict[str, str] = {}
+    with watch.reader(job):
+        async for look in watch.looks():
+            parts = {"figures": view_of(look, "figures")}
+            if view != "none" and not (view == "job" and look.jobs.get(job) is None) and not look.away:
+                parts["view"] = view_of(look, view, job)
+            if (status := look.jobs.get(job)) is not None:
+                parts["state"] = f"{status.state} {status.attempt}"
+            for name, text in parts.items():
+                if told.get(name) != text:
+                    told[name] = text
+                    yield frame(text, event=name)
+            if loop.time() >= until:
+                return

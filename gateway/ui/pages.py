@@ -1,0 +1,96 @@
+"""The views: the fleet, the queue, what runs, the jobs, the dead letters."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.queue_access import queue_of
+from gateway.ui.job_filter import STATES, JobFilter
+from gateway.ui.live import view_of
+from gateway.ui.rendering import page
+from gateway.ui.session import Operator, with_cookie
+from gateway.ui.watch import look
+from llamaq.store.keys import usable_id
+from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.kinds.request import LANES
+from llamaq.vocabulary.requests import KINDS
+
+router = APIRouter()
+PAGE_JOBS = 50
+LOOK_AT = 5000
+"""Kept jobs that one page looks at."""
+MOST_DEAD = 200
+
+
+@router.get("/ui")
+async def fleet(request: Request, _: Operator) -> Response:
+    """Hosts, their models and workers."""
+    return await view(request, "fleet")
+
+
+@router.get("/ui/queue")
+async def waiting(request: Request, _: Operator) -> Response:
+    """What waits, and why; the shares of tenants."""
+    return await view(request, "queue")
+
+
+@router.get("/ui/running")
+async def running(request: Request, _: Operator) -> Response:
+    """What runs."""
+    return await view(request, "running")
+
+
+@router.get("/ui/jobs")
+async def jobs(
+    request: Request,
+    _: Operator,
+    id: str = "",  # noqa: A002 - the field's name
+    after: Annotated[str | None, Query(max_length=256)] = None,
+) -> Response:
+    """The jobs that are kept, the newest first, narrowed by a filter; or one of them by its id."""
+    queue, wanted = queue_of(request), id.strip()
+    if wanted:
+        if not usable_id(wanted):
+            raise JobNotFound(wanted)
+        await queue.job(wanted).status()
+        return RedirectResponse(f"/ui/jobs/{wanted}", 303)
+    which = JobFilter.of(request.query_params)
+    found = await queue.jobs(PAGE_JOBS, after=after or None, look_at=LOOK_AT, **which.arguments())
+    values = {"jobs": found, "which": which, "after": after, "states": STATES, "kinds": KINDS, "lanes": LANES}
+    return await framed(request, "jobs.html", "jobs", **values)
+
+
+@router.get("/ui/dead")
+async def dead(request: Request, _: Operator) -> Response:
+    """Messages that could not become jobs, and webhooks that were not delivered."""
+    letters = await queue_of(request).dead(MOST_DEAD + 1)
+    shown = request.app.state.settings.gateway_show_content == 1
+    values = {"letters": letters[:MOST_DEAD], "more": len(letters) > MOST_DEAD, "content": shown}
+    return await framed(request, "dead.html", "dead", **values)
+
+
+async def view(request: Request, name: str, job_id: str = "", **values: object) -> Response:
+    """The page of a view that is live."""
+    now = await look(queue_of(request), [job_id] if job_id else [])
+    if job_id and now.jobs[job_id] is None:
+        raise JobNotFound(job_id)
+    inner = view_of(now, name, job_id)
+    figures = view_of(now, "figures")
+    return answer(request, "live.html", name, inner=inner, figures=figures, job_id=job_id, look=now, **values)
+
+
+async def framed(request: Request, template: str, name: str, **values: object) -> Response:
+    """A page whose head alone is live."""
+    figures = view_of(await look(queue_of(request)), "figures")
+    return answer(request, template, name, figures=figures, **values)
+
+
+def answer(request: Request, template: str, name: str, **values: object) -> Response:
+    """A page of the session."""
+    response = page(request, template, view=name, done=request.query_params.get("done", ""), **values)
+    if request.state.session.fresh:
+        with_cookie(response, request.state.session.fresh, request)
+    return response
+
+
