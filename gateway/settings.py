@@ -50,7 +50,7 @@ class GatewayVariables(ProcessVariables):
     )
     gateway_show_content: int = setting(
         0,
-        "1: an operator may look at the texts of a job on the page under `/ui`; each look is logged, with the key's name",
+        "1: operators may look at the texts of a job on the page under `/ui`; each look is logged, with the key's name",
         least=0,
         most=1,
     )

@@ -105,7 +105,7 @@ async def _page(request: Request, job_id: str, texts: list[tuple[str, str]] | No
     status = await _status(request, job_id)
     found = await timeline.rows(queue_of(request).job(job_id), status)
     until = status.finished_at.timestamp() if status.finished_at else SYSTEM.time()
-    values: dict[str, Any] = {"rows": found, "phases": timeline.phases(found, until), "texts": texts, "status": status}
+    values: dict[str, Any] = {"rows": found, "phases": timeline.phases(found, until), "texts": texts}
     values["may_show"] = request.app.state.settings.gateway_show_content == 1
     return await view(request, "job", job_id, **values)
 

@@ -1,6 +1,6 @@
 """The views: the fleet, the queue, what runs, the jobs, the dead letters."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -70,7 +70,7 @@ async def dead(request: Request, _: Operator) -> Response:
     return await framed(request, "dead.html", "dead", **values)
 
 
-async def view(request: Request, name: str, job_id: str = "", **values: object) -> Response:
+async def view(request: Request, name: str, job_id: str = "", **values: Any) -> Response:
     """The page of a view that is live."""
     now = await look(queue_of(request), [job_id] if job_id else [])
     if job_id and now.jobs[job_id] is None:
@@ -80,17 +80,15 @@ async def view(request: Request, name: str, job_id: str = "", **values: object) 
     return answer(request, "live.html", name, inner=inner, figures=figures, job_id=job_id, look=now, **values)
 
 
-async def framed(request: Request, template: str, name: str, **values: object) -> Response:
+async def framed(request: Request, template: str, name: str, **values: Any) -> Response:
     """A page whose head alone is live."""
     figures = view_of(await look(queue_of(request)), "figures")
     return answer(request, template, name, figures=figures, **values)
 
 
-def answer(request: Request, template: str, name: str, **values: object) -> Response:
+def answer(request: Request, template: str, name: str, **values: Any) -> Response:
     """A page of the session."""
     response = page(request, template, view=name, done=request.query_params.get("done", ""), **values)
     if request.state.session.fresh:
         with_cookie(response, request.state.session.fresh, request)
     return response
-
-

@@ -12,6 +12,8 @@ from starlette.responses import HTMLResponse, Response
 from llamaq import __version__
 from llamaq.store.clock import SYSTEM
 
+NONE = "\N{EN DASH}"
+"""Where there is no value."""
 _FOLDER = Path(__file__).parent
 STATIC = _FOLDER / "static"
 POLICY = "; ".join(
@@ -57,29 +59,27 @@ def rendered(template: str, **values: Any) -> str:
 
 def age(at: datetime | None, now: float) -> str:
     """How long ago a time was; of a later one how long until then."""
-    return "–" if at is None else duration(abs(now - at.timestamp()))
+    return NONE if at is None else duration(float(int(abs(now - at.timestamp()))), whole=True)
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, *, whole: bool = False) -> str:
     """A time in the two units that matter: `850 ms`, `12 s`, `3 m 20 s`, `2 h 5 m`, `4 d 1 h`."""
     if seconds is None:
-        return "–"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = int(seconds)
-    for unit, size, lower, lower_size in (("d", 86_400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // lower_size
-            return f"{whole // size} {unit} {rest} {lower}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
+        return NONE
+    if not whole and seconds < 10:
+        return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    left = int(seconds)
+    for unit, length, lower, part in (("d", 86_400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if left >= length:
+            rest = left % length // part
+            return f"{left // length} {unit} {rest} {lower}" if rest else f"{left // length} {unit}"
+    return f"{left} s"
 
 
 def size(number: float | None) -> str:
     """Bytes, as Ollama writes them."""
     if number is None:
-        return "–"
+        return NONE
     for unit in ("B", "kB", "MB"):
         if number < 1000:
             return f"{number:.0f} {unit}"
@@ -89,7 +89,7 @@ def size(number: float | None) -> str:
 
 def when(at: datetime | None) -> str:
     """A time in UTC, to the second."""
-    return "–" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+    return NONE if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def count(number: int) -> str:

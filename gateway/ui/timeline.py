@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from llamaq import Event, JobStatus
 from llamaq.client.aio.job import AsyncJob
@@ -44,7 +45,7 @@ class Phase:
     seconds: float
 
 
-async def rows(job: AsyncJob[object], status: JobStatus) -> list[Row]:
+async def rows(job: AsyncJob[Any], status: JobStatus) -> list[Row]:
     """The rows of a job's log, oldest first."""
     found: list[Row] = []
     number = 0
