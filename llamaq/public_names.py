@@ -10,6 +10,7 @@ MODULES = {
     "client.blocking.queue": ["JobQueue"],
     "client.dead_letters": ["DeadLetter"],
     "client.job_lists": ["JobPage"],
+    "client.minutes": ["Minute"],
     "settings.producer": ["Limits"],
     "vocabulary.conversations": ["ConversationInfo", "ConversationSettings", "KeptMessage"],
     "vocabulary.errors": [

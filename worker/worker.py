@@ -13,7 +13,8 @@ from llamaq.store.connection import translated
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore
-from llamaq.store.worker.outcome import Error, Failed, Outcome, Retry, Stopped
+from llamaq.store.worker.minute_figures import MinuteFigures
+from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from llamaq.store.worker.webhook_deliveries import Deliveries
 from tasks.attempt import failures
 from tasks.attempt.context_lengths import ContextLengths
@@ -32,6 +33,7 @@ from worker.duties.duty import Duty
 from worker.duties.health import Health
 from worker.duties.heartbeat import Heartbeat
 from worker.duties.inbox import Inbox
+from worker.duties.minutes import Minutes
 from worker.duties.reaper import Reaper
 from worker.duties.script_registry import ScriptRegistry
 from worker.duties.supervisor import Supervisor
@@ -77,6 +79,7 @@ class Worker:
         )
 
         self._reaper = Reaper(self._store, metrics.reaped)
+        self._minutes = Minutes(MinuteFigures(redis, keys), lambda: self._reaper.leads)
         self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
         names = [duty.name for duty in self.supervisor.duties]
         metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.seconds, names)
@@ -159,6 +162,8 @@ class Worker:
             stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
             ended(result(outcome, stored), outcome)
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
+            if isinstance(outcome, Completed) and stored == "ok":
+                self._minutes.completed(outcome.result)
             _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_detail(outcome))
         blamed = isinstance(outcome, Retry) and bool(outcome.blame)
         if blamed or not self._probe.loaded(job.model):
@@ -176,6 +181,7 @@ class Worker:
             self.heartbeat,
             self._probe,
             self._reaper,
+            self._minutes,
             ScriptRegistry(redis, keys, lambda: self._reaper.leads),
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]

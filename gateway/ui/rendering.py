@@ -42,6 +42,7 @@ VIEWS = (
     ("running", "/ui/running", "Running"),
     ("jobs", "/ui/jobs", "Jobs"),
     ("dead", "/ui/dead", "Dead letters"),
+    ("charts", "/ui/charts", "Charts"),
 )
 
 

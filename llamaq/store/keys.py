@@ -54,6 +54,10 @@ class Keys:
         """Sorted set: `<job id> <host>` of every slot that is held, by the time at which its lease expires."""
         return f"{self.prefix}:leases"
 
+    def minute(self, number: int) -> str:
+        """Hash: the figures of a minute, which is numbered from the Unix epoch."""
+        return f"{self.prefix}:minute:{number}"
+
     def jobs(self) -> str:
         """Sorted set: every job that is kept, by the time of its submit."""
         return f"{self.prefix}:jobs"

@@ -48,6 +48,7 @@ VERBS: dict[str, Callable[[Any, Any], Any]] = {
     "workers": lambda queue, _: queue.workers(),
     "running": lambda queue, _: queue.running(),
     "waiting": lambda queue, _: queue.waiting(),
+    "history": lambda queue, _: queue.history(),
     "waiting_by_tenant": lambda queue, _: queue.waiting_by_tenant(),
     "pause": lambda queue, _: queue.pause(model="m"),
     "drain": lambda queue, _: queue.drain(model="m"),

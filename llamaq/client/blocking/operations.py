@@ -7,12 +7,13 @@ from typing import Any, Unpack
 
 from llamaq.admission.host_jobs import hosts_with
 from llamaq.admission.limits import MOST_LISTED, PAGE, listed_limit, pages
-from llamaq.client import queue_lists
+from llamaq.client import minutes, queue_lists
 from llamaq.client.answers import status_call
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
+from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
 from llamaq.store.connection import raised, run, run_many
 from llamaq.store.log_follower import is_cursor
@@ -91,6 +92,18 @@ class Operations(Producer):
         with self._connection.reading() as redis:
             counts = redis.hgetall(self._keys.queued())
         return {tenant: int(number) for tenant, number in sorted(counts.items())}
+
+    def history(self, number: int = 60) -> list[Minute]:
+        """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
+
+        Raises:
+            InvalidRequest: `number` is not from 1 to 1440.
+        """
+        asked = minutes.checked(number)
+        with self._connection.reading() as redis:
+            now, _ = redis.time()
+            answers: list[Any] = redis.execute_all(minutes.commands(self._keys, now, asked))
+            return minutes.read(now, [raised(reply) for reply in answers])
 
     def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.

@@ -7,7 +7,7 @@ from tests.gateway.ui.conftest import Operator
 from tests.gateway_process import GatewayProcess
 from tests.service import Service
 
-PATHS = ("/ui", "/ui/queue", "/ui/running", "/ui/jobs", "/ui/dead", "/ui/live", "/ui/jobs/x")
+PATHS = ("/ui", "/ui/queue", "/ui/running", "/ui/jobs", "/ui/dead", "/ui/charts", "/ui/live", "/ui/jobs/x")
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,0 +1,82 @@
+"""The minutes of the fleet, as `queue.history()` gives them: asked for and read, without any I/O."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from llamaq.store.keys import Keys
+from llamaq.store.worker.minute_figures import ENDED, FIRST, KEPT_MINUTES, WAITING, quantile
+from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.wire import Frozen
+
+
+class Minute(Frozen):
+    """One minute of the fleet.
+
+    Attributes:
+        at: its begin.
+        ended: jobs that ended in it, by state; empty where the minute before was not recorded.
+        waiting: jobs that waited at its last look, by lane.
+        slots: of all hosts, at its last look.
+        slots_used: those that were held.
+        tokens: that completed jobs have written, counted at their end.
+        first_token_p50: median of the seconds from submit to first token, of jobs that were completed in it, to about a
+            tenth; None without one.
+        first_token_p95: the 95th percentile of the same.
+    """
+
+    at: datetime
+    ended: dict[str, int] = Field(default_factory=dict)
+    waiting: dict[str, int] = Field(default_factory=dict)
+    slots: int = 0
+    slots_used: int = 0
+    tokens: int = 0
+    first_token_p50: float | None = None
+    first_token_p95: float | None = None
+
+
+def checked(number: int) -> int:
+    """How many minutes are asked for.
+
+    Raises:
+        InvalidRequest: so many are not kept.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= KEPT_MINUTES:
+        raise InvalidRequest.of("number", f"must be a number from 1 to {KEPT_MINUTES}: minutes are kept for a day")
+    return number
+
+
+def commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
+    """What asks for the last whole minutes, and for the one before them."""
+    this = now // 60
+    return [["HGETALL", keys.minute(number)] for number in range(this - minutes - 1, this)]
+
+
+def read(now: int, answers: Sequence[Mapping[str, str]]) -> list[Minute]:
+    """The minutes, oldest first, out of the answers to the `commands`."""
+    first = now // 60 - len(answers)
+    return [
+        _minute(datetime.fromtimestamp(60 * (first + index), UTC), answers[index], answers[index - 1])
+        for index in range(1, len(answers))
+    ]
+
+
+def _minute(at: datetime, fields: Mapping[str, str], before: Mapping[str, str]) -> Minute:
+    totals, totals_before = _numbers(fields, ENDED), _numbers(before, ENDED)
+    ended = {state: max(number - totals_before.get(state, 0), 0) for state, number in totals.items()}
+    first = {int(index): number for index, number in _numbers(fields, FIRST).items()}
+    return Minute(
+        at=at,
+        ended=ended if totals_before else {},
+        waiting=_numbers(fields, WAITING),
+        slots=int(fields.get("slots", 0)),
+        slots_used=int(fields.get("slots_used", 0)),
+        tokens=int(fields.get("tokens", 0)),
+        first_token_p50=quantile(first, 0.5),
+        first_token_p95=quantile(first, 0.95),
+    )
+
+
+def _numbers(fields: Mapping[str, str], beginning: str) -> dict[str, int]:
+    return {name.removeprefix(beginning): int(text) for name, text in fields.items() if name.startswith(beginning)}
