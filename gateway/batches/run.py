@@ -115,10 +115,13 @@ class Run:
             self._why = why
             self._stop.set()
         await self._settled.wait()
-        # The last lines first: they wait, and would begin in the place of those that run.
-        for number in sorted(self._jobs, reverse=True):
-            if job := self._jobs.get(number):
-                await self._cancel(job)
+        jobs = list(self._jobs.values())
+        states = (
+            await self._shelf.ask([["HGET", self._shelf.keys.record(job.id), "state"] for job in jobs]) if jobs else []
+        )
+        # Those that wait first: they would begin in the place of those that run.
+        for job, _ in sorted(zip(jobs, states, strict=True), key=lambda each: each[1] != "queued"):
+            await self._cancel(job)
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
