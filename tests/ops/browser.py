@@ -112,6 +112,10 @@ class Browser:
         """A picture of the window."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
+    def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """A command of the DevTools protocol, for what has no method here."""
+        return self._call(method, **parameters)
+
     def close(self) -> None:
         """Close the tab."""
         self._session = ""
