@@ -1,6 +1,7 @@
 """Looks at the queue once a second while a page is open: one look for all pages of the process together."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from llamaq.vocabulary.errors import BrokerUnavailable, JobNotFound
 from llamaq.vocabulary.models import HostStatus, WorkerStatus
 from llamaq.vocabulary.waiting import QueueStatus
 
+LOG = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0
 
 
@@ -129,7 +131,9 @@ class Watch:
             jobs = [job_id for job_id, readers in self._jobs.items() if job_id and readers > 0]
             try:
                 self._last = await look(self._queue, jobs)
-            except BrokerUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - the border of a look: the next one may succeed
+                if not isinstance(error, BrokerUnavailable):
+                    LOG.error("a look at the queue failed: %s", type(error).__name__)  # noqa: TRY400 - no content
                 last = self._last
                 self._last = Look(
                     last.hosts, last.workers, last.queues, last.tenants, last.running, last.jobs, str(error)

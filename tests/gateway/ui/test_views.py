@@ -177,3 +177,15 @@ def test_the_stream_tells_what_changes(operator: Operator, service: Service) -> 
         job = service.queue.generate(MODEL, "hi")
         assert any(job.id in line for line in lines)
     service.ollama.release(gate)
+
+
+def test_the_charts_show_what_the_workers_kept(operator: Operator, service: Service) -> None:
+    """Of the last hour, and of the last day in steps of ten minutes."""
+    minute = service.redis.time()[0] // 60 - 2
+    service.redis.hset(service.keys.minute(minute), mapping={"waiting:normal": 12345, "slots": 2, "slots_used": 1})
+
+    for span in ("hour", "day"):
+        page = operator.text(f"/ui/charts?span={span}")
+        assert "12345" in page
+        assert "Waiting, by lane" in page
+    assert operator.http.get("/ui/charts?span=year").status_code == 400

@@ -1,0 +1,45 @@
+"""The parts that are sent again each second, with names that a host or a producer chose."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.ui.rendering import count, duration, rendered, size
+from gateway.ui.watch import Look
+from llamaq import HostStatus, JobStatus, ModelStatus, WorkerStatus
+from llamaq.vocabulary.waiting import QueueStatus, Why
+
+EVIL = "\"><script>alert('1')</script>&\n%2F../x?"
+NOW = datetime.now(UTC)
+MODEL = ModelStatus(model=EVIL, host=EVIL, circuit="open", last_error=EVIL, last_error_at=NOW, loaded=True)
+HOST = HostStatus(host=EVIL, version=EVIL, last_error=EVIL, last_error_at=NOW, sizes=EVIL, models=(MODEL,))
+JOB = JobStatus(
+    id="id", state="running", kind="generate", model=EVIL, host=EVIL, worker=EVIL, tenant=EVIL, reason=EVIL,
+    submitted_at=NOW, metadata={EVIL: EVIL},
+)  # fmt: skip
+LOOK = Look(
+    hosts=[HOST],
+    workers=[WorkerStatus(name=EVIL, host=EVIL, version=EVIL)],
+    queues=[QueueStatus(model=EVIL, lane=EVIL, waiting=1, why=Why(word=EVIL, sentence=EVIL))],
+    tenants={EVIL: 1},
+    running=[JOB],
+    away=EVIL,
+)
+
+
+@pytest.mark.parametrize("view", ["figures", "fleet", "queue", "running", "job"])
+def test_a_name_stays_a_text(view: str) -> None:
+    """Within a page, an attribute and a link."""
+    page = rendered(f"_{view}.html", look=LOOK, job=JOB)
+
+    assert "<script" not in page
+    assert "&#34;&gt;&lt;script&gt;" in page
+
+
+def test_figures_are_short() -> None:
+    """In the two units that matter."""
+    assert [duration(one) for one in (None, 0.0213, 3.21, 59, 200, 7500, 90_000)] == [
+        "\N{EN DASH}", "21 ms", "3.2 s", "59 s", "3 m 20 s", "2 h 5 m", "1 d 1 h",
+    ]  # fmt: skip
+    assert [size(one) for one in (0, 98_000_000, 2_019_393_189)] == ["0 B", "98 MB", "2.0 GB"]
+    assert count(100_000) == "100 000"
