@@ -74,7 +74,7 @@ def test_a_user_with_too_few_rights_is_told_which(user: str, locked_redis: Locke
     assert len(wrong) == 1
     assert "ACL" in wrong[0].message or "users.acl" in wrong[0].message
     if wrong[0].name == "redis rights":
-        assert "llamaq:{<id>}" in wrong[0].message
+        assert "llamaq.scripts" in wrong[0].message
 
 
 def test_the_default_user_is_to_be_minded(plain: EmbeddedRedis) -> None:
