@@ -29,7 +29,7 @@ class WorkerProcess:
     def __init__(self, redis_url: str, ollama_url: str, command: list[str] | None = None, **settings: object) -> None:
         self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
         self._command = command or [*self.COMMAND]
-        self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
+        self._log: IO[str] = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed by `close`
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:

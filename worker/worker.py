@@ -14,7 +14,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.minute_figures import MinuteFigures
-from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
+from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry
 from llamaq.store.worker.webhook_deliveries import Deliveries
 from tasks.attempt import failures
 from tasks.attempt.context_lengths import ContextLengths
@@ -90,10 +90,13 @@ class Worker:
 
     def quiet(self) -> None:
         """Stop the duties that take work in. From now on no job is assigned to this worker."""
+        _log.info("stopping: no job is taken any more", worker=self._name, running=len(self._running))
         self.supervisor.stop("quiet")
 
     def drain(self, seconds: float) -> None:
         """Wait for the running attempts. After `seconds` the jobs of those that are left are requeued."""
+        if len(self._running):
+            _log.info("draining", worker=self._name, running=len(self._running), seconds=seconds)
         self._running.drain(seconds)
         self._probe.ended()
         self.supervisor.stop("drain")
@@ -164,11 +167,12 @@ class Worker:
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
             if isinstance(outcome, Completed) and stored == "ok":
                 self._minutes.completed(outcome.result)
-            _log.info("attempt ended", outcome=result(outcome, stored), stored=stored, **_detail(outcome))
+            _say_ended(outcome, stored)
         blamed = isinstance(outcome, Retry) and bool(outcome.blame)
         if blamed or not self._probe.loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, not seconds later
-        return " ".join([result(outcome, stored), *_detail(outcome).values()])
+        code = [outcome.error.code] if isinstance(outcome, Failed | Retry) else []
+        return " ".join([result(outcome, stored), *code])
 
     def _duties(self) -> list[Duty]:
         """Every duty of the worker. The supervisor runs each in a thread."""
@@ -228,7 +232,10 @@ def _job_store(config: Settings, connections: Connections, worker: str, clock: C
     )
 
 
-def _detail(outcome: Outcome) -> dict[str, str]:
+def _say_ended(outcome: Outcome, stored: str) -> None:
+    """Log the last line of an attempt: a warning where it failed."""
+    said = {"outcome": result(outcome, stored), "stored": stored}
     if isinstance(outcome, Failed | Retry):
-        return {"code": outcome.error.code}
-    return {"reason": outcome.reason} if isinstance(outcome, Stopped) else {}
+        _log.warning("attempt ended", **said, code=outcome.error.code, message=failures.loggable(outcome.error))
+    else:
+        _log.info("attempt ended", **said)

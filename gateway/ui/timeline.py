@@ -83,7 +83,7 @@ def _text(event: Event) -> str:
         case Progress(stage=stage):
             return stage
         case Retrying(error=error, delay_seconds=delay):
-            return f"{error.code}; again after {delay:.1f} s"
+            return f"{error.reason or error.code}; again after {delay:.1f} s"
     return ""
 
 

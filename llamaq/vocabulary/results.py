@@ -29,6 +29,7 @@ class ErrorInfo(Frozen):
         retryable: whether the same request may succeed later.
         status: the HTTP status, where there was one.
         said: Ollama's own text of the error, as it stands in its answer, where it gave one.
+        reason: `drained` where the worker stopped in order: the attempt did not fail, and does not count as a try.
         clock: of `timed_out`: the name of the clock that ran out.
         text: of `invalid_output`: the last answer.
         errors: of `invalid_output`: the errors of that answer, one line each.
@@ -41,6 +42,7 @@ class ErrorInfo(Frozen):
     retryable: bool = False
     status: int | None = None
     said: str | None = None
+    reason: str | None = None
     clock: str | None = None
     text: str | None = None
     errors: list[str] | None = None

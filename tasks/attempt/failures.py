@@ -121,7 +121,7 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.FirstByteTimeout: _timed_out("first_token_within", "`first_token_within` ran out"),
     api_client.StallTimeout: _timed_out("stall_after", "`stall_after` ran out"),
     WorkerEvent.DEADLINE: _timed_out("deadline"),
-    WorkerEvent.DRAINED: _again("the worker is stopping; the job goes back", "never"),
+    WorkerEvent.DRAINED: _again("the worker is stopping; the job goes back to its queue", "never"),
     WorkerEvent.LEASE_LAPSED: _again("the worker that ran this attempt stopped renewing its lease", "always"),
     WorkerEvent.LEASE_LAPSED_LAST: _fail(
         "attempts_exhausted", message="each attempt ended with the loss of its worker; the job is not tried again"
@@ -225,6 +225,13 @@ def pause_seconds(tries: int, jitter: float) -> float:
 def host_pause_seconds(attempt: int, jitter: float) -> float:
     """The pause after a failure of the host, where no other host takes the job at once."""
     return min(pause_seconds(attempt, jitter), LONGEST_HOST_PAUSE_SECONDS)
+
+
+def loggable(error: Error) -> str:
+    """The message for a log. That of an error about a request or an answer may quote it, so it is left to `status`."""
+    if error.code in {"invalid_request", "invalid_output"}:
+        return "see `llamaq status` of the job: the message may quote it"
+    return error.message
 
 
 def _outcome(

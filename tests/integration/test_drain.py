@@ -1,5 +1,6 @@
 """SIGTERM: a worker takes nothing more, lets what runs end, gives back what does not, and exits in order."""
 
+import json
 import signal
 import sys
 
@@ -50,7 +51,7 @@ def test_a_job_that_does_not_end_in_time_goes_to_another_worker(
     assert kinds(events) == ["queued", "started", "delta", "retrying", "started", "delta", "completed"]
     assert [event.host for event in events if isinstance(event, Started)] == ["first", "second"]
     back = next(event for event in events if isinstance(event, Retrying))
-    assert (back.error.retryable, back.delay_seconds) == (True, 0)
+    assert (back.error.retryable, back.delay_seconds, back.error.reason) == (True, 0, "drained")
     result = job.result(30)
     assert (result.text, result.attempts, result.host) == ("whole", 2, "second")
     assert last_text(events) == "whole"
@@ -70,6 +71,15 @@ def test_a_job_given_back_waits_for_the_next_worker(own_service: Service, start_
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
     assert job.status().state == "retrying"
+    said = [json.loads(line) for line in worker.log().splitlines()]
+    assert [line["event"].partition(":")[0] for line in said if line["logger"].startswith("worker.")][-4:] == [
+        "stopping",
+        "draining",
+        "attempt ended",
+        "stopped",
+    ]
+    (ended,) = (line for line in said if line["event"] == "attempt ended")
+    assert (ended["level"], ended["outcome"]) == ("info", "drained")
     start_worker()
 
     assert job.result(30).attempts == 2

@@ -187,6 +187,25 @@ def test_the_log_is_json_and_tells_of_each_attempt(watched: tuple[Service, Worke
     assert SECRET not in watched[1].log()
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [(500, "CUDA out of memory", "ollama_error"), (400, f"invalid option: {SECRET}", "invalid_request")],
+)
+def test_the_log_tells_why_an_attempt_failed(
+    watched: tuple[Service, WorkerProcess], service: Service, status: int, said: str, code: str
+) -> None:
+    """A warning with the message of the host; of a refused request the code alone, since it may quote the job."""
+    service.ollama.script(status=status, body={"error": said})
+    job = service.queue.generate(MODEL, "x")
+    until(lambda: job.status().state in {"failed", "completed"})  # after a 500 by its second attempt
+    until(lambda: f'"job_id": "{job.id}"' in watched[1].log())
+    lines = [json.loads(line) for line in watched[1].log().splitlines()]
+    ended = next(line for line in lines if line.get("job_id") == job.id and line["event"] == "attempt ended")
+    assert (ended["level"], ended["code"]) == ("warning", code)
+    assert (said in ended["message"]) == (status == 500)
+    assert SECRET not in watched[1].log()
+
+
 def test_a_port_that_is_taken_ends_the_second_worker(watched: tuple[Service, WorkerProcess]) -> None:
     """One line that names the setting, and exit code 2; the first worker goes on."""
     service, first = watched

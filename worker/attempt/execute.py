@@ -59,7 +59,7 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
                 job, error, pause, counts=counts, blame=blame, wait_seconds=wait_seconds, ran_seconds=ran_seconds
             )
         case Stopped("draining"):
-            drained = failures.error_of(WorkerEvent.DRAINED)
+            drained = failures.error_of(WorkerEvent.DRAINED, details={"reason": "drained"})
             return store.release(job, drained, 0, counts=False, ran_seconds=ran_seconds)
         case Stopped("cancelled"):
             return store.free_slot(job)

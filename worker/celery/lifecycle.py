@@ -72,6 +72,7 @@ class WorkerStep(bootsteps.StartStopStep):
         self._worker = None
         if self._metrics is not None:
             self._metrics.close()
+        _log.info("stopped", worker=parent.app.conf.llamaq_worker_name)
 
     def terminate(self, parent: Any) -> None:
         """Requeue all jobs at once: a hard shutdown."""

@@ -175,7 +175,7 @@ def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
         if (value := getattr(record, name)) is not None:
             yield name.removesuffix("_at"), _local(value) if isinstance(value, datetime) else value
     if record.error is not None:
-        yield "error", f"{record.error.code}: {record.error.message}"
+        yield "error", f"{record.error.reason or record.error.code}: {record.error.message}"
 
 
 def _local(moment: datetime) -> str:

@@ -76,7 +76,8 @@ class Prose:
                 self._take(event)
             case Retrying(error=error, delay_seconds=delay):
                 again = f"trying again in {seconds(delay)}" if delay else "trying again"
-                self._notice(f"attempt {event.attempt} failed: {error.code}: {error.message}; {again}", "yellow")
+                ended = "drained" if error.reason == "drained" else f"failed: {error.code}"
+                self._notice(f"attempt {event.attempt} {ended}: {error.message}; {again}", "yellow")
                 self._waiting.say("waiting for the next attempt")
             case Completed(result=result):
                 self._complete(result)

@@ -128,7 +128,8 @@ class Attempt:
     def fail(self, code: str, message: str, *, retryable: bool = False, **details: Any) -> None:
         self._fake_worker.store.fail(self.job, Error(code, message, retryable, details))
 
-    def give_back(self, code: str, message: str) -> "Attempt":
+    def give_back(self, code: str, message: str, **details: str) -> "Attempt":
         """Release it for another try, and claim that."""
-        self._fake_worker.store.release(self.job, Error(code, message, retryable=True), 0, counts=True)
+        error = Error(code, message, retryable=True, details=details)
+        self._fake_worker.store.release(self.job, error, 0, counts=True)
         return self._fake_worker.take()

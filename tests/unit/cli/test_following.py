@@ -112,6 +112,15 @@ def test_a_restart_starts_the_text_anew(fake_worker: FakeWorker, llamaq: Llamaq)
     assert anew == "--- attempt 2 began: the text so far is void, and the answer starts anew ---"
 
 
+def test_a_drained_attempt_did_not_fail(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """A worker that stopped in order is no failure."""
+    shell = llamaq("generate", "m", "x")
+    again = fake_worker.take().give_back("internal", "the worker is stopping", reason="drained")
+    again.complete(text="kept")
+    assert shell.code() == 0
+    assert "attempt 1 drained: the worker is stopping; trying again" in shell.err.all().splitlines()
+
+
 def test_a_file_holds_the_final_attempt_alone(fake_worker: FakeWorker, tmp_path: Path) -> None:
     """`llamaq generate > file`: what was written is removed, and what stood there before stays."""
     answer = tmp_path / "answer.txt"

@@ -80,8 +80,8 @@ def test_an_attempt_is_shown_once_it_has_its_slot(heard: Heard) -> None:
         ("completed", "task-succeeded", {"result": "completed"}),
         ("failed timed_out", "task-failed", {"exception": "timed_out"}),
         ("retried ollama_error", "task-retried", {"exception": "ollama_error"}),
-        ("drained draining", "task-retried", {"exception": "draining"}),
-        ("cancelled cancelled", "task-revoked", {"terminated": False}),
+        ("drained", "task-retried", {"exception": "drained"}),
+        ("cancelled", "task-revoked", {"terminated": False}),
     ],
 )
 def test_the_end_is_that_of_the_job(heard: Heard, outcome: str, event: str, more: dict[str, object]) -> None:
