@@ -1,8 +1,11 @@
 """Makes the passwords, tokens and certificates of a deployment: `python3 -m ops.credentials`.
 
-It needs only the standard library and openssl. It keeps existing files, so a second run adds the missing ones; delete a
-file to have it made again. git ignores `ops/secrets/`. The certificates are signed by a new authority: replace
-`server.pem`, `server.key` and `ca.pem` by your own if you have some.
+It needs only the standard library and openssl. It keeps existing passwords, so a second run adds the missing ones;
+delete a file to have it made again. git ignores `ops/secrets/`.
+
+The server's certificate is signed by an authority of its own, and lists names. A second run adds the names that it is
+given, and renews what ends within `RENEW_DAYS`. Certificates of your own in place of `server.pem`, `server.key` and
+`ca.pem` are kept: nothing is signed without the key of `ca.pem`.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 OPS = Path(__file__).resolve().parent
@@ -19,6 +23,8 @@ USERS = ("worker", "producer", "flower", "metrics", "exporter")
 NAMES = ("localhost", "redis", "nginx", "ollama")
 DAYS = 825
 """The validity of the certificates: the maximum that Apple's clients accept."""
+RENEW_DAYS = 60
+"""A certificate that ends sooner is renewed: a month before the warning of `worker check` and of the alert."""
 _READABLE = 0o644
 _UNSET = "#" + "0" * 64
 
@@ -62,22 +68,77 @@ def users_acl(folder: Path) -> str:
 
 
 def certificates(folder: Path, names: Sequence[str]) -> None:
-    """Make an authority, and a certificate signed by it for these names and 127.0.0.1."""
-    if (folder / "server.pem").exists():
+    """Make or renew an authority, and a certificate signed by it for these names, those that it has, and 127.0.0.1.
+
+    Raises:
+        OpensslFailed: openssl failed, or a certificate of another authority lacks a name that was asked for.
+    """
+    server, authority = folder / "server.pem", folder / "ca.pem"
+    had = names_of(server) if server.exists() else []
+    wanted = list(dict.fromkeys([*names, *had]))
+    if server.exists() and set(wanted) == set(had) and not _ends_soon(server) and not _ends_soon(authority):
         return
-    ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    authority = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-    itself = ["req", "-x509", *ec, "-keyout", "ca.key", "-out", "ca.pem", "-days", str(DAYS), "-subj", "/CN=llamaq"]
-    _openssl([*itself, *authority], folder)
-    _openssl(["req", "-new", *ec, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={names[0]}"], folder)
-    alternatives = ",".join([*(f"DNS:{name}" for name in names), "IP:127.0.0.1"])
-    (folder / "server.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
-    signing = ["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
-    _openssl([*signing, "-out", "server.pem", "-days", str(DAYS), "-extfile", "server.ext"], folder)
+    if server.exists() and not _signs(folder):
+        lacks = ", ".join(name for name in names if name not in {*had, *NAMES})
+        if lacks:
+            raise OpensslFailed(f"{server} lacks {lacks}, and ca.key does not belong to ca.pem: sign another yourself")
+        return
+    if not authority.exists() or _ends_soon(authority):
+        _make_authority(folder)
+    _sign(folder, wanted)
+
+
+def ends(certificate: Path) -> datetime:
+    """When a certificate ends, in UTC.
+
+    Raises:
+        OpensslFailed: the file is no certificate.
+    """
+    text = _openssl(["x509", "-in", certificate.name, "-noout", "-enddate"], certificate.parent)
+    return datetime.strptime(text.strip().partition("=")[2], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
+
+
+def names_of(certificate: Path) -> list[str]:
+    """The host names that a certificate is for; raises as `ends`."""
+    text = _openssl(["x509", "-in", certificate.name, "-noout", "-ext", "subjectAltName"], certificate.parent)
+    return re.findall(r"DNS:([^,\s]+)", text)
+
+
+def _ends_soon(certificate: Path) -> bool:
+    return ends(certificate) < datetime.now(UTC) + timedelta(days=RENEW_DAYS)
+
+
+def _signs(folder: Path) -> bool:
+    """Whether the folder has the key of its authority: not where the operator put certificates of their own there."""
+    if not (folder / "ca.key").exists():
+        return False
+    key = _openssl(["pkey", "-in", "ca.key", "-pubout"], folder)
+    return key == _openssl(["x509", "-in", "ca.pem", "-noout", "-pubkey"], folder)
+
+
+_EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def _make_authority(folder: Path) -> None:
+    uses = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    # Clients that have the old certificate go on: the new one has the same key and name.
+    key = ["-key", "ca.key"] if (folder / "ca.key").exists() else [*_EC, "-keyout", "ca.key"]
+    _openssl(["req", "-x509", *key, "-out", "ca.pem", "-days", str(DAYS), "-subj", "/CN=llamaq", *uses], folder)
     (folder / "ca.key").chmod(0o600)  # no service reads it: with it, anyone could make certificates
-    for read in ("ca.pem", "server.pem", "server.key"):
-        (folder / read).chmod(_READABLE)
-    for made in ("server.csr", "server.ext", "ca.srl"):
+    (folder / "ca.pem").chmod(_READABLE)
+
+
+def _sign(folder: Path, names: Sequence[str]) -> None:
+    # Into new files first: a failure leaves the pair that is there.
+    _openssl(["req", "-new", *_EC, "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={names[0]}"], folder)
+    alternatives = ",".join([*(f"DNS:{name}" for name in names), "IP:127.0.0.1"])
+    (folder / "new.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
+    signing = ["x509", "-req", "-in", "new.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
+    _openssl([*signing, "-out", "new.pem", "-days", str(DAYS), "-extfile", "new.ext"], folder)
+    for suffix in ("key", "pem"):
+        # Written in place: a container sees the new content of a file that is mounted alone.
+        _write(folder / f"server.{suffix}", (folder / f"new.{suffix}").read_text())
+    for made in ("new.key", "new.pem", "new.csr", "new.ext", "ca.srl"):
         (folder / made).unlink(missing_ok=True)
 
 
@@ -91,13 +152,14 @@ def _write(path: Path, text: str) -> None:
     path.chmod(_READABLE)
 
 
-def _openssl(arguments: Sequence[str], folder: Path) -> None:
+def _openssl(arguments: Sequence[str], folder: Path) -> str:
     try:
         done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603,S607 - the machine's own openssl, with arguments made here
     except FileNotFoundError:
         raise OpensslFailed("there is no openssl: install it, or put ca.pem, server.pem and server.key there") from None
     if done.returncode:
         raise OpensslFailed(done.stderr.strip())
+    return done.stdout
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,6 +170,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         make(given.folder, [*NAMES, *given.names])
+        valid = "".join(f"{name} ends on {ends(given.folder / name):%Y-%m-%d}\n" for name in ("ca.pem", "server.pem"))
     except OpensslFailed as error:
         sys.stderr.write(f"openssl: {error}\n")
         return 1
@@ -115,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
     if not settings.exists():
         settings.write_text((OPS.parent / ".env.example").read_text())
     sys.stdout.write(
-        f"{given.folder}: passwords, tokens, users.acl and certificates are there\n{settings}: the settings\n"
+        f"{given.folder}: passwords, tokens, users.acl and certificates are there\n{valid}{settings}: the settings\n"
     )
     return 0
 
