@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
+from gateway.http.json_body import json_value
 from llamaq.vocabulary.wire import JsonObject
 
 MOST_LINES = 50_000
@@ -72,7 +71,7 @@ class Reader:
 
     def _line(self, text: str) -> Line:
         try:
-            given = from_json(text, allow_inf_nan=False)
+            given = json_value(text)
         except ValueError as error:
             raise _Wrong("invalid_json_line", f"This line is not parseable as valid JSON: {error}") from None
         if not isinstance(given, dict):

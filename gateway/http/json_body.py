@@ -1,5 +1,6 @@
 """Reads the body of a request as JSON, nested to a bounded depth."""
 
+from math import isfinite
 from typing import Any
 
 from pydantic_core import from_json
@@ -12,7 +13,8 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The object in the body, whatever its `Content-Type` says: Ollama's and curl's users often leave that out.
 
     Raises:
-        GatewayError: it is not JSON, is nested too deep (200 levels), or is no object.
+        GatewayError: it is not JSON, is nested too deep (200 levels), has a number that no 64-bit float holds, or
+            is no object.
     """
     value = parsed(await request.body())
     if not isinstance(value, dict):
@@ -24,9 +26,28 @@ def parsed(text: bytes | str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        GatewayError: it is not JSON, or is nested too deep.
+        GatewayError: it is not JSON, is nested too deep, or has a number that no 64-bit float holds.
     """
     try:
-        return from_json(text, allow_inf_nan=False)
+        return json_value(text)
     except ValueError as error:
         raise GatewayError(400, "invalid_json", f"the body is not JSON: {error}") from None
+
+
+def json_value(text: bytes | str) -> Any:
+    """The value of a JSON text, which can be written as JSON again.
+
+    Raises:
+        ValueError: it is not JSON, is nested too deep, or has a number that no 64-bit float holds, such as `1e400`.
+    """
+    value = from_json(text, allow_inf_nan=False)
+    left = [value]
+    while left:
+        match left.pop():
+            case float(number) if not isfinite(number):  # `from_json` refuses `Infinity`, and reads `1e400` as one
+                raise ValueError("a number is too large for a 64-bit float")
+            case dict(members):
+                left.extend(members.values())
+            case list(items):
+                left.extend(items)
+    return value

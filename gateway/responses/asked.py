@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic import Field, field_validator
 
+from gateway.http.json_body import json_value
 from gateway.openai.chat import read_chat
 from gateway.openai.chat_answer import ChatForm
 from gateway.openai.parameters import named, read
+from gateway.responses.input_items import TYPES
 from gateway.responses.items import Translated, translated
 from gateway.responses.parameters import ENCRYPTED, REFUSED, Response, parameter
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.wire import JsonObject, dumps
+from llamaq.vocabulary.wire import JsonObject, Strict, dumps
 
 VERSION = 1
 """Of the note."""
@@ -50,6 +51,20 @@ class Asked:
         return named(error, self.parameter)
 
 
+class _Note(Strict):
+    response: Literal[1]
+    parameters: Response
+    items: list[JsonObject]
+    lead: Annotated[int, Field(ge=0)]
+
+    @field_validator("items")
+    @classmethod
+    def _have_types(cls, items: list[JsonObject]) -> list[JsonObject]:
+        if any(item.get("type") not in TYPES for item in items):
+            raise ValueError(f"each has one of the types {', '.join(TYPES)}")
+        return items
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What is kept of a request.
@@ -58,18 +73,13 @@ class Kept:
         given: its parameters, without the input.
         items: of the input.
         lead: the number of messages of the job ahead of the history: the instructions.
+        form: of the answer: which function is forced, what it has to be valid for.
     """
 
     given: Response
     items: Sequence[JsonObject]
     lead: int
-
-    @property
-    def form(self) -> ChatForm:
-        """The form of the answer: which function is forced, what it has to be valid for."""
-        form = read_chat(self.given.chat([{"role": "user", "content": ""}])).form
-        assert isinstance(form, ChatForm)  # noqa: S101 - `read_chat` makes no other
-        return form
+    form: ChatForm
 
     @property
     def encrypted(self) -> bool:
@@ -116,14 +126,14 @@ def _note(given: Response, new: Translated, lead: int) -> str:
 
 
 def kept(note: str) -> Kept | None:
-    """What a note keeps; None where it is not that of a response."""
+    """What a note keeps; None where it is not that of a response: any producer may keep any text with its job."""
     try:
-        found = from_json(note) if note else None
-        if not isinstance(found, dict) or found.get("response") != VERSION:
-            return None
-        return Kept(Response.model_validate(found["parameters"]), found["items"], found["lead"])
-    except (ValueError, KeyError, ValidationError):  # another producer's note
+        found = _Note.model_validate(json_value(note))
+        form = read_chat(found.parameters.chat([{"role": "user", "content": ""}])).form
+    except (ValueError, InvalidRequest):
         return None
+    assert isinstance(form, ChatForm)  # noqa: S101 - `read_chat` makes no other
+    return Kept(found.parameters, found.items, found.lead, form)
 
 
 def _naming(lead: int, before: int, new: Translated) -> Callable[[str], str]:

@@ -47,7 +47,9 @@ async def found(queue: AsyncJobQueue, by: Caller, response_id: str, param: str |
     except JobNotFound:
         raise missing from None
     note = kept(submitted.note)
-    if note is None or not note.given.store or not (by.admin or status.tenant == by.tenant):
+    # Its job is a chat: a note of the same form may be kept with any other job.
+    chat = submitted.kind == "chat" and "messages" in submitted.request
+    if not chat or note is None or not note.given.store or not (by.admin or status.tenant == by.tenant):
         raise missing
     return Found(job, status, note, submitted.request)
 

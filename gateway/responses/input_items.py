@@ -7,6 +7,8 @@ from gateway.http.errors import GatewayError
 from llamaq.vocabulary.wire import JsonObject
 
 _IDS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
+TYPES = tuple(_IDS)
+"""Of items."""
 
 
 def listed(

@@ -1,5 +1,6 @@
 """The parameters of a response as those of a chat job, and what is refused by which name."""
 
+import json
 from typing import Any
 
 import pytest
@@ -266,3 +267,29 @@ def test_a_note_keeps_the_request_without_its_pictures() -> None:
 def test_another_note_is_none_of_a_response(text: str) -> None:
     """A job of another producer is no response."""
     assert kept(text) is None
+
+
+FORGED: dict[str, Any] = {"response": 1, "parameters": {"model": "m"}, "items": [], "lead": 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"items": 5},
+        {"items": [1]},
+        {"items": [{"type": "x"}]},
+        {"items": [{"type": ["message"]}]},
+        {"items": [{"type": "message", "content": float("inf")}]},
+        {"lead": "x"},
+        {"lead": -1},
+        {"response": 2},
+        {"parameters": {"model": "m", "tool_choice": {"type": "function", "name": "f"}}},
+        {"parameters": {"model": "m", "text": {"format": {**FORMAT, "schema": {"type": 5}, "strict": True}}}},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_note_that_a_producer_made_is_none_of_a_response(change: dict[str, Any]) -> None:
+    """Any text may be kept with a job, so no text of it makes a fault."""
+    assert kept(json.dumps(FORGED)) is not None
+    assert kept(json.dumps(FORGED | change)) is None
