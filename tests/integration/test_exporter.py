@@ -91,7 +91,7 @@ def test_it_starts_and_serves_while_redis_is_away() -> None:
         seen = scrape(port_of(exporter))
 
         assert seen.figure("llamaq_redis_up") == 0
-        assert list(seen.shapes) == ["llamaq_redis_up"]
+        assert set(seen.shapes) == {"llamaq_redis_up", "llamaq_certificate_days"}
         exporter.signal(signal.SIGTERM)
         assert exporter.wait() == 0
         assert "Traceback" not in exporter.log()

@@ -12,7 +12,9 @@ from embedded.scripted.fleet import Fleet
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS
 from llamaq.store.clock import Clock
+from ops import credentials
 from ops.topology.redis_server import LockedRedis
+from worker.certificates import CertificateCollector
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
 from worker.preflight.report import check
@@ -208,3 +210,30 @@ def test_damaged_keys_are_told(plain: EmbeddedRedis) -> None:
     assert finding.well is None
     assert "llamaq:leases: 'string' instead of a zset" in finding.message
     assert "llamaq:damaged:<key>" in finding.message
+
+
+class _Later(Clock):
+    """Half a day after the warning begins."""
+
+    def time(self) -> float:
+        return super().time() + (credentials.DAYS - 29.5) * 86_400
+
+
+def test_a_certificate_that_ends_is_told_30_days_before(locked_redis: LockedRedis, secrets: Path) -> None:
+    """By the connection to Redis; the metric has the same figure."""
+    config = Settings(
+        redis_url=locked_redis.bare_url("worker"),
+        redis_password_file=str(secrets / "redis_worker"),
+        ollama_url="http://127.0.0.1:1",
+    )
+    assert found(check(config), "redis certificate").well is True
+    later = _Later()
+
+    told = found(check(config, later), "redis certificate")
+
+    assert told.well is None
+    assert told.message.endswith("days: renew it (python3 -m ops.credentials)")
+    (family,) = CertificateCollector(config, later).collect()
+    days = {sample.labels["server"]: sample.value for sample in family.samples}
+    assert 29 < days["redis"] < 30
+    assert days["ollama"] == float("inf")

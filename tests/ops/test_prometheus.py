@@ -57,7 +57,9 @@ def test_each_alert_asks_for_what_there_is_has_a_test_and_a_page_in_the_runbook(
     assert queries.unknown(rule["expr"]) == []
     fires = rf"alertname: {name}\n\s+exp_alerts:\n"
     assert re.search(fires, (FOLDER / "alerts_test.yml").read_text())
-    assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+    base = "{{ with $externalLabels.llamaq_docs }}{{ . }}{{ else }}docs{{ end }}"
+    assert rule["annotations"]["runbook"] == f"{base}/operations.md#{name.lower()}"
+    assert "job=" not in rule["expr"]  # a scrape may have any name
     assert f"### {name}\n" in (CHECKOUT / "docs" / "operations.md").read_text()
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from llamaq.store.clock import SYSTEM, Clock
+from worker.certificates import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings, unknown_variables
@@ -23,7 +25,7 @@ def main(config: Settings) -> int:
     return code
 
 
-def check(config: Settings) -> Iterator[Finding]:
+def check(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """Check the variables, files, Redis, then Ollama."""
     for name, near in unknown_variables().items():
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md lists the settings"
@@ -35,6 +37,9 @@ def check(config: Settings) -> Iterator[Finding]:
     if config.metrics_port:
         yield _metrics(config.metrics_host, config.metrics_port)
     yield from redis_checks.look(config)
+    for server, days in days_left(config, clock).items():
+        said = f"ends in {days:.0f} days" + ("" if days > WARN_DAYS else ": renew it (python3 -m ops.credentials)")
+        yield Finding(f"{server} certificate", True if days > WARN_DAYS else None, said)
     yield from ollama_checks.look(config)
 
 

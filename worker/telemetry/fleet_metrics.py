@@ -59,13 +59,16 @@ class FleetCollector(Collector):
 
     def _memory(self) -> Iterator[Metric]:
         try:
-            info = self._client.info("memory")
+            info, disk = self._client.info("memory"), self._client.info("persistence")
         except (RedisError, OSError) as error:  # an ACL may forbid it
             _log.warning("a scrape without the memory of Redis", error=str(error))
             return
         limit = info.get("maxmemory", 0)
         yield _gauge("llamaq_redis_memory_bytes", "Memory that Redis uses.", [], [([], info["used_memory"])])
         yield _gauge("llamaq_redis_memory_max_bytes", "Its limit; 0 for none.", [], [([], limit)])
+        written = {disk.get("aof_last_write_status"), disk.get("aof_last_bgrewrite_status")} == {"ok"}
+        persists = bool(disk.get("aof_enabled")) and written
+        yield _gauge("llamaq_redis_persistence_ok", "Whether Redis writes its file.", [], [([], persists)])
 
 
 def _queues(queues: Sequence[Fields]) -> Iterator[Metric]:

@@ -4,6 +4,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from llamaq.store.connections.clients import connect
+from worker.certificates import CertificateCollector
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
 from worker.telemetry.metrics_server import MetricsServer
@@ -20,6 +21,7 @@ def serve(registry: CollectorRegistry, config: Settings, port: int) -> MetricsSe
     # A connection of its own, so that a scrape neither waits for the attempts' writes nor delays them.
     client = connect(config.redis_url, retry=False, limit_seconds=SCRAPE_SECONDS)
     registry.register(FleetCollector(client, config.producer.keys))
+    registry.register(CertificateCollector(config))
     server = MetricsServer(config.metrics_host, port, registry)
     _log.info("metrics are served", address=config.metrics_host, port=server.port)
     return server

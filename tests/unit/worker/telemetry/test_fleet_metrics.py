@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from prometheus_client import CollectorRegistry, generate_latest
 
 from embedded.redis import EmbeddedRedis
@@ -12,6 +13,7 @@ from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from tests.integration.scraping import Scrape, parsed
+from tests.service import until
 from worker.telemetry.fleet_metrics import FleetCollector
 
 
@@ -160,3 +162,16 @@ def test_without_redis_a_scrape_says_so(fleet: Fleet) -> None:
 
     assert seen.shapes == {"llamaq_redis_up": ("gauge", frozenset())}
     assert seen.figure("llamaq_redis_up") == 0
+
+
+def test_a_redis_that_would_lose_jobs_is_told(prefix: str) -> None:
+    """Without an append-only file the figure is 0."""
+    with (
+        EmbeddedRedis.start(appendonly=False) as server,
+        connect(server.url) as client,
+        redis.Redis.from_url(server.url) as plain,
+    ):
+        assert look(client, Keys(prefix)).figure("llamaq_redis_persistence_ok") == 0
+        plain.config_set("appendonly", "yes")
+        until(lambda: not plain.info("persistence")["aof_rewrite_in_progress"])
+        assert look(client, Keys(prefix)).figure("llamaq_redis_persistence_ok") == 1
