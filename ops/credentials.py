@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 OPS = Path(__file__).resolve().parent
-USERS = ("worker", "producer", "flower", "metrics", "exporter")
+USERS = ("worker", "producer", "flower", "metrics", "exporter", "admin")
 NAMES = ("localhost", "redis", "nginx", "ollama")
 DAYS = 825
 """The validity of the certificates: the maximum that Apple's clients accept."""

@@ -288,6 +288,6 @@ def test_each_user_has_its_placeholder_and_no_password_of_ours() -> None:
 
     assert lines[0].startswith("user default off resetpass ")
     assert [line.split()[1] for line in lines[1:]] == [
-        f"llamaq-{name}" for name in ("worker", "producer", "flower", "metrics", "exporter")
+        f"llamaq-{name}" for name in ("worker", "producer", "flower", "metrics", "exporter", "admin")
     ]
     assert all(line.split()[2:4] == ["on", "#" + "0" * 64] for line in lines[1:])
