@@ -1,7 +1,7 @@
 """What the routes of all dialects ask of the queue, within what the caller's key allows."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from starlette.requests import Request
 
@@ -12,11 +12,10 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import JobNotFound
-from llamaq.vocabulary.kinds.request import Lane
+from llamaq.vocabulary.kinds.request import LANES
 
 JOB_HEADER = "X-Llamaq-Job"
 """On each answer that is a job, also on one that says that it failed."""
-LANES: tuple[Lane, ...] = get_args(Lane)  # the highest first
 
 
 def queue_of(request: Request) -> AsyncJobQueue:

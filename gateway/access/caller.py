@@ -48,7 +48,7 @@ LOCAL = Caller("local", "default", admin=True)
 
 
 async def caller(request: Request) -> Caller:
-    """The holder of the request's key: a route takes it as `caller: Admitted`.
+    """The holder of the request's key: a route takes it as an argument of the type `Admitted`.
 
     Raises:
         GatewayError: 401 without a valid key; 429 where it has made too many requests in this minute.

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import get_args
 
 from gateway.access.caller import Caller
-from llamaq.vocabulary.kinds.request import Lane
+from llamaq.vocabulary.kinds.request import LANES
 
 LOG = logging.getLogger(__name__)
 HEAD = "# name  SHA-256 of the key  tenant  highest lane  most waiting  requests a minute  models  admin\n"
@@ -19,7 +18,6 @@ NONE = "-"
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,128}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = 8
-_LANES = get_args(Lane)
 
 
 class WrongKeysFile(Exception):
@@ -89,14 +87,14 @@ def _entry(given: Sequence[str], taken: set[str]) -> Entry:
     tenant = name if tenant == NONE else tenant
     if not _NAME.fullmatch(tenant):
         raise ValueError("the tenant must be 1 to 128 letters, digits or . _ @ -")
-    if lane not in (*_LANES, NONE):
-        raise ValueError(f"the highest lane must be {', '.join(_LANES)} or -")
+    if lane not in (*LANES, NONE):
+        raise ValueError(f"the highest lane must be {', '.join(LANES)} or -")
     if admin not in ("admin", NONE):
         raise ValueError("the last column must be `admin` or -")
     caller = Caller(
         name=name,
         tenant=tenant,
-        highest_lane=next((one for one in _LANES if one == lane), _LANES[0]),
+        highest_lane=next((one for one in LANES if one == lane), LANES[0]),
         most_waiting=_number(waiting, "most waiting"),
         requests_a_minute=_number(rate, "requests a minute"),
         models=() if models == NONE else tuple(part for part in models.split(",") if part),

@@ -4,12 +4,12 @@ import re
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Caller, caller
+from gateway.access.caller import Admitted
 from gateway.batches.batch import Batch, caller_field
 from gateway.batches.endpoints import ENDPOINTS
 from gateway.batches.file_routes import shelf_of
@@ -28,7 +28,6 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_WINDOW = 7 * 86_400
 REFUSED = {"output_expires_after": "files of results are kept for LLAMAQ_RESULT_TTL"}
 router = APIRouter()
-Called = Annotated[Caller, Depends(caller)]
 
 
 class Asked(Parameters):
@@ -54,7 +53,7 @@ class Asked(Parameters):
 
 
 @router.post("/v1/batches")
-async def create(request: Request, by: Called) -> Response:
+async def create(request: Request, by: Admitted) -> Response:
     """Accept a batch. A process of the gateway takes it up at once."""
     given, shelf = read(Asked, await json_object(request), REFUSED), shelf_of(request)
     file = await shelf.file(by, given.input_file_id, "input_file_id")
@@ -85,20 +84,20 @@ async def create(request: Request, by: Called) -> Response:
 
 @router.get("/v1/batches")
 async def list_batches(
-    request: Request, by: Called, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    request: Request, by: Admitted, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> Response:
     """The batches of the caller's tenant, the newest first."""
     return JSONResponse(await paged(shelf_of(request).batches(by.tenant, after), Batch.shown, limit))
 
 
 @router.get("/v1/batches/{batch_id}")
-async def retrieve(request: Request, by: Called, batch_id: str) -> Response:
+async def retrieve(request: Request, by: Admitted, batch_id: str) -> Response:
     """One of them."""
     return JSONResponse((await shelf_of(request).batch(by, batch_id)).shown())
 
 
 @router.post("/v1/batches/{batch_id}/cancel")
-async def cancel(request: Request, by: Called, batch_id: str) -> Response:
+async def cancel(request: Request, by: Admitted, batch_id: str) -> Response:
     """Cancel a batch: what runs of it is cut, and what was answered stays."""
     shelf = shelf_of(request)
     batch = await shelf.batch(by, batch_id)

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from gateway.access.caller import Caller, caller
+from gateway.access.caller import Admitted
 from gateway.batches.file import PURPOSE, File
 from gateway.batches.pages import paged
 from gateway.batches.shelf import Shelf
@@ -20,7 +20,6 @@ LEAST_SECONDS = 3600
 """Of `expires_after`, as OpenAI has it."""
 _FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
 router = APIRouter()
-Called = Annotated[Caller, Depends(caller)]
 
 
 def shelf_of(request: Request) -> Shelf:
@@ -30,7 +29,7 @@ def shelf_of(request: Request) -> Shelf:
 
 
 @router.post("/v1/files")
-async def upload(request: Request, by: Called) -> Response:
+async def upload(request: Request, by: Admitted) -> Response:
     """Keep a file with the lines of a batch."""
     shelf = shelf_of(request)
     async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
@@ -64,7 +63,7 @@ async def upload(request: Request, by: Called) -> Response:
 @router.get("/v1/files")
 async def list_files(
     request: Request,
-    by: Called,
+    by: Admitted,
     purpose: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     order: Literal["asc", "desc"] = "desc",
@@ -77,13 +76,13 @@ async def list_files(
 
 
 @router.get("/v1/files/{file_id}")
-async def retrieve(request: Request, by: Called, file_id: str) -> Response:
+async def retrieve(request: Request, by: Admitted, file_id: str) -> Response:
     """One of them."""
     return JSONResponse((await shelf_of(request).file(by, file_id)).shown())
 
 
 @router.get("/v1/files/{file_id}/content")
-async def content(request: Request, by: Called, file_id: str) -> Response:
+async def content(request: Request, by: Admitted, file_id: str) -> Response:
     """Its text, as it was sent or written."""
     shelf = shelf_of(request)
     file = await shelf.file(by, file_id)
@@ -93,7 +92,7 @@ async def content(request: Request, by: Called, file_id: str) -> Response:
 
 
 @router.delete("/v1/files/{file_id}")
-async def delete(request: Request, by: Called, file_id: str) -> Response:
+async def delete(request: Request, by: Admitted, file_id: str) -> Response:
     """Delete it."""
     shelf = shelf_of(request)
     await shelf.delete(await shelf.file(by, file_id))

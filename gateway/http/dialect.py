@@ -1,12 +1,11 @@
 """The form of an error by the path of the request: each path belongs to one dialect."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from starlette.responses import JSONResponse
 
-from gateway.http.errors import Failure, failure_of, jobs_body, ollama_body, openai_body
+from gateway.http.errors import Failure, error_headers, failure_of, jobs_body, ollama_body, openai_body
 
 Dialect = Literal["ollama", "openai", "jobs"]
 _BODIES: Mapping[Dialect, Callable[[Failure], dict[str, Any]]] = {
@@ -26,9 +25,5 @@ def dialect_of(path: str) -> Dialect:
 def rendered(error: BaseException | Failure, path: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The answer that says an error in the words of the path's dialect."""
     failure = error if isinstance(error, Failure) else failure_of(error)
-    added = dict(headers or {})
-    if failure.retry_after is not None:
-        added["Retry-After"] = str(max(1, math.ceil(failure.retry_after)))
-    if failure.status == 401:
-        added["WWW-Authenticate"] = "Bearer"
+    added = {**(headers or {}), **error_headers(failure.status, failure.retry_after)}
     return JSONResponse(_BODIES[dialect_of(path)](failure), failure.status, added)

@@ -3,6 +3,7 @@
 `docs/http.md` shows the table, and the tests compare it with the classes and codes that there are.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,6 +150,12 @@ def failure_of(error: BaseException) -> Failure:
         case errors.QueueFull(retry_after=seconds):
             failure = replace(failure, retry_after=seconds)
     return failure
+
+
+def error_headers(status: int, retry_after: float | None) -> dict[str, str]:
+    """The headers that an error has in every dialect. `retry_after` is in seconds, and rounded up."""
+    headers = {} if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
+    return headers | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
 
 
 def _refused(error: GatewayError) -> Failure:

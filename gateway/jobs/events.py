@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from gateway.access.caller import Admitted
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.jobs.openapi import ANSWERS
-from gateway.queue_access import own_job
+from gateway.queue_access import JOB_HEADER, own_job
 from llamaq import Event
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import InvalidRequest
@@ -63,7 +63,7 @@ async def events(
     return EventStream(
         _frames(first, stream, waiting),
         waiting,
-        headers={"X-Llamaq-Job": job_id},
+        headers={JOB_HEADER: job_id},
         until=request.app.state.draining,
         closing=closing,
     )

@@ -1,12 +1,11 @@
 """What a client is told of an error, in Ollama's words where it has some, and with its statuses."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from gateway.http.errors import Failure, failure_of
+from gateway.http.errors import Failure, error_headers, failure_of
 from gateway.ollama import names
 from gateway.ollama.asked import Asked
 from gateway.ollama.go.encoding import encoded, quoted
@@ -42,10 +41,8 @@ class Told:
     def response(self, *, streamed: bool = False, headers: Mapping[str, str] | None = None) -> Response:
         """The answer where nothing was sent before."""
         kind = JSON if self.late and streamed else JSON_UTF8
-        added = {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
-        if self.status == 401:
-            added["WWW-Authenticate"] = "Bearer"
-        return Response(self.line(), self.status, {**(headers or {}), **added}, kind)
+        added = {**(headers or {}), **error_headers(self.status, self.retry_after)}
+        return Response(self.line(), self.status, added, kind)
 
 
 def told(error: BaseException, asked: Asked | None = None) -> Told:

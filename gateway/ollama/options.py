@@ -37,7 +37,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "use_mmap": _boolean,
 }
 _OF_OLDER_SERVERS: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("mirostat",), _integer),
+    "mirostat": _integer,
     **dict.fromkeys(("tfs_z", "mirostat_tau", "mirostat_eta"), _float),
     **dict.fromkeys(("numa", "low_vram", "f16_kv", "logits_all", "vocab_only", "use_mlock"), _boolean),
     "penalize_newline": _boolean,

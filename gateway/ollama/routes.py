@@ -1,15 +1,14 @@
 """The routes: each reads its request, has it served, and tells errors in Ollama's words."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from gateway.access.caller import Caller
-from gateway.access.caller import caller as holder
+from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.ollama import asked as reading
 from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
@@ -43,7 +42,6 @@ class OllamaRoute(APIRoute):
 
 
 router = APIRouter(route_class=OllamaRoute)
-By = Annotated[Caller, Depends(holder)]
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -53,7 +51,7 @@ async def root() -> Response:
 
 
 @router.api_route("/api/version", methods=["GET", "HEAD"])
-async def version(request: Request, by: By) -> Response:  # noqa: ARG001 - a key is needed
+async def version(request: Request, by: Admitted) -> Response:  # noqa: ARG001 - a key is needed
     """The lowest version among the hosts."""
     found = catalogue.lowest_version(await queue_of(request).hosts())
     if found is None:
@@ -62,19 +60,19 @@ async def version(request: Request, by: By) -> Response:  # noqa: ARG001 - a key
 
 
 @router.api_route("/api/tags", methods=["GET", "HEAD"])
-async def tags(request: Request, by: By) -> Response:
+async def tags(request: Request, by: Admitted) -> Response:
     """The models on the disks of the hosts."""
     return _json(catalogue.tags(await queue_of(request).models(), by.may_use))
 
 
 @router.get("/api/ps")
-async def ps(request: Request, by: By) -> Response:
+async def ps(request: Request, by: Admitted) -> Response:
     """The models in the memories of the hosts."""
     return _json(catalogue.ps(await queue_of(request).models(), by.may_use))
 
 
 @router.post("/api/show")
-async def show(request: Request, by: By) -> Response:
+async def show(request: Request, by: Admitted) -> Response:
     """One model in detail."""
     body = bodies.show(await request.body())
     model = names.checked(body.get("model") or body.get("name", ""), Refusal(400, "model is required"))
@@ -88,14 +86,14 @@ async def show(request: Request, by: By) -> Response:
 
 
 @router.post("/api/pull")
-async def pull(request: Request, by: By) -> Response:
+async def pull(request: Request, by: Admitted) -> Response:
     """A pull, where the workers allow it."""
     return await pulling.pulled(request, by)
 
 
 def _add(endpoint: Endpoint) -> None:
     @router.post(f"/api/{endpoint}", name=endpoint)
-    async def serve(request: Request, by: By) -> Response:
+    async def serve(request: Request, by: Admitted) -> Response:
         waited = Waited()
         asked = reading.READERS[endpoint](await request.body())
         try:
@@ -130,7 +128,7 @@ async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) ->
 @router.post("/api/copy")
 @router.delete("/api/delete")
 @router.api_route(routing.BLOBS + "{digest}", methods=["HEAD", "POST"])
-async def refused(by: By) -> Response:  # noqa: ARG001 - a key is needed
+async def refused(by: Admitted) -> Response:  # noqa: ARG001 - a key is needed
     """What changes the models of a host: its operator does that there."""
     raise Refusal(403, "the queue does not change the models of its hosts, beside pulls: do it on the host itself")
 

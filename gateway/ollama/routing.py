@@ -24,7 +24,6 @@ METHODS: Mapping[str, Sequence[str]] = {
 }
 BLOBS = "/api/blobs/"
 _OF_BLOBS = ("HEAD", "POST")
-REFUSED = ("/api/push", "/api/create", "/api/copy", "/api/delete")
 
 
 def methods_of(path: str) -> Sequence[str]:

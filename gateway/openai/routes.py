@@ -1,13 +1,13 @@
 """The routes. Each reads a body, submits its job, and gives the answer in OpenAI's form."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Caller, caller
+from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.leaving import cancelled_if_left
@@ -29,35 +29,34 @@ READERS: dict[str, Callable[[Any], Asked]] = {
 }
 """What reads the body of each endpoint that runs a job; a batch takes the lines for the same endpoints."""
 router = APIRouter()
-Called = Annotated[Caller, Depends(caller)]
 
 
-@router.post("/v1/chat/completions", include_in_schema=False)
-async def chat_completions(request: Request, by: Called) -> Response:
+@router.post("/v1/chat/completions")
+async def chat_completions(request: Request, by: Admitted) -> Response:
     """An answer to a history."""
     return await _answered(request, by, read_chat(await json_object(request)))
 
 
-@router.post("/v1/completions", include_in_schema=False)
-async def completions(request: Request, by: Called) -> Response:
+@router.post("/v1/completions")
+async def completions(request: Request, by: Admitted) -> Response:
     """A completion of one prompt."""
     return await _answered(request, by, read_completion(await json_object(request)))
 
 
-@router.post("/v1/embeddings", include_in_schema=False)
-async def embeddings(request: Request, by: Called) -> Response:
+@router.post("/v1/embeddings")
+async def embeddings(request: Request, by: Admitted) -> Response:
     """Vectors."""
     return await _answered(request, by, read_embedding(await json_object(request)))
 
 
-@router.get("/v1/models", include_in_schema=False)
-async def list_models(request: Request, by: Called) -> Response:
+@router.get("/v1/models")
+async def list_models(request: Request, by: Admitted) -> Response:
     """The models that the caller may use."""
     return JSONResponse(models.listed(await _models(request, by)))
 
 
-@router.get("/v1/models/{name:path}", include_in_schema=False)
-async def one_model(request: Request, by: Called, name: str) -> Response:
+@router.get("/v1/models/{name:path}")
+async def one_model(request: Request, by: Admitted, name: str) -> Response:
     """One of them."""
     found = models.one(await _models(request, by), name)
     if found is None:

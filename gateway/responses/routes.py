@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, nullcontext
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Caller, caller
+from gateway.access.caller import Admitted
 from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.leaving import cancelled_if_left
@@ -25,11 +25,10 @@ from llamaq.vocabulary.wire import JsonObject, dumps
 
 CANCELLED = "the response was cancelled"
 router = APIRouter()
-Called = Annotated[Caller, Depends(caller)]
 
 
 @router.post("/v1/responses")
-async def create(request: Request, by: Called) -> Response:
+async def create(request: Request, by: Admitted) -> Response:
     """Answer an input: at once, in a stream, or in the background."""
     given = parameters(await json_object(request))
     wanted = asked(given, await history(queue_of(request), by, given.previous_response_id))
@@ -53,7 +52,7 @@ async def create(request: Request, by: Called) -> Response:
 @router.get("/v1/responses/{response_id}")
 async def retrieve(
     request: Request,
-    by: Called,
+    by: Admitted,
     response_id: str,
     *,
     stream: bool = False,
@@ -67,7 +66,7 @@ async def retrieve(
 
 
 @router.post("/v1/responses/{response_id}/cancel")
-async def cancel(request: Request, by: Called, response_id: str) -> Response:
+async def cancel(request: Request, by: Admitted, response_id: str) -> Response:
     """End a response. One that has ended stays as it is."""
     it = await found(queue_of(request), by, response_id)
     await it.job.cancel(CANCELLED)
@@ -75,7 +74,7 @@ async def cancel(request: Request, by: Called, response_id: str) -> Response:
 
 
 @router.delete("/v1/responses/{response_id}")
-async def delete(request: Request, by: Called, response_id: str) -> Response:
+async def delete(request: Request, by: Admitted, response_id: str) -> Response:
     """Delete a response; one that runs is cancelled first. Those that follow it keep what was said."""
     it = await found(queue_of(request), by, response_id)
     await queue_of(request).delete(it.job.id)
@@ -85,7 +84,7 @@ async def delete(request: Request, by: Called, response_id: str) -> Response:
 @router.get("/v1/responses/{response_id}/input_items")
 async def input_items(
     request: Request,
-    by: Called,
+    by: Admitted,
     response_id: str,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Literal["asc", "desc"] = "desc",
