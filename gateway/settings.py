@@ -23,7 +23,8 @@ class GatewayVariables(ProcessVariables):
     )
     gateway_hosts: str = setting(
         "",
-        "names that the header `Host` may have, without the port; none checks nothing",
+        "names that the header `Host` may have, without the port; by default any with keys, and without keys those of "
+        "this machine and of its local network",
         values="names and patterns such as `llm.example.com,*.internal`",
     )
     gateway_origins: str = setting(
