@@ -1,6 +1,5 @@
 """A second run of `ops.credentials`: names are added, what ends soon is renewed, passwords and foreign files stay."""
 
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import redis
 
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
+from tests.commands import run
 
 
 def _passwords(folder: Path) -> dict[str, str]:
@@ -17,7 +17,7 @@ def _passwords(folder: Path) -> dict[str, str]:
 
 def _verified(folder: Path) -> bool:
     command = ["openssl", "verify", "-CAfile", "ca.pem", "server.pem"]
-    return subprocess.run(command, cwd=folder, check=False, capture_output=True).returncode == 0
+    return run(command, cwd=folder).returncode == 0
 
 
 def test_a_second_run_adds_names_and_keeps_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

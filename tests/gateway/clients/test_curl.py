@@ -64,8 +64,8 @@ def test_a_curl_that_is_ended_cancels_its_job(gateway: GatewayProcess, service: 
     """As by Ctrl-C."""
     gate = service.hold(tokens=["a", "b"], hold_after=1)
     body = json.dumps({"model": MODEL, "prompt": fresh_name()})
-    command = bound(["curl", "-sSN", "-d", body, f"{gateway.url}/api/generate"])
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    command = ["curl", "-sSN", "-d", body, f"{gateway.url}/api/generate"]
+    with subprocess.Popen(bound(command), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["response"] == "a"
         process.terminate()
