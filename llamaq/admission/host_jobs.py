@@ -6,6 +6,7 @@ jobs of a model, and a busy model does not delay a pull.
 
 from collections.abc import Sequence
 
+from llamaq.store.pauses import checked_name
 from llamaq.vocabulary.errors import InvalidRequest, SubmitError, UnknownModel
 from llamaq.vocabulary.kinds.request import HostJobRequest
 from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
@@ -28,9 +29,10 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     """The hosts that have a model.
 
     Raises:
+        InvalidRequest: it can be the name of no model.
         UnknownModel: no host has it.
     """
-    wanted = normalise(model)
+    wanted = checked_name("model", model)
     hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
     if not hosts:
         raise UnknownModel(wanted, near_matches(wanted, [status.model for status in offered]))

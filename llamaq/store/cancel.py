@@ -1,7 +1,7 @@
 """A cancel and a deletion without any I/O: the calls of `cancel.lua` and `delete.lua`, and the reading of an answer."""
 
 from llamaq.store.answers import Answer, unknown
-from llamaq.store.keys import Keys
+from llamaq.store.keys import Keys, text_id
 from llamaq.store.producer_scripts import Cancel, Delete
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
@@ -41,10 +41,10 @@ def delete_call(keys: Keys, job_id: str, reason: str) -> Call:
     """The call of `delete.lua`; the reason is that of its cancel, where the job has not ended.
 
     Raises:
-        InvalidRequest: the reason cannot be stored.
+        InvalidRequest: the reason cannot be stored, or the id is no text.
     """
     reason = checked_reason(reason)
-    return Call(keys.prefix, Delete(id=job_id, members=members(reason=reason), reason=reason))
+    return Call(keys.prefix, Delete(id=text_id(job_id), members=members(reason=reason), reason=reason))
 
 
 def read(job_id: str, answer: Answer) -> bool:

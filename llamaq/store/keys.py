@@ -168,12 +168,27 @@ def usable_id(job_id: str) -> bool:
     return bool(_ID.fullmatch(job_id))
 
 
+def text_id(job_id: str) -> str:
+    """The id of a job that may be kept, where it is a text. What no job can have as its id is found nowhere.
+
+    Raises:
+        InvalidRequest: it is something else, such as a `UUID`.
+    """
+    if not isinstance(job_id, str):
+        raise InvalidRequest.of("id", f"must be a text, not {type(job_id).__name__}")
+    try:
+        job_id.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest.of("id", "holds half a surrogate pair, which UTF-8 cannot carry") from None
+    return job_id
+
+
 def checked_id(job_id: str) -> str:
     """The id, where it can be part of a key.
 
     Raises:
         InvalidRequest: it cannot.
     """
-    if not usable_id(job_id):
+    if not usable_id(text_id(job_id)):
         raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
     return job_id

@@ -16,12 +16,19 @@ def call(keys: Keys, word: str, host: str | None, model: str | None) -> Call:
     """
     if (host is None) == (model is None):
         raise InvalidRequest.of("host", "give either a host or a model")
-    return Call(keys.prefix, Pause(host=_name("host", host), model=_name("model", model), word=word))
+    return Call(keys.prefix, Pause(host=_given("host", host), model=_given("model", model), word=word))
 
 
-def _name(what: str, given: str | None) -> str:
-    if given is None:
-        return ""
+def _given(what: str, given: str | None) -> str:
+    return "" if given is None else checked_name(what, given)
+
+
+def checked_name(what: str, given: str) -> str:
+    """The name of a host or a model; that of a model is normalised.
+
+    Raises:
+        InvalidRequest: it can be the name of none.
+    """
     if not isinstance(given, str) or not given:
         raise InvalidRequest.of(what, "give its name")
     try:

@@ -9,7 +9,16 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
-from llamaq import AsyncJobQueue, JobCancelled, JobFailed, JobQueue, LoadResult, PullResult, UnloadResult
+from llamaq import (
+    AsyncJobQueue,
+    InvalidRequest,
+    JobCancelled,
+    JobFailed,
+    JobQueue,
+    LoadResult,
+    PullResult,
+    UnloadResult,
+)
 from llamaq.vocabulary.events import Completed, Progress
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, kinds, until
@@ -201,3 +210,20 @@ def test_the_async_client_pulls_and_unloads(service: Service) -> None:
 
     assert (pulled.pulled, pulled.size) == ("smollm2:latest", None)
     assert [result.unloaded for result in unloaded] == [MODEL]
+
+
+@pytest.mark.parametrize("model", [None, 5, "", " ", ":x", "a b", "\ud800"])
+def test_what_is_no_models_name_is_told_as_that(
+    queue: JobQueue, redis_server: EmbeddedRedis, prefix: str, model: Any
+) -> None:
+    """Not as a model that is to be pulled, and by both clients."""
+
+    async def awaited(verb: str) -> None:
+        async with AsyncJobQueue(redis_server.url, prefix=prefix) as producer:
+            await getattr(producer, verb)(model)
+
+    for verb in ("load", "unload", "show"):
+        with pytest.raises(InvalidRequest, match=r"^model: "):
+            getattr(queue, verb)(model)
+        with pytest.raises(InvalidRequest, match=r"^model: "):
+            asyncio.run(awaited(verb))

@@ -15,6 +15,7 @@ from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
 from llamaq.store.connection import raised, run_async, run_many_async
+from llamaq.store.keys import text_id
 from llamaq.store.log_follower import is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.script_runs import Call
@@ -188,9 +189,11 @@ class AsyncOperations(AsyncProducer):
 
         Raises:
             JobNotFound: it is no longer kept.
+            InvalidRequest: the id is no text, or a change does not fit.
         """
+        record = self._keys.record(text_id(job_id))
         async with self._connection.reading() as redis:
-            kind, request = await redis.hmget(self._keys.record(job_id), "kind", "request")
+            kind, request = await redis.hmget(record, "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
             return await self.submit(once_more(kind, request, changes))

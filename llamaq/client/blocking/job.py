@@ -17,6 +17,7 @@ from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run
+from llamaq.store.keys import text_id
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
 from llamaq.vocabulary.events import Event, Restarted
@@ -38,7 +39,7 @@ class Job(Generic[R]):
 
     def __init__(self, connection: Connection, job_id: str) -> None:
         self._connection = connection
-        self.id = job_id
+        self.id = text_id(job_id)
 
     def __repr__(self) -> str:
         return f"Job({self.id!r})"

@@ -16,6 +16,7 @@ from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
 from llamaq.store.connection import raised, run, run_many
+from llamaq.store.keys import text_id
 from llamaq.store.log_follower import is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.script_runs import Call
@@ -183,9 +184,11 @@ class Operations(Producer):
 
         Raises:
             JobNotFound: it is no longer kept.
+            InvalidRequest: the id is no text, or a change does not fit.
         """
+        record = self._keys.record(text_id(job_id))
         with self._connection.reading() as redis:
-            kind, request = redis.hmget(self._keys.record(job_id), "kind", "request")
+            kind, request = redis.hmget(record, "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
             return self.submit(once_more(kind, request, changes))

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel
@@ -38,6 +39,12 @@ MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.extract("m", "x", schema="Book"), "give the type itself in place of its name 'Book'"),
     (lambda q: q.extract("m", "x", schema=42), "not a value of int"),
     (lambda q: q.extract("m", "x", schema=[Book]), "not a value of list"),
+    (lambda q: q.job(UUID(int=1)), "id: must be a text, not UUID"),
+    (lambda q: q.job("\ud800"), "id: holds half a surrogate pair"),
+    (lambda q: q.delete(UUID(int=2)), "id: must be a text, not UUID"),
+    (lambda q: q.delete(None), "id: must be a text, not NoneType"),
+    (lambda q: q.replay(5), "id: must be a text, not int"),
+    (lambda q: q.submit({"kind": "embedding", "model": "m", "input": "x"}, job_id=UUID(int=3)), "not UUID"),
 ]
 
 
