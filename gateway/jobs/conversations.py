@@ -9,10 +9,10 @@ from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.jobs.openapi import ANSWERS, OBJECT_BODY
 from gateway.queue_access import queue_of
-from llamaq.cli.terminal.records import wire
 from llamaq.client.aio.conversation import AsyncConversation
 from llamaq.vocabulary.conversations import ConversationSettings
 from llamaq.vocabulary.errors import ConversationNotFound, InvalidRequest
+from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(prefix="/conversations", tags=["conversations"], responses=ANSWERS)
 Tenant = Annotated[str, Query(description="whose, for a key that is `admin`", pattern=r"^[A-Za-z0-9._@-]{0,128}$")]
@@ -25,7 +25,7 @@ async def conversations(
 ) -> dict[str, Any]:
     """The conversations of the key's tenant, the one that was changed last first."""
     found = await queue_of(request).conversations(limit, _tenant(caller, tenant))
-    return {"conversations": [wire(one) for one in found]}
+    return {"conversations": [wire_object(one) for one in found]}
 
 
 @router.get("/{name}")
@@ -36,7 +36,12 @@ async def conversation(request: Request, caller: Admitted, name: str, tenant: Te
     set_here = settings.model_dump(mode="json", exclude_none=True)
     if not messages and not set_here:
         raise ConversationNotFound(name)
-    return {"name": name, "tenant": named.tenant, "settings": set_here, "messages": [wire(one) for one in messages]}
+    return {
+        "name": name,
+        "tenant": named.tenant,
+        "settings": set_here,
+        "messages": [wire_object(one) for one in messages],
+    }
 
 
 @router.patch("/{name}", openapi_extra=OBJECT_BODY)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.queue_access import queue_of
-from llamaq.cli.terminal.records import wire
+from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter()
 _MODELS = frozenset({"models"})
@@ -17,7 +17,7 @@ _MODELS = frozenset({"models"})
 async def models(request: Request, caller: Admitted) -> dict[str, Any]:
     """The models that the key may use: one entry for each model and host, as the workers last reported."""
     found = await queue_of(request).models()
-    return {"models": [wire(model) for model in found if caller.may_use(model.model)]}
+    return {"models": [wire_object(model) for model in found if caller.may_use(model.model)]}
 
 
 @router.get("/hosts", tags=["fleet"])
@@ -25,7 +25,8 @@ async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
     """The hosts that a worker has reported lately, each with its models."""
     return {
         "hosts": [
-            wire(host, without=_MODELS) | {"models": [wire(one) for one in host.models if caller.may_use(one.model)]}
+            wire_object(host, without=_MODELS)
+            | {"models": [wire_object(one) for one in host.models if caller.may_use(one.model)]}
             for host in await queue_of(request).hosts()
         ]
     }

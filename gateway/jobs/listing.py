@@ -9,11 +9,11 @@ from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.jobs.openapi import ANSWERS
 from gateway.queue_access import queue_of
-from llamaq.cli.terminal.records import wire
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import State
+from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS)
 LOOK_AT = 5000
@@ -56,7 +56,7 @@ async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         since=_time("since", since),
         until=_time("until", until),
     )
-    return {"jobs": [wire(one) for one in page], "cursor": page.cursor}
+    return {"jobs": [wire_object(one) for one in page], "cursor": page.cursor}
 
 
 def _time(field: str, text: str | None) -> datetime | None:

@@ -13,10 +13,10 @@ from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
 from gateway.jobs.openapi import ANSWERS, OBJECT_BODY, SUBMIT_BODY
 from gateway.queue_access import own_job, own_status, queue_of, submit
-from llamaq.cli.terminal.records import wire
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
 from llamaq.vocabulary.errors import InvalidRequest, JobError
+from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS)
 MOST_SECONDS = 600.0
@@ -43,7 +43,7 @@ async def submit_job(
 @router.get("/jobs/{job_id}")
 async def status(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
     """The record of a job; `position` and `eta_seconds` while it is queued, `result` or `error` when it has ended."""
-    return wire((await own_status(request, caller, job_id))[1])
+    return wire_object((await own_status(request, caller, job_id))[1])
 
 
 @router.get("/jobs/{job_id}/result", responses={202: {"description": "It has not ended: its status"}})
@@ -55,7 +55,7 @@ async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer
         await _wait(request, job, seconds)
         now = await job.status()
     if not now.ended:
-        return JSONResponse(wire(now), 202)
+        return JSONResponse(wire_object(now), 202)
     return JSONResponse((await job.result()).model_dump(mode="json", exclude_none=True))
 
 
@@ -68,7 +68,7 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
     if not await job.cancel(reason):
         raise GatewayError(409, "already_ended", f"the job {job_id} has ended in another way")
-    return wire(await job.status())
+    return wire_object(await job.status())
 
 
 @router.post("/jobs/{job_id}/replay", status_code=201, openapi_extra=OBJECT_BODY)
@@ -97,7 +97,7 @@ async def _created(request: Request, job: AsyncJob[Any], prefer: str) -> Respons
     if seconds:
         await _wait(request, job, seconds)
     headers = {"Location": f"/jobs/{job.id}", "X-Llamaq-Job": job.id, **applied}
-    return JSONResponse(wire(await job.status()), 201, headers)
+    return JSONResponse(wire_object(await job.status()), 201, headers)
 
 
 async def _wait(request: Request, job: AsyncJob[Any], seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import pydantic
@@ -44,6 +45,13 @@ class Frozen(BaseModel):
     """The base of what workers write. It is immutable, and ignores fields that a newer worker adds."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", protected_namespaces=())
+
+
+def wire_object(record: BaseModel, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The record as a JSON object, as programs get it. Times are in Unix seconds; fields without a value are null."""
+    fields = record.model_dump(mode="json", exclude=set(without))
+    values = {name: getattr(record, name) for name in fields}
+    return fields | {name: value.timestamp() for name, value in values.items() if isinstance(value, datetime)}
 
 
 def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:

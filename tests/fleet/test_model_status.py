@@ -16,7 +16,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama, Stats
 from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue
-from llamaq.cli.terminal.records import wire
+from llamaq.vocabulary.wire import wire_object
 from tests.commands import run
 from tests.fleet.pair import Pair, pair
 from tests.service import until
@@ -74,7 +74,7 @@ def test_the_celery_task_gives_the_list(both: Pair) -> None:
 
     names = [(record["model"], record["host"]) for record in answer]
     assert sorted(names) == sorted((model.model, model.host) for model in both.queue.models())
-    assert set(answer[0]) == set(wire(both.queue.models()[0]))
+    assert set(answer[0]) == set(wire_object(both.queue.models()[0]))
     assert 0 < left <= 60
 
 

@@ -12,8 +12,8 @@ from celery import Celery
 from celery.backends.redis import RedisBackend
 from celery.worker.control import inspect_command
 
-from llamaq.cli.terminal.records import wire
 from llamaq.store.connections.clients import connect_binary
+from llamaq.vocabulary.wire import wire_object
 from worker.celery.lifecycle import worker_of
 from worker.settings.environment import Settings
 
@@ -40,7 +40,7 @@ def register(app: Celery, config: Settings) -> None:
     @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types
     def models() -> list[dict[str, Any]]:
         """Every model of every host, as the workers last reported."""
-        return [wire(model) for model in worker_of(app).queue.models()]
+        return [wire_object(model) for model in worker_of(app).queue.models()]
 
 
 @inspect_command(name="llamaq_status")  # type: ignore[untyped-decorator]  # Celery has no types

@@ -13,11 +13,11 @@ from llamaq.cli.exits import TIMEOUT, Ended
 from llamaq.cli.input.job_filter import filtered, kept
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.waiting import position_text
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.status import TERMINAL_STATES, JobStatus
+from llamaq.vocabulary.wire import wire_object
 
 _UNENDED = ("queued", "running", "retrying")
 _CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
@@ -154,7 +154,7 @@ def status(session: Session, job: str, *, as_json: bool) -> None:
     """Show the record of JOB. The exit code is 0 in every state."""
     record = session.job(job).status()
     if as_json:
-        session.screen.record(wire(record))
+        session.screen.record(wire_object(record))
         return
     for name, value in _lines(record):
         session.screen.line(f"{name + ':':<11}{value}")

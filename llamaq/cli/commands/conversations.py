@@ -10,12 +10,12 @@ from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import seconds
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
 from llamaq.vocabulary.errors import ConversationNotFound
+from llamaq.vocabulary.wire import wire_object
 
 _LIST = (
     Column("Name", folds=True),
@@ -64,7 +64,7 @@ def list_(session: Session, limit: int, tenant: str, *, as_json: bool) -> None:
     found = session.queue.conversations(limit, tenant)
     if as_json:
         for one in found:
-            session.screen.record(wire(one))
+            session.screen.record(wire_object(one))
         return
     tables.write(session.screen, Sheet(_LIST, [_row(one) for one in found]))
     if not found:
@@ -85,7 +85,7 @@ def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
     if as_json:
         session.screen.record({"settings": settings})
         for message in messages:
-            session.screen.record(wire(message))
+            session.screen.record(wire_object(message))
         return
     for field, value in settings.items():
         session.screen.line(f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

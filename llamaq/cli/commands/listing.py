@@ -11,11 +11,11 @@ from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import ago, seconds, size
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.wire import wire_object
 
 WATCH_SECONDS = 2.0
 _CIRCUITS = (("closed", "green"), ("open", "red"), ("half", "yellow"))
@@ -115,8 +115,8 @@ def _remark(session: Session, known: Sequence[HostStatus]) -> None:
 
 def _records(known: Sequence[HostStatus], *, hosts: bool) -> list[dict[str, Any]]:
     if not hosts:
-        return [wire(model) for host in known for model in host.models]
-    return [wire(host) | {"models": [model.model for model in host.models]} for host in known]
+        return [wire_object(model) for host in known for model in host.models]
+    return [wire_object(host) | {"models": [model.model for model in host.models]} for host in known]
 
 
 def _sheet(known: Sequence[HostStatus], *, hosts: bool) -> Sheet:

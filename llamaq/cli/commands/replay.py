@@ -10,10 +10,10 @@ from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exits import Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.client.dead_letters import DeadLetter
+from llamaq.vocabulary.wire import wire_object
 
 _LETTERS = (Column("Id"), Column("Source"), Column("Kind"), Column("Job", spare=True), Column("Reason", folds=True))
 
@@ -107,7 +107,7 @@ def _letter(session: Session, letter_id: str) -> DeadLetter:
 def _list(session: Session, letters: list[DeadLetter], *, as_json: bool) -> None:
     if as_json:
         for letter in letters:
-            session.screen.record(wire(letter))
+            session.screen.record(wire_object(letter))
         return
     rows = [[letter.id, letter.source, letter.kind, letter.job_id, letter.reason] for letter in letters]
     tables.write(session.screen, Sheet(_LETTERS, rows))

@@ -8,11 +8,11 @@ import click
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import ago, seconds
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.models import WorkerStatus
 from llamaq.vocabulary.waiting import QueueStatus
+from llamaq.vocabulary.wire import wire_object
 
 _WORKERS = (
     Column("Worker", folds=True),
@@ -93,7 +93,7 @@ def workers(session: Session, *, as_json: bool) -> None:
     found = session.queue.workers()
     if as_json:
         for worker in found:
-            session.screen.record(wire(worker))
+            session.screen.record(wire_object(worker))
         return
     tables.write(session.screen, Sheet(_WORKERS, [_worker_row(worker) for worker in found]))
     if not found:
@@ -127,7 +127,7 @@ def queue(session: Session, *, as_json: bool, tenants: bool) -> None:
         sheet = Sheet((Column("Tenant", folds=True), Column("Waiting", right=True)), rows)
     else:
         found = session.queue.waiting()
-        records = [wire(each) for each in found]
+        records = [wire_object(each) for each in found]
         sheet = queue_sheet(found)
     if as_json:
         for record in records:

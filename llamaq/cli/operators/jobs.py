@@ -11,10 +11,10 @@ from llamaq.cli.input.job_filter import filtered, kept
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import ago, seconds
-from llamaq.cli.terminal.records import wire
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.wire import wire_object
 
 _STATES = (
     ("queued", "cyan"),
@@ -67,7 +67,7 @@ def jobs(session: Session, /, limit: int, *, every: bool, dead: bool, as_json: b
     found = islice(_kept(session, which, dead=dead), None if every else limit)
     if as_json:
         for job in found:
-            session.screen.record(wire(job, without=frozenset({"result"})))
+            session.screen.record(wire_object(job, without=frozenset({"result"})))
         return
     rows = [_row(job) for job in found]
     tables.write(session.screen, Sheet(_JOBS, rows))
