@@ -15,6 +15,7 @@ from gateway.ollama.go.encoding import encoded
 from gateway.ollama.refusal import Refusal
 from gateway.ollama.serving import NDJSON, UNBUFFERED
 from gateway.queue_access import JOB_HEADER, submit
+from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
@@ -35,7 +36,6 @@ async def pulled(request: Request, caller: Caller) -> Response:
     if body.get("insecure"):
         raise Refusal(403, "insecure: the hosts pull from registries that they trust alone")
     job = await submit(request, caller, {"kind": "pull", "model": model})
-    headers = {JOB_HEADER: job.id}
     if not body.get("stream", True):
         return await _whole(request, job)
     lines = _lines(job)
@@ -48,7 +48,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
             async for line in lines:
                 yield line + "\n"
 
-    return StreamingResponse(stream(), 200, {**headers, **UNBUFFERED}, NDJSON)
+    return StreamingResponse(stream(), 200, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON)
 
 
 async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
@@ -74,10 +74,8 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
     try:
         async with aclosing(job.events(fresh=False)) as events:
             async for event in events:
-                line = SUCCESS if isinstance(event, Completed) else ""
-                if isinstance(event, Progress) and event.stage == "pulling":
-                    line = _progress(event)
-                elif event.terminal:
+                line = _line(event)
+                if event.terminal:
                     outcome(job.id, event)
                 if line and line != last:
                     last = line
@@ -88,6 +86,16 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
         yield told(error).line()
     except LlamaqError as error:
         yield told(error).line()
+
+
+def _line(event: Event) -> str:
+    """The line of an event; empty where it has none."""
+    match event:
+        case Completed():
+            return SUCCESS
+        case Progress(stage="pulling"):
+            return _progress(event)
+    return ""
 
 
 def _progress(event: Progress) -> str:
