@@ -24,32 +24,32 @@ class Batch:
 
     @property
     def tenant(self) -> str:
-        """Whose it is."""
+        """The tenant that it belongs to."""
         return self.record["tenant"]
 
     @property
     def status(self) -> str:
-        """One of OpenAI's."""
+        """One of OpenAI's statuses of a batch."""
         return self.record["status"]
 
     @property
     def input(self) -> str:
-        """The file with its lines."""
+        """The id of the file with its lines."""
         return self.record["input"]
 
     @property
     def endpoint(self) -> str:
-        """That its lines are for."""
+        """The endpoint that its lines are for."""
         return self.record["endpoint"]
 
     @property
     def expires_at(self) -> int:
-        """Unix seconds."""
+        """When it expires, in Unix seconds."""
         return int(self.record["expires_at"])
 
     @property
     def caller(self) -> Caller:
-        """On whose behalf its lines are submitted."""
+        """The caller for whom its lines are submitted."""
         given: dict[str, Any] = json.loads(self.record["caller"])
         return Caller(**{**given, "models": tuple(given["models"])})
 
@@ -58,7 +58,7 @@ class Batch:
         return int(self.record[name])
 
     def shown(self) -> JsonObject:
-        """OpenAI's object."""
+        """The batch as OpenAI's object."""
         problems = json.loads(self.record.get("problems", "[]"))
         used = [self.number(name) for name in ("input_tokens", "output_tokens")]
         return {
@@ -87,5 +87,5 @@ class Batch:
 
 
 def caller_field(caller: Caller) -> str:
-    """The field of the record for a caller."""
+    """A caller as text, for the field `caller` of the record."""
     return dumps(asdict(caller))

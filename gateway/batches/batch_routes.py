@@ -31,7 +31,7 @@ router = APIRouter()
 
 
 class Asked(Parameters):
-    """The parameters."""
+    """The parameters of `POST /v1/batches`."""
 
     input_file_id: str
     endpoint: Annotated[str, only(*ENDPOINTS, reason=f"the endpoints are {', '.join(ENDPOINTS)}")]
@@ -40,10 +40,10 @@ class Asked(Parameters):
 
     @property
     def seconds(self) -> int:
-        """Of the window.
+        """The length of the completion window, in seconds.
 
         Raises:
-            InvalidRequest: it is none.
+            InvalidRequest: it is no such length, or it is too long.
         """
         found = _WINDOW.fullmatch(self.completion_window)
         seconds = int(found[1]) * _UNITS[found[2]] if found else 0
@@ -92,7 +92,7 @@ async def list_batches(
 
 @router.get("/v1/batches/{batch_id}")
 async def retrieve(request: Request, by: Admitted, batch_id: str) -> Response:
-    """One of them."""
+    """One batch."""
     return JSONResponse((await shelf_of(request).batch(by, batch_id)).shown())
 
 

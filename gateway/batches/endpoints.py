@@ -1,4 +1,4 @@
-"""What a line asks of an endpoint: the job, and the body of the answer. The same as a request of its own would get."""
+"""What a line asks for: the job, and the body of its answer. Both are the same as for a single request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
 
     Raises:
         InvalidRequest: names the parameter that is wrong.
-        GatewayError: the response before it is not there.
+        GatewayError: there is no response with the id `previous_response_id`.
     """
     for name in ("stream", "background"):
         if body.get(name):

@@ -41,7 +41,7 @@ class File:
         )
 
     def shown(self) -> JsonObject:
-        """OpenAI's object."""
+        """The file as OpenAI's object."""
         return {
             "id": self.id,
             "object": "file",

@@ -17,13 +17,13 @@ from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.store.clock import SYSTEM
 
 LEAST_SECONDS = 3600
-"""Of `expires_after`, as OpenAI has it."""
+"""The least value of `expires_after[seconds]`, as in OpenAI's API."""
 _FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
 router = APIRouter()
 
 
 def shelf_of(request: Request) -> Shelf:
-    """The files and batches of all processes."""
+    """Access to the files and batches, which all processes share."""
     shelf: Shelf = request.app.state.shelf
     return shelf
 
@@ -77,13 +77,13 @@ async def list_files(
 
 @router.get("/v1/files/{file_id}")
 async def retrieve(request: Request, by: Admitted, file_id: str) -> Response:
-    """One of them."""
+    """The record of one file."""
     return JSONResponse((await shelf_of(request).file(by, file_id)).shown())
 
 
 @router.get("/v1/files/{file_id}/content")
 async def content(request: Request, by: Admitted, file_id: str) -> Response:
-    """Its text, as it was sent or written."""
+    """The text of a file, as it was uploaded or written."""
     shelf = shelf_of(request)
     file = await shelf.file(by, file_id)
     texts = (text.encode() async for text in shelf.pieces(file.id, file.pieces))
@@ -93,7 +93,7 @@ async def content(request: Request, by: Admitted, file_id: str) -> Response:
 
 @router.delete("/v1/files/{file_id}")
 async def delete(request: Request, by: Admitted, file_id: str) -> Response:
-    """Delete it."""
+    """Delete a file."""
     shelf = shelf_of(request)
     await shelf.delete(await shelf.file(by, file_id))
     return JSONResponse({"id": file_id, "object": "file", "deleted": True})

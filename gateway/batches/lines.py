@@ -9,7 +9,7 @@ from llamaq.vocabulary.wire import JsonObject
 
 MOST_LINES = 50_000
 MOST_PROBLEMS = 100
-"""Problems that a batch lists."""
+"""The most problems that a batch lists; further ones are left out."""
 _MOST_ID = 512
 
 
@@ -62,7 +62,7 @@ class Reader:
                 self._note(wrong, self.number)
 
     def finish(self) -> None:
-        """Look at what only the whole file tells."""
+        """Check the number of lines, once the whole file is read."""
         if not self.total:
             self._note(_Wrong("empty_file", "the file has no lines"), None)
         if self.total > MOST_LINES:

@@ -17,7 +17,7 @@ class Outcome:
     """How a line ended.
 
     Attributes:
-        file: that it is written to.
+        file: the file that its text is written to.
         text: the line of that file.
         usage: input tokens and output tokens.
     """
@@ -28,7 +28,7 @@ class Outcome:
 
 
 def answered(batch_id: str, line: Line, job_id: str, body: JsonObject) -> Outcome:
-    """The line has its answer."""
+    """The outcome of a line that was answered."""
     given: Mapping[str, Any] = body.get("usage") or {}
     usage = _first(given, "prompt_tokens", "input_tokens"), _first(given, "completion_tokens", "output_tokens")
     response = {"status_code": 200, "request_id": job_id, "body": body}
@@ -36,14 +36,14 @@ def answered(batch_id: str, line: Line, job_id: str, body: JsonObject) -> Outcom
 
 
 def failed(batch_id: str, line: Line, job_id: str, error: BaseException) -> Outcome:
-    """A request of its own would have got this error."""
+    """The outcome of a line that failed, with the error that a single request would get."""
     failure = failure_of(error)
     response = {"status_code": failure.status, "request_id": job_id, "body": openai_body(failure)}
     return Outcome("errors", _text(batch_id, line, response=response))
 
 
 def dropped(batch_id: str, line: Line, code: str, message: str) -> Outcome:
-    """The batch itself gives no answer."""
+    """The outcome of a line that the batch itself gives up: it expired, or its output file is full."""
     return Outcome("errors", _text(batch_id, line, error={"code": code, "message": message}))
 
 

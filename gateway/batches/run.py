@@ -1,7 +1,7 @@
-"""Runs one batch that this process holds: its lines become jobs, their ends lines of its files.
+"""Runs one batch that this process holds: each line becomes a job, and its outcome a line of a file.
 
-Nothing of it is kept in the process alone. The job of a line has an id that is made of those of the batch and the line,
-and a line's outcome is written once. So whoever takes the batch up goes on where the last one stopped.
+The state of a batch is in Redis alone. A line's job has an id that is made of the batch's id and the line's number, and
+a line's outcome is written once. So the next process that takes the batch goes on where the last one stopped.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from llamaq.vocabulary.wire import dumps
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 10.0
 RENEW_SECONDS = 1.0
-"""Between two renewals of a lease, by which a cancel is seen, too."""
+"""Between two renewals of a lease. Each renewal also reads whether the batch was cancelled."""
 LEAST_PAUSE, MOST_PAUSE = 1.0, 30.0
-"""Seconds before a line is submitted again that the queue did not take now."""
+"""Seconds until a line is submitted again, where the queue was full or away."""
 
 
 class Lost(Exception):
@@ -119,7 +119,7 @@ class Run:
         states = (
             await self._shelf.ask([["HGET", self._shelf.keys.record(job.id), "state"] for job in jobs]) if jobs else []
         )
-        # Those that wait first: they would begin in the place of those that run.
+        # Queued jobs first: a running job that is cancelled frees a slot for them.
         for job, _ in sorted(zip(jobs, states, strict=True), key=lambda each: each[1] != "queued"):
             await self._cancel(job)
 
@@ -129,7 +129,7 @@ class Run:
             async for lines in self._open_lines(reader):
                 for line in lines:
                     await self._slots.acquire()
-                    # Not within the task: one that is cancelled before its first step would give nothing back.
+                    # A callback, because a task that is cancelled before its first step runs no `finally`.
                     group.create_task(self._line(line)).add_done_callback(lambda _: self._slots.release())
 
     async def _open_lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
@@ -149,18 +149,18 @@ class Run:
             await self._write(line, dropped(self._batch.id, line, "output_file_full", TOO_LARGE))
 
     async def _write(self, line: Line, outcome: Outcome) -> str:
-        read, given = outcome.usage
-        told = BatchLine(
+        input_tokens, output_tokens = outcome.usage
+        written = BatchLine(
             id=self._batch.id,
             owner=self._owner,
             number=line.number,
             file=outcome.file,
             text=outcome.text,
-            input_tokens=read,
-            output_tokens=given,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
             most_bytes=self._shelf.most_bytes,
         )
-        answer = await self._shelf.run(told)
+        answer = await self._shelf.run(written)
         if answer.word == "LOST":
             raise Lost
         return answer.word
@@ -229,7 +229,7 @@ class Run:
         return dropped(self._batch.id, line, "batch_expired", EXPIRED) if self._why == "expired" else None
 
     async def _cancel_if_there(self, job: AsyncJob[Any]) -> None:
-        # A cancel of an id that there is not would wait for it.
+        # A cancel of an unknown id waits a while for its job to come.
         (there,) = await self._shelf.ask([["EXISTS", self._shelf.keys.record(job.id)]])
         if there:
             await self._cancel(job)
@@ -253,7 +253,7 @@ class Run:
         await self._set(self._why, made, ended=True)
 
     def _results(self, batch: Batch, name: str) -> FileStore:
-        """What makes a file of the lines that were written; their bytes are bounded as they are written."""
+        """The call that makes a file of the written lines. `BatchLine` has bounded their bytes already."""
         return FileStore(
             id=batch.record[name],
             tenant=batch.tenant,

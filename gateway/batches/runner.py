@@ -17,7 +17,7 @@ from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 MOST_BATCHES = 8
-"""Batches that a process holds at a time; they share its lines in the queue."""
+"""Batches that a process holds at a time. `LLAMAQ_GATEWAY_BATCH_IN_FLIGHT` bounds the lines of all of them together."""
 GIVE_BACK_SECONDS = 3.0
 
 
@@ -74,13 +74,13 @@ class Runner:
 
     async def _run(self, batch_id: str, owner: str) -> None:
         while True:
-            if await self._is_over(batch_id, owner):
+            if await self._try(batch_id, owner):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _is_over(self, batch_id: str, owner: str) -> bool:
-        """Run a batch; whether this process has no more to do with it. Where Redis was away, it goes on."""
-        over, run = True, None
+    async def _try(self, batch_id: str, owner: str) -> bool:
+        """Run a batch as far as possible. False where Redis was away, so that this process has to try again."""
+        done, run = True, None
         try:
             batch = await self._shelf.held(batch_id)
             if batch is not None:
@@ -90,14 +90,14 @@ class Runner:
             LOG.info("the batch %s is held by another process now", batch_id)
         except* BrokerUnavailable as errors:
             LOG.warning("the batch %s waits for Redis: %s", batch_id, errors.exceptions[0])
-            over = False
+            done = False
         except* asyncio.CancelledError:
             if run is not None:
                 await self._give_back(run, batch_id)
             raise
         except* Exception:  # a fault of the gateway: the batch is taken up again when its lease is over
             LOG.exception("the batch %s goes on later", batch_id)
-        return over
+        return done
 
     async def _give_back(self, run: Run, batch_id: str) -> None:
         try:

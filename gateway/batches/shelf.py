@@ -18,7 +18,7 @@ T = TypeVar("T", File, Batch)
 AT_A_TIME = 64
 """Pieces, or records of a list, that are read in one round trip."""
 UPLOAD_SECONDS = 600
-"""For so long the pieces of a file wait for the rest of its upload."""
+"""For so long pieces are kept without the rest of their file."""
 
 
 class Shelf:
@@ -63,7 +63,7 @@ class Shelf:
         return Batch(batch_id, record)
 
     async def held(self, batch_id: str) -> Batch | None:
-        """A batch, for who holds it; None where it is gone."""
+        """A batch of any tenant; None where there is none."""
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
         return Batch(batch_id, record) if record else None
 
@@ -101,7 +101,7 @@ class Shelf:
                     yield text
 
     async def files(self, tenant: str, order: Literal["asc", "desc"], after: str | None) -> AsyncIterator[File]:
-        """A tenant's files, behind the one with the id `after`."""
+        """A tenant's files, those behind the one with the id `after`."""
         async for file in self._listed(self.keys.files(tenant), self.keys.file, File.of, order, after):
             yield file
 
@@ -144,5 +144,5 @@ class Shelf:
 
 
 def missing(what: str, wrong_id: str, param: str | None = None) -> GatewayError:
-    """The error for an id that is none of the caller's."""
+    """The error for an id of which the caller has no file or batch."""
     return GatewayError(404, "not_found", f"No such {what}: {wrong_id[:200]}", param=param)

@@ -1,4 +1,4 @@
-"""Takes a file out of a form, and keeps it in pieces that end with a line."""
+"""Splits an uploaded file into pieces that end with a line."""
 
 import codecs
 from collections.abc import AsyncIterator
@@ -9,11 +9,11 @@ from gateway.http.errors import GatewayError
 
 READ_BYTES = 262_144
 PIECE_CHARS = 65_536
-"""A piece is so long, and then up to the end of its line."""
+"""The least length of a piece, which ends with the line that passes it."""
 
 
 async def pieces_of(file: UploadFile) -> AsyncIterator[str]:
-    """The text of a file in pieces, each of which ends with a line, but maybe the last.
+    """The text of a file in pieces, each of which ends with a line break; only the last may lack it.
 
     Raises:
         GatewayError: 400: it is not UTF-8.

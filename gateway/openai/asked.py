@@ -66,9 +66,9 @@ class Asked:
 
 
 def usage_of(result: Result) -> dict[str, int]:
-    """The tokens that a result has cost; 0 where Ollama gave no count."""
-    asked, given = result.usage.prompt_tokens or 0, result.usage.output_tokens or 0
-    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+    """The tokens of a prompt and its answer, as OpenAI counts them; 0 where Ollama gave no count."""
+    prompt, output = result.usage.prompt_tokens or 0, result.usage.output_tokens or 0
+    return {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
 
 
 def finish_reason(result: Result) -> str:

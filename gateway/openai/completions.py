@@ -109,7 +109,7 @@ class CompletionChunks:
         self._usage = ',"usage":null}' if form.include_usage else "}"
 
     def opening(self) -> list[str]:
-        """None."""
+        """There are no chunks before the first piece."""
         return []
 
     def piece(self, delta: Delta) -> list[str]:

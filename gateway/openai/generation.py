@@ -18,7 +18,7 @@ _LANES: dict[str, Lane] = {
     "fast": "interactive",
 }
 _ANSWERED = {"auto": "default", "fast": "priority"}
-"""The tier that an answer tells, where it is not the one of the request: as OpenAI's API does it."""
+"""The tier in the answer, where it is another than in the request, as in OpenAI's API."""
 _NO_TIER = "the tiers are auto, default, flex (the lane batch), priority and fast (the lane interactive)"
 Tier = Annotated[str, only(*_LANES, reason=_NO_TIER)]
 Tokens = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
@@ -29,7 +29,10 @@ _NO_BIAS = "Ollama cannot weigh single tokens"
 
 
 class Shared(Parameters):
-    """Of every endpoint that runs a job. `user`, `safety_identifier` and `prompt_cache_key` have no effect."""
+    """The parameters of each endpoint that runs a job.
+
+    `user`, `safety_identifier` and `prompt_cache_key` have no effect.
+    """
 
     model: str
     service_tier: Tier | None = None
@@ -58,7 +61,7 @@ class StreamOptions(Parameters):
 
 
 class Generation(Shared):
-    """Of the endpoints that generate text."""
+    """The parameters of the endpoints that generate text."""
 
     stream: bool = False
     stream_options: StreamOptions | None = None

@@ -33,19 +33,19 @@ router = APIRouter()
 
 @router.post("/v1/chat/completions")
 async def chat_completions(request: Request, by: Admitted) -> Response:
-    """An answer to a history."""
+    """Answer the messages of a conversation."""
     return await _answered(request, by, read_chat(await json_object(request)))
 
 
 @router.post("/v1/completions")
 async def completions(request: Request, by: Admitted) -> Response:
-    """A completion of one prompt."""
+    """Continue one prompt."""
     return await _answered(request, by, read_completion(await json_object(request)))
 
 
 @router.post("/v1/embeddings")
 async def embeddings(request: Request, by: Admitted) -> Response:
-    """Vectors."""
+    """Embed texts."""
     return await _answered(request, by, read_embedding(await json_object(request)))
 
 
@@ -57,7 +57,7 @@ async def list_models(request: Request, by: Admitted) -> Response:
 
 @router.get("/v1/models/{name:path}")
 async def one_model(request: Request, by: Admitted, name: str) -> Response:
-    """One of them."""
+    """One model."""
     found = models.one(await _models(request, by), name)
     if found is None:
         raise GatewayError(404, "model_not_found", f"model '{name}' not found", param="model")

@@ -53,7 +53,7 @@ def format_of(given: JsonObject | None) -> Format:
     the answer is checked against the whole schema.
 
     Raises:
-        InvalidRequest: it is none, or the schema is not usable.
+        InvalidRequest: it is no `response_format`, or its schema is not usable.
     """
     if given is None:
         return Format()

@@ -39,7 +39,7 @@ def use_of(functions: Sequence[Function], choice: Any, *, legacy: bool) -> Use:
     """What a model may call by `tool_choice`, or by the older `function_call`.
 
     Raises:
-        InvalidRequest: the choice is none, or it is of a function that is not there.
+        InvalidRequest: the choice has an unknown form, or names a function that the request does not have.
     """
     param = "function_call" if legacy else "tool_choice"
     every = dict(enumerate(functions))
