@@ -1,4 +1,4 @@
-"""Who calls: the holder of a key, with what the key allows."""
+"""The caller: the holder of a key, and what the key allows."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase

@@ -1,4 +1,4 @@
-"""Admits requests: the key, then the rate. Wrong keys are slowed down, right ones never wait for them."""
+"""Authenticates requests by their keys, and limits their rate. Answers to wrong keys are delayed, others are not."""
 
 import asyncio
 
@@ -11,13 +11,13 @@ from gateway.http.errors import GatewayError
 from llamaq.client.aio.connection import AsyncConnection
 
 SLOW_SECONDS = 1.0
-"""How long the answer to a wrong key waits."""
+"""The delay of the answer to a wrong key."""
 MOST_SLOW = 1000
-"""So many wrong keys wait at a time; the next are refused at once, with 429."""
+"""The most answers to wrong keys that are delayed at a time. Further wrong keys get 429 at once."""
 
 
 class Door:
-    """Who may come in."""
+    """Authentication and rate limits of requests."""
 
     def __init__(self, keys: KeysFile | None, connection: AsyncConnection) -> None:
         """Make it; without keys everybody is the local caller."""

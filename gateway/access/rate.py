@@ -7,7 +7,7 @@ MINUTE = 60
 
 
 async def too_many(connection: AsyncConnection, name: str, most: int) -> float | None:
-    """Count a request of a key. The seconds until the next one is taken, where this one is one too many.
+    """Count a request of a key. Where it is over the limit: the seconds until the next minute; else None.
 
     A minute begins with its first request, and refused requests do not lengthen it.
 
@@ -18,7 +18,7 @@ async def too_many(connection: AsyncConnection, name: str, most: int) -> float |
     begin = [["SET", key, "0", "EX", str(MINUTE), "NX"], ["INCR", key], ["TTL", key]]
     async with connection.verb() as redis:
         _, number, left = [str(raised(reply)) for reply in await redis.execute_all(begin)]
-        if int(left) < 0:  # it expired between the first command and the second, which then made it without a time
+        if int(left) < 0:  # it expired between SET and INCR, and INCR made it without an expiry
             await redis.execute_all([["EXPIRE", key, str(MINUTE)]])
             left = str(MINUTE)
     return float(max(int(left), 1)) if int(number) > most else None

@@ -16,14 +16,14 @@ _BODIES: Mapping[Dialect, Callable[[Failure], dict[str, Any]]] = {
 
 
 def dialect_of(path: str) -> Dialect:
-    """Whose words the answers on a path use."""
+    """The API that a path belongs to."""
     if path.startswith("/v1/"):
         return "openai"
     return "ollama" if path.startswith("/api/") else "jobs"
 
 
 def rendered(error: BaseException | Failure, path: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer that says an error in the words of the path's dialect."""
+    """The answer for an error, in the form of the path's dialect."""
     failure = error if isinstance(error, Failure) else failure_of(error)
     added = {**(headers or {}), **error_headers(failure.status, failure.retry_after)}
     return JSONResponse(_BODIES[dialect_of(path)](failure), failure.status, added)

@@ -14,7 +14,7 @@ from llamaq.vocabulary import errors
 from llamaq.vocabulary.results import ErrorInfo
 
 RETRY_SECONDS = 2.0
-"""The `Retry-After` where nothing is known of when it will be well again."""
+"""The `Retry-After` of an error that passes at an unknown time."""
 INVALID, SERVER, RATE = "invalid_request_error", "server_error", "rate_limit_error"
 AUTHENTICATION, PERMISSION = "authentication_error", "permission_error"
 
@@ -27,7 +27,7 @@ class GatewayError(Exception):
         code: a word for programs.
         message: what is wrong, where, and the remedy.
         param: the field that is wrong, where it is one.
-        retry_after: seconds after which it may be taken; None where it will not be.
+        retry_after: seconds after which the request may succeed; None where it will not.
     """
 
     def __init__(
@@ -166,9 +166,9 @@ def _refused(error: GatewayError) -> Failure:
 def of_job(error: ErrorInfo) -> Failure:
     """What a client is told of the error of a job that failed."""
     row = CODES.get(error.code, CODES["internal"])
-    # A host's own 5xx is passed on, as Ollama's client would have got it.
-    own = error.code == "ollama_error" and error.status is not None and error.status >= 500
-    status = error.status if own and error.status is not None else row.status
+    status = row.status
+    if error.code == "ollama_error" and error.status is not None and error.status >= 500:
+        status = error.status  # the host's own 5xx, as Ollama's client would have got it
     details = error.model_dump(mode="json", exclude={"code", "message", "status"}, exclude_none=True)
     return Failure(status, row.code, error.message, row.type, retry_after=row.retry_after, details=details)
 

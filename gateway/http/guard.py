@@ -11,11 +11,11 @@ from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
 
 LEAST_RATE = 16_384
-"""Bytes a second, on average, below which a body is given up."""
+"""The least average rate of a body, in bytes a second. A slower one is refused."""
 LINGER_SECONDS = 1.0
 """For so long the rest of a refused body is read and dropped, so that its sender gets to read the answer."""
 MOST_HELD = 4
-"""All bodies that are being received have so many times the memory of the largest one."""
+"""All bodies that are being received may have so many times `most_bytes` together."""
 
 
 class Guard:
@@ -125,7 +125,7 @@ class _Body:
         self._began: float | None = None
 
     async def receive(self) -> Message:
-        """The next message. Once the body is whole, the next is that of the client's leaving, which has no limit.
+        """The next message. Behind the whole body comes the client's disconnect, for which there is no limit of time.
 
         Raises:
             GatewayError: it is out of bounds.

@@ -1,4 +1,4 @@
-"""A client that goes away on a synchronous path: its job is cancelled, as Ollama does it."""
+"""Cancels the job of a client that disconnects from a synchronous route, as Ollama does."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from llamaq.vocabulary.errors import BrokerUnavailable, JobError, JobNotFound
 LOG = logging.getLogger(__name__)
 REASON = "the client closed the connection"
 _TRIES_SECONDS = 120.0
-"""While Redis is away a cancel is tried again for so long."""
+"""For so long a cancel is tried again while Redis is away."""
 _watches: set["asyncio.Task[None]"] = set()
 _cancels: set["asyncio.Task[None]"] = set()
 

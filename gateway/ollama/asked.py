@@ -22,12 +22,12 @@ class Asked:
     """What a request asks for.
 
     Attributes:
-        endpoint: whose forms and words the answer has.
+        endpoint: the endpoint, which decides the form and the errors of the answer.
         model: the name as it was written, which answers repeat.
         does: `answer`; `load` or `unload` where there is nothing to answer; or `refuse`.
-        job: what `submit` takes; of `load` the fields that it has of it.
+        job: what `submit` takes; for `load` only the fields that a load has too.
         stream: whether the answer is to be streamed.
-        refusal: of `refuse`, where the model is known: Ollama looks for it first.
+        refusal: for `refuse`: the error, unless the model is unknown, which Ollama checks first.
     """
 
     endpoint: Endpoint
@@ -39,7 +39,7 @@ class Asked:
 
 
 def generate(raw: bytes) -> Asked:
-    """Of `/api/generate`. All raise `Refusal`, in Ollama's order: the first fault is told."""
+    """What a request to `/api/generate` asks for. Each reader raises `Refusal` for Ollama's first fault."""
     body = bodies.generate(raw)
     _check_answer(body)
     model = names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
@@ -49,7 +49,7 @@ def generate(raw: bytes) -> Asked:
 
 
 def chat(raw: bytes) -> Asked:
-    """Of `/api/chat`."""
+    """What a request to `/api/chat` asks for."""
     body = bodies.chat(raw)
     _check_answer(body)
     model = names.checked(body.get("model", ""), Refusal(400, "model is required"))
@@ -59,7 +59,7 @@ def chat(raw: bytes) -> Asked:
 
 
 def embed(raw: bytes) -> Asked:
-    """Of `/api/embed`."""
+    """What a request to `/api/embed` asks for."""
     body = bodies.embed(raw)
     names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
     given = body.get("input", "")
@@ -69,7 +69,7 @@ def embed(raw: bytes) -> Asked:
 
 
 def embeddings(raw: bytes) -> Asked:
-    """Of `/api/embeddings`."""
+    """What a request to `/api/embeddings` asks for."""
     body = bodies.embeddings(raw)
     names.checked(body.get("model", ""), Refusal(400, "model is required"))
     return _read("embeddings", body, _embeddings, empty=not body.get("prompt"))
@@ -115,7 +115,7 @@ def _check_raw(body: Json) -> None:
 
 def _generate(body: Json) -> dict[str, Any]:
     texts = {name: body.get(name) or None for name in ("suffix", "system", "template", "raw", "images")}
-    # Also an empty context is one: with it the result has its own. With `raw` Ollama gives none.
+    # An empty context asks for one in the result. With `raw` Ollama gives none.
     context = None if body.get("raw") else body.get("context", [])
     return {"kind": "generate", "prompt": body["prompt"], "context": context, **texts, **_answer(body)}
 
@@ -137,7 +137,7 @@ def _embeddings(body: Json) -> dict[str, Any]:
 
 
 def _answer(body: Json) -> dict[str, Any]:
-    """The further fields of requests that a text answers, with Ollama's defaults."""
+    """The fields that `generate` and `chat` share, with Ollama's defaults."""
     return {
         "stream": body.get("stream", True),
         "format": _format(body.get("format")),

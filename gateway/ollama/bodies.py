@@ -105,30 +105,30 @@ _PULL = _NAMED | {"insecure": _FLAG, "username": _TEXT, "password": _TEXT, "stre
 
 
 def generate(raw: bytes) -> Json:
-    """The body of `/api/generate`: the known fields that are not null. All raise `Refusal`, 400."""
+    """The body of `/api/generate`: the known fields that are not null. Each function raises `Refusal`, 400."""
     return decoded(raw, "GenerateRequest", _GENERATE)
 
 
 def chat(raw: bytes) -> Json:
-    """That of `/api/chat`."""
+    """The body of `/api/chat`."""
     return decoded(raw, "ChatRequest", _CHAT)
 
 
 def embed(raw: bytes) -> Json:
-    """That of `/api/embed`."""
+    """The body of `/api/embed`."""
     return decoded(raw, "EmbedRequest", _EMBED)
 
 
 def embeddings(raw: bytes) -> Json:
-    """That of `/api/embeddings`."""
+    """The body of `/api/embeddings`."""
     return decoded(raw, "EmbeddingRequest", _EMBEDDINGS)
 
 
 def show(raw: bytes) -> Json:
-    """That of `/api/show`."""
+    """The body of `/api/show`."""
     return decoded(raw, "ShowRequest", _SHOW)
 
 
 def pull(raw: bytes) -> Json:
-    """That of `/api/pull`."""
+    """The body of `/api/pull`."""
     return decoded(raw, "PullRequest", _PULL)

@@ -27,7 +27,7 @@ def ps(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
 
 
 def card(model: str, models: Iterable[ModelStatus], told: Json | None) -> Json:
-    """A model in detail: what its host told, or what is in the lists of the hosts."""
+    """A model in detail: its host's answer to `/api/show`, or else what the hosts' lists say."""
     if told is not None:
         return told
     status = next(status for status in models if status.model == normalise(model))
@@ -57,6 +57,6 @@ def _moment(value: Any) -> datetime:
 
 
 def _version(text: str) -> tuple[list[int], bool]:
-    """For the order: the numbers, and a release behind its candidates."""
+    """The key to sort by: the numbers; a release comes behind its candidates."""
     numbers, _, candidate = text.partition("-")
     return [int(number) for number in re.findall(r"\d+", numbers)], not candidate

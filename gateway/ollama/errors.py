@@ -1,4 +1,4 @@
-"""What a client is told of an error, in Ollama's words where it has some, and with its statuses."""
+"""Errors as Ollama gives them: its messages, where it has one for the case, and its statuses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Told:
 
 
 def told(error: BaseException, asked: Asked | None = None) -> Told:
-    """What is told of an error; `asked` is the request, once it is read."""
+    """An error as a client gets it; `asked` is the request, once it is read."""
     match error:
         case Refusal():
             return Told(error.status, error.message, error.late)

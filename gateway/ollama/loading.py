@@ -1,4 +1,4 @@
-"""Requests that have nothing to answer: they load a model, or unload it."""
+"""Requests without a prompt: they load a model, or unload it."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from gateway.queue_access import JOB_HEADER, submit
 
 
 async def loaded(request: Request, caller: Caller, asked: Asked) -> Response:
-    """The answer once a host has the model in memory; raises as `offered`, and what the job does."""
+    """The answer, once a host has the model in memory. Raises what `offered` and the job's `result` raise."""
     found = await offered(request, caller, asked)
     if asked.endpoint in ("generate", "chat"):
         check_able(asked, found, "completion", "model")
@@ -25,7 +25,7 @@ async def loaded(request: Request, caller: Caller, asked: Asked) -> Response:
 
 
 async def unloaded(request: Request, caller: Caller, asked: Asked) -> Response:
-    """The answer once no host has the model in memory: a job for each; raises as `offered`, and what a job does."""
+    """The answer, once no host has the model in memory. Raises what `offered` and a job's `result` raise."""
     hosts = dict.fromkeys(status.host for status in await offered(request, caller, asked))
     unload = {"kind": "unload", "model": asked.model}
     jobs = [await submit(request, caller, {**unload, "host": host}) for host in hosts]

@@ -1,4 +1,4 @@
-"""What the fleet offers of the model that a request names: Ollama looks at that before most of the request."""
+"""Checks the model that a request names. Ollama does so before it checks most of the request."""
 
 from collections.abc import Sequence
 

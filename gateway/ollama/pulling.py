@@ -99,9 +99,9 @@ def _line(event: Event) -> str:
 
 
 def _progress(event: Progress) -> str:
-    told_of = event.model_dump()
-    layer = told_of.get("layer") or {}
-    return encoded({"status": told_of.get("status", "")} | {name: value for name, value in layer.items() if value})
+    fields = event.model_dump()
+    layer = fields.get("layer") or {}
+    return encoded({"status": fields.get("status", "")} | {name: value for name, value in layer.items() if value})
 
 
 def _not_allowed(error: JobFailed) -> Refusal | None:

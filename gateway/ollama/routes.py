@@ -1,4 +1,4 @@
-"""The routes: each reads its request, has it served, and tells errors in Ollama's words."""
+"""The routes of Ollama's API. Their errors have Ollama's form."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, get_args
@@ -26,7 +26,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class OllamaRoute(APIRoute):
-    """A route whose errors are told as Ollama's."""
+    """A route whose errors have Ollama's form."""
 
     def get_route_handler(self) -> Handler:
         """The handler, with its errors as answers. Called by FastAPI."""
@@ -46,7 +46,7 @@ router = APIRouter(route_class=OllamaRoute)
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def root() -> Response:
-    """Whether it runs. No key is needed."""
+    """Whether the gateway runs. No key is needed."""
     return PlainTextResponse("Ollama is running")
 
 
@@ -117,7 +117,7 @@ async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) ->
             raise asked.refusal
         return await answered(request, by, asked, waited)
     except (Refusal, InvalidRequest) as error:
-        found = await offered(request, by, asked)  # an unknown model comes before what is wrong with the request
+        found = await offered(request, by, asked)  # Ollama reports an unknown model first
         if is_image(error):
             check_able(asked, found, "vision", "images")
         raise
@@ -129,7 +129,7 @@ async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) ->
 @router.delete("/api/delete")
 @router.api_route(routing.BLOBS + "{digest}", methods=["HEAD", "POST"])
 async def refused(by: Admitted) -> Response:  # noqa: ARG001 - a key is needed
-    """What changes the models of a host: its operator does that there."""
+    """Refuse what would change the models of a host. Its operator does that on the host."""
     raise Refusal(403, "the queue does not change the models of its hosts, beside pulls: do it on the host itself")
 
 

@@ -25,21 +25,21 @@ from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
 LOG = logging.getLogger(__name__)
 NDJSON = "application/x-ndjson"
 UNBUFFERED = {"X-Accel-Buffering": "no"}
-"""So that nginx passes each line on at once."""
+"""The header by which nginx passes each line on at once."""
 MOST_NUMBERS = 20_000
-"""In vectors that are written without a thread: each takes 0.3 µs."""
+"""The most numbers of vectors that are written in the event loop, and not in a thread: each takes 0.3 µs."""
 _VOID = "the attempt whose text was sent so far has ended; send the request again"
 
 
 class Waited:
-    """How long the caller has waited."""
+    """A stopwatch for the time that a caller has waited."""
 
     def __init__(self) -> None:
         self._began = SYSTEM.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Since its request came."""
+        """Seconds since the request came."""
         return SYSTEM.monotonic() - self._began
 
 
@@ -47,7 +47,7 @@ async def answered(request: Request, caller: Caller, asked: Asked, waited: Waite
     """The answer to a request, in whatever form it asks for.
 
     Raises:
-        Exception: what `errors.told` gives the words for.
+        Exception: any error that `errors.told` takes.
     """
     job = await submit(request, caller, asked.job)
     headers = {JOB_HEADER: job.id}
@@ -130,4 +130,4 @@ class _Lines:
 
 
 class _Void(Exception):
-    """What was sent so far is void."""
+    """The lines that were sent are void. The text of the exception is the last line's error."""

@@ -28,7 +28,7 @@ def _entry(name: str, created: int) -> dict[str, Any]:
 
 
 def _created(model: ModelStatus) -> int:
-    """When it came to its host, in Unix seconds; 0 where the host does not say so in a way that can be read."""
+    """When its host got it, in Unix seconds; 0 where the host gives no time that can be read."""
     said = (model.listed or {}).get("modified_at")
     try:
         moment = datetime.fromisoformat(str(said))

@@ -1,4 +1,4 @@
-"""What each process counts, for Prometheus."""
+"""The metrics of the gateway, for Prometheus."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

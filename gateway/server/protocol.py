@@ -21,7 +21,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Stop the timer of a head."""
         self._stop_waiting()
         super().connection_lost(exc)
 

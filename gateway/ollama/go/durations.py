@@ -5,7 +5,7 @@ import re
 from gateway.ollama.go.encoding import quoted
 
 FOREVER = -1
-"""Of a `keep_alive`: any negative one."""
+"""The `keep_alive` of a model that stays in memory. Ollama takes any negative number for it."""
 _LONGEST_SECONDS = 2**63 / 1e9
 _UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d*(?:\.\d*)?)([^\d.]*)", re.ASCII)

@@ -16,7 +16,7 @@ _AFTER = {ord("{"): "after object key:value pair", ord("["): "after array elemen
 
 
 class _Wrong(Exception):
-    """The text ends the message."""
+    """The text of the exception is the message."""
 
 
 def problem_of(data: bytes) -> str:
@@ -34,7 +34,7 @@ class _Scanner:
         self._at = 0
 
     def value(self) -> None:
-        """Read the first value. What follows it is another matter."""
+        """Read the first value, and nothing behind it."""
         open_ones: list[int] = []
         step: Callable[[list[int]], bool] = self._begin_value
         while True:
@@ -159,7 +159,7 @@ class _Scanner:
         return self._data[self._at]
 
     def _peek(self) -> int:
-        """The byte here; at the end one that stands in no number."""
+        """The current byte; at the end of the text a blank, which no number has."""
         return self._data[self._at] if self._at < len(self._data) else ord(" ")
 
     def _refuse(self, where: str) -> None:
