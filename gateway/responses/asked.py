@@ -1,4 +1,4 @@
-"""What a request asks for, and what is kept of it with its job: the note, from which any process makes the answer."""
+"""What a request asks for, and the note: what is kept of the request with its job, so that any process can answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, Strict, dumps
 
 VERSION = 1
-"""Of the note."""
+"""The version of the note."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Finds the responses of a caller, and what was said before one."""
+"""Finds a caller's responses, and the conversation that one continues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Found:
     """A response that is kept.
 
     Attributes:
-        request: of its job, as it is stored.
+        request: the request of its job, as it is stored.
     """
 
     job: AsyncJob[Any]

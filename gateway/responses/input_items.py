@@ -8,13 +8,13 @@ from llamaq.vocabulary.wire import JsonObject
 
 _IDS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
 TYPES = tuple(_IDS)
-"""Of items."""
+"""The types of items."""
 
 
 def listed(
     job_id: str, items: Sequence[JsonObject], *, limit: int, order: Literal["asc", "desc"], after: str | None
 ) -> JsonObject:
-    """A page of the items. Those that came without an id have one that is the same at each call.
+    """A page of the items. An item that came without an id gets one, the same at each call.
 
     Raises:
         GatewayError: 400: no item has the id `after`.

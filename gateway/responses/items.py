@@ -70,7 +70,7 @@ class Translated:
                 raise InvalidRequest.of(f"{where}.type", "it is missing", "missing_required_parameter")
 
     def finish(self) -> None:
-        """Take the end of the input."""
+        """Add what is left at the end of the input: thinking without an answer."""
         if self._thinking:
             self._say({"role": "assistant", "content": ""}, "input")
 

@@ -1,4 +1,4 @@
-"""The items of an answer, and the events that tell of them, in OpenAI's order."""
+"""The items of an answer, and their events in OpenAI's order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from llamaq.vocabulary.wire import JsonObject
 Kind = Literal["reasoning", "message", "function_call"]
 Status = Literal["in_progress", "completed", "incomplete"]
 Told = tuple[str, JsonObject]
-"""The type of an event, and its members but the type and the number."""
+"""The type of an event, and its members without `type` and `sequence_number`."""
 _IDS: dict[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
 

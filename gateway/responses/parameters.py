@@ -1,4 +1,4 @@
-"""The parameters of `/v1/responses`, and the chat completion that they are the same as."""
+"""The parameters of `/v1/responses`, and their translation into those of a chat completion."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal

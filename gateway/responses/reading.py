@@ -1,4 +1,4 @@
-"""Reads a response as a whole."""
+"""Reads the whole log of a response's job."""
 
 from contextlib import aclosing
 from typing import Any
@@ -9,7 +9,7 @@ from llamaq.client.aio.job import AsyncJob
 
 
 async def told(job: AsyncJob[Any], note: Kept) -> Telling:
-    """The whole of a response, when it has ended."""
+    """Wait for the end of a response, and read all of it."""
     telling = Telling(job.id, note)
     async with aclosing(job.events(fresh=False)) as events:
         async for event in events:

@@ -1,4 +1,4 @@
-"""The routes. A response is a job with a note: what is asked of it later is made of the job's log and the note."""
+"""`/v1/responses`. A response is a job with a note: each later answer is made of the job's log and the note."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, nullcontext

@@ -1,6 +1,6 @@
-"""Makes the answer of a job's events: the stream, and the response as a whole. A pure function of log and note.
+"""Makes a response out of a job's events: its stream, and its object. A pure function of the log and the note.
 
-Each process gives the same numbers to the same events, so that a stream is resumed anywhere.
+So each process gives the same events the same numbers, and any process can resume a stream.
 """
 
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ class Numbered:
 
 
 class Telling:
-    """Takes the events of a job's log, from the first on, and tells what each means.
+    """Translates the events of a job's log, from the first on, into those of a response.
 
     Attributes:
         ended: whether the response has its final status.
-        restarted: whether the last event that was taken made void what was told before.
-        error: what it failed by.
-        next: the number of the next event.
+        restarted: whether the last event has made the answer so far void.
+        error: the error of a response that failed or was cancelled.
+        next: the `sequence_number` of the next event.
     """
 
     def __init__(self, job_id: str, kept: Kept) -> None:
@@ -58,7 +58,7 @@ class Telling:
         return [self._numbered(kind, members) for kind, members in self._take(event)]
 
     def response(self, status: str | None = None, created: datetime | None = None) -> JsonObject:
-        """The response as it is now; before any event was taken, with its status and its time."""
+        """The response as it is now. Without events `status` and `created` are those of the job."""
         known: JsonObject = {"status": status} if status else {}
         if created is not None:
             known |= {"created_at": int(created.timestamp())}
