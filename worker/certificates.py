@@ -1,4 +1,4 @@
-"""When the certificates of Redis and Ollama end, as this worker's own connections would see them."""
+"""Reads when the certificates of Redis and Ollama expire."""
 
 import socket
 import ssl
@@ -42,9 +42,9 @@ def peers(config: Settings) -> Iterator[Peer]:
 
 
 def days_left(config: Settings, clock: Clock = SYSTEM) -> dict[str, float]:
-    """Days until the first certificate of `redis` and of `ollama` ends, or the authority in a file that is named.
+    """Days until a certificate of `redis` or `ollama` expires: the server's, or that of the authority in the settings.
 
-    One that cannot be reached or verified is left out: other checks and metrics tell of that.
+    A server that cannot be reached or verified is left out: other checks and metrics report it.
     """
     found: dict[str, float] = {}
     for peer in peers(config):
@@ -55,7 +55,7 @@ def days_left(config: Settings, clock: Clock = SYSTEM) -> dict[str, float]:
 
 def _days(peer: Peer, clock: Clock) -> float:
     context = ssl.create_default_context(cafile=peer.cafile, capath=peer.capath)
-    context.check_hostname = False  # what its names are, the connection itself checks
+    context.check_hostname = False  # the real connections check the name
     with (
         socket.create_connection((peer.host.strip("[]"), peer.port), LOOK_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=peer.host.strip("[]")) as connection,

@@ -125,7 +125,7 @@ def job_ids(answers: Sequence[object]) -> list[str]:
 
 
 def read_running(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
-    """The jobs that run, out of the answers of `status.lua`, the one first that began first."""
+    """The running jobs out of the answers of `status.lua`, in the order in which they began."""
     found: list[JobStatus] = []
     for job_id, answer in zip(ids, map(raised, answers), strict=True):
         if answer.word == "OK":

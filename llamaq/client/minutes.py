@@ -15,11 +15,11 @@ class Minute(Frozen):
     """One minute of the fleet.
 
     Attributes:
-        at: its begin.
+        at: its beginning.
         ended: jobs that ended in it, by state; empty where the minute before was not recorded.
-        waiting: jobs that waited at its last look, by lane.
-        slots: of all hosts, at its last look.
-        slots_used: those that were held.
+        waiting: jobs that waited when it was last recorded, by lane.
+        slots: of all hosts, when it was last recorded.
+        slots_used: those of them that jobs held.
         tokens: that completed jobs have written, counted at their end.
         first_token_p50: median of the seconds from submit to first token, of jobs that were completed in it, to about a
             tenth; None without one.
@@ -37,7 +37,7 @@ class Minute(Frozen):
 
 
 def checked(number: int) -> int:
-    """How many minutes are asked for.
+    """The number of minutes, checked.
 
     Raises:
         InvalidRequest: so many are not kept.
@@ -48,7 +48,7 @@ def checked(number: int) -> int:
 
 
 def commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
-    """What asks for the last whole minutes, and for the one before them."""
+    """The commands that read the last whole minutes, and the one before them."""
     this = now // 60
     return [["HGETALL", keys.minute(number)] for number in range(this - minutes - 1, this)]
 

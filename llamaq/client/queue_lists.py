@@ -8,7 +8,7 @@ from llamaq.vocabulary.waiting import QueueStatus, Why
 
 
 def read(answer: Answer) -> list[QueueStatus]:
-    """The queues, by model, and of a model by lane; behind them what waits for its time."""
+    """The queues, sorted by model and lane; behind them the jobs that wait for their time."""
     queues = sorted(
         map(_queue, answer.rows("queues")), key=lambda each: (each.model, LANES.index(each.lane or "batch"))
     )

@@ -9,7 +9,7 @@ from PIL.Image import Resampling, Transpose
 from llamaq.images.orientation import UPRIGHT
 
 QUALITY = 95
-"""Of a JPEG that is encoded again: the loss is hardly visible."""
+"""The quality of a JPEG that is encoded again: the loss is hardly visible."""
 OPAQUE = 255
 _TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,

@@ -12,7 +12,7 @@ def call(keys: Keys, word: str, host: str | None, model: str | None) -> Call:
     """The call of `pause.lua`.
 
     Raises:
-        InvalidRequest: not one of host and model is given, or it can be the name of none.
+        InvalidRequest: neither or both of host and model are given, or a name is not valid.
     """
     if (host is None) == (model is None):
         raise InvalidRequest.of("host", "give either a host or a model")
@@ -39,7 +39,7 @@ def checked_name(what: str, given: str) -> str:
 
 
 def read(answer: Answer, host: str | None, model: str | None) -> None:
-    """Raises where the answer says that there is no such host or model.
+    """Raise the error that the answer names, if any.
 
     Raises:
         InvalidRequest: no worker reports the host.

@@ -1,4 +1,4 @@
-"""Reads what workers tell of themselves, without any I/O."""
+"""Reads what workers report of themselves, without any I/O."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ LIVE_SECONDS = 15.0
 
 
 def commands(keys: Keys, host: str) -> list[list[str]]:
-    """What asks for the workers of a host, those that leave it, and the jobs that hold its slots."""
+    """The commands that read the workers of a host, those that stop, and the jobs that hold its slots."""
     own = keys.host(host)
     return [["HGETALL", f"{own}:sizes"], ["HGETALL", f"{own}:leaving"], ["HKEYS", keys.slots(host)]]
 
@@ -25,7 +25,7 @@ def running_on(answers: Sequence[Any]) -> list[str]:
 def workers(
     now: float, hosts: Sequence[str], answers: Sequence[Any], runs: Sequence[object], paused: Mapping[str, str]
 ) -> list[WorkerStatus]:
-    """The workers, by host and name. `runs` has the worker of each of the jobs of `running_on`."""
+    """The workers, sorted by host and name. `runs` holds the worker of each job of `running_on`."""
     used = Counter(runs)
     rows = [
         {**row, "host": host, "slots_used": used[row["name"]]}

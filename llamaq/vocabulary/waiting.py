@@ -17,7 +17,7 @@ SENTENCES = {
     "retry": "The pause before its next attempt is not over.",
     "newer_producer": "A newer producer made it, and no worker can read it: update the workers.",
 }
-"""By the words that `status.lua` answers."""
+"""The sentences, by the words that `job/view.lua` answers."""
 
 
 class Why(Frozen):

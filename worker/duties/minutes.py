@@ -36,7 +36,7 @@ class Minutes(Duty):
                 self._counted[f"{FIRST}{bucket(first)}"] += 1
 
     def round(self) -> float:
-        """Write."""
+        """Write what was counted since the last round."""
         self._write(leads=self._leads())
         return ROUND_SECONDS
 

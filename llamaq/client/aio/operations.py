@@ -36,8 +36,8 @@ class AsyncOperations(AsyncProducer):
     async def delete(self, job_id: str, reason: str = "deleted") -> bool:
         """Delete a job: its record, its log, and the images that no other kept job or conversation shows.
 
-        One that has not ended is cancelled first, for which its readers are told the `reason`. What a conversation got
-        of it stays there, and a webhook that is under way is sent.
+        A job that has not ended is cancelled first, with the `reason`. What a conversation got of it stays there, and a
+        webhook that is under way is sent.
 
         Returns:
             False where there is no such job.
@@ -80,7 +80,7 @@ class AsyncOperations(AsyncProducer):
             return await self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
 
     async def running(self) -> list[JobStatus]:
-        """The jobs that run, the one first that began first. `tokens` and `last_token_at` tell how far each is."""
+        """The running jobs, in the order in which they began. `tokens` and `last_token_at` say how far each is."""
         async with self._connection.reading() as redis:
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
@@ -114,10 +114,10 @@ class AsyncOperations(AsyncProducer):
     async def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.
 
-        It holds until `resume`, also when workers or Redis are started anew. With the return, no job begins there.
+        It holds until `resume`, also over restarts of workers and Redis. Once this returns, no job begins there.
 
         Raises:
-            InvalidRequest: not one of the two is given, or no worker reports the host.
+            InvalidRequest: neither or both are given, or no worker reports the host.
             UnknownModel: no host has the model, and no job waits for it.
         """
         await self._pause("paused", host, model)
@@ -152,16 +152,16 @@ class AsyncOperations(AsyncProducer):
         """The jobs that are kept, the newest first, without those whose record is damaged, and without results.
 
         Args:
-            limit: most jobs of the list.
+            limit: the most jobs of the list.
             after: the `cursor` of a list, behind which this one goes on.
-            look_at: most kept jobs to look at; by default as many as it takes to find `limit`. With it a list may be
+            look_at: the most kept jobs to look at; by default as many as find `limit` jobs. With it a list may be
                 shorter, and still have a `cursor`.
-            state: one, or several of which any will do.
-            kind: of the jobs.
+            state: one state, or several: then any of them.
+            kind: the kind of the jobs.
             model: their model.
-            tenant: whose they are.
+            tenant: their tenant.
             lane: their `priority`.
-            code: of their error.
+            code: the code of their error.
             since: submitted at that time or later.
             until: submitted before that time.
 

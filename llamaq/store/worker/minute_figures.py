@@ -1,4 +1,4 @@
-"""Writes the figures of the minutes: what a worker has counted, and what the leader sees of the fleet."""
+"""Writes the figures of each minute: what a worker has counted, and what the leader reads of the fleet."""
 
 import math
 from collections import Counter
