@@ -17,7 +17,7 @@ from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS)
 LOOK_AT = 5000
-"""Kept jobs that one request looks at."""
+"""The most kept jobs that one request looks at."""
 Time = Annotated[str | None, Query(description="Unix seconds, or a time such as 2026-01-31T12:00:00Z")]
 
 

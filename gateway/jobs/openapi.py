@@ -21,7 +21,7 @@ _ERROR = {
 ANSWERS: dict[int | str, dict[str, Any]] = {
     "default": {"description": "An error", "content": {"application/json": {"schema": _ERROR}}},
 }
-"""Of every route."""
+"""The `responses` of every route: the form of an error."""
 SUBMIT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

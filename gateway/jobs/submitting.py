@@ -12,7 +12,7 @@ from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
 from gateway.jobs.openapi import ANSWERS, OBJECT_BODY, SUBMIT_BODY
-from gateway.queue_access import own_job, own_status, queue_of, submit
+from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
 from llamaq.vocabulary.errors import InvalidRequest, JobError
@@ -96,7 +96,7 @@ async def _created(request: Request, job: AsyncJob[Any], prefer: str) -> Respons
     applied = {"Preference-Applied": f"wait={seconds:g}"} if seconds else {}
     if seconds:
         await _wait(request, job, seconds)
-    headers = {"Location": f"/jobs/{job.id}", "X-Llamaq-Job": job.id, **applied}
+    headers = {"Location": f"/jobs/{job.id}", JOB_HEADER: job.id, **applied}
     return JSONResponse(wire_object(await job.status()), 201, headers)
 
 

@@ -19,7 +19,7 @@ from llamaq.vocabulary.status import TERMINAL_STATES
 
 router = APIRouter()
 MOST = 10_000
-"""Jobs of one action."""
+"""The most jobs of one action."""
 AT_ONCE = 50
 Verb = Literal["cancel", "replay"]
 
@@ -46,7 +46,7 @@ async def count(request: Request, form: Action, verb: Verb) -> Response:
 
 @router.post("/ui/bulk/{verb}")
 async def run(request: Request, form: Action, verb: Verb) -> Response:
-    """Do it."""
+    """Cancel or replay the jobs that the question was about."""
     queue, which = queue_of(request), JobFilter.of(form)
     jobs = await _found(queue, which, verb)
     note(request, f"{verb} in bulk", jobs=len(jobs))

@@ -17,10 +17,10 @@ from llamaq.vocabulary.kinds.request import LANES
 router = APIRouter()
 ENDS = ("completed", "failed", "cancelled", "expired")
 _SPANS = {"hour": (60, 1), "day": (1440, 10)}
-"""Minutes of a span, and minutes of one point."""
+"""The spans of time: the minutes of each, and the minutes of one point."""
 Point = Sequence[Minute]
 Line = tuple[str, str, Callable[[Point], float | None]]
-"""Its name, the name of its colour, and its figure of a point."""
+"""The name of a line, the name of its colour, and its figure at a point."""
 
 
 @router.get("/ui/charts")

@@ -23,7 +23,7 @@ JobId = Annotated[str, Path(max_length=128)]
 
 @router.get("")
 async def job(request: Request, _: Operator, job_id: JobId) -> Response:
-    """Its state, figures, timeline, error and events."""
+    """The page of a job: its state, figures, timeline, error and events."""
     return await _page(request, job_id)
 
 
@@ -44,7 +44,7 @@ async def content(request: Request, _: Action, job_id: JobId) -> Response:
 
 @router.post("/cancel")
 async def cancel(request: Request, _: Action, job_id: JobId) -> Response:
-    """End it now."""
+    """Cancel the job."""
     await _status(request, job_id)
     note(request, "cancel", job_id=job_id)
     ended = await queue_of(request).job(job_id).cancel(REASON)
@@ -53,7 +53,7 @@ async def cancel(request: Request, _: Action, job_id: JobId) -> Response:
 
 @router.post("/replay")
 async def replay(request: Request, form: Action, job_id: JobId) -> Response:
-    """Enqueue its request again, with changes: a JSON object."""
+    """Enqueue the job's request again, with changes: a JSON object."""
     await _status(request, job_id)
     text = str(form.get("changes", "")).strip()
     try:
@@ -69,7 +69,7 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
 
 @router.get("/delete")
 async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Response:
-    """The question before it is deleted."""
+    """The question before the job is deleted."""
     status = await _status(request, job_id)
     running = "" if status.ended else " It has not ended, so it is cancelled first."
     return await framed(
@@ -87,7 +87,7 @@ async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Respons
 
 @router.post("/delete")
 async def delete(request: Request, _: Action, job_id: JobId) -> Response:
-    """Delete it."""
+    """Delete the job."""
     await _status(request, job_id)
     note(request, "delete", job_id=job_id)
     await queue_of(request).delete(job_id, "deleted by an operator")

@@ -1,4 +1,4 @@
-"""The stream of an open page: what its view says now, once a second where it has changed."""
+"""The stream of an open page: its view, once a second where it has changed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ async def live(
 
 
 def view_of(look: Look, view: str, job: str = "") -> str:
-    """What a view says of a look. It is rendered once for all pages."""
+    """A view at one moment. It is rendered once for all pages."""
     name = f"{view} {job}"
     if name not in look.memo:
         look.memo[name] = rendered(f"_{view}.html", look=look, job=look.jobs.get(job))

@@ -19,25 +19,25 @@ from llamaq.vocabulary.requests import KINDS
 router = APIRouter()
 PAGE_JOBS = 50
 LOOK_AT = 5000
-"""Kept jobs that one page looks at."""
+"""The most kept jobs that one page looks at."""
 MOST_DEAD = 200
 
 
 @router.get("/ui")
 async def fleet(request: Request, _: Operator) -> Response:
-    """Hosts, their models and workers."""
+    """The view of the fleet: hosts, their models and workers."""
     return await view(request, "fleet")
 
 
 @router.get("/ui/queue")
 async def waiting(request: Request, _: Operator) -> Response:
-    """What waits, and why; the shares of tenants."""
+    """The view of the queue: what waits, and why; the shares of tenants."""
     return await view(request, "queue")
 
 
 @router.get("/ui/running")
 async def running(request: Request, _: Operator) -> Response:
-    """What runs."""
+    """The view of the running jobs."""
     return await view(request, "running")
 
 

@@ -42,12 +42,12 @@ class Look:
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait."""
+        """The number of jobs that wait."""
         return sum(one.waiting for one in self.queues)
 
     @property
     def slots_used(self) -> int:
-        """Slots that are held, over all hosts."""
+        """The number of slots that jobs hold, over all hosts."""
         return sum(host.slots_used for host in self.hosts)
 
     @property
@@ -64,7 +64,7 @@ class Look:
 
 
 async def look(queue: AsyncJobQueue, jobs: Sequence[str] = ()) -> Look:
-    """Look once.
+    """Read the queue once.
 
     Raises:
         BrokerUnavailable: Redis did not answer.

@@ -183,7 +183,7 @@ def _from_chat(chunk: Chunk) -> Piece:
 
 
 def logprobs_of(reply: Reply) -> dict[str, Objects]:
-    """The field of a result for them, where there are some."""
+    """The field `logprobs` of a result; none where there are none."""
     return {"logprobs": reply.logprobs} if reply.logprobs else {}
 
 

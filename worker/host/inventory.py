@@ -25,7 +25,7 @@ EMBEDS_IF_ABLE = (0, 30)
 SHOWN_CHARS = 100
 MOST_ENTRY_CHARS = 10_000
 MOST_CARD_CHARS = 2_000_000
-"""What is kept of one model's entry in a list, and of its answer of `/api/show`: a longer one is left out."""
+"""The most characters of a model's entry in a list, and of its `/api/show`. Longer ones are not kept."""
 _UNKNOWN = ModelCard()
 
 
@@ -152,7 +152,7 @@ def _summary(problems: Sequence[str]) -> str:
 
 
 def _kept(entry: Mapping[str, Any], most_chars: int) -> str:
-    """What the host wrote as JSON; empty where it is too long, or no JSON that every reader takes."""
+    """The JSON of what the host wrote; empty where it is too long, or not valid for every reader."""
     try:
         text = dumps(plain_json(entry))
     except ValueError:

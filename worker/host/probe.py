@@ -30,7 +30,7 @@ CARDS_SECONDS = 60.0
 AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
 ENDED_SECONDS = 10.0
-"""For which a worker that stops is listed, after its drain."""
+"""For so long a worker that stops is listed after its drain."""
 LONGEST_PAUSE_SECONDS = 15.0
 """The longest pause between two requests to a host that is down and that no job waits for."""
 _PAUSES = {
