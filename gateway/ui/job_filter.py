@@ -53,13 +53,13 @@ class JobFilter:
         """As `queue.jobs` takes it.
 
         Raises:
-            InvalidRequest: a time is none.
+            InvalidRequest: a time is not valid.
         """
         times = {name: _time(name, self.texts[name]) for name in ("since", "until") if name in self.texts}
         return {**self.texts, **times, "state": self.states}
 
     def text(self, name: str) -> str:
-        """What was written into a field."""
+        """The text of a field."""
         return self.texts.get(name, "")
 
     @property
