@@ -25,8 +25,16 @@ def texts() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files that changed; with `--check`, exit code 1 and a line for each stale one."""
-    stale = {path: text for path, text in texts().items() if not path.exists() or path.read_text("utf-8") != text}
     check = "--check" in arguments
+    stale = _written(check=check)
+    if stale and not check:
+        _written(check=False)  # pages that are made of files that were written just now
+    return 1 if check and stale else 0
+
+
+def _written(*, check: bool) -> bool:
+    """Whether a file was stale."""
+    stale = {path: text for path, text in texts().items() if not path.exists() or path.read_text("utf-8") != text}
     for path, text in stale.items():
         name = path.relative_to(CHECKOUT)
         if check:
@@ -34,7 +42,7 @@ def main(arguments: list[str]) -> int:
             continue
         path.write_text(text, "utf-8")
         sys.stdout.write(f"{name}\n")
-    return 1 if check and stale else 0
+    return bool(stale)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import httpx
 
@@ -27,7 +28,7 @@ class GatewayProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         given = {"redis_url": redis_url, "gateway_port": 0, "log_format": "json", **settings}
         environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in given.items()}
-        self._log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `close`
+        self._log = tempfile.NamedTemporaryFile("ab")  # noqa: SIM115 - closed by `close`
         self.process = spawn(
             self.COMMAND, output=subprocess.PIPE, errors=self._log.fileno(), environment=environment, group=True
         )
@@ -44,8 +45,8 @@ class GatewayProcess:
 
     def log(self) -> str:
         """What it has logged."""
-        self._log.seek(0)
-        return self._log.read()
+        # Opened anew, because the process moves the position of the file that it shares.
+        return Path(self._log.name).read_text("utf-8")
 
     def stop(self, seconds: float = 30) -> int:
         """End it in order, and give its exit code."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from embedded.child import spawn
 from llamaq import JobQueue
@@ -29,7 +29,7 @@ class WorkerProcess:
     def __init__(self, redis_url: str, ollama_url: str, command: list[str] | None = None, **settings: object) -> None:
         self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
         self._command = command or [*self.COMMAND]
-        self._log: IO[str] = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed by `close`
+        self._log = tempfile.NamedTemporaryFile("ab")  # noqa: SIM115 - closed by `close`
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -78,8 +78,8 @@ class WorkerProcess:
 
     def log(self) -> str:
         """What it has printed."""
-        self._log.seek(0)
-        return self._log.read()
+        # Opened anew, because the process moves the position of the file that it shares.
+        return Path(self._log.name).read_text("utf-8")
 
     def close(self) -> None:
         """End it, whatever it does, and forget its output."""
