@@ -102,8 +102,8 @@ class _Lines:
         try:
             async with aclosing(self._job.events(fresh=False)) as events:
                 async for event in events:
-                    for line in self._of(event):
-                        yield line + "\n"
+                    if lines := self._of(event):
+                        yield "\n".join(lines) + "\n"  # one write for what is ready together
                         self._sent = True
         except _Void as void:
             yield Told(500, str(void)).line() + "\n"

@@ -115,7 +115,9 @@ async def _written(job: AsyncJob[Any], first: _First, chunks: Chunks) -> AsyncIt
             if said := first.waiting.see(event):
                 yield said
             continue
-        for each in found if opened else (*chunks.opening(), *found):
-            yield frame(each)
+        frames = [frame(each) for each in (found if opened else (*chunks.opening(), *found))]
+        if isinstance(event, Completed):
+            frames.append(frame("[DONE]"))
+        if frames:
+            yield b"".join(frames)  # one write for what is ready together
         opened = True
-    yield frame("[DONE]")

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, model_v
 from pydantic_core import from_json, to_json
 
 T = TypeVar("T")
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+"""Made once: `json.dumps` makes an encoder at each call."""
 
 
 class Strict(BaseModel):
@@ -66,7 +68,7 @@ def dumps(value: Any) -> str:
         ValueError: it has NaN or an infinity, which are not JSON.
     """
     # Escaped, the half would break every reader with a strict parser.
-    return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    return storable(_COMPACT.encode(value))
 
 
 def storable(text: str) -> str:

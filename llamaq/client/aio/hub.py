@@ -28,11 +28,17 @@ from llamaq.store.redis_client import AsyncClient, AsyncPubSub
 
 
 class _Bell:
-    """Wakes the one task that waits for it."""
+    """Wakes the one task that waits for it.
+
+    It has one timer for all its waits: a stream waits once for each piece, and nearly none of these waits times out.
+    """
 
     def __init__(self) -> None:
         self._waiter: asyncio.Future[None] | None = None
         self._rung = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._ends_at: float | None = None
 
     def ring(self) -> None:
         """Wake the task; where it does not wait, its next wait ends at once."""
@@ -51,13 +57,32 @@ class _Bell:
             return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = None if seconds is None else loop.call_later(max(seconds, 0.0), self.ring)
+        self._ends_at = None if seconds is None else loop.time() + max(seconds, 0.0)
+        if self._ends_at is not None and (self._timer is None or self._timer_at > self._ends_at):
+            self._set_timer(loop, self._ends_at)
         try:
             await self._waiter
         finally:
-            self._waiter, self._rung = None, False
-            if timer:
-                timer.cancel()
+            self._waiter, self._rung, self._ends_at = None, False, None
+
+    def close(self) -> None:
+        """Stop the timer: nothing waits any more."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        self.close()
+        self._timer, self._timer_at = loop.call_at(at, self._time_is_up, loop), at
+
+    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._ends_at is None:
+            return
+        if self._timer_at >= self._ends_at:
+            self.ring()
+        else:  # it was set for an earlier wait
+            self._set_timer(loop, self._ends_at)
 
 
 class TaskInbox(Inbox):
@@ -74,6 +99,10 @@ class TaskInbox(Inbox):
             self._bell.still()
             await self._bell.wait(seconds)
         return self._taken(self._items.popleft()) if self._items else None
+
+    def close(self) -> None:
+        """Its reader takes nothing more."""
+        self._bell.close()
 
     def _put(self, item: Item) -> None:
         self._items.append(item)
@@ -118,6 +147,7 @@ class AsyncHub:
             yield inbox
         finally:
             self._channels.remove(inbox)
+            inbox.close()
             self._bell.ring()
 
     @asynccontextmanager
@@ -156,6 +186,7 @@ class AsyncHub:
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
                     self._channels.fail(error)
         finally:
+            self._bell.close()
             self._channels.fail(closed())  # it was cancelled by `aclose`, or with the loop
 
     async def _goes_on(self) -> bool:
