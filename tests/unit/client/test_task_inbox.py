@@ -50,5 +50,5 @@ def test_waits_share_one_timer_and_each_ends_in_its_own_time(scenario: Any) -> N
 
 def _timers(loop: asyncio.AbstractEventLoop) -> list[asyncio.TimerHandle]:
     """What the loop of the standard library has scheduled and nobody has cancelled."""
-    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]  # noqa: SLF001 - there is no public way
+    scheduled: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
     return [timer for timer in scheduled if not timer.cancelled()]
