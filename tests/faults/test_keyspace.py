@@ -55,6 +55,7 @@ def test_the_keyspace_is_as_it_was_before() -> None:
                 return {key for key in client.scan_iter(count=1000) if not _of_the_worker(key)}
 
             until(lambda: left() == set())
+            assert all(client.ttl(card) > 0 for card in client.scan_iter(f"{PREFIX}:card:*"))
             assert client.smembers(f"_kombu.binding.{PREFIX}") == {f"{PREFIX}\x06\x16\x06\x16{PREFIX}"}
 
 
