@@ -1,11 +1,8 @@
 """OpenAI's responses over HTTP: at once, in the background, read again, resumed, cancelled and deleted."""
 
-import base64
-import io
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from tests.conftest import MODEL
 from tests.gateway.responding import (
@@ -222,71 +219,6 @@ def test_a_deleted_response_is_gone(gateway: GatewayProcess, service: Service) -
     assert told == {"id": response_id, "object": "response", "deleted": True}
     service.wait_hung_up()
     assert gateway.http.get(f"{PATH}/{response_id}").status_code == 404
-
-
-def test_a_conversation_goes_on_from_its_responses(gateway: GatewayProcess, service: Service) -> None:
-    """Each knows what was said before, but not the instructions of then; branches do not know of each other."""
-    service.ollama.script(tokens=["I am Kim."])
-    service.ollama.script(tokens=["fine"], times=None)
-    first = created(gateway, "Who are you?", instructions="You are Kim.")
-    second = created(gateway, "How are you?", previous_response_id=first["id"])
-    gateway.http.delete(f"{PATH}/{first['id']}")
-    created(gateway, "Sure?", previous_response_id=second["id"], instructions="Be short.")
-
-    said = [("user", "Who are you?"), ("assistant", "I am Kim."), ("user", "How are you?"), ("assistant", "fine")]
-    asked = [[(one["role"], one["content"]) for one in body["messages"]] for body in service.asked("/api/chat")]
-    assert asked[1] == said[:3]
-    assert asked[2] == [("system", "Be short."), *said, ("user", "Sure?")]
-    assert second["previous_response_id"] == first["id"]
-
-
-def test_a_response_that_has_no_answer_cannot_be_followed(gateway: GatewayProcess, service: Service) -> None:
-    """It says why, instead of an answer without what was asked."""
-    gate = service.hold(tokens=["a"])
-    running = created(gateway, background=True)["id"]
-    service.wait_held(gate)
-
-    refused = create(gateway, previous_response_id=running)
-
-    error = refused.json()["error"]
-    assert (refused.status_code, error["code"]) == (400, "previous_response_not_completed")
-    assert error["param"] == "previous_response_id"
-    service.ollama.release(gate)
-
-
-def test_tools_are_called_and_answered_over_two_responses(gateway: GatewayProcess, service: Service) -> None:
-    """The call has an id; its output goes to the model with the tool's name."""
-    service.ollama.script(tool_calls=[{"function": {"name": "weather", "arguments": {"city": "Rome"}}}])
-    service.ollama.script(tokens=["Sunny."])
-    first = created(gateway, "Weather?", model=TOOLS_MODEL, tools=[WEATHER])
-    (call,) = first["output"]
-    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "sun"}
-
-    second = created(gateway, [output], model=TOOLS_MODEL, tools=[WEATHER], previous_response_id=first["id"])
-
-    assert (call["type"], call["name"], call["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
-    assert text_of(second) == "Sunny."
-    messages = service.asked("/api/chat")[1]["messages"]
-    assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
-    assert messages[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
-    assert messages[2]["tool_name"] == "weather"
-
-
-def test_a_picture_of_an_earlier_response_is_seen_again(gateway: GatewayProcess, service: Service) -> None:
-    """It is kept once, with the jobs; the input items do not have its bytes."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), "red").save(buffer, "PNG")
-    url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    service.ollama.script(tokens=["red"], times=None)
-    content = [{"type": "input_text", "text": "Which colour?"}, {"type": "input_image", "image_url": url}]
-    first = created(gateway, [{"role": "user", "content": content}], model=VISION_MODEL)
-
-    created(gateway, "Sure?", model=VISION_MODEL, previous_response_id=first["id"])
-
-    one, two = service.asked("/api/chat")
-    assert two["messages"][0]["images"] == one["messages"][0]["images"]
-    (item,) = get(gateway, first["id"], "/input_items")["data"]
-    assert item["content"][1] == {"type": "input_image", "detail": "auto", "image_url": None, "file_id": None}
 
 
 def test_the_items_of_an_input_come_in_pages(gateway: GatewayProcess, service: Service) -> None:
