@@ -2,10 +2,14 @@
 
 Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread cannot be ended from outside. Whatever a
 stop waits for, the process ends `STOP_SECONDS` after its drain: the leases of what it leaves expire.
+
+A thread acts on the signals. Python runs a handler in the main thread alone, once that goes on. While it waits for
+Redis, or where CPython has forgotten the signal (`llamaq/client/blocking/waiting.py`), that may take many seconds.
 """
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -29,16 +33,26 @@ class StopSignals:
         self._hurry = hurry
         self._drain_seconds = drain_seconds
         self._signalled = False
-        # Set by the handler alone, each once: a lock that the interrupted thread may hold would be waited for for ever.
+        self._waker: socket.socket | None = None
         self._stopping, self._hurrying = threading.Event(), threading.Event()
 
     def install(self) -> None:
         """Replace Celery's handlers. Must be called in the main thread."""
+        woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
         for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+            signal.signal(number, _noted)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._act, args=(woken,), name="llamaq-signals", daemon=True).start()
         threading.Thread(target=self._end_in_time, name="llamaq-stop-limit", daemon=True).start()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+    def _act(self, woken: socket.socket) -> None:
+        while numbers := woken.recv(64):  # the number of each signal that has come, as a byte
+            for number in numbers:
+                if number in _SIGNALS:
+                    self._on_signal(number)
+
+    def _on_signal(self, number: int) -> None:
         first, self._signalled = not self._signalled, True
         if first:
             self._stopping.set()
@@ -53,3 +67,7 @@ class StopSignals:
         threading.Event().wait(STOP_SECONDS)
         _log.critical("the stop does not end: something waits for Redis or Ollama; the leases of what runs expire")
         os._exit(UNFINISHED)
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the number is in the wake-up descriptor. Without a handler the signal would end the process."""

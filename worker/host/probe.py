@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from api_client import OllamaClient, OllamaError
 from llamaq.store.clock import Clock
+from llamaq.store.connections.deadline import limited
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.models import normalise
@@ -29,6 +30,8 @@ CARDS_SECONDS = 60.0
 """The pause between two looks at whether Redis still has the descriptions of the models."""
 AGAIN_SECONDS = 1.0
 """The pause between two probes while the host's state changes."""
+FAREWELL_SECONDS = 2.0
+"""For so long a worker that stops tries to tell Redis: its own end must not wait for an outage."""
 ENDED_SECONDS = 10.0
 """For so long a worker that stops is listed after its drain."""
 LONGEST_PAUSE_SECONDS = 15.0
@@ -63,22 +66,32 @@ class Probe(Duty):
         self._cards: Mapping[str, str] = {}
         self._cards_at = float("-inf")
         self._reporting = threading.Lock()
+        self._withdrawn = False
 
     def stop(self) -> None:
         """Withdraw this worker from its host, and report nothing more."""
-        with self._reporting:
+        reporting = self._reporting.acquire(timeout=FAREWELL_SECONDS)
+        try:
             super().stop()
-            try:
-                self._store.leave(self._config.drain_seconds + ENDED_SECONDS)
-            except (RedisError, OSError) as error:
-                _log.warning("the worker could not be withdrawn; its report lapses by itself", error=str(error))
+            if reporting:
+                self._withdrawn = self._leave(self._config.drain_seconds + ENDED_SECONDS)
+        finally:
+            if reporting:
+                self._reporting.release()
 
     def ended(self) -> None:
-        """Note that nothing of this worker runs any more."""
+        """Note that nothing of this worker runs any more. Nothing is tried where Redis did not answer to `stop`."""
+        if self._withdrawn:
+            self._leave(0)
+
+    def _leave(self, seconds: float) -> bool:
         try:
-            self._store.leave()
+            with limited(FAREWELL_SECONDS):
+                self._store.leave(seconds)
         except (RedisError, OSError) as error:
-            _log.warning("the end of the worker could not be noted; it lapses by itself", error=str(error))
+            _log.warning("the worker could not be withdrawn; its report lapses by itself", error=str(error))
+            return False
+        return True
 
     def answer_arrives(self, job_id: str) -> None:
         """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""
