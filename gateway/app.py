@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import batches, jobs, ollama, openai, responses, ui
-from gateway.access.door import Door
+from gateway.access.authenticator import Authenticator
 from gateway.access.keys_file import KeysFile
 from gateway.http import leaving
 from gateway.http.dialect import rendered
@@ -66,7 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     queue = AsyncJobQueue(settings.redis_url, settings=settings.producer)
     connection = AsyncConnection(settings.redis_url, settings.producer, SYSTEM)
     app.state.queue, app.state.redis = queue, connection
-    app.state.door = Door(app.state.keys, connection)
+    app.state.authenticator = Authenticator(app.state.keys, connection)
     app.state.draining = asyncio.Event()
     app.state.watch = ui.Watch(queue)
     yield {"draining": app.state.draining, "head_seconds": settings.gateway_head_seconds}

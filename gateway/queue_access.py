@@ -64,8 +64,7 @@ def allowed(caller: Caller, job: Mapping[str, Any]) -> dict[str, Any]:
     elif lane in LANES and LANES.index(lane) < highest:
         what = f"your key is for the lane {caller.highest_lane} at most, not for {lane}"
         raise GatewayError(403, "priority_not_allowed", what, param="priority")
-    if given.get("tenant", caller.tenant) != caller.tenant and not caller.admin:
-        raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+    caller.check_tenant(given.get("tenant"))
     return {"tenant": caller.tenant, **given}
 
 
@@ -88,7 +87,7 @@ async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[Asy
         raise JobNotFound(job_id)
     job = queue_of(request).job(job_id)
     status = await job.status()
-    if status.tenant != caller.tenant and not caller.admin:
+    if not caller.sees(status.tenant):
         raise JobNotFound(job_id)
     request.state.job_id = job_id
     return job, status

@@ -34,6 +34,19 @@ class Caller:
     models: tuple[str, ...] = ()
     admin: bool = False
 
+    def sees(self, tenant: str | None) -> bool:
+        """Whether what belongs to a tenant exists for it."""
+        return self.admin or tenant == self.tenant
+
+    def check_tenant(self, named: str | None) -> None:
+        """Refuse a request that names the tenant of others; None names none.
+
+        Raises:
+            GatewayError: 403: the key is for another tenant.
+        """
+        if named is not None and not self.sees(named):
+            raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+
     def may_use(self, model: str) -> bool:
         """Whether it may use a model; a pattern without a tag is for each tag."""
         name = normalise(model)
@@ -53,8 +66,8 @@ async def caller(request: Request) -> Caller:
     Raises:
         GatewayError: 401 without a valid key; 429 where it has made too many requests in this minute.
     """
-    door = request.app.state.door
-    found: Caller | None = await door.admitted(request)
+    authenticator = request.app.state.authenticator
+    found: Caller | None = await authenticator.admitted(request)
     if found is None:
         raise GatewayError(401, "invalid_api_key", "no valid key: send `Authorization: Bearer <key>`")
     request.state.caller = found

@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from gateway.access.caller import Admitted
 from gateway.batches.batch import Batch, caller_field
 from gateway.batches.endpoints import ENDPOINTS
-from gateway.batches.file_routes import shelf_of
-from gateway.batches.pages import paged
-from gateway.batches.shelf import missing
+from gateway.batches.file_routes import store_of
+from gateway.batches.store import missing
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
+from gateway.http.list_page import first_page
 from gateway.openai.parameters import Parameters, only, read
 from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
 from llamaq.store.clock import SYSTEM
@@ -55,8 +55,8 @@ class Asked(Parameters):
 @router.post("/v1/batches")
 async def create(request: Request, by: Admitted) -> Response:
     """Accept a batch. A process of the gateway takes it up at once."""
-    given, shelf = read(Asked, await json_object(request), REFUSED), shelf_of(request)
-    file = await shelf.file(by, given.input_file_id, "input_file_id")
+    given, store = read(Asked, await json_object(request), REFUSED), store_of(request)
+    file = await store.file(by, given.input_file_id, "input_file_id")
     by = replace(by, tenant=file.tenant)
     name, output, errors = (SYSTEM.uuid().replace("-", "") for _ in range(3))
     accepted = BatchCreate(
@@ -70,16 +70,16 @@ async def create(request: Request, by: Admitted) -> Response:
         caller=caller_field(by),
         output=f"file-{output}",
         errors=f"file-{errors}",
-        ttl=shelf.ttl,
+        ttl=store.ttl,
     )
-    match (await shelf.run(accepted)).word:
+    match (await store.run(accepted)).word:
         case "NO_FILE":
             raise missing("file", file.id, "input_file_id")
         case "PURPOSE":
             what = f"the file is for {file.purpose}, not for a batch"
             raise GatewayError(400, "invalid_value", what, param="input_file_id")
     request.app.state.runner.wake()
-    return JSONResponse((await shelf.batch(by, accepted.id)).shown())
+    return JSONResponse((await store.batch(by, accepted.id)).shown())
 
 
 @router.get("/v1/batches")
@@ -87,22 +87,22 @@ async def list_batches(
     request: Request, by: Admitted, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
 ) -> Response:
     """The batches of the caller's tenant, the newest first."""
-    return JSONResponse(await paged(shelf_of(request).batches(by.tenant, after), Batch.shown, limit))
+    return JSONResponse(await first_page(store_of(request).batches(by.tenant, after), Batch.shown, limit))
 
 
 @router.get("/v1/batches/{batch_id}")
 async def retrieve(request: Request, by: Admitted, batch_id: str) -> Response:
     """One batch."""
-    return JSONResponse((await shelf_of(request).batch(by, batch_id)).shown())
+    return JSONResponse((await store_of(request).batch(by, batch_id)).shown())
 
 
 @router.post("/v1/batches/{batch_id}/cancel")
 async def cancel(request: Request, by: Admitted, batch_id: str) -> Response:
     """Cancel a batch: what runs of it is cut, and what was answered stays."""
-    shelf = shelf_of(request)
-    batch = await shelf.batch(by, batch_id)
-    answer = await shelf.run(BatchCancel(id=batch.id, tenant=batch.tenant))
+    store = store_of(request)
+    batch = await store.batch(by, batch_id)
+    answer = await store.run(BatchCancel(id=batch.id, tenant=batch.tenant))
     if answer.word == "ENDED":
         what = f"a batch that is {answer.text('status')} cannot be cancelled"
         raise GatewayError(409, "batch_ended", what)
-    return JSONResponse((await shelf.batch(by, batch_id)).shown())
+    return JSONResponse((await store.batch(by, batch_id)).shown())

@@ -10,7 +10,7 @@ from gateway.openai.parameters import unsupported
 from gateway.openai.routes import READERS
 from gateway.responses import asked as responses
 from gateway.responses.found import history
-from gateway.responses.reading import told
+from gateway.responses.reading import read_to_end
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.clock import SYSTEM
@@ -64,7 +64,7 @@ def _asked(wanted: Asked) -> Question:
 async def _response(job: AsyncJob[Any], note: str) -> JsonObject:
     kept = responses.kept(note)
     assert kept is not None  # noqa: S101 - it was made a moment ago
-    telling = await told(job, kept)
-    if telling.error is not None:
-        raise telling.error
-    return telling.response()
+    builder = await read_to_end(job, kept)
+    if builder.error is not None:
+        raise builder.error
+    return builder.response()

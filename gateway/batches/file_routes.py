@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from gateway.access.caller import Admitted
 from gateway.batches.file import PURPOSE, File
-from gateway.batches.pages import paged
-from gateway.batches.shelf import Shelf
+from gateway.batches.store import BatchStore
 from gateway.batches.uploads import pieces_of
 from gateway.http.errors import GatewayError
+from gateway.http.list_page import first_page
 from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.store.clock import SYSTEM
 
@@ -22,22 +22,22 @@ _FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
 router = APIRouter()
 
 
-def shelf_of(request: Request) -> Shelf:
+def store_of(request: Request) -> BatchStore:
     """Access to the files and batches, which all processes share."""
-    shelf: Shelf = request.app.state.shelf
-    return shelf
+    store: BatchStore = request.app.state.batch_store
+    return store
 
 
 @router.post("/v1/files")
 async def upload(request: Request, by: Admitted) -> Response:
     """Keep a file with the lines of a batch."""
-    shelf = shelf_of(request)
+    store = store_of(request)
     async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
-        file, ttl = _checked(form, shelf.ttl)
+        file, ttl = _checked(form, store.ttl)
         file_id, number = f"file-{SYSTEM.uuid().replace('-', '')}", 0
         size = file.size or 0
         async for piece in pieces_of(file):
-            await shelf.keep_pieces(file_id, number, [piece])
+            await store.keep_pieces(file_id, number, [piece])
             number += 1
         name = file.filename or "upload.jsonl"
     stored = FileStore(
@@ -48,16 +48,16 @@ async def upload(request: Request, by: Admitted) -> Response:
         bytes=size,
         pieces=number - 1,
         ttl=ttl,
-        most_bytes=shelf.most_bytes,
+        most_bytes=store.most_bytes,
     )
-    answer = await shelf.run(stored)
+    answer = await store.run(stored)
     if answer.word == "FULL":
-        await shelf.drop_pieces(file_id)
-        what = f"your files have {answer.integer('bytes')} bytes, and with this one more than {shelf.most_bytes} bytes"
+        await store.drop_pieces(file_id)
+        what = f"your files have {answer.integer('bytes')} bytes, and with this one more than {store.most_bytes} bytes"
         raise GatewayError(413, "files_too_large", f"{what} (LLAMAQ_GATEWAY_MAX_FILE_BYTES): delete some")
     if answer.word != "OK":
         raise GatewayError(408, "upload_too_slow", "the upload took too long; send it again")
-    return JSONResponse((await shelf.file(by, file_id)).shown())
+    return JSONResponse((await store.file(by, file_id)).shown())
 
 
 @router.get("/v1/files")
@@ -70,23 +70,23 @@ async def list_files(
     after: str | None = None,
 ) -> Response:
     """The files of the caller's tenant."""
-    files = shelf_of(request).files(by.tenant, order, after)
+    files = store_of(request).files(by.tenant, order, after)
     wanted = (file async for file in files if purpose is None or file.purpose == purpose)
-    return JSONResponse(await paged(wanted, File.shown, limit))
+    return JSONResponse(await first_page(wanted, File.shown, limit))
 
 
 @router.get("/v1/files/{file_id}")
 async def retrieve(request: Request, by: Admitted, file_id: str) -> Response:
     """The record of one file."""
-    return JSONResponse((await shelf_of(request).file(by, file_id)).shown())
+    return JSONResponse((await store_of(request).file(by, file_id)).shown())
 
 
 @router.get("/v1/files/{file_id}/content")
 async def content(request: Request, by: Admitted, file_id: str) -> Response:
     """The text of a file, as it was uploaded or written."""
-    shelf = shelf_of(request)
-    file = await shelf.file(by, file_id)
-    texts = (text.encode() async for text in shelf.pieces(file.id, file.pieces))
+    store = store_of(request)
+    file = await store.file(by, file_id)
+    texts = (text.encode() async for text in store.pieces(file.id, file.pieces))
     headers = {"Content-Length": str(file.bytes), "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(texts, headers=headers, media_type="application/octet-stream")
 
@@ -94,8 +94,8 @@ async def content(request: Request, by: Admitted, file_id: str) -> Response:
 @router.delete("/v1/files/{file_id}")
 async def delete(request: Request, by: Admitted, file_id: str) -> Response:
     """Delete a file."""
-    shelf = shelf_of(request)
-    await shelf.delete(await shelf.file(by, file_id))
+    store = store_of(request)
+    await store.delete(await store.file(by, file_id))
     return JSONResponse({"id": file_id, "object": "file", "deleted": True})
 
 

@@ -14,7 +14,7 @@ from gateway.batches.endpoints import Question, question
 from gateway.batches.file import RESULTS
 from gateway.batches.lines import Line, Reader
 from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
-from gateway.batches.shelf import Shelf
+from gateway.batches.store import BatchStore
 from gateway.http.errors import GatewayError, failure_of
 from gateway.queue_access import allowed
 from llamaq import AsyncJobQueue
@@ -38,11 +38,13 @@ class Lost(Exception):
 class Run:
     """One batch, while this process holds it."""
 
-    def __init__(self, batch: Batch, owner: str, queue: AsyncJobQueue, shelf: Shelf, slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self, batch: Batch, owner: str, queue: AsyncJobQueue, store: BatchStore, slots: asyncio.Semaphore
+    ) -> None:
         """Make it. `slots` bounds the lines in the queue, of all batches of the process."""
         self._batch = batch
         self._owner = owner
-        self._shelf = shelf
+        self._store = store
         self._slots = slots
         self._by = batch.caller
         most = self._by.most_waiting
@@ -70,11 +72,11 @@ class Run:
 
     async def give_back(self) -> None:
         """Let another process take it at once."""
-        await self._shelf.run(BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=0))
+        await self._store.run(BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=0))
 
     async def _through(self) -> None:
         try:
-            await self._shelf.file(self._by, self._batch.input)
+            await self._store.file(self._by, self._batch.input)
         except GatewayError as error:  # something else has deleted it
             problem = {"code": "input_file_missing", "line": None, "message": error.message, "param": "input_file_id"}
             await self._set("failed", {"problems": dumps([problem])}, ended=True)
@@ -97,7 +99,7 @@ class Run:
         hold = BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=LEASE_SECONDS)
         while True:
             try:
-                answer = await self._shelf.run(hold)
+                answer = await self._store.run(hold)
             except BrokerUnavailable as error:
                 LOG.warning("the lease of the batch %s cannot be renewed: %s", self._batch.id, error)
                 await asyncio.sleep(RENEW_SECONDS)
@@ -117,7 +119,7 @@ class Run:
         await self._settled.wait()
         jobs = list(self._jobs.values())
         states = (
-            await self._shelf.ask([["HGET", self._shelf.keys.record(job.id), "state"] for job in jobs]) if jobs else []
+            await self._store.ask([["HGET", self._store.keys.record(job.id), "state"] for job in jobs]) if jobs else []
         )
         # Queued jobs first: a running job that is cancelled frees a slot for them.
         for job, _ in sorted(zip(jobs, states, strict=True), key=lambda each: each[1] != "queued"):
@@ -134,12 +136,12 @@ class Run:
 
     async def _open_lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
         async for lines in self._lines(reader):
-            known = await self._shelf.known_lines(self._batch, [line.number for line in lines])
+            known = await self._store.known_lines(self._batch, [line.number for line in lines])
             yield [line for line in lines if line.number not in known]
 
     async def _lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
-        file = await self._shelf.file(self._by, self._batch.input)
-        async for piece in self._shelf.pieces(file.id, file.pieces):
+        file = await self._store.file(self._by, self._batch.input)
+        async for piece in self._store.pieces(file.id, file.pieces):
             if lines := list(reader.lines(piece)):
                 yield lines
 
@@ -158,9 +160,9 @@ class Run:
             text=outcome.text,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
-            most_bytes=self._shelf.most_bytes,
+            most_bytes=self._store.most_bytes,
         )
-        answer = await self._shelf.run(written)
+        answer = await self._store.run(written)
         if answer.word == "LOST":
             raise Lost
         return answer.word
@@ -230,7 +232,7 @@ class Run:
 
     async def _cancel_if_there(self, job: AsyncJob[Any]) -> None:
         # A cancel of an unknown id waits a while for its job to come.
-        (there,) = await self._shelf.ask([["EXISTS", self._shelf.keys.record(job.id)]])
+        (there,) = await self._store.ask([["EXISTS", self._store.keys.record(job.id)]])
         if there:
             await self._cancel(job)
 
@@ -242,14 +244,14 @@ class Run:
 
     async def _finish(self) -> None:
         """Make the files of what was written, and end the batch."""
-        batch = await self._shelf.held(self._batch.id)
+        batch = await self._store.held(self._batch.id)
         if batch is None:
             raise Lost
         made = {}
         for name, field in (("output", "output_file_id"), ("errors", "error_file_id")):
             if batch.number(f"{name}_bytes"):
                 made[field] = batch.record[name]
-                await self._shelf.run(self._results(batch, name))
+                await self._store.run(self._results(batch, name))
         await self._set(self._why, made, ended=True)
 
     def _results(self, batch: Batch, name: str) -> FileStore:
@@ -261,7 +263,7 @@ class Run:
             purpose=RESULTS,
             bytes=batch.number(f"{name}_bytes"),
             pieces=batch.number("last_line"),
-            ttl=self._shelf.ttl,
+            ttl=self._store.ttl,
             most_bytes=0,
         )
 
@@ -273,7 +275,7 @@ class Run:
             stamp=f"{status}_at",
             changes=dumps(changes),
             ended=int(ended),
-            ttl=self._shelf.ttl,
+            ttl=self._store.ttl,
         )
-        if (await self._shelf.run(moved)).word == "LOST":
+        if (await self._store.run(moved)).word == "LOST":
             raise Lost

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from gateway.batches.run import LEASE_SECONDS, Lost, Run
-from gateway.batches.shelf import Shelf
+from gateway.batches.store import BatchStore
 from llamaq import AsyncJobQueue
 from llamaq.store.batches.batch_scripts import BatchTake
 from llamaq.store.clock import SYSTEM
@@ -24,9 +24,9 @@ GIVE_BACK_SECONDS = 3.0
 class Runner:
     """The batches of this process."""
 
-    def __init__(self, queue: AsyncJobQueue, shelf: Shelf, in_flight: int) -> None:
+    def __init__(self, queue: AsyncJobQueue, store: BatchStore, in_flight: int) -> None:
         self._queue = queue
-        self._shelf = shelf
+        self._store = store
         self._slots = asyncio.Semaphore(in_flight)
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -61,7 +61,7 @@ class Runner:
     async def _take(self) -> None:
         while len(self._running) < MOST_BATCHES:
             owner = SYSTEM.uuid()
-            answer = await self._shelf.run(BatchTake(owner=owner, lease_seconds=LEASE_SECONDS))
+            answer = await self._store.run(BatchTake(owner=owner, lease_seconds=LEASE_SECONDS))
             if answer.word != "OK":
                 return
             task = asyncio.get_running_loop().create_task(self._run(answer.text("id"), owner))
@@ -82,9 +82,9 @@ class Runner:
         """Run a batch as far as possible. False where Redis was away, so that this process has to try again."""
         done, run = True, None
         try:
-            batch = await self._shelf.held(batch_id)
+            batch = await self._store.held(batch_id)
             if batch is not None:
-                run = Run(batch, owner, self._queue, self._shelf, self._slots)
+                run = Run(batch, owner, self._queue, self._store, self._slots)
                 await run.whole()
         except* Lost:
             LOG.info("the batch %s is held by another process now", batch_id)
@@ -109,10 +109,10 @@ class Runner:
 
 @asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[None]:
-    """The runner of a process, and the shelf that the routes use, while the application runs."""
+    """The runner of a process, and the store that the routes use, while the application runs."""
     settings = app.state.settings
-    app.state.shelf = Shelf(app.state.redis, settings.gateway_max_file_bytes)
-    app.state.runner = Runner(app.state.queue, app.state.shelf, settings.gateway_batch_in_flight)
+    app.state.batch_store = BatchStore(app.state.redis, settings.gateway_max_file_bytes)
+    app.state.runner = Runner(app.state.queue, app.state.batch_store, settings.gateway_batch_in_flight)
     task = asyncio.get_running_loop().create_task(app.state.runner.run())
     try:
         yield

@@ -124,7 +124,7 @@ _ROUTING = {404: "not_found", 405: "method_not_allowed"}
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What a client is told of an error.
+    """An error as a client gets it.
 
     An exception that is none of the known ones is a fault of the gateway: its text, which may hold anything, is left to
     the log.
@@ -164,7 +164,7 @@ def _refused(error: GatewayError) -> Failure:
 
 
 def of_job(error: ErrorInfo) -> Failure:
-    """What a client is told of the error of a job that failed."""
+    """The error of a failed job as a client gets it."""
     row = CODES.get(error.code, CODES["internal"])
     status = row.status
     if error.code == "ollama_error" and error.status is not None and error.status >= 500:

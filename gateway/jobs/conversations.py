@@ -97,6 +97,5 @@ def _named(request: Request, caller: Caller, name: str, tenant: str) -> AsyncCon
 
 
 def _tenant(caller: Caller, tenant: str) -> str:
-    if tenant and tenant != caller.tenant and not caller.admin:
-        raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+    caller.check_tenant(tenant or None)
     return tenant or caller.tenant

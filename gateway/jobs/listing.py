@@ -1,15 +1,13 @@
 """The list of jobs."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import Admitted
-from gateway.http.errors import GatewayError
+from gateway.http.moment import moment
 from gateway.jobs.openapi import ANSWERS
 from gateway.queue_access import queue_of
-from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import State
@@ -41,8 +39,7 @@ async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
 
     One request looks at a bounded number of jobs, so a page may be short, or empty, and still have a `cursor`.
     """
-    if tenant is not None and tenant != caller.tenant and not caller.admin:
-        raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
+    caller.check_tenant(tenant)
     page = await queue_of(request).jobs(
         limit,
         after=after,
@@ -53,20 +50,7 @@ async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         lane=lane,
         code=code,
         tenant=tenant if caller.admin else caller.tenant,
-        since=_time("since", since),
-        until=_time("until", until),
+        since=moment("since", since),
+        until=moment("until", until),
     )
     return {"jobs": [wire_object(one) for one in page], "cursor": page.cursor}
-
-
-def _time(field: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        try:
-            return datetime.fromtimestamp(float(text), UTC)
-        except ValueError:
-            found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise InvalidRequest.of(field, "must be Unix seconds, or a time such as 2026-01-31T12:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

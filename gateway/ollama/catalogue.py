@@ -26,10 +26,10 @@ def ps(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
     return {"models": _merged(entries, "expires_at")}
 
 
-def card(model: str, models: Iterable[ModelStatus], told: Json | None) -> Json:
+def card(model: str, models: Iterable[ModelStatus], shown: Json | None) -> Json:
     """A model in detail: its host's answer to `/api/show`, or else what the hosts' lists say."""
-    if told is not None:
-        return told
+    if shown is not None:
+        return shown
     status = next(status for status in models if status.model == normalise(model))
     details = (status.listed or {}).get("details", {})
     return {"details": details, "model_info": {}, "capabilities": list(status.capabilities)}

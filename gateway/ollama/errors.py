@@ -22,7 +22,7 @@ _NO_IMAGES = ("not an image", "a damaged image", "empty: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ErrorAnswer:
     """An error as a client gets it.
 
     Attributes:
@@ -45,13 +45,13 @@ class Told:
         return Response(self.line(), self.status, added, kind)
 
 
-def told(error: BaseException, asked: Asked | None = None) -> Told:
+def error_answer(error: BaseException, asked: Asked | None = None) -> ErrorAnswer:
     """An error as a client gets it; `asked` is the request, once it is read."""
     match error:
         case Refusal():
-            return Told(error.status, error.message, error.late)
+            return ErrorAnswer(error.status, error.message, error.late)
         case QueueFull():
-            return Told(503, BUSY, retry_after=error.retry_after)
+            return ErrorAnswer(503, BUSY, retry_after=error.retry_after)
         case UnknownModel() if asked is not None:
             return _unknown(asked)
         case InvalidRequest() if asked is not None:
@@ -69,17 +69,17 @@ def is_image(error: BaseException) -> bool:
     return field.startswith("images") or ".images" in field
 
 
-def _of(failure: Failure) -> Told:
-    return Told(failure.status, failure.message, retry_after=failure.retry_after)
+def _of(failure: Failure) -> ErrorAnswer:
+    return ErrorAnswer(failure.status, failure.message, retry_after=failure.retry_after)
 
 
-def _unknown(asked: Asked) -> Told:
+def _unknown(asked: Asked) -> ErrorAnswer:
     if asked.endpoint in ("generate", "chat"):
-        return Told(404, f"model '{asked.model}' not found")
-    return Told(404, f"model {quoted(asked.model)} not found, try pulling it first")
+        return ErrorAnswer(404, f"model '{asked.model}' not found")
+    return ErrorAnswer(404, f"model {quoted(asked.model)} not found, try pulling it first")
 
 
-def _failed(error: ErrorInfo, asked: Asked | None) -> Told | None:
+def _failed(error: ErrorInfo, asked: Asked | None) -> ErrorAnswer | None:
     """The error of a job where Ollama has words for it; None where the queue alone has."""
     if error.code == "model_not_found" and asked is not None:
         return _unknown(asked)
@@ -88,10 +88,10 @@ def _failed(error: ErrorInfo, asked: Asked | None) -> Told | None:
     status = error.status or 500
     if asked is not None and asked.endpoint == "embeddings" and status in (400, 501):
         status = 500  # the older endpoint passes no status of the engine on
-    return Told(status, error.said, late=True)
+    return ErrorAnswer(status, error.said, late=True)
 
 
-def _invalid(error: InvalidRequest, asked: Asked) -> Told:
+def _invalid(error: InvalidRequest, asked: Asked) -> ErrorAnswer:
     problem = error.problems[0]
     if error.code == "unsupported":
         return _unsupported(problem.field, asked)
@@ -101,23 +101,25 @@ def _invalid(error: InvalidRequest, asked: Asked) -> Told:
         schema = encoded(asked.job["format"])
         what = f'"json_schema": JSON schema conversion failed:\nUnrecognized schema: {schema}'
         return _of_engine(f"Field 'json_schema': {what}")
-    return Told(400, str(error))
+    return ErrorAnswer(400, str(error))
 
 
-def _unsupported(field: str, asked: Asked) -> Told:
+def _unsupported(field: str, asked: Asked) -> ErrorAnswer:
     """The model lacks what a field of the job needs."""
     if field == "images":
         return _of_engine(_NO_VISION)
     if field in ("tools", "suffix"):
-        return Told(400, f"{names.full(asked.model)} does not support {'tools' if field == 'tools' else 'insert'}")
+        return ErrorAnswer(
+            400, f"{names.full(asked.model)} does not support {'tools' if field == 'tools' else 'insert'}"
+        )
     if field == "think":
-        return Told(400, f"{quoted(asked.model)} does not support thinking")
+        return ErrorAnswer(400, f"{quoted(asked.model)} does not support thinking")
     if asked.endpoint in ("generate", "chat"):
-        return Told(400, f"{quoted(asked.model)} does not support {asked.endpoint}")
-    return Told(501 if asked.endpoint == "embed" else 500, NO_EMBEDDINGS)
+        return ErrorAnswer(400, f"{quoted(asked.model)} does not support {asked.endpoint}")
+    return ErrorAnswer(501 if asked.endpoint == "embed" else 500, NO_EMBEDDINGS)
 
 
-def _of_engine(message: str) -> Told:
+def _of_engine(message: str) -> ErrorAnswer:
     """An error of the engine, whose JSON Ollama passes on as a string."""
     about = {"code": 400, "message": message, "type": "invalid_request_error"}
-    return Told(400, encoded({"error": about}), late=True)
+    return ErrorAnswer(400, encoded({"error": about}), late=True)

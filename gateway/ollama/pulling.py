@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
 from gateway.ollama import bodies, names
-from gateway.ollama.errors import JSON, JSON_UTF8, told
+from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.refusal import Refusal
 from gateway.ollama.serving import NDJSON, UNBUFFERED
@@ -59,7 +59,7 @@ async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
         except JobFailed as error:
             if refusal := _not_allowed(error):
                 raise refusal from None
-            failed = told(error)
+            failed = error_answer(error)
             return Response(failed.line(), failed.status, headers, JSON)
     return Response(SUCCESS, 200, headers, JSON_UTF8)
 
@@ -83,9 +83,9 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
     except JobFailed as error:
         if not last and (refusal := _not_allowed(error)):
             raise refusal from None
-        yield told(error).line()
+        yield error_answer(error).line()
     except LlamaqError as error:
-        yield told(error).line()
+        yield error_answer(error).line()
 
 
 def _line(event: Event) -> str:

@@ -13,7 +13,7 @@ from gateway.http.errors import GatewayError
 from gateway.ollama import asked as reading
 from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
 from gateway.ollama.asked import Asked, Endpoint
-from gateway.ollama.errors import JSON_UTF8, is_image, told
+from gateway.ollama.errors import JSON_UTF8, error_answer, is_image
 from gateway.ollama.go.encoding import encoded
 from gateway.ollama.offered import check_able, offered
 from gateway.ollama.refusal import Refusal
@@ -36,7 +36,7 @@ class OllamaRoute(APIRoute):
             try:
                 return await handler(request)
             except (GatewayError, LlamaqError, TimeoutError) as error:
-                return told(error).response(headers=_job_of(request))
+                return error_answer(error).response(headers=_job_of(request))
 
         return handle
 
@@ -99,7 +99,7 @@ def _add(endpoint: Endpoint) -> None:
         try:
             return await _served(request, by, asked, waited)
         except (GatewayError, LlamaqError, TimeoutError) as error:
-            return told(error, asked).response(streamed=asked.stream, headers=_job_of(request))
+            return error_answer(error, asked).response(streamed=asked.stream, headers=_job_of(request))
 
 
 for one in get_args(Endpoint):

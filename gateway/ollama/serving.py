@@ -13,7 +13,7 @@ from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
-from gateway.ollama.errors import JSON_UTF8, Told, told
+from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
 from gateway.queue_access import JOB_HEADER, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
@@ -47,7 +47,7 @@ async def answered(request: Request, caller: Caller, asked: Asked, waited: Waite
     """The answer to a request, in whatever form it asks for.
 
     Raises:
-        Exception: any error that `errors.told` takes.
+        Exception: any error that `errors.error_answer` takes.
     """
     job = await submit(request, caller, asked.job)
     headers = {JOB_HEADER: job.id}
@@ -83,7 +83,7 @@ async def _streamed(
 class _Lines:
     """The lines of one answer.
 
-    A client cannot be told that text is void. So a later attempt goes on only where nothing was sent; else the stream
+    Text that was sent cannot be taken back. So a later attempt goes on only where nothing was sent; else the stream
     ends with an error.
     """
 
@@ -106,13 +106,13 @@ class _Lines:
                         yield "\n".join(lines) + "\n"  # one write for what is ready together
                         self._sent = True
         except _Void as void:
-            yield Told(500, str(void)).line() + "\n"
-            await self._job.cancel("a client cannot be told that the text it got is void")
+            yield ErrorAnswer(500, str(void)).line() + "\n"
+            await self._job.cancel("the client has text of an attempt that is void")
         except LlamaqError as error:
             if not self._sent:
                 raise
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
-            yield told(error, self._asked).line() + "\n"
+            yield error_answer(error, self._asked).line() + "\n"
 
     def _of(self, event: Event) -> list[str]:
         match event:
@@ -121,7 +121,7 @@ class _Lines:
             case Completed(result=result):
                 return [forms.last_line(self._asked, result, self._waited.seconds)]
             case Retrying(error=error) if self._sent:
-                raise _Void(told(JobFailed(self._job.id, error), self._asked).message)
+                raise _Void(error_answer(JobFailed(self._job.id, error), self._asked).message)
             case Started(attempt=attempt) if self._sent and attempt > 1:
                 raise _Void(_VOID)
         if event.terminal:

@@ -121,7 +121,7 @@ class ChatForm:
         return _CALL[self.legacy]
 
     def check(self, job_id: str, message: ReplyMessage, reason: str) -> None:
-        """Check what `strict` promises of the answer. An answer that was cut tells that by its `finish_reason`.
+        """Check what `strict` promises of the answer. One that was cut, which its `finish_reason` says, is not checked.
 
         Raises:
             JobFailed: it is not valid.

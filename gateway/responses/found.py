@@ -8,7 +8,7 @@ from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
 from gateway.openai.chat_answer import ChatForm
 from gateway.responses.asked import History, Kept, kept
-from gateway.responses.telling import PREFIX
+from gateway.responses.builder import PREFIX
 from llamaq import AsyncJobQueue, JobStatus
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import JobNotFound
@@ -49,7 +49,7 @@ async def found(queue: AsyncJobQueue, by: Caller, response_id: str, param: str |
     note = kept(submitted.note)
     # Its job is a chat: a note of the same form may be kept with any other job.
     chat = submitted.kind == "chat" and "messages" in submitted.request
-    if not chat or note is None or not note.given.store or not (by.admin or status.tenant == by.tenant):
+    if not chat or note is None or not note.given.store or not by.sees(status.tenant):
         raise missing
     return Found(job, status, note, submitted.request)
 

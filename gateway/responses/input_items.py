@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gateway.http.errors import GatewayError
+from gateway.http.list_page import list_page
 from llamaq.vocabulary.wire import JsonObject
 
 _IDS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
@@ -31,6 +32,4 @@ def listed(
         if not places:
             raise GatewayError(400, "invalid_value", f"no item has the id {after[:200]!r}", param="after")
         found = found[places[0] + 1 :]
-    page = found[:limit]
-    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {"first_id": None, "last_id": None}
-    return {"object": "list", "data": page, **ends, "has_more": len(found) > limit}
+    return list_page(found, limit)

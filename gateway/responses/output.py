@@ -10,8 +10,8 @@ from llamaq.vocabulary.wire import JsonObject
 
 Kind = Literal["reasoning", "message", "function_call"]
 Status = Literal["in_progress", "completed", "incomplete"]
-Told = tuple[str, JsonObject]
-"""The type of an event, and its members without `type` and `sequence_number`."""
+Unnumbered = tuple[str, JsonObject]
+"""An event without its `sequence_number`: its type, and its other members."""
 _IDS: dict[Kind, str] = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
 
@@ -48,7 +48,7 @@ class _Item:
             return {"type": "summary_text", "text": text}
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
-    def begun(self) -> Iterator[Told]:
+    def begun(self) -> Iterator[Unnumbered]:
         yield "response.output_item.added", {"output_index": self.index, "item": self.shown("in_progress")}
         match self.kind:
             case "reasoning":
@@ -56,7 +56,7 @@ class _Item:
             case "message":
                 yield "response.content_part.added", {**self._at, "part": self.part("")}
 
-    def grown(self, text: str) -> Told:
+    def grown(self, text: str) -> Unnumbered:
         self.texts.append(text)
         match self.kind:
             case "reasoning":
@@ -65,7 +65,7 @@ class _Item:
                 return "response.output_text.delta", {**self._at, "delta": text, "logprobs": []}
         return "response.function_call_arguments.delta", {**self._at, "delta": text}
 
-    def ended(self, status: Status) -> Iterator[Told]:
+    def ended(self, status: Status) -> Iterator[Unnumbered]:
         text = self.text
         match self.kind:
             case "reasoning":
@@ -79,7 +79,7 @@ class _Item:
                 yield "response.function_call_arguments.done", {**self._at, **whole}
         yield self.closed(status)
 
-    def closed(self, status: Status) -> Told:
+    def closed(self, status: Status) -> Unnumbered:
         return "response.output_item.done", {"output_index": self.index, "item": self.shown(status)}
 
     @property
@@ -89,7 +89,7 @@ class _Item:
 
 
 class Output:
-    """What an answer has so far. Each piece is told as it comes; one item is open at a time.
+    """What an answer has so far. Each piece makes its events as it comes; one item is open at a time.
 
     Attributes:
         items: those of the attempt that counts, which have ended.
@@ -110,7 +110,7 @@ class Output:
         """Whether there is anything of this attempt."""
         return bool(self.items or self._open)
 
-    def piece(self, delta: Delta) -> Iterator[Told]:
+    def piece(self, delta: Delta) -> Iterator[Unnumbered]:
         """The events of a piece.
 
         Raises:
@@ -128,7 +128,7 @@ class Output:
                 yield from self._add(call["function"]["arguments"])
             self._called += len(delta.tool_calls)
 
-    def end(self, *, whole: bool) -> Iterator[Told]:
+    def end(self, *, whole: bool) -> Iterator[Unnumbered]:
         """The events of the end. A whole answer without a text or a call has an empty text."""
         if self._form.forced is not None:
             yield from self._call_on(self._reading.rest())
@@ -136,8 +136,8 @@ class Output:
             yield from self._grow("message", "")
         yield from self._close("completed" if whole else "incomplete")
 
-    def void(self) -> Iterator[Told]:
-        """The events that tell that all of it is void: the open item ends incomplete. Later items have new numbers."""
+    def void(self) -> Iterator[Unnumbered]:
+        """The events by which all of it is void: the open item ends incomplete. Later items have new numbers."""
         if self._open is not None:
             yield self._open.closed("incomplete")
         self.items, self._open, self._called, self._reading = [], None, 0, self._form.reading()
@@ -145,29 +145,29 @@ class Output:
     def _shown(self) -> list[JsonObject]:
         return [*self.items, self._open.shown("in_progress")] if self._open else self.items
 
-    def _grow(self, kind: Kind, text: str) -> Iterator[Told]:
+    def _grow(self, kind: Kind, text: str) -> Iterator[Unnumbered]:
         if self._open is None or self._open.kind != kind:
             name = self._reading.name if kind == "function_call" else None
             yield from self._begin(kind, _call(self._form.forced_call(self._job_id, name, "")) if name else {})
         yield from self._add(text)
 
-    def _call_on(self, arguments: str) -> Iterator[Told]:
+    def _call_on(self, arguments: str) -> Iterator[Unnumbered]:
         """The events of further arguments of a call that the model has to make, once its function is known."""
         if self._reading.name is not None:
             yield from self._grow("function_call", arguments)
 
-    def _begin(self, kind: Kind, call: JsonObject) -> Iterator[Told]:
+    def _begin(self, kind: Kind, call: JsonObject) -> Iterator[Unnumbered]:
         yield from self._close("completed")
         name = f"{_IDS[kind]}_{self._job_id.replace('-', '')}_{self._number}"
         self._open = _Item(kind, name, self._number, self._encrypted, call)
         self._number += 1
         yield from self._open.begun()
 
-    def _add(self, text: str) -> Iterator[Told]:
+    def _add(self, text: str) -> Iterator[Unnumbered]:
         if self._open is not None and text:
             yield self._open.grown(text)
 
-    def _close(self, status: Status) -> Iterator[Told]:
+    def _close(self, status: Status) -> Iterator[Unnumbered]:
         if self._open is not None:
             yield from self._open.ended(status)
             self.items.append(self._open.shown(status))

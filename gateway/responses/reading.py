@@ -4,16 +4,16 @@ from contextlib import aclosing
 from typing import Any
 
 from gateway.responses.asked import Kept
-from gateway.responses.telling import Telling
+from gateway.responses.builder import ResponseBuilder
 from llamaq.client.aio.job import AsyncJob
 
 
-async def told(job: AsyncJob[Any], note: Kept) -> Telling:
+async def read_to_end(job: AsyncJob[Any], note: Kept) -> ResponseBuilder:
     """Wait for the end of a response, and read all of it."""
-    telling = Telling(job.id, note)
+    builder = ResponseBuilder(job.id, note)
     async with aclosing(job.events(fresh=False)) as events:
         async for event in events:
-            telling.take(event)
-            if telling.ended:
+            builder.take(event)
+            if builder.ended:
                 break
-    return telling
+    return builder

@@ -15,10 +15,10 @@ from gateway.http.leaving import cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.queue_access import JOB_HEADER, queue_of, submit
 from gateway.responses.asked import Kept, asked, kept, parameters
+from gateway.responses.builder import ResponseBuilder
 from gateway.responses.found import Found, found, history
 from gateway.responses.input_items import listed
-from gateway.responses.reading import told
-from gateway.responses.telling import Telling
+from gateway.responses.reading import read_to_end
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
 from llamaq.vocabulary.wire import JsonObject, dumps
@@ -41,12 +41,12 @@ async def create(request: Request, by: Admitted) -> Response:
     if given.stream:
         return _stream(request, job, note, -1, leaving=not given.background)
     if given.background:
-        return _answer(job, Telling(job.id, note).response(created=(await job.status()).submitted_at))
+        return _answer(job, ResponseBuilder(job.id, note).response(created=(await job.status()).submitted_at))
     async with cancelled_if_left(request, job):
-        telling = await told(job, note)
-    if telling.error is not None:
-        raise telling.error
-    return _answer(job, telling.response())
+        builder = await read_to_end(job, note)
+    if builder.error is not None:
+        raise builder.error
+    return _answer(job, builder.response())
 
 
 @router.get("/v1/responses/{response_id}")
@@ -101,38 +101,38 @@ def _answer(job: AsyncJob[Any], body: JsonObject) -> Response:
 
 async def _now(it: Found) -> JsonObject:
     if it.status.ended:
-        return (await told(it.job, it.kept)).response()
+        return (await read_to_end(it.job, it.kept)).response()
     status = "queued" if it.status.state == "queued" else "in_progress"
-    return Telling(it.job.id, it.kept).response(status, it.status.submitted_at)
+    return ResponseBuilder(it.job.id, it.kept).response(status, it.status.submitted_at)
 
 
 def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, leaving: bool) -> Response:
     """The stream behind an event. With `leaving` the job belongs to it: it is cancelled when the client leaves."""
     waiting = Waiting()
-    frames = _frames(request, job, Telling(job.id, note), waiting, after, leaving=leaving)
+    frames = _frames(request, job, ResponseBuilder(job.id, note), waiting, after, leaving=leaving)
     until = None if leaving else request.app.state.draining
     headers = {JOB_HEADER: job.id, "Content-Type": "text/event-stream"}
     return EventStream(frames, waiting, headers=headers, until=until)
 
 
 async def _frames(
-    request: Request, job: AsyncJob[Any], telling: Telling, waiting: Waiting, after: int, *, leaving: bool
+    request: Request, job: AsyncJob[Any], builder: ResponseBuilder, waiting: Waiting, after: int, *, leaving: bool
 ) -> AsyncIterator[bytes]:
     try:
         async with cancelled_if_left(request, job) if leaving else nullcontext(), aclosing(job.events()) as events:
             async for event in events:
                 if said := waiting.see(event):
                     yield said
-                new = telling.take(event)
-                if leaving and telling.restarted:
+                new = builder.take(event)
+                if leaving and builder.restarted:
                     raise StreamRestarted(event.attempt, event.cursor)
                 for each in new:
                     if each.number > after:
                         yield frame(each.data, event=each.type)
-                if telling.ended:
+                if builder.ended:
                     return
     except LlamaqError as error:  # the status is sent already
-        yield _error(error, telling.next)
+        yield _error(error, builder.next)
 
 
 def _error(error: LlamaqError, number: int) -> bytes:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, QueryParams
 
+from gateway.http.moment import moment
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
@@ -55,7 +55,7 @@ class JobFilter:
         Raises:
             InvalidRequest: a time is not valid.
         """
-        times = {name: _time(name, self.texts[name]) for name in ("since", "until") if name in self.texts}
+        times = {name: moment(name, self.texts.get(name)) for name in ("since", "until")}
         return {**self.texts, **times, "state": self.states}
 
     def text(self, name: str) -> str:
@@ -71,15 +71,3 @@ class JobFilter:
     def query(self) -> str:
         """The fields, for a link."""
         return urlencode(self.pairs)
-
-
-def _time(field: str, text: str) -> datetime:
-    """A time in UTC: `2026-01-31T12:00`, or Unix seconds."""
-    try:
-        try:
-            return datetime.fromtimestamp(float(text), UTC)
-        except ValueError:
-            found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise InvalidRequest.of(field, "must be a time in UTC such as 2026-01-31T12:00, or Unix seconds") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

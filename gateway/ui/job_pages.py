@@ -35,10 +35,10 @@ async def content(request: Request, _: Action, job_id: JobId) -> Response:
     status = await _status(request, job_id)
     asked = await queue_of(request).job(job_id).request()
     note(request, "texts shown", job_id=job_id)
-    told = status.result.model_dump(mode="json", exclude_none=True) if status.result else None
+    result = status.result.model_dump(mode="json", exclude_none=True) if status.result else None
     error = status.error.model_dump(mode="json", exclude_none=True) if status.error else None
     texts = [("Request", _pretty(asked.request))]
-    texts += [(name, _pretty(value)) for name, value in (("Result", told), ("Error", error)) if value is not None]
+    texts += [(name, _pretty(value)) for name, value in (("Result", result), ("Error", error)) if value is not None]
     return await _page(request, job_id, texts)
 
 

@@ -40,7 +40,7 @@ def view_of(look: Look, view: str, job: str = "") -> str:
 async def _frames(watch: Watch, view: str, job: str) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS
-    told: dict[str, str] = {}
+    sent: dict[str, str] = {}
     with watch.reader(job):
         async for look in watch.looks():
             parts = {"figures": view_of(look, "figures")}
@@ -49,8 +49,8 @@ async def _frames(watch: Watch, view: str, job: str) -> AsyncIterator[bytes]:
             if (status := look.jobs.get(job)) is not None:
                 parts["state"] = f"{status.state} {status.attempt}"
             for name, text in parts.items():
-                if told.get(name) != text:
-                    told[name] = text
+                if sent.get(name) != text:
+                    sent[name] = text
                     yield frame(text, event=name)
             if loop.time() >= until:
                 return

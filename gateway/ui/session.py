@@ -49,7 +49,7 @@ async def begun(request: Request, key: str) -> tuple[str, Caller] | None:
         GatewayError: 404: the key is not `admin`; 429: too many wrong keys.
         BrokerUnavailable: Redis did not answer.
     """
-    caller: Caller | None = await request.app.state.door.holder(key)
+    caller: Caller | None = await request.app.state.authenticator.holder(key)
     if caller is None:
         return None
     if not caller.admin:
@@ -142,7 +142,7 @@ async def _session(request: Request) -> Session:
         fresh = "" if token else secrets.token_urlsafe(32)
         return Session(LOCAL, _csrf(token or fresh), fresh)
     if request.headers.get("authorization"):
-        caller: Caller | None = await request.app.state.door.admitted(request)
+        caller: Caller | None = await request.app.state.authenticator.admitted(request)
         if caller is not None and not caller.admin:
             raise hidden()
     if not token:

@@ -29,7 +29,7 @@ class Forced:
     format: Format
 
     def instruction(self) -> str:
-        """What the model is told."""
+        """The text by which the model knows what to call."""
         first, *others = self.functions
         if not others:
             purpose = f" {first.description}" if first.description else ""

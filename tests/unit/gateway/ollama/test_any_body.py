@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.ollama import bodies
 from gateway.ollama.asked import READERS, Asked
-from gateway.ollama.errors import told
+from gateway.ollama.errors import error_answer
 from gateway.ollama.refusal import Refusal
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
@@ -91,7 +91,7 @@ def test_a_body_is_a_job_or_refused(endpoint: Any, body: Any) -> None:
         if asked.does == "answer":
             PREPARATION.ask(asked.job["kind"], {name: value for name, value in asked.job.items() if name != "kind"})
     except (Refusal, InvalidRequest) as error:
-        found = told(error, asked)
+        found = error_answer(error, asked)
         assert 400 <= found.status <= 501
         assert json.loads(found.line())["error"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.http.errors import GatewayError
 from gateway.ollama.asked import Asked, Endpoint
-from gateway.ollama.errors import BUSY, JSON, JSON_UTF8, NO_EMBEDDINGS, told
+from gateway.ollama.errors import BUSY, JSON, JSON_UTF8, NO_EMBEDDINGS, error_answer
 from gateway.ollama.refusal import Refusal
 from llamaq import ErrorInfo
 from llamaq.vocabulary import errors
@@ -76,7 +76,7 @@ def lacking(field: str) -> errors.InvalidRequest:
 )
 def test_what_a_client_is_told(error: Exception, endpoint: Endpoint, status: int, message: str) -> None:
     """The host's own words where it said some; the model's name as it was written."""
-    found = told(error, asked(endpoint))
+    found = error_answer(error, asked(endpoint))
 
     assert (found.status, found.message) == (status, message)
 
@@ -85,7 +85,7 @@ def test_a_schema_that_ollama_would_not_take() -> None:
     """The queue looks at it first, and says what the engine would."""
     schema = {"type": "nosuchtype"}
 
-    found = told(errors.InvalidRequest.of("format", "no type of JSON Schema"), asked(format=schema))
+    found = error_answer(errors.InvalidRequest.of("format", "no type of JSON Schema"), asked(format=schema))
 
     assert found.message == NESTED.format(
         "Field 'json_schema': \\\"json_schema\\\": JSON schema conversion failed:\\n"
@@ -106,10 +106,10 @@ def test_a_schema_that_ollama_would_not_take() -> None:
 )
 def test_the_engines_errors_have_no_charset_in_a_stream(error: Exception, streamed: bool, kind: str) -> None:
     """As of Ollama, whose stream has begun by then."""
-    assert told(error, asked()).response(streamed=streamed).headers["content-type"] == kind
+    assert error_answer(error, asked()).response(streamed=streamed).headers["content-type"] == kind
 
 
 def test_when_to_try_again_is_told() -> None:
     """A full queue knows it; a missing key names the scheme."""
-    assert told(errors.QueueFull("full", 2.2), asked()).response().headers["retry-after"] == "3"
-    assert told(GatewayError(401, "x", "no key")).response().headers["www-authenticate"] == "Bearer"
+    assert error_answer(errors.QueueFull("full", 2.2), asked()).response().headers["retry-after"] == "3"
+    assert error_answer(GatewayError(401, "x", "no key")).response().headers["www-authenticate"] == "Bearer"

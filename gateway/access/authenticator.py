@@ -16,7 +16,7 @@ MOST_SLOW = 1000
 """The most answers to wrong keys that are delayed at a time. Further wrong keys get 429 at once."""
 
 
-class Door:
+class Authenticator:
     """Authentication and rate limits of requests."""
 
     def __init__(self, keys: KeysFile | None, connection: AsyncConnection) -> None:

@@ -21,7 +21,7 @@ UPLOAD_SECONDS = 600
 """For so long pieces are kept without the rest of their file."""
 
 
-class Shelf:
+class BatchStore:
     """What the gateway keeps of files and batches, for all of its processes."""
 
     def __init__(self, connection: AsyncConnection, most_bytes: int) -> None:
@@ -47,7 +47,7 @@ class Shelf:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.file(file_id)]])
-        if not record or not (by.admin or record["tenant"] == by.tenant):
+        if not record or not by.sees(record["tenant"]):
             raise missing("file", file_id, param)
         return File.of(file_id, record)
 
@@ -58,7 +58,7 @@ class Shelf:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
-        if not record or not (by.admin or record["tenant"] == by.tenant):
+        if not record or not by.sees(record["tenant"]):
             raise missing("batch", batch_id)
         return Batch(batch_id, record)
 

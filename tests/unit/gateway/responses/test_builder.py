@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.responses.telling import Telling
+from gateway.responses.builder import ResponseBuilder
 from llamaq import Event
 from llamaq.vocabulary.events import fresh_queued
-from tests.unit.gateway.responses.told import (
+from tests.unit.gateway.responses.logs import (
     JOB,
+    built,
     completed,
     data,
     delta,
@@ -20,7 +21,6 @@ from tests.unit.gateway.responses.told import (
     note,
     queued,
     started,
-    told,
     types,
 )
 
@@ -36,14 +36,14 @@ ROME = {"id": "call_rome", "function": {"name": "weather", "arguments": {"city":
 
 def test_a_text_is_told_in_openais_order() -> None:
     """Each event has the next number, and the last one has the whole response with its usage."""
-    found, telling = told([queued(), started(), delta(text="Hi"), delta(text=" you"), completed("Hi you")])
+    found, builder = built([queued(), started(), delta(text="Hi"), delta(text=" you"), completed("Hi you")])
 
     assert types(found) == [*BEGIN, *MESSAGE, "output_text.delta", *MESSAGE_ENDS, "completed"]
     assert [each.number for each in found] == list(range(11))
     assert [json.loads(each.data)["sequence_number"] for each in found] == list(range(11))
     (whole,) = data(found, "completed")
     response = whole["response"]
-    assert response == telling.response()
+    assert response == builder.response()
     assert (response["id"], response["object"], response["status"]) == (f"resp_{JOB}", "response", "completed")
     assert (response["created_at"], response["completed_at"]) == (1764343000, 1764343000)
     assert response["usage"]["total_tokens"] == 10
@@ -61,10 +61,10 @@ def test_thinking_text_and_calls_are_items_one_after_another() -> None:
     """Each has its place in the output, and ends before the next begins."""
     log = [queued(), started(), delta(thinking="Hm"), delta(text="Look"), delta(tool_calls=[ROME, ROME])]
     end = completed("Look", message={"thinking": "Hm", "tool_calls": [ROME, ROME]})
-    found, telling = told([*log, end], tools=[WEATHER], include=["reasoning.encrypted_content"])
+    found, builder = built([*log, end], tools=[WEATHER], include=["reasoning.encrypted_content"])
 
     assert types(found) == [*BEGIN, *REASONING, *REASONING_ENDS, *MESSAGE, *MESSAGE_ENDS, *CALL, *CALL, "completed"]
-    output = telling.response()["output"]
+    output = builder.response()["output"]
     assert [item["type"] for item in output] == ["reasoning", "message", "function_call", "function_call"]
     assert output[0]["summary"] == [{"type": "summary_text", "text": "Hm"}]
     assert output[0]["encrypted_content"] == "Hm"
@@ -84,7 +84,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
         delta(2, text="Blue"),
         completed("Blue"),
     ]
-    found, telling = told(log)
+    found, builder = built(log)
 
     void = [*REASONING, *REASONING_ENDS, *MESSAGE, "output_item.done"]
     assert types(found) == [*BEGIN, *void, "in_progress", *MESSAGE, *MESSAGE_ENDS, "completed"]
@@ -97,7 +97,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
     assert data(found, "in_progress")[1]["response"]["output"] == []
     assert len({item["id"] for item in items}) == 3
     assert [one["output_index"] for one in data(found, "output_item.added")] == [0, 1, 2]
-    assert telling.response()["output"] == [items[2]]
+    assert builder.response()["output"] == [items[2]]
 
 
 @pytest.mark.parametrize(
@@ -109,18 +109,18 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
 )
 def test_an_attempt_that_told_nothing_is_passed_over(log: list[Event]) -> None:
     """Nothing is void, so nothing is said."""
-    found, telling = told([*log, delta(2, text="Blue"), completed("Blue")])
+    found, builder = built([*log, delta(2, text="Blue"), completed("Blue")])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, "completed"]
-    assert not telling.restarted
+    assert not builder.restarted
 
 
 def test_a_restart_is_known_at_the_event_that_tells_it() -> None:
     """A stream that belongs to a client ends there."""
-    _, telling = told([queued(), started(), delta(text="a")])
-    assert [telling.take(started(2)) != [], telling.restarted] == [True, True]
-    telling.take(delta(2, text="b"))
-    assert not telling.restarted
+    _, builder = built([queued(), started(), delta(text="a")])
+    assert [builder.take(started(2)) != [], builder.restarted] == [True, True]
+    builder.take(delta(2, text="b"))
+    assert not builder.restarted
 
 
 @pytest.mark.parametrize(
@@ -134,41 +134,41 @@ def test_a_restart_is_known_at_the_event_that_tells_it() -> None:
 )
 def test_an_end_without_an_answer(end: Event, status: str, error: Any) -> None:
     """What came until then is incomplete; the last event tells why."""
-    found, telling = told([queued(), started(), delta(text="The sk"), end])
+    found, builder = built([queued(), started(), delta(text="The sk"), end])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, status]
-    response = telling.response()
+    response = builder.response()
     assert (response["status"], response["error"], response["completed_at"]) == (status, error, None)
     assert response["output"][0]["status"] == "incomplete"
-    assert telling.error is not None
+    assert builder.error is not None
 
 
 def test_an_answer_that_was_cut_is_incomplete() -> None:
     """By the limit of tokens."""
-    _, telling = told([queued(), started(), delta(text="a"), completed("a", done_reason="length")])
+    _, builder = built([queued(), started(), delta(text="a"), completed("a", done_reason="length")])
 
-    response = telling.response()
+    response = builder.response()
     assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert response["output"][0]["status"] == "incomplete"
-    assert telling.error is None
+    assert builder.error is None
 
 
 @pytest.mark.parametrize("thinking", [[], [delta(thinking="Hm")]])
 def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event]) -> None:
     """Clients expect a message."""
-    _, telling = told([queued(), started(), *thinking, completed("")])
+    _, builder = built([queued(), started(), *thinking, completed("")])
 
-    assert telling.response()["output"][-1]["content"][0]["text"] == ""
+    assert builder.response()["output"][-1]["content"][0]["text"] == ""
 
 
 def test_a_forced_call_is_told_as_a_call() -> None:
     """Ollama's text is its arguments."""
     log = [queued(), started(), delta(text='{"city":'), delta(text='"Rome"}'), completed('{"city":"Rome"}')]
-    found, telling = told(log, tools=[WEATHER], tool_choice="required")
+    found, builder = built(log, tools=[WEATHER], tool_choice="required")
 
     deltas = data(found, "function_call_arguments.delta")
     assert "".join(one["delta"] for one in deltas) == '{"city":"Rome"}'
-    (item,) = telling.response()["output"]
+    (item,) = builder.response()["output"]
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
 
 
@@ -176,16 +176,16 @@ def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> 
     """The arguments grow as the model writes them; what stands around them is not told."""
     parts = ['{"name": "wea', 'ther", "arguments": {"city":', ' "Rome"}', "}"]
     log = [queued(), started(), *(delta(text=part) for part in parts), completed("".join(parts))]
-    found, telling = told(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    found, builder = built(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
     assert types(found)[:5] == [*BEGIN, "output_item.added", "function_call_arguments.delta"]
-    (item,) = telling.response()["output"]
+    (item,) = builder.response()["output"]
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city": "Rome"}')
     assert "".join(each["delta"] for each in data(found, "function_call_arguments.delta")) == item["arguments"]
-    assert telling.response()["status"] == "completed"
+    assert builder.response()["status"] == "completed"
     # Nothing of a first attempt is read into the second.
     twice = [queued(), started(), delta(text='{"name": "time", "arguments": {"ci'), started(2), *log[2:]]
-    _, telling = told(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
-    assert [(one["name"], one["arguments"]) for one in telling.response()["output"]] == [
+    _, builder = built(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    assert [(one["name"], one["arguments"]) for one in builder.response()["output"]] == [
         ("weather", '{"city": "Rome"}')
     ]
 
@@ -205,19 +205,19 @@ def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> 
 )
 def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any], log: list[Event]) -> None:
     """It is told as a failure, and nothing is told after it."""
-    found, telling = told([queued(), started(), *log, completed("")], **given)
+    found, builder = built([queued(), started(), *log, completed("")], **given)
 
     assert types(found)[-1] == "failed"
     assert types(found).count("failed") == 1
-    assert telling.response()["error"]["code"] == "invalid_output"
+    assert builder.response()["error"]["code"] == "invalid_output"
 
 
 def test_a_fresh_place_has_no_number() -> None:
     """It is in no log, so another process would not count it."""
-    found, telling = told([queued(), fresh_queued("1-1", 3, None, 1764343000.0), started()])
+    found, builder = built([queued(), fresh_queued("1-1", 3, None, 1764343000.0), started()])
 
     assert types(found) == BEGIN
-    assert telling.next == 3
+    assert builder.next == 3
 
 
 LOGS = st.lists(
@@ -237,7 +237,7 @@ LOGS = st.lists(
 def test_any_process_gives_the_same_numbers(log: list[Event], cut: int) -> None:
     """Whenever it begins to read; no number is missing, and each item is told whole before the next one."""
     whole = [queued(), started(), *log, completed("")]
-    one, another = (Telling(JOB, note(tools=[WEATHER])) for _ in range(2))
+    one, another = (ResponseBuilder(JOB, note(tools=[WEATHER])) for _ in range(2))
     first = [each for entry in whole[:cut] for each in one.take(entry)]
     first += [each for entry in whole[cut:] for each in one.take(entry)]
     second = [each for entry in whole for each in another.take(entry)]

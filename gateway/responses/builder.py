@@ -10,7 +10,7 @@ from datetime import datetime
 from gateway.http.errors import failure_of
 from gateway.openai.asked import finish_reason, usage_of
 from gateway.responses.asked import Kept
-from gateway.responses.output import Output, Told
+from gateway.responses.output import Output, Unnumbered
 from llamaq import Event
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import JobCancelled, LlamaqError
@@ -30,7 +30,7 @@ class Numbered:
     data: str
 
 
-class Telling:
+class ResponseBuilder:
     """Translates the events of a job's log, from the first on, into those of a response.
 
     Attributes:
@@ -66,7 +66,7 @@ class Telling:
         rest = {"completed_at": None, "output": self._output.items, "usage": None}
         return {**head, **rest, **self._given.echo, **self._members, **known}
 
-    def _take(self, event: Event) -> Iterator[Told]:
+    def _take(self, event: Event) -> Iterator[Unnumbered]:
         self.restarted = False
         match event:
             case Queued():
@@ -82,11 +82,11 @@ class Telling:
             case _ if event.terminal:
                 yield from self._end(event)
 
-    def _begin(self) -> Iterator[Told]:
+    def _begin(self) -> Iterator[Unnumbered]:
         self._members["status"] = "in_progress"
         yield self._whole("in_progress")
 
-    def _begin_again(self) -> Iterator[Told]:
+    def _begin_again(self) -> Iterator[Unnumbered]:
         self.restarted = self._output.begun
         if self.restarted:
             yield from self._output.void()
@@ -94,13 +94,13 @@ class Telling:
         elif self._members["status"] == "queued":
             yield from self._begin()
 
-    def _piece(self, delta: Delta) -> Iterator[Told]:
+    def _piece(self, delta: Delta) -> Iterator[Unnumbered]:
         try:
             yield from self._output.piece(delta)
         except LlamaqError as error:  # the answer is not what was promised
             yield from self._fail(error, delta)
 
-    def _end(self, event: Event) -> Iterator[Told]:
+    def _end(self, event: Event) -> Iterator[Unnumbered]:
         try:
             result = outcome(self._job_id, event)
             assert isinstance(event, Completed)  # noqa: S101 - all others raise
@@ -124,7 +124,7 @@ class Telling:
             self._members["incomplete_details"] = {"reason": "max_output_tokens"}
         yield self._final("incomplete" if cut else "completed", event)
 
-    def _fail(self, error: LlamaqError, event: Event) -> Iterator[Told]:
+    def _fail(self, error: LlamaqError, event: Event) -> Iterator[Unnumbered]:
         yield from self._output.end(whole=False)
         self.error = error
         if isinstance(error, JobCancelled):
@@ -134,14 +134,14 @@ class Telling:
         self._members["error"] = {"code": failure.code, "message": failure.message}
         yield self._final("failed", event)
 
-    def _final(self, status: str, event: Event) -> Told:
+    def _final(self, status: str, event: Event) -> Unnumbered:
         self.ended = True
         self._members["status"] = status
         if status == "completed":
             self._members["completed_at"] = int(event.at.timestamp())
         return self._whole(status)
 
-    def _whole(self, kind: str) -> Told:
+    def _whole(self, kind: str) -> Unnumbered:
         return f"response.{kind}", {"response": self.response()}
 
     def _numbered(self, kind: str, members: JsonObject) -> Numbered:

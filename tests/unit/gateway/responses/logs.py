@@ -1,10 +1,10 @@
-"""Logs that a test writes itself, and what is told of them."""
+"""Logs that a test writes itself, and the responses that are built of them."""
 
 import json
 from typing import Any
 
 from gateway.responses.asked import History, Kept, asked, kept, parameters
-from gateway.responses.telling import Numbered, Telling
+from gateway.responses.builder import Numbered, ResponseBuilder
 from llamaq import Event
 from llamaq.vocabulary.events import parse
 
@@ -47,10 +47,10 @@ def failed(code: str = "ollama_error") -> Event:
     return event("failed", error={"code": code, "message": "no luck", "retryable": False})
 
 
-def told(log: list[Event], **given: Any) -> tuple[list[Numbered], Telling]:
-    """All that is told of a log."""
-    telling = Telling(JOB, note(**given))
-    return [each for one in log for each in telling.take(one)], telling
+def built(log: list[Event], **given: Any) -> tuple[list[Numbered], ResponseBuilder]:
+    """All events that are made of a log, and the builder behind the last of them."""
+    builder = ResponseBuilder(JOB, note(**given))
+    return [each for one in log for each in builder.take(one)], builder
 
 
 def types(found: list[Numbered]) -> list[str]:

@@ -1,0 +1,24 @@
+"""Times in queries and forms."""
+
+from datetime import UTC, datetime
+
+from llamaq.vocabulary.errors import InvalidRequest
+
+
+def moment(field: str, text: str | None) -> datetime | None:
+    """A time in UTC, written as Unix seconds or in ISO 8601; without a zone it is in UTC. None stays None.
+
+    Raises:
+        InvalidRequest: it is no time; the error names the field.
+    """
+    if text is None:
+        return None
+    try:
+        try:
+            return datetime.fromtimestamp(float(text), UTC)
+        except ValueError:
+            found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        what = "must be Unix seconds, or a time such as 2026-01-31T12:00:00Z, in UTC where it names no zone"
+        raise InvalidRequest.of(field, what) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
