@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.services import ServiceMissing
-from llamaq import InvalidRequest, JobFailed, JobQueue
+from llamaq import InvalidRequest, JobFailed, JobQueue, OptionsDict
 from llamaq.cli.commands.listing import models_sheet
 from llamaq.cli.terminal.tables import table
 from llamaq.client.blocking.job import Job
@@ -20,7 +20,7 @@ from llamaq.vocabulary.kinds.result import Timings
 from llamaq.vocabulary.models import ModelStatus
 
 # The same short answer at each run.
-SETTLED = {"temperature": 0.0, "seed": 7, "num_predict": 70}
+SETTLED: OptionsDict = {"temperature": 0.0, "seed": 7, "num_predict": 70}
 
 
 class Book(BaseModel):

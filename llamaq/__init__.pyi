@@ -35,6 +35,9 @@ from llamaq.vocabulary.errors import UnknownModel as UnknownModel
 from llamaq.vocabulary.errors import VersionMismatch as VersionMismatch
 from llamaq.vocabulary.events import Event as Event
 from llamaq.vocabulary.events import Restarted as Restarted
+from llamaq.vocabulary.fields import MessageDict as MessageDict
+from llamaq.vocabulary.fields import NotifyDict as NotifyDict
+from llamaq.vocabulary.fields import OptionsDict as OptionsDict
 from llamaq.vocabulary.kinds.chat import ChatRequest as ChatRequest
 from llamaq.vocabulary.kinds.chat import ChatResult as ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingRequest as EmbeddingRequest
@@ -104,11 +107,14 @@ __all__ = [
     "LoadRequest",
     "LoadResult",
     "Message",
+    "MessageDict",
     "Minute",
     "ModelStatus",
     "MultimodalRequest",
     "Notify",
+    "NotifyDict",
     "Options",
+    "OptionsDict",
     "PullRequest",
     "PullResult",
     "QueueFull",

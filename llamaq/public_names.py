@@ -36,6 +36,7 @@ MODULES = {
         "VersionMismatch",
     ],
     "vocabulary.events": ["Event", "Restarted"],
+    "vocabulary.fields": ["MessageDict", "NotifyDict", "OptionsDict"],
     "vocabulary.kinds.chat": ["ChatRequest", "ChatResult"],
     "vocabulary.kinds.embedding": ["EmbeddingRequest", "EmbeddingResult"],
     "vocabulary.kinds.extraction": ["ExtractionRequest", "ExtractionResult"],

@@ -19,9 +19,10 @@ from llamaq.vocabulary.errors import (
 )
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.request import Request
+from llamaq.vocabulary.kinds.value_type import adapter_of
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import AnyResult, ErrorInfo
-from llamaq.vocabulary.wire import Frozen, adapter_of
+from llamaq.vocabulary.wire import Frozen
 
 T = TypeVar("T")
 B = TypeVar("B", bound=AnyResult, default=AnyResult)

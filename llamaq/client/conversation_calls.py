@@ -25,7 +25,7 @@ from llamaq.vocabulary.conversations import (
     ConversationInfo,
     ConversationName,
     ConversationSettings,
-    MessageDict,
+    MessageObject,
     with_turns,
 )
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
@@ -198,9 +198,9 @@ def _upto(texts: Sequence[str], turn: int, field: str) -> int:
     return sum(number <= turn for number, _ in messages)
 
 
-def _last(messages: Sequence[tuple[int, MessageDict]]) -> int:
+def _last(messages: Sequence[tuple[int, MessageObject]]) -> int:
     return messages[-1][0] if messages else 0
 
 
-def _extent(messages: Sequence[tuple[int, MessageDict]]) -> str:
+def _extent(messages: Sequence[tuple[int, MessageObject]]) -> str:
     return f"the conversation has {_last(messages)} turns"

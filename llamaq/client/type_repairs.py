@@ -12,9 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from llamaq.vocabulary.errors import JobFailed
 from llamaq.vocabulary.kinds.extraction import MOST_ERRORS, ExtractionRequest, ExtractionResult
+from llamaq.vocabulary.kinds.value_type import adapter_of
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import ErrorInfo
-from llamaq.vocabulary.wire import adapter_of, dumps
+from llamaq.vocabulary.wire import dumps
 
 
 @dataclass(frozen=True, slots=True)

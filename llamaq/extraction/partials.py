@@ -9,7 +9,7 @@ from llamaq.extraction.partial_json import NOTHING, GrowingJson
 from llamaq.extraction.partial_model import builder_of
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Started
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
-from llamaq.vocabulary.wire import adapter_of
+from llamaq.vocabulary.kinds.value_type import adapter_of
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from llamaq.extraction.references import Path
 from llamaq.extraction.schema_shape import check_shape, limits
 from llamaq.extraction.standard_types import StandardTypes
 from llamaq.vocabulary.errors import InvalidRequest, Problem
-from llamaq.vocabulary.wire import JsonObject, adapter_of, dumps
+from llamaq.vocabulary.kinds.value_type import adapter_of
+from llamaq.vocabulary.wire import JsonObject, dumps
 
 MOST_BYTES = 65_536
 """Bytes of a schema as JSON. It is sent with every request to Ollama, and compiled for each."""

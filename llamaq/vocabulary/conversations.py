@@ -15,7 +15,7 @@ from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
-MessageDict = dict[str, Any]
+MessageObject = dict[str, Any]
 """A message as JSON, with the fields that a conversation adds: `job`, `usage`, `history_dropped` and others."""
 SENT = frozenset({"role", "content", "tool_calls", "tool_name", "tool_call_id", "images"})
 """The fields of a kept message that are sent to Ollama; `thinking` only behind the last question."""
@@ -102,12 +102,12 @@ class ConversationName(Strict):
 _OPTIONS: TypeAdapter[Options] = TypeAdapter(Options)
 
 
-def message_fields(message: Message) -> MessageDict:
+def message_fields(message: Message) -> MessageObject:
     """A message as Ollama takes it."""
     return message.model_dump(exclude_none=True)
 
 
-def new_messages(request: ChatRequest) -> list[MessageDict]:
+def new_messages(request: ChatRequest) -> list[MessageObject]:
     """The messages that a request adds to the history."""
     given = request.messages if request.messages is not None else request.message
     if isinstance(given, list):
@@ -120,7 +120,7 @@ def kept_messages(request: ChatRequest, job_id: str) -> list[str]:
     return [dumps({**message, "job": job_id}) for message in new_messages(request)]
 
 
-def with_turns(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDict]]:
+def with_turns(messages: Iterable[MessageObject]) -> Iterable[tuple[int, MessageObject]]:
     """Each message with the number of its turn. A turn is one job's messages, or, without a job, up to an answer."""
     turn, before = 0, None
     for message in messages:
@@ -129,7 +129,7 @@ def with_turns(messages: Iterable[MessageDict]) -> Iterable[tuple[int, MessageDi
         yield turn, message
 
 
-def _same_turn(before: MessageDict, message: MessageDict) -> bool:
+def _same_turn(before: MessageObject, message: MessageObject) -> bool:
     if before.get("job") != message.get("job"):
         return False
     return message.get("job") is not None or before.get("role") != "assistant"

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-import pydantic
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import from_json, to_json
 
 T = TypeVar("T")
@@ -54,11 +53,6 @@ def wire_object(record: BaseModel, *, without: frozenset[str] = frozenset()) -> 
     fields = record.model_dump(mode="json", exclude=set(without))
     values = {name: getattr(record, name) for name in fields}
     return fields | {name: value.timestamp() for name, value in values.items() if isinstance(value, datetime)}
-
-
-def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
-    """The adapter of a type: a pydantic model, a dataclass, a TypedDict, or another that pydantic knows."""
-    return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(target)
 
 
 def dumps(value: Any) -> str:

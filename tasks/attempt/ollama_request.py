@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api_client import Chunk
-from llamaq.vocabulary.conversations import MessageDict
+from llamaq.vocabulary.conversations import MessageObject
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import AnswerRequest, Request
 from tasks.attempt.context import AttemptContext
@@ -63,7 +63,7 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def with_images(messages: Iterable[MessageDict], context: AttemptContext) -> list[MessageDict]:
+def with_images(messages: Iterable[MessageObject], context: AttemptContext) -> list[MessageObject]:
     """The messages with base64 in place of the references of their images.
 
     Raises:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llamaq.vocabulary.conversations import MessageDict
+from llamaq.vocabulary.conversations import MessageObject
 from llamaq.vocabulary.wire import dumps
 
 IMAGE_TOKENS = 768
@@ -34,21 +34,21 @@ SMALLEST_SCALE, LARGEST_SCALE = 0.2, 4.0
 class Trimmed:
     """The messages of a history that are sent, and the number of those that are not."""
 
-    messages: list[MessageDict]
+    messages: list[MessageObject]
     dropped: int
 
 
-def estimated_tokens(messages: Iterable[MessageDict]) -> float:
+def estimated_tokens(messages: Iterable[MessageObject]) -> float:
     """The estimated tokens of some messages."""
     return sum(map(_estimate, messages))
 
 
-def _estimate(message: MessageDict) -> float:
+def _estimate(message: MessageObject) -> float:
     text = str(message.get("content") or "") + (dumps(message["tool_calls"]) if message.get("tool_calls") else "")
     return WRAPPING_TOKENS + len(text.encode()) / BYTES_PER_TOKEN + IMAGE_TOKENS * len(message.get("images") or ())
 
 
-def drop_order(history: Sequence[MessageDict], new: Sequence[MessageDict] = ()) -> list[list[int]]:
+def drop_order(history: Sequence[MessageObject], new: Sequence[MessageObject] = ()) -> list[list[int]]:
     """The places in the history that may be dropped, in groups that go together, the first to go first.
 
     An exchange goes whole: a question with all that follows up to the next one. So what is left begins with a question.
@@ -73,17 +73,17 @@ def drop_order(history: Sequence[MessageDict], new: Sequence[MessageDict] = ()) 
     return groups
 
 
-def _last_question(history: Sequence[MessageDict]) -> int:
+def _last_question(history: Sequence[MessageObject]) -> int:
     """Its place; -1 where there is none."""
     return max((index for index, message in enumerate(history) if message.get("role") == "user"), default=-1)
 
 
 def trim(
-    history: Sequence[MessageDict],
+    history: Sequence[MessageObject],
     room: float,
     scale: float = 1.0,
     least: int = 0,
-    new: Sequence[MessageDict] = (),
+    new: Sequence[MessageObject] = (),
 ) -> Trimmed:
     """Drop groups of messages until the rest fits into `room`, or only what has to stay is left.
 
@@ -104,7 +104,7 @@ def trim(
     return Trimmed([message for index, message in enumerate(history) if index not in dropped], len(dropped))
 
 
-def scale_of(system: Sequence[MessageDict], history: Sequence[MessageDict], tools_tokens: float = 0.0) -> float:
+def scale_of(system: Sequence[MessageObject], history: Sequence[MessageObject], tools_tokens: float = 0.0) -> float:
     """Tokens per estimated token, from the newest answer that has Ollama's count of its prompt; 1.0 without one.
 
     Args:
@@ -120,7 +120,7 @@ def scale_of(system: Sequence[MessageDict], history: Sequence[MessageDict], tool
     return 1.0
 
 
-def _sent_for(history: Sequence[MessageDict], answer: int) -> list[MessageDict]:
+def _sent_for(history: Sequence[MessageObject], answer: int) -> list[MessageObject]:
     """The messages that were sent for an answer: the earlier ones without those that were dropped then."""
     dropped = history[answer].get("history_dropped", 0)
     return trim(history[:answer], float("inf"), least=dropped).messages
@@ -131,9 +131,9 @@ class Fitting:
 
     def __init__(
         self,
-        system: Sequence[MessageDict],
-        history: Sequence[MessageDict],
-        new: Sequence[MessageDict],
+        system: Sequence[MessageObject],
+        history: Sequence[MessageObject],
+        new: Sequence[MessageObject],
         *,
         length: int | None,
         tools: Sequence[Any] | None = None,
@@ -159,7 +159,7 @@ class Fitting:
         self._trimmed = self._steady() or self._trim(0)
 
     @property
-    def messages(self) -> list[MessageDict]:
+    def messages(self) -> list[MessageObject]:
         """The messages to send."""
         return [*self._system, *self._trimmed.messages, *self._new]
 

@@ -5,7 +5,7 @@ from typing import Any
 from api_client import ContextOverflow
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
-from llamaq.vocabulary.conversations import SENT, ConversationSettings, MessageDict, new_messages
+from llamaq.vocabulary.conversations import SENT, ConversationSettings, MessageObject, new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.options import Options
@@ -55,7 +55,7 @@ def _ask(context: AttemptContext, request: ChatRequest, fitting: Fitting) -> Rep
                 raise
 
 
-def _body(request: ChatRequest, messages: list[MessageDict]) -> dict[str, Any]:
+def _body(request: ChatRequest, messages: list[MessageObject]) -> dict[str, Any]:
     asked = max((index for index, message in enumerate(messages) if message.get("role") == "user"), default=0)
     # Models that think between the calls of tools need these thoughts until the question is answered.
     sent = [

@@ -1,8 +1,9 @@
 """A user's program, to be type-checked against the installed wheel: every verb, sync and async, and what it gives."""
 
 from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, TypedDict, assert_type
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -11,11 +12,13 @@ from llamaq import (
     AsyncJob,
     AsyncJobQueue,
     BatchResult,
+    ChatRequest,
     ChatResult,
     Conversation,
     ConversationBusy,
     ConversationInfo,
     ConversationSettings,
+    EmbeddingRequest,
     EmbeddingResult,
     ErrorInfo,
     Event,
@@ -32,8 +35,10 @@ from llamaq import (
     Limits,
     LoadResult,
     Message,
+    MessageDict,
     ModelStatus,
     Options,
+    OptionsDict,
     PullResult,
     QueueFull,
     Restarted,
@@ -99,6 +104,64 @@ def verbs(queue: JobQueue) -> None:
     assert_type(queue.jobs(limit=5, state=["queued", "running"], tenant="t"), JobPage)
     assert_type(queue.models(), list[ModelStatus])
     assert_type(queue.hosts(), list[HostStatus])
+
+
+def dicts(queue: JobQueue) -> None:
+    """What an editor completes: options, messages and webhooks are typed also as dicts."""
+    options: OptionsDict = {"temperature": 0, "num_ctx": 8192, "stop": ["END"], "seed": None}
+    history: list[MessageDict] = [{"role": "user", "content": "x", "images": [b"", Path("a.png"), "aGk="]}]
+    answer = queue.chat("m", history, options={**options, "num_predict": 5}).result().message
+    history.append({"role": "assistant", "content": answer.content, "tool_calls": answer.tool_calls})
+    history.append({"role": "tool", "tool_name": "t", "content": None})
+    queue.chat("m", [*history, answer, Message(role="user", content="z")], notify={"url": "https://x.example/hook"})
+    queue.multimodal("m", messages=history, notify={"url": "https://x.example", "events": ["failed"]})
+    queue.load("m", options={"num_ctx": 4096})
+    talk = queue.conversation("c")
+    talk.set(options={"temperature": 0.5})
+    talk.send(history, options=Options(top_k=5))
+    talk.send({"role": "user", "content": "x"})
+
+
+def mistakes(queue: JobQueue) -> None:
+    """Each of these is an error of a type checker; where it is none, the comment is one."""
+    queue.generate("m", "x", options={"temprature": 1})  # type: ignore[arg-type]
+    queue.generate("m", "x", options={"top_k": "many"})  # type: ignore[arg-type]
+    queue.generate("m", "x", temperature=1)  # type: ignore[call-arg]
+    queue.embed("m", "x", system="s")  # type: ignore[call-arg]
+    queue.load("m", options={"temprature": 1})  # type: ignore[arg-type]
+    queue.conversation("c").set(options={"temprature": 1})  # type: ignore[arg-type]
+    queue.chat("m", [{"role": "user", "contnet": "x"}])  # type: ignore[list-item]
+    queue.chat("m", [{"content": "x"}])  # type: ignore[list-item]
+    queue.chat("m", "hi")  # type: ignore[arg-type]
+    queue.generate("m", "x", notify={"events": ["failed"]})  # type: ignore[arg-type]
+    queue.generate("m", "x", notify={"url": "x", "events": ["ended"]})  # type: ignore[arg-type]
+    queue.generate("m", "x", priority="high")  # type: ignore[arg-type]
+
+
+class Chapter(TypedDict):
+    title: str
+    pages: int
+
+
+@dataclass
+class Author:
+    name: str
+
+
+def typed_values(queue: JobQueue) -> None:
+    """The value of an extraction is of the type that was asked for, whichever way it is asked."""
+    assert_type(queue.extract("m", "x", schema=Author).result().value, Author)
+    assert_type(queue.extract("m", "x", schema=Chapter).result().value["pages"], int)
+    assert_type(queue.extract("m", "x", schema=TypeAdapter(list[Chapter])).result().value, list[Chapter])
+    assert_type(queue.extract("m", "x", schema=dict[str, Book], images=[b""]).result().value, dict[str, Book])
+    for row in queue.extract_many(Author, ["x"], model="m"):
+        assert_type(row.result, ExtractionResult[Author] | None)
+        assert_type(row.error, ErrorInfo | None)
+        assert_type(row.parse(Author), Author)
+    for chat in queue.batch([ChatRequest(model="m", messages=[Message(role="user", content="x")])]):
+        assert_type(chat.result, ChatResult | None)
+    for vectors in queue.batch([EmbeddingRequest(model="m", input=["x"])], ordered=True):
+        assert_type(vectors.result, EmbeddingResult | None)
 
 
 def making() -> JobQueue:

@@ -10,7 +10,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
-from llamaq import Job, JobQueue, Message
+from llamaq import Job, JobQueue, Message, MessageDict, OptionsDict
 from llamaq.vocabulary.requests import parse, parse_json
 from tests.contract import golden
 
@@ -61,7 +61,7 @@ def _generate_least(queue: JobQueue, _: Path) -> Job[Any]:
 
 
 def _chat(queue: JobQueue, _: Path) -> Job[Any]:
-    messages: list[Message | dict[str, Any]] = [
+    messages: list[Message | MessageDict] = [
         {"role": "user", "content": "And tomorrow?"},
         {"role": "assistant", "tool_calls": [CALL]},
         {"role": "tool", "content": "sunny", "tool_name": "weather"},
@@ -74,7 +74,7 @@ def _conversation(queue: JobQueue, _: Path) -> Job[Any]:
 
 
 def _turn(queue: JobQueue, _: Path) -> Job[Any]:
-    answers: list[Message | dict[str, Any]] = [{"role": "tool", "content": "sunny", "tool_name": "weather"}]
+    answers: list[Message | MessageDict] = [{"role": "tool", "content": "sunny", "tool_name": "weather"}]
     return queue.chat("llama3.2", conversation="user-17", message=answers, when_busy="interrupt")
 
 
@@ -101,7 +101,7 @@ def _unload(queue: JobQueue, _: Path) -> Job[Any]:
 
 
 def _load(queue: JobQueue, _: Path) -> Job[Any]:
-    options = {"num_ctx": 8192}
+    options: OptionsDict = {"num_ctx": 8192}
     return queue.load("llama3.2", host="gpu-1", wait_for_model=True, options=options, keep_alive="1h", **HOST_JOB)[0]
 
 

@@ -1,10 +1,8 @@
 """chat with the whole history: messages, tools, and thinking that stays apart."""
 
-from typing import Any
-
 import pytest
 
-from llamaq import ChatResult, InvalidRequest, Message
+from llamaq import ChatResult, InvalidRequest, Message, MessageDict
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.service import Service, kinds, last_text
@@ -16,7 +14,7 @@ CALL = {"function": {"name": "weather", "arguments": {"city": "Köln", "days": 2
 def test_the_history_reaches_ollama_and_the_answer_is_a_message(service: Service) -> None:
     """Messages arrive in their order and unchanged; the result is the assistant's message, joined from the deltas."""
     service.ollama.script(tokens=["Hi", " there"])
-    messages: list[Message | dict[str, Any]] = [
+    messages: list[Message | MessageDict] = [
         {"role": "system", "content": "Be kind."},
         Message(role="user", content="Hello"),
     ]
@@ -50,7 +48,7 @@ def test_tool_calls_come_as_events_and_in_the_result(service: Service) -> None:
 
 def test_a_tools_answer_goes_back_with_its_call(service: Service) -> None:
     """A history with a call and its answer arrives whole: arguments as an object, nulls in them kept."""
-    history: list[Message | dict[str, Any]] = [
+    history: list[Message | MessageDict] = [
         {"role": "user", "content": "Weather?"},
         {"role": "assistant", "tool_calls": [CALL]},
         {"role": "tool", "content": "11 degrees", "tool_name": "weather"},
@@ -66,7 +64,10 @@ def test_a_tools_answer_goes_back_with_its_call(service: Service) -> None:
 
 def test_arguments_as_a_string_are_sent_as_an_object(service: Service) -> None:
     """OpenAI's clients write the arguments of a call as a JSON string, which Ollama refuses."""
-    call = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}]}
+    call: MessageDict = {
+        "role": "assistant",
+        "tool_calls": [{"function": {"name": "weather", "arguments": '{"city": "Bonn"}'}}],
+    }
 
     service.queue.chat("smollm2-tools:135m", messages=[{"role": "user", "content": "x"}, call]).result(30)
 
@@ -76,7 +77,7 @@ def test_arguments_as_a_string_are_sent_as_an_object(service: Service) -> None:
 
 def test_arguments_that_are_no_object_are_refused_before_anything_is_queued(service: Service) -> None:
     """Neither is a string that holds something else; the field is named."""
-    wrong = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": "Bonn"}}]}
+    wrong: MessageDict = {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": "Bonn"}}]}
 
     with pytest.raises(InvalidRequest) as caught:
         service.queue.chat("smollm2-tools:135m", messages=[wrong])
@@ -88,7 +89,7 @@ def test_arguments_that_are_no_object_are_refused_before_anything_is_queued(serv
 def test_thinking_is_kept_apart(service: Service) -> None:
     """Thinking has a field of its own in deltas, in the result, and in the messages that are handed back."""
     service.ollama.script(thinking=["Well", "..."], tokens=["Yes."])
-    history: list[Message | dict[str, Any]] = [
+    history: list[Message | MessageDict] = [
         {"role": "user", "content": "One?"},
         {"role": "assistant", "content": "No.", "thinking": "A long story."},
         {"role": "user", "content": "Two?"},

@@ -45,8 +45,9 @@ def test_a_model_deleted_after_the_submit(service: Service) -> None:
 
 def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(service: Service) -> None:
     """Ollama answers it with a 500 or bends it; the producer names the field, and one that is misspelt."""
+    wrong: Any = {"num_ctx": "4096", "top_k": 5.5, "temprature": 1.0}  # as a type checker sees too
     with pytest.raises(InvalidRequest) as caught:
-        service.queue.generate(MODEL, "Why?", options={"num_ctx": "4096", "top_k": 5.5, "temprature": 1.0})
+        service.queue.generate(MODEL, "Why?", options=wrong)
 
     fields = sorted(problem.field for problem in caught.value.problems)
     assert fields == ["options.num_ctx", "options.temprature", "options.top_k"]

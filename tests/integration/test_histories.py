@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from api_client import OllamaClient, OllamaError
-from llamaq import InvalidRequest, JobFailed
-from tests.histories import IMAGE, Message, histories
+from llamaq import InvalidRequest, JobFailed, MessageDict
+from tests.histories import IMAGE, histories
 from tests.service import Service, fresh_name
 
 VISION = "smollm2-vision:135m"
@@ -22,7 +22,7 @@ CALL: dict[str, Any] = {"id": "call_7", "function": {"index": 0, "name": "weathe
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(histories())
-def test_whatever_the_host_takes_completes(service: Service, messages: list[Message]) -> None:
+def test_whatever_the_host_takes_completes(service: Service, messages: list[MessageDict]) -> None:
     """The same history, sent to the host and through the queue."""
     with OllamaClient(service.ollama.url) as direct:
         try:
@@ -36,7 +36,7 @@ def test_whatever_the_host_takes_completes(service: Service, messages: list[Mess
 
 def test_cline_363_images_in_a_history_reach_the_host(service: Service) -> None:
     """In their messages and in their order, by `chat` and by `multimodal`, from bytes and from base64."""
-    history: list[dict[str, Any]] = [
+    history: list[MessageDict] = [
         {"role": "user", "content": "What is this?", "images": [IMAGE]},
         {"role": "assistant", "content": "Red."},
         {"role": "user", "content": "Sure?", "images": [base64.b64decode(IMAGE), IMAGE]},
@@ -77,7 +77,7 @@ def test_a_conversation_keeps_its_images(service: Service) -> None:
 
 def test_hermes_an_answer_of_ours_goes_into_the_next_request(service: Service) -> None:
     """A tool loop as it is written: `result.message` itself, with its ids, and then the answers of the tools."""
-    model, history = "smollm2-tools:135m", [{"role": "user", "content": "How warm is it?"}]
+    model, history = "smollm2-tools:135m", [MessageDict(role="user", content="How warm is it?")]
     tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
     service.ollama.script(tool_calls=[CALL], tokens=[""])
     answer = service.queue.chat(model, messages=history, tools=tools).result(30).message

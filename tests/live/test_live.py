@@ -2,7 +2,7 @@
 
 import pytest
 
-from llamaq import InvalidRequest, JobFailed, JobQueue, UnknownModel
+from llamaq import InvalidRequest, JobFailed, JobQueue, OptionsDict, UnknownModel
 from llamaq.vocabulary.events import Completed, Delta, Started
 from tests.service import read_until
 
@@ -14,7 +14,7 @@ BOOK = {
     "required": ["title", "year"],
     "additionalProperties": False,
 }
-SHORT = {"num_predict": 24, "temperature": 0.0}
+SHORT: OptionsDict = {"num_predict": 24, "temperature": 0.0}
 
 
 def test_generate_streams_what_the_result_says(live_queue: JobQueue, smallest: str) -> None:
@@ -67,7 +67,7 @@ def test_what_cannot_be_done_is_refused_with_its_reason(live_queue: JobQueue, sm
     with pytest.raises(UnknownModel):
         live_queue.generate("no-such-model", "x")
     with pytest.raises(InvalidRequest, match="options"):
-        live_queue.generate(smallest, "x", options={"num_predict": "many"})
+        live_queue.generate(smallest, "x", options={"num_predict": "many"})  # type: ignore[arg-type]  # on purpose
     over = live_queue.generate(smallest, "word " * 4000, options={"num_ctx": 256, "num_predict": 8})
     with pytest.raises(JobFailed) as failed:
         over.result(300)

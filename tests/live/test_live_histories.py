@@ -1,16 +1,14 @@
 """Histories against a real Ollama, where there is one: whatever it takes, the queue takes."""
 
-from typing import Any
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from api_client import OllamaClient, OllamaError
-from llamaq import JobQueue
-from tests.histories import Message, histories
+from llamaq import JobQueue, MessageDict, OptionsDict
+from tests.histories import histories
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("live"), pytest.mark.timeout(600)]
-SHORT: dict[str, Any] = {"num_predict": 2, "temperature": 0.0}
+SHORT: OptionsDict = {"num_predict": 2, "temperature": 0.0}
 
 
 @settings(
@@ -21,7 +19,7 @@ SHORT: dict[str, Any] = {"num_predict": 2, "temperature": 0.0}
 )
 @given(histories())
 def test_whatever_a_real_ollama_takes_completes(
-    live_queue: JobQueue, real_ollama: str, smallest: str, messages: list[Message]
+    live_queue: JobQueue, real_ollama: str, smallest: str, messages: list[MessageDict]
 ) -> None:
     """The same history, sent to it and through the queue."""
     with OllamaClient(real_ollama) as direct:

@@ -13,7 +13,7 @@ from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.client.blocking.job import Job
 from llamaq.vocabulary.errors import JobError, UnknownModel
-from llamaq.vocabulary.fields import LoadFields
+from llamaq.vocabulary.fields import LoadFields, OptionsDict
 
 _HOST = click.option("--host", metavar="HOST", help="On which host; see `llamaq models`.")
 _DETACH = click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait.")
@@ -78,7 +78,7 @@ def load(
     model: str,
     host: str | None,
     keep_alive: str | float | None,
-    options: dict[str, Any] | None,
+    options: OptionsDict | None,
     *,
     detach: bool,
     as_json: bool,

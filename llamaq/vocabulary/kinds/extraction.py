@@ -9,8 +9,9 @@ from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Image, ModelText
 from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
+from llamaq.vocabulary.kinds.value_type import adapter_of
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
-from llamaq.vocabulary.wire import JsonObject, Strict, adapter_of, dumps
+from llamaq.vocabulary.wire import JsonObject, Strict, dumps
 
 T = TypeVar("T")
 V = TypeVar("V", default=Any)

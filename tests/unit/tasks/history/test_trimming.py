@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llamaq.vocabulary.conversations import MessageDict
+from llamaq.vocabulary.conversations import MessageObject
 from tasks.history.trimming import (
     ANSWER_TOKENS,
     IMAGE_TOKENS,
@@ -25,9 +25,9 @@ _CALL = {"function": {"name": "f", "arguments": {"a": 1}}}
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> MessageDict:
+def messages(draw: st.DrawFn) -> MessageObject:
     """A message of any role, with or without images and calls."""
-    said: MessageDict = {
+    said: MessageObject = {
         "role": draw(st.sampled_from(("system", "user", "assistant", "tool"))),
         "content": draw(st.text(max_size=60)),
     }
@@ -45,13 +45,13 @@ ROOMS = st.floats(-100, 3000)
 SCALES = st.floats(SMALLEST_SCALE, LARGEST_SCALE)
 
 
-def _indices(whole: list[MessageDict], part: list[MessageDict]) -> list[int]:
+def _indices(whole: list[MessageObject], part: list[MessageObject]) -> list[int]:
     """Which of them were kept, by identity: equal messages may well come twice."""
     places = {id(message): index for index, message in enumerate(whole)}
     return [places[id(message)] for message in part]
 
 
-def _total(part: list[MessageDict], scale: float) -> float:
+def _total(part: list[MessageObject], scale: float) -> float:
     return estimated_tokens(part) * scale
 
 
@@ -61,7 +61,7 @@ NEW = st.lists(messages(), max_size=3)
 @QUIETLY
 @given(HISTORIES, ROOMS, SCALES, NEW)
 def test_groups_go_whole_and_in_their_order(
-    history: list[MessageDict], room: float, scale: float, new: list[MessageDict]
+    history: list[MessageObject], room: float, scale: float, new: list[MessageObject]
 ) -> None:
     """What stays is in its order and unchanged; what goes is a beginning of the groups that may go."""
     trimmed = trim(history, room, scale, new=new)
@@ -78,7 +78,7 @@ def test_groups_go_whole_and_in_their_order(
 @QUIETLY
 @given(HISTORIES, ROOMS, SCALES, NEW)
 def test_it_fits_or_nothing_is_left_that_may_go(
-    history: list[MessageDict], room: float, scale: float, new: list[MessageDict]
+    history: list[MessageObject], room: float, scale: float, new: list[MessageObject]
 ) -> None:
     """No message stays that has no room, and no group goes without need."""
     trimmed = trim(history, room, scale, new=new)
@@ -93,7 +93,7 @@ def test_it_fits_or_nothing_is_left_that_may_go(
 
 @QUIETLY
 @given(HISTORIES, ROOMS, st.floats(0, 1000), SCALES)
-def test_more_room_never_keeps_less(history: list[MessageDict], room: float, more: float, scale: float) -> None:
+def test_more_room_never_keeps_less(history: list[MessageObject], room: float, more: float, scale: float) -> None:
     """Monotone in the room."""
     assert trim(history, room + more, scale).dropped <= trim(history, room, scale).dropped
 
@@ -101,7 +101,7 @@ def test_more_room_never_keeps_less(history: list[MessageDict], room: float, mor
 @QUIETLY
 @given(HISTORIES, ROOMS, SCALES, NEW)
 def test_ra_aid_80_what_is_sent_begins_with_a_question(
-    history: list[MessageDict], room: float, scale: float, new: list[MessageDict]
+    history: list[MessageObject], room: float, scale: float, new: list[MessageObject]
 ) -> None:
     """Once something has gone, no answer and no tool comes first, where anybody has asked anything (RA.Aid#80)."""
     trimmed = trim(history, room, scale, new=new)
@@ -114,7 +114,7 @@ def test_ra_aid_80_what_is_sent_begins_with_a_question(
 
 @QUIETLY
 @given(HISTORIES, NEW)
-def test_ollama_18107_the_last_question_stays(history: list[MessageDict], new: list[MessageDict]) -> None:
+def test_ollama_18107_the_last_question_stays(history: list[MessageObject], new: list[MessageObject]) -> None:
     """However small the context is, in a loop of tools too (ollama#18107, holon#2829)."""
     questions = [said for said in (*history, *new) if said["role"] == "user"]
 
@@ -126,7 +126,7 @@ def test_ollama_18107_the_last_question_stays(history: list[MessageDict], new: l
 @QUIETLY
 @given(HISTORIES, ROOMS, SCALES, NEW)
 def test_no_answer_of_a_tool_is_left_without_its_call(
-    history: list[MessageDict], room: float, scale: float, new: list[MessageDict]
+    history: list[MessageObject], room: float, scale: float, new: list[MessageObject]
 ) -> None:
     """Where a message behind a call stays, the call does; nor is a call left without the answers that it had."""
     kept = set(_indices(history, trim(history, room, scale, new=new).messages))
@@ -139,7 +139,7 @@ def test_no_answer_of_a_tool_is_left_without_its_call(
 @QUIETLY
 @given(HISTORIES, st.lists(messages(), min_size=1, max_size=3), st.integers(1, 3000), st.booleans())
 def test_what_must_stay_stays(
-    history: list[MessageDict], new: list[MessageDict], length: int, instructed: bool
+    history: list[MessageObject], new: list[MessageObject], length: int, instructed: bool
 ) -> None:
     """The system message first, the new messages last, however small the context; and tightening comes to an end."""
     system = [{"role": "system", "content": "Be kind."}] if instructed else []
@@ -157,7 +157,7 @@ def test_what_must_stay_stays(
 
 @QUIETLY
 @given(HISTORIES, st.lists(messages(), min_size=1, max_size=3))
-def test_an_unknown_length_leaves_nothing_out(history: list[MessageDict], new: list[MessageDict]) -> None:
+def test_an_unknown_length_leaves_nothing_out(history: list[MessageObject], new: list[MessageObject]) -> None:
     """Then only Ollama can tell, and it is asked with all."""
     assert Fitting([], history, new, length=None).messages == [*history, *new]
 
@@ -170,9 +170,9 @@ def test_an_image_counts() -> None:
     )
 
 
-def _talk(turns: int, words: int = 50) -> list[MessageDict]:
+def _talk(turns: int, words: int = 50) -> list[MessageObject]:
     text = "word " * words
-    pair: list[MessageDict] = [{"role": "user", "content": text}, {"role": "assistant", "content": text}]
+    pair: list[MessageObject] = [{"role": "user", "content": text}, {"role": "assistant", "content": text}]
     return [dict(said) for _ in range(turns) for said in pair]
 
 
@@ -181,7 +181,7 @@ def test_the_last_count_scales_the_estimates(true_scale: float) -> None:
     """What Ollama counted of a history scales its estimate, and the next turn fits the context."""
     history = _talk(20)
     history[-1]["usage"] = {"prompt_tokens": round(true_scale * estimated_tokens(history[:-1])), "output_tokens": 1}
-    new: list[MessageDict] = [{"role": "user", "content": "word " * 50}]
+    new: list[MessageObject] = [{"role": "user", "content": "word " * 50}]
     length = round(true_scale * estimated_tokens([*history, *new]) / 2)
 
     fitting = Fitting([], history, new, length=length)
@@ -239,8 +239,8 @@ def test_room_is_left_for_the_answer() -> None:
 
 def test_a_tools_answer_keeps_its_call() -> None:
     """The call that the new messages answer stays, and the question before it, even where nothing else does."""
-    history: list[MessageDict] = [*_talk(3), {"role": "assistant", "content": "", "tool_calls": [_CALL]}]
-    new: list[MessageDict] = [{"role": "tool", "content": "11 degrees"}]
+    history: list[MessageObject] = [*_talk(3), {"role": "assistant", "content": "", "tool_calls": [_CALL]}]
+    new: list[MessageObject] = [{"role": "tool", "content": "11 degrees"}]
 
     fitting = Fitting([], history, new, length=10)
 
@@ -250,14 +250,14 @@ def test_a_tools_answer_keeps_its_call() -> None:
 
 def _turns(number: int, length: int, true_scale: float = 1.1) -> list[Fitting]:
     """A talk of so many turns, each with the history that the turns before it have left."""
-    history: list[MessageDict] = []
+    history: list[MessageObject] = []
     fittings = []
     for turn in range(number):
         text = f"{turn} " + "word " * (20 + turn * 7 % 30)
-        new: list[MessageDict] = [{"role": "user", "content": text}]
+        new: list[MessageObject] = [{"role": "user", "content": text}]
         fittings.append(fitting := Fitting([], list(history), new, length=length))
         prompt = round(true_scale * estimated_tokens(fitting.messages)) + turn % 3
-        answer: MessageDict = {"role": "assistant", "content": text, "usage": {"prompt_tokens": prompt}}
+        answer: MessageObject = {"role": "assistant", "content": text, "usage": {"prompt_tokens": prompt}}
         history += [*new, answer | ({"history_dropped": fitting.dropped} if fitting.dropped else {})]
     return fittings
 
