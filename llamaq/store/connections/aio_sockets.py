@@ -1,5 +1,7 @@
 """Connections of redis-py for asyncio that end with their client, whatever a resolver or a frozen server does.
 
+A lost connection is a `redis.ConnectionError` in every event loop: uvloop raises `RuntimeError` where one writes to it.
+
 asyncio resolves names in the threads of the loop's default executor. `asyncio.run` waits for them at its end, and there
 are six of them on two cores. So a resolver that hangs would hold up the program.
 """
@@ -16,8 +18,24 @@ SHUTDOWN_SECONDS = 0.5
 """For the answer to the `close_notify` of TLS, which a frozen server does not send."""
 
 
-class Resolved:
-    """What these connections have in common: the host's name is resolved in a thread of its own."""
+class Written:
+    """What all of these connections have in common: a write to one that was lost raises what redis-py tries again."""
+
+    async def send_packed_command(self, *given: Any, **more: Any) -> None:
+        """Send a command.
+
+        Raises:
+            redis.ConnectionError: the connection is lost.
+            redis.TimeoutError: the server does not read.
+        """
+        try:
+            await super().send_packed_command(*given, **more)  # type: ignore[misc]  # of the connection that this is mixed with
+        except RuntimeError as error:
+            raise redis.ConnectionError(f"the connection was lost: {error}") from error
+
+
+class Resolved(Written):
+    """What those over TCP have in common: the host's name is resolved in a thread of its own."""
 
     host: str
     _address = ""
@@ -41,6 +59,10 @@ class Resolved:
 
 class AsyncPlain(Resolved, redis.asyncio.Connection):
     """Over TCP."""
+
+
+class AsyncUnix(Written, redis.asyncio.UnixDomainSocketConnection):
+    """Over a Unix socket."""
 
 
 async def _resolved(host: str) -> list[str]:

@@ -15,7 +15,7 @@ from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
-from llamaq.store.connections.aio_sockets import AsyncPlain
+from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import left, limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
@@ -185,7 +185,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 _ASYNC_CLASSES = {
     "redis": AsyncPlain,
     "rediss": AsyncTls,
-    "unix": redis.asyncio.UnixDomainSocketConnection,
+    "unix": AsyncUnix,
 }
 
 
