@@ -49,11 +49,16 @@ def _without_images(fields: Mapping[str, Any], path: str, sources: Sources) -> d
 
 def carried(request: AnyRequest) -> Iterator[tuple[str, list[str]]]:
     """The fields that hold images, by their paths."""
-    if own := getattr(request, "images", None):
+    if own := field(request, "images"):
         yield "images", own
     for path, message in _messages(request):
         if message.images:
             yield f"{path}.images", message.images
+
+
+def field(request: AnyRequest, name: str) -> Any:
+    """A field that not every kind has, or None. `getattr` would cost more, with its exception for a missing field."""
+    return vars(request).get(name)
 
 
 def references(request: AnyRequest) -> list[str]:
@@ -67,7 +72,7 @@ def loaded(request: AnyRequest, limits: Limits, sources: Sources) -> tuple[AnyRe
     Raises:
         InvalidRequest: an image is refused.
     """
-    max_edge: int | None = getattr(request, "max_edge", None)
+    max_edge: int | None = field(request, "max_edge")
     found = {
         path: [
             _load(source, limits, f"{path}.{index}", max_edge) for index, source in enumerate(sources.get(path, images))
@@ -87,7 +92,7 @@ def loaded(request: AnyRequest, limits: Limits, sources: Sources) -> tuple[AnyRe
 def _replaced(request: AnyRequest, named: Mapping[str, list[str]]) -> AnyRequest:
     changes: dict[str, Any] = {"images": named["images"]} if "images" in named else {}
     for name in _IN_MESSAGES:
-        match getattr(request, name, None):
+        match field(request, name):
             case list() as messages:
                 changes[name] = [
                     _with(each, named.get(f"{name}.{index}.images")) for index, each in enumerate(messages)
@@ -103,7 +108,7 @@ def _with(message: Message, images: list[str] | None) -> Message:
 
 def _messages(request: AnyRequest) -> Iterator[tuple[str, Message]]:
     for name in _IN_MESSAGES:
-        match getattr(request, name, None):
+        match field(request, name):
             case list() as messages:
                 yield from ((f"{name}.{index}", message) for index, message in enumerate(messages))
             case Message() as message:

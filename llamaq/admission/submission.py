@@ -60,7 +60,7 @@ def prepare(
     request = without_controls(request, limits)
     if request.kind == "extraction":
         check_schema(request.json_schema, "schema")
-    if isinstance(answer_format := getattr(request, "format", None), dict):
+    if isinstance(answer_format := request_images.field(request, "format"), dict):
         check_shape(answer_format, "format")
     request, images = request_images.loaded(request, limits, sources or {})
     return Submission(job_id, request, images, wait_for_model, note)
@@ -78,7 +78,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         tenant=request.tenant,
         request=dump_json(request),
         start_within="" if request.start_within is None else request.start_within,
-        conversation=getattr(request, "conversation", None) or "",
+        conversation=request_images.field(request, "conversation") or "",
         idempotency_key=_idempotency(request, settings),
         images=" ".join(image.removeprefix(REFERENCE) for image in request_images.references(request)),
         max_attempts=settings.max_attempts,

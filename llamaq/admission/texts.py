@@ -1,12 +1,13 @@
 """The texts of a request, found by the text rules of its fields (`llamaq.vocabulary.text_rules`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from llamaq.vocabulary.requests import AnyRequest, parse
-from llamaq.vocabulary.text_rules import TextRule, rules_of, wire_name
+from llamaq.vocabulary.text_rules import TextRule, rules_in, rules_of, wire_name
 from llamaq.vocabulary.wire import dumps
 
 
@@ -40,12 +41,21 @@ def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
 
 
 def _fields(model: BaseModel) -> Iterator[tuple[str, Any, TextRule | None]]:
-    """The fields that are set: name on the wire, value and rule."""
-    rules = rules_of(type(model))
-    for name, field in type(model).model_fields.items():
+    """The fields that are set and can have a text that counts or is filtered: name on the wire, value and rule."""
+    for name, on_the_wire, rule in _fields_with_texts(type(model)):
         value = getattr(model, name)
         if value is not None:
-            yield wire_name(name, field), value, rules[name]
+            yield on_the_wire, value, rule
+
+
+@cache
+def _fields_with_texts(model: type[BaseModel]) -> Sequence[tuple[str, str, TextRule | None]]:
+    rules = rules_of(model)
+    return [
+        (name, wire_name(name, field), rules[name])
+        for name, field in model.model_fields.items()
+        if any(rule.counted or rule.filtered for rule in rules_in(field))
+    ]
 
 
 def _values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:

@@ -41,9 +41,13 @@ class Script:
     assigns: bool = False
 
 
+_loaded: dict[object, Script] = {}
+
+
 def load(arguments: type[Arguments]) -> Script:
     """The script that takes these arguments."""
-    return assembled(arguments.verb, arguments.names())
+    found = _loaded.get(arguments)
+    return found or _loaded.setdefault(arguments, assembled(arguments.verb, arguments.names()))
 
 
 @cache

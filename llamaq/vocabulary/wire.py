@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -38,8 +39,13 @@ class Strict(BaseModel):
             return {}
         if not isinstance(given, Mapping):
             return given
-        known = {name for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        known = _names_of(cls)
         return {name: value for name, value in given.items() if value is not None or name not in known}
+
+
+@cache
+def _names_of(model: type[BaseModel]) -> frozenset[str | None]:
+    return frozenset(name for field, info in model.model_fields.items() for name in (field, info.alias))
 
 
 class Frozen(BaseModel):

@@ -71,7 +71,7 @@ class Request(Strict):
     """
 
     model: Name
-    options: Options = Options()
+    options: Options = Field(default_factory=Options)  # a default would be copied field by field in each request
     keep_alive: KeepAlive | None = None
     think: bool | Literal["low", "medium", "high", "max"] | None = None
     stream: bool = True
