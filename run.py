@@ -41,8 +41,11 @@ EVERYTHING = (*MODEL, "dev")
 # user's `-n 0` overrides this one.
 PYTEST = ["-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadgroup"]
 # With -P a redis.py in the user's directory does not hide the library.
+FLOWER = ["-m", "celery", "--app", "worker.app", "flower", "--conf=ops/flower/flowerconfig.py"]
 CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
-COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
+Command = tuple[tuple[str, ...] | None, list[str], str]
+# Name, of one or two words -> (what it needs, what the venv's Python then runs, help). Needs None: any Python runs it.
+COMMANDS: dict[str, Command] = {
     "demo": (DEMO, ["-m", "demo"], "try it: brings a Redis and a language model where there are none"),
     "test": (EVERYTHING, PYTEST, "the tests; --all: first install what some need; the rest goes to pytest"),
     "lint": (EVERYTHING, [], "ruff, mypy, import-linter, and whether generated files are fresh"),
@@ -53,8 +56,28 @@ COMMANDS = {  # name -> (what it needs, what the venv's Python then runs, help)
         "the queue over HTTP, for clients of Ollama and OpenAI; `key add NAME`",
     ),
     "worker": (SERVICE, ["-m", "worker"], "a worker in front of an Ollama; `worker check` names what is missing"),
+    "flower": (SERVICE, FLOWER, "Celery's own monitor, with the configuration of ops/flower"),
     "llamaq": (SERVICE, CLI, "the command line: run.py llamaq generate MODEL PROMPT"),
     "model": (MODEL, ["-m", "embedded.weights"], "fetch the demo's language model, as the demo does if need be"),
+    "ops credentials": (
+        None,
+        ["-m", "ops.credentials"],
+        "passwords, tokens and certificates of a deployment; renews them",
+    ),
+    "ops topology": (
+        DEMO,
+        ["-m", "ops.topology"],
+        "docker-compose.yml as plain processes, and one job through all of it",
+    ),
+    "bench": (EVERYTHING, ["-m", "bench"], "measure one worker, beside a direct call; --quick, --only, --write"),
+    "bench scaling": (EVERYTHING, ["-m", "bench.scaling"], "measure fleets, and the limit of one Redis"),
+    "bench gateway": (EVERYTHING, ["-m", "bench.gateway"], "measure the gateway beside the SDK"),
+    "bench extraction": (EVERYTHING, ["-m", "bench.extraction"], "measure how often an extraction is valid"),
+    "chaos": (
+        EVERYTHING,
+        ["-m", "tests.chaos"],
+        "kill parts of a fleet at random, and count what was lost; --seconds, --seed",
+    ),
     "lock": ((), ["requirements/lock.py"], "write requirements/ from pyproject.toml; --upgrade: newest versions"),
 }
 TAKES_NO_ARGUMENTS = ("lint", "generate", "model")
@@ -66,13 +89,14 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0
-    if argv[0] not in COMMANDS:
-        print(f"run.py: there is no command {argv[0]!r}\n\n{_usage()}", file=sys.stderr)
+    command, args = _split(argv)
+    if command not in COMMANDS:
+        print(f"run.py: there is no command {command!r}\n\n{_usage()}", file=sys.stderr)
         return 2
     # SIGTERM is handled as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _run(argv[0], argv[1:])
+        return _run(command, args)
     except KeyboardInterrupt:
         say("stopped; the same command takes up from here", before="\n")
         return 130
@@ -84,11 +108,19 @@ def main(argv: list[str]) -> int:
     return 1
 
 
+def _split(argv: list[str]) -> tuple[str, list[str]]:
+    """The command, of as many words as there are in its name, and its arguments."""
+    two = " ".join(argv[:2])
+    return (two, argv[2:]) if two in COMMANDS else (argv[0], argv[1:])
+
+
 def _run(command: str, args: list[str]) -> int:
     if args and command in TAKES_NO_ARGUMENTS:
         hint = f"; did you mean `run.py llamaq {command} ...`?" if command == "generate" else ""
         raise SetupError(f"`{command}` takes no arguments{hint}")
-    set_up(COMMANDS[command][0])
+    needs = COMMANDS[command][0]
+    if needs is not None:
+        set_up(needs)
     if command == "lint":
         return lint()
     code = 0
@@ -99,7 +131,7 @@ def _run(command: str, args: list[str]) -> int:
 
 
 def _usage() -> str:
-    rows = "\n".join(f"  {name:10}{text}" for name, (_, _, text) in COMMANDS.items())
+    rows = "\n".join(f"  {name:18}{text}" for name, (_, _, text) in COMMANDS.items())
     return f"usage: python3 run.py COMMAND [ARGUMENT ...]\n\n{rows}\n\nThe first run sets up .venv beside run.py."
 
 
@@ -117,9 +149,11 @@ def lint() -> int:
 
 def _become(command: str, args: list[str]) -> NoReturn:
     """Replaces this process by the venv's Python, which then gets the signals and sets the exit code."""
+    needs, program, _ = COMMANDS[command]
     if command != "llamaq":  # its arguments may be files in the user's directory
         os.chdir(ROOT)
-    os.execve(PYTHON, [PYTHON, *COMMANDS[command][1], *args], environment())
+    python = sys.executable if needs is None else PYTHON
+    os.execve(python, [python, *program, *args], environment())
 
 
 if __name__ == "__main__":

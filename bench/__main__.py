@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print the tables, and with --write renew docs/performance.md."""
+"""`python3 run.py bench`: measure, print the tables, and with --write renew docs/performance.md."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ in `llamaq/settings/`, `worker/settings/environment.py`, `gateway/settings.py` a
 
 A value out of its bounds is refused with the variable's name: by the worker and the gateway at their start, and by
 `JobQueue.from_env()` and the command line with `InvalidRequest`.
-`python -m worker check` also names variables that begin with `LLAMAQ_` and
+`python3 run.py worker check` also names variables that begin with `LLAMAQ_` and
 are not settings. A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
 """
 _HEAD = "\n## {title}\n\n{text}\n\n| variable | default | values | meaning |\n|---|---|---|---|\n"

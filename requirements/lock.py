@@ -21,7 +21,7 @@ MACHINES = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-da
 # file -> (group in pyproject.toml, headline of the file), each on top of the ones before.
 LAYERS = {
     "service.txt": ("service", "What a production image installs: the SDK and the service."),
-    "demo.txt": ("embedded", "On top of service.txt, for the demo: a Redis in Python."),
+    "demo.txt": ("embedded", "On top of service.txt, for the demo and the topology: a Redis in Python, YAML."),
     "model.txt": ("model", "On top of demo.txt: the runtime of the demo's own language model."),
     "dev.txt": ("dev", "On top of all others: what the tests and linters need."),
 }

@@ -4,14 +4,14 @@
 `@pytest.mark.needs("nginx")`; `tests/needs.py` skips it where that is missing.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
+
+from ops.topology import packages
+from ops.topology.packages import find
 
 PACKAGES: dict[str, str | None] = {
     "chromium": "chromium",
@@ -44,14 +44,6 @@ FIXTURES = {
 }
 """Fixture -> what it runs: a test that asks for it, also through another fixture, needs that."""
 
-_POLICY = Path("/usr/sbin/policy-rc.d")
-
-
-def find(program: str) -> str | None:
-    """The path of a program, or None."""
-    # Debian keeps daemons where only root looks.
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
-
 
 def libfaketime() -> Path | None:
     """The library that a program is started with to have a clock of its own, or None."""
@@ -81,28 +73,12 @@ def missing(needs: Iterable[str]) -> list[str]:
 
 def main() -> int:
     """Install what is missing; the exit code is 1 where that cannot be done here."""
-    packages = sorted({package for need in missing(PACKAGES) if (package := PACKAGES[need])})
-    if not packages:
-        return 0
-    if os.geteuid() or not shutil.which("apt-get"):
-        sys.stderr.write(f"test --all installs Debian packages, as root; this machine lacks: {' '.join(packages)}\n")
+    try:
+        packages.bring(package for need in missing(PACKAGES) if (package := PACKAGES[need]))
+    except packages.NotInstalled as error:
+        sys.stderr.write(f"test --all: {error}\n")
         return 1
-    return _install(packages)
-
-
-def _install(packages: list[str]) -> int:
-    # The tests start and end servers of their own, so Debian must not start one: its packages ask policy-rc.d first.
-    with ExitStack() as stack:
-        if not _POLICY.exists():
-            _POLICY.write_text("#!/bin/sh\nexit 101\n")
-            _POLICY.chmod(0o755)
-            stack.callback(_POLICY.unlink)
-        return _apt(["update"]) or _apt(["install", "-y", "--no-install-recommends", *packages])
-
-
-def _apt(words: list[str]) -> int:
-    command = ["apt-get", "-q", "-o", "Acquire::Retries=3", *words]
-    return subprocess.call(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL)
+    return 0
 
 
 def _index_answers() -> bool:

@@ -1,1 +1,1 @@
-"""How often an extraction's answer is valid: at once, and after repairs. `python -m bench.extraction --write`."""
+"""How often an extraction's answer is valid: at once, and after repairs. `python3 run.py bench extraction --write`."""

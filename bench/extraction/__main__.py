@@ -1,4 +1,4 @@
-"""`python -m bench.extraction`: draw values out of all pairs; with --write renew the table in docs/extraction.md."""
+"""`python3 run.py bench extraction`: draw values out of all pairs; --write renews the table in docs/extraction.md."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
 
 def main() -> None:
     """Run both, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.extraction", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 run.py bench extraction", description=__doc__)
     parser.add_argument("--write", action="store_true", help="renew the table in docs/extraction.md")
     given = parser.parse_args()
     print("scripted answers ...", flush=True)

@@ -1,1 +1,1 @@
-"""What the gateway costs beside a direct connection and the SDK: `python -m bench.gateway`."""
+"""What the gateway costs beside a direct connection and the SDK: `python3 run.py bench gateway`."""

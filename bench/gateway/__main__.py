@@ -1,4 +1,4 @@
-"""`python -m bench.gateway`: measure the gateway beside the direct connection and the SDK, and print the table."""
+"""`python3 run.py bench gateway`: measure the gateway beside the direct connection and the SDK, and print the table."""
 
 from collections.abc import Callable
 

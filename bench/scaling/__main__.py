@@ -1,4 +1,4 @@
-"""`python -m bench.scaling`: measure, print the tables, and with --write renew docs/scaling.md and its plots."""
+"""`python3 run.py bench scaling`: measure, print the tables, and with --write renew docs/scaling.md and its plots."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,25 +1,38 @@
-"""`python -m ops.topology --ollama URL`: start all services of the compose file, and run one job."""
+"""`python3 run.py ops topology`: start all services of the compose file, and run one job."""
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from demo import services
+from demo.services import ServiceMissing
+from embedded.process import ServerFailed
+from embedded.wheels import NotFetched
 from llamaq import JobQueue, LlamaqError
+from ops.credentials import OpensslFailed
+from ops.topology.packages import PROGRAMS, NotInstalled, bring, find
 from ops.topology.running import NotRunning
 from ops.topology.site import Site
+from worker.settings.environment import settings
+
+FAILURES = (NotRunning, NotInstalled, ServiceMissing, NotFetched, ServerFailed, OpensslFailed, LlamaqError)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Return 0 if the job completed."""
-    parser = argparse.ArgumentParser(prog="python -m ops.topology", description=(__doc__ or "").partition(": ")[2])
-    parser.add_argument("--ollama", required=True, help="an Ollama that answers, such as http://127.0.0.1:11434")
+    parser = argparse.ArgumentParser(prog="run.py ops topology", description=(__doc__ or "").partition(": ")[2])
+    parser.add_argument("--ollama", metavar="URL", help="default: the one of the settings, else the demo's own model")
     parser.add_argument("--keep", action="store_true", help="leave it running until Enter is pressed")
+    parser.add_argument("--install", action="store_true", help="first install the programs that are missing (Debian)")
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="llamaq-topology-") as folder:
+    with tempfile.TemporaryDirectory(prefix="llamaq-topology-") as folder, ExitStack() as stack:
         try:
-            with Site(Path(folder), given.ollama) as site, site.producer() as queue:
+            _see_programs(install=given.install)
+            ollama_url = given.ollama or stack.enter_context(services.ollama(settings())).url
+            with Site(Path(folder), ollama_url) as site, site.producer() as queue:
                 site.start_flower()
                 site.start_gateway()
                 site.start_prometheus()
@@ -27,10 +40,18 @@ def main(arguments: Sequence[str]) -> int:
                 _one_job(queue)
                 if given.keep:
                     input("running; Enter ends it ")
-        except (NotRunning, LlamaqError) as error:
+        except FAILURES as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0
+
+
+def _see_programs(*, install: bool) -> None:
+    missing = [package for name, package in PROGRAMS.items() if not find(name)]
+    if missing and not install:
+        remedy = f"apt-get install {' '.join(missing)}; `--install` does it, as root on Debian"
+        raise NotRunning(f"this machine lacks {', '.join(missing)}: {remedy}")
+    bring(missing)
 
 
 def _show(site: Site) -> None:
@@ -49,7 +70,7 @@ def _one_job(queue: JobQueue) -> None:
     able = [model.model for model in queue.models() if "embedding" not in (model.capabilities or ())]
     if not able:
         raise NotRunning("the worker offers no model that answers a prompt: is one pulled?")
-    for text in queue.generate(able[0], "Say hello.", first_token_within=120).text():
+    for text in queue.generate(able[0], "Say hello.", options={"num_predict": 40}, first_token_within=120).text():
         sys.stdout.write(str(text))
         sys.stdout.flush()
     sys.stdout.write("\n")

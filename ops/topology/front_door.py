@@ -51,6 +51,6 @@ def open_door(
         "/run/nginx": str(configured),
     }
     file = render(NGINX / "nginx.conf", configured / "nginx.conf", changes)
-    command = [program("nginx", "nginx-light"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
+    command = [program("nginx"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
     nginx = Running("nginx", command, folder, {})
     return FrontDoor(nginx.listening(port), f"https://127.0.0.1:{port}", f"https://127.0.0.1:{http_port}")

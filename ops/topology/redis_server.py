@@ -51,7 +51,7 @@ def start_redis(folder: Path, secrets: Path, *, tls: bool, port: int = 0) -> Loc
         "/run/secrets": str(secrets),
     }
     file = render(REDIS / "redis.conf", folder / "redis.conf", changes)
-    command = [program("redis-server", "redis-server"), str(file)]
+    command = [program("redis-server"), str(file)]
     if tls:
         changes = {"tls-port 6379": f"tls-port {port}", "/run/secrets": str(secrets)}
         command += ["--include", str(render(REDIS / "tls.conf", folder / "tls.conf", changes))]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from typing import Self
 
 from embedded.child import spawn
 from llamaq.store.clock import SYSTEM, Clock
+from ops.topology.packages import PROGRAMS, find
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
@@ -105,16 +105,15 @@ class Running:
         self.stop()
 
 
-def program(name: str, package: str) -> str:
+def program(name: str) -> str:
     """The path of a program.
 
     Raises:
-        NotRunning: it is not installed; the message names Debian's package.
+        NotRunning: it is not installed.
     """
-    # Debian installs daemons in folders that are only in root's PATH.
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    found = find(name)
     if found is None:
-        raise NotRunning(f"{name} is not installed: apt-get install {package}")
+        raise NotRunning(f"{name} is not installed: apt-get install {PROGRAMS.get(name, name)}")
     return found
 
 

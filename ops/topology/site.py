@@ -119,7 +119,7 @@ class Site:
         render(PROMETHEUS / "alerts.yml", configured / "alerts.yml", {})
         given = [word.replace("/etc/prometheus", str(configured)) for word in self.services["prometheus"]["command"]]
         given = [word.replace("=/prometheus", f"={configured}/data") for word in given]
-        command = [program("prometheus", "prometheus"), *given, f"--web.listen-address=127.0.0.1:{port}"]
+        command = [program("prometheus"), *given, f"--web.listen-address=127.0.0.1:{port}"]
         prometheus = Running("prometheus", command, self.folder, {})
         self._stack.enter_context(prometheus)
         return prometheus.listening(port)

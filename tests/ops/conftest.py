@@ -21,7 +21,7 @@ AUDITOR = "for-the-tests-alone"
 
 @pytest.fixture(scope="session")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Passwords, tokens and certificates, as `python -m ops.credentials` makes them."""
+    """Passwords, tokens and certificates, as `run.py ops credentials` makes them."""
     folder = tmp_path_factory.mktemp("deployment") / "secrets"
     credentials.make(folder)
     acl = folder / "users.acl"

@@ -80,7 +80,7 @@ def test_no_secret_stands_in_the_file() -> None:
 
 
 def test_every_secret_is_made(secrets: Path) -> None:
-    """`python -m ops.credentials` leaves nothing out."""
+    """`run.py ops credentials` leaves nothing out."""
     used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
     assert used <= {path.name for path in secrets.iterdir()}
 

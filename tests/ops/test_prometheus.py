@@ -44,7 +44,7 @@ Ask = Callable[[str], Any]
 )
 def test_promtool_takes_it(words: list[str]) -> None:
     """The configuration, the rules, and the rules' own tests."""
-    command = [program("promtool", "prometheus"), *words]
+    command = [program("promtool"), *words]
     done = run(command, cwd=FOLDER, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout + done.stderr
@@ -98,7 +98,7 @@ def ask(served: tuple[JobQueue, WorkerProcess], tmp_path_factory: pytest.TempPat
     }
     render(FOLDER / "prometheus.yml", folder / "prometheus.yml", changes)
     render(FOLDER / "alerts.yml", folder / "alerts.yml", {})
-    command = [program("prometheus", "prometheus"), f"--config.file={folder}/prometheus.yml"]
+    command = [program("prometheus"), f"--config.file={folder}/prometheus.yml"]
     command += [f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]
     with Running("prometheus", command, folder, {}) as prometheus:
         prometheus.listening(port)

@@ -4,12 +4,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
 
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
+from ops.topology import __main__ as topology_command
 from ops.topology import compose
 from ops.topology.rendering import NothingToChange, render
 from ops.topology.running import Running
@@ -137,3 +139,43 @@ def test_a_file_that_no_longer_fits_is_noticed(tmp_path: Path) -> None:
 
     with pytest.raises(NothingToChange, match="listen 2"):
         render(source, tmp_path / "target", {"listen 2": "x"})
+
+
+def test_a_machine_without_its_programs_is_told_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, with Debian's packages, and before anything is started."""
+    monkeypatch.setattr(topology_command, "find", lambda name: None if name in ("nginx", "prometheus") else name)
+    assert topology_command.main([]) == 1
+    assert "this machine lacks nginx-light, prometheus: apt-get install" in capsys.readouterr().err
+
+
+class Standing:
+    """The topology that runs already, in the place of one that the command would start."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda: None) if name.startswith("start_") else getattr(self._site, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None: ...
+
+
+def test_the_command_runs_one_job_through_all_of_it(
+    topology: Site,
+    topology_host: ScriptedOllama,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`run.py ops topology`: the addresses and the answer are printed, and the exit code is 0."""
+    monkeypatch.setattr(topology_command, "_see_programs", lambda install: None)
+    monkeypatch.setattr(topology_command, "Site", lambda _folder, _url: Standing(topology))
+    topology_host.script(tokens=["through", " all"])
+    assert topology_command.main(["--ollama", topology_host.url]) == 0
+    said = capsys.readouterr().out
+    assert said.endswith("through all\n")
+    assert {line.split()[0] for line in said.splitlines()} >= {"redis", "nginx", "gateway", "flower", "prometheus"}

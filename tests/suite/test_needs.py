@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.topology import packages
 from tests import programs
 from tests.commands import run
 from tests.worker_process import CHECKOUT
@@ -111,7 +112,7 @@ class Machine:
         self._apt = folder / "apt-get"
         self.answer(0)
         monkeypatch.setattr(programs, "is_there", lambda need: need not in ("nginx", "promtool"))
-        monkeypatch.setattr(programs, "_POLICY", self.policy)
+        monkeypatch.setattr(packages, "_POLICY", self.policy)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
         monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
@@ -148,9 +149,9 @@ def test_a_policy_of_the_machine_stays(machine: Machine) -> None:
 
 
 def test_apt_that_fails_is_reported(machine: Machine) -> None:
-    """Its code is ours, so that no test runs; and the policy goes."""
+    """No test runs then; and the policy goes."""
     machine.answer(100)
-    assert programs.main() == 100
+    assert programs.main() == 1
     assert len(machine.asked()) == 1
     assert not machine.policy.exists()
 
@@ -162,7 +163,8 @@ def test_others_than_root_are_told_what_is_missing(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert programs.main() == 1
     assert capsys.readouterr().err == (
-        "test --all installs Debian packages, as root; this machine lacks: nginx-light prometheus\n"
+        "test --all: this machine lacks nginx-light prometheus: "
+        "as root on Debian, apt-get install nginx-light prometheus\n"
     )
     assert machine.asked() == []
 

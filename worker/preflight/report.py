@@ -38,7 +38,7 @@ def check(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
         yield _metrics(config.metrics_host, config.metrics_port)
     yield from redis_checks.look(config)
     for server, days in days_left(config, clock).items():
-        said = f"ends in {days:.0f} days" + ("" if days > WARN_DAYS else ": renew it (python3 -m ops.credentials)")
+        said = f"ends in {days:.0f} days" + ("" if days > WARN_DAYS else ": renew it (python3 run.py ops credentials)")
         yield Finding(f"{server} certificate", True if days > WARN_DAYS else None, said)
     yield from ollama_checks.look(config)
 

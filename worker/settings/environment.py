@@ -127,7 +127,7 @@ class Settings(BaseSettings, ProcessVariables):
     webhook_secret_file: str = setting("", "file with that secret, in its place", values="a path")
     webhook_private: int = setting(0, "1 allows webhooks to private addresses", least=0, most=1)
     liveness_file: str = setting(
-        "", "this worker touches it while it consumes; `python -m worker alive` checks its age", values="a path"
+        "", "this worker touches it while it consumes; `worker alive` checks its age", values="a path"
     )
     otel: Export | None = setting(
         None, "exporter of OpenTelemetry traces; see [observability](observability.md)", shown="off"
