@@ -13,7 +13,7 @@ from typing import Any
 
 from llamaq.public_names import MODULES as _MODULES
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_MODULE_OF)  # noqa: PLE0605 - each name is written once
 

@@ -12,16 +12,20 @@ CHECKOUT = Path(__file__).parents[2]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 
 
-def build(folder: Path) -> Path:
-    """The wheel, built without a network. The sources are copied first: a build leaves nothing in the checkout."""
-    source = folder / "source"
+def copy_sources(source: Path) -> None:
+    """What a package is made of, in a new folder: a build leaves nothing in the checkout."""
     shutil.copytree(CHECKOUT / "llamaq", source / "llamaq", ignore=shutil.ignore_patterns("__pycache__"))
-    for beside in ("tasks", "worker", "api_client", "tests"):  # they must be there, for the wheel to leave them out
+    for beside in ("tasks", "worker", "api_client", "tests"):  # they must be there, for the packages to leave them out
         (source / beside).mkdir()
         (source / beside / "__init__.py").touch()
     for name in SOURCES:
-        if (CHECKOUT / name).exists():
-            shutil.copy(CHECKOUT / name, source / name)
+        shutil.copy(CHECKOUT / name, source / name)
+
+
+def build(folder: Path) -> Path:
+    """The wheel, built without a network."""
+    source = folder / "source"
+    copy_sources(source)
     _run(
         sys.executable,
         *(

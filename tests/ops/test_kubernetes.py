@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from llamaq import __version__
 from tests.commands import run
 from tests.worker_process import CHECKOUT
 
@@ -90,6 +91,13 @@ def test_the_exporter_is_locked_in_and_reached_by_prometheus_alone() -> None:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     assert policy["spec"]["ingress"] == one("NetworkPolicy")["spec"]["ingress"]
+
+
+def test_the_images_are_of_this_version() -> None:
+    """A release does not leave the version before it in a manifest."""
+    found = [image for path in FOLDER.glob("*.yaml") for image in re.findall(r"image: llamaq:(\S+)", path.read_text())]
+
+    assert set(found) == {__version__}
 
 
 def test_all_speak_of_the_same_pods() -> None:
