@@ -79,6 +79,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 async def _answer(request: Request, error: Exception) -> Response:
     if ui.is_page(request.url.path):
         return ui.failure_page(request, error)
+    if isinstance(error, HTTPException) and error.status_code in (404, 405) and ollama.is_own(request.url.path):
+        return ollama.unserved(request)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id

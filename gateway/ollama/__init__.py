@@ -1,5 +1,6 @@
 """Ollama's API."""
 
 from gateway.ollama.routes import router
+from gateway.ollama.routing import is_own, unserved
 
-__all__ = ["router"]
+__all__ = ["is_own", "router", "unserved"]

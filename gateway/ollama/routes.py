@@ -21,7 +21,6 @@ from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 
-_ALL = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -131,14 +130,6 @@ async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) ->
 async def refused(by: Admitted) -> Response:  # noqa: ARG001 - a key is needed
     """Refuse what would change the models of a host. Its operator does that on the host."""
     raise Refusal(403, "the queue does not change the models of its hosts, beside pulls: do it on the host itself")
-
-
-@router.api_route("/", methods=_ALL)
-@router.api_route("/api", methods=_ALL)
-@router.api_route("/api/{path:path}", methods=_ALL)
-async def unserved(request: Request) -> Response:
-    """Everything else under `/api`."""
-    return routing.unserved(request)
 
 
 def _job_of(request: Request) -> dict[str, str]:

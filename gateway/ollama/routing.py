@@ -26,6 +26,11 @@ BLOBS = "/api/blobs/"
 _OF_BLOBS = ("HEAD", "POST")
 
 
+def is_own(path: str) -> bool:
+    """Whether a path is one of Ollama's API, served or not."""
+    return path in ("/", "/api") or path.startswith("/api/")
+
+
 def methods_of(path: str) -> Sequence[str]:
     """The methods of a path; none where it is not served."""
     digest = path.removeprefix(BLOBS) if path.startswith(BLOBS) else ""

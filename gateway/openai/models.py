@@ -12,7 +12,7 @@ def listed(models: Iterable[ModelStatus]) -> dict[str, Any]:
     found: dict[str, int] = {}
     for model in models:
         found[model.model] = max(_created(model), found.get(model.model, 0))
-    names = sorted(found, key=lambda name: (-found[name], name))
+    names = sorted(found, key=lambda name: -found[name])  # within one second the host's order stays, as in Ollama
     return {"object": "list", "data": [_entry(name, found[name]) for name in names]}
 
 

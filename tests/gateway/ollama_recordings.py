@@ -53,7 +53,9 @@ class Recording:
     def sent(self) -> str:
         """The body of the request: the few that the recorder has cut end in one repeated word."""
         body: str = self.request["body"] or ""
-        if len(body) == KEPT_CHARACTERS:
+        if len(body) == KEPT_CHARACTERS and self.path.startswith("/v1/"):
+            body += '"}], "stream": true}'
+        elif len(body) == KEPT_CHARACTERS:
             body += '", "truncate": false}' if "trunc_false" in self.case or "truncate_false" in self.case else '"}'
         return body
 

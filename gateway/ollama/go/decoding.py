@@ -14,6 +14,8 @@ from gateway.ollama.refusal import Refusal
 Json = dict[str, Any]
 _NAMES: dict[type, str] = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 _ALPHABET = re.compile(r"[A-Za-z0-9+/]*")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def _no_number(name: str) -> NoReturn:
@@ -55,6 +57,8 @@ def decoded(raw: bytes, struct: str, fields: Mapping[str, Read]) -> Json:
         value = _DECODER.raw_decode(text)[0]
     except (ValueError, RecursionError):
         raise Refusal(400, syntax.problem_of(raw) or "exceeded max depth") from None
+    if _ESCAPED_SURROGATE.search(text):
+        value = _without_halves(value)
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -139,6 +143,18 @@ def mismatch(value: Any, go_type: str, where: Where) -> Refusal:
     """The error for a value of another type."""
     name = f"number {value!r}" if isinstance(value, float) and go_type.startswith("int") else _name(value)
     return Refusal(400, f"json: cannot unmarshal {name} into Go struct field {where} of type {go_type}")
+
+
+def _without_halves(value: Any) -> Any:
+    """The value with U+FFFD for each half of a surrogate pair, as Go reads it: no text can hold such a half."""
+    match value:
+        case str():
+            return _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
+        case list():
+            return [_without_halves(item) for item in value]
+        case dict():
+            return {_without_halves(name): _without_halves(item) for name, item in value.items()}
+    return value
 
 
 def _name(value: Any) -> str:

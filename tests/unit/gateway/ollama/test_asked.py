@@ -77,6 +77,13 @@ def test_a_field_of_generate(given: dict[str, Any], job: dict[str, Any]) -> None
     assert set_fields(read("generate", {**PROMPT, **given})) == {**common, **job}
 
 
+def test_half_a_surrogate_pair_is_a_replacement_character() -> None:
+    """As Go reads it, in names too; a whole pair is its character, and an escaped backslash is one."""
+    raw = rb'{"model": "M:1", "prompt": "a\ud800b \uD83D\uDE00 \\ud800 \udc00", "\ud800": 1}'
+
+    assert reading.READERS["generate"](raw).job["prompt"] == "a\ufffdb \N{GRINNING FACE} \\ud800 \ufffd"
+
+
 def test_a_raw_prompt_has_no_context() -> None:
     """Neither goes one in, nor comes one out."""
     assert "context" not in set_fields(read("generate", {**PROMPT, "raw": True}))

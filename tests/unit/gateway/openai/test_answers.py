@@ -157,7 +157,7 @@ def test_a_valid_strict_answer_is_given() -> None:
 
 
 def test_models_are_listed_once() -> None:
-    """The newest first, with the namespace as the owner."""
+    """The newest first, else in the order of the hosts, with the namespace as the owner."""
     when = "2026-11-22T17:37:09.9+01:00"
     fleet = [
         ModelStatus(model="b:1", host="x"),
@@ -170,8 +170,8 @@ def test_models_are_listed_once() -> None:
         "object": "list",
         "data": [
             {"id": "z:1", "object": "model", "created": created, "owned_by": "library"},
-            {"id": "ann/c:latest", "object": "model", "created": 0, "owned_by": "ann"},
             {"id": "b:1", "object": "model", "created": 0, "owned_by": "library"},
+            {"id": "ann/c:latest", "object": "model", "created": 0, "owned_by": "ann"},
         ],
     }
     assert models.one(fleet, "ANN/c") == {"id": "ANN/c", "object": "model", "created": 0, "owned_by": "ANN"}
