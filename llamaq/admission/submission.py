@@ -20,7 +20,7 @@ from llamaq.vocabulary.conversations import kept_messages
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.request import FIRST_TIME
-from llamaq.vocabulary.notify import notify_field
+from llamaq.vocabulary.notify import names_private, notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
@@ -95,6 +95,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         capabilities=" ".join(needed_capabilities.of(request)),
         target=target_of(request),
         notify=notify_field(request.notify),
+        notify_private=int(request.notify is not None and names_private(request.notify.url)),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
         **_start(request.start_after),
         note=submission.note,
@@ -113,6 +114,13 @@ def _idempotency(request: AnyRequest, settings: Settings) -> str:
     return settings.keys.idempotency(request.tenant, quote(key, safe="")) if key else ""
 
 
+_NO_WEBHOOKS = {
+    "none": "no worker sends webhooks: set LLAMAQ_WEBHOOK_SECRET for a worker, or leave the field out",
+    "private": "no worker calls private addresses: set LLAMAQ_WEBHOOK_PRIVATE=1 for those that send webhooks, "
+    "or give a public address",
+}
+
+
 class UploadExpired(Exception):
     """An image expired between its upload and the submit. It must be stored again."""
 
@@ -125,8 +133,8 @@ def read(submission: Submission, answer: Answer) -> str:
         UnknownModel: no known host has it. `near` is empty; the caller fills it.
         ConversationBusy: an earlier turn has not ended, and `when_busy` is `reject`.
         IdempotencyConflict: the earlier job with its idempotency key was asked for something else.
-        InvalidRequest: an image that it refers to is not stored, the model lacks a capability, or the job with this id
-            is being deleted.
+        InvalidRequest: an image that it refers to is not stored, the model lacks a capability, no worker would call
+            the webhook, or the job with this id is being deleted.
         UploadExpired: an image of the submission is no longer stored.
     """
     match answer.word:
@@ -136,13 +144,10 @@ def read(submission: Submission, answer: Answer) -> str:
             return same_request.checked(submission.request, answer)
         case "FULL":
             raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
-        case "DELETED":
-            raise InvalidRequest.of("id", "its job was just deleted, and a worker still has it: use another id")
         case "UNKNOWN_MODEL":
             raise unknown_target(submission.request)
-        case "UNSUPPORTED":
-            lacks, has = answer.text("capability"), answer.text("capabilities")
-            raise needed_capabilities.refusal(submission.request, lacks, has)
+        case "DELETED" | "UNSUPPORTED" | "NO_WEBHOOKS":
+            raise _invalid(submission.request, answer)
         case "BUSY":
             raise ConversationBusy(getattr(submission.request, "conversation", ""), answer.text("turn"))
         case "BLOB_MISSING":
@@ -151,6 +156,14 @@ def read(submission: Submission, answer: Answer) -> str:
                 raise UploadExpired
             raise InvalidRequest.of("images", f"no image sha256:{missing} is stored: send its bytes again")
     raise unknown(answer)
+
+
+def _invalid(request: AnyRequest, answer: Answer) -> InvalidRequest:
+    if answer.word == "UNSUPPORTED":
+        return needed_capabilities.refusal(request, answer.text("capability"), answer.text("capabilities"))
+    if answer.word == "NO_WEBHOOKS":
+        return InvalidRequest.of("notify", _NO_WEBHOOKS[answer.text("lacks")])
+    return InvalidRequest.of("id", "its job was just deleted, and a worker still has it: use another id")
 
 
 def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:

@@ -40,6 +40,7 @@ class Submit(Arguments):
     note: str = ""
     start_after: float | str = ""
     start_at: float | str = ""
+    notify_private: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Webhooks, by Standard Webhooks: the URL that a worker calls at the end of a job, and the body."""
 
 import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from llamaq.vocabulary.wire import Strict
 Ending = Literal["completed", "failed", "cancelled", "expired"]
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 _PLAIN = re.compile(r"[\x21-\x7e]+")
+# These hold an IPv4 address, which a gateway in the worker's own network may translate.
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
 def checked_url(url: str) -> str:
@@ -32,6 +35,36 @@ def checked_url(url: str) -> str:
     if parts.port == 0:  # urlsplit raises ValueError for a port that is no number
         raise ValueError("its port must be from 1 to 65535")
     return url
+
+
+def is_public(address: str) -> bool:
+    """Whether the address is public: not private, not of this machine, and not one that holds another address."""
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address):
+        inner = parsed.ipv4_mapped
+        if inner is not None:
+            return _public(inner)
+        if (
+            parsed.is_site_local
+            or parsed.sixtofour
+            or parsed.teredo
+            or any(parsed in network for network in _TRANSLATED)
+        ):
+            return False
+    return _public(parsed)
+
+
+def _public(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def names_private(url: str) -> bool:
+    """Whether the URL itself says that its host is not public. Of other names only a worker finds out, by resolving."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 class Notify(Strict):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from standardwebhooks import Webhook
 
+from llamaq import InvalidRequest, JobFailed
 from tests.conftest import MODEL, StartWorker
 from tests.service import MAX_WAIT_SECONDS, Service, until
 from worker.duties.webhooks import AT_A_TIME, PER_RECEIVER
@@ -154,10 +155,36 @@ def test_the_messages_of_one_receiver_follow_one_another(
     assert receiver.calls.empty()
 
 
+def test_one_that_no_worker_would_send_is_refused(
+    own_service: Service, start_worker: StartWorker, receiver: Receiver
+) -> None:
+    """Also by the inbox. Before the first worker it is taken, since that may have a secret; here the second has."""
+    early = own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}, wait_for_model=True)
+    start_worker()
+    early.result(MAX_WAIT_SECONDS)
+
+    with pytest.raises(InvalidRequest, match="notify: no worker sends webhooks: set LLAMAQ_WEBHOOK_SECRET"):
+        own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url})
+    request = f'{{"model": "{MODEL}", "prompt": "Why?", "notify": {{"url": "{receiver.url}"}}}}'
+    own_service.redis.xadd(f"{own_service.prefix}:inbox", {"id": "job-8", "kind": "generate", "request": request})
+    with pytest.raises(JobFailed, match="no worker sends webhooks"):
+        own_service.queue.job("job-8").result(MAX_WAIT_SECONDS)
+
+    start_worker(**PRIVATE)
+    assert receiver.next()[1]["data"]["id"] == early.id
+    until(lambda: own_service.redis.exists(f"{own_service.prefix}:webhook_sender:private") == 1)
+    own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}).result(MAX_WAIT_SECONDS)
+    receiver.next()
+
+
 def test_a_private_address_is_not_called(own_service: Service, start_worker: StartWorker, receiver: Receiver) -> None:
-    """Unless the setting allows it: the message is set aside with the reason, and the job is as completed as ever."""
+    """Unless the setting allows it. Where only the worker's resolver tells, the message is set aside."""
     start_worker(webhook_secret=SECRET)
-    job = own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url})
+    with pytest.raises(InvalidRequest, match="LLAMAQ_WEBHOOK_PRIVATE=1"):
+        own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url})
+
+    hidden = receiver.url.replace("127.0.0.1", "127.1")
+    job = own_service.queue.generate(MODEL, "Why?", notify={"url": hidden})
     job.result(30)
 
     until(lambda: bool(own_service.queue.dead()))

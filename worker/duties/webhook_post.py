@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM, getaddrinfo, socket
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+
+from llamaq.vocabulary.notify import is_public
 
 ANSWER_SECONDS = 15.0
 """The limit of a connected call. A limit between two bytes would not end a receiver that sends one now and then."""
@@ -22,10 +23,7 @@ CONNECT_SECONDS = 5.0
 MOST_ADDRESSES = 3
 """The addresses of one name that are tried, each for `CONNECT_SECONDS`."""
 GONE = 410
-Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
-# These hold an IPv4 address, which a gateway in the worker's own network may translate.
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
 class WebhookError(Exception):
@@ -40,27 +38,6 @@ def resolved(host: str, port: int) -> list[str]:
     """The addresses of a name, from the machine's resolver."""
     found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_public(address: str) -> bool:
-    """Whether the address is public: not private, not of this machine, and not one that holds another address."""
-    parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address):
-        inner = parsed.ipv4_mapped
-        if inner is not None:
-            return _public(inner)
-        if (
-            parsed.is_site_local
-            or parsed.sixtofour
-            or parsed.teredo
-            or any(parsed in network for network in _TRANSLATED)
-        ):
-            return False
-    return _public(parsed)
-
-
-def _public(address: Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
 def post(

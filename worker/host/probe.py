@@ -172,7 +172,8 @@ class Probe(Duty):
     def _send_report(self) -> None:
         before = self._host
         if self._error is not None:
-            down = self._store.down(self._config.slots, self._config.max_models, self._error.message)
+            size = self._config.slots, self._config.max_models
+            down = self._store.down(*size, self._error.message, self._config.webhooks)
             self._host = down._replace(pause=before.pause)
             return
         self._host = self._store.report(
@@ -186,6 +187,7 @@ class Probe(Duty):
             runners=self._report.runners,
             contexts=self._report.contexts,
             machine=machine(self._config.ollama_url, self._config.host),
+            webhooks=self._config.webhooks,
         )
         self._keep_cards()
         for job_id in self._host.trials & self._answering:

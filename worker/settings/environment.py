@@ -213,6 +213,13 @@ class Settings(BaseSettings, ProcessVariables):
         return name in self.model_fields_set
 
     @property
+    def webhooks(self) -> str:
+        """Which webhooks this worker sends, in the words of `senders.lua`."""
+        if self.webhook_secret is None:
+            return "none"
+        return "private" if self.webhook_private else "public"
+
+    @property
     def redis_seconds(self) -> float:
         """The limit of a call of Redis, with all its tries.
 

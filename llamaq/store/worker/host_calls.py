@@ -47,12 +47,14 @@ class HostCalls:
         runners: Mapping[str, str] = MappingProxyType({}),
         contexts: Mapping[str, int] = MappingProxyType({}),
         machine: str = "",
+        webhooks: str = "",
     ) -> HostState:
         """Report what this worker's host offers.
 
         `loaded` are the models in memory, `contexts` the tokens of context of those of which the host tells them, and
         `runners` says for each model which runner serves it, as `runners.lua` keeps it. `affinity_patience` and
         `lane_patience` are the settings, in seconds. `machine` is the id of this machine where the host is its own.
+        `webhooks` says which this worker sends: `private`, `public` or `none`, as `senders.lua` has it.
         """
         answer = self._run(
             Report(
@@ -69,6 +71,7 @@ class HostCalls:
                 machine=machine,
                 version=__version__,
                 since=self._since,
+                webhooks=webhooks,
             )
         )
         return HostState(
@@ -89,8 +92,8 @@ class HostCalls:
         for written in self._client.execute_all([["SET", name, text, "EX", CARD_SECONDS] for name, text in texts]):
             raised(written)
 
-    def down(self, slots: int, max_models: int, reason: str) -> HostState:
-        """Report that this worker's host does not answer."""
+    def down(self, slots: int, max_models: int, reason: str, webhooks: str = "") -> HostState:
+        """Report that this worker's host does not answer; `webhooks` as of `report`."""
         call = Down(
             host=self._host,
             worker=self._worker,
@@ -99,6 +102,7 @@ class HostCalls:
             reason=reason,
             version=__version__,
             since=self._since,
+            webhooks=webhooks,
         )
         answer = self._run(call)
         return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))

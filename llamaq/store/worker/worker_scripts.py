@@ -105,6 +105,7 @@ class Report(Arguments):
     machine: str = ""
     version: str = ""
     since: float | str = ""
+    webhooks: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +120,7 @@ class Down(Arguments):
     reason: str
     version: str = ""
     since: float | str = ""
+    webhooks: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

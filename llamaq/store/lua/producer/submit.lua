@@ -23,15 +23,17 @@
 --            capabilities           that the model must have, joined by blanks
 --            target                 the model, where `model` is a host job's queue; else ''
 --            notify                 the webhook for its end, as `llamaq.vocabulary.notify.notify_field` makes it, or ''
+--            notify_private         1 where its URL has an address that is not public
 --            traceparent            W3C's, or ''
 --            note                   a text that the producer keeps with the job, or ''
 -- Answers    OK | SAME id, kind, request (of the job with this idempotency key) | EXISTS (the id is known)
 --            DELETED (its job was deleted, and a worker still holds its slot)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
+--            NO_WEBHOOKS lacks (no worker would call the webhook: 'none' sends any, or 'private' addresses are not called)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
--- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support
+-- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support senders
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
 
 local function same_job()
@@ -68,6 +70,8 @@ local function refusal(turn)
   if given.wait_for_model ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
   local lacks, has = lacking_capability(model, given.capabilities)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
+  local lacking = given.notify ~= '' and senders.lacking(given.notify_private == '1')
+  if lacking then return {'NO_WEBHOOKS', 'lacks', lacking} end
   local image = missing_image()
   if image then return {'BLOB_MISSING', 'image', image} end
 end

@@ -6,10 +6,12 @@
 --            max_models  that run at a time
 --            reason      what went wrong
 --            version, since  of the worker, and when it started (Unix seconds), or ''
+--            webhooks    that the worker sends, by senders.lua
 -- Answers    OK circuit, wanted (1 while jobs wait for its models)
--- include: keys events queue assignment ending requeue sizes
+-- include: keys events queue assignment ending requeue sizes senders
 local host = given.host
 set_size(host, given.worker, given.slots, given.max_models, '', given.version, given.since)
+senders.state(given.webhooks)
 redis.call('HSET', host_key(host), 'last_error', given.reason, 'last_error_at', STAMP)
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZREM', workers_key(host), given.worker)

@@ -11,10 +11,11 @@
 --            runners            JSON: `models`, as runners.lua keeps them, and `contexts` of the loaded ones, each by model
 --            machine            of an Ollama at a loopback address, or ''
 --            version, since     of the worker, and when it started (Unix seconds), or ''
+--            webhooks           that the worker sends, by senders.lua
 -- Answers    OK pause (of the host: paused, draining or ''), loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
 --            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
 --            state, where they differ, or ''), machines (from which workers report it, where they tell)
--- include: keys events queue assignment ending hosts sizes
+-- include: keys events queue assignment ending hosts sizes senders
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
 local sizes, machines = set_size(host, given.worker, given.slots, given.max_models, given.machine, given.version,
@@ -24,6 +25,7 @@ redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'pa
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
+senders.state(given.webhooks)
 set_models(host, models)
 local known = cjson.decode(given.runners)
 runners.set(host, known.models)

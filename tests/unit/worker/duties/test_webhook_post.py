@@ -11,8 +11,9 @@ from socket import create_server
 import pytest
 import trustme
 
+from llamaq.vocabulary.notify import is_public
 from worker.duties import webhook_post
-from worker.duties.webhook_post import WebhookError, WebhookRefused, is_public, post
+from worker.duties.webhook_post import WebhookError, WebhookRefused, post
 
 
 class Receiver(BaseHTTPRequestHandler):

@@ -1,0 +1,82 @@
+"""A webhook that no worker would send is refused when its job is submitted."""
+
+from typing import Any
+
+import pytest
+
+from embedded.scripted.fleet import MODEL, Fleet
+from llamaq import InvalidRequest, JobQueue
+
+URL = "https://shop.example/hook"
+PRIVATE = ("http://10.0.0.7/x", "http://127.0.0.1:8/x", "http://[::1]/x", "http://localhost/x", "http://a.localhost./x")
+
+
+def asked(queue: JobQueue, url: str = URL, **fields: Any) -> str:
+    return queue.generate(MODEL, "x", notify={"url": url}, **fields).id
+
+
+def refused(queue: JobQueue, url: str = URL) -> str:
+    with pytest.raises(InvalidRequest) as caught:
+        asked(queue, url)
+    assert [problem.field for problem in caught.value.problems] == ["notify"]
+    return str(caught.value)
+
+
+def test_where_no_worker_has_a_secret(fleet: Fleet) -> None:
+    """The error says what to set; nothing is queued, and a job without a webhook is taken."""
+    fleet.host(webhooks="none")
+
+    assert "LLAMAQ_WEBHOOK_SECRET" in refused(fleet.queue)
+    assert list(fleet.queue.jobs()) == []
+    assert fleet.queue.generate(MODEL, "x").id
+
+
+def test_before_the_first_worker_it_is_taken(fleet: Fleet) -> None:
+    """The first one may have a secret, as it may have the model. So may one that is older than these words."""
+    assert asked(fleet.queue)
+    fleet.host()
+    assert asked(fleet.queue)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_one_worker_that_sends_is_enough(fleet: Fleet, before: bool) -> None:
+    """Whichever reports first; also where its host is down."""
+    if before:
+        fleet.host("other", webhooks="none")
+    fleet.worker().down(1, 1, "refused", webhooks="public")
+    fleet.host("other", webhooks="none")
+
+    assert asked(fleet.queue)
+
+
+def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
+    """For a quarter of an hour: as long as that a deployment may leave only others. A worker without a secret: 15 s."""
+    fleet.host("other", webhooks="none")
+    fleet.host(webhooks="public")
+    sends, none = (f"{fleet.keys.prefix}:webhook_sender:{word}" for word in ("public", "none"))
+
+    assert 890 < fleet.redis.ttl(sends) <= 900
+    assert 10 < fleet.redis.ttl(none) <= 15
+    fleet.redis.delete(sends)
+    assert refused(fleet.queue)
+    fleet.redis.delete(none)
+    assert asked(fleet.queue)
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+def test_a_private_address_that_no_worker_calls(fleet: Fleet, url: str) -> None:
+    """As far as the URL itself says so; another name is resolved by the worker alone."""
+    fleet.host(webhooks="public")
+
+    assert "LLAMAQ_WEBHOOK_PRIVATE=1" in refused(fleet.queue, url)
+    assert asked(fleet.queue)
+    fleet.host("beta", webhooks="private")
+    assert asked(fleet.queue, url)
+
+
+def test_a_job_that_is_there_already_is_given(fleet: Fleet) -> None:
+    """A repeated submit asks for nothing new, so it is not refused when the workers have changed meanwhile."""
+    first = asked(fleet.queue, idempotency_key="k")
+    fleet.host(webhooks="none")
+
+    assert asked(fleet.queue, idempotency_key="k") == first
