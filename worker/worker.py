@@ -68,7 +68,9 @@ class Worker:
         self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
 
         self._running = RunningAttempts()
-        self._events = EventWriter(redis, keys, clock, config.flush_ms / 1000, config.lease_seconds)
+        self._events = EventWriter(
+            redis, keys, clock, config.flush_ms / 1000, config.lease_seconds, config.flush_max_ms / 1000
+        )
         self._timers = Timers(clock)
         self._probe = Probe(self._connections.probe, self._store, config, clock)
         self._contexts = self._context_factory()

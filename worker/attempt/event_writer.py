@@ -3,7 +3,8 @@
 `EventBuffer.delta` makes events of the pieces of an answer. The script `append.lua` makes them entries of the log.
 While Redis does not take the events of an attempt, they are kept and sent again.
 
-The flushes of all attempts go out in one call. `worker.attempt.flush_timer` decides when that of an attempt is due.
+The flushes of all attempts go out in one call. What comes meanwhile goes with the next one: under load batches form by
+themselves. `flush_timer` decides when the flush of an attempt is due, and `flush_window` how long it waits for others.
 """
 
 import threading
@@ -17,10 +18,11 @@ from llamaq.store.connection import run_many
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, outcomes
+from llamaq.store.worker.flushes import Flush, calls, outcomes, running_jobs
 from tasks.attempt.stoppable import Attempt, StopReason
 from worker.attempt.event_buffer import EventBuffer
-from worker.attempt.flush_timer import GATHER_SECONDS, FlushTimer
+from worker.attempt.flush_timer import FlushTimer
+from worker.attempt.flush_window import AHEAD_SECONDS, FlushWindow
 from worker.duties.duty import Duty
 from worker.telemetry.throttled_warning import ThrottledWarning
 
@@ -44,7 +46,25 @@ class EventWriter(Duty):
     retry_seconds = 0.2
     longest_retry_seconds = 1.0
 
-    def __init__(self, client: Client, keys: Keys, clock: Clock, flush_seconds: float, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        keys: Keys,
+        clock: Clock,
+        flush_seconds: float,
+        lease_seconds: float,
+        most_flush_seconds: float = 0,
+    ) -> None:
+        """Create the writer.
+
+        Args:
+            client: answers in text.
+            keys: of the fleet.
+            clock: gives the time.
+            flush_seconds: the flush window of each attempt; with 0 each piece is an event, and none waits.
+            lease_seconds: how long an attempt may be silent.
+            most_flush_seconds: the most that events wait for those of other attempts.
+        """
         super().__init__()
         self.changed = threading.Condition()
         self._client = client
@@ -55,8 +75,9 @@ class EventWriter(Duty):
         self._held = ThrottledWarning("events of running jobs are held: Redis does not take them", clock)
         self._open: set[EventBuffer] = set()
         self._dirty: set[EventBuffer] = set()
+        self._window = FlushWindow(most_flush_seconds if flush_seconds else 0)
         self._wakes_at = 0.0
-        self._wrote_at = 0.0
+        self._renew_at = 0.0
 
     def open(self, job: ClaimedJob, attempt: Attempt, *, silent: bool) -> EventBuffer:
         """Open a buffer, whose lease is renewed from now on. A silent one discards deltas."""
@@ -64,6 +85,7 @@ class EventWriter(Duty):
         buffer = EventBuffer(job, attempt, timer, self._clock, self.changed, self._due, self._closed, silent=silent)
         with self.changed:
             self._open.add(buffer)
+            self._renew_at = min(self._renew_at, timer.renew_at())
             if self.stopping.is_set():
                 buffer.drop()
             self.changed.notify_all()
@@ -92,7 +114,7 @@ class EventWriter(Duty):
 
     def _due(self, buffer: EventBuffer) -> None:
         self._dirty.add(buffer)
-        if buffer.timer.write_at(self._wrote_at) < self._wakes_at:
+        if buffer.timer.write_at(self._window.ends_at) < self._wakes_at:
             self._wakes_at = 0.0  # one notification is enough to wake the thread
             self.changed.notify_all()
 
@@ -112,17 +134,27 @@ class EventWriter(Duty):
             self.changed.wait(self._wakes_at - now)
         return []
 
-    def _due_by(self, now: float) -> list[EventBuffer]:
-        write_at = {buffer: buffer.timer.write_at(self._wrote_at) for buffer in self._dirty}
-        if not any(at <= now for at in write_at.values()):
-            return [buffer for buffer in self._open if buffer.timer.renew_at() <= now]
-        # A write that is due includes those that would be due at the next wake-up.
-        return [buffer for buffer, at in write_at.items() if at <= now + GATHER_SECONDS]
+    def _due_by(self, now: float) -> set[EventBuffer]:
+        due = self._renewals(now) if self._renew_at <= now else set()
+        if self._next_write_at() <= now:
+            ends_at = self._window.ends_at
+            due.update(buffer for buffer in self._dirty if buffer.timer.write_at(ends_at) <= now + AHEAD_SECONDS)
+        return due
+
+    def _renewals(self, now: float) -> set[EventBuffer]:
+        """The buffers whose leases must be renewed now. All are looked at, so no more often than one may be due."""
+        due = {buffer for buffer in self._open if buffer.timer.renew_at() <= now}
+        latest = now + min(IDLE_SECONDS, self._lease / 3)
+        self._renew_at = min((buffer.timer.renew_at() for buffer in self._open - due), default=latest)
+        self._renew_at = min(self._renew_at, latest)
+        return due
+
+    def _next_write_at(self) -> float:
+        ends_at = self._window.ends_at
+        return min((buffer.timer.write_at(ends_at) for buffer in self._dirty), default=float("inf"))
 
     def _next_at(self, now: float) -> float:
-        writes = (buffer.timer.write_at(self._wrote_at) for buffer in self._dirty)
-        renewals = (buffer.timer.renew_at() for buffer in self._open)
-        return min((*writes, *renewals, now + IDLE_SECONDS))
+        return min(self._next_write_at(), self._renew_at, now + IDLE_SECONDS)
 
     def _take(self, buffer: EventBuffer, now: float) -> bool:
         """Move a buffer's events to `sending`. Where they cannot be formatted, only this attempt is stopped."""
@@ -140,14 +172,17 @@ class EventWriter(Duty):
     def _write(self, batch: Sequence[EventBuffer]) -> None:
         """Send all flushes together. What Redis does not take of one is sent again later, and delays no other."""
         flushes = [_flush(buffer) for buffer in batch]
+        sent_at, jobs = self._clock.monotonic(), None
         try:
             answers = run_many(self._client, calls(self._keys, self._lease, flushes))
-            words = outcomes(answers, flushes)
+            words, jobs = outcomes(answers, flushes), running_jobs(answers)
         except (RedisError, OSError) as error:
             words = [error] * len(flushes)
         with self.changed:
-            self._wrote_at = self._clock.monotonic()
-            held = [self._settle(buffer, word) for buffer, word in zip(batch, words, strict=True)]
+            now = self._clock.monotonic()
+            if jobs is not None:
+                self._window.answered(sent_at, now, jobs)
+            held = [self._settle(buffer, word, now) for buffer, word in zip(batch, words, strict=True)]
             self.changed.notify_all()
         self._warn([error for error in held if error is not None])
 
@@ -157,12 +192,12 @@ class EventWriter(Duty):
         else:
             self._held.reset()
 
-    def _settle(self, buffer: EventBuffer, word: str | Exception) -> Exception | None:
+    def _settle(self, buffer: EventBuffer, word: str | Exception, now: float) -> Exception | None:
         """Act on the outcome of a flush, with the lock held; returns the error for which its events are held."""
         if isinstance(word, Exception):
             self._hold(buffer)
             return word
-        buffer.timer.confirmed(self._wrote_at)
+        buffer.timer.confirmed(now)
         buffer.sending.clear()
         if word != "OK":
             self._end(buffer, _STOPS[word])

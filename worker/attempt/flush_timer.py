@@ -1,7 +1,5 @@
 """Decides when the next call of Redis for one attempt is due: to write its events, or to renew its lease."""
 
-GATHER_SECONDS = 0.002
-"""Events wait this long after the last write of any attempt: one batch costs less than two."""
 RETRY_SECONDS = 0.2
 RENEW_SECONDS = 1.0
 """A write also renews the lease, unless it was renewed within this time."""
@@ -14,7 +12,7 @@ class FlushTimer:
 
     1. after a write that Redis did not take: `RETRY_SECONDS` later;
     2. at once, when they are `urgent`: the first piece of an answer, progress, and the rest at the end;
-    3. when the flush window is over, and `GATHER_SECONDS` after the last write of any attempt.
+    3. when the attempt's flush window is over, and the shared one of the worker (`flush_window`).
 
     The lease is renewed after a third of its time, with a write or alone.
 
@@ -36,15 +34,15 @@ class FlushTimer:
         self._retry_at = 0.0
         self._renewed_at = now
 
-    def write_at(self, last_write_at: float) -> float:
-        """When pending events are due; `last_write_at` is the time of the last write of any attempt."""
+    def write_at(self, shared_window_ends_at: float) -> float:
+        """When pending events are due."""
         if self._retry_at:
             return self._retry_at
         if self.urgent:
             return 0.0
         # A write may come one window early. Otherwise tokens that come about once a window would be joined in pairs,
         # each pair a whole window late.
-        return max(self._window_ends_at - self._flush, last_write_at + GATHER_SECONDS)
+        return max(self._window_ends_at - self._flush, shared_window_ends_at)
 
     def renew_at(self) -> float:
         """When a renewal of the lease is due, with events or without."""

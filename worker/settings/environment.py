@@ -77,6 +77,13 @@ class Settings(BaseSettings, ProcessVariables):
         least=0,
         most=10_000,
     )
+    flush_max_ms: float = setting(
+        100,
+        "milliseconds for which deltas are joined at most while Redis answers slowly, or while the fleet runs hundreds "
+        "of jobs; unused where LLAMAQ_FLUSH_MS is 0; at most a third of the lease",
+        least=0,
+        most=10_000,
+    )
     affinity_patience: float = setting(
         15,
         "seconds for which jobs for a loaded model may overtake a job that needs another model loaded",
@@ -202,9 +209,10 @@ class Settings(BaseSettings, ProcessVariables):
             self._replace(webhook_secret=SecretStr(read_secret(self.webhook_secret_file)))
         if self.ollama_token is not None and "@" in urlsplit(self.ollama_url).netloc:
             raise ValueError("give either LLAMAQ_OLLAMA_TOKEN or a user name in LLAMAQ_OLLAMA_URL, not both")
-        if self.flush_ms / 1000 > self.lease_seconds / 3:
-            most = f"{self.lease_seconds / 3 * 1000:.0f}"
-            raise ValueError(f"LLAMAQ_FLUSH_MS must be at most a third of LLAMAQ_LEASE_SECONDS, which is {most} ms")
+        for name in ("flush_ms", "flush_max_ms"):
+            if getattr(self, name) / 1000 > self.lease_seconds / 3:
+                most = f"a third of LLAMAQ_LEASE_SECONDS, which is {self.lease_seconds / 3 * 1000:.0f} ms"
+                raise ValueError(f"LLAMAQ_{name.upper()} must be at most {most}")
         self._replace(host=self.host or ollama_address.identity(self.ollama_url))
         return self
 

@@ -98,15 +98,24 @@ class BoundedRedis(redis.Redis):
         return replies[: len(commands)]
 
     def _sent(self, commands: Sequence[Command]) -> list[Reply]:
-        if len(commands) == 1:  # a pipeline of one costs more than the command
-            try:
-                return [self._execute(*commands[0])]
-            except ResponseError as error:
-                return [error]
-        with self.pipeline(transaction=False) as pipe:
+        # Not by a pipeline, nor by `execute_command`: each would cost twice the sending and the parsing.
+        pool: Any = self.connection_pool  # redis-py's methods of it have no types
+        connection = pool.get_connection()
+        unread = len(commands)
+        replies: list[Reply] = []
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
             for command in commands:
-                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # as above
-            return pipe.execute(raise_on_error=False)
+                try:
+                    replies.append(self.parse_response(connection, command[0]))  # type: ignore[no-untyped-call]  # as above
+                except ResponseError as error:
+                    replies.append(error)
+                unread -= 1
+        finally:
+            if unread:
+                connection.disconnect()
+            pool.release(connection)
+        return replies
 
     def _tried(self, once: Callable[[], T]) -> T:
         tries = 0
@@ -158,15 +167,23 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         return replies[: len(commands)]
 
     async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
-        if len(commands) == 1:
-            try:
-                return [await self._execute(*commands[0])]
-            except ResponseError as error:
-                return [error]
-        async with self.pipeline(transaction=False) as pipe:
+        pool: Any = self.connection_pool
+        connection = await pool.get_connection()
+        unread = len(commands)
+        replies: list[Reply] = []
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands))
             for command in commands:
-                pipe.execute_command(*command)
-            return await pipe.execute(raise_on_error=False)
+                try:
+                    replies.append(await self.parse_response(connection, str(command[0])))
+                except ResponseError as error:
+                    replies.append(error)
+                unread -= 1
+        finally:
+            if unread:
+                await connection.disconnect()
+            await pool.release(connection)
+        return replies
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
         tries = 0

@@ -53,6 +53,11 @@ def outcomes(answers: Sequence[Answer | Exception], flushes: Sequence[Flush]) ->
     return found
 
 
+def running_jobs(answers: Sequence[Answer | Exception]) -> int | None:
+    """How many jobs run in the fleet, or are about to; None where no call was answered."""
+    return next((answer.integer("jobs") for answer in answers if isinstance(answer, Answer)), None)
+
+
 def _parts(flushes: Sequence[Flush]) -> Iterator[Sequence[Flush]]:
     part: list[Flush] = []
     chars = 0

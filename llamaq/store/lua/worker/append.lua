@@ -4,7 +4,8 @@
 -- Arguments  lease_seconds
 --            behind them of each attempt: lease ('<id> <host>'), fence, attempt, renews (1 or 0), pieces (of the answer so
 --            far), events (their number); and then of each event: number (of this flush within the attempt), type, members (JSON)
--- Answers    OK words: for each attempt OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the
+-- Answers    OK jobs (that run in the fleet, or are about to)
+--            words: for each attempt OK | CANCELLED (stop: the job has ended) | FENCED (stop: another attempt has the
 --            job, or it is gone) | GAP (an event before is missing) | or the error for which its events were not written
 -- Invariant: a flush is written once, also when its answer was lost and it is sent again. A damaged record or log is an
 -- error of its attempt alone; where Redis takes no writes, the script has that error.
@@ -61,4 +62,4 @@ for index = 2, #KEYS, 2 do
   end
   words[#words + 1] = word
 end
-return {'OK', 'words', words}
+return {'OK', 'jobs', redis.call('ZCARD', KEYS[1]), 'words', words}

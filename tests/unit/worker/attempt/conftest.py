@@ -18,9 +18,13 @@ def writing(fleet: Fleet) -> Iterator[Writing]:
     with ExitStack() as stack:
 
         def start(
-            flush_seconds: float = NEVER, lease_seconds: float = LEASE_SECONDS, client: Client | None = None
+            flush_seconds: float = NEVER,
+            lease_seconds: float = LEASE_SECONDS,
+            client: Client | None = None,
+            most_flush_seconds: float = 0,
         ) -> EventWriter:
-            writer = EventWriter(client or fleet.redis, fleet.keys, SYSTEM, flush_seconds, lease_seconds)
+            redis = client or fleet.redis
+            writer = EventWriter(redis, fleet.keys, SYSTEM, flush_seconds, lease_seconds, most_flush_seconds)
             stack.enter_context(supervised(writer))
             return writer
 

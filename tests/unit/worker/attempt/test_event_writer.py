@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from embedded.scripted.fleet import Fleet
 from tests.unit.worker.writing import NEVER, Writing, begin, deltas, until
+from worker.attempt.flush_window import MOST_JOBS
 
 
 def test_the_first_piece_is_written_at_once_and_the_rest_joined(fleet: Fleet, writing: Writing) -> None:
@@ -74,6 +75,25 @@ def test_the_order_of_what_was_said_is_kept(fleet: Fleet, writing: Writing) -> N
         {"type": "progress", "attempt": 1, "stage": "repairing", "repair": 1, "of": 2},
         {"type": "delta", "attempt": 1, "text": "c"},
     ]
+
+
+def test_in_a_crowded_fleet_what_follows_the_first_piece_waits(fleet: Fleet, writing: Writing) -> None:
+    """Redis tells how many jobs run. The first piece of any attempt is written at once, as is the rest of an answer."""
+    fleet.redis.zadd(fleet.keys.leases(), {f"{number} elsewhere": 2**40 for number in range(MOST_JOBS)})
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=NEVER)
+    job, _, buffer = begin(fleet, writer)
+    buffer.delta("a")
+    until(lambda: deltas(fleet, job) == ["a"])
+    buffer.delta("b")
+    other_job, _, other = begin(fleet, writer)
+    other.delta("first")
+    until(lambda: deltas(fleet, other_job) == ["first"])
+
+    assert deltas(fleet, job) == ["a"]
+    buffer.delta("c")
+    buffer.close()
+    other.close()
+    assert deltas(fleet, job) == ["a", "bc"]
 
 
 def test_a_silent_buffer_writes_no_deltas(fleet: Fleet, writing: Writing) -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
-from llamaq.store.clock import SYSTEM
+from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connections.clients import connect
 from tasks.attempt.stoppable import Attempt
 from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
@@ -157,6 +157,30 @@ def test_a_lease_is_kept_though_nothing_is_said(fleet: Fleet, writing: Writing) 
 
     until(renewed)
     buffer.close()
+
+
+def test_a_lease_is_kept_while_others_speak_all_the_time(fleet: Fleet) -> None:
+    """The call that takes their words renews it, though a call for words alone would be due each time."""
+
+    class Later(Clock):
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.seconds
+
+    clock = Later()
+    writer = EventWriter(fleet.redis, fleet.keys, clock, 0, LEASE_SECONDS)
+    silent_job, _, silent = begin(fleet, writer)
+    busy_job, _, busy = begin(fleet, writer)
+    fleet.lapse(silent_job.id)
+    clock.seconds += LEASE_SECONDS / 3
+    busy.delta("x")
+    writer.round()
+
+    assert deltas(fleet, busy_job) == ["x"]
+    assert fleet.redis.zscore(fleet.keys.leases(), f"{silent_job.id} alpha") > 1
+    busy.close()
+    silent.close()
 
 
 def test_a_closed_buffer_is_renewed_no_longer(fleet: Fleet, writing: Writing) -> None:

@@ -36,6 +36,7 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_MAX_ATTEMPTS", 3, "5", 5),
     ("LLAMAQ_LEASE_SECONDS", 15, "2.5", 2.5),
     ("LLAMAQ_FLUSH_MS", 20, "0", 0),
+    ("LLAMAQ_FLUSH_MAX_MS", 100, "0", 0),
     ("LLAMAQ_DRAIN_SECONDS", 30, "0", 0),
     ("LLAMAQ_RESULT_TTL", 86_400, "60", 60),
     ("LLAMAQ_CONVERSATION_TTL", 2_592_000, "60", 60),
@@ -272,11 +273,13 @@ def test_the_token_is_not_shown() -> None:
     assert "hunter2" not in f"{settings!r} {settings}"
 
 
-def test_a_flush_window_that_does_not_fit_the_lease_is_refused() -> None:
+@pytest.mark.parametrize("name", ["flush_ms", "flush_max_ms"])
+def test_a_flush_window_that_does_not_fit_the_lease_is_refused(name: str) -> None:
     """The window is a part of what a worker may be silent for."""
-    assert Settings(lease_seconds=3, flush_ms=1000).flush_ms == 1000
-    with pytest.raises(ValidationError, match="LLAMAQ_FLUSH_MS must be at most a third of LLAMAQ_LEASE_SECONDS"):
-        Settings(lease_seconds=3, flush_ms=1001)
+    assert getattr(Settings(lease_seconds=3, **{name: 1000}), name) == 1000  # type: ignore[arg-type]  # a name's value
+    said = f"LLAMAQ_{name.upper()} must be at most a third of LLAMAQ_LEASE_SECONDS"
+    with pytest.raises(ValidationError, match=said):
+        Settings(lease_seconds=3, **{name: 1001})  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize("lease", [1, 3, 15, 600])

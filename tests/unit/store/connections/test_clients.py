@@ -1,0 +1,58 @@
+"""Commands that are sent together: a reply for each, whatever became of the others."""
+
+import asyncio
+
+import pytest
+from redis.exceptions import ResponseError
+
+from embedded.redis import EmbeddedRedis
+from llamaq.store.connections.clients import connect, connect_async
+
+LATE = ("BLPOP", "nothing-comes-here", 0.2)
+
+
+class Interrupted(Exception):
+    """As it may be raised anywhere, by a signal."""
+
+
+def _interrupt(_: object) -> object:
+    raise Interrupted
+
+
+def test_an_error_is_the_reply_of_its_own_command(redis_server: EmbeddedRedis) -> None:
+    """The replies behind it are read too, and belong to their commands."""
+    with connect(redis_server.url) as client:
+        first, second, third = client.execute_all([["ECHO", "a"], ["NO-COMMAND"], ["ECHO", "c"]])
+
+        assert (first, type(second), third) == ("a", ResponseError, "c")
+        assert client.execute_all([["ECHO", "later"]]) == ["later"]
+
+
+def test_a_connection_with_unread_replies_is_not_used_again(redis_server: EmbeddedRedis) -> None:
+    """Its late reply would be taken for that of the next command."""
+    with connect(redis_server.url) as client:
+        client.response_callbacks["ECHO"] = _interrupt  # type: ignore[attr-defined]  # of redis-py
+        with pytest.raises(Interrupted):
+            client.execute_all([["ECHO", "a"], LATE])
+
+        assert client.execute_all([["GET", "unset"], ["TYPE", "unset"]]) == [None, "none"]
+
+
+def test_an_awaited_connection_with_unread_replies_is_not_used_again(redis_server: EmbeddedRedis) -> None:
+    """The same for asyncio, where errors are replies too."""
+
+    async def both() -> tuple[list[object], list[object]]:
+        client = connect_async(redis_server.url)
+        try:
+            mixed = await client.execute_all([["ECHO", "a"], ["NO-COMMAND"], ["ECHO", "c"]])
+            client.response_callbacks["ECHO"] = _interrupt  # type: ignore[attr-defined]  # of redis-py
+            with pytest.raises(Interrupted):
+                await client.execute_all([["ECHO", "a"], LATE])
+            return mixed, await client.execute_all([["GET", "unset"], ["TYPE", "unset"]])
+        finally:
+            await client.aclose()
+
+    (first, second, third), later = asyncio.run(both())
+
+    assert (first, type(second), third) == ("a", ResponseError, "c")
+    assert later == [None, "none"]

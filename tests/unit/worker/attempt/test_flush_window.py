@@ -1,0 +1,84 @@
+"""How long events wait for those of other attempts, by the figures alone."""
+
+import pytest
+
+from worker.attempt.flush_window import FREE_JOBS, MOST_JOBS, PAUSE_SECONDS, FlushWindow
+
+MOST, NOW = 0.1, 100.0
+FAST, SLOW = 0.0005, 0.02
+
+
+@pytest.fixture
+def window() -> FlushWindow:
+    """Of a worker that has just started."""
+    return FlushWindow(MOST)
+
+
+def answered(window: FlushWindow, took: float, jobs: int = 1, calls: int = 100, now: float = NOW) -> float:
+    """The width after so many calls, each at the end of the window before it."""
+    for _ in range(calls):
+        now = max(now, window.ends_at)
+        window.answered(now, now + took, jobs)
+    return window.seconds
+
+
+def test_events_wait_for_no_one_before_the_first_answer(window: FlushWindow) -> None:
+    """An idle worker writes what comes at once."""
+    assert (window.seconds, window.is_over(NOW)) == (0.0, True)
+
+
+def test_while_redis_is_fast_events_wait_as_long_as_a_call_took(window: FlushWindow) -> None:
+    """So the writer never spends more than half of its time on calls; and a Redis far away costs no longer pause."""
+    window.answered(NOW, NOW + FAST, 1)
+    assert (window.seconds, window.ends_at) == (0.0, NOW + 2 * FAST)
+
+    far = FlushWindow(MOST)
+    far.answered(NOW, NOW + 0.05, 1)
+    assert far.seconds == 0.0
+    assert far.ends_at == pytest.approx(NOW + 0.05 + PAUSE_SECONDS)
+
+
+def test_slow_answers_widen_it_and_fast_ones_narrow_it_again(window: FlushWindow) -> None:
+    """Up to the most; a lasting outage does not keep it wide for longer than slow answers do."""
+    assert answered(window, FAST) == 0.0
+    widths = [answered(window, SLOW, calls=1, now=NOW + 1 + at) for at in range(40)]
+
+    assert widths == sorted(widths)
+    assert 0 < widths[2] < MOST
+    assert widths[-1] == MOST
+    answered(window, 30.0, calls=1, now=NOW + 100)
+    assert answered(window, FAST, calls=30, now=NOW + 200) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("jobs", "width"), [(0, 0), (FREE_JOBS, 0), (600, MOST / 2), (MOST_JOBS, MOST), (10 * MOST_JOBS, MOST)]
+)
+def test_it_grows_with_the_jobs_of_the_fleet(window: FlushWindow, jobs: int, width: float) -> None:
+    """Each worker has few of them, and a Redis that answers fast all the same."""
+    assert answered(window, FAST, jobs) == pytest.approx(width)
+
+
+def test_readers_see_ten_pieces_a_second_of_the_widest(window: FlushWindow) -> None:
+    """It is counted from the sending of a call to that of the next one."""
+    window.answered(NOW, NOW + SLOW, MOST_JOBS)
+
+    assert window.ends_at == pytest.approx(NOW + 0.1)
+
+
+def test_what_was_urgent_does_not_make_the_others_wait_longer(window: FlushWindow) -> None:
+    """First pieces of many short answers go out all the time; the others are due when they were."""
+    window.answered(NOW, NOW + FAST, MOST_JOBS)
+    for at in range(1, 9):
+        assert not window.is_over(NOW + at / 100)
+        window.answered(NOW + at / 100, NOW + at / 100 + FAST, MOST_JOBS)
+
+    assert window.ends_at == pytest.approx(NOW + MOST)
+    assert window.is_over(NOW + MOST)
+
+
+def test_a_most_of_zero_never_waits() -> None:
+    """LLAMAQ_FLUSH_MS=0, or LLAMAQ_FLUSH_MAX_MS=0: only the call under way is waited for."""
+    window = FlushWindow(0)
+
+    assert answered(window, SLOW, MOST_JOBS) == 0.0
+    assert window.ends_at == pytest.approx(NOW + 100 * SLOW)

@@ -1,0 +1,52 @@
+"""Decides how long events wait for those of the worker's other attempts, so that one call writes them together.
+
+While Redis answers fast, they wait only for the call under way, and for as long as that call took. The window grows as
+answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and events.
+"""
+
+FREE_JOBS = 200
+"""Jobs that run in the fleet for which the window does not grow."""
+MOST_JOBS = 1000
+"""Jobs for which it has its whole width."""
+SLOW_SECONDS = 0.002
+"""An answer that comes later than the fastest by this time is no slow one."""
+SLOWNESS = 10
+"""The window is so many times what answers are slower."""
+MOST_SLOW_SECONDS = 0.02
+"""A longer delay counts as this one, so that the window is narrow again soon after an outage."""
+SMOOTHING = 8
+PAUSE_SECONDS = 0.001
+"""The longest pause after a call while the window is narrow."""
+AHEAD_SECONDS = 0.002
+"""A call that goes out takes along what would be due so soon."""
+
+
+class FlushWindow:
+    """The window of one worker. All times are monotonic seconds.
+
+    Attributes:
+        seconds: its width.
+        ends_at: when events are written that do not have to be written at once.
+    """
+
+    def __init__(self, most_seconds: float) -> None:
+        self.seconds = 0.0
+        self.ends_at = 0.0
+        self._most = most_seconds
+        self._fastest = float("inf")
+        self._delay = 0.0
+
+    def answered(self, sent_at: float, now: float, jobs: int) -> None:
+        """Redis has answered a call. `jobs` run in the fleet."""
+        took = now - sent_at
+        self._fastest = min(self._fastest, took)
+        self._delay += (min(took - self._fastest, MOST_SLOW_SECONDS) - self._delay) / SMOOTHING
+        slow = SLOWNESS * (self._delay - SLOW_SECONDS)
+        many = self._most * (jobs - FREE_JOBS) / (MOST_JOBS - FREE_JOBS)
+        self.seconds = min(max(slow, many, 0.0), self._most)
+        if self.is_over(sent_at):  # else only what was urgent was sent, and the others still wait
+            self.ends_at = max(sent_at + self.seconds, now + min(took, PAUSE_SECONDS, self._most))
+
+    def is_over(self, now: float) -> bool:
+        """Whether a call that goes out now takes along what is not urgent."""
+        return self.ends_at <= now + AHEAD_SECONDS
