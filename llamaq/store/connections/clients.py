@@ -101,7 +101,6 @@ class BoundedRedis(redis.Redis):
         # Not by a pipeline, nor by `execute_command`: each would cost twice the sending and the parsing.
         pool: Any = self.connection_pool  # redis-py's methods of it have no types
         connection = pool.get_connection()
-        unread = len(commands)
         replies: list[Reply] = []
         try:
             connection.send_packed_command(connection.pack_commands(commands))
@@ -110,9 +109,8 @@ class BoundedRedis(redis.Redis):
                     replies.append(self.parse_response(connection, command[0]))  # type: ignore[no-untyped-call]  # as above
                 except ResponseError as error:
                     replies.append(error)
-                unread -= 1
         finally:
-            if unread:
+            if len(replies) < len(commands):
                 connection.disconnect()
             pool.release(connection)
         return replies
@@ -169,7 +167,6 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
     async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         pool: Any = self.connection_pool
         connection = await pool.get_connection()
-        unread = len(commands)
         replies: list[Reply] = []
         try:
             await connection.send_packed_command(connection.pack_commands(commands))
@@ -178,10 +175,9 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
                     replies.append(await self.parse_response(connection, str(command[0])))
                 except ResponseError as error:
                     replies.append(error)
-                unread -= 1
         finally:
-            if unread:
-                await connection.disconnect()
+            if len(replies) < len(commands):
+                await connection.disconnect(nowait=True)
             await pool.release(connection)
         return replies
 
