@@ -79,13 +79,20 @@ def _keep(console: Console, exports: dict[str, str], model: str, gateway: str) -
     console.print(
         "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
     )
-    console.print(f"\nOver HTTP, at {gateway}:\n", style="bold")
-    body = f'{{"kind": "generate", "model": "{model}", "prompt": "Why is the sky blue?"}}'
-    for line in (
-        f"curl {gateway}/jobs -H 'Prefer: wait=60' -d '{body}'",
-        f"OLLAMA_HOST={gateway} ollama list",
-        f"python -c \"import openai; print(openai.OpenAI(base_url='{gateway}/v1', api_key='-').responses.create("
-        f"model='{model}', input='Why is the sky blue?').output_text)\"",
-    ):
+    console.print(
+        f"\nOver HTTP, at {gateway} (Ollama's program, and `pip install openai`, for the last two):\n", style="bold"
+    )
+    for line in http_lines(gateway, model):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     signal.pause()
+
+
+def http_lines(gateway: str, model: str) -> tuple[str, str, str]:
+    """Three commands of a shell that use the gateway: by curl, by Ollama's program, and by OpenAI's client."""
+    body = f'{{"kind": "generate", "model": "{model}", "prompt": "Why is the sky blue?"}}'
+    return (
+        f"curl {gateway}/jobs -H 'Prefer: wait=60' -d '{body}'",
+        f"OLLAMA_HOST={gateway} ollama list",
+        f"python3 -c \"import openai; print(openai.OpenAI(base_url='{gateway}/v1', api_key='-').responses.create("
+        f"model='{model}', input='Why is the sky blue?').output_text)\"",
+    )

@@ -1,17 +1,26 @@
 """Ollama's API by curl, as its documentation shows it."""
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from demo.run import http_lines
 from embedded.child import bound
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name
 
+PAGES = Path(__file__).resolve().parents[3]
+COMMANDS = [
+    command
+    for page in ("README.md", "docs/http.md")
+    for command in re.findall(r"^curl http://127\.0\.0\.1:11435(?:.*\\\n)*.*", (PAGES / page).read_text(), re.MULTILINE)
+]
 pytestmark = pytest.mark.needs("curl")
 
 
@@ -58,6 +67,21 @@ def test_errors(gateway: GatewayProcess) -> None:
     *body, status = curl(gateway, "/api/chat", "-w", "\n%{http_code}", body={"model": "nope"})
     assert (json.loads(body[0]), status) == ({"error": "model 'nope' not found"}, "404")
     assert curl(gateway, "/api/nosuch", "-w", "\n%{http_code}") == ["404 page not found", "404"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, http_lines("http://127.0.0.1:11435", "llama3.2")[0]])
+def test_the_commands_of_the_pages_and_the_demo(gateway: GatewayProcess, command: str) -> None:
+    """As they stand, with a `Content-Type` of JSON and with curl's own: a job that has ended well."""
+    here = command.replace("http://127.0.0.1:11435", gateway.url).replace("llama3.2", MODEL)
+    done = run(["sh", "-c", here], timeout=60)
+    assert done.returncode == 0, done.stderr
+    status = json.loads(done.stdout)
+    assert (status["state"], status["result"]["text"]) == ("completed", "Hello from the script.")
+
+
+def test_the_pages_have_commands() -> None:
+    """One with a `Content-Type`, and one without."""
+    assert sorted("Content-Type" in command for command in COMMANDS) == [False, True]
 
 
 def test_a_curl_that_is_ended_cancels_its_job(gateway: GatewayProcess, service: Service) -> None:

@@ -1,14 +1,19 @@
 """OpenAI's own clients, for Python and Node.js: responses, files and batches."""
 
 import json
+import os
 from typing import Any
 
 import pytest
 
+from demo.run import http_lines
+from tests.commands import run
 from tests.conftest import MODEL
 from tests.gateway.batching import CHAT, jsonl, line
 from tests.gateway.clients.conftest import StartProgram
+from tests.gateway.clients.installed import python_with
 from tests.gateway.clients.program import ClientFailed, Program
+from tests.gateway_process import GatewayProcess
 from tests.service import Service, until
 
 HI = {"model": MODEL, "input": "hi"}
@@ -119,6 +124,15 @@ def test_errors_are_of_the_clients_classes(
         ask(client, "responses.create", **{**HI, **change})
     error = raised.value.error
     assert (error["kind"], error["status"], error["code"], error["param"]) == (kind, status, code, param)
+
+
+@pytest.mark.needs("package index")
+def test_the_line_of_the_demo(gateway: GatewayProcess, service: Service) -> None:
+    """As it stands, once `pip install openai` has been run."""
+    service.ollama.script(tokens=["Rayleigh."])
+    environment = {"PATH": f"{python_with('openai').parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1"}
+    done = run(["sh", "-c", http_lines(gateway.url, MODEL)[2]], env=environment, timeout=60)
+    assert (done.stdout, done.stderr) == ("Rayleigh.\n", "")
 
 
 def test_a_batch(client: Program, service: Service) -> None:

@@ -25,10 +25,19 @@ class Person(BaseModel):
         return age
 
 
-def one(mode: str, retries: int = 0, **arguments: Any) -> Any:
+class Verdict(BaseModel):
+    """An answer that no model can draw out."""
+
+    yes: bool
+
+
+TYPES = {"Person": Person, "Verdict": Verdict}
+
+
+def one(mode: str, retries: int = 0, into: str = "Person", **arguments: Any) -> Any:
     """One value."""
     client = instructor.from_openai(SERVER, mode=instructor.Mode[mode])
-    return client.chat.completions.create(response_model=Person, max_retries=retries, **arguments).model_dump()
+    return client.chat.completions.create(response_model=TYPES[into], max_retries=retries, **arguments).model_dump()
 
 
 def partial(mode: str, **arguments: Any) -> Any:

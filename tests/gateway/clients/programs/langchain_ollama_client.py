@@ -18,6 +18,15 @@ class Person(BaseModel):
     age: int
 
 
+class Verdict(BaseModel):
+    """An answer that no model can draw out."""
+
+    yes: bool
+
+
+TYPES = {"Person": Person, "Verdict": Verdict}
+
+
 @tool
 def weather(city: str) -> str:
     """Give the weather of a city."""
@@ -35,9 +44,9 @@ def chat(model: str, text: str, **options: Any) -> Any:
     }
 
 
-def stream(model: str, text: str) -> Any:
+def stream(model: str, text: str, **options: Any) -> Any:
     """The pieces of an answer, and their sum."""
-    pieces = list(ChatOllama(model=model, base_url=URL).stream(text))
+    pieces = list(ChatOllama(model=model, base_url=URL, **options).stream(text))
     whole = pieces[0]
     for piece in pieces[1:]:
         whole = whole + piece
@@ -59,9 +68,9 @@ def tools(model: str, text: str) -> Any:
     return bound.invoke([question, asked, *results]).content
 
 
-def structured(model: str, text: str, method: str) -> Any:
+def structured(model: str, text: str, method: str, into: str = "Person") -> Any:
     """An answer as a type."""
-    asked = ChatOllama(model=model, base_url=URL).with_structured_output(Person, method=method)
+    asked = ChatOllama(model=model, base_url=URL).with_structured_output(TYPES[into], method=method)
     return asked.invoke(text).model_dump()
 
 

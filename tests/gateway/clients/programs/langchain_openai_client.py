@@ -20,6 +20,15 @@ class Person(BaseModel):
     age: int
 
 
+class Verdict(BaseModel):
+    """An answer that no model can draw out."""
+
+    yes: bool
+
+
+TYPES = {"Person": Person, "Verdict": Verdict}
+
+
 @tool
 def weather(city: str) -> str:
     """Give the weather of a city."""
@@ -62,9 +71,9 @@ def any_tool(model: str, text: str) -> Any:
     return ChatOpenAI(model=model, **SERVER).bind_tools([weather, time], tool_choice="any").invoke(text).tool_calls
 
 
-def structured(model: str, text: str, method: str, **options: Any) -> Any:
+def structured(model: str, text: str, method: str, into: str = "Person", **options: Any) -> Any:
     """An answer as a type."""
-    asked = ChatOpenAI(model=model, **SERVER).with_structured_output(Person, method=method, **options)
+    asked = ChatOpenAI(model=model, **SERVER).with_structured_output(TYPES[into], method=method, **options)
     return asked.invoke(text).model_dump()
 
 
