@@ -5,6 +5,7 @@
 venv's Python. When all packages are installed, only the replacement is left to do.
 """
 
+import difflib
 import errno
 import os
 import shutil
@@ -33,6 +34,7 @@ if not OLDEST <= sys.version_info[:2] <= NEWEST:
 from checkout.pip import SetupError, disk_full  # noqa: E402 - an older Python cannot read it
 from checkout.progress import say  # noqa: E402 - as above
 from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 - as above
+from llamaq import __version__  # noqa: E402 - as above
 
 # Files of requirements/.
 SERVICE, DEMO, MODEL = ("service",), ("service", "demo"), ("service", "demo", "model")
@@ -89,9 +91,14 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0
+    if argv[0] in ("-V", "--version", "version"):
+        print(f"llamaq {__version__}, Python {sys.version.split()[0]}")
+        return 0
     command, args = _split(argv)
     if command not in COMMANDS:
-        print(f"run.py: there is no command {command!r}\n\n{_usage()}", file=sys.stderr)
+        near = difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        print(f"run.py: there is no command {command!r}{hint}\n\n{_usage()}", file=sys.stderr)
         return 2
     # SIGTERM is handled as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -111,7 +118,8 @@ def main(argv: list[str]) -> int:
 def _split(argv: list[str]) -> tuple[str, list[str]]:
     """The command, of as many words as there are in its name, and its arguments."""
     two = " ".join(argv[:2])
-    return (two, argv[2:]) if two in COMMANDS else (argv[0], argv[1:])
+    known = two in COMMANDS or (argv[0] not in COMMANDS and difflib.get_close_matches(two, COMMANDS, 1, 0.9))
+    return (two, argv[2:]) if known else (argv[0], argv[1:])
 
 
 def _run(command: str, args: list[str]) -> int:

@@ -8,6 +8,7 @@ import click
 
 from llamaq.cli import exits
 from llamaq.cli.exits import Ended
+from llamaq.cli.mistakes import no_such_command, told
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
 from llamaq.cli.terminal.interrupts import ignore_interrupts
@@ -24,21 +25,39 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but `--think` without `=` never takes the next word as its value, as in Ollama."""
         end = args.index("--") if "--" in args else len(args)
-        return super().parse_args(ctx, ["--think=true" if a == "--think" else a for a in args[:end]] + args[end:])
+        with told(self, ctx, args[:end]):
+            return super().parse_args(ctx, ["--think=true" if a == "--think" else a for a in args[:end]] + args[end:])
 
 
-class Verbs(click.Group):
-    """The group of all commands, which turns their errors into notes and exit codes."""
+class Group(click.Group):
+    """A group that lists its commands in the order of the source, and says what a misspelt one means."""
 
     command_class = Verb
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.params += [url_option(), prefix_option()]
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, with what was probably meant by an option that does not exist."""
+        with told(self, ctx, ()):
+            return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with what was probably meant by a command that does not exist."""
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(no_such_command(args[0], self.list_commands(ctx), alone=ctx.parent is None))
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The commands in the order in which they were added."""
         return list(self.commands)
+
+
+class Verbs(Group):
+    """The group of all commands, which turns their errors into notes and exit codes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [url_option(), prefix_option()]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. An error becomes a few lines on stderr and an exit code."""

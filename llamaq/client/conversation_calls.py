@@ -146,7 +146,7 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, fields)) from error
+        raise InvalidRequest(problems(error, fields, shape)) from error
 
 
 def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:

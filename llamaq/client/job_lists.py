@@ -65,7 +65,7 @@ def filter_of(**given: Any) -> JobFilter:
     try:
         return JobFilter(**given)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, given)) from error
+        raise InvalidRequest(problems(error, given, JobFilter)) from error
 
 
 class JobPage(list[JobStatus]):

@@ -1,8 +1,10 @@
 """Pydantic's errors as problems of a request: one for each field, by the producer's name of the field."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,20 +19,47 @@ MOST_QUOTED = 40
 MOST_CHARS = 500
 """Of one problem: pydantic quotes the value that a field had in place of one of its words."""
 
-_ALIKE = 0.75
+_ALIKE = 0.7
 _OTHER_NAMES = {
     "max_tokens": "num_predict",
     "max_completion_tokens": "num_predict",
     "max_output_tokens": "num_predict",
+    "max_new_tokens": "num_predict",
+    "max_length": "num_predict",
+    "n_predict": "num_predict",
     "stop_sequences": "stop",
     "context_length": "num_ctx",
+    "context_window": "num_ctx",
+    "n_ctx": "num_ctx",
+    "repetition_penalty": "repeat_penalty",
 }
 """What OpenAI's API and others call an option of Ollama."""
+_OTHER_FIELDS = {
+    "prompt": "input",
+    "delay": "start_after",
+    "countdown": "start_after",
+    "eta": "start_after",
+    "webhook": "notify",
+    "callback": "notify",
+    "callback_url": "notify",
+    "session": "conversation",
+    "session_id": "conversation",
+    "conversation_id": "conversation",
+    "reasoning": "think",
+    "reasoning_effort": "think",
+    "user": "tenant",
+}
+"""What others call a field, for requests that have it."""
 _OTHER_PLACES = {
     "prompt": "a chat has messages=[{'role': 'user', 'content': ...}]; for a prompt alone there is generate",
     "messages": "messages are of the kind chat",
     "images": "images are of the kind multimodal, or of a message",
+    "schema": "format takes a JSON Schema; extract also checks the answer",
+    "response_format": "format takes a JSON Schema; extract also checks the answer",
+    "timeout": "the limits are deadline (of the running time) and start_within; result(timeout=...) limits one wait",
 }
+_VERBS = {"embed": "embedding", "extract": "extraction", "describe": "multimodal"}
+"""What the SDK or the command line call a kind."""
 
 
 def problems(error: ValidationError, given: object, model: type[BaseModel] | None = None) -> list[Problem]:
@@ -41,7 +70,7 @@ def problems(error: ValidationError, given: object, model: type[BaseModel] | Non
     type matched better than the others, their messages are joined.
     """
     found: dict[tuple[str, ...], list[ErrorDetails]] = {}
-    for entry in error.errors(include_url=False, include_context=False)[:MOST_ERRORS]:
+    for entry in error.errors(include_url=False)[:MOST_ERRORS]:
         found.setdefault(_path(entry, given), []).append(entry)
     return [
         Problem(".".join(path), _message(path, entries, model))
@@ -59,6 +88,8 @@ def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[Bas
         text += f", not {_named(entries[0]['input'])}"
     elif entries[0]["type"] == "extra_forbidden":
         text = f"there is no such field: {_remedy(path, model)}"
+    elif entries[0]["type"] == "union_tag_invalid":
+        text = _unknown_kind(entries[0])
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
@@ -96,21 +127,67 @@ def _leads_into(given: object, part: str | int) -> bool:
     return isinstance(given, list | tuple) and isinstance(part, int)
 
 
+def _unknown_kind(entry: ErrorDetails) -> str:
+    given = entry["input"].get("kind") if isinstance(entry["input"], Mapping) else None
+    kinds = [kind.strip("'") for kind in entry["ctx"]["expected_tags"].split(", ")]
+    near = closest(str(given), [*kinds, *_VERBS])
+    hint = f"did you mean {_VERBS.get(near, near)}?" if near else f"the kinds are {', '.join(kinds)}"
+    return f"there is no kind {_named(given)}: {hint}"
+
+
 def _remedy(path: Sequence[str], model: type[BaseModel] | None) -> str:
     """What to do about the field at `path` of a request; `model` is the request's, where its kind is known."""
-    name = path[-1]
-    if path[:-1] == ("options",):
-        near = _OTHER_NAMES.get(name) or _near(name, Options)
-        return f"did you mean {near}?" if near else f"Ollama's options are {', '.join(Options.model_fields)}"
-    if len(path) > 1 or model is None:
-        return "leave this field out, or mend its name"
-    near, option = _near(name, model), _OTHER_NAMES.get(name) or _near(name, Options)
-    if "options" in model.model_fields and option and (option == name or not near):
-        return f"put it in options: options={{{option!r}: ...}}"
-    if near:
+    name, around = path[-1], _models_at(path[:-1], model)
+    option = option_meant(name)
+    if Options in around:
+        return f"did you mean {option}?" if option else f"Ollama's options are {', '.join(Options.model_fields)}"
+    fields = [info.alias or field for each in around for field, info in each.model_fields.items()]
+    if len(path) == 1 and (known := _elsewhere(name, fields)):
+        return known
+    options = (*Options.model_fields, *_OTHER_NAMES) if "options" in fields else ()
+    near = closest(name, [*fields, *options])
+    if near in fields:
         return f"did you mean {near}?"
-    return _OTHER_PLACES.get(name) or "leave this field out, or mend its name"
+    if near is not None:
+        return f"put it in options: options={{{_OTHER_NAMES.get(near, near)!r}: ...}}"
+    return "leave this field out, or mend its name"
 
 
-def _near(name: str, model: type[BaseModel]) -> str | None:
-    return next(iter(get_close_matches(name.lower(), model.model_fields, 1, _ALIKE)), None)
+def _elsewhere(name: str, fields: Sequence[str]) -> str | None:
+    field = _OTHER_FIELDS.get(name)
+    return f"did you mean {field}?" if field in fields else _OTHER_PLACES.get(name)
+
+
+def _models_at(path: Sequence[str], model: type[BaseModel] | None) -> list[type[BaseModel]]:
+    """The models that the value at `path` may be of."""
+    found = [] if model is None else [model]
+    for part in path:
+        if not part.isdigit():
+            fields = [known.model_fields[part] for known in found if part in known.model_fields]
+            found = [each for field in fields for each in _models_in(field.annotation)]
+    return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def option_meant(name: str) -> str | None:
+    """The option of Ollama's that is meant by a name: a misspelt one, or one of another API; None where none is."""
+    near = closest(name, [*Options.model_fields, *_OTHER_NAMES])
+    return None if near is None else _OTHER_NAMES.get(near, near)
+
+
+def closest(name: str, names: Iterable[str], alike: float = _ALIKE) -> str | None:
+    """The one of the names that is most like the given one, in whatever case it is written; None where none is.
+
+    Args:
+        name: what was given: `num-ctx`, `numCtx`.
+        names: in lower case, with `_` between words.
+        alike: the least part of equal letters, from 0 to 1.
+    """
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name[:MOST_CHARS]).lower().replace("-", "_")
+    return next(iter(get_close_matches(plain, names, 1, alike)), None)

@@ -11,7 +11,7 @@ from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import seconds
 from llamaq.cli.terminal.tables import Column, Sheet
-from llamaq.cli.verb import Verb
+from llamaq.cli.verb import Group
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
 from llamaq.vocabulary.errors import ConversationNotFound
@@ -28,16 +28,6 @@ _LIST = (
 _TENANT = click.option("--tenant", metavar="NAME", default="default", help="Whose conversations.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with all fields.")
 _SETTINGS = tuple(ConversationSettings.model_fields)
-
-
-class Group(click.Group):
-    """A group that lists its commands in the order of the source."""
-
-    command_class = Verb
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names."""
-        return list(self.commands)
 
 
 @click.group(

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, BinaryIO, NoReturn, TypeVar, get_args
 
 import click
@@ -12,6 +11,7 @@ from llamaq.cli.input.moments import future
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
+from llamaq.vocabulary.problems import option_meant
 
 F = TypeVar("F", bound=Callable[..., Any])
 _THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}
@@ -32,8 +32,8 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     options: dict[str, Any] = {}
     for name, text in _pairs(ctx, param, values):
         if name not in Options.model_fields:
-            near = get_close_matches(name, Options.model_fields, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(Options.model_fields)}"
+            near = option_meant(name)
+            hint = f"did you mean {near}?" if near else f"there are: {', '.join(Options.model_fields)}"
             raise click.BadParameter(f"Ollama has no option {name!r}; {hint}", ctx, param)
         if name == "stop":
             options.setdefault(name, []).append(text)
@@ -63,6 +63,7 @@ def _keep_alive(_ctx: click.Context, _param: click.Parameter, value: str | None)
 
 
 options_option = click.option(
+    "-o",
     "--option",
     "options",
     metavar="NAME=VALUE",

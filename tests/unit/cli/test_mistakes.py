@@ -1,0 +1,69 @@
+"""A misspelt command or option is answered with what was meant; nothing is asked of Redis."""
+
+import pytest
+
+from tests.unit.cli.conftest import Here
+
+OPTIONS = {
+    "--temprature": "it is one of Ollama's options: -o temperature=...",
+    "--temperature": "-o temperature=...",
+    "--num-ctx": "-o num_ctx=...",
+    "--max_tokens": "-o num_predict=...",
+    "--top-p": "-o top_p=...",
+    "--stop": "-o stop=...",
+    "--sytem": "did you mean --system?",
+    "--priorty": "did you mean --priority?",
+    "--deadlin": "did you mean --deadline?",
+    "--keepalive": "did you mean --keep-alive?",
+    "--start-afer": "did you mean --start-after?",
+    "--tenat": "did you mean --tenant?",
+    "--url": "did you mean --redis-url?",
+    "--options": "did you mean --option?",
+    "--model": "MODEL is an argument, without a name before it",
+    "--promt": "PROMPT is an argument",
+    "--stream": "an answer is printed as it comes",
+    "--timeout": "--deadline limits the running time",
+    "--colour": "--help lists them",
+}
+COMMANDS = {
+    "generat": "did you mean generate?",
+    "chta": "did you mean chat?",
+    "job": "did you mean jobs?",
+    "wokers": "did you mean workers?",
+    "extrcat": "did you mean extract?",
+    "folow": "did you mean follow?",
+    "run": "here it is generate or chat",
+    "ls": "here it is models (or jobs)",
+    "stop": "here it is unload for a model, cancel for a job",
+    "logs": "here it is follow",
+    "xyz": "--help lists them",
+}
+OTHERS = {
+    "load m --num-ctx 5": "-o num_ctx=...",
+    "pull m --temperature 1": "--help lists them",
+    "generate m x -o max_tokens=1": "did you mean num_predict?",
+    "generate m x -o num-ctx=1": "did you mean num_ctx?",
+    "generate m x -o temprature=1": "did you mean temperature?",
+    "generate m x --think high": "write --think=high",
+    "--redis-ur x models": "did you mean --redis-url?",
+    "--verson": "did you mean --version?",
+    "conversation sho x": "did you mean show?",
+    "conversation rm x": "--help lists them",
+    "conversation show x --tenat a": "did you mean --tenant?",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        *((f"generate m x {option} 1", said) for option, said in OPTIONS.items()),
+        *((f"{command} m x", said) for command, said in COMMANDS.items()),
+        *OTHERS.items(),
+    ],
+)
+def test_it_is_said_what_was_meant(here: Here, words: str, said: str) -> None:
+    """In the last line, with exit code 2."""
+    ran = here(*words.split())
+
+    assert ran.code == 2
+    assert said in ran.err.splitlines()[-1]
