@@ -79,9 +79,7 @@ def _keep(console: Console, exports: dict[str, str], model: str, gateway: str) -
     console.print(
         "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
     )
-    console.print(
-        f"\nOver HTTP, at {gateway} (Ollama's program, and `pip install openai`, for the last two):\n", style="bold"
-    )
+    console.print(f"\nOver HTTP, at {gateway}; the last line needs `pip install openai`:\n", style="bold")
     for line in http_lines(gateway, model):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     signal.pause()

@@ -1,0 +1,63 @@
+"""What the gateway leaves in Redis has a lifetime, whatever was asked of it."""
+
+from pathlib import Path
+
+from gateway.access.caller import Caller
+from gateway.access.keys_file import Entry, digest, line
+from tests.conftest import MODEL
+from tests.gateway import batching
+from tests.gateway_process import GatewayProcess
+from tests.service import Service, fresh_name, until
+
+OF_THE_FLEET = (":host:", ":jobs", ":service", ":expiring", ":ended")
+"""What workers keep of all jobs and hosts. `tests/faults/test_keyspace.py` shows that it is corrected."""
+
+
+def eternal(service: Service) -> set[str]:
+    """The keys without a lifetime, beside those of the fleet and of jobs that run."""
+    running = {one.id for one in service.queue.jobs(100) if not one.ended}
+    return {
+        key
+        for key in service.redis.scan_iter(f"{service.prefix}*", count=1000)
+        if service.redis.ttl(key) == -1
+        and not key.removeprefix(service.prefix).startswith(OF_THE_FLEET)
+        and not any(one in key for one in running)
+    }
+
+
+def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
+    gateway: GatewayProcess, service: Service, tmp_path: Path
+) -> None:
+    """Also of a batch that failed, and of one that was cancelled; of a file that was deleted there is no key."""
+    name = fresh_name()
+    keys = tmp_path / "keys"
+    keys.write_text(line(Entry(digest(name), Caller(name, name, admin=True, requests_a_minute=100_000))))
+    before = set(service.redis.scan_iter(f"{service.prefix}*", count=1000))
+    with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=keys) as front:
+        front.http.headers["Authorization"] = f"Bearer {name}"
+        deleted = batching.sent(front, [batching.line("a")])
+        wrong = batching.line("b", model="nope", messages=[{"role": "user", "content": "b"}])
+        whole = batching.created(front, [batching.line("a"), wrong])
+        failed = batching.created(front, "no JSON")
+        ends = [batching.reached(front, batch["id"])["status"] for batch in (whole, failed)]
+        gate = service.hold(contains="held back")
+        cut = batching.created(front, [batching.line("answered"), batching.line("held back")])
+        service.wait_held(gate)
+        until(lambda: batching.counted(batching.get(front, cut["id"])) == (2, 1, 0))
+        while_open = eternal(service)
+        front.http.post(f"/v1/batches/{cut['id']}/cancel").raise_for_status()
+        ends.append(batching.reached(front, cut["id"])["status"])
+        front.http.delete(f"/v1/files/{deleted}").raise_for_status()
+        front.http.post("/v1/responses", json={"model": MODEL, "input": "hi"}).raise_for_status()
+        front.http.post("/ui/sign-in", data={"key": name})
+    service.ollama.release(gate)
+    until(lambda: service.slots_held() == 0)
+
+    made = set(service.redis.scan_iter(f"{service.prefix}*", count=1000)) - before
+    kinds = ("file", "pieces", "batch", "gateway:rate", "gateway:session", f"files:{name}", f"batches:{name}")
+    assert ends == ["completed", "failed", "cancelled"]
+    assert [kind for kind in kinds if not any(kind in key for key in made)] == []
+    assert not any(deleted in key for key in made)
+    assert while_open - before == set()
+    assert eternal(service) - before == set()
+    assert service.redis.zcard(f"{service.prefix}:batches") == 0
