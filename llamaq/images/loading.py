@@ -1,8 +1,7 @@
 """Loads the images of a request: recognised by their content, checked, and stripped of all but the pixels.
 
-A host gets PNG or JPEG, the formats that every engine of Ollama reads. The pixels of a PNG or JPEG stay encoded as they
-are, without a further loss. Other formats are encoded again, and so is every image that has to be turned upright or
-scaled, and one whose encoding has more in it than the pixels, or is too uncommon for some engines.
+A host gets PNG or JPEG, the formats that every engine of Ollama reads. The compressed pixels of a PNG are sent as they
+are if nothing else is in them. All else is encoded again, so that what is sent comes of the decoded pixels alone.
 """
 
 import hashlib
@@ -10,7 +9,17 @@ import hashlib
 import PIL.Image
 import PIL.ImageOps
 
-from llamaq.images import base64_text, decoding, formats, geometry, orientation, pixels, sources, unreadable
+from llamaq.images import (
+    base64_text,
+    decoding,
+    formats,
+    geometry,
+    orientation,
+    pixels,
+    sources,
+    transcoding,
+    unreadable,
+)
 from llamaq.images.formats import Anatomy
 from llamaq.images.image import Image, ImageSource
 from llamaq.images.refusal import Refused
@@ -51,15 +60,18 @@ def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
     # Pillow decodes the file without the parts that are not the picture.
     with decoding.opened(anatomy, data) as image:
         geometry.check(image.size, limits)
+        with decoding.refusing_damage():
+            turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
+        same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
+        if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
+            return made
         exact = anatomy.exact()
         with decoding.refusing_damage():
             image.load()
-            turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
+        if anatomy.bare and same and exact and pixels.plain(image) and not pixels.has_unused_colours(image):
+            return anatomy.bare
         picture = pixels.turned(image, turn)
         size = geometry.target(picture.size, max_edge)
-        exact = exact and pixels.plain(image) and not pixels.has_unused_colours(image)
-        if anatomy.bare and exact and picture is image and size == image.size:
-            return anatomy.bare
         return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
 
 

@@ -11,6 +11,7 @@ from llamaq.images.formats import dissect
 from llamaq.images.image import Image
 from llamaq.images.pixels import has_unused_colours
 from tests.unit.images.image_factory import SECRET, drawn, exif, into_jpeg, opened, picture, segment
+from tests.unit.images.jpeg_reader import assert_nothing_but_blocks
 
 _WORDS = (b"\0", b"\xff", b"\x7f", b"\x80", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xd8\xff\xe0")
 _NAMES = (
@@ -41,6 +42,8 @@ def samples(form: str) -> list[bytes]:
             _written("CMYK", form),
             picture("MPO"),
             picture(form, keep_rgb=True),
+            picture(form, (61, 47), subsampling=0, restart_marker_blocks=3),
+            picture(form, (61, 47), subsampling=1, qtables="web_low"),
         ]
         made.append(into_jpeg(picture(form), segment(0xFE, SECRET), segment(0xE2, b"MPF\0" + SECRET)))
     if form == "BMP":
@@ -120,7 +123,7 @@ def assert_nothing_but_pixels(image: Image) -> None:
         _assert_png(image.data)
     else:
         assert made.format == "JPEG"
-        _assert_jpeg(image.data)
+        assert_nothing_but_blocks(image.data)
 
 
 def _assert_png(data: bytes) -> None:
@@ -146,26 +149,3 @@ def _assert_png(data: bytes) -> None:
     height = int.from_bytes(content[b"IHDR"][4:8])
     if not content[b"IHDR"][12]:
         assert rows % height == 0
-
-
-def _assert_jpeg(data: bytes) -> None:
-    position, markers = 2, []
-    while position < len(data):
-        assert data[position] == 0xFF
-        marker = data[position + 1]
-        markers.append(marker)
-        if marker == 0xD9:
-            break
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4])
-        if marker == 0xE0:
-            assert data[position + 4 : end].startswith(b"JFIF\0")
-            assert end - position == 18
-        if marker == 0xEE:
-            assert data[position + 4 : end - 1] == b"Adobe\0\x64\0\0\0\0"
-        if marker == 0xDA:
-            while data[end] != 0xFF or data[end + 1] == 0 or 0xD0 <= data[end + 1] <= 0xD7 or data[end + 1] == 0xFF:
-                end += 1
-        position = end
-    assert position + 2 == len(data)
-    assert set(markers) <= {0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD, 0xD9, 0xE0, 0xEE}
-    assert len([marker for marker in markers if marker in (0xC0, 0xC1, 0xC2)]) == 1

@@ -1,4 +1,8 @@
-"""JPEG: segments that begin with a marker, and entropy-coded data that ends where the next marker begins."""
+"""JPEG: segments that begin with a marker, and entropy-coded data that ends where the next marker begins.
+
+It is always encoded again. No library tells where its coded data holds more than the picture: bits behind the last
+block or behind a restart, codes and steps that no block uses.
+"""
 
 import re
 import struct
@@ -8,16 +12,11 @@ from llamaq.images.formats.anatomy import CUT, Anatomy
 from llamaq.images.refusal import Damaged
 
 MAGIC = b"\xff\xd8\xff"
-_SOI, _EOI, _SOS, _DHT, _DAC, _DRI, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xC4, 0xCC, 0xDD, 0xE0, 0xE1, 0xEE
-# Baseline, extended and progressive, with Huffman codes. Engines read no others, and no file without its own codes.
-_COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, _DAC}
+_SOI, _EOI, _SOS, _APP0, _APP1, _APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xEE
 # Frames, tables, the interval of restarts, and scans. All else is removed: application data, comments, and the unknown.
-_PICTURE = _FRAMES | {_SOS, _DHT, _DAC, 0xDB, _DRI}
-# Fill bytes, restarts and other markers without a length are skipped.
+_PICTURE = (frozenset(range(0xC0, 0xD0)) - {0xC8}) | {_SOS, 0xDB, 0xDD}
+# Fill bytes, restarts and other markers without a length are skipped, between segments and in scans.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
-_AFTER_SCAN = re.compile(rb"\xff(?![\x00\xff])")
-_AFTER_RESTARTING_SCAN = re.compile(rb"\xff(?![\x00\xd0-\xd7\xff])")
 _MOST_SCANS = 100
 """Progressive images have about ten. Each costs a pass over all pixels, here and on the host, whatever its size."""
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -28,10 +27,10 @@ _ADOBE_LENGTH = 12
 def dissect(data: bytes) -> Anatomy:
     """Keep the segments that decoding needs, up to the end marker, with the colour transform in Adobe's."""
     kept = [b"\xff\xd8"]
-    markers: list[int] = []
+    scans = 0
     exif = b""
     for marker, content, whole in _segments(data):
-        markers.append(marker)
+        scans += marker == _SOS
         if marker in _PICTURE:
             kept.append(whole)
         elif marker == _APP0 and content.startswith(b"JFIF\0"):
@@ -40,10 +39,9 @@ def dissect(data: bytes) -> Anatomy:
             kept.append(_ADOBE + content[_ADOBE_LENGTH - 1 : _ADOBE_LENGTH])
         elif marker == _APP1 and content.startswith(b"Exif\0\0"):
             exif = exif or content
-    if markers.count(_SOS) > _MOST_SCANS:
+    if scans > _MOST_SCANS:
         raise Damaged(f"it has more than {_MOST_SCANS} scans")
-    common = _FRAMES.isdisjoint(set(markers) - _COMMON_FRAMES) and _DHT in markers and _DAC not in markers
-    return Anatomy("JPEG", b"".join(kept) + b"\xff\xd9", lossy=True, exif=exif, exact=lambda: common)
+    return Anatomy("JPEG", b"".join(kept) + b"\xff\xd9", lossy=True, exif=exif)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
@@ -51,23 +49,19 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
     Bytes between segments are skipped, as by other readers: cameras and web servers leave some.
     """
-    position, after_scan = 2, _AFTER_SCAN
+    position = 2
     while found := _NEXT_MARKER.search(data, position):
         begin, marker = found.start(), data[found.start() + 1]
         if marker == _EOI:
             return
         if marker == _SOI:
             raise Damaged("it is cut: another image begins in it")
-        position = _end(data, begin, marker, after_scan)
-        content = data[begin + 4 : position]
-        if marker == _DRI:
-            # Without an interval, decoders read nothing of a scan behind a marker of a restart.
-            after_scan = _AFTER_RESTARTING_SCAN if any(content[:2]) else _AFTER_SCAN
-        yield marker, content, data[begin:position]
+        position = _end(data, begin, marker)
+        yield marker, data[begin + 4 : position], data[begin:position]
     raise Damaged(CUT)
 
 
-def _end(data: bytes, begin: int, marker: int, after_scan: re.Pattern[bytes]) -> int:
+def _end(data: bytes, begin: int, marker: int) -> int:
     if begin + 4 > len(data):
         raise Damaged(CUT)
     (length,) = struct.unpack_from(">H", data, begin + 2)
@@ -75,7 +69,7 @@ def _end(data: bytes, begin: int, marker: int, after_scan: re.Pattern[bytes]) ->
     if length < 2 or end > len(data):
         raise Damaged(CUT)
     if marker == _SOS:
-        found = after_scan.search(data, end)
+        found = _NEXT_MARKER.search(data, end)
         if found is None:
             raise Damaged(CUT)
         return found.start()

@@ -56,11 +56,11 @@ def test_image_nvim_379_what_stands_in_the_metadata_is_removed(hidden: bytes) ->
     for data, plain in (
         (into_png(SAMPLES["PNG"], chunk(b"tEXt", b"Comment\0" + hidden)), SAMPLES["PNG"]),
         (into_jpeg(SAMPLES["JPEG"], segment(0xFE, hidden), segment(0xE5, hidden)), SAMPLES["JPEG"]),
-        (commented.getvalue(), commented.getvalue()),
+        (commented.getvalue(), commented.getvalue().replace(hidden, bytes(len(hidden)))),
     ):
         stored = loading.load(data, Limits()).data
         assert hidden not in stored
-        assert opened(stored).convert("RGB").tobytes() == opened(plain).convert("RGB").tobytes()
+        assert stored == loading.load(plain, Limits()).data
 
 
 def test_a_cropped_png_with_the_old_data_behind_it() -> None:
@@ -153,19 +153,6 @@ def test_bits_behind_a_row_are_emptied() -> None:
     assert opened(stored).tobytes()[:8] == b"\x55" * 7 + b"\x50"
 
 
-@pytest.mark.parametrize("number", [0, 5])
-def test_what_is_behind_a_restart_that_was_not_announced_is_cut(number: int) -> None:
-    """Decoders stop there; one that was announced is a part of the picture."""
-    plain, restarting = SAMPLES["JPEG"], picture("JPEG", restart_marker_blocks=2)
-    hidden = bytes([0xFF, 0xD0 + number]) + SECRET + b"\xff\0" + SECRET
-
-    assert loading.load(plain[:-2] + hidden + plain[-2:], Limits()).data == plain
-    none = into_jpeg(plain, segment(0xDD, b"\0\0"))  # an interval of 0 is none
-    assert loading.load(none[:-2] + hidden + none[-2:], Limits()).data == loading.load(none, Limits()).data
-    assert opened(loading.load(restarting, Limits()).data).tobytes() == opened(restarting).tobytes()
-    assert loading.load(restarting, Limits()).data == restarting
-
-
 def test_a_wrong_checksum_of_a_text_does_no_harm() -> None:
     """It is not read; that of the pixels is."""
     plain = SAMPLES["PNG"]
@@ -180,7 +167,7 @@ def test_libjpeg_turbo_163_bytes_between_the_segments_are_skipped() -> None:
     plain = SAMPLES["JPEG"]
     for marker in (b"\xff\xdb", b"\xff\xc0", b"\xff\xc4"):
         noisy = plain.replace(marker, SECRET + b"\0\0" + marker, 1)
-        assert loading.load(noisy, Limits()).data == plain
+        assert loading.load(noisy, Limits()) == loading.load(plain, Limits())
     noisy = SAMPLES["GIF"][:-1] + b"\0\0\0;"
     assert loading.load(noisy, Limits()) == loading.load(SAMPLES["GIF"], Limits())
 
@@ -201,20 +188,6 @@ def test_the_further_pictures_of_a_camera_are_dropped() -> None:
 
         assert opened(stored).size == (64, 48)
         assert stored.count(b"\xff\xd8\xff") == 1
-
-
-def test_of_adobes_segment_the_colour_transform_is_kept() -> None:
-    """Without it the colours would be others; its version and flags are places for other data."""
-    data = io.BytesIO()
-    drawn().save(data, "JPEG", keep_rgb=True)
-    start = data.getvalue().index(b"Adobe")
-    noted = data.getvalue()[: start + 5] + b"hidden" + data.getvalue()[start + 11 :]
-
-    stored = loading.load(noted, Limits()).data
-
-    assert b"hidden" in noted
-    assert b"hidden" not in stored
-    assert opened(stored).tobytes() == opened(data.getvalue()).tobytes()
 
 
 def test_a_jpeg_with_arithmetic_codes_is_encoded_again() -> None:
