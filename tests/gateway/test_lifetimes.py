@@ -1,5 +1,6 @@
 """What the gateway leaves in Redis has a lifetime, whatever was asked of it."""
 
+import re
 from pathlib import Path
 
 from gateway.access.caller import Caller
@@ -9,20 +10,18 @@ from tests.gateway import batching
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name, until
 
-OF_THE_FLEET = (":host:", ":jobs", ":service", ":expiring", ":ended")
-"""What workers keep of all jobs and hosts. `tests/faults/test_keyspace.py` shows that it is corrected."""
+_OWN = re.compile(r":(files|batches|gateway)\b|:(file|pieces|batch)$")
+"""Keys of the gateway's own. tests/faults/test_keyspace.py shows that nothing is left of jobs and of the fleet."""
+
+
+def own(service: Service) -> set[str]:
+    """The keys of the gateway's own."""
+    return {key for key in service.redis.scan_iter(f"{service.prefix}*", count=1000) if _OWN.search(key)}
 
 
 def eternal(service: Service) -> set[str]:
-    """The keys without a lifetime, beside those of the fleet and of jobs that run."""
-    running = {one.id for one in service.queue.jobs(100) if not one.ended}
-    return {
-        key
-        for key in service.redis.scan_iter(f"{service.prefix}*", count=1000)
-        if service.redis.ttl(key) == -1
-        and not key.removeprefix(service.prefix).startswith(OF_THE_FLEET)
-        and not any(one in key for one in running)
-    }
+    """Those of them that have no lifetime."""
+    return {key for key in own(service) if service.redis.ttl(key) == -1}
 
 
 def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
@@ -32,7 +31,7 @@ def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
     name = fresh_name()
     keys = tmp_path / "keys"
     keys.write_text(line(Entry(digest(name), Caller(name, name, admin=True, requests_a_minute=100_000))))
-    before = set(service.redis.scan_iter(f"{service.prefix}*", count=1000))
+    before = own(service)
     with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=keys) as front:
         front.http.headers["Authorization"] = f"Bearer {name}"
         deleted = batching.sent(front, [batching.line("a")])
@@ -53,7 +52,7 @@ def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
     service.ollama.release(gate)
     until(lambda: service.slots_held() == 0)
 
-    made = set(service.redis.scan_iter(f"{service.prefix}*", count=1000)) - before
+    made = own(service) - before
     kinds = ("file", "pieces", "batch", "gateway:rate", "gateway:session", f"files:{name}", f"batches:{name}")
     assert ends == ["completed", "failed", "cancelled"]
     assert [kind for kind in kinds if not any(kind in key for key in made)] == []
