@@ -50,6 +50,7 @@ _MODELS = (
 
 
 _NOT_SHOWN = {"TypedDict", "Frozen", "Generic"}
+_INTERNAL = {"Piece"}
 
 
 def page() -> str:
@@ -140,7 +141,8 @@ def _fields_of(kind: Any) -> Iterator[str]:
 
 
 def _own_classes(module: Any) -> list[Any]:
-    return [kind for kind in module.classes.values() if not kind.is_alias and not kind.name.startswith("_")]
+    own = [kind for kind in module.classes.values() if not kind.is_alias and not kind.name.startswith("_")]
+    return [kind for kind in own if kind.name not in _INTERNAL]
 
 
 def _models(title: str, module: Any, names: tuple[str, ...]) -> Iterator[str]:

@@ -1,17 +1,18 @@
 """What the routes of all dialects ask of the queue, within what the caller's key allows."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from starlette.requests import Request
 
 from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
-from llamaq import AsyncJobQueue, JobStatus
+from llamaq import AsyncJobQueue, Event, JobStatus
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import JobNotFound
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.request import LANES
 
 JOB_HEADER = "X-Llamaq-Job"
@@ -31,6 +32,16 @@ def redis_of(request: Request) -> AsyncConnection:
     """
     connection: AsyncConnection = request.app.state.redis
     return connection
+
+
+def pieces(
+    job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False
+) -> AsyncGenerator[list[Event | Piece], None]:
+    """What a job says, as `job.events`: those that are there at the same time in one list, each `delta` as a `Piece`.
+
+    What is in one list is sent in one write.
+    """
+    return job._pieces(after, fresh=fresh)  # noqa: SLF001 - a producer has `events`; a gateway reads for many clients
 
 
 async def submit(request: Request, caller: Caller, job: Mapping[str, Any]) -> AsyncJob[Any]:

@@ -1,12 +1,13 @@
-"""Cancels the job of a client that disconnects from a synchronous route, as Ollama does."""
+"""Clients that disconnect: what they read ends, and on a synchronous route their job is cancelled, as Ollama does."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Receive
 
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import BrokerUnavailable, JobError, JobNotFound
@@ -15,7 +16,8 @@ LOG = logging.getLogger(__name__)
 REASON = "the client closed the connection"
 _TRIES_SECONDS = 120.0
 """For so long a cancel is tried again while Redis is away."""
-_watches: set["asyncio.Task[None]"] = set()
+_open: set[object] = set()
+"""One for each job that is read for a client who waits for it."""
 _cancels: set["asyncio.Task[None]"] = set()
 
 
@@ -26,18 +28,50 @@ async def cancelled_if_left(request: Request, job: AsyncJob[Any]) -> AsyncIterat
     Use it around all that waits for the job: around `await job.result()`, and within the generator of a stream. What
     waits for the job then gets `JobCancelled`, and nobody reads the answer.
     """
-    watch = asyncio.get_running_loop().create_task(_cancel_when_left(request, job))
-    _watches.add(watch)
+    watch = asyncio.get_running_loop().create_task(_when_left(request.receive, lambda: _begin(job)))
+    try:
+        with cancelled_if_cut(job):
+            yield
+    finally:
+        watch.cancel()
+
+
+@contextmanager
+def cancelled_if_cut(job: AsyncJob[Any]) -> Iterator[None]:
+    """Cancel the job when the block does not end well: within `until_left` also when the client leaves."""
+    reader = object()
+    _open.add(reader)
     try:
         yield
     except JobError:  # it has ended
         raise
-    except BaseException:  # the stream is cut: nobody reads further
+    except BaseException:  # nobody reads further
         _begin(job)
         raise
     finally:
+        _open.discard(reader)
+
+
+@asynccontextmanager
+async def until_left(receive: Receive) -> AsyncIterator[None]:
+    """End the block when the client closes its connection: what it awaits is cancelled, and nothing is raised."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in one
+    others, left = task.cancelling(), False
+
+    def end() -> None:
+        nonlocal left
+        left = True
+        task.cancel()
+
+    watch = asyncio.get_running_loop().create_task(_when_left(receive, end))
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not left or task.uncancel() > others:
+            raise
+    finally:
         watch.cancel()
-        _watches.discard(watch)
 
 
 async def finished(seconds: float) -> None:
@@ -47,17 +81,17 @@ async def finished(seconds: float) -> None:
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    while _watches or _cancels:
+    while _open or _cancels:
         if loop.time() >= until:
-            LOG.error("%d jobs of streams that were cut may go on", len(_watches) + len(_cancels))
+            LOG.error("%d jobs of streams that were cut may go on", len(_open) + len(_cancels))
             return
         await asyncio.sleep(0.02)
 
 
-async def _cancel_when_left(request: Request, job: AsyncJob[Any]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _when_left(receive: Receive, then: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
-    _begin(job)
+    then()
 
 
 def _begin(job: AsyncJob[Any]) -> None:

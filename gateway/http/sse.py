@@ -1,13 +1,13 @@
 """Server-Sent Events: frames, comments, and a response that is never silent for so long that a proxy cuts it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Scope, Send
 
+from gateway.http.streamed import Streamed
 from llamaq import Event
-from llamaq.vocabulary.events import Progress, Queued, Retrying, Started
+from llamaq.vocabulary.events import Piece, Progress, Queued, Retrying, Started
 
 SILENCE_SECONDS = 10.0
 """After so long without a frame a comment is sent; proxies give up after 30 to 60 s."""
@@ -41,9 +41,11 @@ class Waiting:
     def __init__(self) -> None:
         self.text = "waiting"
 
-    def see(self, event: Event) -> bytes | None:
+    def see(self, event: Event | Piece) -> bytes | None:
         """The comment to send now, where the event has changed what the stream waits for."""
         match event:
+            case Piece():
+                return None
             case Queued(position=position):
                 said = "queued" if position is None else f"queued {position}"
             case Started():
@@ -58,14 +60,12 @@ class Waiting:
         return comment(said) if changed else None
 
 
-class EventStream(StreamingResponse):
+class EventStream(Streamed):
     """An answer of Server-Sent Events. Where no frame comes for `SILENCE_SECONDS`, a comment is sent between two."""
-
-    media_type = "text/event-stream"
 
     def __init__(
         self,
-        frames: AsyncIterator[bytes],
+        frames: AsyncGenerator[list[bytes], None],
         waiting: Waiting | None = None,
         *,
         headers: Mapping[str, str] | None = None,
@@ -76,53 +76,58 @@ class EventStream(StreamingResponse):
         """Make it of whole frames.
 
         Args:
-            frames: each with its blank line.
+            frames: each with its blank line; those of one list are sent in one write.
             waiting: what the comments say.
             headers: beside those of every stream of events.
             silence_seconds: after which a comment is sent.
             until: when it is set the stream ends with a comment, between two frames.
             closing: called at the end, also where the frames were never begun.
         """
-        super().__init__(frames, headers={**HEADERS, **(headers or {})})
+        super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream")
         self._waiting = waiting or Waiting()
         self._silence_seconds = silence_seconds
-        self._until = until or asyncio.Event()
+        self._until = until
         self._closing = closing
 
-    async def stream_response(self, send: Send) -> None:
-        """Send the frames, with comments between them. Called by Starlette."""
-        loop = asyncio.get_running_loop()
-        last = loop.time()
-
-        async def noted(message: Message) -> None:
-            nonlocal last
-            await send(message)
-            last = loop.time()
-
-        streaming = loop.create_task(super().stream_response(noted))
-        beside = (loop.create_task(self._talk(noted, lambda: last)), loop.create_task(self._until.wait()))
+    async def stream(self, scope: Scope, send: Send) -> None:
+        """Send the head, the frames with comments between them, and the end."""
         try:
-            await asyncio.wait((streaming, beside[1]), return_when=asyncio.FIRST_COMPLETED)
-            if streaming.done():
-                streaming.result()
-            else:
-                await _cancelled(streaming)
-                await send({"type": "http.response.body", "body": comment("closing; reconnect"), "more_body": False})
+            await self.begin(scope, send)
+            talking = asyncio.get_running_loop().create_task(self._talk(send))
+            try:
+                whole = await self._whole(scope, send)
+            finally:
+                talking.cancel()
+            await self.end(send, b"" if whole else comment("closing; reconnect"))
         finally:
-            for task in beside:
-                task.cancel()
-            await _cancelled(streaming)
             if self._closing:
                 await self._closing()
 
-    async def _talk(self, send: Send, last: Callable[[], float]) -> None:
+    async def _whole(self, scope: Scope, send: Send) -> bool:
+        """Send the frames; False where the stream had to end before them."""
+        if self._until is None:
+            await self.go_on(scope, send)
+            return True
+        loop = asyncio.get_running_loop()
+        streaming, ending = loop.create_task(self.go_on(scope, send)), loop.create_task(self._until.wait())
+        try:
+            await asyncio.wait((streaming, ending), return_when=asyncio.FIRST_COMPLETED)
+            if streaming.done():
+                streaming.result()
+            return streaming.done()
+        finally:
+            ending.cancel()
+            await _cancelled(streaming)
+
+    async def _talk(self, send: Send) -> None:
         # Each `send` writes a whole frame or comment before it waits, so no comment gets into a frame.
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(max(last() + self._silence_seconds - loop.time(), 0.001))
-            if loop.time() - last() >= self._silence_seconds:
+            await asyncio.sleep(max(self.sent_at + self._silence_seconds - loop.time(), 0.001))
+            if loop.time() - self.sent_at >= self._silence_seconds:
                 text = comment(self._waiting.text)
                 await send({"type": "http.response.body", "body": text, "more_body": True})
+                self.sent_at = loop.time()
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -1,7 +1,7 @@
 """A job's events as Server-Sent Events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -9,11 +9,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from gateway.access.caller import Admitted
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.jobs.openapi import ANSWERS
-from gateway.queue_access import JOB_HEADER, own_job
+from gateway.queue_access import JOB_HEADER, own_job, pieces
 from llamaq import Event
 from llamaq.store.log_follower import is_cursor
 from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.events import Piece
 
+Ready = list[Event | Piece]
 router = APIRouter(tags=["jobs"], responses=ANSWERS)
 PEEK_SECONDS = 0.25
 """How long the head of the answer waits for the first event, so that a cursor that is gone is a status, not a cut."""
@@ -43,7 +45,7 @@ async def events(
     if cursor is not None and not is_cursor(cursor):
         raise InvalidRequest.of("after", "must be a cursor: the `id` of an event")
     job = await own_job(request, caller, job_id)
-    stream = job.events(cursor)
+    stream = pieces(job, cursor, fresh=True)
     first = asyncio.ensure_future(anext(stream, None))
     await asyncio.wait((first,), timeout=PEEK_SECONDS)
     if first.done():
@@ -70,10 +72,11 @@ async def events(
 
 
 async def _frames(
-    first: "asyncio.Future[Event | None]", stream: AsyncGenerator[Event, None], waiting: Waiting
-) -> AsyncIterator[bytes]:
-    event = await first
-    while event is not None:
-        waiting.see(event)
-        yield frame(event.payload, event=event.type, id=None if event.fresh else event.cursor)
-        event = await anext(stream, None)
+    first: "asyncio.Future[Ready | None]", stream: AsyncGenerator[Ready, None], waiting: Waiting
+) -> AsyncGenerator[list[bytes], None]:
+    ready = await first
+    while ready is not None:
+        for event in ready:
+            waiting.see(event)
+        yield [frame(event.payload, event=event.type, id=None if event.fresh else event.cursor) for event in ready]
+        ready = await anext(stream, None)

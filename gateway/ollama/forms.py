@@ -1,19 +1,27 @@
 """The forms of Ollama's answers: lines of a stream and whole bodies, as JSON. Durations are in nanoseconds."""
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.ollama.asked import Asked, Endpoint
-from gateway.ollama.go.encoding import encoded, timestamp
+from gateway.ollama.go.encoding import encoded, text, timestamp
 from llamaq import ChatResult, EmbeddingResult, TextResult
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
 
 NANOSECONDS = 1_000_000_000
+_MESSAGE = '"message":{"role":"assistant","content":'
 
 
-def piece_lines(asked: Asked, delta: Delta) -> Iterator[str]:
+def text_line(asked: Asked) -> Callable[[str], str]:
+    """What makes the line of a piece that is text alone: the same line as `piece_lines`, several times as fast."""
+    before, after = ('"response":', "") if asked.endpoint == "generate" else (_MESSAGE, "}")
+    head = f'{{"model":{text(asked.model)},"created_at":"'
+    return lambda said: f'{head}{timestamp()}",{before}{text(said)}{after},"done":false}}'
+
+
+def piece_lines(asked: Asked, delta: Piece) -> Iterator[str]:
     """The lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
     parts = [("thinking", delta.thinking), ("text", delta.text), ("tool_calls", delta.tool_calls)]
     said: list[dict[str, Any]] = [{name: value} for name, value in parts if value]

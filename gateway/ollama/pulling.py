@@ -1,14 +1,15 @@
 """`/api/pull` as a host job: its progress in Ollama's lines."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
+from gateway.http.streamed import Streamed
 from gateway.ollama import bodies, names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
 from gateway.ollama.go.encoding import encoded
@@ -42,13 +43,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
     async with cancelled_if_left(request, job):
         first = await anext(lines)
 
-    async def stream() -> AsyncIterator[str]:
-        async with aclosing(lines), cancelled_if_left(request, job):
-            yield first + "\n"
-            async for line in lines:
-                yield line + "\n"
-
-    return StreamingResponse(stream(), 200, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON)
+    return Streamed(lines, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON, first=first, job=job)
 
 
 async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
@@ -64,7 +59,7 @@ async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
     return Response(SUCCESS, 200, headers, JSON_UTF8)
 
 
-async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
+async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
     """The lines, each once: a repeated attempt begins with those that were sent.
 
     Raises:
@@ -79,13 +74,13 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[str, None]:
                     outcome(job.id, event)
                 if line and line != last:
                     last = line
-                    yield line
+                    yield [line.encode() + b"\n"]
     except JobFailed as error:
         if not last and (refusal := _not_allowed(error)):
             raise refusal from None
-        yield error_answer(error).line()
+        yield [error_answer(error).line().encode() + b"\n"]
     except LlamaqError as error:
-        yield error_answer(error).line()
+        yield [error_answer(error).line().encode() + b"\n"]
 
 
 def _line(event: Event) -> str:

@@ -2,25 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
+from gateway.http.streamed import Streamed, written
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
-from gateway.queue_access import JOB_HEADER, submit
+from gateway.queue_access import JOB_HEADER, pieces, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
-from llamaq.vocabulary.events import Completed, Delta, Retrying, Started
+from llamaq.vocabulary.events import Completed, Piece, Retrying, Started
 
 LOG = logging.getLogger(__name__)
 NDJSON = "application/x-ndjson"
@@ -66,18 +67,11 @@ async def _streamed(
     request: Request, job: AsyncJob[Any], asked: Asked, waited: Waited, headers: Mapping[str, str]
 ) -> Response:
     """A stream. Its headers wait for the first line, so that an error before it has its own status."""
-    lines = _Lines(job, asked, waited)
-    stream = lines.read()
+    stream = _Lines(job, asked, waited).read()
     async with cancelled_if_left(request, job):
         first = await anext(stream)
 
-    async def whole() -> AsyncIterator[str]:
-        async with aclosing(stream), cancelled_if_left(request, job):
-            yield first
-            async for line in stream:
-                yield line
-
-    return StreamingResponse(whole(), 200, {**headers, **UNBUFFERED}, NDJSON)
+    return Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, first=first, job=job)
 
 
 class _Lines:
@@ -92,41 +86,51 @@ class _Lines:
         self._asked = asked
         self._waited = waited
         self._sent = False
+        self._text_line = forms.text_line(asked)
 
-    async def read(self) -> AsyncGenerator[str, None]:
-        """The lines.
+    async def read(self) -> AsyncGenerator[list[bytes], None]:
+        """The lines; those that are there at the same time in one list.
 
         Raises:
             LlamaqError: the job failed before the first line; afterwards it is a line.
         """
         try:
-            async with aclosing(self._job.events(fresh=False)) as events:
-                async for event in events:
-                    if lines := self._of(event):
-                        yield "\n".join(lines) + "\n"  # one write for what is ready together
-                        self._sent = True
+            async with aclosing(written(pieces(self._job), self._of)) as chunks:
+                async for ready in chunks:
+                    yield ready
         except _Void as void:
-            yield ErrorAnswer(500, str(void)).line() + "\n"
+            yield [_line(ErrorAnswer(500, str(void)).line())]
             await self._job.cancel("the client has text of an attempt that is void")
         except LlamaqError as error:
             if not self._sent:
                 raise
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
-            yield error_answer(error, self._asked).line() + "\n"
+            yield [_line(error_answer(error, self._asked).line())]
 
-    def _of(self, event: Event) -> list[str]:
+    def _of(self, event: Event | Piece) -> Iterator[bytes]:
+        for line in self._lines(event):
+            self._sent = True
+            yield _line(line)
+
+    def _lines(self, event: Event | Piece) -> Iterable[str]:
         match event:
-            case Delta():
-                return list(forms.piece_lines(self._asked, event))
+            case Piece(text=str(said), thinking=None, tool_calls=None, logprobs=None) if said:
+                return (self._text_line(said),)
+            case Piece():
+                return forms.piece_lines(self._asked, event)
             case Completed(result=result):
-                return [forms.last_line(self._asked, result, self._waited.seconds)]
+                return (forms.last_line(self._asked, result, self._waited.seconds),)
             case Retrying(error=error) if self._sent:
                 raise _Void(error_answer(JobFailed(self._job.id, error), self._asked).message)
             case Started(attempt=attempt) if self._sent and attempt > 1:
                 raise _Void(_VOID)
         if event.terminal:
             outcome(self._job.id, event)
-        return []
+        return ()
+
+
+def _line(text: str) -> bytes:
+    return text.encode() + b"\n"
 
 
 class _Void(Exception):

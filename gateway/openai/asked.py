@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from gateway.openai.parameters import named
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.results import ErrorInfo
 
@@ -19,7 +19,7 @@ class Chunks(Protocol):
     def opening(self) -> Sequence[str]:
         """Those before the first piece."""
 
-    def piece(self, delta: Delta) -> Sequence[str]:
+    def piece(self, delta: Piece) -> Sequence[str]:
         """Those for a piece of the answer."""
 
     def closing(self, result: Result) -> Sequence[str]:

@@ -11,7 +11,7 @@ from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, us
 from gateway.openai.logprobs import Tokens, of_chat
 from gateway.openai.structure import valid
 from gateway.openai.tools.forced import Forced, Reading
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.wire import dumps
@@ -161,7 +161,7 @@ class ChatChunks:
         opening = [self._chunk({"role": "assistant", "content": "" if self._form.forced is None else None})]
         return opening + self._forced("", None)
 
-    def piece(self, delta: Delta) -> list[str]:
+    def piece(self, delta: Piece) -> list[str]:
         """One chunk for the text and the thinking, one for each call."""
         found: dict[str, Any] = {}
         chunks = []

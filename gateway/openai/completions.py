@@ -10,7 +10,7 @@ from gateway.openai.generation import Generation, parameter
 from gateway.openai.logprobs import of_completion
 from gateway.openai.parameters import only, read, unsupported
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.generate import TextResult
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.options import Whole
@@ -112,7 +112,7 @@ class CompletionChunks:
         """There are no chunks before the first piece."""
         return []
 
-    def piece(self, delta: Delta) -> list[str]:
+    def piece(self, delta: Piece) -> list[str]:
         """One chunk for a text."""
         if not delta.text and not delta.logprobs:
             return []

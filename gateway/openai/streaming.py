@@ -1,7 +1,7 @@
 """A stream of chunks: `data:` frames up to `[DONE]`, and comments while it waits."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -9,18 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.http.errors import failure_of, openai_body
-from gateway.http.leaving import cancelled_if_left
+from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, comment, frame
+from gateway.http.streamed import written
 from gateway.openai.asked import Chunks
+from gateway.queue_access import pieces
+from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import LlamaqError, StreamRestarted
-from llamaq.vocabulary.events import Completed, Delta, Event, Queued, Started
+from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.wire import dumps
 
 PATIENCE_SECONDS = 2.0
 """So long the status waits for the first piece, so that an early failure has a status of its own."""
-Events = AsyncGenerator[Event, None]
 
 
 async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers: dict[str, str]) -> Response:
@@ -33,7 +35,7 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     first = _First(job)
     async with cancelled_if_left(request, job):
         await first.wait()
-    frames = _frames(request, job, first, chunks)
+    frames = _frames(job, first, chunks)
     # Without a charset, as OpenAI and Ollama have it.
     return EventStream(frames, first.waiting, headers={"Content-Type": "text/event-stream", **headers})
 
@@ -48,76 +50,88 @@ class _First:
 
     def __init__(self, job: AsyncJob[Any]) -> None:
         self.waiting = Waiting()
-        self.event: Event | None = None
+        self.event: Event | Piece | None = None
         self._job = job
-        self._events = job.events()
+        self._events = pieces(job, fresh=True)
+        self._ready: list[Event | Piece] = []
         self._cursor: str | None = None
 
     async def wait(self) -> None:
         """Read up to the first piece, or as far as there is patience."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                async for event in self._events:
-                    self._cursor = event.cursor
-                    self.waiting.see(event)
-                    if isinstance(event, Delta) or (isinstance(event, Queued) and event.position):
-                        self.event = event
-                        return
-                    if event.terminal:
-                        outcome(self._job.id, event)
-                        self.event = event
-                        return
+                async for ready in self._events:
+                    for number, event in enumerate(ready):
+                        if self._begins(event):
+                            self._ready = ready[number:]
+                            return
         except TimeoutError:  # which has ended the reading
-            self._events = self._job.events(self._cursor)
+            self._events = pieces(self._job, self._cursor, fresh=True)
         except BaseException:
             await self._events.aclose()
             raise
 
-    async def rest(self) -> AsyncIterator[Event]:
-        """The event with which the stream begins, and those behind it."""
+    def _begins(self, event: Event | Piece) -> bool:
+        self._cursor = event.cursor
+        self.waiting.see(event)
+        if event.terminal:
+            outcome(self._job.id, event)
+        if event.terminal or isinstance(event, Piece) or (isinstance(event, Queued) and event.position):
+            self.event = event
+        return self.event is not None
+
+    async def rest(self) -> AsyncGenerator[list[Event | Piece], None]:
+        """The event with which the stream begins, and those behind it; in one list those that come together."""
         async with aclosing(self._events) as events:
-            if self.event is not None:
-                yield self.event
-            async for event in events:
-                yield event
+            if self._ready:
+                yield self._ready
+            async for ready in events:
+                yield ready
 
 
-async def _frames(request: Request, job: AsyncJob[Any], first: _First, chunks: Chunks) -> AsyncIterator[bytes]:
-    if not isinstance(first.event, Delta | Completed):
-        yield comment(first.waiting.text)
+async def _frames(job: AsyncJob[Any], first: _First, chunks: Chunks) -> AsyncGenerator[list[bytes], None]:
+    if not isinstance(first.event, Piece | Completed):
+        yield [comment(first.waiting.text)]
+    frames = _Frames(job, first.waiting, chunks)
     try:
-        async with cancelled_if_left(request, job):
-            async for each in _written(job, first, chunks):
-                yield each
+        with cancelled_if_cut(job):
+            async with aclosing(written(first.rest(), frames.of)) as parts:
+                async for part in parts:
+                    yield part
     except LlamaqError as error:  # the status is sent already
-        yield frame(dumps(openai_body(failure_of(error))))
+        yield [frame(dumps(openai_body(failure_of(error))))]
 
 
-async def _written(job: AsyncJob[Any], first: _First, chunks: Chunks) -> AsyncIterator[bytes]:
-    """The frames of the chunks, and the comments.
+class _Frames:
+    """Writes the frames of the chunks, and the comments."""
 
-    Raises:
-        StreamRestarted: a new attempt voids pieces that were sent.
-        JobError: the job ended without a result, or with another than was promised.
-    """
-    opened = False
-    async for event in first.rest():
-        if isinstance(event, Started) and event.attempt > 1 and opened:
-            raise StreamRestarted(event.attempt, event.cursor)
-        if isinstance(event, Delta):
-            found = chunks.piece(event)
+    def __init__(self, job: AsyncJob[Any], waiting: Waiting, chunks: Chunks) -> None:
+        self._job = job
+        self._waiting = waiting
+        self._chunks = chunks
+        self._opened = False
+
+    def of(self, event: Event | Piece) -> Iterator[bytes]:
+        """The frames of an event.
+
+        Raises:
+            StreamRestarted: a new attempt voids pieces that were sent.
+            JobError: the job ended without a result, or with another than was promised.
+        """
+        if isinstance(event, Piece):
+            yield from map(frame, self._opening(self._chunks.piece(event)))
         elif isinstance(event, Completed):
-            found = chunks.closing(event.result)
+            yield from map(frame, self._opening(self._chunks.closing(event.result)))
+            yield frame("[DONE]")
+        elif isinstance(event, Started) and event.attempt > 1 and self._opened:
+            raise StreamRestarted(event.attempt, event.cursor)
         elif event.terminal:
-            outcome(job.id, event)
-            return
-        else:
-            if said := first.waiting.see(event):
-                yield said
-            continue
-        frames = [frame(each) for each in (found if opened else (*chunks.opening(), *found))]
-        if isinstance(event, Completed):
-            frames.append(frame("[DONE]"))
-        if frames:
-            yield b"".join(frames)  # one write for what is ready together
-        opened = True
+            outcome(self._job.id, event)
+        elif said := self._waiting.see(event):
+            yield said
+
+    def _opening(self, chunks: Sequence[str]) -> Sequence[str]:
+        if self._opened:
+            return chunks
+        self._opened = True
+        return [*self._chunks.opening(), *chunks]

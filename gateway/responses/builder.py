@@ -14,7 +14,7 @@ from gateway.responses.output import Output, Unnumbered
 from llamaq import Event
 from llamaq.client.log import outcome
 from llamaq.vocabulary.errors import JobCancelled, LlamaqError
-from llamaq.vocabulary.events import Completed, Delta, Queued, Started
+from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.wire import JsonObject, dumps
 
@@ -51,7 +51,7 @@ class ResponseBuilder:
         self._output = Output(job_id, self._form, encrypted=kept.encrypted)
         self._members: JsonObject = {"status": "queued", "created_at": 0}
 
-    def take(self, event: Event) -> list[Numbered]:
+    def take(self, event: Event | Piece) -> list[Numbered]:
         """The events of the stream that one of the log makes. One that is not in the log makes none."""
         if event.fresh or self.ended:
             return []
@@ -66,7 +66,7 @@ class ResponseBuilder:
         rest = {"completed_at": None, "output": self._output.items, "usage": None}
         return {**head, **rest, **self._given.echo, **self._members, **known}
 
-    def _take(self, event: Event) -> Iterator[Unnumbered]:
+    def _take(self, event: Event | Piece) -> Iterator[Unnumbered]:
         self.restarted = False
         match event:
             case Queued():
@@ -77,7 +77,7 @@ class ResponseBuilder:
                 yield from self._begin()
             case Started():
                 yield from self._begin_again()
-            case Delta():
+            case Piece():
                 yield from self._piece(event)
             case _ if event.terminal:
                 yield from self._end(event)
@@ -94,11 +94,11 @@ class ResponseBuilder:
         elif self._members["status"] == "queued":
             yield from self._begin()
 
-    def _piece(self, delta: Delta) -> Iterator[Unnumbered]:
+    def _piece(self, delta: Piece) -> Iterator[Unnumbered]:
         try:
             yield from self._output.piece(delta)
         except LlamaqError as error:  # the answer is not what was promised
-            yield from self._fail(error, delta)
+            yield from self._fail(error)
 
     def _end(self, event: Event) -> Iterator[Unnumbered]:
         try:
@@ -108,7 +108,7 @@ class ResponseBuilder:
             reason = finish_reason(result)
             self._form.check(self._job_id, result.message, reason)
         except LlamaqError as error:
-            yield from self._fail(error, event)
+            yield from self._fail(error)
             return
         cut = reason == "length"
         yield from self._output.end(whole=not cut)
@@ -122,23 +122,23 @@ class ResponseBuilder:
         }
         if cut:
             self._members["incomplete_details"] = {"reason": "max_output_tokens"}
-        yield self._final("incomplete" if cut else "completed", event)
+        yield self._final("incomplete" if cut else "completed", event.at)
 
-    def _fail(self, error: LlamaqError, event: Event) -> Iterator[Unnumbered]:
+    def _fail(self, error: LlamaqError) -> Iterator[Unnumbered]:
         yield from self._output.end(whole=False)
         self.error = error
         if isinstance(error, JobCancelled):
-            yield self._final("cancelled", event)
+            yield self._final("cancelled")
             return
         failure = failure_of(error)
         self._members["error"] = {"code": failure.code, "message": failure.message}
-        yield self._final("failed", event)
+        yield self._final("failed")
 
-    def _final(self, status: str, event: Event) -> Unnumbered:
+    def _final(self, status: str, at: datetime | None = None) -> Unnumbered:
         self.ended = True
         self._members["status"] = status
-        if status == "completed":
-            self._members["completed_at"] = int(event.at.timestamp())
+        if status == "completed" and at is not None:
+            self._members["completed_at"] = int(at.timestamp())
         return self._whole(status)
 
     def _whole(self, kind: str) -> Unnumbered:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.openai.chat_answer import ChatForm
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.wire import JsonObject
 
 Kind = Literal["reasoning", "message", "function_call"]
@@ -110,7 +110,7 @@ class Output:
         """Whether there is anything of this attempt."""
         return bool(self.items or self._open)
 
-    def piece(self, delta: Delta) -> Iterator[Unnumbered]:
+    def piece(self, delta: Piece) -> Iterator[Unnumbered]:
         """The events of a piece.
 
         Raises:

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 from typing import Any
 
+from gateway.queue_access import pieces
 from gateway.responses.asked import Kept
 from gateway.responses.builder import ResponseBuilder
 from llamaq.client.aio.job import AsyncJob
@@ -11,9 +12,10 @@ from llamaq.client.aio.job import AsyncJob
 async def read_to_end(job: AsyncJob[Any], note: Kept) -> ResponseBuilder:
     """Wait for the end of a response, and read all of it."""
     builder = ResponseBuilder(job.id, note)
-    async with aclosing(job.events(fresh=False)) as events:
-        async for event in events:
-            builder.take(event)
+    async with aclosing(pieces(job)) as events:
+        async for ready in events:
+            for event in ready:
+                builder.take(event)
             if builder.ended:
                 break
     return builder

@@ -1,6 +1,6 @@
 """`/v1/responses`. A response is a job with a note: each later answer is made of the job's log and the note."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, nullcontext
 from typing import Annotated, Any, Literal
 
@@ -11,16 +11,19 @@ from starlette.responses import JSONResponse, Response
 from gateway.access.caller import Admitted
 from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
-from gateway.http.leaving import cancelled_if_left
+from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, frame
-from gateway.queue_access import JOB_HEADER, queue_of, submit
+from gateway.http.streamed import written
+from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
 from gateway.responses.asked import Kept, asked, kept, parameters
 from gateway.responses.builder import ResponseBuilder
 from gateway.responses.found import Found, found, history
 from gateway.responses.input_items import listed
 from gateway.responses.reading import read_to_end
+from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
+from llamaq.vocabulary.events import Piece, Started
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 CANCELLED = "the response was cancelled"
@@ -109,30 +112,42 @@ async def _now(it: Found) -> JsonObject:
 def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, leaving: bool) -> Response:
     """The stream behind an event. With `leaving` the job belongs to it: it is cancelled when the client leaves."""
     waiting = Waiting()
-    frames = _frames(request, job, ResponseBuilder(job.id, note), waiting, after, leaving=leaving)
+    frames = _Frames(ResponseBuilder(job.id, note), waiting, after, leaving=leaving).of(job)
     until = None if leaving else request.app.state.draining
     headers = {JOB_HEADER: job.id, "Content-Type": "text/event-stream"}
     return EventStream(frames, waiting, headers=headers, until=until)
 
 
-async def _frames(
-    request: Request, job: AsyncJob[Any], builder: ResponseBuilder, waiting: Waiting, after: int, *, leaving: bool
-) -> AsyncIterator[bytes]:
-    try:
-        async with cancelled_if_left(request, job) if leaving else nullcontext(), aclosing(job.events()) as events:
-            async for event in events:
-                if said := waiting.see(event):
-                    yield said
-                new = builder.take(event)
-                if leaving and builder.restarted:
-                    raise StreamRestarted(event.attempt, event.cursor)
-                for each in new:
-                    if each.number > after:
-                        yield frame(each.data, event=each.type)
-                if builder.ended:
-                    return
-    except LlamaqError as error:  # the status is sent already
-        yield _error(error, builder.next)
+class _Frames:
+    """The frames of a response's stream, and its comments."""
+
+    def __init__(self, builder: ResponseBuilder, waiting: Waiting, after: int, *, leaving: bool) -> None:
+        self._builder = builder
+        self._waiting = waiting
+        self._after = after
+        self._leaving = leaving
+
+    async def of(self, job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
+        """All of them; those that are there at the same time in one list."""
+        try:
+            with cancelled_if_cut(job) if self._leaving else nullcontext():
+                async with aclosing(written(pieces(job, fresh=True), self._written)) as parts:
+                    async for part in parts:
+                        yield part
+                        if self._builder.ended:
+                            return
+        except LlamaqError as error:  # the status is sent already
+            yield [_error(error, self._builder.next)]
+
+    def _written(self, event: Event | Piece) -> Iterator[bytes]:
+        if said := self._waiting.see(event):
+            yield said
+        new = self._builder.take(event)
+        if self._leaving and isinstance(event, Started) and self._builder.restarted:
+            raise StreamRestarted(event.attempt, event.cursor)
+        for each in new:
+            if each.number > self._after:
+                yield frame(each.data, event=each.type)
 
 
 def _error(error: LlamaqError, number: int) -> bytes:

@@ -1,9 +1,12 @@
 """uvicorn's HTTP connection, with a bound for the time and the bytes of a request's head (slowloris)."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.http.joined_writes import JoiningTransport, offer
 
 MOST_HEAD_BYTES = 65_536
 
@@ -17,7 +20,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
-        super().connection_made(transport)
+        self._joining = JoiningTransport(transport)
+        super().connection_made(cast("asyncio.Transport", self._joining))
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is whole."""
         self._in_head = False
         self._stop_waiting()
+        offer(cast("Scope", self.scope), self._joining)
         super().on_headers_complete()
 
     def shutdown(self) -> None:

@@ -1,7 +1,7 @@
 """The stream of an open page: its view, once a second where it has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -37,7 +37,7 @@ def view_of(look: Look, view: str, job: str = "") -> str:
     return look.memo[name]
 
 
-async def _frames(watch: Watch, view: str, job: str) -> AsyncIterator[bytes]:
+async def _frames(watch: Watch, view: str, job: str) -> AsyncGenerator[list[bytes], None]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS
     sent: dict[str, str] = {}
@@ -51,6 +51,6 @@ async def _frames(watch: Watch, view: str, job: str) -> AsyncIterator[bytes]:
             for name, text in parts.items():
                 if sent.get(name) != text:
                     sent[name] = text
-                    yield frame(text, event=name)
+                    yield [frame(text, event=name)]
             if loop.time() >= until:
                 return

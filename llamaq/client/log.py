@@ -1,22 +1,26 @@
 """What a reader makes of Redis' answers about a job, without any I/O: log entries, pieces of text, and the outcome."""
 
-from typing import Literal, get_args
+from collections.abc import Callable, Generator
+from typing import Any, Literal, get_args
 
 from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
-from llamaq.store.log_follower import LogEntry, Snapshot
+from llamaq.store.log_follower import LogEntry, Receive, Snapshot, Step, Steps, SubscriptionLost
 from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, StreamRestarted
-from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Progress, Restarted, Started
+from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, LlamaqError, StreamRestarted
+from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Piece, Progress, Restarted, Started
 from llamaq.vocabulary.results import AnyResult
 
 OnRestart = Literal["mark", "raise"]
 """What `Job.text` does where a new attempt voids the text that was given: yield a `Restarted`, or raise."""
 PAUSE_SECONDS = 0.25
 """Between two connections of a reader."""
+Given = Piece | Event
+MOST_JOINED = 16_384
+"""Characters of events that are given in one list; the last of them may be longer."""
 
 
 def log_entries(answer: Entries) -> list[LogEntry]:
@@ -36,6 +40,41 @@ def read_snapshot(answer: Answer, now: float) -> Snapshot | None:
     return Snapshot(answer.row("record").text("state"), *read_position(answer), now)
 
 
+def joined(steps: Steps, more: Callable[[], bool]) -> Generator[Step | list[Given], Any, None]:
+    """The same steps, with the events that are there at the same time in one list. Raises as `steps`.
+
+    Args:
+        steps: of a `LogFollower`.
+        more: whether the next `Receive` is answered at once.
+    """
+    ready: list[Given] = []
+    characters, reply = 0, None
+    while True:
+        try:
+            step = steps.send(reply)
+        except StopIteration:
+            if ready:
+                yield ready
+            return
+        except (LlamaqError, SubscriptionLost):
+            if ready:
+                yield ready
+            raise
+        if isinstance(step, Given):
+            reply = None
+            ready.append(step)
+            characters += len(step.payload)
+            if characters <= MOST_JOINED:
+                continue
+            yield ready
+            ready, characters = [], 0
+            continue
+        if ready and not (isinstance(step, Receive) and more()):
+            yield ready
+            ready, characters = [], 0
+        reply = yield step
+
+
 class Pieces:
     """Turns events into pieces of text, and says where the text begins anew."""
 
@@ -50,11 +89,11 @@ class Pieces:
         self._raise = on_restart == "raise"
         self._given = given
 
-    def take(self, job_id: str, event: Event | str) -> str | Restarted | None:
-        """The text of a `delta`, which is given as such. Raises as `Job.text`."""
-        if isinstance(event, str):
-            self._given = self._given or bool(event)
-            return event
+    def take(self, job_id: str, event: Given) -> str | Restarted | None:
+        """The text of an event; None where it has none. Raises as `Job.text`."""
+        if isinstance(event, Piece):
+            self._given = self._given or bool(event.text)
+            return event.text
         anew = isinstance(event, Started) or (isinstance(event, Progress) and event.stage == "repairing")
         if anew and self._given and (event.attempt > 1 or isinstance(event, Progress)):
             if self._raise:

@@ -62,6 +62,11 @@ class Inbox(ABC):
         self._clear()
         self._put(error)
 
+    @property
+    def has_entry(self) -> bool:
+        """Whether `receive` is known to return at once, and with an entry."""
+        return False
+
     def _taken(self, item: Item) -> LogEntry:
         """The entry, for the reader; an error is raised."""
         if isinstance(item, Exception):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from llamaq.vocabulary import events
 from llamaq.vocabulary.errors import CursorExpired, JobNotFound, StreamError
-from llamaq.vocabulary.events import Event, Queued
+from llamaq.vocabulary.events import Event, Piece, Queued
 from llamaq.vocabulary.status import TERMINAL_STATES
 
 PAGE = 500
@@ -94,9 +94,9 @@ class Snapshot(NamedTuple):
 
 Question = ReadLog | ReadEntry | ReadConfirmed | ReadLastEntry | CheckRecord | PollStatus
 Step = Question | Receive
-Steps = Generator[Step | Event | str, Any, None]
+Steps = Generator[Step | Event | Piece, Any, None]
 """Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
-Parse = Callable[[str, str], Event | str]
+Parse = Callable[[str, str], Event | Piece]
 """`events.parse`, or `events.piece`."""
 
 
@@ -125,7 +125,7 @@ class LogFollower:
 
         With `confirmed`, the end is given when a replica has it too: no failover takes it back.
 
-        `parse` makes of a cursor and its entry what is yielded; of a terminal entry the event.
+        `parse` makes of a cursor and its entry what is yielded.
         """
         if after is not None and not is_cursor(after):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
@@ -139,6 +139,7 @@ class LogFollower:
         self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
         self.cursor = after or "0-0"
+        self._order = _order(self.cursor)
         self.ended = False
 
     def events(self) -> Steps:
@@ -209,12 +210,13 @@ class LogFollower:
     def _accept(self, entries: list[LogEntry]) -> Steps:
         """The events of the entries that are new."""
         for cursor, payload in entries:
-            if _order(cursor) > _order(self.cursor) and not self.ended:
+            order = _order(cursor)
+            if order > self._order and not self.ended:
                 event = self._parse(cursor, payload)
-                ends = not isinstance(event, str) and event.terminal
-                if ends and self._confirmed:
+                if event.terminal and self._confirmed:
                     yield from self._require_confirmed(cursor, payload)
-                self.cursor, self._last_payload, self.ended = cursor, payload, ends
+                self.cursor, self._order = cursor, order
+                self._last_payload, self.ended = payload, event.terminal
                 self._queued = isinstance(event, Queued)
                 if isinstance(event, Queued):
                     self._last_position = event.position, event.eta_seconds
@@ -235,7 +237,7 @@ class LogFollower:
         last: list[LogEntry] = yield ReadLastEntry()
         # A cursor of the terminal event itself (a browser that connects again): nothing more will be published.
         self.ended = any(
-            _type(payload) in TERMINAL_STATES and _order(cursor) <= _order(self.cursor) for cursor, payload in last
+            _type(payload) in TERMINAL_STATES and _order(cursor) <= self._order for cursor, payload in last
         )
         self._queued = any(_type(payload) == "queued" for _, payload in last)
 
@@ -245,7 +247,7 @@ class LogFollower:
         A failover to a replica that lagged behind loses the last writes. Then the log goes on from an earlier event, by
         the clock of another server: what it holds behind the cursor, if anything, does not continue what was given.
         """
-        if _order(self.cursor) == (0, 0):
+        if self._order == (0, 0):
             return
         found: list[LogEntry] = yield ReadEntry(self.cursor)
         if found and self._last_payload in (None, found[0][1]):
@@ -257,7 +259,7 @@ class LogFollower:
             "lagged behind: read the log from its start, and drop what was read before"
         )
 
-    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | str, Any, list[LogEntry]]:
+    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | Piece, Any, list[LogEntry]]:
         """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""
         known: bool = yield CheckRecord()
         if known:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -169,20 +169,51 @@ def parse(cursor: str, payload: str | bytes) -> Event:
     return event
 
 
-def piece(cursor: str, payload: str) -> Event | str:
-    """The text of a `delta` alone, "" where it has none, without making the event; the typed event of any other entry.
+class Piece(NamedTuple):
+    """What a `delta` says, without the model of the event: it is made in a tenth of the time.
+
+    Attributes:
+        cursor: of the event.
+        payload: its JSON.
+    """
+
+    cursor: str
+    payload: str
+    text: str | None = None
+    thinking: str | None = None
+    tool_calls: list[JsonObject] | None = None
+    logprobs: list[JsonObject] | None = None
+    type: Literal["delta"] = "delta"
+    terminal: Literal[False] = False
+    fresh: Literal[False] = False
+
+
+def piece(cursor: str, payload: str) -> Event | Piece:
+    """The `Piece` of a `delta`; the typed event of any other entry.
 
     Raises:
         StreamError: as of `parse`.
     """
     if payload.startswith(_DELTA):
         try:
-            text = from_json(payload).get("text")
+            fields = from_json(payload).get
         except ValueError:
             return parse(cursor, payload)
-        if text is None or isinstance(text, str):
-            return text or ""
-    return parse(cursor, payload)
+        said = fields("text"), fields("thinking"), fields("tool_calls"), fields("logprobs")
+        if _is_text(said[0]) and _is_text(said[1]) and _are_objects(said[2]) and _are_objects(said[3]):
+            return Piece(cursor, payload, *said)
+    event = parse(cursor, payload)
+    if isinstance(event, Delta):
+        return Piece(cursor, payload, event.text, event.thinking, event.tool_calls, event.logprobs)
+    return event
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _are_objects(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value))
 
 
 def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:

@@ -100,6 +100,11 @@ class TaskInbox(Inbox):
             await self._bell.wait(seconds)
         return self._taken(self._items.popleft()) if self._items else None
 
+    @property
+    def has_entry(self) -> bool:
+        """Whether `receive` returns at once, and with an entry."""
+        return bool(self._items) and not isinstance(self._items[0], Exception)
+
     def close(self) -> None:
         """Its reader takes nothing more."""
         self._bell.close()

@@ -19,7 +19,7 @@ from llamaq.store.connection import run_async
 from llamaq.store.keys import text_id
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
-from llamaq.vocabulary.events import Event, Restarted
+from llamaq.vocabulary.events import Event, Piece, Restarted
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
@@ -90,11 +90,15 @@ class AsyncJob(Generic[R]):
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
         pieces = Pieces(on_restart, given=after is not None)
-        async with aclosing(self._connection.reader.pieces(self.id, after)) as stream:
-            async for event in stream:
-                piece = pieces.take(self.id, event)
-                if piece:
-                    yield piece
+        async with aclosing(self._pieces(after)) as stream:
+            async for ready in stream:
+                for event in ready:
+                    if piece := pieces.take(self.id, event):
+                        yield piece
+
+    def _pieces(self, after: str | None = None, *, fresh: bool = False) -> AsyncGenerator[list[Event | Piece], None]:
+        """As `events`, with a `Piece` for each `delta`; those that are there at the same time come in one list."""
+        return self._connection.reader.pieces(self.id, after, fresh=fresh)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.

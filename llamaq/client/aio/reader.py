@@ -11,7 +11,7 @@ import redis
 
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub, TaskInbox
-from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, read_snapshot
+from llamaq.client.log import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -32,7 +32,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
-from llamaq.vocabulary.events import Event, piece
+from llamaq.vocabulary.events import Event, Piece, piece
 
 
 class AsyncReader:
@@ -54,14 +54,18 @@ class AsyncReader:
         self._call_seconds = settings.call_seconds
         self._clock = clock
 
-    def events(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[Event, None]:
+    async def events(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[Event, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `AsyncJob.events`."""
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed)
-        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+        patience = Patience(self._clock, self._call_seconds)
+        async with aclosing(self._run(job_id, follower, follower.events, patience)) as stream:
+            async for ready in stream:
+                for event in ready:
+                    yield event
 
-    def pieces(self, job_id: str, after: str | None) -> AsyncGenerator[Event | str, None]:
-        """As `events`, but the text alone of each `delta`."""
-        follower = LogFollower(job_id, after, fresh=False, confirmed=self._confirmed, parse=piece)
+    def pieces(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[list[Event | Piece], None]:
+        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list."""
+        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - a verb of the queue has it
@@ -73,12 +77,12 @@ class AsyncReader:
         follower = LogFollower(job_id, confirmed=self._confirmed)
         patience = Patience(self._clock, self._call_seconds, timeout)
         async with aclosing(self._run(job_id, follower, follower.end, patience)) as stream:
-            end: Event = await anext(stream)
+            end: Event = (await anext(stream))[0]
             return end
 
     async def _run(
         self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], patience: Patience
-    ) -> AsyncGenerator[Any, None]:
+    ) -> AsyncGenerator[list[Any], None]:
         with translated(self._url):
             while not follower.ended:
                 hub = self._hub()
@@ -87,8 +91,8 @@ class AsyncReader:
                         hub.attached(self._keys.events(job_id), patience.call_seconds()) as inbox,
                         aclosing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
                     ):
-                        async for event in stream:
-                            yield event
+                        async for ready in stream:
+                            yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
                     patience.failed(error)
                     await io.pause(self._clock, PAUSE_SECONDS)
@@ -97,23 +101,23 @@ class AsyncReader:
 
     async def _drive(
         self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, patience: Patience
-    ) -> AsyncGenerator[Any, None]:
-        reply: Any = None
+    ) -> AsyncGenerator[list[Any], None]:
+        joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
             try:
-                step = steps.send(reply)
+                step = joint.send(reply)
             except StopIteration:
                 return
             match step:
+                case list():
+                    reply = None
+                    yield step
                 case Receive(seconds):
                     reply = await inbox.receive(patience.wait_seconds(seconds))
-                case ReadLog() | ReadEntry() | ReadConfirmed() | ReadLastEntry() | CheckRecord() | PollStatus():
+                case question:
                     async with io.limited(patience.call_seconds()), hub.reading():
-                        reply = await self._ask(job_id, step)
+                        reply = await self._ask(job_id, question)
                     patience.answered()
-                case event:
-                    reply = None
-                    yield event
 
     async def _exists(self, client: AsyncClient, record: str) -> int:
         if found := await client.exists(record):

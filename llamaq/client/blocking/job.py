@@ -20,7 +20,7 @@ from llamaq.store.connection import run
 from llamaq.store.keys import text_id
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
-from llamaq.vocabulary.events import Event, Restarted
+from llamaq.vocabulary.events import Event, Piece, Restarted
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus, SubmittedRequest
 
@@ -91,11 +91,15 @@ class Job(Generic[R]):
             JobFailed, JobCancelled, JobExpired: the job ended without a result; raised after the last piece.
         """
         pieces = Pieces(on_restart, given=after is not None)
-        with closing(self._connection.reader.pieces(self.id, after)) as stream:
-            for event in stream:
-                piece = pieces.take(self.id, event)
-                if piece:
-                    yield piece
+        with closing(self._pieces(after)) as stream:
+            for ready in stream:
+                for event in ready:
+                    if piece := pieces.take(self.id, event):
+                        yield piece
+
+    def _pieces(self, after: str | None = None, *, fresh: bool = False) -> Generator[list[Event | Piece], None, None]:
+        """As `events`, with a `Piece` for each `delta`; those that are there at the same time come in one list."""
+        return self._connection.reader.pieces(self.id, after, fresh=fresh)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.

@@ -12,7 +12,7 @@ import redis
 
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub, ThreadInbox
-from llamaq.client.log import PAUSE_SECONDS, log_entries, poll_call, read_snapshot
+from llamaq.client.log import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -33,7 +33,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import Client, Entries
-from llamaq.vocabulary.events import Event, piece
+from llamaq.vocabulary.events import Event, Piece, piece
 
 
 class Reader:
@@ -58,11 +58,15 @@ class Reader:
     def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed)
-        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+        patience = Patience(self._clock, self._call_seconds)
+        with closing(self._run(job_id, follower, follower.events, patience)) as stream:
+            for ready in stream:
+                for event in ready:
+                    yield event
 
-    def pieces(self, job_id: str, after: str | None) -> Generator[Event | str, None, None]:
-        """As `events`, but the text alone of each `delta`."""
-        follower = LogFollower(job_id, after, fresh=False, confirmed=self._confirmed, parse=piece)
+    def pieces(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[list[Event | Piece], None, None]:
+        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list."""
+        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     def end(self, job_id: str, timeout: float | None) -> Event:
@@ -74,12 +78,12 @@ class Reader:
         follower = LogFollower(job_id, confirmed=self._confirmed)
         patience = Patience(self._clock, self._call_seconds, timeout)
         with closing(self._run(job_id, follower, follower.end, patience)) as stream:
-            end: Event = next(stream)
+            end: Event = (next(stream))[0]
             return end
 
     def _run(
         self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], patience: Patience
-    ) -> Generator[Any, None, None]:
+    ) -> Generator[list[Any], None, None]:
         with translated(self._url):
             while not follower.ended:
                 hub = self._hub()
@@ -88,8 +92,8 @@ class Reader:
                         hub.attached(self._keys.events(job_id), patience.call_seconds()) as inbox,
                         closing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
                     ):
-                        for event in stream:
-                            yield event
+                        for ready in stream:
+                            yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
                     patience.failed(error)
                     io.pause(self._clock, PAUSE_SECONDS)
@@ -98,23 +102,23 @@ class Reader:
 
     def _drive(
         self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, patience: Patience
-    ) -> Generator[Any, None, None]:
-        reply: Any = None
+    ) -> Generator[list[Any], None, None]:
+        joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
             try:
-                step = steps.send(reply)
+                step = joint.send(reply)
             except StopIteration:
                 return
             match step:
+                case list():
+                    reply = None
+                    yield step
                 case Receive(seconds):
                     reply = inbox.receive(patience.wait_seconds(seconds))
-                case ReadLog() | ReadEntry() | ReadConfirmed() | ReadLastEntry() | CheckRecord() | PollStatus():
+                case question:
                     with io.limited(patience.call_seconds()), hub.reading():
-                        reply = self._ask(job_id, step)
+                        reply = self._ask(job_id, question)
                     patience.answered()
-                case event:
-                    reply = None
-                    yield event
 
     def _exists(self, client: Client, record: str) -> int:
         if found := client.exists(record):

@@ -43,6 +43,7 @@ class Cut:
         self._clock = clock
         self._answers = answers
         self.made = 0
+        self.has_entry = False
 
     @contextmanager
     def attached(self, _channel: str, _seconds: float) -> Iterator["Cut"]:

@@ -1,6 +1,8 @@
 """Events: each type reads back typed, with its cursor and its own text."""
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from llamaq import ChatResult, EmbeddingResult, ExtractionResult, StreamError, TextResult
 from llamaq.vocabulary import events
+from llamaq.vocabulary.events import Delta, Piece
 from llamaq.vocabulary.wire import members
 
 RESULT = '"model":"m","host":"h","attempts":1'
@@ -94,13 +97,27 @@ def test_an_event_cannot_be_changed() -> None:
         event.text = "y"  # type: ignore[misc,union-attr]  # that is the point
 
 
-@pytest.mark.parametrize("text", ["a", "", '\u00e9 \U0001f600 " \\ \n \x00', "x" * 10_000])
-def test_a_piece_is_the_text_of_its_delta(text: str) -> None:
-    """Without the event; other deltas have none."""
-    given = members(v=1, type="delta", attempt=1, at=1.0, text=text)
-    assert events.piece("1-0", f"{{{given}}}") == text
-    assert events.piece("1-0", '{"v":1,"type":"delta","attempt":1,"at":1.0,"thinking":"hm"}') == ""
-    assert events.piece("1-0", '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":null}') == ""
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"text": text} for text in ["a", "", '\u00e9 \U0001f600 " \\ \n \x00', "x" * 10_000]),
+        {"thinking": "hm", "logprobs": [{"token": "a", "logprob": -0.5}]},
+        {"text": "a", "tool_calls": [{"function": {"name": "f", "arguments": {"x": [1, None]}}}]},
+        {},
+    ],
+)
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_piece_says_what_its_delta_says(said: dict[str, Any], *, spaced: bool) -> None:
+    """The same values as those of the event, and the same cursor and payload."""
+    payload = f"{{{members(v=1, type='delta', attempt=1, at=1.0, **said)}}}"
+    if spaced:  # as of another writer
+        payload = json.dumps(json.loads(payload))
+    piece, event = events.piece("1-0", payload), events.parse("1-0", payload)
+
+    assert isinstance(piece, Piece)
+    assert isinstance(event, Delta)
+    for name in (*Piece._fields, "cursor", "payload"):
+        assert getattr(piece, name) == getattr(event, name)
 
 
 def test_a_piece_of_another_type_is_its_event() -> None:
@@ -115,6 +132,9 @@ def test_a_piece_of_another_type_is_its_event() -> None:
         '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":"a',
         '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":0}',
         '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":["a"]}',
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"thinking":0}',
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"tool_calls":["a"]}',
+        '{"v":1,"type":"delta","attempt":1,"at":1.0,"logprobs":{}}',
         '{"v":2,"type":"delta","attempt":1,"at":1.0,"text":"a"}',
         "",
     ],

@@ -1,7 +1,7 @@
 """Server-Sent Events: whole frames, comments between them, and streams that end before their frames do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any
 
 import pytest
@@ -63,10 +63,10 @@ class _Sent:
             self._more.set()
 
 
-async def _slowly(ends: asyncio.Event) -> AsyncIterator[bytes]:
-    yield b"first"
+async def _slowly(ends: asyncio.Event) -> AsyncGenerator[list[bytes], None]:
+    yield [b"first"]
     await ends.wait()
-    yield b"last"
+    yield [b"last"]
 
 
 def test_silence_is_filled_with_comments_and_talk_is_not() -> None:
@@ -75,7 +75,7 @@ def test_silence_is_filled_with_comments_and_talk_is_not() -> None:
     async def run() -> None:
         sent, ends = _Sent(), asyncio.Event()
         stream = EventStream(_slowly(ends), silence_seconds=0.02)
-        sending = asyncio.create_task(stream.stream_response(sent.send))
+        sending = asyncio.create_task(stream.stream({}, sent.send))
         await sent.until(4)
         ends.set()
         await sending
@@ -96,13 +96,13 @@ def test_whatever_ends_it_what_it_read_from_is_closed(how: str) -> None:
         async def closing() -> None:
             closed.set()
 
-        async def failing() -> AsyncIterator[bytes]:
-            yield b"first"
+        async def failing() -> AsyncGenerator[list[bytes], None]:
+            yield [b"first"]
             raise KeyError
 
         source = failing() if how == "error" else _slowly(ends)
         stream = EventStream(source, until=until, closing=closing)
-        sending = asyncio.create_task(stream.stream_response(sent.send))
+        sending = asyncio.create_task(stream.stream({}, sent.send))
         await sent.until(1)
         actions: dict[str, Callable[[], object]] = {"until": until.set, "cancelled": sending.cancel, "end": ends.set}
         actions.get(how, lambda: None)()

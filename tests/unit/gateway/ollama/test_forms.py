@@ -1,6 +1,7 @@
 """Answers in Ollama's forms."""
 
 import json
+import re
 import struct
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked, Endpoint
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.results import RESULT
 
 FIGURES = {
@@ -48,8 +49,8 @@ def without_time(line: str) -> dict[str, Any]:
 
 
 def lines(endpoint: Endpoint, **piece: Any) -> list[dict[str, Any]]:
-    delta = Delta(at=0, **piece)
-    return [without_time(line) for line in forms.piece_lines(asked(endpoint), delta)]
+    said = Piece("1-0", "", **piece)
+    return [without_time(line) for line in forms.piece_lines(asked(endpoint), said)]
 
 
 def message(content: str = "", **more: Any) -> dict[str, Any]:
@@ -67,6 +68,18 @@ def test_a_piece_has_a_line_for_each_of_its_parts() -> None:
         {"response": "", "thinking": "hm", "done": False},
         {"response": "a", "done": False},
     ]
+
+
+@pytest.mark.parametrize("said", ["a", " ", '"\\\n\t', "<&>\u2028\x00", "\u00e9\U0001f600"])
+@pytest.mark.parametrize("endpoint", ["generate", "chat"])
+def test_the_line_of_a_text_is_made_in_two_ways_and_is_the_same(endpoint: Endpoint, said: str) -> None:
+    """One for a piece that is text alone, as nearly all are; byte by byte, but for its time."""
+    (line,) = forms.piece_lines(asked(endpoint), Piece("1-0", "", said))
+    quick = forms.text_line(asked(endpoint))(said)
+
+    without = re.compile('"created_at":"[^"]+"')
+    assert without.sub("", quick) == without.sub("", line)
+    assert without_time(quick) == without_time(line)
 
 
 def test_the_logprobs_of_a_piece_are_told_once() -> None:

@@ -11,7 +11,7 @@ from gateway.ollama.asked import Asked
 from gateway.ollama.serving import Waited, _Lines
 from llamaq import ErrorInfo, Event, JobFailed
 from llamaq.vocabulary.errors import BrokerUnavailable
-from llamaq.vocabulary.events import Cancelled, Completed, Delta, Failed, Queued, Retrying, Started
+from llamaq.vocabulary.events import Cancelled, Completed, Failed, Piece, Queued, Retrying, Started
 from llamaq.vocabulary.results import RESULT
 
 ASKED = Asked("generate", "M", "answer", {}, stream=True)
@@ -27,8 +27,8 @@ def retrying() -> Retrying:
     return Retrying(at=0, attempt=1, error=ERROR, delay_seconds=1)
 
 
-def delta(text: str, attempt: int = 1) -> Delta:
-    return Delta(at=0, attempt=attempt, text=text)
+def delta(text: str) -> Piece:
+    return Piece("1-0", "", text)
 
 
 class Job:
@@ -36,15 +36,17 @@ class Job:
 
     id = "id"
 
-    def __init__(self, events: Sequence[Event], error: Exception | None = None) -> None:
+    def __init__(self, events: Sequence[Event | Piece], error: Exception | None = None) -> None:
         self._events = events
         self._error = error
+        self.together = False
         self.cancelled: list[str] = []
 
-    async def events(self, *, fresh: bool) -> AsyncGenerator[Event, None]:
+    async def _pieces(self, after: str | None, *, fresh: bool) -> AsyncGenerator[list[Event | Piece], None]:
+        assert after is None
         assert not fresh
-        for event in self._events:
-            yield event
+        for ready in [list(self._events)] if self.together else [[event] for event in self._events]:
+            yield ready
         if self._error is not None:
             raise self._error
 
@@ -54,12 +56,20 @@ class Job:
 
 
 def lines(job: Job) -> list[dict[str, Any]]:
-    """What is sent, without models and times."""
+    """What is sent, without models and times: the same, whether the events come one by one or together."""
+    found = _lines(job)
+    again = Job(job._events, job._error)
+    again.together = True
+    assert _lines(again) == found
+    assert again.cancelled == job.cancelled
+    return found
 
-    async def read() -> list[str]:
-        return [line async for line in _Lines(cast("Any", job), ASKED, Waited()).read()]
 
-    found = [json.loads(line) for line in asyncio.run(read())]
+def _lines(job: Job) -> list[dict[str, Any]]:
+    async def read() -> bytes:
+        return b"".join([line async for ready in _Lines(cast("Any", job), ASKED, Waited()).read() for line in ready])
+
+    found = [json.loads(line) for line in asyncio.run(read()).splitlines()]
     return [{name: value for name, value in line.items() if name in ("response", "done", "error")} for line in found]
 
 
@@ -80,14 +90,14 @@ def test_a_job_with_one_attempt() -> None:
 
 def test_an_attempt_that_has_sent_nothing_is_not_seen() -> None:
     """The next one goes on."""
-    assert lines(Job([started(1), retrying(), started(2), delta("ab", 2), DONE])) == [piece("ab"), END]
+    assert lines(Job([started(1), retrying(), started(2), delta("ab"), DONE])) == [piece("ab"), END]
 
 
 @pytest.mark.parametrize(
     ("events", "error"),
     [
-        ([retrying(), started(2), delta("c", 2), DONE], "unexpected EOF"),
-        ([started(2), delta("c", 2), DONE], "the attempt whose text was sent so far has ended; send the request again"),
+        ([retrying(), started(2), delta("c"), DONE], "unexpected EOF"),
+        ([started(2), delta("c"), DONE], "the attempt whose text was sent so far has ended; send the request again"),
     ],
 )
 def test_a_later_attempt_ends_the_stream(events: list[Event], error: str) -> None:

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from llamaq.vocabulary.events import Delta
+from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
 from llamaq.vocabulary.kinds.result import Usage
 
@@ -20,9 +19,9 @@ def chat_result(content: str, *, done_reason: str = "stop", logprobs: Any = None
     return ChatResult(message=reply, done_reason=done_reason, logprobs=logprobs, **COMMON)
 
 
-def delta(text: str | None = None, **more: Any) -> Delta:
+def delta(text: str | None = None, **more: Any) -> Piece:
     """A piece of an answer."""
-    return Delta(attempt=1, at=datetime.now(UTC), text=text, **more)
+    return Piece("1-0", "", text, **more)
 
 
 def parsed(*chunks: Sequence[str]) -> list[dict[str, Any]]:

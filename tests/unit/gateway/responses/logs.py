@@ -6,7 +6,7 @@ from typing import Any
 from gateway.responses.asked import History, Kept, asked, kept, parameters
 from gateway.responses.builder import Numbered, ResponseBuilder
 from llamaq import Event
-from llamaq.vocabulary.events import parse
+from llamaq.vocabulary.events import Piece, piece
 
 JOB = "0b9f3c6e-51f5-4a3c-9a70-3f1f6a0c8f11"
 AT = 1764343000.5
@@ -21,33 +21,33 @@ def note(**given: Any) -> Kept:
     return found
 
 
-def event(kind: str, attempt: int = 1, **members: Any) -> Event:
+def event(kind: str, attempt: int = 1, **members: Any) -> Event | Piece:
     """An event of a log."""
-    return parse("1-1", json.dumps({"v": 1, "type": kind, "attempt": attempt, "at": AT, **members}))
+    return piece("1-1", json.dumps({"v": 1, "type": kind, "attempt": attempt, "at": AT, **members}))
 
 
-def queued() -> Event:
+def queued() -> Event | Piece:
     return event("queued", 0, position=0)
 
 
-def started(attempt: int = 1) -> Event:
+def started(attempt: int = 1) -> Event | Piece:
     return event("started", attempt, host="h", worker="w")
 
 
-def delta(attempt: int = 1, **members: Any) -> Event:
+def delta(attempt: int = 1, **members: Any) -> Event | Piece:
     return event("delta", attempt, **members)
 
 
-def completed(text: str, **more: Any) -> Event:
+def completed(text: str, **more: Any) -> Event | Piece:
     message = {"role": "assistant", "content": text, **more.pop("message", {})}
     return event("completed", result={**RESULT, "message": message, **more})
 
 
-def failed(code: str = "ollama_error") -> Event:
+def failed(code: str = "ollama_error") -> Event | Piece:
     return event("failed", error={"code": code, "message": "no luck", "retryable": False})
 
 
-def built(log: list[Event], **given: Any) -> tuple[list[Numbered], ResponseBuilder]:
+def built(log: list[Event | Piece], **given: Any) -> tuple[list[Numbered], ResponseBuilder]:
     """All events that are made of a log, and the builder behind the last of them."""
     builder = ResponseBuilder(JOB, note(**given))
     return [each for one in log for each in builder.take(one)], builder

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.responses.builder import ResponseBuilder
 from llamaq import Event
-from llamaq.vocabulary.events import fresh_queued
+from llamaq.vocabulary.events import Piece, fresh_queued
 from tests.unit.gateway.responses.logs import (
     JOB,
     built,
@@ -107,7 +107,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
         [queued(), started(2)],
     ],
 )
-def test_an_attempt_that_told_nothing_is_passed_over(log: list[Event]) -> None:
+def test_an_attempt_that_told_nothing_is_passed_over(log: list[Event | Piece]) -> None:
     """Nothing is void, so nothing is said."""
     found, builder = built([*log, delta(2, text="Blue"), completed("Blue")])
 
@@ -154,7 +154,7 @@ def test_an_answer_that_was_cut_is_incomplete() -> None:
 
 
 @pytest.mark.parametrize("thinking", [[], [delta(thinking="Hm")]])
-def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event]) -> None:
+def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event | Piece]) -> None:
     """Clients expect a message."""
     _, builder = built([queued(), started(), *thinking, completed("")])
 
@@ -203,7 +203,7 @@ def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> 
         ),
     ],
 )
-def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any], log: list[Event]) -> None:
+def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any], log: list[Event | Piece]) -> None:
     """It is told as a failure, and nothing is told after it."""
     found, builder = built([queued(), started(), *log, completed("")], **given)
 
@@ -234,7 +234,7 @@ LOGS = st.lists(
 
 @settings(max_examples=60)
 @given(log=LOGS, cut=st.integers(0, 8))
-def test_any_process_gives_the_same_numbers(log: list[Event], cut: int) -> None:
+def test_any_process_gives_the_same_numbers(log: list[Event | Piece], cut: int) -> None:
     """Whenever it begins to read; no number is missing, and each item is told whole before the next one."""
     whole = [queued(), started(), *log, completed("")]
     one, another = (ResponseBuilder(JOB, note(tools=[WEATHER])) for _ in range(2))

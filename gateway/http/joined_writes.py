@@ -1,0 +1,60 @@
+"""Several writes of a connection in one: each costs as much as a few pieces of a stream.
+
+It is an extension of ASGI, so the form of an answer on the wire, its chunks too, stays as the server makes it.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from starlette.types import Scope
+
+_EXTENSION = "llamaq.joined_writes"
+
+
+class JoiningTransport:
+    """A transport that can hold what is written for a while."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: list[bytes] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Write, or hold it."""
+        if self._held is None:
+            self._transport.write(data)
+        else:
+            self._held.append(data)
+
+    def close(self) -> None:
+        """Write what is held, and close."""
+        self._flush()
+        self._transport.close()
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Write at the end of the block what is written in it."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self._flush()
+
+    def _flush(self) -> None:
+        held, self._held = self._held, None
+        if held and not self._transport.is_closing():
+            self._transport.write(b"".join(held))
+
+
+def offer(scope: Scope, transport: JoiningTransport) -> None:
+    """Let the application of a request use `joined`."""
+    scope.setdefault("extensions", {})[_EXTENSION] = transport
+
+
+def joined(scope: Scope) -> AbstractContextManager[None]:
+    """A block whose `send`s are one write, where the server of the request can do that."""
+    transport = scope.get("extensions", {}).get(_EXTENSION)
+    return transport.joined() if transport is not None else nullcontext()

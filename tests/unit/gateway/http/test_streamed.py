@@ -1,0 +1,187 @@
+"""An answer that is sent as it comes: what is one write, and what ends with its client."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, MutableMapping
+from typing import Any, cast
+
+import pytest
+
+from gateway.http import leaving
+from gateway.http.joined_writes import JoiningTransport, offer
+from gateway.http.streamed import Streamed, written
+from llamaq.vocabulary.errors import JobCancelled, StreamError
+from llamaq.vocabulary.events import Piece
+
+Message = MutableMapping[str, Any]
+
+
+class Transport:
+    """Notes each write."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+        self.written = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        self.written.set()
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Server:
+    """Writes as uvicorn does: each message at once."""
+
+    def __init__(self) -> None:
+        self.transport = Transport()
+        self.scope: Message = {}
+        self.left = asyncio.Event()
+        self.blocked: asyncio.Event | None = None
+        self._joining = JoiningTransport(self.transport)
+        offer(self.scope, self._joining)
+
+    async def send(self, message: Message) -> None:
+        if self.blocked and message["type"] != "http.response.start":
+            await self.blocked.wait()
+        self._joining.write(message.get("body", b"head ") if message.get("more_body", True) else b"end")
+
+    async def receive(self) -> Message:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+
+class Job:
+    """A job that notes its cancel."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    async def cancel(self, _reason: str) -> bool:
+        self.cancelled += 1
+        return True
+
+
+async def _of(lists: list[list[bytes]], then: Callable[[], Any] = lambda: None) -> AsyncGenerator[list[bytes], None]:
+    for ready in lists:
+        yield ready
+    await asyncio.sleep(0)
+    if (error := then()) is not None:
+        raise error
+
+
+async def _for_ever(closed: asyncio.Event) -> AsyncGenerator[list[bytes], None]:
+    try:
+        while True:
+            yield [b"more"]
+            await asyncio.sleep(0.001)
+    finally:
+        closed.set()
+
+
+async def _served(server: Server, answer: Streamed) -> None:
+    await answer(server.scope, server.receive, server.send)
+
+
+def test_what_is_there_together_is_one_write() -> None:
+    """The head and the first piece, and pieces that are in one list; no piece waits for another list."""
+
+    async def run() -> None:
+        server = Server()
+        await _served(server, Streamed(_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
+        assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
+
+    asyncio.run(run())
+
+
+def test_what_is_held_is_written_before_the_connection_closes() -> None:
+    """Nothing of an answer is lost where its last bytes are held; behind the close nothing is written."""
+    transport = Transport()
+    joining = JoiningTransport(transport)
+    with joining.joined():
+        joining.write(b"a")
+        joining.close()
+        joining.write(b"b")
+
+    assert transport.writes[:1] == [b"a"]
+    assert transport.closed
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["reads", "reads nothing"])
+def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool) -> None:
+    """Whether the stream waits for the job, or for the client; the request itself ends in order."""
+
+    async def run() -> None:
+        server, job, closed = Server(), Job(), asyncio.Event()
+        server.blocked = asyncio.Event() if slow else None
+        serving = asyncio.create_task(
+            _served(server, Streamed(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
+        )
+        await server.transport.written.wait()
+        server.left.set()
+        await serving
+        await leaving.finished(5)
+        assert not serving.cancelled()
+        assert job.cancelled == 1
+        assert closed.is_set()
+
+    asyncio.run(run())
+
+
+def test_a_stream_that_the_process_cuts_is_cancelled_and_no_leaving() -> None:
+    """The cancellation is not the client's, so it goes on."""
+
+    async def run() -> None:
+        server, job = Server(), Job()
+        serving = asyncio.create_task(
+            _served(server, Streamed(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
+        )
+        await server.transport.written.wait()
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        await leaving.finished(5)
+        assert job.cancelled == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "cancels"), [(None, 0), (JobCancelled("id", "by the operator"), 0), (KeyError("fault"), 1)]
+)
+def test_a_job_that_has_ended_is_not_cancelled(error: Exception | None, cancels: int) -> None:
+    """Only one whose answer nobody reads any more."""
+
+    async def run() -> None:
+        server, job = Server(), Job()
+        answer = Streamed(_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
+        (result,) = await asyncio.gather(_served(server, answer), return_exceptions=True)
+        await leaving.finished(5)
+        assert result is error
+        assert job.cancelled == cancels
+
+    asyncio.run(run())
+
+
+def test_what_was_written_before_an_error_is_sent_before_it() -> None:
+    """Of events that come together the second is wrong: the first is not lost."""
+
+    async def events() -> AsyncGenerator[Any, None]:
+        yield [Piece("1-0", "", "a"), Piece("2-0", "")]
+
+    def of(piece: Any) -> list[bytes]:
+        if piece.text is None:
+            raise StreamError("wrong")
+        return [piece.text.encode()]
+
+    async def run() -> None:
+        parts = written(events(), of)
+        assert await anext(parts) == [b"a"]
+        with pytest.raises(StreamError):
+            await anext(parts)
+
+    asyncio.run(run())
