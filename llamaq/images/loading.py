@@ -7,7 +7,6 @@ are if nothing else is in them. All else is encoded again, so that what is sent 
 import hashlib
 
 import PIL.Image
-import PIL.ImageOps
 
 from llamaq.images import (
     base64_text,
@@ -60,8 +59,7 @@ def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
     # Pillow decodes the file without the parts that are not the picture.
     with decoding.opened(anatomy, data) as image:
         geometry.check(image.size, limits)
-        with decoding.refusing_damage():
-            turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
+        turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
         same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
         if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
             return made
@@ -92,12 +90,17 @@ def _without_blanks(data: bytes) -> bytes:
 def _of_picture(image: PIL.Image.Image, limits: Limits, max_edge: int | None) -> bytes:
     geometry.check(image.size, limits)
     with decoding.refusing_damage():
-        upright = PIL.ImageOps.exif_transpose(image)
+        image.load()
+    upright = pixels.turned(pixels.bare(image), _orientation(image))
     size = geometry.target(upright.size, max_edge)
     return pixels.encoded(pixels.scaled(upright, size), lossy=image.format in _LOSSY)
 
 
 def _orientation(image: PIL.Image.Image) -> int:
-    """The orientation of an AVIF, which Pillow makes of the boxes; pillow-heif has applied it."""
-    value = image.getexif().get(_ORIENTATION, orientation.UPRIGHT)
+    """The orientation that Pillow tells, by EXIF, XMP or the boxes of an AVIF; `UPRIGHT` where these are damaged."""
+    try:
+        with decoding.refusing_damage():
+            value = image.getexif().get(_ORIENTATION, orientation.UPRIGHT)
+    except Refused:
+        return orientation.UPRIGHT
     return value if value in range(1, 9) else orientation.UPRIGHT

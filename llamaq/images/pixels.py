@@ -11,6 +11,7 @@ from llamaq.images.orientation import UPRIGHT
 QUALITY = 95
 """The quality of a JPEG that is encoded again: the loss is hardly visible."""
 OPAQUE = 255
+_ENTRIES = 256
 _TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -21,6 +22,8 @@ _TURNS = {
     8: Transpose.ROTATE_90,
 }
 _JPEG_MODES = ("L", "RGB")
+_JPEG_EDGE = 65_500
+"""The most pixels of an edge that libjpeg writes."""
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
@@ -40,23 +43,32 @@ def scaled(image: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
 
 
 def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
-    """The file: a JPEG for an opaque picture from a lossy file, else a PNG."""
+    """The file: a JPEG for an opaque picture from a lossy file, else a PNG. The picture loses its metadata."""
     opaque = not _transparent(image)
-    jpeg = lossy and opaque
+    jpeg = lossy and opaque and max(image.size) <= _JPEG_EDGE
     if image.mode not in (_JPEG_MODES if jpeg else _PNG_MODES):
         image = image.convert("RGB" if opaque else "RGBA")
-    # Pillow would also write profiles and comments that it has read.
-    clear = image.copy()
-    clear.info = {name: value for name, value in image.info.items() if name == "transparency"}
-    if clear.mode == "P":
-        palette, clear.info["transparency"] = _used_colours(clear)
-        clear.putpalette(palette)
+    image.info = _info(image)  # Pillow would also write profiles and comments that it has read
+    if image.mode == "P":
+        palette, image.info["transparency"] = _used_colours(image)
+        image.putpalette(palette)
     data = io.BytesIO()
     if jpeg:
-        clear.save(data, "JPEG", quality=QUALITY, subsampling=0)
+        image.save(data, "JPEG", quality=QUALITY, subsampling=0)
     else:
-        clear.save(data, "PNG", compress_level=4)
+        image.save(data, "PNG", compress_level=4)
     return data.getvalue()
+
+
+def bare(image: PIL.Image.Image) -> PIL.Image.Image:
+    """A copy without metadata, and without a transparency that its mode cannot have: an application may leave one."""
+    made = image.copy()
+    if image.mode == "La":
+        made = made.convert("LA")
+    elif image.mode.startswith("I;16"):
+        made = made.convert("I").convert("I;16")
+    made.info = _info(image)
+    return made
 
 
 def has_unused_colours(image: PIL.Image.Image) -> bool:
@@ -78,13 +90,30 @@ def _used_colours(image: PIL.Image.Image) -> tuple[bytes, Any]:
     return colours, transparency if transparency is not None and used[transparency] else None
 
 
+def _info(image: PIL.Image.Image) -> dict[str | tuple[int, int], Any]:
+    transparency = image.info.get("transparency")
+    return {"transparency": transparency} if _is_transparency(transparency, image.mode) else {}
+
+
+def _is_transparency(value: Any, mode: str) -> bool:
+    """Whether it is a level of grey, a colour, an entry of the palette, or the opacities of all entries."""
+    if mode == "RGB":
+        return (
+            isinstance(value, tuple | list) and len(value) == 3 and all(_is_transparency(each, "L") for each in value)
+        )
+    if mode == "P" and isinstance(value, bytes):
+        return len(value) <= _ENTRIES
+    most = {"1": 1 << 16, "L": 1 << 16, "I;16": 1 << 16, "P": _ENTRIES}.get(mode, 0)
+    return isinstance(value, int) and 0 <= value < most
+
+
 def _transparent(image: PIL.Image.Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
 
 
 def _smooth(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture in a mode whose pixels can be blended; those of a palette or of single bits cannot."""
-    if image.mode.startswith("I"):
+    if image.mode == "I;16":
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode in ("1", "P", "PA"):
         return image.convert("RGBA" if _transparent(image) else "RGB")
