@@ -29,7 +29,7 @@ class ProducerVariables(BaseModel):
         "redis://127.0.0.1:6379/0",
         "Redis: broker, job records, events",
         values="a URL: `redis://host:port/0`, `rediss://` for TLS, `unix:///path?db=0`, "
-        "`redis+sentinel://a:26379,b:26379/MASTER/0`, or `rediss+sentinel://`",
+        "`redis+sentinel://a:26379,b:26379/MASTER/0`, or `rediss+sentinel://`; `valkey` for `redis` is taken too",
         secret=True,
     )
     redis_password_file: str = setting(

@@ -16,12 +16,13 @@ USABLE_URL = (
     "or redis+sentinel://[user:password@]a:26379,b:26379/MASTER/0; percent-encode odd characters"
 )
 _PARTS = re.compile(
-    r"(?P<scheme>rediss?|rediss?\+sentinel|unix)://(?P<place>[^/?#]*)(?P<path>/[^?#]*)?(\?(?P<query>.*))?",
+    r"(?P<scheme>(redis|valkey)s?(\+sentinel)?|unix)://(?P<place>[^/?#]*)(?P<path>/[^?#]*)?(\?(?P<query>.*))?",
     re.IGNORECASE,
 )
 _PLACE = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{0,5}))?")
 _DATABASE = re.compile(r"/?(?P<database>[0-9]{0,6})/?")
 _MASTER = re.compile(r"/(?P<master>[A-Za-z0-9._-]{1,200})(/(?P<database>[0-9]{0,6})/?)?")
+_QUOTED = re.compile(r"""\A(["'])\s*(?P<url>.*?)\s*\1\Z""", re.DOTALL)
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TLS_VALUES = {
     "ssl_ca_certs": "",
@@ -45,7 +46,7 @@ class Address(NamedTuple):
     """The parts of a URL.
 
     Attributes:
-        scheme: `redis`, `rediss`, `unix`, `redis+sentinel` or `rediss+sentinel`.
+        scheme: `redis`, `rediss`, `unix`, `redis+sentinel` or `rediss+sentinel`; `valkey` is `redis`.
         user: empty for Redis' default user.
         password: of that user; empty for none.
         servers: host and port of Redis, or of each Sentinel; none for a Unix socket.
@@ -117,18 +118,19 @@ def address(url: str) -> str:
 
 
 def parsed(url: str) -> Address:
-    """The parts of the URL.
+    """The parts of the URL. Blanks and quotes around it, as files of variables leave them, are dropped.
 
     Raises:
         InvalidRequest: as `checked_url`.
     """
     if not isinstance(url, str):
         raise _wrong(f"must be a text, not {type(url).__name__}")
+    url = _QUOTED.sub(r"\g<url>", url.strip())
     _require_plain(url)
     parts = _PARTS.fullmatch(url)
     if parts is None:
         raise _wrong(USABLE_URL)
-    scheme = parts["scheme"].lower()
+    scheme = parts["scheme"].lower().replace("valkey", "redis")
     account, _, place = parts["place"].rpartition("@")
     user, _, password = account.partition(":")
     options = _options(parts["query"] or "", scheme)
@@ -220,18 +222,20 @@ def _options(query: str, scheme: str) -> dict[str, str]:
             raise _wrong(f"its option {name} is one of TLS, which rediss:// has: begin the URL with that")
         if name in _SENTINEL and not scheme.endswith("sentinel"):
             raise _wrong(f"its option {name} is one of redis+sentinel:// and rediss+sentinel://")
-        options[name] = _decoded(value.replace("+", "%20"))
-        _check_option(name, options[name])
+        options[name] = _option(name, _decoded(value.replace("+", "%20")))
     return options
 
 
-def _check_option(name: str, value: str) -> None:
-    if (values := _TLS_VALUES.get(name)) and value.lower() not in values.split("|"):
-        raise _wrong(f"its option {name} must be one of {values.replace('|', ', ')}")
+def _option(name: str, value: str) -> str:
+    if values := _TLS_VALUES.get(name):
+        value = value.lower().removeprefix("cert_")  # as Python's `ssl` and Celery call them
+        if value not in values.split("|"):
+            raise _wrong(f"its option {name} must be one of {values.replace('|', ', ')}")
     if name == "db" and not re.fullmatch("[0-9]{1,6}", value):
         raise _wrong("its option db must be the number of a database")
     if name == "client_name" and not re.fullmatch("[!-~]{1,100}", value):
         raise _wrong("its option client_name must be printable ASCII without blanks, as CLIENT SETNAME wants it")
+    return value
 
 
 def _known() -> str:

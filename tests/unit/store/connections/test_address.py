@@ -1,6 +1,7 @@
 """The address of Redis: a client of exactly the server that is meant, or one clear error."""
 
 import os
+import ssl
 import time
 from random import Random
 from typing import Any, NamedTuple
@@ -79,6 +80,11 @@ def assert_means(url: str, meant: Meant) -> None:
         ("redis://:pässwörd@h", Meant("h", password="pässwörd")),
         ("rediss://u:p@h:1/0?ssl_cert_reqs=required&ssl_ca_certs=/etc/ca.pem", Meant("h", 1, 0, "u", "p")),
         ("redis://h?client_name=mine", Meant("h")),
+        ("redis://h:1/2\n", Meant("h", 1, 2)),
+        (" \t'redis://:p@h:1/2' \r\n", Meant("h", 1, 2, password="p")),
+        ('"redis://:p\'@h"', Meant("h", password="p'")),
+        ("valkey://u:p@h", Meant("h", username="u", password="p")),
+        ("valkeys://u:p@h:1/2", Meant("h", 1, 2, "u", "p")),
         ("unix:///run/redis.sock", Meant("localhost", path="/run/redis.sock")),
         ("unix://u:p%40@/run/a%20b/r.sock?db=2", Meant("localhost", 6379, 2, "u", "p@", "/run/a b/r.sock")),
     ],
@@ -105,6 +111,11 @@ def test_these_are_addresses(url: str, meant: Meant) -> None:
         ("redis://h?ssl_cert_reqs=required", "rediss://"),
         ("redis://h/0?ssl_ca_certs=/ca.pem", "rediss://"),
         ("rediss://h?ssl_cert_reqs=CERT_SOME", "none, optional, required"),
+        ("rediss://h?ssl_cert_reqs=CERT_CERT_NONE", "none, optional, required"),
+        ("'redis://h\"", "must look like"),
+        ("'", "must look like"),
+        ("'redis://h' 'redis://g'", "%20"),
+        ("valkey+socket://h", "must look like"),
         ("redis://h/1?db=2", "two values"),
         ("redis://:a@h?password=b", "two values"),
         ("redis://h?db=1&db=2", "once"),
@@ -166,6 +177,17 @@ def test_sentinels(
     assert celery == Meant(servers[0][0], servers[0][1], database, *account)
 
 
+@pytest.mark.parametrize("value", ["none", "NONE", "CERT_NONE", "cert_none"])
+def test_the_check_of_certificates_is_named_as_in_celery_too(value: str) -> None:
+    """`CERT_NONE` is the name in Python's `ssl`, and in the URLs of platforms; redis-py knows `none` alone."""
+    assert parsed(f"rediss://h?ssl_cert_reqs={value}&ssl_check_hostname=False").options == {
+        "ssl_cert_reqs": "none",
+        "ssl_check_hostname": "false",
+    }
+    pool: Any = connect(f"valkeys://h?ssl_cert_reqs={value}&ssl_check_hostname=False")
+    assert pool.connection_pool.make_connection().cert_reqs == ssl.CERT_NONE
+
+
 def test_tls_is_what_the_scheme_says() -> None:
     """The connection verifies the certificate, by the authority that is named."""
     pool: Any = connect("rediss://h/0?ssl_ca_certs=/etc/ca.pem")
@@ -218,6 +240,6 @@ def _try_text(text: str) -> None:
         found = [_of(connect(url)), _of(connect_async(url)), _of_celery(url)]
         assert found[0] == found[1] == found[2], url
         assert found[0].host.lower() in url.lower() or (found[0].host == "localhost" and "://" in url), url
-        assert bool(found[0].path) == url.lower().startswith("unix:"), url
+        assert bool(found[0].path) == url.strip().lower().startswith("unix:"), url
         if url.startswith("redis://:p"):
             assert found[0].host == "real", url
