@@ -153,9 +153,9 @@ def test_a_batch_is_cancelled_in_the_middle(gateway: GatewayProcess, service: Se
     batch = created(gateway, [line(str(number)) for number in range(200)])
     service.wait_held(gate, 2)
 
-    told = gateway.http.post(f"/v1/batches/{batch['id']}/cancel").json()
+    cancelled = gateway.http.post(f"/v1/batches/{batch['id']}/cancel").json()
 
-    assert told["status"] == "cancelling"
+    assert cancelled["status"] == "cancelling"
     done = reached(gateway, batch["id"])
     assert (done["status"], counted(done)) == ("cancelled", (200, 3, 0))
     assert done["cancelling_at"] <= done["cancelled_at"]

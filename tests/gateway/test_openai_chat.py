@@ -94,7 +94,7 @@ def test_a_stream_without_usage_has_none(gateway: GatewayProcess, service: Servi
 
 
 @pytest.mark.parametrize(
-    ("tier", "lane", "told"),
+    ("tier", "lane", "shown"),
     [
         ("priority", "interactive", "priority"),
         ("fast", "interactive", "priority"),
@@ -103,11 +103,11 @@ def test_a_stream_without_usage_has_none(gateway: GatewayProcess, service: Servi
     ],
 )
 def test_a_tier_is_a_lane_and_metadata_is_kept(
-    gateway: GatewayProcess, service: Service, tier: str, lane: str, told: str
+    gateway: GatewayProcess, service: Service, tier: str, lane: str, shown: str
 ) -> None:
-    """Whoever looks at the job sees both; the answer tells the tier as OpenAI does."""
+    """Whoever looks at the job sees both; the answer has the tier as OpenAI does."""
     answer = chat(gateway, service_tier=tier, metadata={"for": "test"})
-    assert answer.json()["service_tier"] == told
+    assert answer.json()["service_tier"] == shown
     status = service.queue.job(answer.headers["x-llamaq-job"]).status()
     assert (status.lane, status.metadata) == (lane, {"for": "test"})
 

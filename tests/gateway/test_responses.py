@@ -214,9 +214,9 @@ def test_a_deleted_response_is_gone(gateway: GatewayProcess, service: Service) -
     response_id = created(gateway, background=True)["id"]
     service.wait_held(gate)
 
-    told = gateway.http.delete(f"{PATH}/{response_id}").json()
+    answer = gateway.http.delete(f"{PATH}/{response_id}").json()
 
-    assert told == {"id": response_id, "object": "response", "deleted": True}
+    assert answer == {"id": response_id, "object": "response", "deleted": True}
     service.wait_hung_up()
     assert gateway.http.get(f"{PATH}/{response_id}").status_code == 404
 

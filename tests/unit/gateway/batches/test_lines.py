@@ -101,8 +101,8 @@ def test_an_outcome_has_openais_form() -> None:
     assert (good.file, good.usage, embedded.usage) == ("output", (2, 3), (2, 0))
     assert json.loads(good.text)["response"]["status_code"] == 200
     assert [each.text.count("\n") for each in (good, bad, late)] == [1, 1, 1]
-    told = json.loads(bad.text)
-    assert (bad.file, told["custom_id"], told["error"]) == ("errors", "a", None)
-    assert (told["response"]["status_code"], told["response"]["body"]["error"]["code"]) == (504, "expired")
+    row = json.loads(bad.text)
+    assert (bad.file, row["custom_id"], row["error"]) == ("errors", "a", None)
+    assert (row["response"]["status_code"], row["response"]["body"]["error"]["code"]) == (504, "expired")
     assert json.loads(late.text)["error"]["code"] == "batch_expired"
     assert json.loads(late.text)["id"] == "batch_req_1_1"

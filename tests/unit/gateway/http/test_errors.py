@@ -90,10 +90,10 @@ def test_a_failed_job_has_the_status_of_its_code(code: str) -> None:
     assert jobs_body(failure)["error"].items() >= {"message": "why", "retryable": True, "clock": "deadline"}.items()
 
 
-@pytest.mark.parametrize(("host", "told"), [(500, 500), (501, 501), (404, 502), (None, 502)])
-def test_a_fault_of_the_host_keeps_the_hosts_status(host: int | None, told: int) -> None:
+@pytest.mark.parametrize(("host", "shown"), [(500, 500), (501, 501), (404, 502), (None, 502)])
+def test_a_fault_of_the_host_keeps_the_hosts_status(host: int | None, shown: int) -> None:
     """Where it is one of a server; Ollama's client would have got it."""
-    assert failure_of(errors.JobFailed("j", ErrorInfo(code="ollama_error", message="x", status=host))).status == told
+    assert failure_of(errors.JobFailed("j", ErrorInfo(code="ollama_error", message="x", status=host))).status == shown
 
 
 def test_what_nobody_foresaw_is_a_500_without_its_text() -> None:

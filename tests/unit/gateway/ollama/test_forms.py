@@ -82,7 +82,7 @@ def test_the_line_of_a_text_is_made_in_two_ways_and_is_the_same(endpoint: Endpoi
     assert without_time(quick) == without_time(line)
 
 
-def test_the_logprobs_of_a_piece_are_told_once() -> None:
+def test_the_logprobs_of_a_piece_come_once() -> None:
     """In its last line, or in one of their own."""
     assert lines("generate", text="a", thinking="hm", logprobs=[LOGPROB]) == [
         {"response": "", "thinking": "hm", "done": False},

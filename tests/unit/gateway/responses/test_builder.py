@@ -34,7 +34,7 @@ WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object
 ROME = {"id": "call_rome", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
 
 
-def test_a_text_is_told_in_openais_order() -> None:
+def test_a_text_comes_in_openais_order() -> None:
     """Each event has the next number, and the last one has the whole response with its usage."""
     found, builder = built([queued(), started(), delta(text="Hi"), delta(text=" you"), completed("Hi you")])
 
@@ -107,7 +107,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
         [queued(), started(2)],
     ],
 )
-def test_an_attempt_that_told_nothing_is_passed_over(log: list[Event | Piece]) -> None:
+def test_an_attempt_without_a_text_is_passed_over(log: list[Event | Piece]) -> None:
     """Nothing is void, so nothing is said."""
     found, builder = built([*log, delta(2, text="Blue"), completed("Blue")])
 
@@ -115,7 +115,7 @@ def test_an_attempt_that_told_nothing_is_passed_over(log: list[Event | Piece]) -
     assert not builder.restarted
 
 
-def test_a_restart_is_known_at_the_event_that_tells_it() -> None:
+def test_a_restart_is_known_at_its_event() -> None:
     """A stream that belongs to a client ends there."""
     _, builder = built([queued(), started(), delta(text="a")])
     assert [builder.take(started(2)) != [], builder.restarted] == [True, True]
@@ -133,7 +133,7 @@ def test_a_restart_is_known_at_the_event_that_tells_it() -> None:
     ],
 )
 def test_an_end_without_an_answer(end: Event, status: str, error: Any) -> None:
-    """What came until then is incomplete; the last event tells why."""
+    """What came until then is incomplete; the last event has the reason."""
     found, builder = built([queued(), started(), delta(text="The sk"), end])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, status]
@@ -161,7 +161,7 @@ def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event | Piece]) -
     assert builder.response()["output"][-1]["content"][0]["text"] == ""
 
 
-def test_a_forced_call_is_told_as_a_call() -> None:
+def test_a_forced_call_is_a_call() -> None:
     """Ollama's text is its arguments."""
     log = [queued(), started(), delta(text='{"city":'), delta(text='"Rome"}'), completed('{"city":"Rome"}')]
     found, builder = built(log, tools=[WEATHER], tool_choice="required")
@@ -172,8 +172,8 @@ def test_a_forced_call_is_told_as_a_call() -> None:
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
 
 
-def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> None:
-    """The arguments grow as the model writes them; what stands around them is not told."""
+def test_a_call_of_one_of_several_functions_begins_once_its_name_is_known() -> None:
+    """The arguments grow as the model writes them; what stands around them is left out."""
     parts = ['{"name": "wea', 'ther", "arguments": {"city":', ' "Rome"}', "}"]
     log = [queued(), started(), *(delta(text=part) for part in parts), completed("".join(parts))]
     found, builder = built(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
@@ -204,7 +204,7 @@ def test_a_call_of_one_of_several_functions_is_told_once_its_name_is_known() -> 
     ],
 )
 def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any], log: list[Event | Piece]) -> None:
-    """It is told as a failure, and nothing is told after it."""
+    """It is a failure, and nothing comes after it."""
     found, builder = built([queued(), started(), *log, completed("")], **given)
 
     assert types(found)[-1] == "failed"
@@ -235,7 +235,7 @@ LOGS = st.lists(
 @settings(max_examples=60)
 @given(log=LOGS, cut=st.integers(0, 8))
 def test_any_process_gives_the_same_numbers(log: list[Event | Piece], cut: int) -> None:
-    """Whenever it begins to read; no number is missing, and each item is told whole before the next one."""
+    """Whenever it begins to read; no number is missing, and each item ends before the next one begins."""
     whole = [queued(), started(), *log, completed("")]
     one, another = (ResponseBuilder(JOB, note(tools=[WEATHER])) for _ in range(2))
     first = [each for entry in whole[:cut] for each in one.take(entry)]
