@@ -112,6 +112,25 @@ def test_a_fragment_brings_what_it_stands_on_once(tmp_path: Path) -> None:
     assert text == f"-- head\n-- high\n-- low\n-- end of high\n{given}\nreturn 1\n"
 
 
+def test_what_one_function_needs_is_within_it(tmp_path: Path) -> None:
+    """It costs the other calls nothing. What the head has is not brought again, and versions are compared as ever."""
+    (tmp_path / "keys.lua").write_text("-- keys\nlocal P = ARGV[1]")
+    (tmp_path / "low.lua").write_text("-- low\n-- include: keys")
+    (tmp_path / "assignment.lua").write_text("-- assignment\n-- include: low")
+    (tmp_path / "verb.lua").write_text(
+        "-- include: keys low\nlocal function rarely()\n  -- include: assignment\nend\nreturn 1\n"
+    )
+
+    script = scripts.assembled("verb", ("id",), tmp_path)
+
+    head, _, own = script.text.partition("local given = {id = ARGV[2]}\n")
+    assert head == "-- keys\nlocal P = ARGV[1]\nreturn (function()\n-- low\n\n"
+    comparison, _, rest = own.partition("\n")
+    assert scripts.OTHER_STORE in comparison
+    assert rest == "local function rarely()\n-- assignment\n\nend\nreturn 1\nend)()\n"
+    assert script.assigns
+
+
 def test_each_file_is_a_verb_or_a_fragment() -> None:
     """A verb has its arguments declared, and no two files share a name."""
     fragments = {name for name, path in scripts.files().items() if path.read_text().startswith("-- Fragment")}

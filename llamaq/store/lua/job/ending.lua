@@ -1,12 +1,12 @@
--- Fragment: how a job that was queued ends. `end_job` is the only code that writes a terminal state over another state;
+-- Fragment: how a job that was queued ends. `end_known_job` is the only code that writes a terminal state over another state;
 -- `create_ended` (create_ended.lua) makes the record of a job that was never queued.
 -- include: assignment schedule webhook turn_queue
 
 -- The images of a job that has ended, or whose record is gone, expire where no other job has them.
-local function release_images(id, ttl)
-  local list = redis.call('HGET', counted.IMAGES, id)
+local function release_images(id, list, ttl)
+  if list == '' then return end
   redis.call('HDEL', counted.IMAGES, id)
-  for sha in string.gmatch(list or '', '[^ ]+') do
+  for sha in string.gmatch(list, '[^ ]+') do
     kept_images.note(sha, id, ttl)
     local left = redis.pcall('HINCRBY', BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
     if type(left) == 'number' and left <= 0 then
@@ -57,9 +57,19 @@ local function expire_record(id, idempotency_key, ttl)
 end
 
 -- What the end of a job needs of its record, with a value for a record that lacks it. Those with a number are numbers.
-local ending = {names = {}, defaults = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', idem = '',
+-- `more` may be missing.
+local ending = {names = {}, more = {'assigned_at', 'notify', 'runner', 'score'}, defaults = {attempt = 0, model = '', lane = 'normal', tenant = '', conversation = '', idem = '',
   ttl = 86400, weight = 1, running = 0, lease = ''}}
 for name in pairs(ending.defaults) do ending.names[#ending.names + 1] = name end
+
+-- The fields of a job that is to end; with those that the caller needs.
+function ending.fields(id, ...)
+  local names = {...}
+  for _, list in ipairs({ending.names, ending.more}) do
+    for index = 1, #list do names[#names + 1] = list[index] end
+  end
+  return fields(record(id), unpack(names))
+end
 
 function ending.is_sound(name, value)
   return value and (type(ending.defaults[name]) == 'string' or tonumber(value))
@@ -67,29 +77,33 @@ end
 
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from
 -- the indexes of jobs that have not ended. The caller frees its slot, because a cancelled job keeps it until its
--- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING.
-local function end_job(id, state, members, ...)
-  local job, more = fields(record(id), unpack(ending.names)), fields(record(id), 'assigned_at', 'notify', 'runner', 'tenant', 'score')
+-- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING. `job` has the
+-- `ending.fields`.
+local function end_known_job(id, job, state, members, ...)
   -- A script is no transaction: what is wrong with a record is found before the first write.
   for _, name in ipairs(ending.names) do
     if not ending.is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
   end
   local ttl = math.max(1, math.min(1e9, math.floor(tonumber(job.ttl))))
-  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(more.assigned_at) or 0)
+  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
   redis.call('HINCRBY', ENDED, state, 1)
   append_event(id, state, job.attempt, members)
-  owe_webhook(id, state, members, more.notify)
+  owe_webhook(id, state, members, job.notify)
   expire_record(id, job.idem, ttl)
-  dequeue(id, job.model, job.lane, more)
-  redis.call('ZREM', STARTS, id)
-  if redis.call('ZREM', DELAYED, id) == 1 then schedule.remove(id, job.model, job.lane) end
-  redis.call('ZREM', refusals.ENDS, id)
-  charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds, more.score ~= '')
+  if job.lease ~= 'claimed' then  -- a job that runs was removed from these when it was assigned and claimed
+    dequeue(id, job.model, job.lane, job)
+    redis.call('ZREM', STARTS, id)
+    if redis.call('ZREM', DELAYED, id) == 1 then schedule.remove(id, job.model, job.lane) end
+    redis.call('ZREM', refusals.ENDS, id)
+  end
+  charge_tenant(job.model, job.lane, job.tenant, tonumber(job.weight), slot_seconds, job.score ~= '')
   local images = redis.call('HGET', counted.IMAGES, id) or ''
-  release_images(id, kept_images.seconds(images, job.tenant, job.conversation, ttl))
+  release_images(id, images, kept_images.seconds(images, job.tenant, job.conversation, ttl))
   if job.conversation ~= '' then enqueue_next_turn(id, job.tenant, job.conversation) end
 end
+
+local function end_job(id, ...) end_known_job(id, ending.fields(id), ...) end
 
 function expire_job(id)  -- the local that assignment.lua declares
   end_job(id, 'expired', '"reason":"not started within start_within"', 'reason', 'not started within start_within')

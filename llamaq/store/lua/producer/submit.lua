@@ -116,7 +116,7 @@ local function enqueue_turn(turn, score, runner, later)
   local ahead = conversation ~= '' and add_turn(turns_key(tenant, conversation), id) or 0
   if ahead > 0 then return not later and ahead or nil end
   if later then return schedule.add(id, {model = model, tenant = tenant, not_before = later}) end
-  enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant})
+  enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = NOW})
   return position(id, model, lane)
 end
 

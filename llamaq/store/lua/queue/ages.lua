@@ -2,8 +2,8 @@
 -- queue is not its oldest, because a queue is in the order in which jobs start.
 local function ages_key(model, lane) return P .. ':ages:' .. lane .. ':' .. model end
 
-local function note_age(id, model, lane)
-  redis.call('ZADD', ages_key(model, lane), redis.call('ZSCORE', JOBS, id) or NOW, id)
+local function note_age(id, model, lane, submitted_at)
+  redis.call('ZADD', ages_key(model, lane), submitted_at or redis.call('ZSCORE', JOBS, id) or NOW, id)
 end
 
 local function forget_age(id, model, lane) redis.call('ZREM', ages_key(model, lane), id) end

@@ -21,7 +21,7 @@ local function enqueue(id, job)
   local model, lane = job.model, job.lane
   if redis.call('ZADD', queue_key(model, lane), job.score, id) == 0 then return end
   redis.call('ZADD', runner_queue_key(model, lane, job.runner), job.score, id)
-  note_age(id, model, lane)
+  note_age(id, model, lane, job.submitted_at)
   redis.call('SADD', WAITING .. lane, model)
   if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
   redis.call('HSETNX', lane_key(model, lane), 'since', NOW)
@@ -53,9 +53,15 @@ local function is_waiting(model)
   return redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3])) > 0
 end
 
+-- Whether a job waits for any model.
+local function is_any_waiting()
+  return redis.call('EXISTS', WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) > 0
+end
+
 -- The jobs that wait for a model, with those that wait for their time.
 local function depth(model)
   local count = redis.call('ZCARD', schedule.key(model))
+  if not is_waiting(model) then return count end
   for _, lane in ipairs(LANES) do count = count + redis.call('ZCARD', queue_key(model, lane)) end
   return count
 end

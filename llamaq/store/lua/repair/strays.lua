@@ -6,7 +6,7 @@ local strays = {}
 -- The record is gone: what it was counted in is corrected. Its place in a queue is given up when its turn comes.
 function strays.forget(id)
   if redis.call('ZSCORE', EXPIRING, id) then return end  -- it has ended, so it counts nowhere
-  release_images(id, 1)
+  release_images(id, redis.call('HGET', counted.IMAGES, id) or '', 1)
   uncount(id)
   for _, index in ipairs({JOBS, DELAYED, STARTS, refusals.ENDS}) do redis.call('ZREM', index, id) end
 end

@@ -70,7 +70,7 @@ local expire_job  -- defined in ending.lua; nil in a script that does not includ
 -- Assigns jobs to the free slots of a host, as it is in `state`. Returns whether it is to get no more: it got its trial.
 local function fill_slots(host, state)
   local set_aside = 0
-  while state.used < state.slots * state.max_models and set_aside < newer.MOST do
+  while state.used < state.slots * state.max_models and set_aside < newer.MOST and is_any_waiting() do
     local job = next_job(host, state)
     if not job then return false end
     local known = fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt', 'tenant')
@@ -99,7 +99,7 @@ local function fill_host(host)
   local spec = host_spec(host)
   if not is_live(host, spec) then return offers.update(host, spec, nil) end
   local pause = pauses.of_host(host)
-  if pause ~= 'draining' then assign_host_jobs(host) end
+  if pause ~= 'draining' and is_any_waiting() then assign_host_jobs(host) end
   if pause then return offers.update(host, spec, nil) end
   local admitted = jobs_admitted(host, spec)
   local state = admitted ~= 'none' and host_state(host, spec, admitted) or nil

@@ -4,19 +4,26 @@
 -- the load options of its model file. `default_ctx` of the host's record is the context of a runner without `num_ctx`.
 local runners = {
   DEFAULTS = {num_batch = 512, num_gpu = -1, main_gpu = 0, num_thread = 0},  -- Ollama's
+  known = {},                                                                -- what this call has read, by host and model
 }
 
 function runners.key(host) return host_key(host) .. ':runners' end
 
 function runners.of(host, model)
-  local known = redis.call('HGET', runners.key(host), model)
-  local as, trained, options = string.match(known or '', '^(%S+) (%d+) (.*)$')
-  return {as = as or model, trained = tonumber(trained or 0), options = options or ''}
+  local read = runners.known[host] or {}
+  runners.known[host] = read
+  if not read[model] then
+    local known = redis.call('HGET', runners.key(host), model)
+    local as, trained, options = string.match(known or '', '^(%S+) (%d+) (.*)$')
+    read[model] = {as = as or model, trained = tonumber(trained or 0), options = options or ''}
+  end
+  return read[model]
 end
 
 -- Replaces all of a host. `known` has the texts by model.
 function runners.set(host, known)
   redis.call('DEL', runners.key(host))
+  runners.known[host] = nil
   for model, text in pairs(known) do redis.call('HSET', runners.key(host), model, text) end
 end
 

@@ -12,7 +12,7 @@
 --            LEASED_ELSEWHERE (another worker has it, or it was requeued: the message is stale)
 --            NEWER version (the job's wire version; nothing changes, and the reaper requeues the job)
 -- Invariant: of all messages for one assignment, exactly one claims. A claim may be sent again when its answer was lost.
--- include: keys events queue assignment ending
+-- include: keys events refusals
 local id, host = given.id, given.host
 local job = fields(record(id), 'v', 'state', 'lease', 'host', 'fence', 'start_by', 'attempt', 'tries',
   'max_attempts', 'submitted_at', 'running', 'refused_at', 'kind', 'model', 'tenant', 'conversation', 'request')
@@ -37,15 +37,19 @@ local function begin()
   return claimed(attempt, tries)
 end
 
-if not job.state then return {'GONE'} end
-if TERMINAL[job.state] then return {'DONE'} end
-if tonumber(job.v or 1) > WIRE then return {'NEWER', 'version', job.v} end
-if job.lease == 'claimed' and job.fence == given.fence then return claimed(job.attempt, job.tries) end
-if job.lease ~= 'assigned' or job.host ~= host then return {'LEASED_ELSEWHERE'} end
-if job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then
+-- Ends a job that is too late, and gives its slot to the next one.
+local function expire()
+  -- include: queue assignment ending
   expire_job(id)
   free_slot(host, id)
   assign(host)
   return {'EXPIRED'}
 end
+
+if not job.state then return {'GONE'} end
+if TERMINAL[job.state] then return {'DONE'} end
+if tonumber(job.v or 1) > WIRE then return {'NEWER', 'version', job.v} end
+if job.lease == 'claimed' and job.fence == given.fence then return claimed(job.attempt, job.tries) end
+if job.lease ~= 'assigned' or job.host ~= host then return {'LEASED_ELSEWHERE'} end
+if job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then return expire() end
 return begin()

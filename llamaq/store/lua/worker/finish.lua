@@ -16,8 +16,7 @@
 -- Invariant: sent twice, it has one effect.
 -- include: keys events queue assignment ending estimate conversations requeue circuit_changes
 local id, state, completed = given.id, given.state, given.state == 'completed'
-local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'assigned_at', 'claimed_at', 'model', 'tenant',
-  'conversation', 'flush')
+local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 if not ended and tonumber(job.flush) < tonumber(given.events) then return {'FENCED'} end
@@ -27,13 +26,12 @@ local function account(loaded_at)
   local took = NOW - tonumber(job.assigned_at)
   local waited = loaded_at and loaded_at > NOW - took
   estimates.record(job.model, took, waited)
-  if waited then redis.call('HSET', record(id), 'assigned_at', NOW - estimates.service_seconds(job.model)) end
+  if waited then job.assigned_at = NOW - estimates.service_seconds(job.model) end
 end
 
 -- Redis' clock may have been set meanwhile: the mean service time and the tenant's charge would be off by hours.
 if not ended and given.ran_seconds ~= '' then
   job.assigned_at = NOW - tonumber(given.ran_seconds)
-  redis.call('HSET', record(id), 'assigned_at', job.assigned_at)
 end
 local loaded_at = completed and holds_slot and loads.finish(job.host, job.model)
 if not ended then
@@ -45,7 +43,7 @@ if not ended then
     account(loaded_at)
     record_success(job.host, job.model, job.claimed_at)
   end
-  end_job(id, state, given.members, given.field, given.value)
+  end_known_job(id, job, state, given.members, given.field, given.value)
 end
 if holds_slot then
   free_slot(job.host, id)
