@@ -80,6 +80,8 @@ COMMANDS: dict[str, Command] = {
         ["-m", "tests.chaos"],
         "kill parts of a fleet at random, and count what was lost; --seconds, --seed",
     ),
+    "docs build": (EVERYTHING, ["-m", "mkdocs", "build", "--strict"], "the site of docs/, into site/"),
+    "docs serve": (EVERYTHING, ["-m", "mkdocs", "serve", "--strict"], "the same in a browser, anew at each change"),
     "lock": ((), ["requirements/lock.py"], "write requirements/ from pyproject.toml; --upgrade: newest versions"),
 }
 TAKES_NO_ARGUMENTS = ("lint", "generate", "model")

@@ -24,6 +24,8 @@ async with AsyncJobQueue("redis://127.0.0.1:6379/0") as queue:
     result = await job.result(timeout=60)
 ```
 
+[async.md](async.md) has more of it, and [errors.md](errors.md) what to do about each error.
+
 One queue object serves a whole process: any number of threads, or of event loops, each of which closes its own part.
 All readers share one subscription connection. A blocking queue that is used inside an event loop warns once.
 
@@ -49,7 +51,7 @@ _MODELS = (
 )
 
 
-_NOT_SHOWN = {"TypedDict", "Frozen", "Generic"}
+_NOT_SHOWN = {"TypedDict", "Frozen", "Generic", "BaseModel"}
 _INTERNAL = {"Piece"}
 
 
