@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +14,16 @@ STOP_SECONDS = 20.0
 class WorkerProcess:
     """A worker that runs from `__enter__` to `__exit__`. Its output is kept, for an error at its start."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, object],
+        *,
+        program: Sequence[str] = (sys.executable, "-m"),
+    ) -> None:
+        """Prepare it; `command` follows the `program`."""
         variables = [f"{name}={value}" for name, value in environment.items()]
-        self._command = ["env", *variables, sys.executable, "-m", *command]
+        self._command = ["env", *variables, *program, *command]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
 
     def __enter__(self) -> Self:

@@ -1,12 +1,14 @@
-"""`python3 run.py bench gateway`: measure the gateway beside the direct connection and the SDK, and print the table."""
+"""`python3 run.py bench gateway`: measure, print the tables, and with --write renew docs/gateway-performance.md."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.command import arguments, results_of
 from bench.figures.results import Results
 from bench.gateway import measures, report
 from bench.gateway.plan import FULL, QUICK, Plan
 
+PAGE = Path(__file__).parents[2] / "docs" / "gateway-performance.md"
 MEASURES: dict[str, Callable[[Plan, Results], None]] = {
     "first_token": measures.first_token,
     "streams": measures.streams,
@@ -17,12 +19,13 @@ MEASURES: dict[str, Callable[[Plan, Results], None]] = {
 
 def main() -> None:
     """Run the measures that were asked for."""
-    quick = "under a minute: shows that the bench works, no more"
-    given = arguments("bench.gateway", "docs/performance.md", quick, MEASURES)
-    if given.write:
-        raise SystemExit("bench.gateway prints its table; it has no page")
+    quick = "under a minute: shows that the bench works, no more; without other proxies"
+    given = arguments("bench gateway", "docs/gateway-performance.md", quick, MEASURES)
     results = results_of(given, MEASURES, QUICK if given.quick else FULL)
-    print(f"\n{report.table(results)}")
+    for text in report.tables(results):
+        print(f"\n{text}")
+    if given.write:
+        PAGE.write_text(report.document(results))
 
 
 if __name__ == "__main__":

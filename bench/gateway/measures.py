@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bench.figures.machine import note_quiet
@@ -12,9 +13,9 @@ from bench.figures.results import Results
 from bench.figures.spread import percentile
 from bench.figures.usage import Meter, pss_megabytes
 from bench.gateway.plan import Plan
-from bench.gateway.services import PATHS, Services, services
-from bench.paths import PATHS as READERS
-from bench.paths import Path
+from bench.gateway.rivals import RIVALS, found
+from bench.gateway.services import Services, services
+from bench.paths import Path as Reading
 from bench.readers.threads import in_threads
 
 RATE = 50
@@ -31,9 +32,9 @@ MILLISECOND = 1e6
 
 def first_token(plan: Plan, results: Results) -> None:
     """The time to the first token, one request at a time; the median of the direct path is subtracted."""
-    with services(SLOTS) as on:
+    with services(SLOTS, rivals=_rivals(plan, results)) as on:
         on.script(stamp=True, count=3, rate=500, times=None)
-        paths = {name: READERS[reader](on.addresses(name)) for name, reader in PATHS.items()}
+        paths = {name: on.path(name) for name in on.readers}
         for path in paths.values():
             path.first()
         for _ in range(plan.rounds):
@@ -52,36 +53,38 @@ def first_token(plan: Plan, results: Results) -> None:
 
 
 def streams(plan: Plan, results: Results) -> None:
-    """Many answers at a time: latency per token, and the gateway's CPU time for one."""
-    with services(plan.streams) as on:
-        for name in PATHS:
+    """Many answers at a time: latency per token, and the CPU time of the proxy for one."""
+    with services(plan.streams, rivals=_rivals(plan, results)) as on:
+        for name in on.readers:
             on.script(stamp=True, count=1, times=None)
-            READERS[PATHS[name]](on.addresses(name)).first()
+            on.path(name).first()
         on.script(stamp=True, count=plan.tokens, rate=RATE, times=None)
         for _ in range(plan.rounds):
             note_quiet(results)
-            for name, reader in PATHS.items():
-                meter = Meter(on.redis.url, on.gateway.pid)
+            for name, reader in on.readers.items():
+                proxy = on.proxy(name)
+                meter = Meter(on.redis.url, proxy.pid if proxy else None)
                 command = [sys.executable, "-m", "bench.consumer", reader, str(plan.streams), *on.addresses(name)]
                 saw = _run(command)
                 tokens = len(saw["latencies"])
                 results.add("token_p50_ms", name, percentile(saw["latencies"], 50))
                 results.add("token_p99_ms", name, percentile(saw["latencies"], 99))
-                results.add("delivered", name, tokens / (plan.tokens * plan.streams))
-                if name == "gateway":
-                    results.add("gateway_us", name, meter.worker() / tokens * 1e6)
+                results.add("tokens_per_second", name, tokens / saw["seconds"])
+                if proxy:
+                    results.add("proxy_us", name, meter.worker() / tokens * 1e6)
+                    results.add("proxy_pss_mb", name, pss_megabytes(proxy.pid))
                 meter.close()
                 time.sleep(SETTLE_SECONDS)
 
 
 def short(plan: Plan, results: Results) -> None:
     """Answers of one token, some at a time: requests per second."""
-    with services(SHORT_AT_A_TIME) as on:
+    with services(SHORT_AT_A_TIME, rivals=_rivals(plan, results)) as on:
         on.script(stamp=True, count=1, times=None)
         for _ in range(plan.rounds):
             note_quiet(results)
-            for name, reader in PATHS.items():
-                path = READERS[reader](on.addresses(name))
+            for name in on.readers:
+                path = on.path(name)
                 path.first()
                 each = plan.short // SHORT_AT_A_TIME
                 began = time.monotonic()
@@ -91,7 +94,14 @@ def short(plan: Plan, results: Results) -> None:
                 time.sleep(SETTLE_SECONDS)
 
 
-def _ask(path: Path, times: int) -> None:
+def _rivals(plan: Plan, results: Results) -> dict[str, Path]:
+    """The Python of each rival that runs here, by name; `results.about` has the versions, and why one does not run."""
+    tried = {rival.name: found(rival) for rival in RIVALS} if plan.rivals else {}
+    results.about["rivals"] = {name: one.what for name, one in tried.items()}
+    return {name: one.python for name, one in tried.items() if one.python is not None}
+
+
+def _ask(path: Reading, times: int) -> None:
     for _ in range(times):
         path.first()
 
@@ -100,7 +110,7 @@ def crowd(plan: Plan, results: Results) -> None:
     """Many open streams in one gateway, beside readers that read nothing."""
     with services((plan.crowd + plan.slow) // HOSTS + 1, HOSTS) as on:
         on.script(stamp=True, count=1, times=None)
-        READERS["direct"](on.addresses("gateway")).first()
+        on.path("gateway").first()
         results.add("idle_pss_mb", "gateway", pss_megabytes(on.gateway.pid))
         on.script(stamp=True, count=plan.crowd_tokens, rate=plan.crowd_rate, times=None)
         _crowd(on, plan, results)

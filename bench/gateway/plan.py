@@ -18,6 +18,7 @@ class Plan:
         crowd_rate: tokens per second of each of those.
         slow: further readers, which read nothing.
         crowd_firsts: single requests beside the crowd, for the time to the first token.
+        rivals: whether other proxies are installed and measured too.
     """
 
     rounds: int = 3
@@ -30,9 +31,11 @@ class Plan:
     crowd_rate: float = 2.0
     slow: int = 200
     crowd_firsts: int = 20
+    rivals: bool = True
 
 
 FULL = Plan()
 QUICK = Plan(
     rounds=1, firsts=5, streams=8, tokens=30, short=16, crowd=20, crowd_tokens=10, slow=4, crowd_firsts=3,
+    rivals=False,
 )  # fmt: skip

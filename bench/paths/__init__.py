@@ -2,10 +2,11 @@
 
 from bench.paths.direct import Direct
 from bench.paths.naive import Naive
+from bench.paths.openai import OpenAi
 from bench.paths.plain import Plain
 from bench.paths.route import Addresses, Path
 from bench.paths.sdk import Sdk
 
-PATHS: dict[str, type[Path]] = {"direct": Direct, "naive": Naive, "llamaq": Plain, "llamaq-sdk": Sdk}
+PATHS: dict[str, type[Path]] = {"direct": Direct, "naive": Naive, "llamaq": Plain, "llamaq-sdk": Sdk, "openai": OpenAi}
 
 __all__ = ["PATHS", "Addresses", "Path"]

@@ -16,8 +16,10 @@ TIMEOUT_SECONDS = 60
 class Direct:
     """One thread and one connection for an answer."""
 
+    ENDPOINT = "/api/generate"
+
     def __init__(self, addresses: Addresses) -> None:
-        self._url = f"{addresses.ollama_url}/api/generate"
+        self._url = addresses.ollama_url + self.ENDPOINT
         self._model = addresses.model
 
     def first(self) -> First:
@@ -42,10 +44,19 @@ class Direct:
             arrivals.take(text)
 
     def _texts(self) -> Iterator[str]:
-        body = {"model": self._model, "prompt": "go"}
-        with requests.post(self._url, json=body, stream=True, timeout=TIMEOUT_SECONDS) as response:
+        with requests.post(self._url, json=self._body(), stream=True, timeout=TIMEOUT_SECONDS) as response:
             response.raise_for_status()
-            # The host sends each line as one HTTP chunk, and this reads chunk by chunk, which is the fastest way.
-            for line in response.iter_content(chunk_size=None):
-                if text := json.loads(line)["response"]:
-                    yield text
+            rest = b""
+            # A chunk of HTTP is mostly a line, and to read chunk by chunk is the fastest way.
+            for chunk in response.iter_content(chunk_size=None):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if text := self._text(line):
+                        yield text
+
+    def _body(self) -> dict[str, object]:
+        return {"model": self._model, "prompt": "go"}
+
+    def _text(self, line: bytes) -> str:
+        text: str = json.loads(line)["response"]
+        return text
