@@ -6,9 +6,9 @@ from pydantic import model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import History, Message, Messages
-from llamaq.vocabulary.kinds.request import AnswerRequest, Name, Prompt
+from llamaq.vocabulary.kinds.request import AnswerFormat, AnswerRequest, Name, Prompt
 from llamaq.vocabulary.kinds.result import Result
-from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, MODEL_JSON
+from llamaq.vocabulary.text_rules import MODEL_JSON
 from llamaq.vocabulary.wire import Frozen, JsonObject
 
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
@@ -26,7 +26,7 @@ class ChatRequest(AnswerRequest):
     message: Prompt | Message | Messages | None = None
     when_busy: WhenBusy = "enqueue"
     tools: Annotated[list[JsonObject], MODEL_JSON] | None = None
-    format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+    format: AnswerFormat = None
 
     @model_validator(mode="after")
     def _one_history(self) -> "ChatRequest":

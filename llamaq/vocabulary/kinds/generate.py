@@ -6,9 +6,9 @@ from pydantic import Field
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Image, ModelText
-from llamaq.vocabulary.kinds.request import AnswerRequest, Prompt
+from llamaq.vocabulary.kinds.request import AnswerFormat, AnswerRequest, Prompt
 from llamaq.vocabulary.kinds.result import Result
-from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, UNESCAPED_TEXT
+from llamaq.vocabulary.text_rules import UNESCAPED_TEXT
 from llamaq.vocabulary.wire import JsonObject
 
 MOST_CONTEXT = 1_000_000
@@ -29,7 +29,7 @@ class GenerateRequest(AnswerRequest):
     raw: bool | None = None
     # A template is made of control tokens; LLAMAQ_ALLOW_RAW decides whether a producer may write them.
     template: Annotated[str, UNESCAPED_TEXT] | None = None
-    format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+    format: AnswerFormat = None
     images: list[Image] | None = None
     context: Annotated[list[int], Field(max_length=MOST_CONTEXT)] | None = None
 

@@ -8,9 +8,7 @@ from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.generate import TextResult
 from llamaq.vocabulary.kinds.message import History, Image, ModelText
-from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
-from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
-from llamaq.vocabulary.wire import JsonObject
+from llamaq.vocabulary.kinds.request import AnswerFormat, Pixels, Prompt, Request
 
 
 class MultimodalRequest(Request):
@@ -26,7 +24,7 @@ class MultimodalRequest(Request):
     messages: History | None = None
     images: Annotated[list[Image], Field(min_length=1)] | None = None
     max_edge: Pixels | None = None
-    format: Literal["json"] | Annotated[JsonObject, ANSWER_SCHEMA] | None = None
+    format: AnswerFormat = None
 
     @model_validator(mode="after")
     def _one_question(self) -> "MultimodalRequest":

@@ -11,8 +11,8 @@ from llamaq.vocabulary.kinds.message import Text
 from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.text_rules import COUNTED, MODEL_TEXT, not_a_text
-from llamaq.vocabulary.wire import Strict
+from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, COUNTED, MODEL_TEXT, not_a_text
+from llamaq.vocabulary.wire import JsonObject, Strict
 
 Lane = Literal["interactive", "normal", "batch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
@@ -48,6 +48,12 @@ Tenant = Annotated[
     not_a_text("an identifier"),
 ]
 KeepAlive = Annotated[str | int | float, AfterValidator(ollama_keep_alive), not_a_text("a duration")]
+AnswerFormat = Annotated[
+    Literal["json"] | JsonObject | None,
+    # Clients of Ollama write an empty text for none, and it takes that.
+    BeforeValidator(lambda given: None if given == "" else given),
+    ANSWER_SCHEMA,
+]
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 
 

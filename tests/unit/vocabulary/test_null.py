@@ -41,6 +41,9 @@ def _requests() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     yield "notify", {**generate, "notify": {**_nulls(Notify), **hook}}, {**generate, "notify": hook}
     chat = {"kind": "chat", "model": "m", "messages": [{"role": "user"}]}
     yield "message", {**chat, "messages": [{**_nulls(Message), "role": "user"}]}, chat
+    for kind in ("generate", "chat", "multimodal"):
+        bare = {"kind": kind, "model": "m", **LEAST[kind]}
+        yield f"an empty format of {kind}", {**bare, "format": ""}, bare
     php = {**generate, "options": [], "metadata": []}
     yield "PHP", php, generate
 

@@ -104,6 +104,13 @@ def test_what_has_another_place(name: str, said: str) -> None:
     assert said in _told({**GENERATE, name: 1})
 
 
+@pytest.mark.parametrize("name", ["template", "raw", "suffix", "context", "system"])
+def test_a_field_of_another_kind_is_no_misspelt_option(name: str) -> None:
+    """A template is like a temperature in its letters alone."""
+    told = _told({"kind": "chat", "model": "m", "messages": [{"role": "user", "content": "x"}], name: 1})
+    assert ("the kind generate" in told or "'role': 'system'" in told, "temperature" in told) == (True, False)
+
+
 def test_what_it_is_called_depends_on_the_kind() -> None:
     """A conversation is of a chat alone, and the texts of an embedding are its input."""
     assert "did you mean conversation?" in _told({"kind": "chat", "model": "m", "session": "s", "messages": []})
