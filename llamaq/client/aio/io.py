@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ParamSpec, TypeVar
 
+from llamaq.admission.weight import is_light
 from llamaq.client.aio.hub import HubsOfLoops
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -29,6 +30,11 @@ def hub_source(client: Callable[[], AsyncClient], settings: Settings) -> HubsOfL
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run in a thread what would block the event loop."""
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Check a request: in a thread, unless it is light."""
+    return prepare(*args, **kwargs) if is_light(args) else await in_thread(prepare, *args, **kwargs)
 
 
 async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blocking client needs it

@@ -258,9 +258,4 @@ class AsyncJobQueue(AsyncOperations):
     async def _ask(
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
     ) -> AsyncJob[Any]:
-        prepare = self._preparation.ask
-        # In a thread, because decoding a large image takes tens of milliseconds.
-        in_messages = isinstance(fields.get("messages") or fields.get("message"), list | Mapping)
-        return await self._submit(
-            await io.in_thread(prepare, kind, fields, images) if images or in_messages else prepare(kind, fields)
-        )
+        return await self._submit(await io.prepared(self._preparation.ask, kind, fields, images))

@@ -39,6 +39,11 @@ def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return work(*args, **kwargs)
 
 
+def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Check a request."""
+    return prepare(*args, **kwargs)
+
+
 def pause(clock: Clock, seconds: float) -> None:
     """Wait."""
     clock.sleep(seconds)

@@ -84,7 +84,7 @@ class Producer:
             request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
-        return self._submit(io.in_thread(self._preparation.item, request, job_id))
+        return self._submit(io.prepared(self._preparation.item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.

@@ -257,9 +257,4 @@ class JobQueue(Operations):
         return self._ask("embedding", {"model": model, "input": input, **fields})
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
-        prepare = self._preparation.ask
-        # In a thread, because decoding a large image takes tens of milliseconds.
-        in_messages = isinstance(fields.get("messages") or fields.get("message"), list | Mapping)
-        return self._submit(
-            io.in_thread(prepare, kind, fields, images) if images or in_messages else prepare(kind, fields)
-        )
+        return self._submit(io.prepared(self._preparation.ask, kind, fields, images))
