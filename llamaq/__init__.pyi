@@ -35,11 +35,13 @@ from llamaq.vocabulary.errors import UnknownModel as UnknownModel
 from llamaq.vocabulary.errors import VersionMismatch as VersionMismatch
 from llamaq.vocabulary.events import Event as Event
 from llamaq.vocabulary.events import Restarted as Restarted
+from llamaq.vocabulary.fields import AnyMessage as AnyMessage
 from llamaq.vocabulary.fields import MessageDict as MessageDict
 from llamaq.vocabulary.fields import NotifyDict as NotifyDict
 from llamaq.vocabulary.fields import OptionsDict as OptionsDict
 from llamaq.vocabulary.kinds.chat import ChatRequest as ChatRequest
 from llamaq.vocabulary.kinds.chat import ChatResult as ChatResult
+from llamaq.vocabulary.kinds.chat import ReplyMessage as ReplyMessage
 from llamaq.vocabulary.kinds.embedding import EmbeddingRequest as EmbeddingRequest
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult as EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest as ExtractionRequest
@@ -66,6 +68,7 @@ from llamaq.vocabulary.waiting import QueueStatus as QueueStatus
 
 __version__: str
 __all__ = [
+    "AnyMessage",
     "AsyncConversation",
     "AsyncJob",
     "AsyncJobQueue",
@@ -119,6 +122,7 @@ __all__ = [
     "PullResult",
     "QueueFull",
     "QueueStatus",
+    "ReplyMessage",
     "Restarted",
     "StreamError",
     "StreamRestarted",

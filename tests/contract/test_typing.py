@@ -24,6 +24,7 @@ def _checked(*command: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.timeout(300)
 def test_mypy_gives_each_verb_the_type_that_the_program_says(outside: Path, tmp_path: Path) -> None:
     """Strict, so that an `ignore` at a mistake which is not seen is an error too."""
     cache = ("--cache-dir", str(tmp_path / "cache"))
@@ -32,6 +33,7 @@ def test_mypy_gives_each_verb_the_type_that_the_program_says(outside: Path, tmp_
     )
 
 
+@pytest.mark.timeout(300)
 def test_pyright_does_too(outside: Path, tmp_path: Path) -> None:
     """Strict as well: what editors show."""
     rules = {"typeCheckingMode": "strict", "reportUnnecessaryTypeIgnoreComment": "error", "include": ["program.py"]}
