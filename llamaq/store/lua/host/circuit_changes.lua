@@ -84,7 +84,7 @@ local function retry_elsewhere(id, host, refused_by)
   if not redis.call('ZSCORE', DELAYED, id) then return end
   local job = fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
   local others = {}
-  for _, other in ipairs(redis.call('ZRANGE', offers.key(job.model), 0, offers.LOOKED_AT - 1)) do
+  for _, other in ipairs(redis.call('ZRANGE', offers_key(job.model), 0, offers.LOOKED_AT - 1)) do
     local refused = string.find(refused_by, '\n' .. other .. '\n', 1, true)
     if other ~= host and not refused then others[#others + 1] = other end
   end

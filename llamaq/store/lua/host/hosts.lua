@@ -3,7 +3,7 @@
 local function forget_host(host)
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
     redis.call('SREM', model_hosts_key(model), host)
-    redis.call('ZREM', offers.key(model), host)
+    redis.call('ZREM', offers_key(model), host)
   end
   redis.call('ZREM', offers.DUE, host)
   redis.call('DEL', host_key(host), host_models_key(host), workers_key(host), loaded_key(host),
@@ -22,7 +22,7 @@ local function set_models(host, models)
     if not wanted[model] then
       redis.call('SREM', host_models_key(host), model)
       redis.call('SREM', model_hosts_key(model), host)
-      redis.call('ZREM', offers.key(model), host)
+      redis.call('ZREM', offers_key(model), host)
       redis.call('HDEL', refusals.key(host), model)
     end
   end

@@ -21,6 +21,7 @@ local function loaded_key(host) return P .. ':host:' .. host .. ':loaded' end
 local function capabilities_key(host) return P .. ':host:' .. host .. ':capabilities' end
 local function workers_key(host) return P .. ':host:' .. host .. ':workers' end
 local function model_hosts_key(model) return P .. ':model:' .. model .. ':hosts' end
+local function offers_key(model) return P .. ':model:' .. model .. ':offers' end
 local LANES = {'interactive', 'normal', 'batch'}
 local WAITING, LEASES, DELAYED = P .. ':waiting:', P .. ':leases', P .. ':delayed'
 local EXPIRING = P .. ':expiring'  -- sorted set: ended jobs, by when their records expire

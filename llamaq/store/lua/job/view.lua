@@ -1,6 +1,6 @@
 -- Fragment: what a status says of a job: fields of its record, its position, its estimate, and why it waits. What is said
 -- of a model is looked up once in a script, since a list has many jobs of one model.
--- include: keys events queue assignment estimate model_support
+-- include: keys events queue estimate
 local view = {forecasts = {}, reasons = {}}
 
 -- What is needed of the record; nil where there is no such job.
@@ -23,41 +23,19 @@ function view.jobs_ahead(id, job)
   return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
--- Why no host that has the model takes a job of it. Of many hosts some are looked at.
-function view.why_no_host(model)
-  local live, refused, paused, loading, open = 0, 0, 0, false, false
-  for _, host in ipairs(redis.call('SRANDMEMBER', model_hosts_key(model), offers.LOOKED_AT)) do
-    local spec = host_spec(host)
-    if not is_live(host, spec) then
-      open = open or is_open(spec)
-    elseif pauses.of_host(host) then
-      paused = paused + 1
-    else
-      live = live + 1
-      if refusals.admitted(host, refusals.of(host, model)) ~= 'all' then refused = refused + 1 end
-      loading = loading or loads.is_loading(loads.now(host, (loads.usage(host))))
-    end
-  end
-  if live == 0 then return paused > 0 and 'host_paused' or open and 'circuit_open' or 'no_worker' end
-  if refused == live then return 'circuit_open' end
-  return loading and 'loading' or 'busy'
+-- Makes the functions of what few calls ask for. See `further` in submit.lua.
+function view.complete()
+  -- include: forecast why
 end
 
--- Why a host job waits.
-function view.why_host_job(model)
-  local host = host_of(model)
-  return host and pauses.of_host(host) == 'draining' and 'host_paused' or 'busy'
+function estimates.new_forecast(model)
+  view.complete()
+  return estimates.new_forecast(model)  -- that of forecast.lua
 end
 
--- Why the jobs of a model wait in its queue.
 function view.why_of_model(model)
-  local function found()
-    if unknown_model(model) then return 'no_model' end
-    if pauses.of_model(model) then return 'model_paused' end
-    return is_host_job(model) and view.why_host_job(model) or view.why_no_host(model)
-  end
-  view.reasons[model] = view.reasons[model] or found()
-  return view.reasons[model]
+  view.complete()
+  return view.why_of_model(model)  -- that of why.lua
 end
 
 function view.why(id, job)

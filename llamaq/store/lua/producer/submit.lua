@@ -33,8 +33,30 @@
 --            NO_WEBHOOKS lacks (no worker would call the webhook: 'none' sends any, or 'private' addresses are not called)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
--- include: keys events queue assignment ending estimate cancelling conversations when_busy model_support senders
+-- include: keys events queue fairness estimate model_support senders
 local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
+local made
+
+-- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
+-- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
+local function further()
+  if made then return made end
+  -- include: ending cancelling forecast conversations when_busy unknown_model
+  made = {assign_model = assign_model, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner}
+
+  -- Adds the job to the turns of its conversation. Returns how many are ahead.
+  function made.add_turn(turn)
+    end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
+    if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
+    return add_turn(turns_key(tenant, conversation), id)
+  end
+  return made
+end
+
+function estimates.new_forecast(model)
+  further()
+  return estimates.new_forecast(model)  -- that of forecast.lua
+end
 
 local function same_job()
   local found = given.idempotency_key ~= '' and redis.call('GET', given.idempotency_key)
@@ -67,7 +89,9 @@ local function refusal(turn)
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
   local limit = limit_reached()
   if limit then return {'FULL', 'retry_after', estimates.retry_after(model), 'limit', limit} end
-  if given.wait_for_model ~= '1' and unknown_model(model) then return {'UNKNOWN_MODEL'} end
+  if given.wait_for_model ~= '1' and redis.call('SCARD', model_hosts_key(model)) == 0 and further().unknown_model(model) then
+    return {'UNKNOWN_MODEL'}
+  end
   local lacks, has = lacking_capability(model, given.capabilities)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
   local lacking = given.notify ~= '' and senders.lacking(given.notify_private == '1')
@@ -111,16 +135,17 @@ end
 -- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead; nil
 -- before its time has come.
 local function enqueue_turn(turn, score, runner, later)
-  end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
-  if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
-  local ahead = conversation ~= '' and add_turn(turns_key(tenant, conversation), id) or 0
+  local ahead = conversation ~= '' and further().add_turn(turn) or 0
   if ahead > 0 then return not later and ahead or nil end
-  if later then return schedule.add(id, {model = model, tenant = tenant, not_before = later}) end
+  if later then
+    further()
+    return schedule.add(id, {model = model, tenant = tenant, not_before = later})
+  end
   enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = NOW})
   return position(id, model, lane)
 end
 
-local turn = conversation ~= '' and current_turn(tenant, conversation)
+local turn = conversation ~= '' and further().current_turn(tenant, conversation)
 local refused = refusal(turn)
 if refused then return of_master(refused) end
 
@@ -130,12 +155,13 @@ local starts = tonumber(given.start_at) or NOW + (tonumber(given.start_after) or
 local later = starts > NOW and starts or nil
 local start_by = given.start_within ~= '' and (later or NOW) + tonumber(given.start_within) or ''
 local score = later and '' or fair_score(model, lane, tenant, weight, math.max(slots.count, 1))
-local runner = turn_runner(given.runner, tenant, conversation)
+local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
 write_record(score, weight, start_by, runner, later)
 write_indexes(start_by)
 local ahead = enqueue_turn(turn, score, runner, later)
 local eta = ahead and estimates.eta(model, ahead, slots)
 append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
-assign_model(model)
-if redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
+-- A host can take the job where one has a free slot for it (`idle`). Any host can take a host job, which has a `target`.
+if made or slots.idle > 0 or given.target ~= '' then further().assign_model(model) end
+if not made or redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
 return {'OK'}

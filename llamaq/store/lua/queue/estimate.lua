@@ -1,11 +1,11 @@
 -- Fragment: estimates of waits, from each model's service time in its slots: moving averages over completed jobs. SERVICE
 -- has two for each model: a slow one, the unit of fair shares, and a fast one for estimates, which follows a change of the
 -- jobs' length within three jobs.
--- include: assignment
+-- `forecast.lua` computes what is kept here.
+-- include: keys events
 local estimates = {        -- one table, because Lua takes 200 locals in a script
   FORECAST_SECONDS = 0.25,
   MOST_KEPT = 64,
-  JOBS_LOOKED_AT = 16,     -- of one host
   FREE_NOW = -1,
 }
 
@@ -32,45 +32,6 @@ function estimates.record(model, seconds, loading)
   redis.call('HSET', SERVICE, model, string.format('%.4f %.4f', slow * 0.8 + seconds * 0.2, fast * 0.5 + seconds * 0.5))
 end
 
--- Adds to `free` the seconds until each of the host's slots for the model is free: the rest of the service time of the job
--- in it, or FREE_NOW. Where jobs of other models take the host, all its slots are free when the last of those ends. Of many
--- jobs the first stand for all.
--- Returns how many are free now.
-function estimates.add_host(host, model, free)
-  local spec = fields(host_key(host), 'slots', 'max_models')
-  local flat, running, models = redis.call('HGETALL', slots_key(host)), loads.usage(host)
-  local as = runners.of(host, model).as
-  local busy, last, idle, known, lefts = running[as] or 0, 0, 0, {}, {}
-  for index = 1, math.min(#flat, 2 * estimates.JOBS_LOOKED_AT), 2 do
-    local other = flat[index + 1]
-    local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
-    known[other] = known[other] or estimates.recent_service_seconds(other) or 0
-    local left = math.max(known[other] - (NOW - began), 0)
-    if other == model or runners.of(host, other).as == as then lefts[#lefts + 1] = left else last = math.max(last, left) end
-  end
-  for index = 1, busy do free[#free + 1] = #lefts > 0 and lefts[(index - 1) % #lefts + 1] or 0 end
-  local taken = busy == 0 and models >= tonumber(spec.max_models or 0)
-  for _ = busy + 1, tonumber(spec.slots or 0) do
-    free[#free + 1] = taken and last or estimates.FREE_NOW
-    if not taken then idle = idle + 1 end
-  end
-  return idle
-end
-
--- The slots for a model over all live hosts: when each is free, how many there are, and how many are free now. Of many
--- hosts some stand for all, so that the cost is the same with 1,000 hosts.
-function estimates.new_forecast(model)
-  local free, idle = {}, 0
-  if pauses.of_model(model) then return {free = free, count = 0, idle = 0, age = 0} end
-  local hosts = redis.call('SRANDMEMBER', model_hosts_key(model), offers.LOOKED_AT)
-  local share = #hosts < offers.LOOKED_AT and 1 or redis.call('SCARD', model_hosts_key(model)) / #hosts
-  for _, host in ipairs(hosts) do
-    if is_live(host) and not pauses.of_host(host) then idle = idle + estimates.add_host(host, model, free) end
-  end
-  table.sort(free)
-  return {free = free, count = math.floor(#free * share), idle = math.floor(idle * share), age = 0}
-end
-
 -- The forecast, computed once in FORECAST_SECONDS for all producers and readers. It is kept as text, with at most MOST_KEPT
 -- of the times, at even steps.
 function estimates.kept_forecast(model)
@@ -95,7 +56,7 @@ end
 -- The forecast with the slots that are free at this moment: none where no host has an offer.
 function estimates.forecast(model)
   local found = estimates.kept_forecast(model)
-  found.idle = redis.call('EXISTS', offers.key(model)) == 1 and math.max(found.idle, 1) or 0
+  found.idle = redis.call('EXISTS', offers_key(model)) == 1 and math.max(found.idle, 1) or 0
   return found
 end
 

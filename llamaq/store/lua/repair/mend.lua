@@ -73,7 +73,7 @@ for model in pairs(models) do
   check('set', model_hosts_key(model))
   check('string', P .. ':forecast:' .. model)
   check('zset', schedule.key(model))
-  lost_offers = check('zset', offers.key(model)) or lost_offers
+  lost_offers = check('zset', offers_key(model)) or lost_offers
 end
 if lost_offers then  -- the next report of each host makes them anew
   for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do redis.call('HDEL', host_key(host), 'offered') end

@@ -122,9 +122,9 @@ local function fill_hosts_of(model)
   if is_host_job(model) then
     return fill_hosts(model, target and {target} or redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf'))
   end
-  local best = redis.call('ZRANGE', offers.key(model), 0, offers.ASKED - 1)
+  local best = redis.call('ZRANGE', offers_key(model), 0, offers.ASKED - 1)
   fill_hosts(model, best)
-  if #best == offers.ASKED then fill_hosts(model, redis.call('ZRANDMEMBER', offers.key(model), offers.ASKED)) end
+  if #best == offers.ASKED then fill_hosts(model, redis.call('ZRANDMEMBER', offers_key(model), offers.ASKED)) end
 end
 
 -- Assigns jobs to the hosts, and jobs of the models, that are noted, until none is: an assignment may note more.

@@ -1,19 +1,5 @@
--- Fragment: whether the known hosts have the model of a job, and the capabilities that it needs.
--- include: assignment
-
--- Whether the model is known to be missing: a live host exists, and no known host has the model. A host that is down may
--- come back with its models, and while no host is live, any model may come with the next one.
-local function unknown_model(model)
-  if is_host_job(model) then
-    local host = host_of(model)
-    return host and not redis.call('ZSCORE', HOSTS, host)
-  end
-  if redis.call('SCARD', model_hosts_key(model)) > 0 then return false end
-  for _, host in ipairs(redis.call('ZRANGEBYSCORE', HOSTS, NOW - HOST_SECONDS, '+inf')) do
-    if is_live(host) then return true end
-  end
-  return false
-end
+-- Fragment: whether the known hosts' model has the capabilities that a job needs.
+-- include: keys
 
 -- Whether the host's model may have the capability: it is among those that the host reports of it (joined by blanks), or
 -- the host reports none.

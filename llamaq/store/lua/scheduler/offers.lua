@@ -10,10 +10,8 @@ local offers = {
   LOOKED_AT = 16,  -- most hosts that are looked at for a figure or for a retry
 }
 
-function offers.key(model) return P .. ':model:' .. model .. ':offers' end
-
 function offers.withdraw(host)
-  for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do redis.call('ZREM', offers.key(model), host) end
+  for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do redis.call('ZREM', offers_key(model), host) end
   redis.call('HSET', host_key(host), 'offered', '')
 end
 
@@ -60,9 +58,9 @@ function offers.update(host, spec, state)
     if found then
       -- Below 2^53: one digit, three digits, and milliseconds.
       local score = ((found == 'load' and 1 or 0) * 1000 + used) * 2e12 + math.floor(state.assigned_at * 1000)
-      redis.call('ZADD', offers.key(model), string.format('%.0f', score), host)
+      redis.call('ZADD', offers_key(model), string.format('%.0f', score), host)
     else
-      redis.call('ZREM', offers.key(model), host)
+      redis.call('ZREM', offers_key(model), host)
     end
   end
   redis.call('HSET', host_key(host), 'offered', text)

@@ -20,7 +20,7 @@
 --            LED idle 1 (there was no job to look after)
 --            FOLLOWED left (another worker leads, for so many seconds unless it says so again)
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
--- include: keys events queue assignment ending requeue hosts model_support strays
+-- include: keys events queue assignment ending requeue hosts unknown_model strays
 local LEADER = P .. ':reaper'
 local clock = {        -- with `longest_lease` (seconds, of any worker of the fleet) and `in_grace`, as `followed` finds them
   SILENT_SECONDS = 2,  -- without a round of any worker; Redis was down, or no worker was there
