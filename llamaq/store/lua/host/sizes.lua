@@ -7,10 +7,14 @@ local function sizes_key(host) return host_key(host) .. ':sizes' end
 -- Workers of the host that get nothing more, and end what runs: '<until> <version> <since>' of each.
 local function leaving_key(host) return host_key(host) .. ':leaving' end
 
--- Returns the sizes that are stated, such as '1x1, 6x1', or '' where all agree; and the number of machines.
-local function set_size(host, worker, slots, max_models, machine, version, since)
+local function state_size(host, worker, slots, max_models, machine, version, since)
   redis.call('HSET', sizes_key(host), worker,
     string.format('%d %s %s %s %s %s', NOW, slots, max_models, machine or '', version, since))
+end
+
+-- Returns the sizes that are stated, such as '1x1, 6x1', or '' where all agree; and the number of machines.
+local function set_size(host, worker, slots, max_models, machine, version, since)
+  state_size(host, worker, slots, max_models, machine, version, since)
   slots, max_models = tonumber(slots), tonumber(max_models)
   local stated, known, machines, flat = {}, {}, {n = 0}, redis.call('HGETALL', sizes_key(host))
   for index = 1, #flat, 2 do

@@ -15,17 +15,24 @@
 -- Answers    OK pause (of the host: paused, draining or ''), loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
 --            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
 --            state, where they differ, or ''), machines (from which workers report it, where they tell)
--- include: keys events queue assignment ending hosts sizes senders
+-- include: keys events queue assignment ending hosts sizes senders repeated_reports
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
+local repeats = repeated.is_so(host, models)
+redis.call('ZADD', HOSTS, NOW, host)
+redis.call('ZADD', workers_key(host), NOW, given.worker)
+senders.state(given.webhooks)
+if repeats then
+  state_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
+  redis.call('HSET', host_key(host), 'seen_at', STAMP)
+  return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', '',
+    'machines', given.machine ~= '' and 1 or 0}
+end
 local sizes, machines = set_size(host, given.worker, given.slots, given.max_models, given.machine, given.version,
   given.since)
 redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'patience', given.affinity_patience,
   'lane_patience', given.lane_patience)
-redis.call('ZADD', HOSTS, NOW, host)
-redis.call('ZADD', workers_key(host), NOW, given.worker)
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
-senders.state(given.webhooks)
 set_models(host, models)
 local known = cjson.decode(given.runners)
 runners.set(host, known.models)
@@ -34,6 +41,7 @@ set_capabilities(host, given.status)
 redis.call('HDEL', host_key(host), 'offered')  -- its offers are made anew
 record_answer(host)
 assign(host)
+repeated.note(host, models)
 local loading = loads.is_loading(loads.now(host, (loads.usage(host))))
 local trials, refused = {trial_of(host)}, 0
 for _, entry in pairs(refusals.on(host)) do

@@ -75,6 +75,21 @@ def test_what_counts_is_slot_seconds(fleet: Fleet) -> None:
     assert fleet.waiting()[-2:] == [again[1].id, again[0].id]
 
 
+def test_a_load_is_not_charged_to_the_tenant_whose_job_waited_for_it(fleet: Fleet) -> None:
+    """Its job counts as one of mean length; the measured time is that of the load."""
+    fleet.redis.hset(f"{fleet.keys.prefix}:service", MODEL, "1.0")
+    store = fleet.host(slots=2)
+    loading, usual = fleet.submit(tenant="loading"), fleet.submit(tenant="usual")
+    fleet.submit(tenant="keeper")
+    claimed = [fleet.claim(store, job) for job in (loading, usual)]
+    store.complete(claimed[0], answer(), ran_seconds=100)
+    store.complete(claimed[1], answer(), ran_seconds=1)
+
+    charged = fleet.redis.zrange(f"{fleet.keys.prefix}:tenants:normal:{MODEL}", 0, -1, withscores=True)
+    scores = dict(charged)
+    assert scores["loading"] == pytest.approx(scores["usual"], abs=0.2)
+
+
 @pytest.mark.parametrize("seconds", [0.001, 1000])
 def test_turns_do_not_depend_on_what_was_measured_meanwhile(fleet: Fleet, seconds: float) -> None:
     """Jobs sent after the model's service time has changed take turns with those that wait already, one by one."""
