@@ -4,11 +4,12 @@ A hub is the one subscription connection of all readers of a queue object. `aio/
 """
 
 from abc import ABC, abstractmethod
+from typing import TypeVar
 
 import redis
 
 from llamaq.settings.producer import Settings
-from llamaq.store.log_follower import RESUBSCRIBED, LogEntry
+from llamaq.store.log_follower import RESUBSCRIBED, LogEntry, is_end
 from llamaq.vocabulary.errors import StreamError
 
 MOST_ENTRIES = 1000
@@ -22,6 +23,7 @@ MOST_READS = 16
 """Readers that read logs at a time; the others wait. So thousands of readers need few connections."""
 
 Item = LogEntry | Exception
+Reply = TypeVar("Reply")
 
 
 class Inbox(ABC):
@@ -29,10 +31,12 @@ class Inbox(ABC):
 
     Attributes:
         channel: of the log.
+        ends_only: its reader waits for the end of the job alone: no other entry is put into it, or wakes the reader.
     """
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, *, ends_only: bool = False) -> None:
         self.channel = channel
+        self.ends_only = ends_only
         # Each of the two is changed by one side alone, so no lock is needed.
         self._put_characters = 0
         self._taken_characters = 0
@@ -40,8 +44,8 @@ class Inbox(ABC):
 
     def give(self, entry: LogEntry) -> None:
         """Put an entry into it; where it is full, empty it, so that the reader reads the log again."""
-        if self._behind:
-            return  # the reader has not begun to read the log yet, which has this entry
+        if self._behind or (self.ends_only and not is_end(entry[1])):
+            return  # where it is behind, it has not begun to read the log yet, which has this entry
         size = len(entry[1])
         waiting = self._put_characters - self._taken_characters
         if self._count() >= MOST_ENTRIES or (waiting and waiting + size > MOST_CHARACTERS):
@@ -195,6 +199,11 @@ class Suspicion:
 def reads_at_a_time(settings: Settings) -> int:
     """How many readers may ask Redis at a time. The hub itself has one connection."""
     return max(1, min(MOST_READS, settings.max_connections - 1))
+
+
+def as_it_came(reply: Reply) -> Reply:
+    """What redis-py makes of a published message: without a function of its own it writes each into a log."""
+    return reply
 
 
 def closed() -> StreamError:

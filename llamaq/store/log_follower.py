@@ -168,7 +168,7 @@ class LogFollower:
         if not entries:
             entries = yield from self._appear(ReadLastEntry())
         while not self.ended:
-            yield from self._accept([entry for entry in entries if _type(entry[1]) in TERMINAL_STATES])
+            yield from self._accept([entry for entry in entries if is_end(entry[1])])
             if not self.ended:
                 entry = yield Receive(self._check_seconds)
                 missed = entry is None or entry == RESUBSCRIBED
@@ -236,9 +236,7 @@ class LogFollower:
         """Set `ended` and `_queued` by the log's last entry, where no entry is behind the cursor."""
         last: list[LogEntry] = yield ReadLastEntry()
         # A cursor of the terminal event itself (a browser that connects again): nothing more will be published.
-        self.ended = any(
-            _type(payload) in TERMINAL_STATES and _order(cursor) <= self._order for cursor, payload in last
-        )
+        self.ended = any(is_end(payload) and _order(cursor) <= self._order for cursor, payload in last)
         self._queued = any(_type(payload) == "queued" for _, payload in last)
 
     def _require_last_event(self) -> Steps:
@@ -277,6 +275,11 @@ class LogFollower:
 def is_cursor(text: object) -> bool:
     """Whether the text can be the id of a stream's entry."""
     return isinstance(text, str) and bool(_CURSOR.fullmatch(text))
+
+
+def is_end(payload: str) -> bool:
+    """Whether the event is the last one of its job."""
+    return _type(payload) in TERMINAL_STATES
 
 
 def _order(cursor: str) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from llamaq.client.subscriptions import (
     Inbox,
     Item,
     Suspicion,
+    as_it_came,
     closed,
     reads_at_a_time,
 )
@@ -88,8 +89,8 @@ class _Bell:
 class TaskInbox(Inbox):
     """The inbox of a reader in a task."""
 
-    def __init__(self, channel: str) -> None:
-        super().__init__(channel)
+    def __init__(self, channel: str, *, ends_only: bool = False) -> None:
+        super().__init__(channel, ends_only=ends_only)
         self._items: deque[Item] = deque()
         self._bell = _Bell()
 
@@ -137,13 +138,15 @@ class AsyncHub:
         self._reads = asyncio.Semaphore(reads_at_a_time(settings))
 
     @asynccontextmanager
-    async def attached(self, channel: str, seconds: float) -> AsyncIterator[TaskInbox]:
+    async def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> AsyncIterator[TaskInbox]:
         """Subscribe a reader, for this block. Redis has so many seconds to confirm.
+
+        With `ends_only`, nothing but the last event of the job comes.
 
         Raises:
             redis.RedisError: it does not confirm, or there is no connection.
         """
-        inbox = TaskInbox(channel)
+        inbox = TaskInbox(channel, ends_only=ends_only)
         try:
             self._add(inbox)
             if await inbox.receive(min(seconds, deadline.left())) is None:
@@ -186,7 +189,7 @@ class AsyncHub:
         try:
             while await self._goes_on():
                 try:
-                    async with self._client().pubsub() as pubsub:
+                    async with self._client().pubsub(push_handler_func=_as_it_came) as pubsub:
                         await self._serve(pubsub)
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
                     self._channels.fail(error)
@@ -251,6 +254,10 @@ class AsyncHub:
             if self._suspicion.ends_at is not None:
                 seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
                 self._suspicion.came(self._loop.time(), seconds)
+
+
+async def _as_it_came(reply: object) -> object:
+    return as_it_came(reply)
 
 
 class HubsOfLoops:

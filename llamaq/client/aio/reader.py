@@ -76,19 +76,26 @@ class AsyncReader:
         """
         follower = LogFollower(job_id, confirmed=self._confirmed)
         patience = Patience(self._clock, self._call_seconds, timeout)
-        async with aclosing(self._run(job_id, follower, follower.end, patience)) as stream:
+        async with aclosing(self._run(job_id, follower, follower.end, patience, ends_only=True)) as stream:
             end: Event = (await anext(stream))[0]
             return end
 
     async def _run(
-        self, job_id: str, follower: LogFollower, begin: Callable[[], Steps], patience: Patience
+        self,
+        job_id: str,
+        follower: LogFollower,
+        begin: Callable[[], Steps],
+        patience: Patience,
+        *,
+        ends_only: bool = False,
     ) -> AsyncGenerator[list[Any], None]:
+        log = self._keys.events(job_id)
         with translated(self._url):
             while not follower.ended:
                 hub = self._hub()
                 try:
                     async with (
-                        hub.attached(self._keys.events(job_id), patience.call_seconds()) as inbox,
+                        hub.attached(log, patience.call_seconds(), ends_only=ends_only) as inbox,
                         aclosing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
                     ):
                         async for ready in stream:

@@ -14,7 +14,7 @@ from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamaq.client.blocking.waiting import next_item
+from llamaq.client.blocking.waiting import next_item, wait_for_input
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -22,6 +22,7 @@ from llamaq.client.subscriptions import (
     Inbox,
     Item,
     Suspicion,
+    as_it_came,
     closed,
     reads_at_a_time,
 )
@@ -40,8 +41,8 @@ MOST_TAKEN = 200
 class ThreadInbox(Inbox):
     """The inbox of a reader in a thread."""
 
-    def __init__(self, channel: str) -> None:
-        super().__init__(channel)
+    def __init__(self, channel: str, *, ends_only: bool = False) -> None:
+        super().__init__(channel, ends_only=ends_only)
         self._items: SimpleQueue[Item] = SimpleQueue()
 
     def receive(self, seconds: float) -> LogEntry | None:
@@ -85,13 +86,15 @@ class Hub:
         self.pid = os.getpid()
 
     @contextmanager
-    def attached(self, channel: str, seconds: float) -> Iterator[ThreadInbox]:
+    def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> Iterator[ThreadInbox]:
         """Subscribe a reader, for this block. Redis has so many seconds to confirm.
+
+        With `ends_only`, nothing but the last event of the job comes.
 
         Raises:
             redis.RedisError: it does not confirm, or there is no connection.
         """
-        inbox = ThreadInbox(channel)
+        inbox = ThreadInbox(channel, ends_only=ends_only)
         try:
             self._add(inbox)
             if inbox.receive(min(seconds, deadline.left())) is None:
@@ -172,7 +175,7 @@ class Hub:
             selector.register(woken, selectors.EVENT_READ)
             while self._goes_on(selector):
                 try:
-                    with self._client().pubsub() as pubsub:
+                    with self._client().pubsub(push_handler_func=as_it_came) as pubsub:
                         self._serve(pubsub, selector)
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own thread
                     with self._changing:
@@ -191,7 +194,7 @@ class Hub:
                     if waker:
                         waker.close()
                     return False
-            _wait(selector, left)
+            wait_for_input(selector, left)
 
     def _serve(self, pubsub: PubSub, selector: selectors.BaseSelector) -> None:
         """Read one connection. Returns when it has had no reader for a while.
@@ -220,14 +223,14 @@ class Hub:
         idle_at: float | None = None
         more = False
         while True:
-            _wait(selector, 0 if more else self._seconds(idle_at))
+            readable = wait_for_input(selector, 0 if more else self._seconds(idle_at))
             with self._changing:
                 commands = self._changes()
                 idle = not self._channels
             with deadline.limited(self._call_seconds):
                 for command in commands:
                     connection.send_command(*command, check_health=False)
-                more = self._take(connection)
+                more = self._take(connection, readable=readable)
             now = SYSTEM.monotonic()
             idle_at = (idle_at or now + LINGER_SECONDS) if idle else None
             if idle_at is not None and (self._ending or now >= idle_at):
@@ -239,34 +242,28 @@ class Hub:
             self._suspicion.begin(SYSTEM.monotonic(), self._call_seconds / 3)
         return commands
 
-    def _take(self, connection: Any) -> bool:
-        """Hand on what has come, some of it at a time; whether there may be more."""
-        taken = 0
-        while taken < MOST_TAKEN and connection.can_read(timeout=0):
+    def _take(self, connection: Any, *, readable: bool) -> bool:
+        """Hand on what has come, some of it at a time; whether there may be more.
+
+        All of it is read first: a reader that is woken then finds the interpreter's lock free.
+        """
+        replies: list[object] = []
+        while len(replies) < MOST_TAKEN and ((readable and not replies) or connection.can_read(timeout=0)):
             # A long message that has begun to come may take the time of a call.
-            reply = connection.read_response(disconnect_on_error=False, push_request=True)
-            taken += 1
-            with self._changing:
-                self._channels.take(reply)
+            replies.append(connection.read_response(disconnect_on_error=False, push_request=True))
         now = SYSTEM.monotonic()
         with self._changing:
-            if taken:
+            for reply in replies:
+                self._channels.take(reply)
+            if replies:
                 self._suspicion.came(now, self._call_seconds / 3 if self._channels.unconfirmed else None)
             self._suspicion.check(now)
-        return taken == MOST_TAKEN
+        return len(replies) == MOST_TAKEN
 
     def _seconds(self, idle_at: float | None) -> float | None:
         """How long to wait at most; None without a limit."""
         ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
         return max(min(ends) - SYSTEM.monotonic(), 0.0) if ends else None
-
-
-def _wait(selector: selectors.BaseSelector, seconds: float | None) -> None:
-    """Wait until something has come, or a reader has."""
-    for key, _ in selector.select(seconds):
-        if isinstance(key.fileobj, socket.socket):  # the pair's end; the connection's is wrapped
-            with suppress(BlockingIOError):
-                key.fileobj.recv(4096)
 
 
 class HubOfProcess:

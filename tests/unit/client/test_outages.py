@@ -46,7 +46,7 @@ class Cut:
         self.has_entry = False
 
     @contextmanager
-    def attached(self, _channel: str, _seconds: float) -> Iterator["Cut"]:
+    def attached(self, _channel: str, _seconds: float, **_more: bool) -> Iterator["Cut"]:
         self.made += 1
         if not self._answers:
             self._clock.now += BETWEEN_SECONDS
@@ -77,9 +77,9 @@ class AsyncCut(Cut):
 
     @asynccontextmanager
     async def attached(  # type: ignore[override]  # a twin, not a replacement
-        self, channel: str, seconds: float
+        self, channel: str, seconds: float, **more: bool
     ) -> AsyncIterator["AsyncCut"]:
-        with super().attached(channel, seconds):
+        with super().attached(channel, seconds, **more):
             yield self
 
     def __getattribute__(self, name: str) -> Any:

@@ -15,15 +15,15 @@ from llamaq.store.log_follower import RESUBSCRIBED, LogEntry
 MOST = 20
 
 
-def thread_inbox(channel: str = "c") -> tuple[Inbox, Callable[[], LogEntry | None]]:
+def thread_inbox(channel: str = "c", *, ends_only: bool = False) -> tuple[Inbox, Callable[[], LogEntry | None]]:
     """An inbox, and what takes from it."""
-    inbox = ThreadInbox(channel)
+    inbox = ThreadInbox(channel, ends_only=ends_only)
     return inbox, lambda: inbox.receive(0)
 
 
-def task_inbox(channel: str = "c") -> tuple[Inbox, Callable[[], LogEntry | None]]:
+def task_inbox(channel: str = "c", *, ends_only: bool = False) -> tuple[Inbox, Callable[[], LogEntry | None]]:
     """The same for asyncio."""
-    inbox = TaskInbox(channel)
+    inbox = TaskInbox(channel, ends_only=ends_only)
     return inbox, lambda: asyncio.run(inbox.receive(0))
 
 
@@ -34,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 both = pytest.mark.parametrize("make", [thread_inbox, task_inbox], ids=["blocking", "asyncio"])
-Make = Callable[[], tuple[Inbox, Callable[[], LogEntry | None]]]
+Make = Callable[..., tuple[Inbox, Callable[[], LogEntry | None]]]
 
 
 def entries(number: int, size: int = 1) -> list[LogEntry]:
@@ -49,6 +49,22 @@ def test_what_is_given_is_taken_in_order(make: Make) -> None:
         inbox.give(entry)
 
     assert [take() for _ in range(MOST)] == entries(MOST)
+    assert take() is None
+
+
+@both
+def test_an_inbox_of_ends_gets_no_other_event(make: Make) -> None:
+    """Who waits for a result is not woken by each piece of it, and still learns that the log is to be read."""
+    inbox, take = make(ends_only=True)
+    end = ("9-0", '{"v":1,"type":"completed","attempt":1}')
+    for number in range(2 * MOST):
+        inbox.give((f"1-{number}", '{"v":1,"type":"delta","attempt":1,"text":"a"}'))
+    inbox.give(end)
+    inbox.read_again()
+
+    assert take() == RESUBSCRIBED
+    inbox.give(end)
+    assert take() == end
     assert take() is None
 
 
