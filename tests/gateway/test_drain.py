@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -128,6 +129,20 @@ def test_what_is_open_when_the_drain_is_over_is_cut_and_cancelled(wide: Service)
         assert gateway.process.wait(30) == 0
     wide.wait_hung_up(5)
     until(lambda: [job.state for job in wide.queue.jobs(5)] == ["cancelled"] * 5)
+
+
+def test_who_waits_for_a_job_is_answered_at_sigterm(wide: Service) -> None:
+    """With its status: the job goes on without this process."""
+    gate = wide.hold(tokens=["a", "b"], hold_after=1)
+    with GatewayProcess(wide.url, prefix=wide.prefix, drain_seconds=60) as gateway, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(gateway.http.post, "/jobs", json=GENERATE, headers={"Prefer": "wait=600"})
+        wide.wait_held(gate)
+        gateway.process.terminate()
+        answer = waiting.result(30)
+        assert (answer.status_code, answer.json()["state"]) == (201, "running")
+        assert gateway.process.wait(30) == 0
+    wide.ollama.release(gate)
+    assert wide.queue.job(answer.json()["id"]).result(30).text == "ab"
 
 
 def test_streams_go_on_when_redis_is_back() -> None:

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import MODEL
+from tests.gateway.raw import connected
 from tests.gateway_process import GatewayProcess
-from tests.service import Service
+from tests.service import Service, until
 from tests.sse import Frame, frames, logged
 
 TOKENS = [f"token {number} " for number in range(8)]
@@ -94,6 +95,37 @@ def test_a_reader_that_leaves_changes_nothing(gateway: GatewayProcess, service: 
 
     service.ollama.release(gate)
 
+    assert service.queue.job(job_id).result(30).text == "ab"
+
+
+def test_the_header_goes_before_the_query(gateway: GatewayProcess, ended: tuple[str, list[Frame]]) -> None:
+    """A browser that connects again sends both: the query is that of its first connection."""
+    job_id, whole = ended
+    headers = {"Last-Event-ID": whole[3].id or ""}
+
+    answer = gateway.http.get(f"/jobs/{job_id}/events", params={"after": whole[0].id}, headers=headers)
+
+    assert logged(answer.text.splitlines()) == whole[4:]
+
+
+def test_a_reader_that_leaves_is_not_subscribed_any_longer(gateway: GatewayProcess, service: Service) -> None:
+    """Also one that leaves before its answer has begun, because nothing new has come."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job_id = _submit(gateway)
+    *_, last = _read(gateway, job_id, most=3)
+    channel = service.keys.events(job_id)
+
+    def subscribed() -> int:
+        return int(service.redis.pubsub_numsub(channel)[0][1])
+
+    until(lambda: subscribed() == 0)
+    with connected(gateway.url) as reader:
+        head = f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: {last.id}\r\n\r\n"
+        reader.send(head.encode())
+        until(lambda: subscribed() == 1)
+
+    until(lambda: subscribed() == 0)
+    service.ollama.release(gate)
     assert service.queue.job(job_id).result(30).text == "ab"
 
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conftest import MODEL
+from tests.gateway.raw import connected
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name
+from tests.service import Service, fresh_name, until
 
 GENERATE = {"kind": "generate", "model": MODEL, "prompt": "Say hello."}
 
@@ -26,6 +27,29 @@ def test_a_job_is_submitted_and_its_end_waited_for(gateway: GatewayProcess) -> N
     assert gateway.http.get(f"/jobs/{job['id']}").json() == job
     assert gateway.http.get(f"/jobs/{job['id']}/result").json()["text"] == "Hello from the script."
     assert job["id"] in [one["id"] for one in gateway.http.get("/jobs").json()["jobs"]]
+
+
+def test_nobody_waits_for_more_than_ten_minutes(gateway: GatewayProcess) -> None:
+    """The answer says which time counts; a preference without a time is none."""
+    for prefer, applied in (("respond-async, wait=99999", "wait=600"), ("wait", None), ("await=5", None)):
+        answer = gateway.http.post("/jobs", json=GENERATE, headers={"Prefer": prefer})
+        assert (answer.status_code, answer.headers.get("Preference-Applied")) == (201, applied)
+
+
+def test_a_client_that_waits_and_leaves_changes_nothing(gateway: GatewayProcess, service: Service) -> None:
+    """Its request ends at once; its job does not."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    body = json.dumps(GENERATE)
+    with connected(gateway.url) as client:
+        head = f"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nPrefer: wait=600\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.send(head.encode(), body.encode())
+        service.wait_held(gate)
+        job_id = service.queue.jobs(1)[0].id
+        assert job_id not in gateway.log()
+
+    until(lambda: job_id in gateway.log())
+    assert service.queue.job(job_id).status().state == "running"
+    service.ollama.release(gate)
 
 
 def test_an_idempotency_key_gives_the_same_job(gateway: GatewayProcess) -> None:

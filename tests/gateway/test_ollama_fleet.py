@@ -41,6 +41,8 @@ def test_the_models_of_all_hosts_are_one_list(gateway: GatewayProcess) -> None:
     some = [model["name"] for model in gateway.http.get("/api/tags", headers=SOME).json()["models"]]
 
     assert (sorted(names), some) == (["a:latest", "b:latest", "c:latest"], ["b:latest"])
+    assert [model["id"] for model in gateway.http.get("/v1/models", headers=SOME).json()["data"]] == ["b:latest"]
+    assert [gateway.http.get(f"/v1/models/{model}", headers=SOME).status_code for model in "ab"] == [404, 200]
 
 
 def test_each_model_is_answered_by_a_host_that_has_it(gateway: GatewayProcess, fleet: Pair) -> None:
@@ -64,6 +66,24 @@ def test_a_key_that_is_not_for_a_model(gateway: GatewayProcess) -> None:
     assert gateway.http.get("/", headers=nobody).status_code == 200
     assert gateway.http.get("/api/tags", headers=nobody).status_code == 401
     assert gateway.http.post("/api/chat", json={"model": "a"}, headers=nobody).status_code == 401
+
+
+def test_a_load_goes_where_the_model_is_loaded(gateway: GatewayProcess, fleet: Pair) -> None:
+    """Whichever host that is: a second load changes nothing."""
+    for host, other in (("y", "x"), ("x", "y")):
+        for unload in fleet.queue.unload("b", host=other):
+            unload.result(60)
+        for load in fleet.queue.load("b", host=host):
+            load.result(60)
+        until(lambda: _hosts_with_b(fleet) == [host])  # noqa: B023 - it is called at once
+
+        loaded = gateway.http.post("/api/generate", json={"model": "b", "keep_alive": -1})
+
+        assert fleet.queue.job(loaded.headers["X-Llamaq-Job"]).status().host == host
+
+
+def _hosts_with_b(fleet: Pair) -> list[str]:
+    return [one.host for one in fleet.queue.models() if one.model == "b:latest" and one.loaded]
 
 
 def test_a_load_is_on_one_host_and_an_unload_on_each(gateway: GatewayProcess, fleet: Pair) -> None:

@@ -195,13 +195,22 @@ def test_what_is_refused_is_named(
 def test_what_is_no_kept_response_is_not_found(
     gateway: GatewayProcess, service: Service, method: str, part: str
 ) -> None:
-    """An unknown id, a job that is none, and a response that was not to be stored."""
+    """An unknown id, a job that is none, also with the note of a response, and a response that was not to be stored."""
     service.ollama.script(tokens=["a"], times=None)
     job = service.queue.chat(MODEL, messages=[{"role": "user", "content": "hi"}])
     job.result(60)
     not_stored = created(gateway, store=False)
+    note = service.queue.job(created(gateway)["id"].removeprefix("resp_")).request().note
+    noted = service.queue.submit({"kind": "generate", "model": MODEL, "prompt": "hi", "note": note})
 
-    for response_id in ("resp_none", f"resp_{job.id}", job.id, not_stored["id"], "resp_" + "x" * 200):
+    for response_id in (
+        "resp_none",
+        f"resp_{job.id}",
+        job.id,
+        not_stored["id"],
+        "resp_" + "x" * 200,
+        f"resp_{noted.id}",
+    ):
         refused = gateway.http.request(method, f"{PATH}/{response_id}{part}")
         assert (refused.status_code, refused.json()["error"]["code"]) == (404, "response_not_found"), response_id
     assert not_stored["store"] is False

@@ -86,6 +86,25 @@ def test_silence_is_filled_with_comments_and_talk_is_not() -> None:
     asyncio.run(run())
 
 
+def test_a_frame_puts_off_the_comment() -> None:
+    """The silence is counted from the last frame, also from one that is sent while the pause runs."""
+
+    async def run() -> None:
+        sent = _Sent()
+
+        async def talks() -> AsyncGenerator[list[bytes], None]:
+            yield [b"first"]
+            await asyncio.sleep(0)  # the pause before the comment begins
+            stream.sent_at += 3600
+            await asyncio.sleep(0.1)
+
+        stream = EventStream(talks(), silence_seconds=0.02)
+        await stream.stream({}, sent.send)
+        assert sent.bodies == [b"first", b""]
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("how", ["until", "cancelled", "end", "error"])
 def test_whatever_ends_it_what_it_read_from_is_closed(how: str) -> None:
     """Its own end, a fault, the end of the process (with a comment), or a client that left."""
