@@ -12,7 +12,7 @@ function repeated.keys(host, models)
   local keys = {host_models_key(host), runners.key(host), capabilities_key(host)}
   for _, model in ipairs(models) do
     keys[#keys + 1] = model_hosts_key(model)
-    keys[#keys + 1] = offers.key(model)
+    keys[#keys + 1] = offers_key(model)
   end
   return redis.call('EXISTS', unpack(keys))
 end

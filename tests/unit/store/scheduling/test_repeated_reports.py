@@ -1,20 +1,32 @@
 """Reports of a host that is idle: what was written before is not written again, and nothing goes unnoticed for that."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet
 from llamaq.store.worker.job_store import JobStore
 
 OTHER = "other:latest"
 WORKERS, SIZES = "{}:workers", "{}:sizes"
-FACTS = {"slots": 3, "max_models": 2, "loaded": [MODEL], "models": (MODEL, OTHER), "runners": {MODEL: f"{MODEL} 0 "}}
+FACTS: dict[str, Any] = {
+    "slots": 3,
+    "max_models": 2,
+    "status": "{}",
+    "models": [MODEL, OTHER],
+    "loaded": [MODEL],
+    "runners": {MODEL: f"{MODEL} 0 "},
+    **PATIENCE,
+}
 
 
-def report(fleet: Fleet, **told: object) -> JobStore:
-    """The report of the host alpha."""
-    return fleet.host(**{**FACTS, **told})  # type: ignore[arg-type]  # by name
+@pytest.fixture
+def store(fleet: Fleet) -> JobStore:
+    """A worker of the host alpha, which has reported it."""
+    store = fleet.worker()
+    store.report(**FACTS)
+    return store
 
 
 def mark(fleet: Fleet) -> None:
@@ -27,9 +39,8 @@ def is_whole(fleet: Fleet) -> bool:
     return str(fleet.redis.hget(fleet.keys.host("alpha"), "status")) != "marked"
 
 
-def test_a_repeated_report_only_says_that_the_host_answers(fleet: Fleet) -> None:
+def test_a_repeated_report_only_says_that_the_host_answers(fleet: Fleet, store: JobStore) -> None:
     """It is live again, its worker too, and its slots are offered as before."""
-    report(fleet)
     mark(fleet)
     fleet.silence_host("alpha")
     fleet.redis.zadd(WORKERS.format(fleet.keys.host("alpha")), {"w1": 1})
@@ -37,7 +48,7 @@ def test_a_repeated_report_only_says_that_the_host_answers(fleet: Fleet) -> None
     size = str(fleet.redis.hget(SIZES.format(fleet.keys.host("alpha")), "w1"))
     fleet.redis.hset(SIZES.format(fleet.keys.host("alpha")), "w1", "1 " + size.partition(" ")[2])
 
-    report(fleet)
+    store.report(**FACTS)
 
     assert not is_whole(fleet)
     times = (
@@ -86,25 +97,25 @@ HAPPENED: dict[str, Callable[[Fleet], object]] = {
 
 
 @pytest.mark.parametrize("happened", HAPPENED.values(), ids=HAPPENED.keys())
-def test_a_report_is_whole_where_something_has_happened(fleet: Fleet, happened: Callable[[Fleet], object]) -> None:
+def test_a_report_is_whole_where_something_has_happened(
+    fleet: Fleet, store: JobStore, happened: Callable[[Fleet], object]
+) -> None:
     """What was deleted, or concerns the host's jobs, is not left for half a minute."""
-    report(fleet)
     happened(fleet)
     mark(fleet)
 
-    report(fleet)
+    store.report(**FACTS)
 
     assert is_whole(fleet)
 
 
 @pytest.mark.parametrize(
-    "told", [{"slots": 2}, {"models": (MODEL,)}, {"loaded": []}, {"patience": 1.5}, {"webhooks": "none"}]
+    "told", [{"slots": 2}, {"models": [MODEL]}, {"loaded": []}, {"affinity_patience": 1.5}, {"webhooks": "none"}]
 )
-def test_a_report_that_says_something_else_is_whole(fleet: Fleet, told: dict[str, object]) -> None:
+def test_a_report_that_says_something_else_is_whole(fleet: Fleet, store: JobStore, told: dict[str, Any]) -> None:
     """Any word of it."""
-    report(fleet)
     mark(fleet)
 
-    report(fleet, **told)
+    store.report(**{**FACTS, **told})
 
     assert is_whole(fleet)
