@@ -98,8 +98,9 @@ def main(argv: list[str]) -> int:
         return 0
     command, args = _split(argv)
     if command not in COMMANDS:
-        near = difflib.get_close_matches(command, COMMANDS, 1)
-        hint = f": did you mean {near[0]}?" if near else ""
+        longer = [name for name in COMMANDS if name.startswith(f"{command} ")]
+        near = longer or difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f": did you mean {' or '.join(near)}?" if near else ""
         print(f"run.py: there is no command {command!r}{hint}\n\n{_usage()}", file=sys.stderr)
         return 2
     # SIGTERM is handled as Ctrl-C.

@@ -23,7 +23,14 @@ def test_arguments_that_nobody_reads_are_refused(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("gatway", "gateway"), ("wroker", "worker"), ("tests", "test"), ("ops topolgy", "ops topology")]
+    ("word", "meant"),
+    [
+        ("gatway", "gateway"),
+        ("wroker", "worker"),
+        ("tests", "test"),
+        ("ops topolgy", "ops topology"),
+        ("docs", "docs build or docs serve"),
+    ],
 )
 def test_a_misspelt_command_is_told(word: str, meant: str) -> None:
     """Ahead of the list of commands."""
