@@ -74,6 +74,11 @@ COMMANDS: dict[str, Command] = {
     "bench": (EVERYTHING, ["-m", "bench"], "measure one worker, beside a direct call; --quick, --only, --write"),
     "bench scaling": (EVERYTHING, ["-m", "bench.scaling"], "measure fleets, and the limit of one Redis"),
     "bench gateway": (EVERYTHING, ["-m", "bench.gateway"], "measure the gateway beside the SDK"),
+    "bench regression": (
+        EVERYTHING,
+        ["-m", "bench.regression"],
+        "a minute of ratios, beside the last recorded run; --write",
+    ),
     "bench extraction": (EVERYTHING, ["-m", "bench.extraction"], "measure how often an extraction is valid"),
     "chaos": (
         EVERYTHING,

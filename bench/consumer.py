@@ -7,13 +7,13 @@ import json
 import sys
 import time
 
-from bench.paths import PATHS, Addresses
+from bench.paths import READERS, Addresses
 from bench.readers.arrivals import Arrivals
 
 
 def main(name: str, streams: int, addresses: Addresses) -> None:
     """Run one path."""
-    path = PATHS[name](addresses)
+    path = READERS[name](addresses)
     arrivals = Arrivals()
     print("ready", flush=True)
     sys.stdin.readline()

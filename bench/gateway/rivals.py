@@ -1,7 +1,6 @@
 """Other proxies in front of Ollama, measured beside the gateway: each is installed by pip into a venv of its own."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,10 +9,8 @@ from pathlib import Path
 import yaml
 
 from bench.environment.services import MODEL
+from bench.environment.venvs import NotInstalled, installed
 from bench.environment.workers import WorkerProcess
-
-VENVS = Path.home() / ".cache" / "llamaq" / "bench"
-INSTALL_SECONDS = 1200.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,10 +70,6 @@ OLLAMA_QUEUE_PROXY = Rival(
 RIVALS = (LITELLM, OLLAMA_QUEUE_PROXY)
 
 
-class NotInstalled(Exception):
-    """pip did not install it; the text is pip's reason."""
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What there is of a rival.
@@ -101,22 +94,3 @@ def found(rival: Rival) -> Found:
     code = f"from importlib.metadata import version; print(version({name!r}))"
     version = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout
     return Found(python, version.strip())
-
-
-def installed(package: str) -> Path:
-    """The Python of the venv that has a package. The venv is made where there is none, and kept.
-
-    Raises:
-        NotInstalled: pip refused.
-    """
-    folder = VENVS / "".join(letter if letter.isalnum() else "-" for letter in package)
-    python, whole = folder / "bin" / "python", folder / "installed"
-    if not whole.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-        if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-            raise NotInstalled(errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}")
-        whole.touch()
-    return python

@@ -13,8 +13,7 @@ from bench.environment.services import MODEL
 from bench.environment.waiting import wait_until
 from bench.environment.workers import WorkerProcess, llamaq_worker
 from bench.gateway.rivals import RIVALS, Rival
-from bench.paths import PATHS as READERS
-from bench.paths import Addresses, Path
+from bench.paths import READERS, Addresses, Path
 from embedded.redis import EmbeddedRedis, free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue

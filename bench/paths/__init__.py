@@ -7,6 +7,8 @@ from bench.paths.plain import Plain
 from bench.paths.route import Addresses, Path
 from bench.paths.sdk import Sdk
 
-PATHS: dict[str, type[Path]] = {"direct": Direct, "naive": Naive, "llamaq": Plain, "llamaq-sdk": Sdk, "openai": OpenAi}
+PATHS: dict[str, type[Path]] = {"direct": Direct, "naive": Naive, "llamaq": Plain, "llamaq-sdk": Sdk}
+"""Those of `python3 run.py bench`."""
+READERS: dict[str, type[Path]] = {**PATHS, "openai": OpenAi}
 
-__all__ = ["PATHS", "Addresses", "Path"]
+__all__ = ["PATHS", "READERS", "Addresses", "Path"]

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from bench.environment import venvs
+from bench.environment.venvs import NotInstalled, installed
 from bench.figures.results import Results
 from bench.gateway import report, rivals
-from bench.gateway.rivals import LITELLM, OLLAMA_QUEUE_PROXY, NotInstalled, installed
+from bench.gateway.rivals import LITELLM, OLLAMA_QUEUE_PROXY
 
 PLAIN = {"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0, "packages": {}}
 MEASURED: dict[str, dict[str, float]] = {
@@ -72,7 +74,7 @@ def _pip(error: str) -> Any:
 
 def test_a_proxy_that_does_not_install_has_the_reason_of_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is tried again by the next run; once installed it stays."""
-    monkeypatch.setattr(rivals, "VENVS", tmp_path)
+    monkeypatch.setattr(venvs, "VENVS", tmp_path)
     monkeypatch.setattr(subprocess, "run", _pip("ERROR: No matching distribution found for x"))
     with pytest.raises(NotInstalled, match=r"^No matching distribution found for x$"):
         installed("x[y]")

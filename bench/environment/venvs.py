@@ -1,0 +1,31 @@
+"""Packages that are measured beside llamaq, each in a venv of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+VENVS = Path.home() / ".cache" / "llamaq" / "bench"
+INSTALL_SECONDS = 1200.0
+
+
+class NotInstalled(Exception):
+    """pip did not install it; the text is pip's reason."""
+
+
+def installed(package: str) -> Path:
+    """The Python of the venv that has a package. The venv is made where there is none, and kept.
+
+    Raises:
+        NotInstalled: pip refused.
+    """
+    folder = VENVS / "".join(letter if letter.isalnum() else "-" for letter in package)
+    python, whole = folder / "bin" / "python", folder / "installed"
+    if not whole.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+            raise NotInstalled(errors[-1].removeprefix("ERROR: ") if errors else f"exit code {done.returncode}")
+        whole.touch()
+    return python

@@ -1,0 +1,1 @@
+"""Ratios of a short run, compared with the last recorded one."""

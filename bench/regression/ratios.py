@@ -1,0 +1,82 @@
+"""Which ratios are compared, and what has moved by more than the noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.figures.results import Results
+from bench.figures.spread import spread
+
+LEAST_MOVE = 0.1
+"""A ratio that moved by less than this part of itself is left out, however steady its rounds were."""
+
+Ratios = dict[str, list[float]]
+"""By title, one value for each round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A figure of llamaq, divided by the same figure of another path in the same round.
+
+    Attributes:
+        metric: as in `Results`, of both.
+        ours: the path of llamaq.
+        theirs: the other path.
+        cost: the metric is a cost: a higher ratio is worse.
+    """
+
+    title: str
+    metric: str
+    ours: str
+    theirs: str
+    cost: bool = True
+
+    def of(self, results: Results) -> list[float]:
+        """One value for each round."""
+        found = results.values.get(self.metric, {})
+        pairs = zip(found.get(self.ours, []), found.get(self.theirs, []), strict=True)
+        return [ours / theirs for ours, theirs in pairs]
+
+
+RATIOS = (
+    Ratio("time to the first token", "first_whole_ms", "llamaq", "direct"),
+    Ratio("tokens/s", "tokens_per_second", "llamaq", "direct", cost=False),
+    Ratio("worker CPU per token", "worker_us", "llamaq", "naive"),
+    Ratio("Redis CPU per token", "redis_us", "llamaq", "naive"),
+    Ratio("Redis CPU per token, SDK's reader", "redis_us", "llamaq-sdk", "naive"),
+    Ratio("consumer CPU per token, SDK's reader", "consumer_us", "llamaq-sdk", "direct"),
+    Ratio("memory of the worker", "pss_mb", "llamaq", "naive"),
+    Ratio("submit", "submit_ms", "llamaq", "naive"),
+    Ratio("submit_many, for each job", "many_ms", "llamaq", "naive"),
+)
+
+
+def ratios(results: Results) -> Ratios:
+    """All ratios of a run."""
+    return {ratio.title: ratio.of(results) for ratio in RATIOS}
+
+
+def report(now: Mapping[str, list[float]], recorded: Mapping[str, list[float]]) -> list[str]:
+    """One line for each ratio, and behind it a word where it moved by more than the noise."""
+    lines = []
+    for ratio in RATIOS:
+        values, before = now[ratio.title], recorded.get(ratio.title)
+        if not before:
+            lines.append(f"{ratio.title}: {_shown(values)}, not recorded yet")
+            continue
+        moved = _moved(values, before)
+        word = "" if not moved else "  <-- worse" if (moved > 0) == ratio.cost else "  <-- better"
+        lines.append(f"{ratio.title}: {_shown(values)}, recorded {_shown(before)}{word}")
+    return lines
+
+
+def _moved(now: list[float], before: list[float]) -> int:
+    """1 where the ratio has risen, -1 where it has fallen; 0 where the rounds of both runs overlap, or nearly so."""
+    new, old = spread(now), spread(before)
+    if abs(new.median - old.median) < LEAST_MOVE * old.median:
+        return 0
+    return 1 if new.least > old.most else -1 if new.most < old.least else 0
+
+
+def _shown(values: list[float]) -> str:
+    found = spread(values)
+    return f"{found.median:.2f} ({found.least:.2f} to {found.most:.2f})"
