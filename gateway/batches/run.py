@@ -50,9 +50,6 @@ class Run:
         most = self._by.most_waiting
         self._queue = queue if most is None else queue.with_most_waiting(most)
         self._jobs: dict[int, AsyncJob[Any]] = {}
-        self._submitting = 0
-        self._settled = asyncio.Event()
-        self._settled.set()
         self._stop = asyncio.Event()
         self._why = "completed"
         if batch.status == "cancelling":
@@ -116,7 +113,6 @@ class Run:
         if not self._stop.is_set():
             self._why = why
             self._stop.set()
-        await self._settled.wait()
         jobs = list(self._jobs.values())
         states = (
             await self._store.ask([["HGET", self._store.keys.record(job.id), "state"] for job in jobs]) if jobs else []
@@ -190,18 +186,13 @@ class Run:
             self._jobs.pop(line.number, None)
 
     async def _started(self, asked: Question, number: int, job: AsyncJob[Any]) -> bool:
-        """Submit the job of a line, unless the batch has been stopped. A stop waits for the submits that have begun."""
+        """Submit the job of a line, unless the batch has been stopped. One that is stopped meanwhile cancels it."""
         if self._stop.is_set():
             return False
-        self._submitting += 1
-        self._settled.clear()
-        try:
-            await self._submit(asked, job.id)
-            self._jobs[number] = job
-        finally:
-            self._submitting -= 1
-            if not self._submitting:
-                self._settled.set()
+        await self._submit(asked, job.id)
+        self._jobs[number] = job
+        if self._stop.is_set():
+            await self._cancel(job)
         return True
 
     async def _submit(self, asked: Question, job_id: str) -> None:

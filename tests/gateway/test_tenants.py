@@ -100,6 +100,19 @@ def test_the_files_and_batches_of_another_tenant_are_not_there(holders: dict[str
     assert root.http.get(f"/v1/files/{done['output_file_id']}/content").status_code == 200
 
 
+def test_a_batch_of_an_admin_is_of_the_tenant_of_its_file(holders: dict[str, Holder], service: Service) -> None:
+    """So are its jobs and its results; the tenant sees them."""
+    service.ollama.script(tokens=["fine"])
+    alice, root = holders["alice"], holders["root"]
+    file_id = batching.sent(alice, [batching.line("a")])
+
+    batch = batching.create(root, file_id).json()
+    done = batching.reached(alice, batch["id"])
+
+    assert service.queue.job(f"{batch['id']}-1").status().tenant == "acme"
+    assert batching.text_of(batching.rows(alice, done["output_file_id"])["a"]) == "fine"
+
+
 @pytest.mark.parametrize("path", ["/v1/responses/x", "/v1/files", "/v1/files/x", "/v1/batches", "/v1/batches/x"])
 def test_without_a_key_nothing_is_told(holders: dict[str, Holder], path: str) -> None:
     """401, in OpenAI's form."""
