@@ -42,4 +42,5 @@ def _measured(only: list[str] | None, measures: Mapping[str, Callable[[P, Result
             print(f"{name} ...", end=" ", flush=True)
             measure(plan, results)
             print(f"{time.monotonic() - began:.0f} s", flush=True)
+    results.about["load_at_end"] = machine.load()
     return results

@@ -26,8 +26,13 @@ def about() -> dict[str, Any]:
         "python": platform.python_version(),
         "redis": kind,
         "packages": {name: version(name) for name in ("celery", "redis", "requests", "urllib3")},
-        "load": round(os.getloadavg()[0], 2),
+        "load": load(),
     }
+
+
+def load() -> float:
+    """The processes that run or could, over the last minute."""
+    return round(os.getloadavg()[0], 2)
 
 
 def note_quiet(results: Results) -> None:

@@ -27,7 +27,7 @@ class Plan:
     tokens: int = 500
     short: int = 320
     crowd: int = 1000
-    crowd_tokens: int = 60
+    crowd_tokens: int = 100
     crowd_rate: float = 2.0
     slow: int = 200
     crowd_firsts: int = 20

@@ -12,7 +12,7 @@ from bench.figures.results import Results
 from bench.gateway import report, rivals
 from bench.gateway.rivals import LITELLM, OLLAMA_QUEUE_PROXY
 
-PLAIN = {"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0, "packages": {}}
+PLAIN = {"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0, "load_at_end": 1}
 MEASURED: dict[str, dict[str, float]] = {
     "first_p50_ms": {"direct": 0, "sdk": 3, "gateway": 3.5, "LiteLLM": 20},
     "first_p99_ms": {"direct": 2, "sdk": 9, "gateway": 9.5, "LiteLLM": 80},
