@@ -92,9 +92,9 @@ class Runner:
             LOG.warning("the batch %s waits for Redis: %s", batch_id, errors.exceptions[0])
             done = False
         except* asyncio.CancelledError:
+            # This process stops. Raised again it would be a group of exceptions, which asyncio logs as a fault.
             if run is not None:
                 await self._give_back(run, batch_id)
-            raise
         except* Exception:  # a fault of the gateway: the batch is taken up again when its lease is over
             LOG.exception("the batch %s goes on later", batch_id)
         return done

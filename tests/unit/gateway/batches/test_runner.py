@@ -1,6 +1,7 @@
 """Which batches a process takes up."""
 
 import asyncio
+import gc
 from typing import cast
 
 from gateway.batches import runner as running
@@ -62,6 +63,8 @@ def test_a_process_holds_a_bounded_number_and_gives_them_back() -> None:
     """The others are left to other processes; at the end of this one its batches need not wait for their leases."""
 
     async def case() -> None:
+        faults: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
         store = Store(running.MOST_BATCHES + 3)
         task = asyncio.create_task(_runner(store).run())
         await _steps()
@@ -69,6 +72,8 @@ def test_a_process_holds_a_bounded_number_and_gives_them_back() -> None:
         task.cancel()
         await asyncio.wait((task,))
         assert store.given_back == running.MOST_BATCHES
+        gc.collect()
+        assert faults == []  # what asyncio would log
 
     asyncio.run(asyncio.wait_for(case(), 60))
 
