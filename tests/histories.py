@@ -7,13 +7,16 @@ from typing import Any
 import PIL.Image
 from hypothesis import strategies as st
 
+from llamaq import Limits
+from llamaq.images import loading
+
 Message = dict[str, Any]
 
 
 def _image() -> str:
     data = io.BytesIO()
     PIL.Image.new("RGB", (32, 32), "red").save(data, "PNG")
-    return base64.b64encode(data.getvalue()).decode()
+    return base64.b64encode(loading.load(data.getvalue(), Limits()).data).decode()  # as it is stored and sent
 
 
 IMAGE = _image()

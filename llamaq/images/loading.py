@@ -1,7 +1,7 @@
 """Loads the images of a request: recognised by their content, checked, and stripped of all but the pixels.
 
-A host gets PNG or JPEG, the formats that every engine of Ollama reads. The compressed pixels of a PNG are sent as they
-are if nothing else is in them. All else is encoded again, so that what is sent comes of the decoded pixels alone.
+A host gets PNG or JPEG, the formats that every engine of Ollama reads. Every image is encoded again, so that what is
+sent comes of the decoded pixels alone: without loss where the file had none, and a JPEG as it was.
 """
 
 import hashlib
@@ -63,11 +63,8 @@ def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
         same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
         if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
             return made
-        exact = anatomy.exact()
         with decoding.refusing_damage():
             image.load()
-        if anatomy.bare and same and exact and pixels.plain(image) and not pixels.has_unused_colours(image):
-            return anatomy.bare
         picture = pixels.turned(image, turn)
         size = geometry.target(picture.size, max_edge)
         return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)

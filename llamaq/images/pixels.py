@@ -27,11 +27,6 @@ _JPEG_EDGE = 65_500
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
-def plain(image: PIL.Image.Image) -> bool:
-    """Whether every engine reads its colour mode. Engines do not read CMYK, for example."""
-    return image.mode in _PNG_MODES
-
-
 def turned(image: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
     """The picture upright."""
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
@@ -52,6 +47,8 @@ def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
     if image.mode == "P":
         palette, image.info["transparency"] = _used_colours(image)
         image.putpalette(palette)
+    elif image.mode == "1" and image.info:
+        image.info["transparency"] = min(image.info["transparency"], 1)  # the bit, where Pillow counts to 255
     data = io.BytesIO()
     if jpeg:
         image.save(data, "JPEG", quality=QUALITY, subsampling=0)
@@ -69,12 +66,6 @@ def bare(image: PIL.Image.Image) -> PIL.Image.Image:
         made = made.convert("I").convert("I;16")
     made.info = _info(image)
     return made
-
-
-def has_unused_colours(image: PIL.Image.Image) -> bool:
-    """Whether its palette has colours that no pixel has: a place for other data."""
-    given = bytes(image.getpalette() or ()), image.info.get("transparency")
-    return image.mode == "P" and _used_colours(image) != given
 
 
 def _used_colours(image: PIL.Image.Image) -> tuple[bytes, Any]:
@@ -103,7 +94,7 @@ def _is_transparency(value: Any, mode: str) -> bool:
         )
     if mode == "P" and isinstance(value, bytes):
         return len(value) <= _ENTRIES
-    most = {"1": 1 << 16, "L": 1 << 16, "I;16": 1 << 16, "P": _ENTRIES}.get(mode, 0)
+    most = {"1": 256, "L": 256, "I;16": 1 << 16, "P": _ENTRIES}.get(mode, 0)
     return isinstance(value, int) and 0 <= value < most
 
 

@@ -1,5 +1,6 @@
 """Requests on the wire: what the SDK writes into the record, and what any producer may send."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
-from llamaq import Job, JobQueue, Message, MessageDict, OptionsDict
+from llamaq import Job, JobQueue, Limits, Message, MessageDict, OptionsDict
+from llamaq.images import loading
 from llamaq.vocabulary.requests import parse, parse_json
 from tests.contract import golden
 
@@ -127,7 +129,9 @@ def test_the_request_in_the_record_is_the_golden_one(name: str, queue: JobQueue,
 
     record = queue._connection.redis.hgetall(queue.settings.keys.record(job.id))
 
-    golden.check(f"requests/{name}.json", golden.shown(json.loads(record["request"])))
+    # An image is encoded again, and another version of the encoder may give other bytes.
+    text = record["request"].replace(loading.load(PICTURE, Limits()).sha256, hashlib.sha256(PICTURE).hexdigest())
+    golden.check(f"requests/{name}.json", golden.shown(json.loads(text)))
     assert record["kind"] == name.partition("-")[0]
 
 

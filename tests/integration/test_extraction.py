@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict
 
-from llamaq import InvalidRequest, JobFailed
+from llamaq import InvalidRequest, JobFailed, Limits
+from llamaq.images import loading
 from llamaq.vocabulary.events import Progress
 from tests.conftest import MODEL
 from tests.service import Service, kinds
@@ -150,7 +151,7 @@ def test_images_can_be_extracted_from(service: Service) -> None:
 
     assert job.result(30).repairs == 1
     images = [body["messages"][0]["images"] for body in service.asked()]
-    assert images == [[base64.b64encode(data.getvalue()).decode()]] * 2
+    assert images == [[base64.b64encode(loading.load(data.getvalue(), Limits()).data).decode()]] * 2
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_of_an_animation_the_first_frame_is_shown(form: str) -> None:
 
 @pytest.mark.parametrize("how", [{"interlace": 1}, {"bits": 1}, {}])
 def test_an_interlaced_png_is_a_png(how: dict[str, Any]) -> None:
-    """The check of what is compressed knows the seven passes; here with rows that Pillow cannot write itself."""
+    """Its seven passes are read to their end; here with rows that Pillow cannot write itself."""
     width, height, depth = 41, 37, how.get("bits", 8)
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
     grid = passes if how.get("interlace") else [(0, 0, 1, 1)]
@@ -98,8 +98,7 @@ def test_an_interlaced_png_is_a_png(how: dict[str, Any]) -> None:
         parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
         return b"\x89PNG\r\n\x1a\n" + parts
 
-    stored = loading.load(whole(rows), Limits()).data
-    assert stored == whole(rows) if depth == 8 else opened(stored).tobytes() == opened(whole(rows)).tobytes()
+    assert opened(loading.load(whole(rows), Limits()).data).tobytes() == opened(whole(rows)).tobytes()
     with pytest.raises(InvalidRequest, match="damaged image"):
         loading.load(whole(rows[:-1]), Limits())
 
