@@ -52,6 +52,12 @@ def started_flower(topology: Site) -> Running:
 
 
 @pytest.fixture(scope="session")
+def started_gateway(topology: Site) -> Running:
+    """The gateway, behind the door of the topology."""
+    return topology.start_gateway()
+
+
+@pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """The browser program."""
     with Chromium(tmp_path_factory.mktemp("chromium") / "profile") as program:

@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import redis
 
 from ops import credentials
-from ops.topology.redis_server import LockedRedis
 from tests.commands import run
 
 
@@ -69,14 +67,3 @@ def test_certificates_of_your_own_are_kept(tmp_path: Path, monkeypatch: pytest.M
         credentials.make(tmp_path, ["redis.example"])
 
     assert (tmp_path / "server.pem").read_text() == made
-
-
-RUNBOOK = ["config set auto-aof-rewrite-percentage 100", "info persistence", "config set maxmemory 1gb", "acl log"]
-RUNBOOK += ["bgsave", "ping", "scan 0", "type llamaq:damaged", "dump llamaq:damaged", "del llamaq:damaged"]
-
-
-@pytest.mark.parametrize("command", RUNBOOK)
-def test_the_runbooks_user_may_do_what_it_says(locked_redis: LockedRedis, command: str) -> None:
-    """Each command of docs/operations.md that goes to Redis."""
-    with redis.Redis.from_url(locked_redis.url("admin")) as client:
-        client.execute_command(*command.split())

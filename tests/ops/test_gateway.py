@@ -27,19 +27,13 @@ CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Hi."}], "strea
 
 
 @pytest.fixture(scope="module")
-def started(topology: Site) -> Running:
-    """The gateway of the topology."""
-    return topology.start_gateway()
-
-
-@pytest.fixture(scope="module")
 def trusting(topology: Site) -> ssl.SSLContext:
     """Knows the authority of the topology."""
     return ssl.create_default_context(cafile=str(topology.secrets / "ca.pem"))
 
 
 @pytest.fixture
-def client(topology: Site, started: Running, trusting: ssl.SSLContext) -> Iterator[httpx.Client]:
+def client(topology: Site, started_gateway: Running, trusting: ssl.SSLContext) -> Iterator[httpx.Client]:
     """Comes by nginx, with the key that `ops.credentials` made."""
     key = (topology.secrets / "gateway_key").read_text()
     headers = {"Authorization": f"Bearer {key}"}
@@ -73,7 +67,7 @@ def test_a_client_that_leaves_nginx_leaves_the_host(client: httpx.Client, topolo
 
 
 def test_without_the_key_nobody_comes_in_and_the_producer_is_all_it_is(
-    client: httpx.Client, topology: Site, started: Running
+    client: httpx.Client, topology: Site, started_gateway: Running
 ) -> None:
     """The rights of `llamaq-producer` suffice for each route; no secret is in a log."""
     assert client.get("/jobs", headers={"Authorization": "Bearer no"}).status_code == 401
@@ -90,7 +84,7 @@ def test_without_the_key_nobody_comes_in_and_the_producer_is_all_it_is(
     ):
         assert client.get(path).status_code == 200, path
     assert client.delete(f"/jobs/{job_id}").status_code == 204
-    logs = topology.door.nginx.log() + started.log()
+    logs = topology.door.nginx.log() + started_gateway.log()
     assert (topology.secrets / "gateway_key").read_text() not in logs
     assert "planted-prompt" not in logs
 
