@@ -113,6 +113,30 @@ def test_sigterm_lets_open_streams_end_and_takes_no_new_request(wide: Service) -
         assert gateway.process.wait(30) == 0
 
 
+def test_a_response_in_the_background_is_read_on_elsewhere_after_sigterm(wide: Service) -> None:
+    """Its stream ends at once with a comment, and goes on behind its last event at another process."""
+    gate = wide.hold(tokens=["a", "b"], hold_after=1)
+    asked = {"model": MODEL, "input": "Hi.", "background": True, "stream": True}
+
+    async def run(gateway: GatewayProcess, other: GatewayProcess) -> None:
+        reader = Reader(gateway.client(), "POST", "/v1/responses", asked)
+        await asyncio.to_thread(until, lambda: any("output_text.delta" in frame.event for frame in reader.frames))
+        gateway.process.terminate()
+        assert await reader.done == 200
+        assert ": closing; reconnect" in reader.lines
+        wide.ollama.release(gate)
+        events = [json.loads(frame.data) for frame in reader.frames]
+        path = f"/v1/responses/{events[0]['response']['id']}?stream=true&starting_after={events[-1]['sequence_number']}"
+        rest = other.http.get(path).text.splitlines()
+        events += [json.loads(frame.data) for frame in frames(rest) if frame.event != "comment"]
+        assert [one["sequence_number"] for one in events] == list(range(len(events)))
+        assert "".join(one["delta"] for one in events if one["type"] == "response.output_text.delta") == "ab"
+
+    given = {"prefix": wide.prefix, "drain_seconds": 60}
+    with GatewayProcess(wide.url, **given) as gateway, GatewayProcess(wide.url, **given) as other:
+        asyncio.run(run(gateway, other))
+
+
 def test_what_is_open_when_the_drain_is_over_is_cut_and_cancelled(wide: Service) -> None:
     """After `LLAMAQ_DRAIN_SECONDS`: the streams end, their jobs are cancelled, and the process ends in order."""
     gate = fresh_name()

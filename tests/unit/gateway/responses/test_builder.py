@@ -62,12 +62,14 @@ def test_thinking_text_and_calls_are_items_one_after_another() -> None:
     log = [queued(), started(), delta(thinking="Hm"), delta(text="Look"), delta(tool_calls=[ROME, ROME])]
     end = completed("Look", message={"thinking": "Hm", "tool_calls": [ROME, ROME]})
     found, builder = built([*log, end], tools=[WEATHER], include=["reasoning.encrypted_content"])
+    _, plain = built([*log, end], tools=[WEATHER])
 
     assert types(found) == [*BEGIN, *REASONING, *REASONING_ENDS, *MESSAGE, *MESSAGE_ENDS, *CALL, *CALL, "completed"]
     output = builder.response()["output"]
     assert [item["type"] for item in output] == ["reasoning", "message", "function_call", "function_call"]
     assert output[0]["summary"] == [{"type": "summary_text", "text": "Hm"}]
     assert output[0]["encrypted_content"] == "Hm"
+    assert "encrypted_content" not in plain.response()["output"][0]
     assert (output[2]["call_id"], output[2]["arguments"]) == ("call_rome", '{"city":"Rome"}')
     assert [one["output_index"] for one in data(found, "output_item.done")] == [0, 1, 2, 3]
     assert [one["item"] for one in data(found, "output_item.done")] == output
