@@ -15,7 +15,12 @@ def main() -> None:
     quick = "under a minute: shows that the bench works, no more"
     given = arguments("bench", "docs/performance.md", quick, MEASURES)
     results = results_of(given, MEASURES, QUICK if given.quick else FULL)
-    for text in (report.table(results), report.spreads(results), *([] if given.quick else [report.misses(results)])):
+    for text in (
+        report.table(results),
+        report.peers(results),
+        report.spreads(results),
+        *([] if given.quick else [report.misses(results)]),
+    ):
         print(f"\n{text}")
     if given.write:
         (DOCS / "performance.md").write_text(report.document(results))

@@ -22,6 +22,7 @@ class Plan:
         submits: jobs submitted one by one, per round.
         many: jobs handed over in one `submit_many`, per round.
         requests: requests per round and kind of session.
+        peers: whether other task queues are installed, and their submits are timed.
     """
 
     rounds: int = 5
@@ -35,10 +36,11 @@ class Plan:
     submits: int = 300
     many: int = 3000
     requests: int = 60
+    peers: bool = True
 
 
 FULL = Plan()
 QUICK = Plan(
     rounds=1, streams=16, tokens=50, firsts=10, slot_rounds=1, slot_jobs=12, slot_tokens=16, submits=50, many=400,
-    requests=10,
+    requests=10, peers=False,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from api_client import OllamaClient
-from llamaq.client.blocking.queue import JobQueue
+from llamaq.client.blocking.operations import Operations
 from llamaq.store.clock import Clock
 from llamaq.store.connections.clients import connect, connect_binary
 from llamaq.store.redis_client import BinaryClient, Client
@@ -33,7 +33,7 @@ class Connections:
     binary_redis: BinaryClient
     ollama: OllamaClient
     probe: OllamaClient
-    queue: JobQueue
+    queue: Operations  # a `JobQueue` has more, which takes 6 MB
 
     @classmethod
     def open(cls, config: Settings, clock: Clock) -> "Connections":
@@ -43,7 +43,7 @@ class Connections:
             binary_redis=connect_binary(config.redis_url, limit_seconds=BINARY_SECONDS),
             ollama=ollama_client(config, slots=config.slots * config.max_models),
             probe=ollama_client(config, connect_timeout_seconds=PROBE_CONNECT_SECONDS, retries=1),
-            queue=JobQueue(config.redis_url, settings=config.producer, clock=clock),
+            queue=Operations(config.redis_url, settings=config.producer, clock=clock),
         )
 
     def abort(self) -> None:

@@ -37,6 +37,15 @@ def spreads(results: Results) -> str:
     return markdown(["minimum … maximum of the rounds", *PATHS.values()], rows)
 
 
+def peers(results: Results) -> str:
+    """The submits of other task queues beside ours, and why one was not measured."""
+    timed = {name: values for name in results.values.get("submit_ms", {}) if (values := results.get("submit_ms", name))}
+    names = {"llamaq": "llamaq", "naive": "Celery"} | {name: name for name in timed if name not in PATHS}
+    rows = [["submit, ms per job", *(f"{timed[name].median:.2f}" for name in names if name in timed)]]
+    reasons = [f"* {name}: {reason}" for name, reason in results.about.get("peers", {}).items()]
+    return "\n".join([markdown(["", *(title for name, title in names.items() if name in timed)], rows), "", *reasons])
+
+
 def steps(results: Results) -> str:
     """The parts of the time to the first token."""
     rows = [[title, *(_median(results, metric, path, 2) for path in PATHS)] for metric, title in STEPS.items()]
@@ -73,6 +82,7 @@ def document(results: Results) -> str:
         "quiet": quiet(results),
         "table": table(results),
         "spreads": spreads(results),
+        "peers": peers(results),
         "steps": steps(results),
         "sessions": sessions(results),
         "misses": misses(results),

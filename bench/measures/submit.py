@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bench.environment.services import MODEL, producer
 from bench.figures.results import Results
 from bench.figures.spread import percentile
+from bench.measures import peers
 from bench.plan import Plan
 from embedded.redis import EmbeddedRedis
 from llamaq import GenerateRequest, JobQueue
@@ -19,7 +20,10 @@ def measure(plan: Plan, results: Results) -> None:
     with EmbeddedRedis.start() as redis:
         app = producer(redis.url)
         app.send_task("naive.generate", args=[MODEL, PROMPT], queue="warm")
+        others = peers.pythons(results) if plan.peers else {}
         for _ in range(plan.rounds):
+            for name, python in others.items():
+                peers.submits(python, name, redis.url, plan, results)
             # A new prefix for each round, so that its queue begins empty.
             with JobQueue(redis.url, prefix=uuid.uuid4().hex) as queue:
                 queue.generate(MODEL, PROMPT)

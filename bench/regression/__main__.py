@@ -20,7 +20,7 @@ from bench.regression.ratios import ratios, report
 
 RECORDED = Path(__file__).parent / "recorded.json"
 MOST_SECONDS = 90
-PLAN = Plan(rounds=3, streams=24, tokens=50, firsts=10, submits=150, many=600)
+PLAN = Plan(rounds=3, streams=24, tokens=50, firsts=10, submits=150, many=600, peers=False)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import redis
 from celery import Celery
 
+from llamaq import Job, TextResult
 from tests.conftest import MODEL
 from worker.settings.environment import Settings
 from worker.telemetry.worker_metrics import Metrics
@@ -38,7 +39,8 @@ class InProcess:
 
     def run_job(self) -> str:
         """Submit a job, take its message as Celery would, and run it; returns its text."""
-        job = self.worker.queue.generate(MODEL, "x", wait_for_model=True)
+        request = {"kind": "generate", "model": MODEL, "prompt": "x", "wait_for_model": True}
+        job: Job[TextResult] = self.worker.queue.submit(request)
         message = self._redis.brpop([self._queue], timeout=WAIT_SECONDS)
         assert message is not None, "no message came"
         outcome = self.worker.execute(json.loads(message[1])["headers"]["id"], lambda _: None)

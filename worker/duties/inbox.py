@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from redis.exceptions import ResponseError
 
-from llamaq.client.blocking.queue import JobQueue
+from llamaq.client.blocking.operations import Operations
 from llamaq.store.cancel import checked_reason
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.keys import Keys, checked_id
@@ -53,7 +53,7 @@ class Inbox(Duty):
         self,
         client: BinaryClient,
         keys: Keys,
-        queue: JobQueue,
+        queue: Operations,
         store: JobStore,
         worker: str,
         clock: Clock = SYSTEM,

@@ -77,6 +77,12 @@ local function missing_image()
   end
 end
 
+local function is_unknown()
+  if redis.call('SCARD', model_hosts_key(model)) > 0 then return false end
+  -- Before the first host comes, any model may come with it. The host of a host job (which has a `target`) is known or not.
+  return (given.target ~= '' or redis.call('EXISTS', HOSTS) == 1) and further().unknown_model(model)
+end
+
 -- The answer for a job that is not accepted; nil where it is.
 local function refusal(turn)
   local state = redis.call('HGET', record(id), 'state')
@@ -89,9 +95,7 @@ local function refusal(turn)
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
   local limit = limit_reached()
   if limit then return {'FULL', 'retry_after', estimates.retry_after(model), 'limit', limit} end
-  if given.wait_for_model ~= '1' and redis.call('SCARD', model_hosts_key(model)) == 0 and further().unknown_model(model) then
-    return {'UNKNOWN_MODEL'}
-  end
+  if given.wait_for_model ~= '1' and is_unknown() then return {'UNKNOWN_MODEL'} end
   local lacks, has = lacking_capability(model, given.capabilities)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
   local lacking = given.notify ~= '' and senders.lacking(given.notify_private == '1')

@@ -42,6 +42,7 @@ function estimates.kept_forecast(model)
     for time in string.gmatch(times, '%S+') do free[#free + 1] = tonumber(time) end
     return {free = free, count = tonumber(count), idle = tonumber(idle), age = NOW - tonumber(at)}
   end
+  if redis.call('EXISTS', model_hosts_key(model)) == 0 then return {free = {}, count = 0, idle = 0, age = 0} end
   local found, kept = estimates.new_forecast(model), {}
   if found.count == 0 then return found end
   local number = math.min(#found.free, estimates.MOST_KEPT)

@@ -1,0 +1,37 @@
+"""Other task queues beside llamaq: what was timed, and why one was not."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.environment.venvs import NotInstalled
+from bench.figures import report
+from bench.figures.results import Results
+from bench.measures import peers
+from bench.plan import QUICK
+
+
+def test_what_is_not_measured_has_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Pip refused it, or its program failed; the others are in the table."""
+
+    def installed(package: str) -> Path:
+        if package == "rq":
+            raise NotInstalled("no such package")
+        program = tmp_path / "python"
+        program.write_text("#!/bin/sh\nif [ $2 = arq ]; then echo 'an error' >&2; exit 1; fi\nprintf '1.0\\n3.0\\n'\n")
+        program.chmod(0o755)
+        return program
+
+    monkeypatch.setattr(peers, "installed", installed)
+    results = Results()
+    results.add("submit_ms", "llamaq", 0.5)
+    for name, python in peers.pythons(results).items():
+        peers.submits(python, name, "redis://nowhere", QUICK, results)
+
+    lines = report.peers(results).splitlines()
+    assert lines[0] == "|  | llamaq | taskiq | dramatiq |"
+    assert lines[2] == "| submit, ms per job | 0.50 | 1.00 | 1.00 |"
+    assert lines[4:] == [
+        "* rq: not measured: pip could not install it (no such package)",
+        "* arq: not measured: an error",
+    ]
