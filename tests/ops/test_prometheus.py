@@ -29,6 +29,7 @@ FOLDER = CHECKOUT / "ops" / "prometheus"
 RULES: list[dict[str, Any]] = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]
 ASKED_FOR = {"LlamaqQueueOld", "LlamaqDeadLetters", "LlamaqNoHostForModel", "LlamaqCircuitOpen"}
 ASKED_FOR |= {"LlamaqWorkerNotConsuming", "LlamaqRedisMemoryHigh"}
+ASKED_FOR |= {"LlamaqJobsFailing", "LlamaqRedisNotPersisting", "LlamaqCertificateEnds", "LlamaqWebhooksFailing"}
 Ask = Callable[[str], Any]
 
 

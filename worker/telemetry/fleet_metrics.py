@@ -137,6 +137,9 @@ def _totals(fleet: Answer) -> Iterator[Metric]:
     yield _gauge("llamaq_delayed_jobs", "Jobs that wait for a time: retries, and start_after.", [], total("delayed"))
     dead = "Messages that were set aside and not put back or discarded."
     yield _gauge("llamaq_dead_letters", dead, [], total("dead"))
+    webhooks = "Webhooks whose last try failed, and those that no worker sends."
+    states: Rows = [([state], fleet.number(f"webhooks_{state}")) for state in ("failing", "unsent")]
+    yield _gauge("llamaq_webhooks", webhooks, ["state"], states)
     yield _gauge("llamaq_inbox_entries", "Entries of the inbox that are not queued yet.", [], total("inbox"))
     yield _gauge("llamaq_intake_messages", "Messages sent by task name that no worker has taken.", [], total("intake"))
 

@@ -26,6 +26,7 @@ KEYS = {
             ":lapses",
             ":webhooks",
             ":webhook_receivers",
+            ":webhooks_failing",
             ".unacked_index",
             ":batches",
         ),

@@ -51,7 +51,7 @@ end
 
 check('hash', pauses.KEY, LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED)
 check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacked')
-check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, P .. '.unacked_index')
+check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, FAILING, P .. '.unacked_index')
 lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
 check('zset', refusals.ENDS, P .. ':batches')
 check('set', schedule.MODELS)

@@ -1,6 +1,7 @@
 -- Fragment: the delivery of a webhook for a job's end. It is written in the same step as the terminal event, and
 -- worker/duties/webhooks.py sends it. It has a copy of the record, which may expire before the receiver answers again.
 local WEBHOOKS = P .. ':webhooks'   -- sorted set: ids of jobs, by the time at which their delivery is due
+local FAILING = P .. ':webhooks_failing'  -- sorted set: ids whose last try failed, by the time at which they are given up
 local OWED_SECONDS = 7 * 86400      -- for a fleet without a secret to sign with; longer than all tries
 -- `webhook_take` sorts what is due by receiver, so that one with many deliveries does not hold up the others.
 local RECEIVERS = P .. ':webhook_receivers'  -- sorted set: receivers with deliveries that are due, by their turn

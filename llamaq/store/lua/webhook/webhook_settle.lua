@@ -11,9 +11,13 @@
 local id, outcome = given.id, given.outcome
 if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return {'STALE'} end
 if outcome == 'later' then
+  redis.call('ZADD', FAILING, NOW + OWED_SECONDS, id)
+  redis.call('ZREMRANGEBYSCORE', FAILING, '-inf', NOW)
+  redis.call('EXPIRE', FAILING, OWED_SECONDS)
   redis.call('ZADD', WEBHOOKS, NOW + tonumber(given.seconds), id)
   return {'OK'}
 end
+redis.call('ZREM', FAILING, id)
 if outcome == 'dead' then
   add_dead_letter(id, '', 'webhook', given.body, given.reason)
 end

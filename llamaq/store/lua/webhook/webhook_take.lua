@@ -52,6 +52,7 @@ local function take_of(receiver)
         return {'TAKEN', 'id', id, 'tries', tries, 'receiver', receiver, 'delivery', redis.call('HGETALL', delivery_key(id))}
       end
       add_dead_letter(id, '', 'webhook', '', 'webhook: taken ' .. MOST_TAKEN .. ' times, and never settled')
+      redis.call('ZREM', FAILING, id)
       redis.call('DEL', delivery_key(id))
     end
   end

@@ -3,13 +3,15 @@
 -- Arguments  none
 -- Answers    OK queues, hosts, delayed, dead, inbox, intake (numbers of entries), ended (jobs by state), due (delayed jobs
 --               whose time has come), assigned (jobs that hold a slot, also of a host that is not known any more),
---               damaged (keys and fields that were set aside), paused (as pauses.lua has them)
+--               damaged (keys and fields that were set aside), paused (as pauses.lua has them), webhooks_failing (their last
+--               try failed), webhooks_unsent (due for a minute, and no worker has taken them)
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
 -- Invariant: it only reads. A damaged key gives 0 or nothing, so that the other figures are still told. Its cost grows with
 -- hosts and models, and not with the backlog or the jobs that are kept.
--- include: keys events ages dead_letter
+-- include: keys events ages dead_letter webhook
+local UNSENT_SECONDS = 60
 local models = {}
 
 local function count(...)
@@ -72,4 +74,6 @@ return {'OK', 'queues', queues, 'hosts', hosts, 'delayed', count('ZCARD', DELAYE
   'dead', count('XLEN', DEAD), 'inbox', count('XLEN', P .. ':inbox'), 'intake', count('LLEN', P),
   'ended', ended, 'due', count('ZCOUNT', DELAYED, '-inf', NOW),
   'assigned', count('ZCARD', LEASES), 'damaged', count('ZCARD', damage.KEY),
+  'webhooks_failing', count('ZCOUNT', FAILING, NOW, '+inf'),
+  'webhooks_unsent', count('ZCOUNT', WEBHOOKS, '-inf', NOW - UNSENT_SECONDS),
   'paused', list('HGETALL', P .. ':paused')}

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet
+from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import InvalidRequest, JobQueue
+from llamaq.store.connection import run
+from llamaq.store.script_runs import Call
+from llamaq.store.worker.webhook_deliveries import Deliveries
+from llamaq.store.worker.worker_scripts import Gauges
 
 URL = "https://shop.example/hook"
 PRIVATE = ("http://10.0.0.7/x", "http://127.0.0.1:8/x", "http://[::1]/x", "http://localhost/x", "http://a.localhost./x")
@@ -80,3 +84,33 @@ def test_a_job_that_is_there_already_is_given(fleet: Fleet) -> None:
     fleet.host(webhooks="none")
 
     assert asked(fleet.queue, idempotency_key="k") == first
+
+
+def _figures(fleet: Fleet) -> tuple[int, int]:
+    told = run(fleet.redis, Call(fleet.keys.prefix, Gauges()))
+    return told.integer("webhooks_failing"), told.integer("webhooks_unsent")
+
+
+def test_webhooks_that_fail_or_that_nobody_sends_are_counted(fleet: Fleet, deliveries: Deliveries) -> None:
+    """`failing` from the first failed try to the end of the delivery, whichever it is; `unsent` after a minute."""
+    store = fleet.host()
+    for _ in range(2):
+        _, claimed = fleet.running(store, notify={"url": "https://shop.example/hook"})
+        store.complete(claimed, answer("x"))
+    assert _figures(fleet) == (0, 0)
+    due = f"{fleet.keys.prefix}:webhooks"
+    for job_id in fleet.redis.zrange(due, 0, -1):
+        fleet.redis.zincrby(due, -61, job_id)
+    assert _figures(fleet) == (0, 2)
+
+    first, second = deliveries.take(), deliveries.take()
+    assert first
+    assert second
+    assert deliveries.failed(first, "no answer", 0)
+    assert deliveries.failed(second, "no answer", 0)
+    assert _figures(fleet) == (2, 0)
+
+    deliveries.done(first)
+    assert _figures(fleet) == (1, 0)
+    deliveries.failed(second, "gone", 0, final=True)
+    assert _figures(fleet) == (0, 0)
