@@ -31,10 +31,10 @@ def _wrong_python() -> str:
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     sys.exit(_wrong_python())
 
-from checkout.pip import SetupError, disk_full  # noqa: E402 - an older Python cannot read it
+from checkout import release  # noqa: E402 - an older Python cannot read it
+from checkout.pip import SetupError, disk_full  # noqa: E402 - as above
 from checkout.progress import say  # noqa: E402 - as above
 from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 - as above
-from llamaq import __version__  # noqa: E402 - as above
 
 # Files of requirements/.
 SERVICE, DEMO, MODEL = ("service",), ("service", "demo"), ("service", "demo", "model")
@@ -99,7 +99,7 @@ def main(argv: list[str]) -> int:
         print(_usage())
         return 0
     if argv[0] in ("-V", "--version", "version"):
-        print(f"llamaq {__version__}, Python {sys.version.split()[0]}")
+        print(f"llamaq {release.version()}, Python {sys.version.split()[0]}")
         return 0
     command, args = _split(argv)
     if command not in COMMANDS:
