@@ -45,7 +45,7 @@ def test_each_kind_and_each_event_is_in_it(document: Any) -> None:
     messages = document["components"]["messages"]
     channels = document["channels"]
 
-    assert list(channels["inbox"]["messages"]) == [*KINDS, "cancel", "delete"]
+    assert list(channels["inbox"]["messages"]) == [*KINDS, "cancel", "delete", "pause", "drain", "resume"]
     assert list(channels["log"]["messages"]) == EVENTS
     for name in (*KINDS, *EVENTS):
         folder = "requests" if name in KINDS else "events"

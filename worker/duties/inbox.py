@@ -1,7 +1,8 @@
 """The inbox, a stream for producers that have plain Redis alone.
 
 A job is `XADD <prefix>:inbox * id <uuid> kind <kind> request <json>`. A cancel is `XADD <prefix>:inbox * cancel <id>`,
-with an optional `reason`, and a deletion `XADD <prefix>:inbox * delete <id>`.
+with an optional `reason`, and a deletion `XADD <prefix>:inbox * delete <id>`. `pause`, `drain` and `resume` name a
+host or a model, as in `XADD <prefix>:inbox * pause host:<host>`.
 
 A consumer group shares the stream among all workers. An entry is deleted only after its job is queued or set aside.
 Another worker reads again what a dead worker had read. A second submit of the same id has no effect.
@@ -38,6 +39,7 @@ LOOK_SECONDS = 10.0
 GONE_MILLISECONDS = 3_600_000
 FIRST = "0"
 NOTED_SECONDS = 86_400
+PAUSES = ("pause", "drain", "resume")
 StreamEntry = tuple[bytes, dict[bytes, bytes]]
 """Its id and its fields."""
 _log = structlog.get_logger(__name__)
@@ -178,13 +180,23 @@ class Inbox(Duty):
         if "delete" in fields:
             self._queue.delete(checked_id(_text(fields["delete"])))
             return
+        if order := next((order for order in PAUSES if order in fields), None):
+            self._pause(order, _text(fields[order]))
+            return
         job_id, request = checked_id(_text(fields.get("id", b""))), _object(message.content)
         message.read = True
         self._queue.submit({**request, "kind": message.kind}, job_id=job_id)
 
+    def _pause(self, order: str, what: str) -> None:
+        which, _, name = what.partition(":")
+        if which not in ("host", "model"):
+            raise InvalidRequest.of(order, f"must be host:<host> or model:<model>, not {what!r}")
+        verbs = {"pause": self._queue.pause, "drain": self._queue.drain, "resume": self._queue.resume}
+        verbs[order](host=name if which == "host" else None, model=name if which == "model" else None)
+
 
 def _incoming(fields: Mapping[str, bytes]) -> Incoming:
-    for order in ("cancel", "delete"):
+    for order in ("cancel", "delete", *PAUSES):
         if order in fields:
             return Incoming("inbox", f"{order} {_text(fields[order])}")
     job_id, kind, request = (_text(fields.get(name, b"")) for name in ("id", "kind", "request"))
