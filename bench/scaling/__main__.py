@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.command import arguments, results_of
 from bench.figures.results import Results
 from bench.scaling.figures import plots, report
-from bench.scaling.measures import backlog, failover, hosts, memory, streams, throughput
+from bench.scaling.measures import backlog, failover, hosts, memory, simulation, streams, throughput
 from bench.scaling.plan import FULL, QUICK, Plan
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -14,6 +14,7 @@ MEASURES: dict[str, Callable[[Plan, Results], None]] = {
     "throughput": throughput.measure,
     "backlog": backlog.measure,
     "hosts": hosts.measure,
+    "simulation": simulation.measure,
     "streams": streams.measure,
     "memory": memory.measure,
     "failover": failover.measure,

@@ -28,6 +28,9 @@ class Plan:
         cycles: calls of each kind in one turn.
         hosts: hosts that Redis knows, all with the same model; made by their reports alone.
         host_rounds: turns of each of those.
+        simulated_hosts: hosts of the simulation.
+        simulated_rate: jobs a second that are submitted there, and that its slots can do.
+        simulated_seconds: how long it is watched.
         failovers: masters that are lost.
         failover_tokens: of each answer that is streamed meanwhile.
     """
@@ -49,6 +52,9 @@ class Plan:
     cycles: int = 100
     hosts: tuple[int, ...] = (1, 10, 100, 1_000)
     host_rounds: int = 3
+    simulated_hosts: int = 1_000
+    simulated_rate: int = 500
+    simulated_seconds: float = 30.0
     failovers: int = 3
     failover_tokens: int = 300
 
@@ -57,5 +63,5 @@ FULL = Plan()
 QUICK = Plan(
     sizes=(1, 2), slots=2, long_rounds=1, job_seconds=0.5, jobs_per_slot=2, flood=10, idle_seconds=0.3, streams=4,
     tokens=20, short=8, kept=50, backlogs=(20, 200), tenants=(1, 10), rounds=2, cycles=5, hosts=(1, 4), host_rounds=1,
-    failovers=1, failover_tokens=100,
+    simulated_hosts=4, simulated_rate=16, simulated_seconds=0.5, failovers=1, failover_tokens=100,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from bench.figures.results import Results
 from bench.scaling.figures.medians import Medians
 from bench.scaling.figures.sizing import numbers
 from bench.scaling.measures.failover import PATH as FAILOVER
+from bench.scaling.measures.simulation import PATH as SIMULATED
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 
 TEMPLATE = Path(__file__).parent / "scaling.md"
@@ -91,6 +92,20 @@ def hosts(results: Results) -> str:
     return markdown(["ms for the caller / µs of Redis", *(f"{int(count):,} hosts" for count in counts)], rows)
 
 
+def simulation(results: Results) -> str:
+    """What Redis does for many busy hosts."""
+    of = Medians(results)
+    names = {
+        "simulation_jobs_per_second": ("jobs/s submitted, run and ended", 0),
+        "simulation_redis_percent": ("Redis, % of a core", 0),
+        "simulation_job_us": ("Redis, µs a job, with all reports", 0),
+        "simulation_slots_percent": ("slots in use, %", 1),
+        "simulation_lost": ("jobs that lost their lease", 0),
+    }
+    rows = [[title, f"{of(name, SIMULATED):,.{digits}f}"] for name, (title, digits) in names.items()]
+    return markdown(["", "measured"], rows)
+
+
 def costs(results: Results) -> str:
     """What a job and a token cost Redis."""
     of = Medians(results)
@@ -157,6 +172,7 @@ def tables(results: Results) -> list[str]:
     """Those of which something was measured."""
     made = {
         "long_cores": throughput, "flood_cores": flood, "submit_us": backlog, "hosts_submit_us": hosts,
+        "simulation_job_us": simulation,
         "token_redis_us": costs, "log_bytes": memory, "idle_commands": idle,
         "failover_whole": failover,
     }  # fmt: skip
@@ -172,7 +188,7 @@ def document(results: Results) -> str:
     """The text of docs/scaling.md."""
     made = {
         "quiet": quiet, "throughput": throughput, "linear": linear, "flood": flood, "backlog": backlog, "flat": flat,
-        "hosts": hosts, "costs": costs, "memory": memory, "idle": idle,
+        "hosts": hosts, "simulation": simulation, "costs": costs, "memory": memory, "idle": idle,
         "failover": failover,
     }  # fmt: skip
     facts = {

@@ -28,6 +28,10 @@ MEASURED: dict[str, dict[str, float]] = {
         for call in ("submit", "turn", "report", "rescue")
         for unit in ("ms", "us")
     },
+    **{
+        f"simulation_{name}": {"simulated": 5}
+        for name in ("jobs_per_second", "redis_percent", "job_us", "slots_percent", "lost")
+    },
     "job_commands": {"20": 180}, "job_reads": {"20": 14}, "job_redis_us": {"20": 1000}, "job_bytes": {"20": 5000},
     "job_file_bytes": {"20": 8000},
     "token_commands": {"20": 6, "200": 0.6}, "token_reads": {"20": 0.3}, "token_deltas": {"20": 1, "200": 0.1},

@@ -15,40 +15,52 @@
 -- Answers    OK pause (of the host: paused, draining or ''), loading (1 while the host loads a model), circuit, refused (1 while the circuit of a model is not closed),
 --            trials (the latest jobs in half-open circuits, joined by blanks), sizes (that the host's workers
 --            state, where they differ, or ''), machines (from which workers report it, where they tell)
--- include: keys events queue assignment ending hosts sizes senders repeated_reports
+-- include: keys events queue sizes senders repeated_reports
 local host, models = given.host, {}
 for model in string.gmatch(given.models, '[^ ]+') do models[#models + 1] = model end
-local repeats = repeated.is_so(host, models)
+local sizes, machines = '', given.machine ~= '' and 1 or 0
+
+-- Writes the times and the size alone.
+local function repeat_report()
+  state_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
+  redis.call('HSET', host_key(host), 'seen_at', STAMP, 'slots', given.slots, 'max_models', given.max_models)
+end
+
+-- Does all that a report may have to do. `repeats`: what the models are is known.
+local function look_at_host(repeats)
+  -- include: assignment ending hosts
+  local known = cjson.decode(given.runners)
+  if not repeats then
+    sizes, machines = set_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
+    redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'patience', given.affinity_patience,
+      'lane_patience', given.lane_patience)
+    redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
+    set_models(host, models)
+    runners.set(host, known.models)
+    set_capabilities(host, given.status)
+    redis.call('HDEL', host_key(host), 'offered')  -- its offers are made anew
+    repeated.note(host, models)
+  end
+  loads.reconcile(host, given.loaded, known.contexts)
+  record_answer(host)
+  assign(host)
+  local loading = loads.is_loading(loads.now(host, (loads.usage(host))))
+  local trials, refused = {trial_of(host)}, 0
+  for _, entry in pairs(refusals.on(host)) do
+    if entry.retry_at then
+      refused = 1
+      trials[#trials + 1] = entry.trial
+    end
+  end
+  return {'OK', 'pause', pauses.of_host(host) or '', 'loading', loading and 1 or 0, 'circuit', circuit_of(host),
+    'refused', refused, 'trials', table.concat(trials, ' '), 'sizes', sizes, 'machines', machines}
+end
+
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 senders.state(given.webhooks)
-if repeats then
-  state_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
-  redis.call('HSET', host_key(host), 'seen_at', STAMP)
-  return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', '',
-    'machines', given.machine ~= '' and 1 or 0}
-end
-local sizes, machines = set_size(host, given.worker, given.slots, given.max_models, given.machine, given.version,
-  given.since)
-redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'patience', given.affinity_patience,
-  'lane_patience', given.lane_patience)
-redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
-set_models(host, models)
-local known = cjson.decode(given.runners)
-runners.set(host, known.models)
-loads.reconcile(host, given.loaded, known.contexts)
-set_capabilities(host, given.status)
-redis.call('HDEL', host_key(host), 'offered')  -- its offers are made anew
-record_answer(host)
-assign(host)
-repeated.note(host, models)
-local loading = loads.is_loading(loads.now(host, (loads.usage(host))))
-local trials, refused = {trial_of(host)}, 0
-for _, entry in pairs(refusals.on(host)) do
-  if entry.retry_at then
-    refused = 1
-    trials[#trials + 1] = entry.trial
-  end
-end
-return {'OK', 'pause', pauses.of_host(host) or '', 'loading', loading and 1 or 0, 'circuit', circuit_of(host), 'refused', refused,
-  'trials', table.concat(trials, ' '), 'sizes', sizes, 'machines', machines}
+local repeats = repeated.is_so(host, models)
+if repeats then repeat_report() end
+if not repeats or not repeated.is_idle(host, models) then return look_at_host(repeats) end
+return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', sizes,
+  'machines', machines}

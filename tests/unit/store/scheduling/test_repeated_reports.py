@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet
+from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.job_store import JobStore
 
 OTHER = "other:latest"
 WORKERS, SIZES = "{}:workers", "{}:sizes"
+OFFERS = f"{{}}:model:{MODEL}:offers"
 FACTS: dict[str, Any] = {
     "slots": 3,
     "max_models": 2,
@@ -71,42 +73,85 @@ def _set(field: str, value: str) -> Callable[[Fleet], object]:
     return lambda fleet: fleet.redis.hset(fleet.keys.host("alpha"), field, value)
 
 
-HAPPENED: dict[str, Callable[[Fleet], object]] = {
+CHANGED: dict[str, Callable[[Fleet], object]] = {
     "time has passed": _set("reported_at", "1"),
     "Redis' clock was set back": _set("reported_at", str(2**40)),
     "its models were deleted": _delete("host:alpha:models"),
     "its runners were deleted": _delete("host:alpha:runners"),
     "a model's hosts were deleted": _delete(f"model:{MODEL}:hosts"),
-    "a model's offers were deleted": _delete(f"model:{OTHER}:offers"),
-    "its offers were withdrawn": _set("offered", ""),
-    "its circuit is open": _set("circuit", "open"),
-    "its circuit is half open": _set("circuit", "half_open"),
-    "a slot is used": lambda fleet: fleet.submit(),
-    "a host job runs": lambda fleet: fleet.queue.pull(OTHER, host="alpha"),
-    "a model was refused": lambda fleet: fleet.redis.hset(fleet.keys.host("alpha") + ":refusals", MODEL, "{}"),
-    "it is paused": lambda fleet: fleet.queue.pause(host="alpha"),
-    "another worker has reported it": lambda fleet: fleet.worker(name="w2").report(
-        1, 1, "{}", [MODEL], affinity_patience=1, lane_patience=1
-    ),
+    "another worker has reported it": lambda fleet: fleet.worker(name="w2").report(1, 1, "{}", [MODEL], **PATIENCE),
     "another worker has left it": lambda fleet: fleet.redis.hset(
         SIZES.format(fleet.keys.host("alpha")), "w9", "1 1 1  0 0"
     ),
     "its worker has left": lambda fleet: fleet.worker().leave(),
-    "a job waits for another model": lambda fleet: fleet.submit(model="third:latest"),
 }
 
 
-@pytest.mark.parametrize("happened", HAPPENED.values(), ids=HAPPENED.keys())
-def test_a_report_is_whole_where_something_has_happened(
-    fleet: Fleet, store: JobStore, happened: Callable[[Fleet], object]
+@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED.keys())
+def test_a_report_is_whole_where_what_it_says_is_not_there(
+    fleet: Fleet, store: JobStore, changed: Callable[[Fleet], object]
 ) -> None:
-    """What was deleted, or concerns the host's jobs, is not left for half a minute."""
-    happened(fleet)
+    """What was deleted is not missing for half a minute."""
+    changed(fleet)
     mark(fleet)
 
     store.report(**FACTS)
 
     assert is_whole(fleet)
+
+
+REFUSED = '{"faults":1,"trips":1,"retry_at":1}'
+TOLD: dict[str, tuple[Callable[[Fleet], object], Callable[[HostState], object]]] = {
+    "its circuit is open": (_set("circuit", "open"), lambda state: state.circuit == "half_open"),
+    "its circuit is half open": (_set("circuit", "half_open"), lambda state: state.circuit == "half_open"),
+    "it loads a model": (lambda fleet: fleet.submit(OTHER), lambda state: state.loading),
+    "it is paused": (lambda fleet: fleet.queue.pause(host="alpha"), lambda state: state.pause == "paused"),
+    "a model was refused": (
+        lambda fleet: fleet.redis.hset(f"{fleet.keys.host('alpha')}:refusals", MODEL, REFUSED),
+        lambda state: state.refused,
+    ),
+}
+
+
+@pytest.mark.parametrize(("happened", "told"), TOLD.values(), ids=TOLD.keys())
+def test_the_worker_is_told_what_happens_at_its_host(
+    fleet: Fleet, store: JobStore, happened: Callable[[Fleet], object], told: Callable[[HostState], object]
+) -> None:
+    """Also by a report that says nothing new."""
+    happened(fleet)
+    mark(fleet)
+
+    assert told(store.report(**FACTS))
+    assert not is_whole(fleet)
+
+
+def _withdraw(fleet: Fleet) -> None:
+    fleet.redis.hset(fleet.keys.host("alpha"), "offered", "")
+    fleet.redis.zremrangebyrank(OFFERS.format(fleet.keys.prefix), 0, 0)
+
+
+@pytest.mark.parametrize("lost", [_delete(f"model:{MODEL}:offers"), _withdraw], ids=["were deleted", "were withdrawn"])
+def test_slots_are_offered_again(fleet: Fleet, store: JobStore, lost: Callable[[Fleet], object]) -> None:
+    """A submit finds the host by its offers, beside another host that has the model."""
+    fleet.worker("beta").report(**{**FACTS, "loaded": []})
+    lost(fleet)
+    assert "alpha" not in fleet.redis.zrevrange(OFFERS.format(fleet.keys.prefix), 0, -1)
+
+    store.report(**FACTS)
+
+    assert "alpha" in fleet.redis.zrevrange(OFFERS.format(fleet.keys.prefix), 0, -1)
+
+
+def test_what_waits_is_assigned(fleet: Fleet, store: JobStore) -> None:
+    """A host that was silent, and answers again as it was."""
+    fleet.silence_host("alpha")
+    job, pull = fleet.submit(), fleet.queue.pull(OTHER, host="alpha")
+    assert fleet.waiting() == [job.id]
+
+    store.report(**FACTS)
+
+    assert list(fleet.slots()) == [job.id]
+    assert fleet.redis.hgetall(f"{fleet.keys.host('alpha')}:host_jobs") == {pull.id: "pull"}
 
 
 @pytest.mark.parametrize(
