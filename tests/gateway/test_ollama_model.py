@@ -10,6 +10,8 @@ from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
+from tests.gateway.clients.program import ClientFailed
+from tests.gateway.clients.starting import started
 from tests.gateway.ollama_recordings import JOBS, Recording, cases, essence
 from tests.gateway_process import GatewayProcess
 from tests.service import fresh_name
@@ -56,3 +58,26 @@ def test_a_real_model_answers_in_the_recorded_form(gateway: GatewayProcess, case
             for line in one["lines"]:
                 line["done_reason"] = line.get("done_reason") in ("load", "unload")
     assert found == wanted
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("ollama_python.py", marks=pytest.mark.needs("package index")),
+        pytest.param("ollama_node.mjs", marks=pytest.mark.needs("npm", "npm registry")),
+    ],
+)
+def test_ollamas_clients(gateway: GatewayProcess, program: str) -> None:
+    """Whole and streamed, with the figures of a model that is really run; an error has its status."""
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "options": {"num_predict": 8}}
+    with started(gateway.url, program, "ollama") as client:
+        whole = client.call("ask", method="chat", **asked)
+        lines = client.call("stream", method="chat", **asked)
+        assert [model["model"] for model in client.call("ask", method="list")["models"]] == [MODEL]
+        assert whole["message"]["content"]
+        assert "".join(line["message"]["content"] for line in lines)
+        assert 0 < whole["eval_count"] <= 8
+        assert lines[-1]["prompt_eval_count"] == whole["prompt_eval_count"] > 0
+        with pytest.raises(ClientFailed) as raised:
+            client.call("ask", method="chat", **{**asked, "model": "nope"})
+        assert (raised.value.error["status"], "model 'nope' not found" in raised.value.error["text"]) == (404, True)

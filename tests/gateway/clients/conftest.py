@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from tests.gateway.clients.installed import node_modules, python_with
-from tests.gateway.clients.program import PROGRAMS, Program
+from tests.gateway.clients.program import Program
+from tests.gateway.clients.starting import started
 from tests.gateway_process import GatewayProcess
 from tests.service import Service
 
@@ -23,13 +22,7 @@ def programs(shared_front: tuple[Service, GatewayProcess]) -> Iterator[StartProg
 
         def program(name: str, *packages: str) -> Program:
             if name not in running:
-                command: list[str | Path] = ["node", PROGRAMS / name]
-                folder: Path | None = None
-                if name.endswith(".mjs"):
-                    folder = node_modules(*packages)
-                else:
-                    command = [python_with(*packages), PROGRAMS / name]
-                running[name] = stack.enter_context(Program(command, gateway.url, folder))
+                running[name] = stack.enter_context(started(gateway.url, name, *packages))
             return running[name]
 
         yield program
