@@ -25,12 +25,14 @@ class Crowd:
 
     Attributes:
         latencies: milliseconds of each token, from its sending to now.
+        begun: streams that have had their first token.
         whole: streams that came to their last line.
     """
 
     port: int
     model: str
     latencies: list[float] = field(default_factory=list)
+    begun: int = 0
     whole: int = 0
 
     def __post_init__(self) -> None:
@@ -41,6 +43,7 @@ class Crowd:
         async with self._opening:
             reader, writer = await self.open()
             await self._take(reader)
+            self.begun += 1
         while line := await reader.readline():
             self._note(line)
         writer.close()
@@ -85,7 +88,7 @@ async def main(port: int, model: str, pid: int, streams: int, slow: int, firsts:
     process = psutil.Process(pid)
     idle = [await crowd.open() for _ in range(slow)]
     tasks = [asyncio.create_task(crowd.follow()) for _ in range(streams)]
-    while len(crowd.latencies) < streams:  # each has its first token
+    while crowd.begun < streams:
         await asyncio.sleep(0.1)
         for task in tasks:
             if task.done():
