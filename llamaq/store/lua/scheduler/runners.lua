@@ -2,6 +2,7 @@
 -- its load options differ from those in force. A hash of the host has for each model '<as> <trained> <options>': the one
 -- name by which the scheduler counts all models of these weights, the context that it was trained for (0 unknown), and
 -- the load options of its model file. `default_ctx` of the host's record is the context of a runner without `num_ctx`.
+-- include: trials
 local runners = {
   DEFAULTS = {num_batch = 512, num_gpu = -1, main_gpu = 0, num_thread = 0},  -- Ollama's
   known = {},                                                                -- what this call has read, by host and model
