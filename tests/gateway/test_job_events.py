@@ -54,6 +54,23 @@ def test_the_frames_are_the_log(gateway: GatewayProcess, service: Service, ended
     assert whole[-1].event == "completed"
 
 
+def test_each_frame_is_a_chunk_of_http(gateway: GatewayProcess, ended: tuple[str, list[Frame]]) -> None:
+    """Also where all of them are one write, as of a log that is read from its start: some clients go by chunks."""
+    job_id, whole = ended
+    with connected(gateway.url) as raw:
+        raw.send(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        _, _, body = raw.rest().partition(b"\r\n\r\n")
+    chunks = []
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        chunks.append(rest[: int(size, 16)])
+        body = rest[int(size, 16) + 2 :]
+
+    assert chunks.pop() == b""
+    found = [list(frames(chunk.decode().split("\n"))) for chunk in chunks]
+    assert found == [[frame] for frame in whole]
+
+
 @CUT
 @given(data=st.data())
 def test_after_a_cut_at_any_event_the_rest_comes_exactly(
