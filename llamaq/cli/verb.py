@@ -1,6 +1,7 @@
 """The classes of the commands of `llamaq`, and the exit codes of errors."""
 
 import os
+import re
 import sys
 from typing import Any
 
@@ -15,7 +16,19 @@ from llamaq.cli.terminal.interrupts import ignore_interrupts
 from llamaq.vocabulary.errors import LlamaqError
 
 
-class Verb(click.Command):
+class _ShortHelp(click.Command):
+    """A command whose line in a list is whole: its first sentence, or as many of its parts as there is room for."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The line, of at most `limit` characters where the beginning of the sentence is so short."""
+        sentence = super().get_short_help_str(10_000).removesuffix(".")
+        if len(sentence) <= limit:
+            return sentence
+        main = re.split(r"[:;] ", sentence, maxsplit=1)[0]
+        return main if len(main) <= limit else main.split(", ")[0]
+
+
+class Verb(_ShortHelp):
     """A command with the options of the connection, which may be before or behind its name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -29,7 +42,7 @@ class Verb(click.Command):
             return super().parse_args(ctx, ["--think=true" if a == "--think" else a for a in args[:end]] + args[end:])
 
 
-class Group(click.Group):
+class Group(_ShortHelp, click.Group):
     """A group that lists its commands in the order of the source, and says what a misspelt one means."""
 
     command_class = Verb

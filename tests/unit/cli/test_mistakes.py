@@ -67,3 +67,12 @@ def test_it_is_said_what_was_meant(here: Here, words: str, said: str) -> None:
 
     assert ran.code == 2
     assert said in ran.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [("--help",), ("conversation", "--help")])
+def test_the_list_of_commands_has_whole_lines(here: Here, words: tuple[str, ...]) -> None:
+    """Each says what the command does, also on a narrow terminal."""
+    listed = here(*words).out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+
+    assert len(listed) > 5
+    assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
