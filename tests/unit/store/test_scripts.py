@@ -89,6 +89,28 @@ def test_each_function_that_a_script_calls_is_in_it(verb: type[Arguments]) -> No
         assert found["called"] is None or found["called"] in known, found["called"]
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_function_is_declared_above_those_that_use_it(verb: type[Arguments]) -> None:
+    """A fragment names those that it stands on, wherever it comes first: else Lua finds nothing under the name."""
+    lines = re.sub(r"--[^\n]*|'(?:\\\\.|[^'\\\\\n])*'", "", scripts.load(verb).text).split("\n")
+    declared: dict[str, int] = {}
+    inner: set[str] = set()  # the same name within a function is another one
+    for number, line in enumerate(lines):
+        if found := re.match(r"local (?:function (\w+)|(\w+) *(?:= *\{|$))", line):
+            declared.setdefault(found[1] or found[2], number)
+        for names in re.findall(r"^ +local function (\w+)|function [\w.]*\(([\w, ]*)\)", line):
+            inner |= {name.strip() for group in names for name in group.split(",")}
+
+    used = [
+        (number, name)
+        for number, line in enumerate(lines)
+        for name in re.findall(r"(?<![\w.:])(\w+)(?=[.(])", line)
+        if name not in inner and declared.get(name, 0) > number
+    ]
+
+    assert used == []
+
+
 def test_no_script_comes_near_the_most_locals_that_lua_takes() -> None:
     """`submit` has the most fragments."""
     counts = {verb.verb: len(_locals(scripts.load(verb).text)) for verb in VERBS}
