@@ -30,21 +30,23 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(MOST_SECONDS)
-    results = Results(about=machine.about())
     try:
-        for measure in (first_token.measure, streams.measure, submit.measure):
-            measure(PLAN, results)
+        _compare(write=given.write)
     except Exception:  # noqa: BLE001 - whatever it is, it is told, and the checks of a change go on
         traceback.print_exc(file=sys.stdout)
-        print("not measured: see above")
-        return
+        print("not compared: see above")
     finally:
         signal.alarm(0)
-    now = ratios(results)
-    recorded = json.loads(RECORDED.read_text())
+
+
+def _compare(*, write: bool) -> None:
+    results = Results(about=machine.about())
+    for measure in (first_token.measure, streams.measure, submit.measure):
+        measure(PLAN, results)
+    now, recorded = ratios(results), json.loads(RECORDED.read_text())
     print(f"median of the rounds (least to most); recorded on {recorded['about']['day']}")
     print("\n".join(report(now, recorded["ratios"])))
-    if given.write:
+    if write:
         RECORDED.write_text(json.dumps({"about": results.about, "ratios": now}, indent=1) + "\n")
 
 

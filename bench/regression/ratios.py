@@ -70,11 +70,11 @@ def report(now: Mapping[str, list[float]], recorded: Mapping[str, list[float]]) 
 
 
 def _moved(now: list[float], before: list[float]) -> int:
-    """1 where the ratio has risen, -1 where it has fallen; 0 where the rounds of both runs overlap, or nearly so."""
+    """1 where the ratio has risen, -1 where it has fallen; 0 where its rounds differ by as much within the two runs."""
     new, old = spread(now), spread(before)
-    if abs(new.median - old.median) < LEAST_MOVE * old.median:
-        return 0
-    return 1 if new.least > old.most else -1 if new.most < old.least else 0
+    noise = (new.most - new.least) + (old.most - old.least)
+    moved = new.median - old.median
+    return 0 if abs(moved) <= max(noise, LEAST_MOVE * old.median) else 1 if moved > 0 else -1
 
 
 def _shown(values: list[float]) -> str:
