@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
+from embedded.scripted.script import ScriptedModel
+from llamaq import JobFailed
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.ops.browser import Browser, Chromium
-from tests.service import Service, start_service
+from tests.service import Service, fresh_name, start_service, until
 
 EVIL = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
+EVIL_NAME = "<img/src=x/onerror=document.title='run'>:latest"  # names have no blanks
 WATCH = "window.broken = []; document.addEventListener('securitypolicyviolation', e => broken.push(e.blockedURI));"
 # The WCAG contrast of each text with the ground that is behind it.
 CONTRAST = """(() => {
@@ -41,7 +44,7 @@ def front() -> Iterator[tuple[Service, GatewayProcess, EmbeddedRedis]]:
     """A fleet with a gateway, on a Redis of their own."""
     with (
         EmbeddedRedis.start() as server,
-        start_service(server.url, slots=1) as service,
+        start_service(server.url, slots=1, probe_seconds=0.5) as service,
         GatewayProcess(server.url, prefix=service.prefix, gateway_show_content=1, call_seconds=1) as gateway,
     ):
         yield service, gateway, server
@@ -59,6 +62,7 @@ def service(front: tuple[Service, GatewayProcess, EmbeddedRedis]) -> Iterator[Se
 def browser(front: tuple[Service, GatewayProcess, EmbeddedRedis], chromium: Chromium) -> Iterator[Browser]:
     """A tab on the fleet's view, which notes what the page's policy blocked."""
     with Browser(chromium) as tab:
+        tab.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)  # ahead of all that a page loads
         tab.open(f"{front[1].url}/ui")
         tab.wait("!!document.querySelector('nav')")
         yield tab
@@ -76,6 +80,21 @@ def shown_as(browser: Browser, width: int, scheme: str) -> None:
     browser.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
 
+def nothing_ran(browser: Browser) -> None:
+    """No script of a name, no image, and nothing that the policy had to block."""
+    assert browser.value("document.title") != "run"
+    assert browser.value("document.querySelectorAll('img').length") == 0
+    assert browser.value("broken") == []
+
+
+def push(browser: Browser, selector: str, said: str) -> None:
+    """Press a button by the keyboard, and wait until the next page says what was done."""
+    browser.wait(f"!!document.querySelector({json.dumps(selector)})")
+    browser.value(f"document.querySelector({json.dumps(selector)}).focus()")
+    press(browser, "Enter", windowsVirtualKeyCode=13, text="\r")
+    browser.wait(f"document.body?.innerText?.includes({json.dumps(said)})")
+
+
 def test_nothing_of_a_job_runs(browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis]) -> None:
     """Neither its name nor its texts; what is live is escaped as well."""
     service, gateway, _ = front
@@ -83,13 +102,19 @@ def test_nothing_of_a_job_runs(browser: Browser, front: tuple[Service, GatewayPr
     job.result(30)
 
     browser.open(f"{gateway.url}/ui/jobs/{job.id}")
-    browser.value(WATCH)
     browser.wait("document.body?.innerText?.includes('<script>document.title')")
     browser.value("document.querySelector('#texts button').click()")
     browser.wait("document.querySelectorAll('pre').length === 2")
 
-    assert browser.value("document.title") != "run"
-    assert browser.value("document.querySelectorAll('img').length") == 0
+    nothing_ran(browser)
+
+
+def test_what_the_policy_blocks_is_seen(browser: Browser) -> None:
+    """An image of another server: so a page that had one would fail the tests of this file."""
+    browser.value("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:1/x.png'}))")
+    browser.wait("broken.length > 0")
+    with pytest.raises(AssertionError):
+        nothing_ran(browser)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -113,6 +138,7 @@ def test_every_view_can_be_read(
         browser.wait("!!document.querySelector('h1')")
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value(CONTRAST) == [], path
+        assert browser.value("broken") == [], path
         browser.screenshot(tmp_path / "page.png")
     service.ollama.release(gate)
 
@@ -144,6 +170,41 @@ def test_the_keyboard_reaches_and_presses(
     front[0].queue.resume(host=host.host)
 
 
+def test_the_keyboard_does_what_a_host_can_do(
+    browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis], service: Service
+) -> None:
+    """Unload, load, drain and resume: each is said, and done."""
+    url = f"{front[1].url}/ui"
+    service.queue.generate(MODEL, "x").result(30)
+    browser.open(url)
+    for verb, loaded in (("unload", False), ("load", True)):
+        push(browser, f"[id^='{verb}-']", f"A job {verb}s the model.")
+        until(lambda wanted=loaded: service.queue.models()[0].loaded is wanted)  # type: ignore[misc]  # bound now
+        browser.open(url)
+    push(browser, "[id^='drain-']", "Draining: nothing new begins there.")
+    assert service.queue.hosts()[0].state == "draining"
+    push(browser, "[id^='resume-']", "Resumed.")
+    assert service.queue.hosts()[0].state == "running"
+
+
+def test_the_keyboard_cancels_and_replays_in_bulk(
+    browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis], service: Service
+) -> None:
+    """One running job; and all that a filter finds, after a count and a question."""
+    gate, tenant = service.hold(tokens=["a"]), fresh_name()
+    job = service.queue.generate(MODEL, "x", tenant=tenant)
+    service.wait_held(gate)
+    browser.open(f"{front[1].url}/ui/running")
+    push(browser, f"[id='cancel-{job.id}']", "Cancelled.")
+    assert job.status().state == "cancelled"
+
+    service.queue.generate(MODEL, "x", tenant=tenant).result(30)
+    browser.open(f"{front[1].url}/ui/jobs?tenant={tenant}")
+    push(browser, "[formaction='/ui/bulk/replay/count']", "Replay 2 jobs?")
+    push(browser, "button.danger.main", "Enqueued again.")
+    assert len(service.queue.jobs(tenant=tenant)) == 4
+
+
 def test_a_page_says_that_redis_is_away_and_comes_back(
     browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis]
 ) -> None:
@@ -155,3 +216,28 @@ def test_a_page_says_that_redis_is_away_and_comes_back(
     assert gateway.http.get("/ui/queue").status_code == 503
     browser.wait("document.body?.innerText?.includes('Hosts well') && !document.querySelector('[role=alert]')")
     assert gateway.http.get("/ui/queue").status_code == 200
+
+
+def test_nothing_of_a_name_runs_in_any_view(
+    browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis], service: Service
+) -> None:
+    """A model that is offered, runs and waits, a dead letter, a failed job and an error of a host, all with markup."""
+    service.ollama.set_model(ScriptedModel(EVIL_NAME))
+    until(lambda: EVIL_NAME in {model.model for model in service.queue.models()})
+    service.ollama.script(status=400, body={"error": EVIL})
+    with pytest.raises(JobFailed):
+        service.queue.generate(EVIL_NAME, "x", metadata={"name": EVIL}).result(30)
+    service.redis.xadd(service.keys.inbox(), {"id": EVIL, "kind": EVIL, "request": EVIL})
+    until(lambda: bool(service.queue.dead()))
+    gate = service.hold(tokens=["a"])
+    service.queue.generate(EVIL_NAME, "x")
+    service.wait_held(gate)
+    service.queue.generate(EVIL_NAME, "x")
+    (host,) = service.queue.hosts()
+    service.redis.hset(service.keys.host(host.host), mapping={"last_error": EVIL, "last_error_at": "1"})
+    shown = {"/ui", "/ui/queue", "/ui/running", "/ui/jobs", "/ui/dead"}
+    for path in VIEWS:
+        browser.open(f"{front[1].url}{path}")
+        browser.wait("!!document.querySelector('h1')")
+        assert (path in shown) == ("<img/src=x" in browser.text() or "<script>document" in browser.text()), path
+        nothing_ran(browser)
