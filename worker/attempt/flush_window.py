@@ -1,8 +1,11 @@
 """Decides how long events wait for those of the worker's other attempts, so that one call writes them together.
 
 While Redis answers fast, they wait only for the call under way, and for as long as that call took. The window grows as
-answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and events.
+all answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and
+events. Single slow answers are those of a busy machine, where a wider window helps nobody.
 """
+
+from collections import deque
 
 FREE_JOBS = 200
 """Jobs that run in the fleet for which the window does not grow."""
@@ -12,9 +15,8 @@ SLOW_SECONDS = 0.002
 """An answer that comes later than the fastest by this time is no slow one."""
 SLOWNESS = 10
 """The window is so many times what answers are slower."""
-MOST_SLOW_SECONDS = 0.02
-"""A longer delay counts as this one, so that the window is narrow again soon after an outage."""
-SMOOTHING = 8
+ANSWERS = 8
+"""The fastest of so many answers counts."""
 PAUSE_SECONDS = 0.001
 """The longest pause after a call while the window is narrow."""
 AHEAD_SECONDS = 0.002
@@ -34,14 +36,14 @@ class FlushWindow:
         self.ends_at = 0.0
         self._most = most_seconds
         self._fastest = float("inf")
-        self._delay = 0.0
+        self._answers: deque[float] = deque(maxlen=ANSWERS)
 
     def answered(self, sent_at: float, now: float, jobs: int) -> None:
         """Redis has answered a call. `jobs` run in the fleet."""
         took = now - sent_at
         self._fastest = min(self._fastest, took)
-        self._delay += (min(took - self._fastest, MOST_SLOW_SECONDS) - self._delay) / SMOOTHING
-        slow = SLOWNESS * (self._delay - SLOW_SECONDS)
+        self._answers.append(took)
+        slow = SLOWNESS * (min(self._answers) - self._fastest - SLOW_SECONDS)
         many = self._most * (jobs - FREE_JOBS) / (MOST_JOBS - FREE_JOBS)
         self.seconds = min(max(slow, many, 0.0), self._most)
         if self.is_over(sent_at):  # else only what was urgent was sent, and the others still wait
