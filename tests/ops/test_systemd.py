@@ -63,3 +63,14 @@ def test_no_secret_stands_in_the_unit(unit: Path) -> None:
         assert variable.endswith("_FILE")
         assert value.startswith("%d/")
         assert f"LoadCredential={value[3:]}:" in text
+
+
+def test_each_instance_may_have_settings_of_its_own() -> None:
+    """The tenth has no port by its number: its file comes after that of all, and need not be there."""
+    lines = (FOLDER / "llamaq-worker@.service").read_text().splitlines()
+    order = ["Environment=LLAMAQ_METRICS_PORT=910%i", "EnvironmentFile=/etc/llamaq/worker.env"]
+    order += ["EnvironmentFile=-/etc/llamaq/worker-%i.env"]
+
+    assert [line for line in lines if line in order] == order
+    page = (CHECKOUT / "docs" / "operations.md").read_text()
+    assert "/etc/llamaq/worker-10.env" in page
