@@ -111,6 +111,15 @@ def test_each_function_is_declared_above_those_that_use_it(verb: type[Arguments]
     assert used == []
 
 
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.verb)
+def test_each_verb_runs_on_the_redis_in_python_too(verb: type[Arguments]) -> None:
+    """`llamaq.testing` runs them there: where it lacks a function of Redis' Lua, a script does without."""
+    text = re.sub(r"--[^\n]*", "", scripts.load(verb).text)
+    used = set(re.findall(r"\bredis\.(\w+)", text)) - {"call", "pcall", "error_reply", "status_reply"}
+
+    assert all(f"redis.{name} and redis.{name}(" in text for name in used), used
+
+
 def test_no_script_comes_near_the_most_locals_that_lua_takes() -> None:
     """`submit` has the most fragments."""
     counts = {verb.verb: len(_locals(scripts.load(verb).text)) for verb in VERBS}
