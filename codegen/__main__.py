@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from codegen import blocking_client, public_names
-from docs import errors, failures, kinds, schemas, sdk, settings
+from docs import errors, failures, kinds, openapi, schemas, sdk, settings
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMAND = "python3 run.py generate"
@@ -18,6 +18,7 @@ def texts() -> dict[Path, str]:
         **{schemas.HERE / name: text for name, text in schemas.all_of_them().items()},
         errors.PAGE: errors.page(),
         failures.PAGE: failures.page(),
+        openapi.PAGE: openapi.page(),
         sdk.PAGE: sdk.page(),
         settings.PAGE: settings.page(),
         **kinds.files(),

@@ -18,7 +18,7 @@ from gateway.access.keys_file import KeysFile
 from gateway.http import leaving
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
-from gateway.jobs.openapi import with_requests
+from gateway.jobs.openapi import completed
 from gateway.queue_access import JOB_HEADER
 from gateway.settings import GatewayVariables
 from llamaq import AsyncJobQueue, __version__
@@ -40,7 +40,7 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
         redirect_slashes=False,
     )
     described = app.openapi
-    app.openapi = lambda: app.openapi_schema or with_requests(described())  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = lambda: app.openapi_schema or completed(described())  # type: ignore[method-assign]  # FastAPI's own way
     app.state.settings, app.state.keys = settings, keys
     for router in (ollama.router, openai.router, responses.router, batches.router):
         app.include_router(router, include_in_schema=False)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import DatetimeSchema, StringSchema
 
+from gateway.jobs.wire_schema import WAIT_FOR_MODEL, WireSchema
 from llamaq.vocabulary.events import BaseEvent, Event
 from llamaq.vocabulary.notify import Notice
 from llamaq.vocabulary.requests import REQUEST_TYPES
@@ -19,23 +18,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RESULT_FILES = {shape.__name__: shape.__name__.removesuffix("Result").lower() for shape in get_args(AnyResult)}
 _ALWAYS = tuple(BaseEvent.model_fields)
 """Fields of every event that have a default in Python, and none on the wire."""
-
-
-class WireSchema(GenerateJsonSchema):
-    """As pydantic has it, but for what is different on the wire."""
-
-    def datetime_schema(self, schema: DatetimeSchema) -> JsonSchemaValue:  # noqa: ARG002 - the signature is pydantic's
-        """Dates are numbers there."""
-        return {"type": "number", "description": "Unix seconds"}
-
-    def str_schema(self, schema: StringSchema) -> JsonSchemaValue:
-        """The bound that only makes pydantic look at the characters is no limit."""
-        made = super().str_schema(schema)
-        return {name: value for name, value in made.items() if (name, value) != ("maxLength", 2**31)}
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as above
-        """Never: a title would say the field's name once more."""
-        return False
 
 
 def all_of_them() -> dict[str, str]:
@@ -60,12 +42,7 @@ def _schema(shape: type[BaseModel]) -> dict[str, Any]:
 
 def _request(shape: type[BaseModel]) -> dict[str, Any]:
     schema = _schema(shape)
-    # The queue takes it off before it looks at the rest, so no model has it.
-    schema["properties"]["wait_for_model"] = {
-        "type": "boolean",
-        "default": False,
-        "description": "Queue it although no host has the model yet.",
-    }
+    schema["properties"]["wait_for_model"] = WAIT_FOR_MODEL
     return schema
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
-from gateway.jobs.openapi import ANSWERS, OBJECT_BODY
+from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.queue_access import queue_of
 from llamaq.client.aio.conversation import AsyncConversation
 from llamaq.vocabulary.conversations import ConversationSettings
@@ -19,7 +19,7 @@ Tenant = Annotated[str, Query(description="whose, for a key that is `admin`", pa
 _SETTINGS = frozenset(ConversationSettings.model_fields)
 
 
-@router.get("")
+@router.get("", responses=answer("ConversationList"))
 async def conversations(
     request: Request, caller: Admitted, limit: Annotated[int, Query(ge=1, le=1000)] = 50, tenant: Tenant = ""
 ) -> dict[str, Any]:
@@ -28,7 +28,7 @@ async def conversations(
     return {"conversations": [wire_object(one) for one in found]}
 
 
-@router.get("/{name}")
+@router.get("/{name}", responses=answer("Conversation"))
 async def conversation(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """A conversation: its settings, and its messages, oldest first."""
     named = _named(request, caller, name, tenant)
@@ -44,7 +44,7 @@ async def conversation(request: Request, caller: Admitted, name: str, tenant: Te
     }
 
 
-@router.patch("/{name}", openapi_extra=OBJECT_BODY)
+@router.patch("/{name}", openapi_extra=request_body("ConversationSettings"), responses=answer("ChangedSettings"))
 async def change_settings(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """Change settings: `model`, `system`, `options`, `tools`, `ttl`; null clears one."""
     changes = await json_object(request)
@@ -57,7 +57,7 @@ async def change_settings(request: Request, caller: Admitted, name: str, tenant:
     return {"name": name, "settings": (await named.settings()).model_dump(mode="json", exclude_none=True)}
 
 
-@router.patch("/{name}/turns/{turn}", openapi_extra=OBJECT_BODY)
+@router.patch("/{name}/turns/{turn}", openapi_extra=request_body("Edit"), responses=answer("Conversation"))
 async def edit(request: Request, caller: Admitted, name: str, turn: int, tenant: Tenant = "") -> dict[str, Any]:
     """Replace the text of a turn: `{"content": ..., "role": "user" | "assistant"}`."""
     body = await json_object(request)
@@ -70,7 +70,7 @@ async def edit(request: Request, caller: Admitted, name: str, turn: int, tenant:
     return await conversation(request, caller, name, tenant)
 
 
-@router.post("/{name}/fork", status_code=201, openapi_extra=OBJECT_BODY)
+@router.post("/{name}/fork", status_code=201, openapi_extra=request_body("Fork"), responses=answer("Conversation", 201))
 async def fork(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """Begin another conversation with the history of this one: `{"name": ..., "at": <turn>}`."""
     body = await json_object(request)

@@ -6,21 +6,22 @@ from fastapi import APIRouter, Request
 
 from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
+from gateway.jobs.openapi import ANSWERS, answer
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.wire import wire_object
 
-router = APIRouter()
+router = APIRouter(responses=ANSWERS)
 _MODELS = frozenset({"models"})
 
 
-@router.get("/models", tags=["fleet"])
+@router.get("/models", tags=["fleet"], responses=answer("ModelList"))
 async def models(request: Request, caller: Admitted) -> dict[str, Any]:
     """The models that the key may use: one entry for each model and host, as the workers last reported."""
     found = await queue_of(request).models()
     return {"models": [wire_object(model) for model in found if caller.may_use(model.model)]}
 
 
-@router.get("/hosts", tags=["fleet"])
+@router.get("/hosts", tags=["fleet"], responses=answer("HostList"))
 async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
     """The hosts that a worker has reported lately, each with its models."""
     return {
@@ -32,13 +33,13 @@ async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
     }
 
 
-@router.get("/healthz", tags=["process"])
+@router.get("/healthz", tags=["process"], responses=answer("Probe"))
 async def healthz() -> dict[str, str]:
     """Whether the process answers. Needs no key."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", tags=["process"])
+@router.get("/readyz", tags=["process"], responses=answer("Probe"))
 async def readyz(request: Request) -> dict[str, str]:
     """Whether it takes requests: Redis answers, and the process is not stopping. Needs no key."""
     if request.app.state.draining.is_set():

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import Admitted
 from gateway.http.moment import moment
-from gateway.jobs.openapi import ANSWERS
+from gateway.jobs.openapi import ANSWERS, answer
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.requests import Kind
@@ -19,7 +19,7 @@ LOOK_AT = 5000
 Time = Annotated[str | None, Query(description="Unix seconds, or a time such as 2026-01-31T12:00:00Z")]
 
 
-@router.get("/jobs")
+@router.get("/jobs", responses=answer("JobPage"))
 async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
     request: Request,
     caller: Admitted,

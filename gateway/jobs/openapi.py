@@ -1,41 +1,93 @@
-"""What the OpenAPI page says beyond the signatures of the routes: bodies that the queue validates, and errors."""
+"""What the OpenAPI page says beyond the signatures of the routes: the bodies of requests and answers, and errors."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from gateway.jobs import answers
+from gateway.jobs.wire_schema import WAIT_FOR_MODEL, WireSchema
+from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
+from llamaq.vocabulary.events import BaseEvent, Event
+from llamaq.vocabulary.models import HostStatus, ModelStatus
 from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.results import AnyResult
+from llamaq.vocabulary.status import JobStatus
+from llamaq.vocabulary.waiting import Why
 
 _REFERENCE = "#/components/schemas/{model}"
-_ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message"],
-            "properties": {"code": {"type": "string"}, "message": {"type": "string"}, "field": {"type": "string"}},
-        }
-    },
-}
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    "default": {"description": "An error", "content": {"application/json": {"schema": _ERROR}}},
-}
+_WHOLE: tuple[type[BaseModel], ...] = (JobStatus, Why, ModelStatus, HostStatus, ConversationInfo, KeptMessage)
+"""What has all its fields in an answer, null where a field has no value; other objects leave these out."""
+_BODIES: tuple[type[BaseModel], ...] = (
+    *(answers.JobPage, answers.ModelList, answers.HostList, answers.Conversation, answers.ConversationList),
+    *(answers.ChangedSettings, answers.Probe, answers.Error, answers.Cancellation, answers.Edit, answers.Fork),
+)
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=name)}}}}
+
+
+def answer(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route whose body is this component."""
+    return {status: _json(name)}
+
+
+def request_body(name: str, *, required: bool = True) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads this component from its body."""
+    return {"requestBody": {"required": required, **_json(name)}}
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {"default": {"description": "An error", **_json("Error")}}
 """The `responses` of every route: the form of an error."""
-SUBMIT_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model="Job")}}},
-    }
-}
-OBJECT_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-def with_requests(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the schemas of the requests of all kinds."""
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the schemas of all bodies: requests of all kinds, statuses, results and events."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                for content in response.get("content", {}).values():
+                    # FastAPI joins the schema of the route's type, any object, with the reference that the route names.
+                    content["schema"] = _reference_alone(content["schema"])
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    components |= _answered() | _requested()
+    return document
+
+
+def _reference_alone(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"$ref": schema["$ref"]} if "$ref" in schema else schema
+
+
+def _requested() -> dict[str, Any]:
     kinds: TypeAdapter[AnyRequest] = TypeAdapter(Annotated[AnyRequest, Field(discriminator="kind")])
     schema = kinds.json_schema(ref_template=_REFERENCE)
-    components = document.setdefault("components", {}).setdefault("schemas", {})
-    components |= schema.pop("$defs")
-    components["Job"] = schema
-    return document
+    schemas: dict[str, Any] = schema.pop("$defs")
+    for shape in get_args(AnyRequest):
+        request = schemas[shape.__name__]
+        request["properties"]["wait_for_model"] = WAIT_FOR_MODEL
+        request["required"] = ["kind", *request.get("required", [])]
+    return {**schemas, "Job": schema, "Changes": {"type": "object", "additionalProperties": True}}
+
+
+def _answered() -> dict[str, Any]:
+    results, events = get_args(AnyResult), get_args(Event)
+    shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (shape, "validation") for shape in (*_WHOLE, *_BODIES, ConversationSettings, *results, *events)
+    ]
+    _, made = models_json_schema(shapes, by_alias=True, ref_template=_REFERENCE, schema_generator=WireSchema)
+    schemas: dict[str, Any] = made["$defs"]
+    for shape in _WHOLE:
+        schemas[shape.__name__]["required"] = list(shape.model_fields)
+    for shape in events:
+        fixed = {"type", *BaseEvent.model_fields, *schemas[shape.__name__].get("required", [])}
+        schemas[shape.__name__]["required"] = sorted(fixed)
+    types = {shape.model_fields["type"].default: _REFERENCE.format(model=shape.__name__) for shape in events}
+    return {
+        **schemas,
+        "Result": {"anyOf": [{"$ref": _REFERENCE.format(model=shape.__name__)} for shape in results]},
+        "Event": {
+            "oneOf": [{"$ref": reference} for reference in types.values()],
+            "discriminator": {"propertyName": "type", "mapping": types},
+        },
+    }

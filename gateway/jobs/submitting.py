@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
-from gateway.jobs.openapi import ANSWERS, OBJECT_BODY, SUBMIT_BODY
+from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
@@ -24,7 +24,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})")
 Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has ended, at the latest after 30 s")]
 
 
-@router.post("/jobs", status_code=201, openapi_extra=SUBMIT_BODY)
+@router.post("/jobs", status_code=201, openapi_extra=request_body("Job"), responses=answer("JobStatus", 201))
 async def submit_job(
     request: Request,
     caller: Admitted,
@@ -40,13 +40,16 @@ async def submit_job(
     return await _created(request, await submit(request, caller, job), prefer)
 
 
-@router.get("/jobs/{job_id}")
+@router.get("/jobs/{job_id}", responses=answer("JobStatus"))
 async def status(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
     """The record of a job; `position` and `eta_seconds` while it is queued, `result` or `error` when it has ended."""
     return wire_object((await own_status(request, caller, job_id))[1])
 
 
-@router.get("/jobs/{job_id}/result", responses={202: {"description": "It has not ended: its status"}})
+@router.get(
+    "/jobs/{job_id}/result",
+    responses={**answer("Result"), 202: {"description": "It has not ended: its status", **answer("JobStatus")[200]}},
+)
 async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
     """The result alone. A job that failed, was cancelled or expired answers with the status of that error."""
     job, now = await own_status(request, caller, job_id)
@@ -59,7 +62,9 @@ async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer
     return JSONResponse((await job.result()).model_dump(mode="json", exclude_none=True))
 
 
-@router.post("/jobs/{job_id}/cancel", openapi_extra=OBJECT_BODY)
+@router.post(
+    "/jobs/{job_id}/cancel", openapi_extra=request_body("Cancellation", required=False), responses=answer("JobStatus")
+)
 async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
     """End a job now, in whatever state it is. The body may have a `reason`."""
     job = await own_job(request, caller, job_id)
@@ -71,7 +76,12 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     return wire_object(await job.status())
 
 
-@router.post("/jobs/{job_id}/replay", status_code=201, openapi_extra=OBJECT_BODY)
+@router.post(
+    "/jobs/{job_id}/replay",
+    status_code=201,
+    openapi_extra=request_body("Changes", required=False),
+    responses=answer("JobStatus", 201),
+)
 async def replay(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
     """Enqueue a kept job's request again, as a new job.
 

@@ -1,8 +1,10 @@
 """The jobs API does what its OpenAPI page says, whatever it is sent: schemathesis makes the requests."""
 
+import json
 import logging
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
-from tests.service import Service
+from tests.service import Service, fresh_name
 
 EXAMPLES = settings(
     max_examples=12,
@@ -77,5 +79,47 @@ def test_no_request_is_a_fault_of_the_gateway(
         assert answer.status_code != 500, answer.text
         if answer.status_code >= 400:
             assert answer.json()["error"].keys() >= {"code", "message"}
+        assert wrong(document, operation, answer) == []
 
     check()
+
+
+def wrong(document: dict[str, Any], operation: str, answer: Any) -> list[str]:
+    """What differs in an answer from the schema that the page has for its status."""
+    method, path = operation.split(" ", 1)
+    described = document["paths"][path][method.lower()]["responses"]
+    content = described.get(str(answer.status_code), described["default"]).get("content", {})
+    if "application/json" not in content:
+        return []
+    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    return [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(answer.json())]
+
+
+@pytest.mark.parametrize("kind", ["generate", "chat", "extraction", "embedding"])
+def test_what_a_job_became_is_as_the_page_says(
+    gateway: GatewayProcess, service: Service, document: dict[str, Any], kind: str
+) -> None:
+    """The status, the result, the lists, and every event of a job of each kind; none of its fields is unknown there."""
+    given = {
+        "generate": {"prompt": "Hi."},
+        "chat": {"conversation": fresh_name(), "message": "Hi."},
+        "extraction": {"prompt": "Which?", "schema": {"type": "object"}},
+        "embedding": {"input": "a", "model": "smollm2-embed:135m"},
+    }[kind]
+    service.ollama.script(**({"embeddings": [[0.5]]} if kind == "embedding" else {"tokens": ["{", "}"]}))
+    job = {"kind": kind, "model": MODEL, **given}
+    submitted = gateway.http.post("/jobs", json=job, headers={"Prefer": "wait=30"})
+    status, named = submitted.json(), given.get("conversation")
+    paths = {"/jobs/{job_id}": "", "/jobs/{job_id}/result": "/result"}
+    answers = {f"GET {path}": gateway.http.get(f"/jobs/{status['id']}{end}") for path, end in paths.items()}
+    answers |= {f"GET {path}": gateway.http.get(path) for path in ("/jobs", "/models", "/hosts", "/conversations")}
+    answers |= {"GET /conversations/{name}": gateway.http.get(f"/conversations/{named}")} if named else {}
+
+    assert status["state"] == "completed"
+    for operation, answer in {"POST /jobs": submitted, **answers}.items():
+        assert answer.status_code < 300
+        assert wrong(document, operation, answer) == [], operation
+    event = {"$ref": "#/components/schemas/Event", "components": document["components"]}
+    for _, logged in service.log(status["id"]):
+        assert [error.message for error in jsonschema_rs.validator_for(event).iter_errors(json.loads(logged))] == []
+    assert status.keys() == document["components"]["schemas"]["JobStatus"]["properties"].keys()

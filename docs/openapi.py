@@ -1,0 +1,14 @@
+"""The OpenAPI document of the gateway's jobs API, as it serves it: `python3 run.py generate` writes it."""
+
+import json
+from pathlib import Path
+
+from gateway.app import make
+from gateway.settings import GatewayVariables
+
+PAGE = Path(__file__).with_name("openapi.json")
+
+
+def page() -> str:
+    """The document, for generators of clients."""
+    return json.dumps(make(GatewayVariables(), None).openapi(), indent=2, ensure_ascii=False) + "\n"
