@@ -100,12 +100,13 @@ def test_what_a_job_became_is_as_the_page_says(
     gateway: GatewayProcess, service: Service, document: dict[str, Any], kind: str
 ) -> None:
     """The status, the result, the lists, and every event of a job of each kind; none of its fields is unknown there."""
-    given = {
+    bodies: dict[str, dict[str, Any]] = {
         "generate": {"prompt": "Hi."},
         "chat": {"conversation": fresh_name(), "message": "Hi."},
         "extraction": {"prompt": "Which?", "schema": {"type": "object"}},
         "embedding": {"input": "a", "model": "smollm2-embed:135m"},
-    }[kind]
+    }
+    given = bodies[kind]
     service.ollama.script(**({"embeddings": [[0.5]]} if kind == "embedding" else {"tokens": ["{", "}"]}))
     job = {"kind": kind, "model": MODEL, **given}
     submitted = gateway.http.post("/jobs", json=job, headers={"Prefer": "wait=30"})
