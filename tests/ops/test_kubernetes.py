@@ -129,6 +129,16 @@ def test_the_pods_are_locked_in_and_have_time_to_drain() -> None:
         assert ":" in container["image"]
 
 
+def test_a_rollout_needs_no_further_gpu() -> None:
+    """Where all GPUs are in use, a pod that is started beside the old ones would never begin, nor the rollout end."""
+    spec = one("Deployment")["spec"]
+    containers = spec["template"]["spec"]["initContainers"]
+    gpus = [container["resources"]["limits"].get("nvidia.com/gpu") for container in containers]
+
+    assert "1" in gpus
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
 def test_probes_ask_the_worker_itself() -> None:
     """Start, readiness and liveness: the file that the worker touches when it hears its own message."""
     (worker,) = one("Deployment")["spec"]["template"]["spec"]["containers"]
