@@ -13,14 +13,14 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 Service = dict[str, Any]
 
 
-def services(given: Mapping[str, str] | None = None) -> dict[str, Service]:
-    """The services by name, merged and with variables from `given` or their defaults."""
+def services(given: Mapping[str, str] | None = None, file: Path = FILE) -> dict[str, Service]:
+    """The services of a file by name, merged and with variables from `given` or their defaults."""
     values = given or {}
 
     def fill(found: re.Match[str]) -> str:
         return values.get(found["name"]) or found["default"] or ""
 
-    text = _VARIABLE.sub(fill, FILE.read_text()).replace("$$", "$")
+    text = _VARIABLE.sub(fill, file.read_text()).replace("$$", "$")
     found: dict[str, Service] = yaml.safe_load(text)["services"]
     return found
 

@@ -1,4 +1,4 @@
-"""Starts nginx with the files of ops/nginx, in front of Ollama and optionally Flower."""
+"""Starts nginx with the files of ops/nginx, in front of Ollama, and optionally of Flower, the gateway and Grafana."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,12 @@ class FrontDoor:
 
 
 def open_door(
-    folder: Path, secrets: Path, ollama_url: str, flower_url: str | None = None, gateway_url: str | None = None
+    folder: Path,
+    secrets: Path,
+    ollama_url: str,
+    flower_url: str | None = None,
+    gateway_url: str | None = None,
+    grafana_url: str | None = None,
 ) -> FrontDoor:
     """Start nginx with the files of ops/nginx.
 
@@ -39,10 +44,10 @@ def open_door(
     ollama = urlsplit(ollama_url).netloc
     render(NGINX / "ollama.conf", configured / "ollama.conf", {"ollama:11434": ollama})
     render(NGINX / "allowed_addresses.conf", configured / "allowed_addresses.conf", {})
-    flower = {} if flower_url is None else {"flower:5555": urlsplit(flower_url).netloc}
-    render(NGINX / "flower.conf", configured / "flower.conf", flower)
-    gateway = {} if gateway_url is None else {"gateway:11435": urlsplit(gateway_url).netloc}
-    render(NGINX / "gateway.conf", configured / "gateway.conf", gateway)
+    behind = {"flower:5555": flower_url, "gateway:11435": gateway_url, "grafana:3000": grafana_url}
+    for address, url in behind.items():
+        name = f"{address.partition(':')[0]}.conf"
+        render(NGINX / name, configured / name, {} if url is None else {address: urlsplit(url).netloc})
     changes = {
         LISTEN_HTTP: f"listen 127.0.0.1:{http_port} ssl;",
         LISTEN: f"listen 127.0.0.1:{port} ssl;",

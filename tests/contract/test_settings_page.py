@@ -23,7 +23,10 @@ NOT_SETTINGS = {
     "LLAMAQ_DOOR_ADDRESS": "docker compose: where nginx listens",
     "LLAMAQ_DOOR_PORT": "docker compose: where nginx listens",
     "LLAMAQ_DOOR_HTTP_PORT": "docker compose: where nginx listens for the gateway",
-    "LLAMAQ_GRAFANA_PORT": "docker compose: where Grafana listens",
+    "LLAMAQ_REDIS_ADDRESS": "docker compose: where Redis listens, with ops/redis/published.yml",
+    "LLAMAQ_REDIS_PORT": "docker compose: where Redis listens, with ops/redis/published.yml",
+    "LLAMAQ_WORKER_MEMORY": "docker compose: the limit of a worker's container",
+    "LLAMAQ_GATEWAY_MEMORY": "docker compose: the limit of the gateway's container",
     "LLAMAQ_MODEL": "docker compose: the model that is pulled at the start",
     "LLAMAQ_TEST_OUTAGES": "the tests: seconds of an outage",
 }

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from llamaq.settings.declaration import default
 from ops.topology import compose
@@ -61,10 +62,42 @@ def test_each_service_is_locked_in(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not service.keys() & {"privileged", "cap_add", "container_name", "network_mode", "pid"}
-    assert "ports" not in service or name in {"nginx", "grafana"}
+    assert "ports" not in service or name == "nginx"
     if "image" in service:
         tag = service["image"].rpartition(":")[2]
         assert re.match(r"v?\d+\.\d+\.\d+", tag), "a tag without its whole version moves"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_each_service_has_limits(name: str) -> None:
+    """Of memory, CPU and processes; those of Ollama's memory and CPU are the user's to set."""
+    service = SERVICES[name]
+
+    assert service.keys() >= {"mem_limit", "cpus", "pids_limit"}
+    assert int(service["pids_limit"]) > 0
+    if not name.startswith("ollama"):
+        assert re.fullmatch(r"[1-9]\d*[mg]", service["mem_limit"])
+        assert 0 < float(service["cpus"]) <= 2
+
+
+def test_redis_has_room_to_write_a_copy() -> None:
+    """The limit of its container is above twice its own limit."""
+    limit = SERVICES["redis"]["command"][-1], SERVICES["redis"]["mem_limit"]
+    own, container = (int(text[:-1] if text[-1] == "m" else text[:-2]) for text in limit)
+    assert limit == ("1gb", "2560m")
+    assert container > 2 * 1024 * own
+
+
+def test_the_override_publishes_redis() -> None:
+    """Its port, on a network that is not internal, and no other change; the other networks stay."""
+    checked(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "ops/redis/published.yml")
+    networks = yaml.safe_load(compose.FILE.read_text())["networks"]
+    override = compose.services(file=CHECKOUT / "ops/redis/published.yml")
+
+    assert override.keys() == {"redis"}
+    assert override["redis"].keys() == {"networks", "ports"}
+    assert set(SERVICES["redis"]["networks"]) < set(override["redis"]["networks"])
+    assert any(not networks[name].get("internal") for name in override["redis"]["networks"])
 
 
 def test_no_secret_stands_in_the_file() -> None:

@@ -2,8 +2,10 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -138,6 +140,32 @@ def test_ollama_learns_neither_token_nor_origin(
     assert token not in seen
     assert "evil.example" not in seen
     assert "gpu.example" not in seen
+
+
+class Dashboards(BaseHTTPRequestHandler):
+    """Answers with the path and the host that were asked for, as what stands in Grafana's place."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        body = f"grafana {self.path} {self.headers['Host']} {self.headers['X-Forwarded-Proto']}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_grafana_is_behind_it(behind: ScriptedOllama, secrets: Path, tmp_path: Path) -> None:
+    """Its own pages, under the same path; other paths stay closed."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dashboards) as grafana:
+        threading.Thread(target=grafana.serve_forever).start()
+        url = f"http://127.0.0.1:{grafana.server_port}"
+        with (opened := open_door(tmp_path, secrets, behind.url, grafana_url=url)).nginx:
+            status, answer = raw(opened, secrets, "GET /grafana/login")
+            closed = raw(opened, secrets, "GET /login")[1]
+        grafana.shutdown()
+
+    assert (status, answer.rpartition("\r\n")[2]) == (200, "grafana /grafana/login gpu.example https")
+    assert "nothing is served here" in closed
 
 
 def test_addresses_off_the_list_are_refused(
