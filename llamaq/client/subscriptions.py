@@ -4,7 +4,8 @@ A hub is the one subscription connection of all readers of a queue object. `aio/
 """
 
 from abc import ABC, abstractmethod
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import redis
 
@@ -204,6 +205,13 @@ def reads_at_a_time(settings: Settings) -> int:
 def as_it_came(reply: Reply) -> Reply:
     """What redis-py makes of a published message: without a function of its own it writes each into a log."""
     return reply
+
+
+def unlogged(connection: Any, handler: Callable[[Any], object]) -> None:
+    """Let the parser of a connection hand a published message to `handler`. Those of older redis-py write no log."""
+    handled_by = getattr(connection._parser, "set_pubsub_push_handler", None)  # noqa: SLF001 - redis-py has no other way
+    if handled_by is not None:
+        handled_by(handler)
 
 
 def closed() -> StreamError:

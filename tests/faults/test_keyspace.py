@@ -61,7 +61,8 @@ def test_the_keyspace_is_as_it_was_before() -> None:
 
 def _of_the_worker(key: str) -> bool:
     """A key of the one worker that runs, of the fleet as a whole, or of kombu, which sweeps what is overdue."""
-    fleet = {f"{PREFIX}{name}" for name in (".scripts", ".store", ":ended", ":hosts", ":inbox", ":reaper", ":forecast")}
+    names = (".scripts", ".store", ":ended", ":hosts", ":inbox", ":reaper", ":forecast", ":webhook_sender:none")
+    fleet = {f"{PREFIX}{name}" for name in names}
     own = (*(f"{PREFIX}{name}" for name in (":host:stays", ":card:", ":model:smollm2", ".worker.", ".host.stays")),)
     return key in fleet or key.startswith((*own, "_kombu.binding"))
 

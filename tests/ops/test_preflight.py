@@ -232,7 +232,7 @@ def test_a_certificate_that_ends_is_told_30_days_before(locked_redis: LockedRedi
     told = found(check(config, later), "redis certificate")
 
     assert told.well is None
-    assert told.message.endswith("days: renew it (python3 -m ops.credentials)")
+    assert told.message.endswith("days: renew it (python3 run.py ops credentials)")
     (family,) = CertificateCollector(config, later).collect()
     days = {sample.labels["server"]: sample.value for sample in family.samples}
     assert 29 < days["redis"] < 30

@@ -216,7 +216,12 @@ def _running(desk: Desk) -> str:
 
 def _dead_letter(desk: Desk) -> str:
     """A message of a producer without the SDK, which has no prompt."""
+    name = fresh_name()
     with redis.Redis.from_url(desk.site.redis.url("producer")) as client:
-        client.xadd("llamaq:inbox", {"id": fresh_name(), "kind": "generate", "request": f'{{"model":"{MODEL}"}}'})
-    until(lambda: bool(desk.queue.dead()))
-    return desk.queue.dead()[-1].id
+        client.xadd("llamaq:inbox", {"id": name, "kind": "generate", "request": f'{{"model":"{MODEL}"}}'})
+
+    def letters() -> list[str]:
+        return [letter.id for letter in desk.queue.dead() if letter.job_id == name]
+
+    until(lambda: bool(letters()))
+    return letters()[0]

@@ -21,6 +21,7 @@ from llamaq.client.subscriptions import (
     as_it_came,
     closed,
     reads_at_a_time,
+    unlogged,
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.connections import deadline
@@ -189,7 +190,7 @@ class AsyncHub:
         try:
             while await self._goes_on():
                 try:
-                    async with self._client().pubsub(push_handler_func=_as_it_came) as pubsub:
+                    async with self._client().pubsub() as pubsub:
                         await self._serve(pubsub)
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
                     self._channels.fail(error)
@@ -218,6 +219,7 @@ class AsyncHub:
         async with deadline.limited_async(self._call_seconds):
             for command in commands:  # this connects
                 await pubsub.execute_command(*command)
+        unlogged(pubsub.connection, _as_it_came)
         reading = self._loop.create_task(self._read(pubsub.connection))
         reading.add_done_callback(lambda _: self._bell.ring())
         try:

@@ -25,6 +25,7 @@ from llamaq.client.subscriptions import (
     as_it_came,
     closed,
     reads_at_a_time,
+    unlogged,
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import SYSTEM
@@ -175,7 +176,7 @@ class Hub:
             selector.register(woken, selectors.EVENT_READ)
             while self._goes_on(selector):
                 try:
-                    with self._client().pubsub(push_handler_func=as_it_came) as pubsub:
+                    with self._client().pubsub() as pubsub:
                         self._serve(pubsub, selector)
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own thread
                     with self._changing:
@@ -210,6 +211,7 @@ class Hub:
             return
         with deadline.limited(self._call_seconds):
             pubsub.execute_command(*commands[0])  # this connects
+        unlogged(pubsub.connection, as_it_came)
         plain = pubsub.connection._sock  # noqa: SLF001 - redis-py has no other way to it
         selector.register(plain, selectors.EVENT_READ)
         self._open.append(plain)

@@ -11,7 +11,7 @@ from embedded.redis import EmbeddedRedis
 from llamaq.store.clock import Clock
 from llamaq.store.connections.clients import connect
 from worker.duties.health import FAILING_SECONDS, Health
-from worker.duties.heartbeat import Heartbeat
+from worker.duties.heartbeat import AGAIN_SECONDS, BEAT_SECONDS, Heartbeat
 
 
 class ByHand(Clock):
@@ -103,3 +103,22 @@ def test_a_heartbeat_that_redis_refuses_is_no_outage(
 
         admin.execute_command(f"ACL DELUSER {prefix}")
     assert health.seconds("probe") == 1
+
+
+def test_a_lost_heartbeat_is_followed_by_another_sooner(
+    redis_server: EmbeddedRedis, prefix: str, clock: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may be lost with a damaged key of Redis. Three in a row would end a worker that consumes well."""
+    with connect(redis_server.url) as client, closing(Celery("pulse", set_as_current=False)) as app:
+        app.conf.update(broker_url=redis_server.url, task_publish_retry=False)
+        heartbeat = Heartbeat(app, client, f"{prefix}.worker.x", "", clock, Health(clock), grace_seconds=0)
+        pauses: list[float | None] = []
+        monkeypatch.setattr(heartbeat.stopping, "wait", pauses.append)
+
+        for arrives in (False, True, True):
+            heartbeat.round()
+            clock.now += 1
+            if arrives:
+                heartbeat.received()
+
+    assert pauses == [BEAT_SECONDS, AGAIN_SECONDS, BEAT_SECONDS]
