@@ -14,7 +14,7 @@ P = TypeVar("P")
 
 def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]) -> argparse.Namespace:
     """The parsed arguments; `page` is the file that `--write` renews, `quick` the help of `--quick`."""
-    parser = argparse.ArgumentParser(prog=f"run.py {module.replace('.', ' ')}")
+    parser = argparse.ArgumentParser(prog=f"python3 run.py {module.replace('.', ' ')}")
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--only", action="append", choices=list(measures), help="may be given more than once")
     parser.add_argument("--write", action="store_true", help=f"renew {page} and its plots")

@@ -1,4 +1,4 @@
-"""`python -m codegen` writes every generated file; `--check` names the stale ones and writes nothing."""
+"""`run.py generate` writes every generated file; `--check` names the stale ones and writes nothing."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m demo` runs the demo."""
+"""`run.py demo` runs the demo."""
 
 import signal
 import sys

@@ -22,7 +22,7 @@ SHARED_PREFIX = "llamaq-demo"
 
 def main(arguments: list[str]) -> int:
     """Run the demo: 0 when every job ended as it should, 1 when a part is missing, 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="run.py demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 run.py demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the services up until Ctrl-C")
     keep: bool = parser.parse_args(arguments).keep
     console = Console(highlight=False)

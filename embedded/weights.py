@@ -1,4 +1,4 @@
-"""The embedded model's weights. `python -m embedded.weights` fetches them and prints where they are."""
+"""The embedded model's weights. `run.py model` fetches them and prints where they are."""
 
 import sys
 from pathlib import Path

@@ -1,13 +1,15 @@
-"""`python -m gateway` serves; `python -m gateway key add NAME` makes a key."""
+"""`run.py gateway` serves; `run.py gateway key add NAME` makes a key."""
 
 import sys
 
 from llamaq.importing import importing
+from llamaq.invocation import call
 
-USAGE = """\
-usage: python -m gateway                          serve HTTP: Ollama's API, OpenAI's API, and jobs
-       python -m gateway key add NAME [OPTION..]  make a key, and show it once
-       python -m gateway key remove NAME          the key is refused from now on
+GATEWAY = call("gateway")
+USAGE = f"""\
+usage: {GATEWAY}                          serve HTTP: Ollama's API, OpenAI's API, and jobs
+       {GATEWAY} key add NAME [OPTION..]  make a key, and show it once
+       {GATEWAY} key remove NAME          the key is refused from now on
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_GATEWAY_PORT and others; see docs/settings.md.
 """

@@ -164,7 +164,7 @@ def _openssl(arguments: Sequence[str], folder: Path) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Make the folder of a deployment and, where there is none, its `.env`; say where they are."""
-    parser = argparse.ArgumentParser(prog="run.py ops credentials", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python3 run.py ops credentials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=OPS / "secrets")
     parser.add_argument("names", nargs="*", help="further host names by which clients reach Redis and nginx")
     given = parser.parse_args(arguments)

@@ -15,7 +15,7 @@ from embedded.child import spawn
 
 
 class GatewayProcess:
-    """`python -m gateway` on a free port, with settings of its own; it dies with this process.
+    """`run.py gateway` on a free port, with settings of its own; it dies with this process.
 
     Attributes:
         url: where it listens.

@@ -19,7 +19,7 @@ READY_SECONDS = 60.0
 
 
 class WorkerProcess:
-    """`python -m worker` with settings of its own; it dies with this process.
+    """`run.py worker` with settings of its own; it dies with this process.
 
     Its output is kept, and told when it does not start.
     """

@@ -1,1 +1,1 @@
-"""The service: Celery dispatches, Redis decides, Ollama answers. Run it with `python -m worker`."""
+"""The service: Celery dispatches, Redis decides, Ollama answers. Run it with `run.py worker`."""

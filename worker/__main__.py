@@ -1,6 +1,6 @@
-"""`python -m worker` runs a worker; `python -m worker check` checks its settings, Redis and Ollama.
+"""`run.py worker` runs a worker; `run.py worker check` checks its settings, Redis and Ollama.
 
-`python -m worker exporter` serves the metrics of the fleet without a worker.
+`run.py worker exporter` serves the metrics of the fleet without a worker.
 """
 
 import os
@@ -9,12 +9,14 @@ import sys
 from typing import Any
 
 from llamaq.importing import INTERRUPTED, importing
+from llamaq.invocation import call
 
-USAGE = """\
-usage: python -m worker [celery worker options]   run one worker, bound to one Ollama host
-       python -m worker check                     name each thing that is wrong, and its remedy
-       python -m worker alive                     exit with 0 while a worker touches LLAMAQ_LIVENESS_FILE, else with 1
-       python -m worker exporter                  serve the metrics of the fleet; it needs Redis alone, and no worker
+WORKER = call("worker")
+USAGE = f"""\
+usage: {WORKER} [celery worker options]   run one worker, bound to one Ollama host
+       {WORKER} check                     name each thing that is wrong, and its remedy
+       {WORKER} alive                     exit with 0 while a worker touches LLAMAQ_LIVENESS_FILE, else with 1
+       {WORKER} exporter                  serve the metrics of the fleet; it needs Redis alone, and no worker
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_SLOTS and others; see docs/settings.md.
 """

@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A worker.app worker`, or `python -m worker`."""
+"""The Celery application: `celery -A worker.app worker`, or `run.py worker`."""
 
 import logging
 import os

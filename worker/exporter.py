@@ -1,4 +1,4 @@
-"""`python -m worker exporter`: serves the metrics of the fleet alone. It needs Redis, and neither a worker nor Ollama.
+"""`run.py worker exporter`: serves the metrics of the fleet alone. It needs Redis, and neither a worker nor Ollama.
 
 A fleet that was scaled to zero is woken by these figures.
 """

@@ -1,7 +1,7 @@
 """`python -m worker.liveness_probe FILE` exits with 0 while a worker touches its liveness file, else with 1.
 
 Containers use it for their health checks, every few seconds. It imports no other module of this project:
-`python -m worker alive` reads all settings first, which takes a second of processor time.
+`run.py worker alive` reads all settings first, which takes a second of processor time.
 """
 
 import sys

@@ -52,7 +52,7 @@ class WorkerProcess:
 
 
 def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
-    """`python -m worker`, as in production."""
+    """`run.py worker`, as in production."""
     settings = {"LLAMAQ_REDIS_URL": redis_url, "LLAMAQ_OLLAMA_URL": ollama_url, "LLAMAQ_SLOTS": slots}
     return WorkerProcess(["worker"], settings)
 

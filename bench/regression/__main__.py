@@ -25,7 +25,7 @@ PLAN = Plan(rounds=3, streams=24, tokens=50, firsts=10, submits=150, many=600, p
 
 def main() -> None:
     """Measure, compare, and record on demand."""
-    parser = argparse.ArgumentParser(prog="run.py bench regression")
+    parser = argparse.ArgumentParser(prog="python3 run.py bench regression")
     parser.add_argument("--write", action="store_true", help=f"record this run in {RECORDED.name}")
     given = parser.parse_args()
     signal.signal(signal.SIGALRM, _too_long)

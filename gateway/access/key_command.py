@@ -1,4 +1,4 @@
-"""`python -m gateway key add NAME`: makes a key, writes its SHA-256 into the file of keys, and shows the key once."""
+"""`run.py gateway key add NAME`: makes a key, writes its SHA-256 into the file of keys, and shows the key once."""
 
 import argparse
 import fcntl
@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.access.caller import Caller
 from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed
 from gateway.settings import listed
+from llamaq.invocation import call
 from llamaq.vocabulary.kinds.request import LANES
 
 PREFIX = "llq_"
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str], path: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gateway key")
+    parser = argparse.ArgumentParser(prog=call("gateway key"))
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", help="make a key, and show it once")
     add.add_argument("name", help="of the key: whose it is; logs and metrics show it")

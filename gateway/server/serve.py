@@ -15,6 +15,7 @@ from gateway.access.keys_file import KeysFile, WrongKeysFile
 from gateway.server import exposition, logs
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
+from llamaq.invocation import call
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 2048
@@ -23,7 +24,7 @@ MOST_OPEN = 65_536
 
 _OPEN_TO_ALL = (
     "without keys the gateway listens on a loopback address alone, as 127.0.0.1; set LLAMAQ_GATEWAY_KEYS_FILE and make "
-    "a key: python -m gateway key add NAME"
+    f"a key: {call('gateway key add NAME')}"
 )
 
 

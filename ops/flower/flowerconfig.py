@@ -1,4 +1,4 @@
-"""Flower's configuration: `python -m celery --app worker.app flower --conf=ops/flower/flowerconfig.py`.
+"""Flower's configuration: `run.py flower`.
 
 Its settings are in `docs/settings.md`. Each name below is an option of Flower; the command line overrides it.
 """

@@ -23,7 +23,7 @@ FAILURES = (NotRunning, NotInstalled, ServiceMissing, NotFetched, ServerFailed, 
 
 def main(arguments: Sequence[str]) -> int:
     """Return 0 if the job completed."""
-    parser = argparse.ArgumentParser(prog="run.py ops topology", description=(__doc__ or "").partition(": ")[2])
+    parser = argparse.ArgumentParser(prog="python3 run.py ops topology", description=(__doc__ or "").partition(": ")[2])
     parser.add_argument("--ollama", metavar="URL", help="default: the one of the settings, else the demo's own model")
     parser.add_argument("--keep", action="store_true", help="leave it running until Enter is pressed")
     parser.add_argument("--install", action="store_true", help="first install the programs that are missing (Debian)")

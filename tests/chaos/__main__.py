@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seconds N --seed S`: 0 when every promise was kept, 1 when one was broken."""
+"""`run.py chaos --seconds N --seed S`: 0 when every promise was kept, 1 when one was broken."""
 
 import argparse
 import sys
@@ -11,14 +11,14 @@ from tests.chaos.run import run
 
 def main() -> int:
     """Run, and print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 run.py chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, help="repeats a run's traffic and faults; the timing stays its own")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
     parser.add_argument("--logs", type=Path, help="a folder to keep the logs of the workers in")
     arguments = parser.parse_args()
     seed = int(SYSTEM.random() * 1_000_000) if arguments.seed is None else arguments.seed
-    again = f"python -m tests.chaos --seconds {arguments.seconds:g} --seed {seed}"
+    again = f"python3 run.py chaos --seconds {arguments.seconds:g} --seed {seed}"
     _say(again)
     done = run(arguments.seconds, seed, arguments.logs)
     _say(done.table())

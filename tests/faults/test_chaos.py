@@ -1,4 +1,4 @@
-"""All of it at once, for a short while; `python -m tests.chaos` does it for longer."""
+"""All of it at once, for a short while; `run.py chaos` does it for longer."""
 
 from typing import get_args
 

@@ -52,7 +52,7 @@ def test_a_taken_port_is_named() -> None:
 
 
 def test_the_command_makes_a_key(tmp_path: Path) -> None:
-    """`python -m gateway key add NAME` prints it, and nothing else, on its standard output."""
+    """`run.py gateway key add NAME` prints it, and nothing else, on its standard output."""
     done = _started({"gateway_keys_file": str(tmp_path / "keys")}, "key", "add", "web", "--rate", "60")
 
     assert done.returncode == 0, done.stderr

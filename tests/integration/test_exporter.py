@@ -1,4 +1,4 @@
-"""`python -m worker exporter`: the metrics of the fleet with Redis alone, whoever else is there or not."""
+"""`run.py worker exporter`: the metrics of the fleet with Redis alone, whoever else is there or not."""
 
 import signal
 import socket

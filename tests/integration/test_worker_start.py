@@ -21,7 +21,7 @@ COMMANDS = {"module": [sys.executable, "-m", "worker"], "celery": [sys.executabl
 
 
 def run_worker(*arguments: str, **settings: object) -> tuple[int, str]:
-    """`python -m worker` to its end: exit code and output."""
+    """`run.py worker` to its end: exit code and output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
     environment |= {name: str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "worker", *arguments]
@@ -60,7 +60,7 @@ def described(inspector: Celery, service: Service, command: list[str]) -> dict[s
 
 
 def test_celerys_own_command_gives_the_same_worker(own_service: Service, inspector: Celery) -> None:
-    """`celery -A worker.app worker` is `python -m worker`: same pool, concurrency, queues and tasks; both run jobs."""
+    """`celery -A worker.app worker` is `run.py worker`: same pool, concurrency, queues and tasks; both run jobs."""
     module = described(inspector, own_service, COMMANDS["module"])
     celery = described(inspector, own_service, [*COMMANDS["celery"], "worker"])
 

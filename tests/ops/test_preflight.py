@@ -1,4 +1,4 @@
-"""`python -m worker check`: each thing that the runbook starts with is looked at, and has its remedy."""
+"""`run.py worker check`: each thing that the runbook starts with is looked at, and has its remedy."""
 
 from collections.abc import Iterator
 from pathlib import Path

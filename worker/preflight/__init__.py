@@ -1,1 +1,1 @@
-"""`python -m worker check`: the checks before a worker is started."""
+"""`run.py worker check`: the checks before a worker is started."""

@@ -1,4 +1,4 @@
-"""`python -m worker check`: prints each finding, with its remedy."""
+"""`run.py worker check`: prints each finding, with its remedy."""
 
 import sys
 from collections.abc import Iterator

@@ -2,10 +2,11 @@
 
 import structlog
 
+from llamaq.invocation import call
 from llamaq.store.clock import SYSTEM, Clock
 
 AGAIN_SECONDS = 30.0
-REMEDY = "is Redis at LLAMAQ_REDIS_URL? `python -m worker check` names what is wrong"
+REMEDY = f"is Redis at LLAMAQ_REDIS_URL? `{call('worker check')}` names what is wrong"
 _log = structlog.get_logger(__name__)
 
 

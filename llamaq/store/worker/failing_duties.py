@@ -1,4 +1,4 @@
-"""The failing duties of the fleet's workers, where `python -m worker check` reads them."""
+"""The failing duties of the fleet's workers, where `run.py worker check` reads them."""
 
 from dataclasses import dataclass
 

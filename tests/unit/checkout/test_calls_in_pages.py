@@ -49,7 +49,7 @@ def test_the_credentials_need_no_package() -> None:
     """They are made on a machine with Docker alone: no venv is set up for them."""
     done = run_command([sys.executable, "-S", "-E", ROOT / "run.py", "ops", "credentials", "--help"])
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("usage: run.py ops credentials")
+    assert done.stdout.startswith("usage: python3 run.py ops credentials")
 
 
 def test_half_a_name_is_no_command() -> None:

@@ -73,7 +73,7 @@ def test_the_error_quotes_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_names_ollamas_variable() -> None:
-    """`python -m worker` ends with the line, without a traceback."""
+    """`run.py worker` ends with the line, without a traceback."""
     environment = {**os.environ, "OLLAMA_NUM_PARALLEL": "x"}
     done = run([sys.executable, "-m", "worker", "check"], cwd=CHECKOUT, env=environment)
 
