@@ -21,6 +21,7 @@ def texts() -> dict[Path, str]:
         openapi.PAGE: openapi.page(),
         sdk.PAGE: sdk.page(),
         settings.PAGE: settings.page(),
+        settings.NAMES: settings.names(),
         **kinds.files(),
     }
 

@@ -1,4 +1,4 @@
-"""The page of settings, rendered from their declarations: `python3 run.py generate` writes it."""
+"""The page of settings and the list of their names, from the declarations: `python3 run.py generate` writes both."""
 
 import re
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ from ops.flower.settings import FlowerSettings
 from worker.settings.environment import Settings
 
 PAGE = Path(__file__).with_name("settings.md")
+_CHECKOUT = PAGE.parents[1]
+NAMES = _CHECKOUT / "llamaq/settings/names.py"
+_COMPOSE = ("docker-compose.yml", "ops/redis/published.yml")
 _INTRODUCTION = """\
 # Settings
 
@@ -23,9 +26,22 @@ in `llamaq/settings/`, `worker/settings/environment.py`, `gateway/settings.py` a
 
 A value out of its bounds is refused with the variable's name: by the worker and the gateway at their start, and by
 `JobQueue.from_env()` and the command line with `InvalidRequest`.
-`python3 run.py worker check` also names variables that begin with `LLAMAQ_` and
-are not settings. A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
+
+A variable that begins with `LLAMAQ_` and that no program of llamaq reads is named, with those that it resembles: once
+by a `UserWarning` of `JobQueue.from_env()`, on stderr by the command line, in the log of a worker and of the gateway,
+and by `python3 run.py worker check`. Those that Kubernetes sets for a service `llamaq-...` are not named.
+
+A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
 """
+_NAMES = '''\
+# Generated from the declarations by `python3 run.py generate`.
+"""The variables that any program of llamaq, or Docker Compose, reads: the SDK has no other program's declarations."""
+
+NAMES = frozenset(
+    {{
+{rows}    }}
+)
+'''
 _HEAD = "\n## {title}\n\n{text}\n\n| variable | default | values | meaning |\n|---|---|---|---|\n"
 _SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     (
@@ -49,6 +65,16 @@ def page() -> str:
         shown |= set(own)
         sections.append(_HEAD.format(title=title, text=text) + _rows(own))
     return _INTRODUCTION + "".join(sections)
+
+
+def names() -> str:
+    """The module that lists the names of all settings, and of what the files of Docker Compose read."""
+    declared = {variable(name) for _, _, model in _SECTIONS for name in model.model_fields}
+    compose = {
+        name for file in _COMPOSE for name in re.findall(r"\$\{(LLAMAQ_\w+)", (_CHECKOUT / file).read_text("utf-8"))
+    }
+    rows = "".join(f'        "{name}",\n' for name in sorted(declared | compose))
+    return _NAMES.format(rows=rows)
 
 
 def _rows(fields: Mapping[str, FieldInfo]) -> str:

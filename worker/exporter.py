@@ -7,15 +7,17 @@ import signal
 import sys
 import threading
 
+import structlog
 from prometheus_client import CollectorRegistry
 
-from worker.settings.environment import Settings
+from worker.settings.environment import Settings, about_unknown_variables
 from worker.telemetry import fleet_server, logs
 from worker.telemetry.metrics_server import PortTaken
 
 DEFAULT_PORT = 9100
 """The port where LLAMAQ_METRICS_PORT is not set: this process has nothing else to do."""
 WRONG_SETTING = 2
+_log = structlog.get_logger(__name__)
 
 
 def main(config: Settings) -> int:
@@ -24,6 +26,8 @@ def main(config: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     logs.configure(wanted=config.log_format)
+    for remark in about_unknown_variables():
+        _log.warning(remark)
     port = DEFAULT_PORT if config.metrics_port is None else config.metrics_port
     try:
         server = fleet_server.serve(CollectorRegistry(), config, port)

@@ -16,6 +16,7 @@ from gateway.server import exposition, logs
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
 from llamaq.invocation import call
+from llamaq.settings.environment import about_unknown_variables
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 2048
@@ -31,6 +32,8 @@ _OPEN_TO_ALL = (
 def main(settings: GatewayVariables) -> int:
     """Serve until SIGTERM; the exit code."""
     logs.configure(settings.log_format)
+    for remark in about_unknown_variables():
+        LOG.warning(remark)
     _raise_open_files()
     try:
         keys = KeysFile.of(settings.gateway_keys_file)

@@ -1,6 +1,7 @@
 """Reads a producer's settings from the environment. No other module of llamaq reads it."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -9,13 +10,28 @@ from pydantic import ValidationError
 from llamaq.settings import declaration
 from llamaq.settings.declaration import variable
 from llamaq.settings.producer import ProducerVariables, Settings
+from llamaq.settings.unknown_variables import remarks
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 
 DEFAULT_URL: str = declaration.default(ProducerVariables, "redis_url")
 DEFAULT_PREFIX: str = declaration.default(ProducerVariables, "prefix")
 
 
+_warned: set[str] = set()
 V = TypeVar("V", bound=ProducerVariables)
+
+
+def warn_of_unknown(environ: Mapping[str, str] | None = None) -> None:
+    """Warn, once in a process, of each variable that looks like a setting and is none."""
+    for remark in remarks(os.environ if environ is None else environ):
+        if remark not in _warned:
+            _warned.add(remark)
+            warnings.warn(remark, UserWarning, stacklevel=3)
+
+
+def about_unknown_variables() -> list[str]:
+    """What those warnings say, for a program that has other means to tell it."""
+    return remarks(os.environ)
 
 
 def read(environ: Mapping[str, str] | None = None) -> tuple[str, Settings]:

@@ -7,7 +7,7 @@ from celery import Celery, bootsteps
 
 from worker.celery.stop_signals import StopSignals
 from worker.preflight.redis_checks import look
-from worker.settings.environment import Settings
+from worker.settings.environment import Settings, about_unknown_variables
 from worker.telemetry import fleet_server
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 from worker.telemetry.tracing import NotInstalled
@@ -45,6 +45,8 @@ class WorkerStep(bootsteps.StartStopStep):
         """Create the worker and start its threads."""
         config = parent.app.conf.llamaq
         name = parent.app.conf.llamaq_worker_name
+        for remark in about_unknown_variables():
+            _log.warning(remark)
         metrics = Metrics()
         self._metrics = _serve(metrics, config)  # first: a port that is taken ends the process before anything starts
         try:

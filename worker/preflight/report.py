@@ -10,7 +10,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from worker.certificates import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
-from worker.settings.environment import Settings, unknown_variables
+from worker.settings.environment import Settings, about_unknown_variables
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 
 
@@ -27,9 +27,8 @@ def main(config: Settings) -> int:
 
 def check(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """Check the variables, files, Redis, then Ollama."""
-    for name, near in unknown_variables().items():
-        hint = f"did you mean {' or '.join(near)}?" if near else "docs/settings.md lists the settings"
-        yield Finding("settings", None, f"{name} is none of them; {hint}")
+    for remark in about_unknown_variables():
+        yield Finding("settings", None, remark)
     if config.ollama_ca_file and not Path(config.ollama_ca_file).is_file():
         yield Finding("ollama certificate", False, f"no such file: LLAMAQ_OLLAMA_CA_FILE={config.ollama_ca_file}")
     if config.liveness_file and not Path(config.liveness_file).parent.is_dir():

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, setting
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
+from llamaq.settings.unknown_variables import remarks
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS
 from llamaq.vocabulary.requests import HOST_JOBS
 from worker.settings import ollama_address, variable_errors, webhook_secret
@@ -269,6 +270,6 @@ def parallel_of_ollama() -> int | None:
     return int(said) or None if said.isdecimal() else None
 
 
-def unknown_variables() -> dict[str, list[str]]:
-    """Variables that look like settings and are not, each with the names of settings that resemble it."""
-    return variable_errors.unknown(os.environ, Settings.model_fields)
+def about_unknown_variables() -> list[str]:
+    """A sentence for each variable that looks like a setting and is none."""
+    return remarks(os.environ)

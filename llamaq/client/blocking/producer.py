@@ -63,8 +63,15 @@ class Producer:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """A client with the settings of the environment (`LLAMAQ_REDIS_URL` and the others)."""
+        """A client with the settings of the environment (`LLAMAQ_REDIS_URL` and the others).
+
+        A variable that begins with `LLAMAQ_` and that no program of llamaq reads gives a `UserWarning`, once.
+
+        Raises:
+            InvalidRequest: with a problem for each variable that is wrong.
+        """
         url, settings = environment.read(environ)
+        environment.warn_of_unknown(environ)
         return cls(url, settings=settings)
 
     def with_most_waiting(self, jobs: int) -> Self:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.commands import run
 from worker.preflight import report
-from worker.settings.environment import Settings, settings, unknown_variables
+from worker.settings.environment import Settings, settings
 
 CHECKOUT = Path(__file__).parents[4]
 
@@ -82,19 +82,6 @@ def test_the_command_names_ollamas_variable() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_variable_that_is_none_of_ours_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what it may have been meant for; each real one, and others' variables, are well."""
-    for name in Settings.model_fields:
-        monkeypatch.setenv(f"LLAMAQ_{name.upper()}", "1")
-    monkeypatch.setenv("LLAMA_SLOTS", "1")
-    assert unknown_variables() == {}
-
-    monkeypatch.setenv("LLAMAQ_SLOT", "4")
-    monkeypatch.setenv("LLAMAQ_QUARK", "4")
-
-    assert unknown_variables() == {"LLAMAQ_QUARK": [], "LLAMAQ_SLOT": ["LLAMAQ_SLOTS"]}
-
-
 def test_the_preflight_minds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no fault that keeps a worker from working, but nearly always one that was not meant."""
     monkeypatch.setenv("LLAMAQ_MAXQUEUED", "60")
@@ -102,4 +89,4 @@ def test_the_preflight_minds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = next(report.check(Settings()))
 
     assert finding.well is None
-    assert finding.message == "LLAMAQ_MAXQUEUED is none of them; did you mean LLAMAQ_MAX_QUEUED?"
+    assert finding.message == "LLAMAQ_MAXQUEUED is no setting; did you mean LLAMAQ_MAX_QUEUED?"
