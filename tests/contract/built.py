@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.commands import run
 
 CHECKOUT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
+SOURCES = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "CHANGELOG.md")
 
 
 def copy_sources(source: Path) -> None:

@@ -83,7 +83,7 @@ def test_both_packages_hold_the_sdk(released: Released) -> None:
     with tarfile.open(released.sdist) as archive:
         inside = {member.removeprefix(f"{name}/") for member in archive.getnames()}
     sources = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "llamaq").rglob("*.*") if path.suffix != ".pyc"}
-    beside = {"pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
+    beside = {"pyproject.toml", "hatch_build.py", "README.md", "CHANGELOG.md", "LICENSE", "PKG-INFO", ".gitignore"}
 
     assert {path for path in inside if path.startswith("llamaq/")} == sources
     assert inside - sources <= beside
