@@ -71,8 +71,10 @@ class Heartbeat(Duty):
         Raises:
             RedisError, KombuError: Redis refuses it, as to a user without the right. A new process would not help.
         """
-        # Also before the first one, because Celery is still starting.
-        if self.stopping.wait(BEAT_SECONDS if self._arrived else AGAIN_SECONDS):
+        # Also before the first one, because Celery is still starting. Whether the last one has arrived is known after a
+        # while only: right after it was sent, none has.
+        first = min(AGAIN_SECONDS, BEAT_SECONDS)
+        if self.stopping.wait(first) or (self._arrived and self.stopping.wait(BEAT_SECONDS - first)):
             return 0
         if not self._sent():
             self._health.redis_is_away()
