@@ -11,12 +11,12 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-import pydantic
 from pydantic import AliasChoices, BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_json
 
 from llamaq.extraction.partial_json import Unfinished
+from llamaq.vocabulary.kinds.value_type import adapter_of
 
 Build = Callable[[Any, bool], Any]
 """Makes the object for a value, or raises ValueError while there is none. The second argument is True for a member of a
@@ -120,7 +120,7 @@ def _of_dict(read_key: Callable[[str], Any], build_member: Build) -> Build:
 
 
 def _key_reader(target: Any) -> Callable[[str], Any]:
-    return str if target in (str, Any) else TypeAdapter(target).validate_strings
+    return str if target in (str, Any) else adapter_of(target).validate_strings
 
 
 # --- types with fields
@@ -231,7 +231,7 @@ def _require(kind: type, value: Any) -> Any:
 def _of_leaf(target: Any) -> Build:
     if target is str:
         return lambda value, _: str(_require(str, value))
-    adapter: TypeAdapter[Any] = pydantic.TypeAdapter(target)
+    adapter: TypeAdapter[Any] = adapter_of(target)
 
     def build(value: Any, _: bool) -> Any:
         if isinstance(value, Unfinished) and target is not Any:

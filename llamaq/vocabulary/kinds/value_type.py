@@ -1,56 +1,82 @@
 """The types of extracted values, as pydantic knows them."""
 
-import functools
-import operator
+import dataclasses
 import sys
-import types
+import threading
 import typing
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import pydantic
 import typing_extensions
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
-_REFUSED = None if sys.version_info >= (3, 12) else type(typing.TypedDict("_REFUSED", {}))  # type: ignore[operator]
-"""The class of the TypedDicts that pydantic refuses: those of `typing` before Python 3.12."""
-_COPIED = {"__required_keys__", "__optional_keys__", "__doc__", "__module__", "__qualname__", "__pydantic_config__"}
+_INSIDE = ("__origin__", "__supertype__", "__bound__", "__value__")
+"""Where a generic type, a NewType, a type variable and a type alias have the type that they stand for."""
+# Before Python 3.12 pydantic refuses a TypedDict whose metaclass is of the module `typing`.
+_REFUSED: Any = None if sys.version_info >= (3, 12) else type(typing.TypedDict("_REFUSED", {}))  # type: ignore[operator]
+_TAKEN: Any = _REFUSED and type("_TypedDictMeta", (_REFUSED,), {"__module__": __name__})
+_lock = threading.Lock()
 
 
 def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
     """The adapter of a type: a pydantic model, a dataclass, a TypedDict, or another that pydantic knows."""
-    return target if isinstance(target, TypeAdapter) else pydantic.TypeAdapter(known(target))
-
-
-def known(target: Any) -> Any:
-    """The type with each TypedDict of `typing` as one of `typing_extensions`, which pydantic takes on every Python."""
-    return target if _REFUSED is None else _known(target, {})
-
-
-def _known(target: Any, made: dict[Any, Any]) -> Any:
-    """`made` has the TypedDicts around this type, because one may refer to itself."""
-    origin = get_origin(target)
-    if origin is None:
-        return _backport(target, made) if type(target) is _REFUSED else target
-    args = (target.__origin__,) if origin is typing.Annotated else get_args(target)
-    inside = tuple(_known(each, made) for each in args)
-    around = _known(origin, made)
-    if inside == args and around is origin:
+    if isinstance(target, TypeAdapter):
         return target
-    if isinstance(target, types.UnionType):
-        return functools.reduce(operator.or_, inside)
-    if around is not origin or isinstance(target, types.GenericAlias):
-        return around[inside]
-    return target.copy_with(inside)
+    if _REFUSED is None:
+        return pydantic.TypeAdapter(target)
+    with _taken(target):
+        adapter = pydantic.TypeAdapter(target)
+        adapter.rebuild()  # now, where the type's own configuration would defer it
+    return adapter
 
 
-def _backport(target: Any, made: dict[Any, Any]) -> Any:
-    copy: Any
-    if target not in made:
-        generic = [base for base in getattr(target, "__orig_bases__", ()) if get_origin(base) is Generic]
-        made[target] = copy = types.new_class(target.__name__, (typing_extensions.TypedDict, *generic))
-        hints = get_type_hints(target, include_extras=True)
-        copy.__annotations__ = {name: _known(hint, made) for name, hint in hints.items()}
-        for name in _COPIED & set(dir(target)):
-            setattr(copy, name, getattr(target, name))
-    return made[target]
+@contextmanager
+def _taken(target: Any) -> Iterator[None]:
+    """A block in which pydantic takes each TypedDict of `typing`, wherever in the type it stands."""
+    found: dict[int, Any] = {}
+    _collect(target, found)
+    with _lock:
+        refused = [each for each in found.values() if type(each) is _REFUSED]
+        derived = [each for each in refused if not hasattr(each, "__orig_bases__")]  # Python 3.12 gives it to all
+        try:
+            for each in derived:
+                each.__orig_bases__ = ()
+            for each in refused:
+                each.__class__ = _TAKEN
+            yield
+        finally:  # types that inherit from them later must find the metaclass that they know
+            for each in refused:
+                each.__class__ = _REFUSED
+            for each in derived:
+                del each.__orig_bases__
+
+
+def _collect(target: Any, found: dict[int, Any]) -> None:
+    """Enter a type by its `id`, and all types in it: arguments, members, and what an alias or a variable stands for."""
+    if id(target) in found:  # a type may refer to itself
+        return
+    found[id(target)] = target
+    inside = [*get_args(target), *getattr(target, "__constraints__", ())]
+    inside += [getattr(target, name) for name in _INSIDE if getattr(target, name, None) is not None]
+    if isinstance(target, type) and _has_members(target):
+        inside += _hints(target).values()
+    for each in inside:
+        _collect(each, found)
+
+
+def _has_members(target: type[Any]) -> bool:
+    return (
+        typing_extensions.is_typeddict(target)
+        or dataclasses.is_dataclass(target)
+        or issubclass(target, (tuple, pydantic.BaseModel))
+    )
+
+
+def _hints(target: type[Any]) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(target, include_extras=True)
+    except Exception:  # noqa: BLE001 - annotations are the application's code; pydantic says what is wrong with them
+        return target.__annotations__
