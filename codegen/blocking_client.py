@@ -9,7 +9,17 @@ import subprocess
 from pathlib import Path
 
 CLIENT = Path(__file__).parents[1] / "llamaq" / "client"
-GENERATED = ("connection", "conversation", "extraction_job", "job", "operations", "producer", "queue", "reader")
+GENERATED = (
+    "connection",
+    "conversation",
+    "extraction_job",
+    "job",
+    "operations",
+    "pipeline",
+    "producer",
+    "queue",
+    "reader",
+)
 HEADER = "# Generated from ../aio/{name}.py by `python3 run.py generate`: change that file instead.\n"
 NAMES = {
     "AsyncGenerator": "Generator",
@@ -22,6 +32,7 @@ NAMES = {
     "anext": "next",
     "TaskInbox": "ThreadInbox",
     "run_async": "run",
+    "driven_async": "driven",
     "run_many_async": "run_many",
     "client.aio": "client.blocking",
 }

@@ -68,7 +68,7 @@ def prepare(
 
 def call(submission: Submission, settings: Settings) -> Call:
     """The call of `submit.lua`."""
-    request, keys = submission.request, settings.keys
+    request, keys, start = submission.request, settings.keys, submission.request.start_after
     turn = request if isinstance(request, ChatRequest) and request.conversation is not None else None
     arguments = Submit(
         id=submission.job_id,
@@ -97,16 +97,11 @@ def call(submission: Submission, settings: Settings) -> Call:
         notify=notify_field(request.notify),
         notify_private=int(request.notify is not None and names_private(request.notify.url)),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
-        **_start(request.start_after),
         note=submission.note,
+        start_after=start if start is not None and start < FIRST_TIME else "",
+        start_at=start if start is not None and start >= FIRST_TIME else "",
     )
     return Call(keys.prefix, arguments)
-
-
-def _start(start_after: float | None) -> dict[str, float]:
-    if start_after is None:
-        return {}
-    return {"start_at" if start_after >= FIRST_TIME else "start_after": start_after}
 
 
 def _idempotency(request: AnyRequest, settings: Settings) -> str:
@@ -123,6 +118,11 @@ _NO_WEBHOOKS = {
 
 class UploadExpired(Exception):
     """An image expired between its upload and the submit. It must be stored again."""
+
+
+def is_accepted(answer: Answer | Exception) -> bool:
+    """Whether `read` gives the id of a job without asking Redis again."""
+    return isinstance(answer, Answer) and answer.word in {"OK", "EXISTS", "SAME"}
 
 
 def read(submission: Submission, answer: Answer) -> str:

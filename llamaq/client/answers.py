@@ -9,8 +9,8 @@ from llamaq.vocabulary.status import JobStatus
 
 UPLOAD_SECONDS = 3600
 """How long a stored image is kept without a job."""
-BATCH = 200
-"""Jobs in one round trip of `submit_many`."""
+BATCH = 128
+"""Jobs in one round trip of `submit_many`. Two are under way at a time."""
 
 
 def status_call(keys: Keys, job_id: str, *, why: bool = False) -> Call:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import redis
 
 from llamaq.store.clock import Clock
-from llamaq.store.connections.clients import final
+from llamaq.store.connections.tries import final
 from llamaq.store.log_follower import OUTAGE_SECONDS
 
 UNENDED = "the job has not ended yet"

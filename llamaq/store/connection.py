@@ -14,11 +14,11 @@ from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError,
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import address, parsed
-from llamaq.store.connections.clients import is_read_only
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
+from llamaq.store.connections.tries import is_read_only
 from llamaq.store.redis_client import AsyncClient, Client
-from llamaq.store.script_runs import Call, Pause, Reply, Send, running
+from llamaq.store.script_runs import Call, Pause, Reply, Send, Steps, running
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 T = TypeVar("T")
@@ -37,13 +37,17 @@ def run(client: Client, call: Call) -> Answer:
 
 def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
     """Run scripts in one round trip. A script that failed has its error in the list."""
-    steps = running(calls)
-    replies: list[Reply] | None = None
+    return driven(client, running(calls), None)
+
+
+def driven(client: Client, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
+    """Do the steps, from the one with these replies on, and return their result."""
     while True:
         try:
             step = steps.send(replies)
         except StopIteration as end:
-            return list(end.value)
+            result: T = end.value
+            return result
         match step:
             case Send(commands):
                 replies = client.execute_all(commands)
@@ -59,13 +63,17 @@ async def run_async(client: AsyncClient, call: Call) -> Answer:
 
 async def run_many_async(client: AsyncClient, calls: Sequence[Call]) -> list[Answer | Exception]:
     """As `run_many`, awaited."""
-    steps = running(calls)
-    replies: list[Reply] | None = None
+    return await driven_async(client, running(calls), None)
+
+
+async def driven_async(client: AsyncClient, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
+    """As `driven`, awaited."""
     while True:
         try:
             step = steps.send(replies)
         except StopIteration as end:
-            return list(end.value)
+            result: T = end.value
+            return result
         match step:
             case Send(commands):
                 replies = await client.execute_all(commands)

@@ -41,6 +41,7 @@ class Submit(Arguments):
     start_after: float | str = ""
     start_at: float | str = ""
     notify_private: int = 0
+    more: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

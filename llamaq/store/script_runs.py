@@ -6,6 +6,7 @@
 * The workers publish their scripts (`publish.lua`). A script that assigns jobs compares its version with the published
   one. Where they differ it answers `OTHER_STORE` and changes nothing, and the published script is called instead, with
   the same arguments by name.
+* Calls of one script, one after another, go in one call of it where it is made for several (`scripts.GROUPED`).
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -18,12 +19,14 @@ from llamaq.store import scripts
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments, Value
 from llamaq.store.keys import Keys
-from llamaq.store.scripts import OTHER_STORE, Script
+from llamaq.store.scripts import GROUPED, OTHER_STORE, Script
 from llamaq.vocabulary.errors import VersionMismatch
 
 T = TypeVar("T")
 POLLS = 32
 POLL_SECONDS = 0.25
+MOST_GROUPED = 16
+"""Redis does nothing else during a script, and this many jobs take it a millisecond or two."""
 TRIES = 5
 """Calls of a script that finds another version published: more than two only while workers are being replaced."""
 
@@ -84,6 +87,18 @@ _published: dict[str, dict[str, Script]] = {}
 """By prefix, the published scripts of another version, read at the first `OTHER_STORE`."""
 
 
+def begun(calls: Sequence[Call]) -> tuple[Steps[list[Answer | Exception]], Sequence[Command]]:
+    """As `running`, with the commands of its first step, whose replies are to be sent into it."""
+    steps = running(calls)
+    step = next(steps)
+    return steps, step.commands if isinstance(step, Send) else ()
+
+
+def is_final(reply: Reply) -> bool:
+    """Whether a call is over with this reply; else the script is loaded or looked up, and called again."""
+    return not (isinstance(reply, NoScriptError) or _is_other(reply))
+
+
 def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
     """Run scripts in one round trip, and those again that Redis did not have or the fleet has in another version.
 
@@ -94,15 +109,17 @@ def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
     pending = list(range(len(calls)))
     for _ in range(TRIES):
         wanted = {index: _script(calls[index]) for index in pending}
-        found = yield from _replies([_command(calls[index], script) for index, script in wanted.items()])
-        replies |= zip(pending, found, strict=True)
+        groups = _groups(calls, wanted)
+        found = yield from _replies([_command([calls[each] for each in group], wanted[group[0]]) for group in groups])
+        for group, reply in zip(groups, found, strict=True):
+            replies |= zip(group, _of_each(reply, len(group)), strict=True)
         missing = {wanted[index]: calls[index] for index in pending if isinstance(replies[index], NoScriptError)}
         for script, call in missing.items():
             yield from _make_known(script, call)
         others = {calls[index].prefix for index in pending if _is_other(replies[index])}
         for prefix in others:
             yield from _read_published(prefix)
-        pending = [index for index in pending if isinstance(replies[index], NoScriptError) or _is_other(replies[index])]
+        pending = [index for index in pending if not is_final(replies[index])]
         if not pending:
             break
     return [_answer(replies[index]) for index in range(len(calls))]
@@ -126,10 +143,38 @@ def _script(call: Call) -> Script:
     return script
 
 
-def _command(call: Call, script: Script) -> Command:
-    values = call.arguments.values()
-    in_order = [values.get(name, "") for name in script.names]
-    return ["EVALSHA", script.sha, len(call.keys), *call.keys, call.prefix, *in_order, *call.rest]
+def _groups(calls: Sequence[Call], wanted: Mapping[int, Script]) -> list[list[int]]:
+    """The indexes of the calls that go in one, in their order."""
+    groups: list[list[int]] = []
+    before: tuple[Script, str] | None = None
+    for index, script in wanted.items():
+        this = (script, calls[index].prefix)
+        if this == before and GROUPED in script.names and len(groups[-1]) < MOST_GROUPED:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+        before = this
+    return groups
+
+
+def _command(calls: Sequence[Call], script: Script) -> Command:
+    first = calls[0]
+    command: list[Value] = ["EVALSHA", script.sha, len(first.keys), *first.keys, first.prefix]
+    for call in calls:
+        values = call.arguments.values()
+        # Those of this version are in the order of the script.
+        command += values.values() if script.text else [values.get(name, "") for name in script.names]
+    if len(calls) > 1:
+        command[len(first.keys) + 4 + script.names.index(GROUPED)] = len(calls) - 1
+    command += first.rest
+    return command
+
+
+def _of_each(reply: Reply, number: int) -> Sequence[Reply]:
+    """The replies to the calls that went in one."""
+    if number == 1 or isinstance(reply, Exception) or _is_other(reply):
+        return [reply] * number
+    return reply if isinstance(reply, list) else []
 
 
 def _is_other(reply: Reply) -> bool:

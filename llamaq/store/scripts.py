@@ -1,9 +1,9 @@
 """The Lua scripts: one file for each verb, and the fragments that its `-- include:` line names.
 
 A fragment may include others; each is inserted once, where it is first named. Behind those of the script's head comes
-generated text: the table `given` of the arguments by name, and in a script that assigns jobs the comparison of
-versions. An `-- include:` line within a function brings what that function alone needs, and costs nothing where it is
-not called.
+generated text: the table `given` of the arguments by name (`given_of(nth)` in a script for several calls), and in a
+script that assigns jobs the comparison of versions. An `-- include:` line within a function brings what that function
+alone needs, and costs nothing where it is not called.
 
 A script makes its functions anew at each call. To find a local that a function uses, Lua searches all those in use by
 others, from the last one back, but not those of an enclosing function. So the other fragments are within a function,
@@ -25,6 +25,8 @@ LUA = Path(__file__).parent / "lua"
 ASSIGNING = "assignment"
 """The fragment that assigns jobs to slots. A script that includes it compares its version with the fleet's."""
 OTHER_STORE = "OTHER_STORE"
+GROUPED = "more"
+"""The argument by which a script does several calls in one: how many follow, each with all its arguments."""
 BASE = ("keys", "events")
 """The fragments whose locals nearly every function uses."""
 _INCLUDE = re.compile(r"^ *-- include:(.*)$", re.MULTILINE)
@@ -96,9 +98,15 @@ def digest(folder: Path = LUA) -> str:
 
 
 def _generated(names: Sequence[str], folder: Path, *, compares: bool) -> list[str]:
-    given = ", ".join(f"{name} = ARGV[{index}]" for index, name in enumerate(names, start=2))
     comparison = _COMPARISON.strip().format(digest=digest(folder), other=OTHER_STORE)
-    return [*([f"local given = {{{given}}}"] if names else []), *([comparison] if compares else [])]
+    return [*([_given(names)] if names else []), *([comparison] if compares else [])]
+
+
+def _given(names: Sequence[str]) -> str:
+    if GROUPED not in names:
+        return f"local given = {{{', '.join(f'{name} = ARGV[{index}]' for index, name in enumerate(names, start=2))}}}"
+    fields = ", ".join(f"{name} = ARGV[at + {index}]" for index, name in enumerate(names, start=2))
+    return f"local function given_of(nth) local at = nth * {len(names)} return {{{fields}}} end"
 
 
 def _fragments(names: Sequence[str], files: dict[str, Path], known: set[str]) -> list[str]:

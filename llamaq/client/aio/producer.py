@@ -1,6 +1,7 @@
 """The base of a queue: it submits requests of any kind, and lists the models and hosts of the fleet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +16,7 @@ from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.pipeline import AsyncPipeline
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.images.image import Image
 from llamaq.settings import environment
@@ -22,7 +24,7 @@ from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import raised, run_async, run_many_async, translated
+from llamaq.store.connection import raised, run_async, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import AsyncClient
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
@@ -97,14 +99,11 @@ class AsyncProducer:
 
         All are checked first: when one is invalid, none is queued. When the queue is full or Redis fails in between,
         the first error is raised, and the requests that were queued stay queued, also later ones of the same round
-        trip. With an `idempotency_key` in each, all can be sent again.
+        trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
         checked = await io.in_thread(lambda: [self._preparation.item(request) for request in requests])
-        pending = iter(checked)
-        jobs: list[AsyncJob[Any]] = []
-        while batch := list(islice(pending, BATCH)):
-            jobs += await self._submit_batch(batch)
-        return jobs
+        with translated(self.url):
+            return await self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> AsyncJob[Any]:
         """Attach to a job that this or another process enqueued."""
@@ -174,17 +173,38 @@ class AsyncProducer:
                 job_id = await self._read(one, await run_async(redis, call))
         return AsyncJob(self._connection, job_id)
 
-    async def _submit_batch(self, batch: Sequence[Submission]) -> list[AsyncJob[Any]]:
+    async def _submit_all(self, pending: Iterator[Submission]) -> list[AsyncJob[Any]]:
+        sent: deque[Sequence[Submission]] = deque()
+        jobs: list[AsyncJob[Any]] = []
+        async with AsyncPipeline(self._connection.redis, self.settings.call_seconds) as pipeline:
+            while batch := list(islice(pending, BATCH)):
+                await self._upload_all(batch, pipeline)
+                await pipeline.begin([submission.call(one, self.settings) for one in batch])
+                sent.append(batch)
+                if len(sent) > 1:
+                    jobs += await self._accepted(sent.popleft(), pipeline)
+            while sent:
+                jobs += await self._accepted(sent.popleft(), pipeline)
+        return jobs
+
+    async def _upload_all(self, batch: Sequence[Submission], pipeline: AsyncPipeline) -> None:
+        images = [image for one in batch for image in one.images]
+        if images:
+            await pipeline.release()
+            async with self._connection.verb() as redis:
+                await self._upload(redis, images)
+
+    async def _accepted(self, batch: Sequence[Submission], pipeline: AsyncPipeline) -> list[AsyncJob[Any]]:
         jobs: list[AsyncJob[Any]] = []
         failure: Exception | None = None
-        async with self._connection.verb() as redis:
-            await self._upload(redis, [image for one in batch for image in one.images])
-            answers = await run_many_async(redis, [submission.call(one, self.settings) for one in batch])
-            for one, answer in zip(batch, answers, strict=True):
-                try:
-                    jobs.append(AsyncJob(self._connection, await self._read_of_many(one, answer)))
-                except LlamaqError as error:
-                    failure = failure or error
+        answers = await pipeline.end()
+        if not all(map(submission.is_accepted, answers)):
+            await pipeline.release()  # a queue may have no other connection, and reading a refusal may need one
+        for one, answer in zip(batch, answers, strict=True):
+            try:
+                jobs.append(AsyncJob(self._connection, await self._read_of_many(one, answer)))
+            except LlamaqError as error:
+                failure = failure or error
         if failure is not None:
             raise failure
         return jobs

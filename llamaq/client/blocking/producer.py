@@ -1,7 +1,8 @@
 # Generated from ../aio/producer.py by `python3 run.py generate`: change that file instead.
 """The base of a queue: it submits requests of any kind, and lists the models and hosts of the fleet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import islice
@@ -17,13 +18,14 @@ from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import raised, run, run_many, translated
+from llamaq.store.connection import raised, run, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
@@ -98,14 +100,11 @@ class Producer:
 
         All are checked first: when one is invalid, none is queued. When the queue is full or Redis fails in between,
         the first error is raised, and the requests that were queued stay queued, also later ones of the same round
-        trip. With an `idempotency_key` in each, all can be sent again.
+        trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
         checked = io.in_thread(lambda: [self._preparation.item(request) for request in requests])
-        pending = iter(checked)
-        jobs: list[Job[Any]] = []
-        while batch := list(islice(pending, BATCH)):
-            jobs += self._submit_batch(batch)
-        return jobs
+        with translated(self.url):
+            return self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> Job[Any]:
         """Attach to a job that this or another process enqueued."""
@@ -175,17 +174,38 @@ class Producer:
                 job_id = self._read(one, run(redis, call))
         return Job(self._connection, job_id)
 
-    def _submit_batch(self, batch: Sequence[Submission]) -> list[Job[Any]]:
+    def _submit_all(self, pending: Iterator[Submission]) -> list[Job[Any]]:
+        sent: deque[Sequence[Submission]] = deque()
+        jobs: list[Job[Any]] = []
+        with Pipeline(self._connection.redis, self.settings.call_seconds) as pipeline:
+            while batch := list(islice(pending, BATCH)):
+                self._upload_all(batch, pipeline)
+                pipeline.begin([submission.call(one, self.settings) for one in batch])
+                sent.append(batch)
+                if len(sent) > 1:
+                    jobs += self._accepted(sent.popleft(), pipeline)
+            while sent:
+                jobs += self._accepted(sent.popleft(), pipeline)
+        return jobs
+
+    def _upload_all(self, batch: Sequence[Submission], pipeline: Pipeline) -> None:
+        images = [image for one in batch for image in one.images]
+        if images:
+            pipeline.release()
+            with self._connection.verb() as redis:
+                self._upload(redis, images)
+
+    def _accepted(self, batch: Sequence[Submission], pipeline: Pipeline) -> list[Job[Any]]:
         jobs: list[Job[Any]] = []
         failure: Exception | None = None
-        with self._connection.verb() as redis:
-            self._upload(redis, [image for one in batch for image in one.images])
-            answers = run_many(redis, [submission.call(one, self.settings) for one in batch])
-            for one, answer in zip(batch, answers, strict=True):
-                try:
-                    jobs.append(Job(self._connection, self._read_of_many(one, answer)))
-                except LlamaqError as error:
-                    failure = failure or error
+        answers = pipeline.end()
+        if not all(map(submission.is_accepted, answers)):
+            pipeline.release()  # a queue may have no other connection, and reading a refusal may need one
+        for one, answer in zip(batch, answers, strict=True):
+            try:
+                jobs.append(Job(self._connection, self._read_of_many(one, answer)))
+            except LlamaqError as error:
+                failure = failure or error
         if failure is not None:
             raise failure
         return jobs

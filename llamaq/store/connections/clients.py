@@ -11,19 +11,19 @@ from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
-from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
-from llamaq.store.connections.deadline import left, limited, limited_async
+from llamaq.store.connections.deadline import limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
-from llamaq.store.connections.plain_server import PLAIN, AsyncTls
+from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, TlsConnection, UnixConnection
-from llamaq.store.connections.survey import NoSentinel, WrongSentinels
+from llamaq.store.connections.tries import Retrying, of_master
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
 
@@ -31,36 +31,6 @@ T = TypeVar("T")
 DEFAULT_LIMIT_SECONDS = 15.0
 """The limit of a call where nothing else is said."""
 DEFAULT_MOST = 1000
-TRIES = 4
-PAUSES = (0.003, 0.012, 0.05)
-"""Before the second try, the third and the last, as parts of the limit: of 15 s, 0.05 s to 0.75 s."""
-_PARTS = 3
-
-
-class Retrying:
-    """Which errors are tried again, and when.
-
-    Attributes:
-        closed: the client was closed, so a call that fails with its connection is not tried again.
-    """
-
-    def __init__(self, limit_seconds: float, *, retry: bool, failover: bool) -> None:
-        self.limit_seconds = limit_seconds
-        self.try_seconds = limit_seconds / _PARTS if retry else limit_seconds
-        # Where Sentinels answer, a new master is on its way: the call is tried until its limit.
-        self._failover = failover and retry
-        self._tries = TRIES if retry else 1
-        self.closed = False
-
-    def pause(self, tries: int, error: Exception) -> float:
-        """Seconds until the next try. Raises the error where there is none."""
-        again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
-        if self.closed or not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
-            raise error
-        pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
-        if left() <= pause:
-            raise error
-        return pause
 
 
 class BoundedRedis(redis.Redis):
@@ -70,6 +40,8 @@ class BoundedRedis(redis.Redis):
         super().__init__(**options)
         self._retrying = retrying
         self._confirmation = confirmation
+        self.try_seconds = retrying.try_seconds
+        self.sends_ahead = confirmation is None  # else each call has commands behind it
 
     def close(self) -> None:
         """Close the connections. Calls that wait for an answer fail."""
@@ -92,18 +64,34 @@ class BoundedRedis(redis.Redis):
         if confirmation and confirmation.is_unknown():
             confirmation.look(self._execute("INFO", "replication"))
         asked = confirmation.commands() if confirmation else ()
-        replies = _of_master(self._sent([*commands, *asked]))
+        replies = of_master(self._sent([*commands, *asked]))
         if confirmation and asked:
             confirmation.check(replies[-1])
         return replies[: len(commands)]
 
     def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         # Not by a pipeline, nor by `execute_command`: each would cost twice the sending and the parsing.
+        connection = self.send(commands)
+        try:
+            return self.receive(connection, commands)
+        finally:
+            self.give_back(connection)
+
+    def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
+        """Send commands, over a connection that others are under way on, or else one of the pool, which is returned."""
         pool: Any = self.connection_pool  # redis-py's methods of it have no types
-        connection = pool.get_connection()
-        replies: list[Reply] = []
+        connection = connection or pool.get_connection()
         try:
             connection.send_packed_command(connection.pack_commands(commands))
+        except BaseException:
+            self.give_back(connection, lost=True)
+            raise
+        return connection
+
+    def receive(self, connection: Any, commands: Sequence[Command]) -> list[Reply]:
+        """The replies to the first commands that were sent and have none; an error of one is its reply."""
+        replies: list[Reply] = []
+        try:
             for command in commands:
                 try:
                     replies.append(self.parse_response(connection, command[0]))  # type: ignore[no-untyped-call]  # as above
@@ -112,8 +100,13 @@ class BoundedRedis(redis.Redis):
         finally:
             if len(replies) < len(commands):
                 connection.disconnect()
-            pool.release(connection)
         return replies
+
+    def give_back(self, connection: Any, *, lost: bool = False) -> None:
+        """Give a connection back to the pool; one that is lost, or on which replies are missing, is closed."""
+        if lost:
+            connection.disconnect()
+        self.connection_pool.release(connection)
 
     def _tried(self, once: Callable[[], T]) -> T:
         tries = 0
@@ -137,6 +130,8 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         super().__init__(**options)
         self._retrying = retrying
         self._confirmation = confirmation
+        self.try_seconds = retrying.try_seconds
+        self.sends_ahead = confirmation is None  # else each call has commands behind it
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the connections. Calls that wait for an answer fail."""
@@ -159,17 +154,33 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         if confirmation and confirmation.is_unknown():
             confirmation.look(await self._execute("INFO", "replication"))
         asked = confirmation.commands() if confirmation else ()
-        replies = _of_master(await self._sent([*commands, *asked]))
+        replies = of_master(await self._sent([*commands, *asked]))
         if confirmation and asked:
             confirmation.check(replies[-1])
         return replies[: len(commands)]
 
     async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
+        connection = await self.send(commands)
+        try:
+            return await self.receive(connection, commands)
+        finally:
+            await self.give_back(connection)
+
+    async def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
+        """As `BoundedRedis.send`, awaited."""
         pool: Any = self.connection_pool
-        connection = await pool.get_connection()
-        replies: list[Reply] = []
+        connection = connection or await pool.get_connection()
         try:
             await connection.send_packed_command(connection.pack_commands(commands))
+        except BaseException:
+            await self.give_back(connection, lost=True)
+            raise
+        return connection
+
+    async def receive(self, connection: Any, commands: Sequence[Command]) -> list[Reply]:
+        """As `BoundedRedis.receive`, awaited."""
+        replies: list[Reply] = []
+        try:
             for command in commands:
                 try:
                     replies.append(await self.parse_response(connection, str(command[0])))
@@ -178,8 +189,13 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         finally:
             if len(replies) < len(commands):
                 await connection.disconnect(nowait=True)
-            await pool.release(connection)
         return replies
+
+    async def give_back(self, connection: Any, *, lost: bool = False) -> None:
+        """As `BoundedRedis.give_back`, awaited."""
+        if lost:
+            await connection.disconnect(nowait=True)
+        await self.connection_pool.release(connection)
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
         tries = 0
@@ -278,23 +294,3 @@ def _class(target: Address) -> type[redis.connection.AbstractConnection]:
     if target.path:
         return UnixConnection
     return TlsConnection if target.tls else PlainConnection
-
-
-def _of_master(replies: list[Reply]) -> list[Reply]:
-    """The replies, unless the server has become a replica: then all are asked for again, over a new connection."""
-    for reply in replies:
-        if is_read_only(reply):
-            raise reply if isinstance(reply, ReadOnlyError) else ReadOnlyError(str(reply))
-    return replies
-
-
-def final(error: Exception) -> bool:
-    """Whether another try does not mend an error of a connection."""
-    wrong = redis.AuthenticationError | MaxConnectionsError | WrongSentinels
-    # redis-py makes a ConnectionError of each failure of TLS, so the text alone tells.
-    return isinstance(error, wrong) or any(text in str(error) for text in (PLAIN, "CERTIFICATE_VERIFY_FAILED"))
-
-
-def is_read_only(reply: Reply) -> bool:
-    """Whether a replica refuses to write. A script says so in an error of its own."""
-    return isinstance(reply, ReadOnlyError) or (isinstance(reply, ResponseError) and "read only replica" in str(reply))

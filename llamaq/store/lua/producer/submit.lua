@@ -1,4 +1,5 @@
--- Accepts a job: writes its record and its `queued` event, queues it, and assigns it if a slot is free.
+-- Accepts a job: writes its record and its `queued` event, queues it, and assigns it if a slot is free. Several jobs may be
+-- in one call: a script makes its functions anew in each call, and that takes as long as a quarter of a job.
 --
 -- Arguments  id, kind, lane, tenant
 --            model                  or the queue of a host job (`:pull`, `:pull@<host>`)
@@ -26,23 +27,27 @@
 --            notify_private         1 where its URL has an address that is not public
 --            traceparent            W3C's, or ''
 --            note                   a text that the producer keeps with the job, or ''
+--            more                   how many jobs follow, each with all these arguments; '' or 0 for none
 -- Answers    OK | SAME id, kind, request (of the job with this idempotency key) | EXISTS (the id is known)
 --            DELETED (its job was deleted, and a worker still holds its slot)
 --            FULL retry_after, limit ('model' | 'tenant') | UNKNOWN_MODEL | BLOB_MISSING image
 --            UNSUPPORTED capability (that the model lacks on every host), capabilities (those it has)
 --            NO_WEBHOOKS lacks (no worker would call the webhook: 'none' sends any, or 'private' addresses are not called)
 --            BUSY turn (the id of the job that runs or waits; only with `reject`)
+--            of several jobs a list with the answer, or the error, of each
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
--- include: keys events queue fairness estimate model_support senders
-local id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
-local made
+-- include: keys events queue fairness estimate model_support
+local given, id, model, lane, tenant, conversation  -- of the job that is being accepted
+local made, assigns  -- `assigns`: whether what was done for the job may have freed a slot
 
 -- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
 -- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
 local function further()
+  assigns = true
   if made then return made end
-  -- include: ending cancelling forecast conversations when_busy unknown_model
-  made = {assign_model = assign_model, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner}
+  -- include: ending cancelling forecast conversations when_busy unknown_model senders
+  made = {assign_model = assign_model, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner,
+    lacking_senders = senders.lacking}
 
   -- Adds the job to the turns of its conversation. Returns how many are ahead.
   function made.add_turn(turn)
@@ -98,7 +103,7 @@ local function refusal(turn)
   if given.wait_for_model ~= '1' and is_unknown() then return {'UNKNOWN_MODEL'} end
   local lacks, has = lacking_capability(model, given.capabilities)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
-  local lacking = given.notify ~= '' and senders.lacking(given.notify_private == '1')
+  local lacking = given.notify ~= '' and further().lacking_senders(given.notify_private == '1')
   if lacking then return {'NO_WEBHOOKS', 'lacks', lacking} end
   local image = missing_image()
   if image then return {'BLOB_MISSING', 'image', image} end
@@ -122,9 +127,8 @@ local function write_record(score, weight, start_by, runner, later)
   end
 end
 
-local function write_indexes(start_by)
-  redis.call('ZADD', JOBS, NOW, id)
-  redis.call('HINCRBY', lane_key(model, lane), 'jobs', 1)
+local function write_indexes(start_by, now)
+  redis.call('ZADD', JOBS, now, id)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
   if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
@@ -138,34 +142,54 @@ end
 
 -- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead; nil
 -- before its time has come.
-local function enqueue_turn(turn, score, runner, later)
+local function enqueue_turn(turn, score, runner, later, now)
   local ahead = conversation ~= '' and further().add_turn(turn) or 0
   if ahead > 0 then return not later and ahead or nil end
   if later then
     further()
     return schedule.add(id, {model = model, tenant = tenant, not_before = later})
   end
-  enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = NOW})
+  enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = now})
   return position(id, model, lane)
 end
 
-local turn = conversation ~= '' and further().current_turn(tenant, conversation)
-local refused = refusal(turn)
-if refused then return of_master(refused) end
+-- Accepts the nth job, from 0, and returns the answer for it.
+local function accept(nth)
+  given, assigns = given_of(nth), false
+  id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
+  local turn = conversation ~= '' and further().current_turn(tenant, conversation)
+  local refused = refusal(turn)
+  if refused then return of_master(refused) end
 
--- A weight of 0 or NaN would make the virtual time of the lane useless.
-local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
-local starts = tonumber(given.start_at) or NOW + (tonumber(given.start_after) or 0)
-local later = starts > NOW and starts or nil
-local start_by = given.start_within ~= '' and (later or NOW) + tonumber(given.start_within) or ''
-local score = later and '' or fair_score(model, lane, tenant, weight, math.max(slots.count, 1))
-local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
-write_record(score, weight, start_by, runner, later)
-write_indexes(start_by)
-local ahead = enqueue_turn(turn, score, runner, later)
-local eta = ahead and estimates.eta(model, ahead, slots)
-append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
--- A host can take the job where one has a free slot for it (`idle`). Any host can take a host job, which has a `target`.
-if made or slots.idle > 0 or given.target ~= '' then further().assign_model(model) end
-if not made or redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
-return {'OK'}
+  -- A weight of 0 or NaN would make the virtual time of the lane useless.
+  local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
+  local starts = tonumber(given.start_at) or NOW + (tonumber(given.start_after) or 0)
+  local later = starts > NOW and starts or nil
+  local start_by = given.start_within ~= '' and (later or NOW) + tonumber(given.start_within) or ''
+  local now = string.format('%.6f', NOW)  -- redis.call makes the text of a number anew each time
+  local virtual = note_job(model, lane)
+  local score = later and '' or fair_score(model, lane, tenant, weight, math.max(slots.count, 1), virtual)
+  local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
+  write_record(score, weight, start_by, runner, later)
+  write_indexes(start_by, now)
+  local ahead = enqueue_turn(turn, score, runner, later, now)
+  local eta = ahead and estimates.eta(model, ahead, slots)
+  append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
+  -- A host can take the job where one has a free slot for it (`idle`). Any host can take a host job, which has a `target`.
+  if assigns or slots.idle > 0 or given.target ~= '' then further().assign_model(model) end
+  if not assigns or redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
+  return {'OK'}
+end
+
+local first = accept(0)
+local more = tonumber(given.more) or 0
+if more == 0 then return first end
+
+-- The errors of the others are theirs alone, as in calls of their own.
+local answers, began = {first}, NOW
+for nth = 1, more do
+  NOW = began + nth * 0.000001  -- jobs of one time would be listed by their ids
+  local well, answer = pcall(accept, nth)
+  answers[nth + 1] = (well or type(answer) == 'table') and answer or {err = tostring(answer)}
+end
+return answers

@@ -10,11 +10,19 @@
 local STEP = 0.000001      -- keeps two equal scores in the order of their submits
 local PASSED_OVER = 4      -- jobs of higher lanes that go first before a lane is overdue, however long they take
 
+-- Counts a new job of the lane, or another number of them. Returns the virtual time, which advances by one step.
+local function note_job(model, lane, jobs)
+  local key = lane_key(model, lane)
+  local known = redis.call('HMGET', key, 'virtual', 'jobs')
+  local virtual = string.format('%.6f', (tonumber(known[1] or 0) or 0) + STEP)
+  redis.call('HSET', key, 'virtual', virtual, 'jobs', (tonumber(known[2] or 0) or 0) + (jobs or 1))
+  return tonumber(virtual)
+end
+
 -- The score of a new job. A new tenant starts `slots` units before the virtual time, because the others have that many
 -- jobs in slots already. Without it, the new tenant would stay one round behind them.
-local function fair_score(model, lane, tenant, weight, slots)
+local function fair_score(model, lane, tenant, weight, slots, virtual)
   local key = tenants_key(model, lane)
-  local virtual = tonumber(redis.call('HINCRBYFLOAT', lane_key(model, lane), 'virtual', STEP))
   local newcomer = virtual - slots
   redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)

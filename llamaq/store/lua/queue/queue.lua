@@ -24,7 +24,7 @@ local function enqueue(id, job)
   note_age(id, model, lane, job.submitted_at)
   redis.call('SADD', WAITING .. lane, model)
   if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
-  redis.call('HSETNX', lane_key(model, lane), 'since', NOW)
+  redis.call('HSETNX', lane_key(model, lane), 'since', job.submitted_at or NOW)
 end
 
 -- The job waits no longer. `model` and `lane` are not known where its record was deleted by hand.

@@ -1,0 +1,99 @@
+"""Runs scripts in batches: the next batch is packed and sent while Redis works on the one before.
+
+One connection keeps the batches in their order. Where it is lost, or an answer needs a further call, no more are sent
+ahead, and each is then run by itself.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Self
+
+from redis.exceptions import RedisError
+
+from llamaq.client.aio import io
+from llamaq.store.answers import Answer
+from llamaq.store.connection import driven_async
+from llamaq.store.connections.tries import of_master
+from llamaq.store.redis_client import AsyncClient
+from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
+
+
+class AsyncPipeline:
+    """Takes batches, and gives their answers in the same order. For one thread or task."""
+
+    def __init__(self, client: AsyncClient, call_seconds: float) -> None:
+        self._client = client
+        self._call_seconds = call_seconds
+        self._ahead = client.sends_ahead
+        self._connection: Any = None  # redis-py's, which has no types
+        self._begun: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
+        self._sent = 0
+        """How many batches of `_begun` were sent over the connection, and are to be received."""
+        self._early: deque[list[Reply]] = deque()
+        """Of the first batches in `_begun`, what was received before they ended; nothing where that failed."""
+
+    async def begin(self, calls: Sequence[Call]) -> None:
+        """Send a batch. One that cannot be sent now is sent when its answers are asked for."""
+        self._begun.append(begun(calls))
+        if not self._ahead:
+            return
+        try:
+            async with io.limited(self._client.try_seconds):
+                self._connection = await self._client.send(self._begun[-1][1], self._connection)
+            self._sent += 1
+        except RedisError:
+            self._forget()  # `send` has closed the connection
+
+    async def end(self) -> list[Answer | Exception]:
+        """The answers or errors of the first batch that has not ended, in the order of its calls.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        steps, commands = self._begun.popleft()
+        async with io.limited(self._call_seconds):
+            replies = self._early.popleft() if self._early else await self._received(commands)
+            replies = replies or await self._client.execute_all(commands)
+            if not all(map(is_final, replies)):
+                self._ahead = False
+                await self.release()
+            return await driven_async(self._client, steps, replies)
+
+    async def release(self) -> None:
+        """Give the connection back, so that other calls can have it: what was sent is received first."""
+        while self._sent:
+            _, commands = self._begun[len(self._early)]
+            self._early.append(await self._received(commands))
+        if self._connection is not None:
+            await self._client.give_back(self._connection)
+            self._connection = None
+
+    async def _received(self, commands: Sequence[Command]) -> list[Reply]:
+        """The replies; none where they cannot come, because the batch was not sent or its connection is lost."""
+        if not self._sent:
+            return []
+        self._sent -= 1
+        try:
+            async with io.limited(self._client.try_seconds):
+                return of_master(await self._client.receive(self._connection, commands))
+        except RedisError:
+            await self._stop()
+            return []
+
+    async def _stop(self) -> None:
+        """Send no more ahead: what was sent and is not answered is sent again when it ends."""
+        connection = self._connection
+        self._forget()
+        await self._client.give_back(connection, lost=True)
+
+    def _forget(self) -> None:
+        self._ahead, self._sent, self._connection = False, 0, None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._sent:
+            await self._stop()
+        else:
+            await self.release()
