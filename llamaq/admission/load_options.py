@@ -24,6 +24,8 @@ _LONGEST_KEY = 64
 
 def load_options_key(options: Options) -> str:
     """The load options as a part of keys: `num_ctx=8192,num_gpu=0`; empty where none is set."""
+    if not options.model_fields_set:
+        return ""
     asked = [(name, getattr(options, name)) for name in LOAD_OPTIONS]
     key = ",".join(f"{name}={int(value)}" for name, value in asked if value is not None)
     return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -6,10 +6,11 @@ from typing import ClassVar
 Value = str | bytes | int | float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Arguments:
     """The arguments of one script. A subclass adds a field for each argument; its script is the file `<verb>.lua`.
 
+    It is not changed, and not frozen: making a frozen one of thirty fields takes three times as long.
     A field with a default may be added later: older callers do not send it, and older scripts do not get it.
     """
 

@@ -7,7 +7,7 @@ from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import BATCH_SCRIPTS
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Submit(Arguments):
     """Accepts a job."""
 
@@ -44,7 +44,7 @@ class Submit(Arguments):
     more: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Cancel(Arguments):
     """Cancels a job."""
 
@@ -54,7 +54,7 @@ class Cancel(Arguments):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Delete(Arguments):
     """Deletes a job."""
 
@@ -64,7 +64,7 @@ class Delete(Arguments):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Status(Arguments):
     """Reads the record and the position of a job."""
 
@@ -74,7 +74,7 @@ class Status(Arguments):
     why: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Jobs(Arguments):
     """Lists kept jobs."""
 
@@ -94,14 +94,14 @@ class Jobs(Arguments):
     fields: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Waiting(Arguments):
     """Lists what waits."""
 
     verb: ClassVar = "waiting"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Pause(Arguments):
     """Pauses a host or a model, or ends that."""
 
@@ -111,13 +111,13 @@ class Pause(Arguments):
     word: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _OfConversation(Arguments):
     tenant: str
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationDelete(_OfConversation):
     """Deletes a conversation."""
 
@@ -125,7 +125,7 @@ class ConversationDelete(_OfConversation):
     token: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationSet(_OfConversation):
     """Changes the settings of a conversation."""
 
@@ -134,7 +134,7 @@ class ConversationSet(_OfConversation):
     changes: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationEdit(_OfConversation):
     """Replaces a message."""
 
@@ -145,7 +145,7 @@ class ConversationEdit(_OfConversation):
     after: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationCut(_OfConversation):
     """Deletes the latest messages."""
 
@@ -155,7 +155,7 @@ class ConversationCut(_OfConversation):
     last: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationFork(_OfConversation):
     """Begins a conversation with the first messages of another."""
 
@@ -167,7 +167,7 @@ class ConversationFork(_OfConversation):
     token: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class ConversationList(Arguments):
     """Lists a tenant's conversations."""
 

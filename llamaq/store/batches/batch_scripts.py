@@ -6,7 +6,7 @@ from typing import ClassVar
 from llamaq.store.arguments import Arguments
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class FileStore(Arguments):
     """Makes a file of pieces that are there already."""
 
@@ -21,7 +21,7 @@ class FileStore(Arguments):
     most_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class FileDelete(Arguments):
     """Deletes a file."""
 
@@ -30,7 +30,7 @@ class FileDelete(Arguments):
     tenant: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchCreate(Arguments):
     """Accepts a batch."""
 
@@ -48,7 +48,7 @@ class BatchCreate(Arguments):
     ttl: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchTake(Arguments):
     """Takes a batch that nobody holds."""
 
@@ -57,7 +57,7 @@ class BatchTake(Arguments):
     lease_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchHold(Arguments):
     """Renews the lease of a batch, or gives it back."""
 
@@ -67,7 +67,7 @@ class BatchHold(Arguments):
     lease_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchSet(Arguments):
     """Moves a batch on to its next status."""
 
@@ -81,7 +81,7 @@ class BatchSet(Arguments):
     ttl: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchLine(Arguments):
     """Writes the outcome of one line, once."""
 
@@ -96,7 +96,7 @@ class BatchLine(Arguments):
     most_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BatchCancel(Arguments):
     """Cancels a batch."""
 

@@ -19,6 +19,7 @@ from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import limited, limited_async
 from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
+from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.server import async_options, options
@@ -82,7 +83,7 @@ class BoundedRedis(redis.Redis):
         pool: Any = self.connection_pool  # redis-py's methods of it have no types
         connection = connection or pool.get_connection()
         try:
-            connection.send_packed_command(connection.pack_commands(commands))
+            connection.send_packed_command(packed(connection, commands))
         except BaseException:
             self.give_back(connection, lost=True)
             raise
@@ -171,7 +172,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         pool: Any = self.connection_pool
         connection = connection or await pool.get_connection()
         try:
-            await connection.send_packed_command(connection.pack_commands(commands))
+            await connection.send_packed_command(packed(connection, commands))
         except BaseException:
             await self.give_back(connection, lost=True)
             raise

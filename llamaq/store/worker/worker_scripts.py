@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from llamaq.store.arguments import Arguments
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Claim(Arguments):
     """Begins an attempt at an assigned job."""
 
@@ -19,7 +19,7 @@ class Claim(Arguments):
     fence: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Append(Arguments):
     """Appends events of running attempts and renews their leases; `flushes.calls` makes its keys and its list."""
 
@@ -27,7 +27,7 @@ class Append(Arguments):
     lease_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Finish(Arguments):
     """Ends an attempt and its job."""
 
@@ -44,7 +44,7 @@ class Finish(Arguments):
     ran_seconds: float | Literal[""] = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Release(Arguments):
     """Ends an attempt whose job waits for another."""
 
@@ -62,7 +62,7 @@ class Release(Arguments):
     ran_seconds: float = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Refuse(Arguments):
     """Puts a bad message into the dead-letter stream."""
 
@@ -76,7 +76,7 @@ class Refuse(Arguments):
     result_ttl: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class CallOff(Arguments):
     """Cancels a job, also one that has not been submitted yet."""
 
@@ -87,7 +87,7 @@ class CallOff(Arguments):
     result_ttl: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Report(Arguments):
     """Reports a host that answers."""
 
@@ -108,7 +108,7 @@ class Report(Arguments):
     webhooks: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Down(Arguments):
     """Reports a host that does not answer."""
 
@@ -123,7 +123,7 @@ class Down(Arguments):
     webhooks: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Proven(Arguments):
     """Reports that an answer has begun on a host."""
 
@@ -132,7 +132,7 @@ class Proven(Arguments):
     id: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Leave(Arguments):
     """Removes a worker from its host."""
 
@@ -144,7 +144,7 @@ class Leave(Arguments):
     since: float | str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Reap(Arguments):
     """Does one round of the reaper."""
 
@@ -161,7 +161,7 @@ class Reap(Arguments):
     light: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Mend(Arguments):
     """Sets damaged keys aside."""
 
@@ -171,14 +171,14 @@ class Mend(Arguments):
     at_a_time: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Gauges(Arguments):
     """Reads the figures of the fleet."""
 
     verb: ClassVar = "gauges"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class WebhookTake(Arguments):
     """Takes a delivery that is due."""
 
@@ -187,7 +187,7 @@ class WebhookTake(Arguments):
     busy: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class WebhookSettle(Arguments):
     """Records the outcome of a delivery."""
 
@@ -200,7 +200,7 @@ class WebhookSettle(Arguments):
     body: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Publish(Arguments):
     """Makes the scripts of this version those of the fleet."""
 
