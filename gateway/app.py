@@ -1,7 +1,7 @@
 """The application: the routes of all dialects, and the errors in the words of each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from gateway.access.keys_file import KeysFile
 from gateway.http import leaving
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
+from gateway.http.unserved import explained
 from gateway.jobs.openapi import completed
 from gateway.queue_access import JOB_HEADER
 from gateway.settings import GatewayVariables
@@ -25,6 +26,7 @@ from llamaq import AsyncJobQueue, __version__
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, Problem
+from llamaq.vocabulary.problems import MOST_QUOTED
 
 CANCELS_SECONDS = 5.0
 """At the end, for the cancels of jobs whose streams were cut."""
@@ -81,6 +83,8 @@ async def _answer(request: Request, error: Exception) -> Response:
         return ui.failure_page(request, error)
     if isinstance(error, HTTPException) and error.status_code in (404, 405) and ollama.is_own(request.url.path):
         return ollama.unserved(request)
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        error = explained(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id
@@ -89,8 +93,15 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class alone
-    problems = [
-        Problem(".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]), one["msg"])
-        for one in error.errors()
-    ]
+    problems = [Problem(_named(one["loc"]), _told(one)) for one in error.errors()]
     return rendered(InvalidRequest(problems), request.url.path)
+
+
+def _named(place: Sequence[str | int]) -> str:
+    """The parameter at a place such as `("query", "state", 0)`: a list of query parameters is the same name again."""
+    return str(place[1] if len(place) > 1 else place[0])
+
+
+def _told(one: Mapping[str, Any]) -> str:
+    given = one.get("input")
+    return f"{one['msg']}, not {given[:MOST_QUOTED]!r}" if isinstance(given, str) else str(one["msg"])

@@ -73,10 +73,12 @@ class Guard:
 
     def _check(self, headers: Headers) -> None:
         if self._hosts and not any(fnmatchcase(_name(headers.get("host", "")), one) for one in self._hosts):
-            raise GatewayError(421, "wrong_host", "the header Host is none of LLAMAQ_GATEWAY_HOSTS")
+            what = "the header Host has no name of this gateway: LLAMAQ_GATEWAY_HOSTS lists all that it is called by"
+            raise GatewayError(421, "wrong_host", what)
         origin = headers.get("origin", "").lower()
         if origin and self._origins is not None and not any(fnmatchcase(origin, one) for one in self._origins):
-            raise GatewayError(403, "wrong_origin", "the page's origin is none of LLAMAQ_GATEWAY_ORIGINS")
+            what = "pages of this origin may not call the gateway: LLAMAQ_GATEWAY_ORIGINS lists those that may"
+            raise GatewayError(403, "wrong_origin", what)
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._most_bytes:
             raise self.too_large()

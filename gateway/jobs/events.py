@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from gateway.access.caller import Admitted
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.jobs.openapi import ANSWERS
+from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import JOB_HEADER, own_job, pieces
 from llamaq import Event
 from llamaq.store.log_follower import is_cursor
@@ -16,7 +17,7 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Piece
 
 Ready = list[Event | Piece]
-router = APIRouter(tags=["jobs"], responses=ANSWERS)
+router = APIRouter(tags=["jobs"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
 PEEK_SECONDS = 0.25
 """How long the head of the answer waits for the first event, so that a cursor that is gone is a status, not a cut."""
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.jobs.openapi import ANSWERS, answer
+from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.wire import wire_object
 
@@ -14,14 +15,14 @@ router = APIRouter(responses=ANSWERS)
 _MODELS = frozenset({"models"})
 
 
-@router.get("/models", tags=["fleet"], responses=answer("ModelList"))
+@router.get("/models", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("ModelList"))
 async def models(request: Request, caller: Admitted) -> dict[str, Any]:
     """The models that the key may use: one entry for each model and host, as the workers last reported."""
     found = await queue_of(request).models()
     return {"models": [wire_object(model) for model in found if caller.may_use(model.model)]}
 
 
-@router.get("/hosts", tags=["fleet"], responses=answer("HostList"))
+@router.get("/hosts", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("HostList"))
 async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
     """The hosts that a worker has reported lately, each with its models."""
     return {

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request
 from gateway.access.caller import Admitted
 from gateway.http.moment import moment
 from gateway.jobs.openapi import ANSWERS, answer
+from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import State
 from llamaq.vocabulary.wire import wire_object
 
-router = APIRouter(tags=["jobs"], responses=ANSWERS)
+router = APIRouter(tags=["jobs"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
 LOOK_AT = 5000
 """The most kept jobs that one request looks at."""
 Time = Annotated[str | None, Query(description="Unix seconds, or a time such as 2026-01-31T12:00:00Z")]

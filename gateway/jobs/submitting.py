@@ -12,13 +12,14 @@ from gateway.access.caller import Admitted
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
 from gateway.jobs.openapi import ANSWERS, answer, request_body
+from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
 from llamaq.vocabulary.errors import InvalidRequest, JobError
 from llamaq.vocabulary.wire import wire_object
 
-router = APIRouter(tags=["jobs"], responses=ANSWERS)
+router = APIRouter(tags=["jobs"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
 MOST_SECONDS = 600.0
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})")
 Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has ended, at the latest after 30 s")]
@@ -72,7 +73,8 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     if not isinstance(reason, str) or len(reason) > 1000:
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
     if not await job.cancel(reason):
-        raise GatewayError(409, "already_ended", f"the job {job_id} has ended in another way")
+        ended = (await job.status()).state
+        raise GatewayError(409, "already_ended", f"the job {job_id} has ended already: it is {ended}")
     return wire_object(await job.status())
 
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 from llamaq.vocabulary.errors import InvalidRequest, Problem
-from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.problems import closest, problems
 from llamaq.vocabulary.wire import Strict
 
 P = TypeVar("P", bound="Parameters")
@@ -36,7 +36,9 @@ def read(model: type[P], body: Any, refused: Mapping[str, str]) -> P:
     given = {name: value for name, value in body.items() if value is not None}
     for name in given:
         if name not in model.model_fields:
-            raise unsupported(str(name)[:100], refused.get(name, _UNKNOWN))
+            near = closest(str(name), model.model_fields)
+            unknown = f"this server does not know it; did you mean {near}?" if near else _UNKNOWN
+            raise unsupported(str(name)[:100], refused.get(name, unknown))
     try:
         return model.model_validate(given)
     except ValidationError as error:

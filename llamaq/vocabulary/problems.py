@@ -36,6 +36,8 @@ _OTHER_NAMES = {
 """What OpenAI's API and others call an option of Ollama."""
 _OTHER_FIELDS = {
     "prompt": "input",
+    "lane": "priority",
+    "service_tier": "priority",
     "delay": "start_after",
     "countdown": "start_after",
     "eta": "start_after",
@@ -95,6 +97,8 @@ def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[Bas
         text = f"there is no such field: {_remedy(path, model)}"
     elif entries[0]["type"] == "union_tag_invalid":
         text = _unknown_kind(entries[0])
+    elif entries[0]["type"] == "union_tag_not_found":
+        text = "Field required"
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
@@ -135,6 +139,8 @@ def _leads_into(given: object, part: str | int) -> bool:
 def _unknown_kind(entry: ErrorDetails) -> str:
     given = entry["input"].get("kind") if isinstance(entry["input"], Mapping) else None
     kinds = [kind.strip("'") for kind in entry["ctx"]["expected_tags"].split(", ")]
+    if given is None:
+        return f"Field required: the kinds are {', '.join(kinds)}"
     near = closest(str(given), [*kinds, *_VERBS])
     hint = f"did you mean {_VERBS.get(near, near)}?" if near else f"the kinds are {', '.join(kinds)}"
     return f"there is no kind {_named(given)}: {hint}"

@@ -84,6 +84,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(gateway: GatewayProcess) -> No
     refused = gateway.http.post(f"/jobs/{job_id}/cancel")
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "already_ended")
+    assert refused.json()["error"]["message"].endswith("it is completed")
     assert gateway.http.get(f"/jobs/{job_id}").json()["state"] == "completed"
 
 
@@ -181,4 +182,28 @@ def test_a_wrong_filter_is_named(gateway: GatewayProcess, name: str, value: str)
     """400, and not an empty list."""
     answer = gateway.http.get("/jobs", params={name: value})
 
-    assert (answer.status_code, answer.json()["error"]["field"].partition(".")[0]) == (400, name)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, name)
+    assert value in answer.json()["error"]["message"] or name in ("since", "after")
+
+
+def test_a_query_parameter_that_a_path_does_not_have_is_refused(gateway: GatewayProcess) -> None:
+    """A misspelt filter would list everything, and a misspelt `after` would delete a whole conversation."""
+    name, job = fresh_name(), gateway.http.post("/jobs", json=GENERATE).json()["id"]
+    gateway.http.patch(f"/conversations/{name}", json={"system": "Be brief."})
+
+    for method, path, wrong, remedy in (
+        ("GET", "/jobs", "stat=failed", "did you mean state?"),
+        ("DELETE", f"/conversations/{name}", "aftr=1", "did you mean after?"),
+        ("GET", f"/jobs/{job}/events", "lastEventId=0-1", "there is after"),
+        ("DELETE", f"/jobs/{job}", "dry_run=1", "there are none"),
+        ("GET", "/models", "model=x", "there are none"),
+        ("POST", "/jobs", "wait=30", "there are none"),
+    ):
+        answer = gateway.http.request(method, f"{path}?{wrong}")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["field"]) == (400, wrong.partition("=")[0])
+        assert error["message"].endswith(remedy)
+
+    assert gateway.http.get(f"/jobs/{job}").status_code == 200
+    assert gateway.http.get(f"/conversations/{name}").status_code == 200
+    assert gateway.http.get("/healthz?probe=1").status_code == 200

@@ -31,3 +31,25 @@ def test_what_is_not_served(
 
     found = answer.status_code, answer.headers.get("content-type"), answer.headers.get("allow")
     assert found == (status, kind, allow)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "meant"),
+    [
+        ("POST", "/jobs/", "did you mean /jobs?"),
+        ("GET", "//jobs", "did you mean /jobs?"),
+        ("GET", "/Job", "did you mean /jobs?"),
+        ("POST", "/chat/completions", "did you mean /v1/chat/completions?"),
+        ("POST", "/v1/v1/chat/completions", "did you mean /v1/chat/completions?"),
+        ("POST", "/v1/chat/completion", "did you mean /v1/chat/completions?"),
+        ("GET", "/v1/jobs/x", "did you mean /jobs/x?"),
+        ("GET", "/tags", "did you mean /api/tags?"),
+        ("GET", "/v1/images/generations", "/docs lists the paths of the jobs API"),
+        ("PUT", "/jobs", "PUT is not served at /jobs; served there: "),
+    ],
+)
+def test_the_answer_says_what_was_meant(gateway: GatewayProcess, method: str, path: str, meant: str) -> None:
+    """A last `/`, a base address with or without `/v1`, a singular: what newcomers try first."""
+    error = gateway.http.request(method, gateway.url + path).json()["error"]
+
+    assert meant in error["message"]

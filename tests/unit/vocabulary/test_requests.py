@@ -170,6 +170,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ),
         ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string, not 1"),
         ({"kind": "embedding", "model": "m"}, "input: Field required"),
+        ({**GENERATE, "lane": "batch"}, "lane: there is no such field: did you mean priority?"),
     ],
 )
 def test_a_problem_has_the_path_that_the_producer_wrote(fields: dict[str, Any], problem: str) -> None:
@@ -179,6 +180,14 @@ def test_a_problem_has_the_path_that_the_producer_wrote(fields: dict[str, Any], 
         with pytest.raises(InvalidRequest) as refused:
             read()
         assert [str(each) for each in refused.value.problems] == [problem]
+
+
+def test_a_request_without_a_kind_is_told_the_kinds() -> None:
+    """And not that there is no kind `null`."""
+    with pytest.raises(InvalidRequest, match=r"^kind: Field required: the kinds are generate, chat, "):
+        parse({"model": "m", "kind": None})  # as a submit gives a job that has none
+    with pytest.raises(InvalidRequest, match=r"^kind: Field required$"):
+        parse({"model": "m"})
 
 
 def test_a_problem_is_one_line() -> None:

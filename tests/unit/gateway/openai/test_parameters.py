@@ -166,6 +166,8 @@ def test_a_refusal_says_what_to_do_instead() -> None:
         chat(web_search_options={})
     with pytest.raises(InvalidRequest, match=r"colour: .* mend its name"):
         chat(colour=1)
+    with pytest.raises(InvalidRequest, match=r"temprature: .* did you mean temperature\?"):
+        chat(temprature=1)
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 5])

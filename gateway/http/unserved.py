@@ -1,0 +1,38 @@
+"""What is not served, outside Ollama's own paths: the answer names the path that was meant, or what is served."""
+
+from collections.abc import Iterator
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import Match
+
+_WHERE = "OpenAI's API is at /v1, Ollama's at /api, the jobs at /jobs; /docs lists the paths of the jobs API"
+MOST_CHARS = 200
+"""Of a path that an answer repeats, and that is compared with others."""
+
+
+def explained(request: Request, error: HTTPException) -> HTTPException:
+    """The router's 404 or 405 with a text that has the remedy."""
+    method, path = request.method, request.url.path
+    shown = path[:MOST_CHARS]
+    if error.status_code == 405:
+        there_are = (error.headers or {}).get("Allow", "")
+        text = f"{method} is not served at {shown}; served there: {there_are}"
+    else:
+        near = next((one for one in _meant(path) if _served(request, one)), None) if shown == path else None
+        text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
+    return HTTPException(error.status_code, text, error.headers)
+
+
+def _meant(path: str) -> Iterator[str]:
+    """The path without a doubled or last `/`, in lower case, in the other number, and under the other API."""
+    parts = [part for part in path.split("/") if part]
+    plain = "/" + "/".join(parts)
+    for base in dict.fromkeys((plain, plain.lower())):
+        for root in (base, base.removeprefix("/v1"), f"/v1{base}", f"/api{base}"):
+            yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/"))
+
+
+def _served(request: Request, path: str) -> bool:
+    scope = {**request.scope, "path": path}
+    return any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes)
