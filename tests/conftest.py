@@ -15,12 +15,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from embedded import process
 from embedded.bound_exec import die_with
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from llamaq.store import log_follower
-from tests import groups, needs
+from tests import forked, groups, needs
 from tests.worker_process import WorkerProcess
 
 MODEL = "smollm2:135m"
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("without a limit of time", deadline=None)
     settings.load_profile("without a limit of time")
     gc.disable()  # until all tests are collected: the collector would look through them again and again
+    process.spawn = forked.spawn  # type: ignore[assignment,attr-defined]  # scripted hosts are many
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
         die_with(os.getppid())
     # structlog's own format renders the source and the variables of each frame, which takes 50 ms for each error.

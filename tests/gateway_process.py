@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from embedded.child import spawn
+from tests import forked
 
 
 class GatewayProcess:
@@ -29,8 +29,9 @@ class GatewayProcess:
         given = {"redis_url": redis_url, "gateway_port": 0, "log_format": "json", **settings}
         environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in given.items()}
         self._log = tempfile.NamedTemporaryFile("ab")  # noqa: SIM115 - closed by `close`
-        self.process = spawn(
-            self.COMMAND, output=subprocess.PIPE, errors=self._log.fileno(), environment=environment, group=True
+        group = given.get("gateway_processes", 1) != 1
+        self.process = forked.spawn(
+            self.COMMAND, output=subprocess.PIPE, errors=self._log.fileno(), environment=environment, group=group
         )
         assert self.process.stdout is not None
         with self.process.stdout as first:

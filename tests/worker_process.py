@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -11,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from embedded.child import spawn
 from llamaq import JobQueue
+from tests import forked
 
 CHECKOUT = Path(__file__).parents[1]
 READY_SECONDS = 60.0
@@ -30,14 +29,14 @@ class WorkerProcess:
         self._settings = {"redis_url": redis_url, "ollama_url": ollama_url, **settings}
         self._command = command or [*self.COMMAND]
         self._log = tempfile.NamedTemporaryFile("ab")  # noqa: SIM115 - closed by `close`
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: forked.Program | None = None
 
     def start(self) -> Self:
         """Start it without waiting for anything."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
         environment |= {f"LLAMAQ_{name.upper()}": str(value) for name, value in self._settings.items()}
         output = self._log.fileno()
-        self._process = spawn(self._command, output=output, errors=output, environment=environment)
+        self._process = forked.spawn(self._command, output=output, errors=output, environment=environment)
         return self
 
     def ready(self, queue: JobQueue) -> Self:
@@ -50,7 +49,7 @@ class WorkerProcess:
         return self
 
     @property
-    def process(self) -> "subprocess.Popen[bytes]":
+    def process(self) -> forked.Program:
         """The process."""
         assert self._process is not None, "not started"
         return self._process

@@ -10,7 +10,7 @@ from tests.service import Service, start_service
 from tests.worker_process import CHECKOUT
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared(redis_server: EmbeddedRedis) -> Iterator[Service]:
     """Use `service`, which keeps tests apart."""
     with start_service(redis_server.url, slots=2) as service:
@@ -25,7 +25,7 @@ def service(shared: Service) -> Iterator[Service]:
     shared.tidy()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(shared: Service) -> dict[str, str]:
     """What an example is told of where it runs."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}

@@ -18,7 +18,7 @@ def own_site() -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_host() -> Iterator[ScriptedOllama]:
     """Use `site`, which keeps tests apart."""
     with ScriptedOllama.start(slots=2) as ollama:
@@ -35,7 +35,7 @@ def site(redis_server: EmbeddedRedis, shared_host: ScriptedOllama) -> Iterator[S
     shared_host.wait(lambda stats: all(entry["ended_at"] is not None for entry in stats["requests"]))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def calm_site() -> Iterator[Site]:
     """Use `calm`, which keeps tests apart."""
     with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:

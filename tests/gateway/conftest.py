@@ -9,7 +9,7 @@ from tests.gateway_process import GatewayProcess
 from tests.service import Service, start_service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """Use `service` and `gateway`, which keep tests apart."""
     with (

@@ -10,14 +10,14 @@ from llamaq import JobQueue
 from tests.service import Service, start_service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
     """Use `service`, which keeps tests apart."""
     with start_service(redis_server.url, slots=2) as service:
         yield service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_single_slot_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
     """Use `single_slot_service`, which keeps tests apart."""
     with start_service(redis_server.url, slots=1) as service:

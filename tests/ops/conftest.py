@@ -31,33 +31,33 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def topology_host() -> Iterator[ScriptedOllama]:
     """In the place of the container `ollama`."""
     with ScriptedOllama.start(slots=2) as host:
         yield host
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def topology(topology_host: ScriptedOllama, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The compose file's services. Whoever asks for it is of the group `topology`, so that it is started once."""
     with Site(tmp_path_factory.mktemp("site"), topology_host.url) as site:
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started_flower(topology: Site) -> Running:
     """Flower, behind the door of the topology."""
     return topology.start_flower()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started_gateway(topology: Site) -> Running:
     """The gateway, behind the door of the topology."""
     return topology.start_gateway()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """The browser program."""
     with Chromium(tmp_path_factory.mktemp("chromium") / "profile") as program:

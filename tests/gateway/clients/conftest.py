@@ -13,7 +13,7 @@ from tests.service import Service
 StartProgram = Callable[..., Program]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def programs(shared_front: tuple[Service, GatewayProcess]) -> Iterator[StartProgram]:
     """Gives a program: `programs("openai_python.py", "openai")`, with the packages that it is written for."""
     _, gateway = shared_front

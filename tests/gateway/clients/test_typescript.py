@@ -60,7 +60,7 @@ def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def program(installed: Path, shared_front: tuple[Service, GatewayProcess]) -> Iterator[Program]:
     """The program, running."""
     with Program(["node", PROGRAMS / "typescript.mjs"], shared_front[1].url, installed) as started:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from embedded.child import bound
+from tests import forked
 
 ROOT = Path(__file__).parents[3]
 WAIT_SECONDS = 60.0
@@ -79,7 +80,7 @@ class Stream:
 class Shell:
     """A started `llamaq`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], out: Stream, err: Stream, keyboard: int | None = None) -> None:
+    def __init__(self, process: forked.Program, out: Stream, err: Stream, keyboard: int | None = None) -> None:
         self._process = process
         self._keyboard = keyboard
         self.out = out
@@ -87,23 +88,12 @@ class Shell:
 
     @classmethod
     def piped(cls, *args: str, stdin: bytes = b"", cwd: Path = ROOT, **environ: str) -> Self:
-        process = subprocess.Popen(
-            bound(_command(args)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environ(environ),
-            cwd=cwd,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(stdin)
-        process.stdin.close()
-        # The streams own their ends alone, so that closing one is seen at the other side.
-        out, err = os.dup(process.stdout.fileno()), os.dup(process.stderr.fileno())
-        process.stdout.close()
-        process.stderr.close()
+        (read, write), (out, out_of), (err, err_of) = (os.pipe() for _ in range(3))
+        process = _start(args, forked.Files(read, out_of, err_of), cwd, _environ(environ))
+        for theirs in (read, out_of, err_of):
+            os.close(theirs)
+        with os.fdopen(write, "wb") as file:
+            file.write(stdin)
         return cls(process, Stream(out), Stream(err))
 
     @classmethod
@@ -111,16 +101,8 @@ class Shell:
         """On a pseudo-terminal of its own: `out` and `err` are the same stream, as one sees it."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        process = subprocess.Popen(
-            bound(_command(args)),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=_environ({"TERM": "xterm-256color", **environ}),
-            cwd=ROOT,
-            start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl between fork and exec takes no lock
-        )
+        variables = _environ({"TERM": "xterm-256color", **environ})
+        process = _start(args, forked.Files(slave, slave, slave), ROOT, variables, terminal=True)
         os.close(slave)
         screen = Stream(os.dup(master))
         return cls(process, screen, screen, master)
@@ -155,8 +137,21 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _command(args: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "llamaq", *args]
+def _start(
+    args: tuple[str, ...], files: forked.Files, folder: Path, environ: dict[str, str], *, terminal: bool = False
+) -> forked.Program:
+    if forked.can_fork(environ):
+        return forked.fork("llamaq", args, files, environment=environ, folder=folder, terminal=terminal)
+    return subprocess.Popen(
+        bound([sys.executable, "-m", "llamaq", *args]),
+        stdin=files.stdin,
+        stdout=files.stdout,
+        stderr=files.stderr,
+        env=environ,
+        cwd=folder,
+        start_new_session=terminal,
+        preexec_fn=_take_terminal if terminal else None,  # noqa: PLW1509 - one ioctl between fork and exec takes no lock
+    )
 
 
 def _environ(more: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Processes killed, frozen and cut off."""

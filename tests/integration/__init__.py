@@ -1,0 +1,1 @@
+"""One worker in front of one host."""
