@@ -1,4 +1,4 @@
-"""`run.py gateway` serves; `run.py gateway key add NAME` makes a key."""
+"""`run.py gateway` serves; `run.py gateway key` makes, lists and removes keys."""
 
 import sys
 
@@ -9,6 +9,7 @@ GATEWAY = call("gateway")
 USAGE = f"""\
 usage: {GATEWAY}                          serve HTTP: Ollama's API, OpenAI's API, and jobs
        {GATEWAY} key add NAME [OPTION..]  make a key, and show it once
+       {GATEWAY} key list                 who has a key, and what each one may
        {GATEWAY} key remove NAME          the key is refused from now on
 
 Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_GATEWAY_PORT and others; see docs/settings.md.

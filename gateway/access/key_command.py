@@ -4,12 +4,13 @@ import argparse
 import fcntl
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed
+from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed, read
 from gateway.settings import listed
 from llamaq.invocation import call
 from llamaq.vocabulary.kinds.request import LANES
@@ -31,10 +32,12 @@ def main(arguments: Sequence[str], path: str) -> int:
             _change(Path(path), lambda text: _with(text, added))
             sys.stdout.write(f"{key}\n")
             sys.stderr.write(f"this is shown once; {path} has its SHA-256\n")
+        elif given.command == "list":
+            sys.stdout.write(_listed(read(Path(path))))
         else:
             _change(Path(path), lambda text: _without(text, given.name))
     except (WrongKeysFile, OSError) as error:
-        sys.stderr.write(f"{path}: {error}\n")
+        sys.stderr.write(f"{path}: {getattr(error, 'strerror', None) or error}\n")
         return 1
     return 0
 
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--rate", type=int, help="requests a minute, over all processes")
     add.add_argument("--models", default="", help="patterns of the models that it may use: llama3.2,qwen3:*")
     add.add_argument("--admin", action="store_true", help="sees and cancels the jobs of all tenants")
+    commands.add_parser("list", help="who has a key, and what each one may")
     commands.add_parser("remove", help="the key is refused from now on").add_argument("name")
     return parser
 
@@ -68,14 +72,27 @@ def _caller(given: argparse.Namespace) -> Caller:
 
 def _with(text: str, added: str) -> str:
     text = text or HEAD
+    if (name := added.split(maxsplit=1)[0]) in {entry.caller.name for entry in parsed(text)}:
+        remedy = f"take another name, or remove that one first: {call('gateway key')} remove {name}"
+        raise WrongKeysFile(f"there is a key {name!r} already: {remedy}")
     return (text if text.endswith("\n") else f"{text}\n") + added
 
 
 def _without(text: str, name: str) -> str:
     kept = [one for one in text.splitlines(keepends=True) if one.split()[:1] != [name]]
     if len(kept) == len(text.splitlines()):
-        raise WrongKeysFile(f"there is no key {name!r}")
+        there_are = ", ".join(entry.caller.name for entry in parsed(text)) or "none"
+        raise WrongKeysFile(f"there is no key {name!r}; there are: {there_are}")
     return "".join(kept)
+
+
+def _listed(entries: Sequence[Entry]) -> str:
+    """A line for each key, with the columns of the file but the digest."""
+    rows = [one.strip("# \n").split("  ") for one in (HEAD, *map(line, entries))]
+    kept = [[name, *others] for name, _, *others in rows]
+    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
+    padded = ("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in kept)
+    return "".join(f"{one.rstrip()}\n" for one in padded)
 
 
 def _change(path: Path, change: Callable[[str], str]) -> None:
@@ -85,6 +102,8 @@ def _change(path: Path, change: Callable[[str], str]) -> None:
         WrongKeysFile: a line would be wrong.
     """
     path = path.resolve()  # a link stays one
+    if not path.parent.is_dir():
+        raise WrongKeysFile(f"make its folder first: mkdir -p {shlex.quote(str(path.parent))}")
     with path.with_name(f"{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         old = path.read_text("utf-8") if path.exists() else ""

@@ -57,6 +57,18 @@ def parsed(text: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def read(path: Path) -> tuple[Entry, ...]:
+    """The entries of the file.
+
+    Raises:
+        WrongKeysFile: it cannot be read, or a line of it is wrong.
+    """
+    try:
+        return parsed(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongKeysFile(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
+
+
 def line(entry: Entry) -> str:
     """The line of an entry."""
     caller = entry.caller
@@ -122,7 +134,7 @@ class KeysFile:
         """
         self._path = path
         self._seen = self._look()
-        self._entries = self._read()
+        self._entries = read(self._path)
 
     @classmethod
     def of(cls, path: str) -> "KeysFile | None":
@@ -152,7 +164,7 @@ class KeysFile:
             if now == self._seen:
                 return
             self._seen = now
-            self._entries = self._read()
+            self._entries = read(self._path)
         except WrongKeysFile as error:
             if self._seen is not None:
                 LOG.error("%s was changed, and is wrong; the keys stay as they were: %s", self._path, error)  # noqa: TRY400 - its text says it
@@ -166,9 +178,3 @@ class KeysFile:
         except OSError as error:
             raise WrongKeysFile(f"cannot read it: {error.strerror or error}") from None
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-    def _read(self) -> tuple[Entry, ...]:
-        try:
-            return parsed(self._path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise WrongKeysFile(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None

@@ -168,7 +168,7 @@ def _invalid(request: AnyRequest, answer: Answer) -> InvalidRequest:
 
 def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
     if whose == "tenant":
-        what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT)"
+        what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT, or the limit of the key)"
     else:
         what = f"too many jobs wait for {request.model} (LLAMAQ_MAX_QUEUED)"
     return QueueFull(f"{what}; try again in {seconds:g} s", seconds)

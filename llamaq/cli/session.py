@@ -1,6 +1,8 @@
 """The session: the queue and the screen of one run of the command line."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -15,7 +17,10 @@ from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.settings import environment
 from llamaq.store.keys import Keys
-from llamaq.vocabulary.errors import InvalidRequest, LlamaqError
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
+
+MOST_NAMED = 20
+"""Hosts that an error names."""
 
 
 class Session:
@@ -69,6 +74,25 @@ class Session:
         """Write notes on an error to stderr."""
         for line in exits.explain(error):
             self.screen.note(line)
+
+    @contextmanager
+    def fleet_command(self) -> Iterator[None]:
+        """Around a verb on a host or a model: of one that is unknown it tells what there is.
+
+        The usual advice, to wait for a model or to pull it, does not fit there.
+        """
+        try:
+            yield
+        except UnknownModel as unknown:
+            near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
+            self.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
+            self.screen.note(f"  `{program()} models` lists what there is")
+            raise exits.Ended(exits.UNAVAILABLE) from unknown
+        except InvalidRequest as refused:
+            self.explain(refused)
+            if [problem.field for problem in refused.problems] == ["host"] and (hosts := self.queue.hosts()):
+                self.screen.note(f"  the hosts are {', '.join(host.host for host in hosts[:MOST_NAMED])}")
+            raise exits.Ended(exits.USAGE) from refused
 
     def close(self) -> None:
         """Close the connections, if there are any."""

@@ -6,13 +6,12 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.follow import follow, submitted
-from llamaq.cli.exits import UNAVAILABLE, Ended, code_of
+from llamaq.cli.exits import Ended, code_of
 from llamaq.cli.input.request import keep_alive_option, options_option
-from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.client.blocking.job import Job
-from llamaq.vocabulary.errors import JobError, UnknownModel
+from llamaq.vocabulary.errors import JobError
 from llamaq.vocabulary.fields import LoadFields, OptionsDict
 
 _HOST = click.option("--host", metavar="HOST", help="On which host; see `llamaq models`.")
@@ -98,7 +97,9 @@ def _on_each_host(
     session: Session, kind: str, submit: Callable[[], Sequence[Job[Any]]], *, detach: bool, as_json: bool
 ) -> None:
     failed: JobError | None = None
-    for job in _submitted(session, submit):
+    with session.fleet_command():
+        jobs = submit()
+    for job in jobs:
         if detach:
             session.screen.line(job.id)
             continue
@@ -109,13 +110,3 @@ def _on_each_host(
             session.explain(error)
     if failed is not None:
         raise Ended(code_of(failed))
-
-
-def _submitted(session: Session, submit: Callable[[], Sequence[Job[Any]]]) -> Sequence[Job[Any]]:
-    try:
-        return submit()
-    except UnknownModel as unknown:  # the usual advice, to pull the model or to wait for it, does not fit
-        near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
-        session.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
-        session.screen.note(f"  `{program()} models` lists what there is")
-        raise Ended(UNAVAILABLE) from unknown

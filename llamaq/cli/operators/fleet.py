@@ -55,7 +55,8 @@ def pause(session: Session, host: str | None, model: str | None) -> None:
     It holds until `llamaq resume`, also when workers are started anew. Pulls, loads and unloads still run on the host.
     """
     named = _named(host, model)
-    session.queue.pause(host=host, model=model)
+    with session.fleet_command():
+        session.queue.pause(host=host, model=model)
     session.screen.line(f"{named} paused")
 
 
@@ -68,7 +69,8 @@ def drain(session: Session, host: str | None, model: str | None) -> None:
     `llamaq workers` shows how many slots are still used. `llamaq resume` ends it.
     """
     named = _named(host, model)
-    session.queue.drain(host=host, model=model)
+    with session.fleet_command():
+        session.queue.drain(host=host, model=model)
     session.screen.line(f"{named} draining")
 
 
@@ -78,7 +80,8 @@ def drain(session: Session, host: str | None, model: str | None) -> None:
 def resume(session: Session, host: str | None, model: str | None) -> None:
     """End a pause or a drain. Jobs that wait are assigned at once."""
     named = _named(host, model)
-    session.queue.resume(host=host, model=model)
+    with session.fleet_command():
+        session.queue.resume(host=host, model=model)
     session.screen.line(f"{named} gets jobs again")
 
 

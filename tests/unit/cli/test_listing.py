@@ -159,6 +159,9 @@ def test_pausing_and_resuming(fake_worker: FakeWorker, here: Here) -> None:
     wrong, unknown = here("pause", "--host", HOST, "--model", "m"), here("drain", "--host", "gamma")
     assert (wrong.code, unknown.code) == (2, 2)
     assert "no worker speaks for a host 'gamma'" in unknown.err
+    assert f"the hosts are {HOST}\n" in unknown.err
+    absent = here("pause", "--model", "absent")
+    assert (absent.code, "wait" in absent.err, "models` lists what there is" in absent.err) == (5, False, True)
 
 
 def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

@@ -58,10 +58,35 @@ def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.Cap
     assert keys.holder(key) == FULL
     assert keys.holder(f"{key}x") is None
     assert key_command.main(["add", "ci"], str(path)) == 1
-    assert "a second key has this name" in capsys.readouterr().err
+    assert "there is a key 'ci' already: take another name, or remove that one first: " in capsys.readouterr().err
+    assert key_command.main(["list"], str(path)) == 0
+    assert [one.split() for one in capsys.readouterr().out.splitlines()[1:]] == [
+        ["ci", "acme", "batch", "5", "60", "llama3.2,qwen3:*", "admin"]
+    ]
+    assert key_command.main(["remove", "cd"], str(path)) == 1
+    assert "there is no key 'cd'; there are: ci" in capsys.readouterr().err
     assert key_command.main(["remove", "ci"], str(path)) == 0
     assert keys.holder(key) is None
     assert key_command.main(["remove", "ci"], str(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "says"),
+    [
+        ("no such/keys", ["add", "ci"], "make its folder first: mkdir -p '"),
+        ("no such/keys", ["list"], "cannot read it: No such file or directory"),
+        (".", ["remove", "ci"], "Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str, words: list[str], says: str
+) -> None:
+    """Not the file beside it that is the lock."""
+    assert key_command.main(words, str(tmp_path / path)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path / path}: ")
+    assert says in said
+    assert ".lock" not in said
 
 
 def test_the_file_may_vanish_for_a_moment(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
