@@ -1,14 +1,15 @@
-"""Starts the services of a measure: a Redis, a scripted host, and both workers."""
+"""Starts the services of a measure: a Redis, a scripted host, and the workers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
 
 from bench.environment.waiting import wait_until
-from bench.environment.workers import WorkerProcess, llamaq_worker, naive_worker
+from bench.environment.workers import PEERS, WorkerProcess, llamaq_worker, naive_worker, peer_worker
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS
@@ -31,9 +32,15 @@ class Services:
 
 
 @contextmanager
-def services(slots: int) -> Iterator[Services]:
-    """Start the services, and stop them at the end of the block."""
+def services(slots: int, pythons: Mapping[str, Path] | None = None) -> Iterator[Services]:
+    """Start the services, and stop them at the end of the block.
+
+    Args:
+        slots: of the host.
+        pythons: of the other task queues whose workers are to run too.
+    """
     with (
+        ExitStack() as stack,
         EmbeddedRedis.start() as redis,
         ScriptedOllama.start(slots=slots) as host,
         llamaq_worker(redis.url, host.url, slots) as ours,
@@ -44,7 +51,11 @@ def services(slots: int) -> Iterator[Services]:
         app = producer(redis.url)
         wait_until(lambda: bool(app.control.ping(timeout=0.2)), "an answer of the naive worker", check=theirs.check)
         app.close()
-        yield Services(redis, host, {"llamaq": ours, "naive": theirs})
+        workers = {"llamaq": ours, "naive": theirs}
+        for name, python in (pythons or {}).items():
+            if name in PEERS:
+                workers[name] = stack.enter_context(peer_worker(name, python, redis.url, host.url, slots))
+        yield Services(redis, host, workers)
 
 
 def producer(redis_url: str) -> Any:

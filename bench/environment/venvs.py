@@ -6,23 +6,30 @@ from pathlib import Path
 
 VENVS = Path.home() / ".cache" / "llamaq" / "bench"
 INSTALL_SECONDS = 1200.0
+PACKAGES = {
+    "rq": ("rq",),
+    "arq": ("arq",),
+    "taskiq": ("taskiq-redis", "aiohttp"),
+    "dramatiq": ("dramatiq[redis]", "requests"),
+}
+"""Of the other task queues, what pip installs."""
 
 
 class NotInstalled(Exception):
     """pip did not install it; the text is pip's reason."""
 
 
-def installed(package: str) -> Path:
-    """The Python of the venv that has a package. The venv is made where there is none, and kept.
+def installed(*packages: str) -> Path:
+    """The Python of the venv that has these packages. The venv is made where there is none, and kept.
 
     Raises:
         NotInstalled: pip refused.
     """
-    folder = VENVS / "".join(letter if letter.isalnum() else "-" for letter in package)
+    folder = VENVS / "".join(letter if letter.isalnum() else "-" for letter in "-".join(packages))
     python, whole = folder / "bin" / "python", folder / "installed"
     if not whole.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
+        command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
         done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]

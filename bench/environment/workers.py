@@ -1,14 +1,20 @@
-"""The two workers that are compared, each in a process of its own."""
+"""The workers that are compared, each in a process of its own, or in one that it starts."""
 
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
+from bench import peers
 from embedded.child import spawn
 
 STOP_SECONDS = 20.0
+PEERS = ("taskiq", "dramatiq")
+"""Other task queues that have a worker here."""
 
 
 class WorkerProcess:
@@ -35,7 +41,8 @@ class WorkerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Killed, because a drain would take time, and its jobs are not needed any more.
-        self._process.kill()
+        for one in family(self.pid):
+            one.kill()
         self._process.wait(STOP_SECONDS)
         self._log.close()
 
@@ -49,6 +56,12 @@ class WorkerProcess:
         if self._process.poll() is not None:
             self._log.seek(0)
             raise RuntimeError(f"the worker has ended:\n{self._log.read().decode(errors='replace')}")
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process, and those that it has started."""
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
 
 
 def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
@@ -72,3 +85,14 @@ def naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
         "INFO",
     ]
     return WorkerProcess(command, {"NAIVE_REDIS_URL": redis_url, "NAIVE_OLLAMA_URL": ollama_url})
+
+
+def peer_worker(name: str, python: Path, redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+    """The worker of another task queue, with as many threads or tasks as there are slots, in one process."""
+    commands = {
+        "taskiq": ["taskiq", "worker", "taskiq_task:broker", "--workers", "1", "--max-async-tasks", str(slots)],
+        "dramatiq": ["dramatiq", "dramatiq_task", "--processes", "1", "--threads", str(slots)],
+    }
+    folder = Path(peers.__file__).parent
+    environment = {"PEER_REDIS_URL": redis_url, "PEER_OLLAMA_URL": ollama_url, "PYTHONPATH": folder}
+    return WorkerProcess(commands[name], environment, program=(str(python), "-m"))

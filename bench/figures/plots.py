@@ -6,7 +6,14 @@ from typing import Any
 from bench.figures.report import PATHS
 from bench.figures.results import Results
 
-COLOURS = {"direct": "#888888", "naive": "#d95f02", "llamaq": "#1b9e77", "llamaq-sdk": "#7570b3"}
+COLOURS = {
+    "direct": "#888888",
+    "naive": "#d95f02",
+    "llamaq": "#1b9e77",
+    "llamaq-sdk": "#7570b3",
+    "taskiq": "#e7298a",
+    "dramatiq": "#66a61e",
+}
 COSTS = {"worker_us": "worker", "redis_us": "Redis", "consumer_us": "consumer"}
 SHADES = ("#1b9e77", "#d95f02", "#bbbbbb")
 

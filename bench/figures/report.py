@@ -3,11 +3,19 @@
 from pathlib import Path
 from string import Template
 
+from bench.environment.workers import PEERS
 from bench.figures.results import Results
 from bench.figures.rows import ROWS
 
 TEMPLATE = Path(__file__).parent / "performance.md"
-PATHS = {"direct": "direct", "naive": "naive Celery", "llamaq": "llamaq", "llamaq-sdk": "llamaq, SDK's reader"}
+PATHS = {
+    "direct": "direct",
+    "naive": "naive Celery",
+    "llamaq": "llamaq",
+    "llamaq-sdk": "llamaq, SDK's reader",
+    "taskiq": "taskiq",
+    "dramatiq": "dramatiq",
+}
 SESSIONS = {"unpooled": "`requests.post`", "pooled": "one `requests.Session`", "client": "`api_client`"}
 STEPS = {
     "first_whole_ms": "from the call to the first token",
@@ -19,9 +27,9 @@ STEPS = {
 
 def table(results: Results) -> str:
     """The results beside the targets."""
-    head = ["", *PATHS.values(), "target", "LiteLLM proxy \\*", "taskiq \\*"]
-    rows = [[row.title, *(row.cell(results, path) for path in PATHS), row.aim, *row.elsewhere] for row in ROWS]
-    return markdown(head, [row for row in rows if set(row[1:5]) != {"-"}])
+    head = ["", *PATHS.values(), "target"]
+    rows = [[row.title, *(row.cell(results, path) for path in PATHS), row.aim] for row in ROWS]
+    return markdown(head, [row for row in rows if set(row[1:-1]) != {"-"}])
 
 
 def spreads(results: Results) -> str:
@@ -40,7 +48,9 @@ def spreads(results: Results) -> str:
 def peers(results: Results) -> str:
     """The submits of other task queues beside ours, and why one was not measured."""
     timed = {name: values for name in results.values.get("submit_ms", {}) if (values := results.get("submit_ms", name))}
-    names = {"llamaq": "llamaq", "naive": "Celery"} | {name: name for name in timed if name not in PATHS}
+    names = {"llamaq": "llamaq", "naive": "Celery"} | {
+        name: name for name in timed if name not in PATHS or name in PEERS
+    }
     rows = [["submit, ms per job", *(f"{timed[name].median:.2f}" for name in names if name in timed)]]
     reasons = [f"* {name}: {reason}" for name, reason in results.about.get("peers", {}).items()]
     return "\n".join([markdown(["", *(title for name, title in names.items() if name in timed)], rows), "", *reasons])

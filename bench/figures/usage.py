@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import psutil
 import redis
+
+from bench.environment.workers import family
 
 MEGABYTE = 1_000_000
 
@@ -13,7 +14,7 @@ class Meter:
 
     def __init__(self, redis_url: str, pid: int | None) -> None:
         self._redis: Any = redis.Redis.from_url(redis_url)
-        self._process = psutil.Process(pid) if pid is not None else None
+        self._pid = pid
         self._redis_at = self._redis_seconds()
         self._worker_at = self._worker_seconds()
 
@@ -22,7 +23,7 @@ class Meter:
         return self._redis_seconds() - self._redis_at
 
     def worker(self) -> float:
-        """CPU seconds that the process has used since; 0 without one."""
+        """CPU seconds that the process and those that it started have used since; 0 without one."""
         return self._worker_seconds() - self._worker_at
 
     def close(self) -> None:
@@ -34,12 +35,12 @@ class Meter:
         return float(told["used_cpu_user"] + told["used_cpu_sys"])
 
     def _worker_seconds(self) -> float:
-        if self._process is None:
+        if self._pid is None:
             return 0.0
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        used = [one.cpu_times() for one in family(self._pid)]
+        return float(sum(times.user + times.system for times in used))
 
 
 def pss_megabytes(pid: int) -> float:
-    """The memory of a process (PSS), with its part of shared pages."""
-    return float(psutil.Process(pid).memory_full_info().pss) / MEGABYTE
+    """The memory of a process and of those that it started (PSS), with their part of shared pages."""
+    return float(sum(one.memory_full_info().pss for one in family(pid))) / MEGABYTE

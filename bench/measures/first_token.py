@@ -6,7 +6,8 @@ from bench.environment.services import MODEL, services
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
 from bench.figures.spread import percentile
-from bench.paths import PATHS, Addresses
+from bench.measures import peers
+from bench.paths import Addresses
 from bench.plan import Plan
 from bench.readers.arrivals import First
 
@@ -18,9 +19,9 @@ MILLISECOND = 1e6
 
 def measure(plan: Plan, results: Results) -> None:
     """Measure the paths in turn, request by request."""
-    with services(SLOTS) as on:
+    with services(SLOTS, peers.pythons(results) if plan.peers else {}) as on:
         on.host.script(stamp=True, count=3, rate=500, times=None)
-        paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in PATHS.items()}
+        paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in peers.paths(on).items()}
         for path in paths.values():
             path.first()  # the first request opens connections and loads scripts
         for _ in range(plan.rounds):

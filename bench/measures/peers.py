@@ -1,16 +1,18 @@
-"""The time of one submit of other task queues, each with the packages of its own venv, in the same run as ours."""
+"""Other task queues in the same run, each with the packages of its own venv, and the time of one submit of them."""
 
 import subprocess
 from pathlib import Path
 
 from bench import peers
-from bench.environment.venvs import NotInstalled, installed
+from bench.environment.services import MODEL, Services
+from bench.environment.venvs import PACKAGES, NotInstalled, installed
+from bench.environment.workers import PEERS
 from bench.figures.results import Results
 from bench.figures.spread import percentile
+from bench.paths import PATHS, Addresses
+from bench.paths import Path as Route
 from bench.plan import Plan
 
-PACKAGES = {"rq": "rq", "arq": "arq", "taskiq": "taskiq-redis", "dramatiq": "dramatiq[redis]"}
-"""By name in `bench.peers.enqueue`, what pip installs."""
 PROGRAM = Path(peers.__file__).with_name("enqueue.py")
 MAX_WAIT_SECONDS = 120.0
 
@@ -19,13 +21,28 @@ def pythons(results: Results) -> dict[str, Path]:
     """The Python of each that pip installs. `peers` of what the results are about has the reason for each other."""
     found: dict[str, Path] = {}
     reasons: dict[str, str] = {}
-    for name, package in PACKAGES.items():
+    for name, packages in PACKAGES.items():
         try:
-            found[name] = installed(package)
+            found[name] = installed(*packages)
         except (NotInstalled, OSError, subprocess.SubprocessError) as error:
             reasons[name] = f"not measured: pip could not install it ({error})"
     results.about["peers"] = reasons
     return found
+
+
+def paths(on: Services) -> dict[str, type[Route]]:
+    """The paths through the workers that run."""
+    return {name: path for name, path in PATHS.items() if name not in PEERS or name in on.workers}
+
+
+def warm(on: Services) -> None:
+    """Wait for an answer of each other task queue: its worker tells in no other way that it has begun."""
+    names = [name for name in PEERS if name in on.workers]
+    on.host.script(stamp=True, count=1, rate=500, times=len(names))
+    for name in names:
+        path = PATHS[name](Addresses(on.redis.url, on.host.url, MODEL))
+        path.first()
+        path.close()
 
 
 def submits(python: Path, name: str, redis_url: str, plan: Plan, results: Results) -> None:

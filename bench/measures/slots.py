@@ -8,8 +8,12 @@ from typing import Any
 import requests
 
 from bench.environment.services import MODEL, Services, producer, services
+from bench.environment.workers import PEERS
 from bench.figures.results import Results
+from bench.measures import peers
+from bench.paths import PATHS, Addresses
 from bench.plan import RATE, Plan
+from bench.readers.arrivals import Arrivals
 from llamaq import GenerateRequest, JobQueue
 
 MAX_WAIT_SECONDS = 120.0
@@ -18,8 +22,10 @@ MAX_WAIT_SECONDS = 120.0
 def measure(plan: Plan, results: Results) -> None:
     """Measure every path in turn, in every round."""
     ways: dict[str, Callable[[Services, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
-    with services(plan.slots) as on:
-        on.host.script(count=plan.slot_tokens, rate=RATE, times=None)
+    with services(plan.slots, peers.pythons(results) if plan.peers else {}) as on:
+        peers.warm(on)
+        ways |= {name: _peer(name) for name in PEERS if name in on.workers}
+        on.host.script(stamp=True, count=plan.slot_tokens, rate=RATE, times=None)
         for _ in range(plan.slot_rounds):
             for name, way in ways.items():
                 before = on.host.stats(bodies=False)["arrived"]
@@ -49,6 +55,15 @@ def _naive(on: Services, plan: Plan) -> None:
     for task in tasks:
         task.get(timeout=MAX_WAIT_SECONDS)
     app.close()
+
+
+def _peer(name: str) -> Callable[[Services, Plan], None]:
+    def run(on: Services, plan: Plan) -> None:
+        path = PATHS[name](Addresses(on.redis.url, on.host.url, MODEL))
+        path.stream(plan.slot_jobs, Arrivals())
+        path.close()
+
+    return run
 
 
 def _llamaq(on: Services, plan: Plan) -> None:

@@ -11,7 +11,8 @@ from bench.figures.machine import note_quiet
 from bench.figures.results import Results
 from bench.figures.spread import percentile
 from bench.figures.usage import Meter, pss_megabytes
-from bench.paths import PATHS, Addresses
+from bench.measures import peers
+from bench.paths import Addresses
 from bench.plan import RATE, Plan
 
 MAX_WAIT_SECONDS = 60.0
@@ -20,11 +21,12 @@ SETTLE_SECONDS = 0.5
 
 def measure(plan: Plan, results: Results) -> None:
     """Measure every path in turn, in every round."""
-    with services(plan.streams) as on:
+    with services(plan.streams, peers.pythons(results) if plan.peers else {}) as on:
+        peers.warm(on)
         on.host.script(stamp=True, count=plan.tokens, rate=RATE, times=None)
         for _ in range(plan.rounds):
             note_quiet(results)
-            for name in PATHS:
+            for name in peers.paths(on):
                 _turn(name, on, plan, results)
                 time.sleep(SETTLE_SECONDS)
 

@@ -14,8 +14,8 @@ from bench.plan import QUICK
 def test_what_is_not_measured_has_its_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pip refused it, or its program failed; the others are in the table."""
 
-    def installed(package: str) -> Path:
-        if package == "rq":
+    def installed(*packages: str) -> Path:
+        if "rq" in packages:
             raise NotInstalled("no such package")
         program = tmp_path / "python"
         program.write_text("#!/bin/sh\nif [ $2 = arq ]; then echo 'an error' >&2; exit 1; fi\nprintf '1.0\\n3.0\\n'\n")
