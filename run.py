@@ -118,7 +118,7 @@ def main(argv: list[str]) -> int:
     except SetupError as error:
         say(str(error))
     except OSError as error:
-        needs = f"writes .venv and .llamaq in {ROOT}: {error.strerror}: {error.filename}"
+        needs = f"writes .venv and .llamaq in {ROOT}: {error.strerror}: {error.filename}; use a checkout that is yours"
         say(disk_full() if error.errno == errno.ENOSPC else needs)
     return 1
 

@@ -10,14 +10,13 @@ In the browser `new EventSource("/jobs/" + id + "/events")` is all that it takes
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from llamaq import (
-    AsyncJob,
     AsyncJobQueue,
     BrokerUnavailable,
     CursorExpired,
@@ -32,6 +31,8 @@ from llamaq import (
 
 BEAT_SECONDS = 15.0
 """Between two signs of life: proxies cut a connection on which nothing comes."""
+PEEK_SECONDS = 0.25
+"""The head of the answer waits so long for the first event."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter keeps nginx from holding tokens back
 
 
@@ -72,11 +73,14 @@ def create_app() -> FastAPI:
     @app.get("/jobs/{job_id}/events")
     async def follow(job_id: str, last_event_id: Annotated[str | None, Header()] = None) -> Response:
         job = queue.job(job_id)
-        ended = (await job.status()).ended  # an id that is wrong is told now, while there can still be a status
-        # EventSource connects again after the end, too; 204 is how it is told to stop.
-        if ended and last_event_id and await anext(job.events(after=last_event_id), None) is None:
+        await job.status()  # an id that is wrong is told now, while there can still be a status
+        events = job.events(last_event_id)
+        first = asyncio.create_task(anext(events, None))
+        done, _ = await asyncio.wait({first}, timeout=PEEK_SECONDS)
+        # A cursor that is wrong or gone raises here. EventSource connects again after the end, too: 204 stops it.
+        if done and first.result() is None:
             return Response(status_code=204)
-        return StreamingResponse(told(job, last_event_id), media_type="text/event-stream", headers=HEADERS)
+        return StreamingResponse(told(events, first), media_type="text/event-stream", headers=HEADERS)
 
     @app.delete("/jobs/{job_id}")
     async def cancel(job_id: str) -> dict[str, bool]:
@@ -92,10 +96,9 @@ async def refused(_: Request, error: LlamaqError) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status, headers)
 
 
-async def told(job: AsyncJob[Any], after: str | None) -> AsyncGenerator[str, None]:
+async def told(events: AsyncGenerator[Event, None], first: asyncio.Task[Event | None]) -> AsyncGenerator[str, None]:
     """The events as the lines of a server-sent stream. A browser that leaves ends this, and not the job."""
-    events = job.events(after)
-    waiting: asyncio.Task[Event | None] | None = None
+    waiting: asyncio.Task[Event | None] | None = first
     try:
         while True:
             # The same wait goes on over the signs of life: cancelled, it could lose an event.

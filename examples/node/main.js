@@ -1,13 +1,18 @@
 // npm install                           once
 // node main.js submit MODEL PROMPT       prints the job's id
-// node main.js follow ID [CURSOR]        prints `<cursor> <type> <text>` for each event behind the cursor
+// node main.js follow ID [CURSOR]        prints `<cursor> <type> <text>` for each event behind the cursor, and waits for a job
+//                                        that is not known yet
 // node main.js cancel ID [REASON]
-//
-// LLAMAQ_REDIS_URL and LLAMAQ_PREFIX say where.
 import { Llamaq } from "./llamaq.js";
 
 const [command, ...words] = process.argv.slice(2);
 const llamaq = new Llamaq(process.env.LLAMAQ_REDIS_URL, process.env.LLAMAQ_PREFIX);
+
+const USAGE = `node main.js submit MODEL PROMPT
+node main.js follow ID [CURSOR]
+node main.js cancel ID [REASON]
+LLAMAQ_REDIS_URL and LLAMAQ_PREFIX say where.`;
+const WORDS = { submit: 2, follow: 1, cancel: 1 };
 
 const commands = {
   async submit(model, prompt) {
@@ -28,7 +33,7 @@ const commands = {
 };
 
 try {
-  if (!(command in commands)) throw new Error("give submit, follow or cancel");
+  if (!(words.length >= WORDS[command])) throw new Error(USAGE);
   await commands[command](...words);
 } catch (error) {
   console.error(error.message);

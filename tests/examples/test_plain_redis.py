@@ -116,6 +116,19 @@ def test_a_running_job_is_cancelled(
     service.wait_hung_up()
 
 
+@pytest.mark.parametrize("words", [(), ("toString",), ("submit",), ("submit", "m"), ("follow",), ("cancel",)])
+def test_a_command_without_its_words_tells_them(
+    environment: dict[str, str], example: tuple[list[str], Path], words: tuple[str, ...]
+) -> None:
+    """And queues nothing that could only fail: it prints no id."""
+    command, folder = example
+    done = run([*command, *words], cwd=folder, env=environment, timeout=60)
+
+    assert done.returncode in (1, 2)
+    assert "follow ID [CURSOR]" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_refused_request_ends_failed(
     service: Service, environment: dict[str, str], example: tuple[list[str], Path]
 ) -> None:

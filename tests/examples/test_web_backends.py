@@ -104,6 +104,12 @@ def test_what_cannot_be_streamed_is_a_status(service: Service, fastapi: str) -> 
     assert requests.get(f"{fastapi}/jobs/nobody/events", timeout=SECONDS).status_code == 404
     assert requests.get(url, timeout=SECONDS, headers={"Last-Event-ID": "x"}).status_code == 400
     assert ask(fastapi, "nobody-has-this").status_code == 422
+    gate = service.hold(tokens=TOKENS, hold_after=1)
+    url = f"{fastapi}/jobs/{ask(fastapi).json()['id']}/events"
+    service.wait_held(gate)
+    for cursor, status in (("x", 400), ("1-1", 410)):
+        assert requests.get(url, timeout=SECONDS, headers={"Last-Event-ID": cursor}).status_code == status
+    service.ollama.release(gate)
 
 
 def test_a_browser_may_cancel(service: Service, fastapi: str) -> None:
