@@ -7,8 +7,19 @@ from typing import NamedTuple
 
 from tests.contract.built import CHECKOUT
 
-PAGES = [*sorted(CHECKOUT.glob("docs/*.md")), CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md"]
-_BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+_OF_OTHERS = ("node_modules", "site")
+
+
+def _pages(folder: Path) -> Iterator[Path]:
+    yield from folder.glob("*.md")
+    for inside in folder.iterdir():
+        if inside.is_dir() and not inside.is_symlink() and inside.name[0] != "." and inside.name not in _OF_OTHERS:
+            yield from _pages(inside)
+
+
+PAGES = sorted(_pages(CHECKOUT))
+"""Every page of the repository."""
+_BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -38,6 +49,22 @@ def blocks(*languages: str) -> Iterator[Block]:
                 line = text.count("\n", 0, found.start()) + 2
                 plain = re.sub(rf"^{found['indent']}", "", found["text"], flags=re.MULTILINE)
                 yield Block(str(page.relative_to(CHECKOUT)), line, found["language"], plain)
+
+
+def of_language(language: str) -> list[Block]:
+    """Its blocks, of which there must be some: a parametrized test without values passes unseen.
+
+    Raises:
+        LookupError: there is none.
+    """
+    if found := list(blocks(language)):
+        return found
+    raise LookupError(f"no page has a block of {language}")
+
+
+def languages() -> set[str]:
+    """Those that any block is in."""
+    return {found["language"] for page in PAGES for found in _BLOCK.finditer(page.read_text("utf-8"))}
 
 
 def page_of(path: Path) -> str:

@@ -12,6 +12,7 @@ import llamaq
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.contract.built import CHECKOUT
+from tests.contract.code_blocks import of_language
 from tests.gateway.clients.program import PROGRAMS, ClientFailed, Program
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name
@@ -94,6 +95,16 @@ def test_the_package_holds_what_its_users_need(installed: Path) -> None:
     assert {"package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/schema.d.ts"} <= names
     assert {name.partition("/")[0] for name in names} == {"package.json", "README.md", "LICENSE", "dist", "src"}
     assert not (installed / "node_modules" / "typescript").exists()
+
+
+def test_the_code_in_the_pages_compiles(package: Path, installed: Path) -> None:
+    """Blocks of TypeScript and JavaScript, as an editor checks them."""
+    known = "declare const id: string;\ndeclare const answer: HTMLElement;\nexport {};\n"
+    names = []
+    for number, block in enumerate([*of_language("ts"), *of_language("js")]):
+        names.append(f"block_{number}.ts")
+        (installed / names[-1]).write_text(f"// {block}\n{known if block.language == 'js' else ''}{block.text}")
+    done(package / "node_modules" / ".bin" / "tsc", *COMPILE, "--noEmit", *names, cwd=installed)
 
 
 def test_a_job_is_submitted_and_its_result_read(queue: Program, service: Service) -> None:
