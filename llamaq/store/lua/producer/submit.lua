@@ -46,7 +46,7 @@ local function further()
   assigns = true
   if made then return made end
   -- include: ending cancelling forecast conversations when_busy unknown_model senders
-  made = {assign_model = assign_model, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner,
+  made = {assign_model = assign_model, assign_new = assign_new, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner,
     lacking_senders = senders.lacking}
 
   -- Adds the job to the turns of its conversation. Returns how many are ahead.
@@ -172,12 +172,22 @@ local function accept(nth)
   local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
   write_record(score, weight, start_by, runner, later)
   write_indexes(start_by, now)
-  local ahead = enqueue_turn(turn, score, runner, later, now)
+  -- Where nothing waits, a job is not queued and taken out again: that would be a third of what Redis does for it.
+  local idle = slots.idle > 0 and conversation == '' and not later and given.target == ''
+  local goes_first = idle and not is_waiting(model) and not is_any_waiting()
+  local ahead = 0
+  if not goes_first then ahead = enqueue_turn(turn, score, runner, later, now) end
   local eta = ahead and estimates.eta(model, ahead, slots)
   append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
+  local placed = goes_first and further().assign_new({id = id, v = WIRE, kind = given.kind, state = 'queued', model = model,
+    lane = lane, score = score, runner = runner, tenant = tenant, start_by = '', attempt = '0'})
+  if goes_first and not placed then
+    enqueue_turn(turn, score, runner, later, now)
   -- A host can take the job where one has a free slot for it (`idle`). Any host can take a host job, which has a `target`.
-  if assigns or slots.idle > 0 or given.target ~= '' then further().assign_model(model) end
-  if not assigns or redis.call('HGET', record(id), 'lease') == '' then shrink_log(id) end  -- the job waits
+  elseif not goes_first and (assigns or slots.idle > 0 or given.target ~= '') then
+    further().assign_model(model)
+  end
+  if not placed and (not assigns or redis.call('HGET', record(id), 'lease') == '') then shrink_log(id) end  -- it waits
   return {'OK'}
 end
 

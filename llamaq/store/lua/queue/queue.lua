@@ -37,6 +37,12 @@ local function uncount(id, model, lane)
   if model then redis.call('ZREM', tenants_key(model, lane), '=' .. tenant) end
 end
 
+-- A job got its score, and does not wait.
+local function not_counted(model, lane, tenant)
+  if tonumber(redis.call('HGET', QUEUED, tenant) or 0) > 0 then return end
+  redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
+end
+
 -- `job` has the fields `runner` and `tenant` of the record; `runner` is used where that was deleted by hand.
 local function dequeue(id, model, lane, job, runner)
   if redis.call('ZREM', queue_key(model, lane), id) == 0 then return end

@@ -70,11 +70,11 @@ local expire_job  -- defined in ending.lua; nil in a script that does not includ
 -- Assigns jobs to the free slots of a host, as it is in `state`. Returns whether it is to get no more: it got its trial.
 local function fill_slots(host, state)
   local set_aside = 0
-  while state.used < state.slots * state.max_models and set_aside < newer.MOST and is_any_waiting() do
+  while state.used < state.slots * state.max_models and set_aside < newer.MOST and (new_job or is_any_waiting()) do
     local job = next_job(host, state)
     if not job then return false end
-    local known = fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt', 'tenant')
-    dequeue(job.id, job.model, job.lane, known, job.runner)
+    local known = new_job or fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt', 'tenant')
+    if new_job then new_job = nil else dequeue(job.id, job.model, job.lane, known, job.runner) end
     -- Deleted by hand, or damaged and ended. An assignment would write a record of a few fields.
     if not (known.kind and tonumber(known.score)) or TERMINAL[known.state] then
       if job.runner then redis.call('ZREM', runner_queue_key(job.model, job.lane, job.runner), job.id) end
@@ -110,7 +110,7 @@ end
 -- Fills hosts while jobs of the model wait.
 local function fill_hosts(model, hosts)
   for _, host in ipairs(hosts) do
-    if not is_waiting(model) then return end
+    if not (new_job or is_waiting(model)) then return end
     fill_host(host)
   end
 end
@@ -136,6 +136,17 @@ local function assign_pending()
     list[name] = nil
     if list == hosts then fill_host(name) else fill_hosts_of(name) end
   end
+end
+
+-- Assigns a job that is in no queue, while none waits. Returns whether a host took it: else it is to be queued, and all hosts
+-- were asked that `assign_model` would ask. `job` has what the queue and the record say of it.
+local function assign_new(job)
+  new_job = job
+  fill_hosts_of(job.model)
+  local taken = not new_job
+  new_job = nil
+  if taken then not_counted(job.model, job.lane, job.tenant) end
+  return taken
 end
 
 local function assign(host)

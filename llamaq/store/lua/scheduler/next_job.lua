@@ -9,9 +9,25 @@ local function runs_first(a, b)
   return a.id < b.id
 end
 
+-- A job that is in no queue yet, while none waits for any model: then it is the only candidate. `assign_new` sets it.
+local new_job
+
+-- What `candidates` would find with this job as the only one in the queues.
+local function new_candidate(host, state, job)
+  local model = job.model
+  if redis.call('SISMEMBER', host_models_key(host), model) == 0 then return {} end
+  if refusals.admitted(host, state.refusals[model]) == 'none' or pauses.of_model(model) then return {} end
+  local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
+  local loaded = state.loaded[spec.as]
+  local fits = loaded and runners.fits(spec, job.runner, loaded, state.default_ctx)
+  return {{id = job.id, model = model, lane = job.lane, rank = 1, runner = fits and job.runner or nil, needs_load = not fits,
+    as = spec.as, spec = spec, avoided = avoid and avoid[job.id], submitted_at = fits and 0 or NOW}}
+end
+
 -- The candidates, best first: for each model and lane the first job for the loaded runner, and the queue's first job
 -- where it needs a load.
 local function candidates(host, state)
+  if new_job then return new_candidate(host, state, new_job) end
   local found = {}
   local function add(id, model, lane, rank, spec, runner, avoid)
     found[#found + 1] = {id = id, model = model, lane = lane, rank = rank, runner = runner, needs_load = runner == nil,

@@ -1,0 +1,157 @@
+"""A job that finds a free slot while none waits is in no queue for a moment: all is as if it had been."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from embedded.scripted.fleet import MODEL, Fleet
+from llamaq.settings.producer import Settings
+
+OTHER = "other:latest"
+TIME = re.compile(r"\b\d{10}(\.\d+)?\b")
+OWN = {"report"}
+"""Fields with what is made of the prefix."""
+
+
+@pytest.fixture
+def queued(fleet: Fleet) -> Iterator[Fleet]:
+    """A fleet beside, whose jobs go through their queue: its index of waiting jobs names a model that has none."""
+    other = Fleet(fleet.url, f"{fleet.keys.prefix}-queued", tenant_weights={"heavy": 4.0})
+    other.redis.sadd(f"{other.keys.prefix}:waiting:batch", "nobody")
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def direct(fleet: Fleet) -> Fleet:
+    """The same without it."""
+    fleet.queue.settings = Settings(keys=fleet.keys, tenant_weights={"heavy": 4.0})
+    return fleet
+
+
+def held(fleet: Fleet) -> dict[str, Any]:
+    """All that is in Redis, without the times and what is made of them."""
+    found: dict[str, Any] = {}
+    stray = {f"{fleet.keys.prefix}:waiting:batch", fleet.keys.prefix + ".store"}
+    for key in set(fleet.redis.execute_command("KEYS", f"{fleet.keys.prefix}[:.]*")) - stray:
+        name = key.removeprefix(fleet.keys.prefix)
+        match fleet.redis.execute_command("TYPE", key):
+            case "hash":
+                fields = fleet.redis.hgetall(key)
+                texts = {field: text.replace(f"{fleet.keys.prefix}:", ":") for field, text in fields.items()}
+                found[name] = {field: TIME.sub("*", text) for field, text in texts.items() if field not in OWN}
+            case "zset":
+                scores = dict(fleet.redis.zrange(key, 0, -1, withscores=True))
+                found[name] = scores if ":tenants:" in name else set(scores)
+            case "set":
+                found[name] = set(fleet.redis.execute_command("SMEMBERS", key))
+            case "stream":
+                found[name] = [{**event, "at": 0} for event in fleet.log(name[2:].partition("}")[0])]
+            case kind:
+                found[name] = kind
+    for name in [name for name in found if name.endswith(":loaded")]:  # `<since> <context> <options>`
+        found[name] = {model: text.partition(" ")[2] for model, text in found[name].items()}
+    return found
+
+
+def one(fleet: Fleet, **fields: Any) -> None:
+    """A job with the id that it has in both fleets."""
+    number = fleet.redis.zcard(fleet.keys.jobs())
+    fleet.queue.submit({"kind": "generate", "model": MODEL, "prompt": "hi", **fields}, job_id=f"job-{number}")
+
+
+def plain(fleet: Fleet) -> None:
+    """Two that find a slot, and two that wait."""
+    fleet.host(slots=2, loaded=[MODEL])
+    for _ in range(4):
+        one(fleet)
+
+
+def needs_load(fleet: Fleet) -> None:
+    """A host without the model in memory; another model is to be unloaded for it, and no slot is left."""
+    fleet.host(models=[MODEL, OTHER], loaded=[OTHER])
+    one(fleet)
+    one(fleet, model=OTHER)
+
+
+def options(fleet: Fleet) -> None:
+    """Load options: the runner in memory is another one."""
+    fleet.host(slots=4, loaded=[MODEL])
+    one(fleet, options={"num_ctx": 8192})
+    one(fleet, options={"num_ctx": 8192})
+    one(fleet)
+
+
+def tenants(fleet: Fleet) -> None:
+    """Shares of two tenants in two lanes, one of which has a job that waits for its time."""
+    fleet.host(slots=8)
+    one(fleet, tenant="later", start_after=1000)
+    for tenant in ("light", "heavy", "later", "light"):
+        one(fleet, tenant=tenant)
+        one(fleet, tenant=tenant, priority="interactive")
+
+
+def images(fleet: Fleet) -> None:
+    """What is written beside the queue: a key, a limit of time, a trace of the host that took it."""
+    fleet.host(slots=2)
+    one(fleet, idempotency_key="k", start_within=30, metadata={"a": "b"})
+
+
+def conversations(fleet: Fleet) -> None:
+    """Turns go through their queue in both."""
+    fleet.host(slots=2)
+    for _ in range(2):
+        number = fleet.redis.zcard(fleet.keys.jobs())
+        turn = {"kind": "chat", "model": MODEL, "conversation": "c", "message": "q"}
+        fleet.queue.submit(turn, job_id=f"job-{number}")
+
+
+def nobody(fleet: Fleet) -> None:
+    """No host takes it: the offers are out of date, of hosts that are not there or lack the model."""
+    fleet.host("alpha", models=[OTHER])
+    fleet.host("beta")
+    fleet.queue.pause(host="beta")
+    fleet.redis.zadd(f"{fleet.keys.prefix}:model:{MODEL}:offers", {"alpha": 1, "gone": 2})
+    one(fleet)
+
+
+@pytest.mark.parametrize(
+    "do", [plain, needs_load, options, tenants, images, conversations, nobody], ids=lambda do: str(do.__name__)
+)
+def test_redis_holds_the_same_as_if_the_job_had_been_queued(
+    direct: Fleet, queued: Fleet, do: Callable[[Fleet], None]
+) -> None:
+    """Slots, leases, shares, loaded models, offers and logs; and nothing that a queue leaves behind."""
+    do(direct)
+    do(queued)
+
+    ours, theirs = held(direct), held(queued)
+    assert {
+        name: (ours.get(name), theirs.get(name)) for name in ours | theirs if ours.get(name) != theirs.get(name)
+    } == {}
+
+
+def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
+    """Nothing of its queue, its age or its tenant's waiting jobs is written."""
+    direct.host(slots=1)
+    direct.redis.config_resetstat()
+
+    one(direct)
+
+    assert direct.slots() == {"job-0": MODEL}
+    calls = direct.redis.info("commandstats")
+    assert not {"cmdstat_srem", "cmdstat_sadd", "cmdstat_sinter"} & set(calls)
+
+
+def test_a_job_that_waits_for_another_model_keeps_its_turn(direct: Fleet) -> None:
+    """The host's next load is for the job that came first, and not for the new one, which finds a slot free."""
+    direct.host(slots=2, models=[MODEL, OTHER], loaded=[MODEL], patience=0)
+    one(direct)
+    one(direct, model=OTHER)
+    one(direct)
+
+    assert set(direct.slots()) == {"job-0"}
+    assert direct.waiting() == ["job-2"]
+    assert direct.waiting(OTHER) == ["job-1"]
