@@ -16,6 +16,8 @@ MOST_ERRORS = 100
 """Of one request: a million unknown fields must not become a million problems."""
 MOST_QUOTED = 40
 """Characters of a wrong value that a problem quotes."""
+MOST_FIELDS = 5
+"""Of an object that a problem names."""
 MOST_CHARS = 500
 """Of one problem: pydantic quotes the value that a field had in place of one of its words."""
 
@@ -88,7 +90,7 @@ def problems(error: ValidationError, given: object, model: type[BaseModel] | Non
 
 def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[BaseModel] | None) -> str:
     of_values = [entry for entry in entries if not entry["type"].endswith(("_type", "literal_error"))]
-    texts = [" ".join(entry["msg"].removeprefix("Value error, ").split()) for entry in of_values or entries]
+    texts = [_said(entry, path, model) for entry in of_values or entries]
     first, *others = dict.fromkeys(texts)
     text = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
     if first.startswith("Input should be"):
@@ -100,6 +102,14 @@ def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[Bas
     elif entries[0]["type"] == "union_tag_not_found":
         text = "Field required"
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
+
+
+def _said(entry: ErrorDetails, path: Sequence[str], model: type[BaseModel] | None) -> str:
+    if entry["type"] == "model_type":
+        fields = [name for each in _models_at(path, model) for name in each.model_fields]
+        there_are = f" with {', '.join(fields[:MOST_FIELDS])}" if fields else ""
+        return f"Input should be an object{there_are}{' …' if len(fields) > MOST_FIELDS else ''}"
+    return " ".join(entry["msg"].removeprefix("Value error, ").split()).replace("a valid dictionary", "an object")
 
 
 def _named(value: object) -> str:

@@ -170,6 +170,11 @@ def test_every_wrong_field_is_named_at_once() -> None:
         ),
         ({**GENERATE, "metadata": {"str": 1}}, "metadata.str: Input should be a valid string, not 1"),
         ({"kind": "embedding", "model": "m"}, "input: Field required"),
+        (
+            {**GENERATE, "notify": "https://a.example"},
+            "notify: Input should be an object with url, events, include_result, not 'https://a.example'",
+        ),
+        ({**GENERATE, "format": 5}, "format: Input should be 'json' or an object, not 5"),
         ({**GENERATE, "lane": "batch"}, "lane: there is no such field: did you mean priority?"),
     ],
 )
