@@ -54,7 +54,7 @@ class Exchanging(Protocol):
 
 @contextmanager
 def translated(exchange: Exchanging) -> Iterator[None]:
-    """A block whose failures are raised as typed errors. The iteration of a body belongs into it too.
+    """A block whose failures are raised as typed errors. A body has to be iterated inside it too.
 
     Raises:
         Aborted: The call was aborted; the error of the connection is its cause.

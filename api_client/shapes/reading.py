@@ -52,7 +52,7 @@ class Shape(Generic[T]):
 
 
 def refusal(error: ValidationError, body: bytes, source: str) -> StreamError:
-    """The error for an answer of `source` that has not the expected shape."""
+    """The error for an answer of `source` that does not have the expected shape."""
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid" or not first["loc"]:
         return StreamError(f"{source} sent what is not a JSON object: {body[:80].decode('utf-8', 'replace')!r}")

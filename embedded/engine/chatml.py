@@ -22,7 +22,7 @@ def messages_of(call: Call) -> list[Json]:
 
 
 def render(messages: Sequence[Json]) -> str:
-    """The prompt, up to the begin of the model's answer."""
+    """The prompt, up to the beginning of the model's answer."""
     said = (f"<|im_start|>{item.get('role', 'user')}\n{item.get('content', '')}<|im_end|>\n" for item in messages)
     return "".join(said) + "<|im_start|>assistant\n"
 

@@ -103,7 +103,7 @@ def identified(message: Incoming, raw: object) -> dict[str, Any]:
     """The headers; what they tell of the job is noted, so that it can be told of whatever is wrong further on.
 
     Raises:
-        BadMessage: the message has not the form of a message.
+        BadMessage: it does not have the form of a message.
     """
     headers = raw.get("headers") if isinstance(raw, dict) else raw
     if not isinstance(raw, dict) or not isinstance(headers, dict | None):

@@ -1,7 +1,7 @@
 """The cost of a submit, a claim and an end where few or many jobs wait, of one tenant or of many.
 
 The workers are calls of the store: nothing but Redis is measured. Every backlog has a prefix of its own in one
-Redis, and they have their turns round by round, so that what else the machine does hits all of them alike.
+Redis, and they are measured in turn, round by round, so that other load of the machine affects all alike.
 """
 
 import itertools

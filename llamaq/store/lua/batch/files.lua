@@ -28,7 +28,7 @@ function files.forget_expired(tenant)
   end
 end
 
--- The file, and what says that it is there, is kept for at least so many seconds.
+-- The file and its entries in the indexes are kept for at least so many seconds.
 function files.keep(tenant, id, bytes, seconds)
   files.lives(files.record(id), seconds)
   files.lives(files.pieces(id), seconds)
