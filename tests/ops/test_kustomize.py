@@ -1,13 +1,22 @@
 """ops/kustomize: each overlay names files that are there, and its patches fit what the base has."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from ops.topology import compose
+from tests.commands import run
+from tests.gateway.clients.installed import node_modules
+from tests.ops.kustomize import built
 from tests.ops.test_kubernetes import BASE, FOLDER, KEDA, MANIFESTS, OVERLAY, documents, one, validate
 
+pytestmark = [pytest.mark.needs("npm", "npm registry"), pytest.mark.xdist_group("kustomize")]
+TYPESCRIPT = "typescript@5.9.3"
+PACKAGE_OF = {"keda.sh": "@kubernetes-models/keda", "monitoring.coreos.com": "@kubernetes-models/prometheus-operator"}
+"""Group of kinds -> the package that is generated from their definitions."""
 COMPONENTS = sorted(path.parent for path in OVERLAY.glob(f"*/{BASE}"))
 
 
@@ -17,24 +26,16 @@ def kustomization(folder: Path) -> dict[str, Any]:
     return found
 
 
-def patched(given: Any, patch: Any) -> Any:
-    """A strategic merge, as far as these patches need it: lists of named things by name; null removes."""
-    if isinstance(given, dict) and isinstance(patch, dict):
-        merged = {name: patched(given.get(name), value) for name, value in patch.items()}
-        return {name: value for name, value in (given | merged).items() if value is not None}
-    if isinstance(given, list) and isinstance(patch, list) and all("name" in each for each in [*given, *patch]):
-        names = {each["name"]: each for each in given}
-        changed = {each["name"]: patched(names.get(each["name"]), each) for each in patch}
-        return list((names | changed).values())
-    return patch
-
-
-def worker_with(component: str) -> dict[str, Any]:
-    """The Deployment of the workers, as the component makes it."""
-    (patch,) = kustomization(OVERLAY / component)["patches"]
-    change = yaml.safe_load(patch["patch"])
-    found: dict[str, Any] = patched(one(change["kind"], change["metadata"]["name"]), change)
+def worker() -> dict[str, Any]:
+    """The Deployment of the workers, with all components."""
+    named = ("Deployment", "llamaq-worker")
+    (found,) = (each for each in built(OVERLAY) if (each["kind"], each["metadata"]["name"]) == named)
     return found
+
+
+def is_custom(of: dict[str, Any]) -> bool:
+    """Whether its kind is not one of Kubernetes' own."""
+    return of["apiVersion"].partition("/")[0] in PACKAGE_OF
 
 
 def test_the_base_has_all_but_the_scaler() -> None:
@@ -54,21 +55,44 @@ def test_the_overlay_names_what_there_is() -> None:
         assert kustomization(folder)["kind"] == "Component"
 
 
-def test_kubernetes_takes_the_patched_deployments(tmp_path: Path) -> None:
+def test_kubernetes_takes_what_kustomize_makes(tmp_path: Path) -> None:
     """Every field is one that it knows, and no container or volume came in by a name that the base does not have."""
-    for component in ("gpu-nodes", "model-cache"):
-        deployment = worker_with(component)
-        (tmp_path / f"{component}.yaml").write_text(yaml.safe_dump(deployment))
-        for kind in ("initContainers", "containers", "volumes"):
-            before, after = (each["spec"]["template"]["spec"][kind] for each in (one("Deployment"), deployment))
-            assert [each["name"] for each in after] == [each["name"] for each in before]
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([each for each in built(OVERLAY) if not is_custom(each)]))
+    for kind in ("initContainers", "containers", "volumes"):
+        before, after = (each["spec"]["template"]["spec"][kind] for each in (one("Deployment"), worker()))
+        assert sorted(each["name"] for each in after) == sorted(each["name"] for each in before)
 
-    validate(*tmp_path.iterdir(), OVERLAY / "model-cache" / "claim.yaml")
+    validate(tmp_path / "all.yaml")
+
+
+def test_it_has_all_objects_of_the_base() -> None:
+    """And those of the components."""
+    base, all_of_them = ({(each["kind"], each["metadata"]["name"]) for each in built(at)} for at in (FOLDER, OVERLAY))
+    assert all_of_them - base == {("PersistentVolumeClaim", "llamaq-models"), ("PodMonitor", "llamaq")}
+    assert base <= all_of_them
+
+
+def test_their_operators_take_the_custom_kinds(tmp_path: Path) -> None:
+    """The scaler and the monitor have fields, with types, of the definitions that KEDA and Prometheus publish."""
+    custom = [*documents(KEDA), *(each for each in built(OVERLAY) if is_custom(each))]
+    assert [each["kind"] for each in custom] == ["ScaledObject", "PodMonitor"]
+    lines = []
+    for number, each in enumerate(custom):
+        group, version = each["apiVersion"].split("/")
+        path = f"{PACKAGE_OF[group]}/{group}/{version}/{each['kind']}"
+        lines.append(f"import type {{ I{each['kind']} as T{number} }} from {json.dumps(path)};")
+        lines.append(f"export const o{number}: T{number} = {json.dumps(each)};")
+    folder = node_modules("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", TYPESCRIPT)
+    (tmp_path / "node_modules").symlink_to(folder / "node_modules")
+    (tmp_path / "objects.ts").write_text("\n".join(lines))
+    options = ("--strict", "--noEmit", "--skipLibCheck", "--module", "nodenext", "--target", "es2022")
+    done = run([folder / "node_modules" / ".bin" / "tsc", *options, "objects.ts"], cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
 
 
 def test_models_are_kept_on_the_claim() -> None:
     """One volume in place of the pod's own, which all pods may write; no Ollama removes what another one pulls."""
-    pod = worker_with("model-cache")["spec"]["template"]["spec"]
+    pod = worker()["spec"]["template"]["spec"]
     (claim,) = documents(OVERLAY / "model-cache" / "claim.yaml")
     (models,) = [volume for volume in pod["volumes"] if volume["name"] == "models"]
     ollama = pod["initContainers"][0]
@@ -82,7 +106,7 @@ def test_models_are_kept_on_the_claim() -> None:
 
 def test_workers_may_run_on_tainted_nodes_with_a_gpu() -> None:
     """And on no others."""
-    pod = worker_with("gpu-nodes")["spec"]["template"]["spec"]
+    pod = worker()["spec"]["template"]["spec"]
 
     assert pod["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert [(each["key"], each["operator"], each["effect"]) for each in pod["tolerations"]] == [
