@@ -19,7 +19,7 @@ class ThrottledWarning:
         self._logged_at: float | None = None
 
     def warn(self, error: Exception) -> None:
-        """Log that a round failed: at the begin of an outage with the remedy, then every 30 seconds."""
+        """Log that a round failed: at the beginning of an outage with the remedy, then every 30 seconds."""
         now = self._clock.monotonic()
         if self._logged_at is None:
             _log.warning(self._what, error=str(error) or type(error).__name__, remedy=REMEDY)
