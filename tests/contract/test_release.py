@@ -145,7 +145,7 @@ def test_actionlint_finds_nothing(tmp_path: Path) -> None:
     assert npx
     text = FILE.read_text("utf-8")
     (tmp_path / "release.yml").write_text(text, "utf-8")
-    (tmp_path / "broken.yml").write_text(text.replace("needs: publish", "needs: nothing"), "utf-8")
+    (tmp_path / "broken.yml").write_text(text.replace("needs: [publish, publish-npm]", "needs: nothing"), "utf-8")
 
     done = run([npx, "--yes", ACTIONLINT, "*.yml"], cwd=tmp_path, timeout=110)
 
@@ -177,9 +177,18 @@ def test_a_tag_is_all_that_it_needs() -> None:
     assert {name: set(job["permissions"]) for name, job in jobs.items() if "id-token" in job["permissions"]} == {
         "build": {"contents", "id-token", "attestations"},
         "publish": {"id-token"},
+        "publish-npm": {"id-token"},
     }
-    assert [jobs[name].get("needs") for name in ("check", "test", "build", "publish", "announce")] == [
-        *(None, "check", "test", "build", "publish")
-    ]
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "check": None,
+        "test": "check",
+        "build": "test",
+        "publish": "build",
+        "publish-npm": "build",
+        "announce": ["publish", "publish-npm"],
+    }
     assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"
-    assert jobs["publish"]["environment"] == "pypi"
+    assert (jobs["publish"]["environment"], jobs["publish-npm"]["environment"]) == ("pypi", "npm")
+    assert [step["run"] for step in jobs["publish-npm"]["steps"] if "run" in step] == [
+        "npm publish --provenance --access public ./npm/*.tgz"
+    ]

@@ -1,6 +1,7 @@
 """The package of clients/typescript: built, packed and installed with npm, against a running gateway."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from tests.commands import run
 from tests.conftest import MODEL
 from tests.contract.built import CHECKOUT
 from tests.contract.code_blocks import of_language
+from tests.contract.test_release import script
 from tests.gateway.clients.program import PROGRAMS, ClientFailed, Program
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name
 
 SOURCE = CHECKOUT / "clients" / "typescript"
+NPM_SETTINGS = {"audit": "false", "fund": "false", "loglevel": "error", "prefer_offline": "true"}
 NPM = ("npm", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline")
 COMPILE = ("--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable")
 JOB: dict[str, Any] = {"kind": "generate", "model": MODEL, "prompt": "Say hello."}
@@ -38,24 +41,27 @@ def done(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package with what its lock file names, beside a copy of the document that it is made from."""
+    """The package as the workflow of a release makes it: built and packed, beside what its lock file names."""
     checkout = tmp_path_factory.mktemp("typescript")
     folder = checkout / "clients" / "typescript"
     shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (checkout / "docs").mkdir()
     shutil.copy(CHECKOUT / "docs" / "openapi.json", checkout / "docs")
-    done(*NPM, "ci", cwd=folder)
+    quiet = {f"npm_config_{name}": value for name, value in NPM_SETTINGS.items()}
+    in_a_workflow = {"GITHUB_SERVER_URL": "https://forge.example", "GITHUB_REPOSITORY": "someone/llamaq"}
+    words = ["bash", "-e", "-o", "pipefail", "-c", script("build", "Package for npm")]
+    ended = run(words, cwd=checkout, env={**os.environ, **quiet, **in_a_workflow}, timeout=240)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     return folder
 
 
 @pytest.fixture(scope="session")
 def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a user, who has installed the packed package and compiled a program against it."""
-    done("npm", "run", "build", cwd=package)
-    (packed,) = json.loads(done("npm", "pack", "--json", cwd=package))
+    (packed,) = (package.parents[1] / "npm").glob("*.tgz")
     folder = tmp_path_factory.mktemp("user")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    done(*NPM, "install", package / packed["filename"], cwd=folder)
+    done(*NPM, "install", packed, cwd=folder)
     shutil.copy(PROGRAMS / "typescript_verbs.ts", folder)
     done(package / "node_modules" / ".bin" / "tsc", *COMPILE, "typescript_verbs.ts", cwd=folder)
     return folder
@@ -95,6 +101,12 @@ def test_the_package_holds_what_its_users_need(installed: Path) -> None:
     assert {"package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/schema.d.ts"} <= names
     assert {name.partition("/")[0] for name in names} == {"package.json", "README.md", "LICENSE", "dist", "src"}
     assert not (installed / "node_modules" / "typescript").exists()
+    about = json.loads((folder / "package.json").read_text())
+    assert about["repository"] == {
+        "type": "git",
+        "url": "git+https://forge.example/someone/llamaq.git",
+        "directory": "clients/typescript",
+    }
 
 
 def test_the_code_in_the_pages_compiles(package: Path, installed: Path) -> None:
