@@ -1,10 +1,15 @@
 """Other task queues beside llamaq: what was timed, and why one was not."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psutil
 import pytest
 
 from bench.environment.venvs import NotInstalled
+from bench.environment.waiting import wait_until
+from bench.environment.workers import WorkerProcess, family
 from bench.figures import report
 from bench.figures.results import Results
 from bench.measures import peers
@@ -35,3 +40,21 @@ def test_what_is_not_measured_has_its_reason(monkeypatch: pytest.MonkeyPatch, tm
         "* rq: not measured: pip could not install it (no such package)",
         "* arq: not measured: an error",
     ]
+
+
+def test_a_worker_ends_with_the_processes_that_it_has_started() -> None:
+    """Other task queues run their tasks in processes below the one that is started: none outlives the measure."""
+    worker = WorkerProcess(["sleep 60 & sleep 60 & wait"], {}, program=["sh", "-c"])
+    with worker:
+        wait_until(lambda: len(family(worker.pid)) == 3, "both children")
+        started = family(worker.pid)
+
+    gone, alive = psutil.wait_procs(started, 10)
+    assert (len(gone), alive) == (3, [])
+
+
+def test_a_queue_that_has_no_worker_has_no_path() -> None:
+    """What pip did not install is left out of the streams."""
+    on: Any = SimpleNamespace(workers={"llamaq": None, "naive": None, "taskiq": None})
+
+    assert list(peers.paths(on)) == ["direct", "naive", "llamaq", "llamaq-sdk", "taskiq"]
