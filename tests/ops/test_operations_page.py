@@ -14,16 +14,18 @@ from tests.service import until
 from tests.worker_process import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
+OBSERVABILITY = (CHECKOUT / "docs" / "observability.md").read_text()
 ALERTS = CHECKOUT / "ops" / "prometheus" / "alerts.yml"
 
 
 def test_each_alert_has_its_entry_in_the_runbook() -> None:
-    """And no entry is of an alert that is no more."""
+    """It has a row in the table of alerts, too. No entry or row is of an alert that is no more."""
     groups = yaml.safe_load(ALERTS.read_text())["groups"]
     alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     entries = set(re.findall(r"^### (Llamaq\w+)$", PAGE, re.MULTILINE))
 
     assert entries == alerts
+    assert set(re.findall(r"^\| `(Llamaq\w+)` \|", OBSERVABILITY, re.MULTILINE)) == alerts
 
 
 def test_what_the_page_names_is_there() -> None:

@@ -1,6 +1,7 @@
 """What the bench of scaling makes of its figures."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,20 @@ def test_the_page_divides_models_and_tenants_as_it_says() -> None:
 
     assert {queue.url for queue in queues} == {"redis://redis-a:6379/0", "redis://redis-b:6379/0"}
     assert queue_for("llama3.2", "tenant-3") is queues[3]
+
+
+def test_the_template_says_what_the_page_says_about_several_redis_servers() -> None:
+    """The next `--write` takes back nothing that stands in the page: between these headings only figures differ."""
+    page = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text()
+    template, written = (
+        text[text.index("## Beyond one Redis") : text.index("## 1,000 hosts")] for text in (TEMPLATE.read_text(), page)
+    )
+    lines = [line for line in template.splitlines() if "$" not in line]
+    figures = [re.sub(r"\\\$\w+", ".+", re.escape(line)) for line in template.splitlines() if "$" in line]
+
+    assert [line for line in lines if line not in written.splitlines()] == []
+    assert [
+        line
+        for line in written.splitlines()
+        if line not in lines and not line.startswith("|") and not any(re.fullmatch(one, line) for one in figures)
+    ] == []
