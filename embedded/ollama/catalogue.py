@@ -91,7 +91,8 @@ class Processes(OllamaHandler):
 
     def _expiry(self, loaded: Loaded) -> str:
         left = loaded.leaves_at - asyncio.get_running_loop().time()
-        return timestamp(self.state.clock.time() + left) if math.isfinite(left) else _FOREVER
+        # Rounded: the two clocks differ by other microseconds each time, and Ollama's answer stays the same.
+        return timestamp(round(self.state.clock.time() + left, 3)) if math.isfinite(left) else _FOREVER
 
 
 class Show(OllamaHandler):

@@ -26,6 +26,7 @@ TAKEN = "llamaq_taken"
 LATEST_SECONDS = 30 * 86_400
 """How far ahead an `eta` may be: until then the message is held in a worker's memory."""
 FURTHER_TASKS = ("callbacks", "errbacks", "chain", "chord", "link", "link_error")
+_NO_ACK = "llamaq_no_ack"
 _MEMBER = re.compile(r'"(id|task)"\s*:\s*"([A-Za-z0-9._-]{1,128})"')
 """A member of the headers in the text of a message. In a text within it, the quotes have backslashes before them."""
 _KINDS = {f"llamaq.{kind}": kind for kind in KINDS}
@@ -83,7 +84,9 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
     eta = _eta(task)
     message.read = True
     body = [[], {}, {}] if task.task in _NO_JOB else [arguments.positional, arguments.named, {}]
-    return _made(task, body, queue, eta, takes(headers))
+    # Without its message, a job that was assigned goes back to its queue by itself (`lease.lua`).
+    no_ack = eta is None and (task.task == heartbeat.TASK or bool(arguments.positional))
+    return _made(task, body, queue, eta, takes(headers), no_ack=no_ack)
 
 
 def _parsed(message: Incoming) -> Any:
@@ -205,7 +208,12 @@ def _time(value: Any, name: str) -> float | None:
         raise BadMessage(f"{name} is no time: {ascii(value)[:100]}") from error
 
 
-def _made(task: _Task, body: object, queue: str, eta: str | None, taken: int) -> dict[str, Any]:
+def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
+    """Whether the loss of a message that `read` has made does no harm, so that nobody has to note it."""
+    return bool((delivery_info or {}).get(_NO_ACK))
+
+
+def _made(task: _Task, body: object, queue: str, eta: str | None, taken: int, *, no_ack: bool) -> dict[str, Any]:
     headers: dict[str, Any] = {"lang": "py", "task": task.task, "id": task.id, "root_id": task.id, "parent_id": None}
     headers |= {"group": None, "eta": eta, "expires": None, "retries": 0, "timelimit": [None, None]}
     headers |= {"argsrepr": "", "kwargsrepr": "", TAKEN: taken}
@@ -220,7 +228,7 @@ def _made(task: _Task, body: object, queue: str, eta: str | None, taken: int) ->
             "delivery_mode": 2,
             "priority": 0,
             # The anonymous exchange, so that kombu returns the message to this queue without a look at its bindings.
-            "delivery_info": {"exchange": "", "routing_key": queue},
+            "delivery_info": {"exchange": "", "routing_key": queue, _NO_ACK: no_ack},
             # kombu keys the unacknowledged messages of all workers by it, so a sender must not choose it.
             "delivery_tag": SYSTEM.uuid(),
         },

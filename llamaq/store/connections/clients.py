@@ -23,7 +23,7 @@ from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.server import async_options, options
-from llamaq.store.connections.sockets import PlainConnection, TlsConnection, UnixConnection
+from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection, UnixConnection
 from llamaq.store.connections.tries import Retrying, of_master
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
@@ -212,11 +212,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
                     await asyncio.sleep(pause)
 
 
-_ASYNC_CLASSES = {
-    "redis": AsyncPlain,
-    "rediss": AsyncTls,
-    "unix": AsyncUnix,
-}
+_ASYNC_CLASSES = {"redis": AsyncPlain, "rediss": AsyncTls, "unix": AsyncUnix}
 
 
 def connect(
@@ -278,7 +274,7 @@ def _blocking(
         "decode_responses": decode_responses,
         "max_connections": most,
     }
-    pool = MasterPool(target, retrying.try_seconds, **given) if target.master else redis.ConnectionPool(**given)
+    pool = MasterPool(target, retrying.try_seconds, **given) if target.master else Pool(**given)
     confirmation = _confirmation(target, confirmed_on, retrying)
     client = BoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True

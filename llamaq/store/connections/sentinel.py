@@ -19,7 +19,7 @@ from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.server import async_options, options
-from llamaq.store.connections.sockets import PlainConnection, TlsConnection
+from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection
 from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
 
 
@@ -137,7 +137,7 @@ class AsyncSentinels:
             await sentinel.client.aclose()
 
 
-class MasterPool(SentinelConnectionPool):
+class MasterPool(Pool, SentinelConnectionPool):
     """Connections to the master of an address."""
 
     def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:

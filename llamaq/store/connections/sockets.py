@@ -1,4 +1,4 @@
-"""Blocking connections of redis-py, of which every operation ends with the limit that `deadline.limited` has set."""
+"""Blocking connections of redis-py, and their pool. Every operation ends with the limit that `deadline.limited` has set."""
 
 import threading
 from collections.abc import Callable
@@ -7,11 +7,14 @@ from typing import Any, cast
 
 import redis
 
+from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.plain_server import handshake
 
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""
+IDLE_SECONDS = 30.0
+"""A connection that nobody has used for so long is closed; it takes up to twice as long until that is looked for."""
 
 
 class BoundedSocket:
@@ -136,3 +139,20 @@ class TlsConnection(Bounded, redis.SSLConnection):
 
 class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
     """Over a Unix socket."""
+
+
+class Pool(redis.ConnectionPool):
+    """redis-py's pool. That one keeps as many connections open as were ever used at a time, and uses the last one."""
+
+    _looks_at = 0.0
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back."""
+        now = connection.idle_since = SYSTEM.monotonic()
+        super().release(connection)
+        if now >= self._looks_at:
+            self._looks_at = now + IDLE_SECONDS
+            with self._lock:
+                for idle in self._available_connections:
+                    if now - getattr(idle, "idle_since", now) > IDLE_SECONDS:
+                        idle.disconnect()  # it stays in the pool, and connects on its next use

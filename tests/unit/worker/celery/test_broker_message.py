@@ -39,7 +39,8 @@ def read(text: str) -> dict[str, Any] | None:
     except (BadMessage, InvalidRequest):
         return None
     assert set(made["headers"]) == FIELDS
-    assert made["properties"]["delivery_info"] == {"exchange": "", "routing_key": QUEUE}
+    info = made["properties"]["delivery_info"]
+    assert (info["exchange"], info["routing_key"]) == ("", QUEUE)
     args, kwargs, embed = json.loads(made["body"])
     assert embed == {}
     assert (args == [made["headers"]["id"]]) != (set(kwargs) == {"request"}) or made["headers"][
@@ -176,3 +177,24 @@ def test_a_body_is_not_decompressed_beyond_the_limit(monkeypatch: pytest.MonkeyP
     with pytest.raises(BadMessage, match="more than 10000 bytes"):
         broker_message.read(found, QUEUE)
     assert found.job_id == headers["id"]
+
+
+@pytest.mark.parametrize(
+    ("task", "body", "eta", "no_ack"),
+    [
+        ("llamaq.generate", [["a-job"], {}, {}], None, True),
+        (heartbeat.TASK, [[], {}, {}], None, True),
+        ("llamaq.generate", [["a-job"], {}, {}], datetime.now(UTC) + timedelta(hours=1), False),
+        ("llamaq.generate", [[], {"request": REQUEST}, {}], None, False),
+    ],
+    ids=["an assigned job", "a heartbeat", "one that is held", "a request by name"],
+)
+def test_what_comes_again_by_itself_needs_no_acknowledgement(
+    task: str, body: Any, eta: datetime | None, no_ack: bool
+) -> None:
+    """A request by name is in the message alone; a job that was assigned is assigned again. A sender has no say."""
+    headers = {"task": task, "id": "a-job", "lang": "py", "eta": eta.isoformat() if eta else None}
+    info = {"exchange": "", "routing_key": QUEUE, "llamaq_no_ack": not no_ack}
+    made = read(message(body=encoded(body), headers=headers, properties={**GOOD["properties"], "delivery_info": info}))
+    assert made is not None
+    assert broker_message.needs_no_ack(made["properties"]["delivery_info"]) is no_ack

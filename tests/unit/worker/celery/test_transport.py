@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from embedded.redis import EmbeddedRedis
 from llamaq import JobQueue
 from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
-from tests.faults.malformed import message
+from tests.faults.malformed import encoded, message
 from worker.celery import broker_message, transport
 from worker.celery.transport import Doors, Transport
 from worker.gate import TAKEN_TOO_OFTEN, Incoming
@@ -65,12 +66,13 @@ class Opened:
     """A channel of a worker, and what was set aside.
 
     Attributes:
+        channel: of kombu.
         redis: a plain client.
         aside: the messages that were set aside, with their errors.
     """
 
     def __init__(self, channel: Any, keys: Keys, redis: Any) -> None:
-        self._channel = channel
+        self.channel = channel
         self.keys = keys
         self.redis = redis
         self.aside: list[tuple[Incoming, Error]] = []
@@ -82,7 +84,7 @@ class Opened:
 
     def restore(self) -> None:
         """Return what was left behind."""
-        self._channel.qos.restore_visible(interval=1)
+        self.channel.qos.restore_visible(interval=1)
         assert self.redis.hlen(f"{self.keys.prefix}.unacked") == 0
         assert self.redis.zcard(f"{self.keys.prefix}.unacked_index") == 0
 
@@ -125,6 +127,40 @@ def test_a_message_that_comes_back_three_times_is_set_aside(opened: Opened) -> N
     ((letter, error),) = opened.aside
     assert error == TAKEN_TOO_OFTEN
     assert letter.job_id == json.loads(letter.content)["headers"]["id"]
+
+
+def assigned(opened: Opened) -> str:
+    """The message of an assigned job, in the channel's hand; returns its tag."""
+    queue = opened.keys.host_queue("h")
+    headers = {"task": "llamaq.generate", "id": "a-job", "lang": "py"}
+    text = message(body=encoded([["a-job"], {}, {}]), headers=headers)
+    made = broker_message.read(Incoming("celery", text), queue)
+    taken = opened.channel.Message(made, channel=opened.channel)
+    opened.channel.qos.append(taken, taken.delivery_tag)
+    return str(taken.delivery_tag)
+
+
+def test_the_message_of_an_assigned_job_is_not_noted(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is asked neither when it comes, nor when its task begins."""
+    with monkeypatch.context() as without:
+        without.setattr(opened.channel, "conn_or_acquire", lambda *_: 1 / 0)
+        opened.channel.basic_ack(assigned(opened))
+    opened.channel.qos.restore_unacked_once()
+    assert not opened.redis.exists(opened.keys.host_queue("h"))
+
+
+@pytest.mark.parametrize("how", ["stop", "reject"])
+def test_a_message_that_was_not_noted_goes_back(opened: Opened, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """So that another worker of the host begins its job before the time of its assignment runs out."""
+    monkeypatch.setattr(state, "should_stop", 0)
+    tag = assigned(opened)
+    if how == "stop":
+        opened.channel.qos.restore_unacked_once()
+    else:
+        opened.channel.basic_reject(tag, requeue=True)
+    back = json.loads(opened.redis.rpop(opened.keys.host_queue("h")))
+    assert (back["headers"]["id"], broker_message.takes(back["headers"])) == ("a-job", 0)
+    assert opened.aside == []
 
 
 def test_what_comes_back_in_order_is_not_counted(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +226,7 @@ def test_a_client_returns_no_messages(opened: Opened, monkeypatch: pytest.Monkey
     quiet = Doors(doors.reader, doors.set_aside, doors.returned_to, working=lambda: False)
     monkeypatch.setattr(Transport, "doors", quiet)
     opened.leave("no JSON")
-    opened._channel.qos.restore_visible(interval=1)
+    opened.channel.qos.restore_visible(interval=1)
     assert opened.redis.hlen(f"{opened.keys.prefix}.unacked") == 1
 
 
@@ -199,4 +235,21 @@ def test_a_binding_that_is_none_is_left_out(opened: Opened) -> None:
     exchange = f"{opened.keys.prefix}.exchange"
     good = transport.Channel.sep.join(["key", "", "a-queue"])
     opened.redis.sadd(f"_kombu.binding.{exchange}", good, "nonsense", transport.Channel.sep * 5, b"\xff")
-    assert opened._channel.get_table(exchange) == [("key", "", "a-queue")]
+    assert opened.channel.get_table(exchange) == [("key", "", "a-queue")]
+
+
+def test_channels_share_the_connections_on_which_they_send(redis_server: EmbeddedRedis, prefix: str) -> None:
+    """Nothing else stays open of a channel that consumes nothing, and one that is closed leaves the others theirs."""
+    options = {"client_name": prefix}
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(Connection(redis_server.url, transport=Transport, transport_options=options))
+            for _ in range(2)
+        ]
+        channels = [connection.channel() for connection in (*opened, *opened)]
+        for _ in range(2):
+            for channel in channels:
+                with channel.conn_or_acquire() as client:
+                    client.ping()
+            assert [found["name"] for found in client.client_list()].count(prefix) == 1
+            channels.pop(0).close()
