@@ -1,4 +1,4 @@
-"""Blocking connections of redis-py, and their pool. Every operation ends with the limit that `deadline.limited` has set."""
+"""Blocking connections of redis-py and their pool. Every operation ends by the limit of `deadline.limited`."""
 
 import threading
 from collections.abc import Callable
