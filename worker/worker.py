@@ -194,7 +194,7 @@ class Worker:
         if self._config.webhook_secret:
             secret = self._config.webhook_secret.get_secret_value()
             post = poster(private=bool(self._config.webhook_private))
-            duties.append(Webhooks(Deliveries(redis, keys), secret, self._clock, post))
+            duties.append(Webhooks(Deliveries(redis, keys, self._config.webhooks), secret, self._clock, post))
         return duties
 
     def _context_factory(self) -> ContextFactory:

@@ -44,9 +44,14 @@ class Delivery:
 class Deliveries:
     """The deliveries of one fleet."""
 
-    def __init__(self, client: Client, keys: Keys) -> None:
+    def __init__(self, client: Client, keys: Keys, sends: str = "") -> None:
+        """`sends` says which webhooks this worker sends, as `senders.lua` has it: the first `take` states it.
+
+        Its host's report states it too, but not before Ollama has answered.
+        """
         self._client = client
         self._keys = keys
+        self._unstated = sends
 
     def take(self, busy: Iterable[str] = ()) -> Delivery | None:
         """Take a delivery that is due, for `TAKEN_SECONDS`; None when none is. The `busy` receivers get none.
@@ -54,8 +59,10 @@ class Deliveries:
         Raises:
             ValueError, KeyError, TypeError: it cannot be read, and was set aside.
         """
-        call = Call(self._keys.prefix, WebhookTake(seconds=TAKEN_SECONDS, busy=" ".join(busy)))
+        asked = WebhookTake(seconds=TAKEN_SECONDS, busy=" ".join(busy), webhooks=self._unstated)
+        call = Call(self._keys.prefix, asked)
         answer = run(self._client, call)
+        self._unstated = ""
         while answer.word == "NONE":
             if not answer.integer("more"):
                 return None

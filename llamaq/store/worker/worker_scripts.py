@@ -185,6 +185,7 @@ class WebhookTake(Arguments):
     verb: ClassVar = "webhook_take"
     seconds: float
     busy: str
+    webhooks: str = ""
 
 
 @dataclass(kw_only=True)

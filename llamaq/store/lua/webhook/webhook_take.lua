@@ -3,10 +3,11 @@
 --
 -- Arguments  seconds
 --            busy       receivers that get no call now, joined by blanks
+--            webhooks   that the worker sends, by senders.lua; '' where it has stated it
 -- Answers    TAKEN id, tries (with this one), receiver (host and port of its URL), delivery (its fields)
 --            NONE more (1 where another call may find one)
 -- Invariant: its cost does not grow with the deliveries that are due, of whatever receiver.
--- include: keys events webhook dead_letter
+-- include: keys events webhook dead_letter senders
 local MOST_TAKEN = 50  -- far more than the tries of a delivery; after so many, no worker could settle it
 local MOST = 100       -- ids that one call looks at
 local busy, skipped = {}, 0
@@ -59,6 +60,7 @@ local function take_of(receiver)
   if redis.call('EXISTS', due_key(receiver)) == 0 then redis.call('ZREM', RECEIVERS, receiver) end
 end
 
+senders.state(given.webhooks or '')
 local sorted = sort_due()
 local looked = 0
 for _, receiver in ipairs(redis.call('ZRANGE', RECEIVERS, 0, skipped)) do

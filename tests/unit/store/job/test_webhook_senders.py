@@ -53,6 +53,20 @@ def test_one_worker_that_sends_is_enough(fleet: Fleet, before: bool) -> None:
     assert asked(fleet.queue)
 
 
+def test_a_worker_counts_once_it_looks_for_webhooks(fleet: Fleet) -> None:
+    """Its Ollama may be slow to answer, and its host is not known before; it states its webhooks once."""
+    fleet.host("other", webhooks="none")
+    assert refused(fleet.queue)
+    deliveries = Deliveries(fleet.redis, fleet.keys, "public")
+
+    assert deliveries.take() is None
+
+    assert asked(fleet.queue)
+    fleet.redis.delete(f"{fleet.keys.prefix}:webhook_sender:public")
+    assert deliveries.take() is None
+    assert refused(fleet.queue)
+
+
 def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
     """For a quarter of an hour: as long as that a deployment may leave only others. A worker without a secret: 15 s."""
     fleet.host("other", webhooks="none")
