@@ -200,7 +200,9 @@ class OllamaClient:
             except Aborted as error:
                 if self._closed:
                     raise
-                raise FirstByteTimeout(f"{answer.source} did not answer within {timeout_seconds:g} s") from error
+                silent = FirstByteTimeout(f"{answer.source} did not answer within {timeout_seconds:g} s")
+                silent.address = self.address
+                raise silent from error
             finally:
                 limit.cancel()
 

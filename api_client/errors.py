@@ -31,6 +31,8 @@ The class says what happened. The caller decides what that means for a job: the 
 `api_client.retry` decides on the short retries within one call.
 """
 
+from urllib.parse import urlsplit
+
 
 class OllamaError(Exception):
     """The answer is not complete.
@@ -38,12 +40,24 @@ class OllamaError(Exception):
     Attributes:
         message: One sentence for people. Never holds the token.
         status: The HTTP status; None where there was none, or where the error came inside a 200 stream.
+        address: The URL of the host that was asked; None where it is not known.
     """
+
+    address: str | None = None
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
+
+    @property
+    def without_address(self) -> str:
+        """The message without the host's address, for those who may not know it."""
+        if self.address is None:
+            return self.message
+        text = self.message.replace(f" at {self.address}", "").replace(self.address, "the host")
+        # OpenSSL quotes the name for which a certificate is not valid.
+        return text.replace(f"'{urlsplit(self.address).hostname}'", "the host's name")
 
 
 class OllamaConnectionError(OllamaError):

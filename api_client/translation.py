@@ -67,10 +67,13 @@ def translated(exchange: Exchanging) -> Iterator[None]:
         if exchange.call.aborted and not isinstance(error, Aborted):
             raise Aborted("the call was aborted") from error
         if isinstance(error, OllamaError):
+            error.address = exchange.address
             raise
         if not isinstance(error, OF_THE_NETWORK):
             _log.warning("an answer of %s could not be read", exchange.address, exc_info=error)
-        raise error_for(error, exchange) from error
+        found = error_for(error, exchange)
+        found.address = exchange.address
+        raise found from error
 
 
 def error_for(error: Exception, exchange: Exchanging) -> OllamaError:

@@ -1,7 +1,6 @@
 """The caller: the holder of a key, and what the key allows."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,7 +8,7 @@ from starlette.requests import Request
 
 from gateway.http.errors import GatewayError
 from llamaq.vocabulary.kinds.request import Lane
-from llamaq.vocabulary.models import normalise
+from llamaq.vocabulary.models import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,7 @@ class Caller:
 
     def may_use(self, model: str) -> bool:
         """Whether it may use a model; a pattern without a tag is for each tag."""
-        name = normalise(model)
-        return not self.models or any(
-            fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(":")[0], pattern)
-            for pattern in (one.lower() for one in self.models)
-        )
+        return not self.models or any(matches(model, pattern, any_tag=True) for pattern in self.models)
 
 
 LOCAL = Caller("local", "default", admin=True)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 
-from gateway.access.caller import Admitted
+from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.jobs.openapi import ANSWERS, answer
 from gateway.jobs.query import ONLY_KNOWN
@@ -19,7 +20,7 @@ _MODELS = frozenset({"models"})
 async def models(request: Request, caller: Admitted) -> dict[str, Any]:
     """The models that the key may use: one entry for each model and host, as the workers last reported."""
     found = await queue_of(request).models()
-    return {"models": [wire_object(model) for model in found if caller.may_use(model.model)]}
+    return {"models": [_shown(model, caller) for model in found if caller.may_use(model.model)]}
 
 
 @router.get("/hosts", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("HostList"))
@@ -27,11 +28,17 @@ async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
     """The hosts that a worker has reported lately, each with its models."""
     return {
         "hosts": [
-            wire_object(host, without=_MODELS)
-            | {"models": [wire_object(one) for one in host.models if caller.may_use(one.model)]}
+            _shown(host, caller, without=_MODELS)
+            | {"models": [_shown(one, caller) for one in host.models if caller.may_use(one.model)]}
             for host in await queue_of(request).hosts()
         ]
     }
+
+
+def _shown(record: BaseModel, caller: Caller, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The record as JSON. `last_error`, which has the host's address, is for operators."""
+    made = wire_object(record, without=without)
+    return made if caller.admin else made | {"last_error": None}
 
 
 @router.get("/healthz", tags=["process"], responses=answer("Probe"))

@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -39,6 +40,30 @@ def normalise(name: str) -> str:
     if found := _OLLAMAS.fullmatch(name):
         name = found["short"]
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+
+
+def spellings(name: str) -> list[str]:
+    """The normalised name, and what it is with Ollama's own namespace and registry."""
+    short = normalise(name)
+    namespaced = [short] if "/" in short else [short, f"library/{short}"]
+    whole = namespaced[-1]
+    return [*namespaced, f"registry.ollama.ai/{whole}"] if whole.count("/") == 1 else namespaced
+
+
+def matches(name: str, pattern: str, *, any_tag: bool) -> bool:
+    """Whether a pattern such as `qwen3:*` or `library/qwen*` has a model. Letter case is ignored, and so is a scheme.
+
+    Args:
+        name: of the model.
+        pattern: a glob.
+        any_tag: whether a pattern without a tag is for each tag; else it is for `:latest`.
+    """
+    shape = re.sub("^https?://", "", pattern.strip().lower())
+    return any(
+        fnmatchcase(spelled, shape)
+        or fnmatchcase(spelled.rpartition(":")[0] if any_tag else spelled.removesuffix(":latest"), shape)
+        for spelled in spellings(name)
+    )
 
 
 def near_matches(name: str, offered: Iterable[str]) -> list[str]:

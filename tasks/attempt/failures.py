@@ -155,7 +155,10 @@ def outcome_of(cause: WorkerEvent, message: str = "", details: Mapping[str, Any]
 
 
 def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
-    """The outcome of an attempt for an exception that has a row; raises as `meaning_of`."""
+    """The outcome of an attempt for an exception that has a row; raises as `meaning_of`.
+
+    Its message is for the job's producer, who may be a tenant, so the host's address is left out.
+    """
     meaning = meaning_of(error)
     if meaning.limit:
         # The limit in force: a default depends on what was asked.
@@ -164,7 +167,8 @@ def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
         name: getattr(error, name, None) for name in ("status", "said", "capability", "n_prompt_tokens", "n_ctx")
     }
     wait = min(getattr(error, "retry_after_seconds", None) or 0, LONGEST_WAIT_SECONDS)
-    return _outcome(meaning, str(error), details, wait)
+    message = error.without_address if isinstance(error, api_client.OllamaError) else str(error)
+    return _outcome(meaning, message, details, wait)
 
 
 def timed_out(meaning: Meaning, seconds: float) -> Failed:

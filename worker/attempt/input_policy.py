@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 
-from llamaq.vocabulary.models import normalise
+from llamaq.vocabulary.models import matches
 from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
 from tasks.input_policy.token_escaping import tokens_of
@@ -25,5 +24,4 @@ def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolic
 
 def may_be_pulled(model: str, allowed: str) -> bool:
     """Whether a list of names and patterns (`llama3.2, qwen3:*`) has the model. A name without a tag is `:latest`."""
-    patterns = [pattern.strip().lower() for pattern in allowed.split(",")]
-    return any(fnmatchcase(model, shape) for pattern in patterns if pattern for shape in (pattern, normalise(pattern)))
+    return any(matches(model, pattern, any_tag=False) for pattern in allowed.split(",") if pattern.strip())

@@ -21,6 +21,15 @@ from gateway.http.errors import GatewayError
         (("ann/*",), "m", False),
         (("m",), "library/m:latest", True),
         (("m",), "mm", False),
+        (("library/m",), "m:7b", True),
+        (("https://registry.ollama.ai/library/m:7b",), "m:7b", True),
+        (("registry.ollama.ai/ann/m",), "ann/m", True),
+        (("m:latest",), "m", True),
+        (("m:latest",), "m:7b", False),
+        (("library/*",), "m", True),
+        (("library/*",), "ann/m", False),
+        (("library/*",), "hf.co/ann/m:q4", False),
+        (("registry.ollama.ai/*",), "hf.co/ann/m:q4", False),
     ],
 )
 def test_a_model_is_allowed_by_patterns(patterns: tuple[str, ...], model: str, allowed: bool) -> None:

@@ -57,6 +57,10 @@ def test_pulls_are_for_models_on_the_list_alone() -> None:
         ("a, hf.co/acme/* ,b", "hf.co/acme/x:q4", True),
         ("hf.co/acme/*", "hf.co/evil/x:q4", False),
         ("*", "anything/at:all", True),
+        ("library/m", "m:latest", True),
+        ("library/m", "m:7b", False),
+        ("library/*", "m:7b", True),
+        ("library/*", "hf.co/evil/x:q4", False),
     ],
 )
 def test_the_list_has_names_and_patterns(allowed: str, model: str, may: bool) -> None:
