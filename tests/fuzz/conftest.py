@@ -12,8 +12,8 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from tests.faults.site import Site
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "6"))
-"""For each of the ten doors, so a minute in all. `FUZZ_SECONDS=3600` is a long run."""
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))
+"""For each of the ten doors, so 40 s in all. `FUZZ_SECONDS=3600` is a long run."""
 SEEDS = json.loads((Path(__file__).parent / "seeds.json").read_text())
 
 

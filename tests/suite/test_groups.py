@@ -35,9 +35,10 @@ def test_marked_as_well(request): tell(request)
 def test_a_group_runs_in_one_process(tmp_path: Path) -> None:
     """All of a group in the same of two processes, marked or sharing a fixture; the others are spread over both."""
     (tmp_path / "test_it.py").write_text(SUITE)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.groups", "--rootdir", str(tmp_path)]
-    command += ["--import-mode=importlib", "-n", "2", "--dist", "loadgroup"]
-    done = run(command, cwd=tmp_path, env={"PYTHONPATH": str(CHECKOUT)})
+    options = ["-q", "-p", "xdist.plugin", "-p", "tests.groups", "--rootdir", str(tmp_path)]
+    options += ["--import-mode=importlib", "-n", "2", "--dist", "loadgroup"]
+    command = [sys.executable, "-m", "pytest", *options]
+    done = run(command, cwd=tmp_path, env={"PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
 
     ran = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
