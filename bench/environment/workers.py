@@ -26,15 +26,17 @@ class WorkerProcess:
         environment: Mapping[str, object],
         *,
         program: Sequence[str] = (sys.executable, "-m"),
+        group: bool = False,
     ) -> None:
-        """Prepare it; `command` follows the `program`."""
+        """Prepare it; `command` follows the `program`. With `group`, the processes that it starts end with it."""
+        self._group = group
         variables = [f"{name}={value}" for name, value in environment.items()]
         self._command = ["env", *variables, *program, *command]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
 
     def __enter__(self) -> Self:
         output = self._log.fileno()
-        self._process = spawn(self._command, output=output, errors=output)
+        self._process = spawn(self._command, output=output, errors=output, group=self._group)
         return self
 
     def __exit__(
@@ -95,4 +97,4 @@ def peer_worker(name: str, python: Path, redis_url: str, ollama_url: str, slots:
     }
     folder = Path(peers.__file__).parent
     environment = {"PEER_REDIS_URL": redis_url, "PEER_OLLAMA_URL": ollama_url, "PYTHONPATH": folder}
-    return WorkerProcess(commands[name], environment, program=(str(python), "-m"))
+    return WorkerProcess(commands[name], environment, program=(str(python), "-m"), group=True)
