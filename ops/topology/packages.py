@@ -9,6 +9,8 @@ from pathlib import Path
 
 PROGRAMS = {"redis-server": "redis-server", "nginx": "nginx-light", "prometheus": "prometheus", "openssl": "openssl"}
 """Program of the topology -> Debian's package. Each of them is started by itself, never by Debian."""
+_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Debian keeps daemons here, and what dpkg runs; only root's own PATH has these folders, and `su` keeps the user's."""
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -18,8 +20,7 @@ class NotInstalled(Exception):
 
 def find(program: str) -> str | None:
     """The path of a program, or None."""
-    # Debian keeps daemons in folders that are only in root's PATH.
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    return shutil.which(program) or shutil.which(program, path=_SBIN)
 
 
 def bring(packages: Iterable[str]) -> None:
@@ -47,4 +48,6 @@ def bring(packages: Iterable[str]) -> None:
 
 def _apt(words: Sequence[str]) -> int:
     command = ["apt-get", "-q", "-o", "Acquire::Retries=3", *words]
-    return subprocess.call(command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, stdin=subprocess.DEVNULL)  # noqa: S603 - the machine's own apt-get
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), _SBIN])
+    given = {**os.environ, "PATH": path, "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.call(command, env=given, stdin=subprocess.DEVNULL)  # noqa: S603 - the machine's own apt-get

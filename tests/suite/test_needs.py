@@ -111,6 +111,7 @@ class Machine:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.policy = folder / "policy-rc.d"
+        self.path = folder / "path"
         self._log = folder / "log"
         self._apt = folder / "apt-get"
         self.answer(0)
@@ -121,7 +122,7 @@ class Machine:
         monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
 
     def answer(self, code: int) -> None:
-        seen = f'echo "$DEBIAN_FRONTEND $(tail -n 1 {self.policy}) $*" >>{self._log}'
+        seen = f'echo "$DEBIAN_FRONTEND $(tail -n 1 {self.policy}) $*" >>{self._log}; echo "$PATH" >{self.path}'
         self._apt.write_text(f"#!/bin/sh\n{seen}\nexit {code}\n")
         self._apt.chmod(0o755)
 
@@ -142,6 +143,12 @@ def test_what_is_missing_is_installed_and_no_server_started(machine: Machine) ->
     assert install.startswith("noninteractive exit 101 ")
     assert install.endswith(" install -y --no-install-recommends nginx-light prometheus")
     assert not machine.policy.exists()
+
+
+def test_dpkg_finds_what_it_runs_where_root_has_the_path_of_a_user(machine: Machine) -> None:
+    """As after `su`, or in an empty environment: dpkg refuses to work without `ldconfig` and `start-stop-daemon`."""
+    assert programs.main() == 0
+    assert {"/usr/local/sbin", "/usr/sbin", "/sbin"} <= set(machine.path.read_text().strip().split(":"))
 
 
 def test_a_policy_of_the_machine_stays(machine: Machine) -> None:
