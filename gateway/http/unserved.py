@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.routing import Match
 
 _WHERE = "OpenAI's API is at /v1, Ollama's at /api, the jobs at /jobs; /docs lists the paths of the jobs API"
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+"""In the order of the header `Allow`."""
 MOST_CHARS = 200
 """Of a path that an answer repeats, and that is compared with others."""
 
@@ -16,11 +18,16 @@ def explained(request: Request, error: HTTPException) -> HTTPException:
     method, path = request.method, request.url.path
     shown = path[:MOST_CHARS]
     if error.status_code == 405:
-        there_are = (error.headers or {}).get("Allow", "")
+        # The router names the methods of the first of the path's routes alone.
+        there_are = ", ".join(one for one in METHODS if _found(request, path, one) is Match.FULL)
         text = f"{method} is not served at {shown}; served there: {there_are}"
-    else:
-        near = next((one for one in _meant(path) if _served(request, one)), None) if shown == path else None
-        text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
+        return HTTPException(405, text, {**(error.headers or {}), "Allow": there_are})
+    near = (
+        next((one for one in _meant(path) if _found(request, one, method) is not Match.NONE), None)
+        if shown == path
+        else None
+    )
+    text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
     return HTTPException(error.status_code, text, error.headers)
 
 
@@ -33,6 +40,8 @@ def _meant(path: str) -> Iterator[str]:
             yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/"))
 
 
-def _served(request: Request, path: str) -> bool:
-    scope = {**request.scope, "path": path}
-    return any(route.matches(scope)[0] is not Match.NONE for route in request.app.routes)
+def _found(request: Request, path: str, method: str) -> Match:
+    """How well the routes match: `PARTIAL` where the path is served by other methods alone."""
+    scope = {**request.scope, "path": path, "method": method}
+    matches: list[Match] = [route.matches(scope)[0] for route in request.app.routes]
+    return max(matches, key=lambda match: match.value)

@@ -1,5 +1,6 @@
 """What the OpenAPI page says beyond the signatures of the routes: the bodies of requests and answers, and errors."""
 
+import re
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
@@ -18,6 +19,7 @@ from llamaq.vocabulary.waiting import Why
 _REFERENCE = "#/components/schemas/{model}"
 _WHOLE: tuple[type[BaseModel], ...] = (JobStatus, Why, ModelStatus, HostStatus, ConversationInfo, KeptMessage)
 """What has all its fields in an answer, null where a field has no value; other objects leave these out."""
+_NONE = re.compile(r"\bNone\b")
 _BODIES: tuple[type[BaseModel], ...] = (
     *(answers.JobPage, answers.ModelList, answers.HostList, answers.Conversation, answers.ConversationList),
     *(answers.ChangedSettings, answers.Probe, answers.Error, answers.Cancellation, answers.Edit, answers.Fork),
@@ -52,7 +54,18 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                     content["schema"] = _reference_alone(content["schema"])
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components |= _answered() | _requested()
+    _in_json_words(document)
     return document
+
+
+def _in_json_words(part: Any) -> None:
+    """Descriptions are docstrings, which say None where JSON has null."""
+    if isinstance(part, dict):
+        if isinstance(text := part.get("description"), str):
+            part["description"] = _NONE.sub("null", text)
+        part = list(part.values())
+    for below in part if isinstance(part, list) else ():
+        _in_json_words(below)
 
 
 def _reference_alone(schema: dict[str, Any]) -> dict[str, Any]:

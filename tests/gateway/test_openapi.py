@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -56,6 +57,11 @@ def test_the_page_has_every_operation(document: dict[str, Any]) -> None:
     found = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods]
 
     assert sorted(found) == sorted(OPERATIONS)
+
+
+def test_the_page_speaks_of_json(gateway: GatewayProcess) -> None:
+    """Descriptions come from docstrings, but no word of Python is in them."""
+    assert re.findall(r"\b(?:None|True|False)\b.{0,60}", gateway.http.get("/openapi.json").text) == []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

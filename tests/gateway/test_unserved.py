@@ -21,6 +21,10 @@ JSON = "application/json"
         ("POST", "/v1/models", 405, JSON, "GET"),
         ("GET", "/nosuch", 404, JSON, None),
         ("POST", "/hosts", 405, JSON, "GET"),
+        ("PUT", "/jobs", 405, JSON, "GET, POST"),
+        ("PUT", "/jobs/x", 405, JSON, "DELETE, GET"),
+        ("PUT", "/conversations/x", 405, JSON, "DELETE, GET, PATCH"),
+        ("PUT", "/v1/files/x", 405, JSON, "DELETE, GET"),
     ],
 )
 def test_what_is_not_served(

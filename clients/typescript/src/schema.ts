@@ -451,7 +451,7 @@ export interface components {
         };
         /**
          * ConversationSettings
-         * @description The settings of a conversation; None for one that is not set.
+         * @description The settings of a conversation; null for one that is not set.
          *
          *     Attributes:
          *         model: of turns that name none.
@@ -717,17 +717,17 @@ export interface components {
          *         host: its identity (`LLAMAQ_HOST`).
          *         state: `running`; `paused` by an operator (its models get no jobs); `draining` (nothing begins there).
          *         circuit: `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
-         *         last_error: its last failure; None without one. It stays when the host is well again.
+         *         last_error: its last failure; null without one. It stays when the host is well again.
          *         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
          *         slots_used: requests running there.
          *         slots: requests at a time for each model.
          *         max_models: models running at a time.
          *         version: of the Ollama server.
-         *         seen_at: when it last answered its workers; None where it never did.
+         *         seen_at: when it last answered its workers; null where it never did.
          *         sizes: the sizes that its workers state (`LLAMAQ_SLOTS` x `LLAMAQ_MAX_MODELS`), where they differ, such as
-         *             `1x1, 6x1`: the least counts. None where they agree.
+         *             `1x1, 6x1`: the least counts. null where they agree.
          *         machines: the number of machines that have this host at a loopback address, where it is more than one: they are
-         *             different servers under one name, and each needs a `LLAMAQ_HOST` of its own. Else None.
+         *             different servers under one name, and each needs a `LLAMAQ_HOST` of its own. Else null.
          *         models: its models; empty after three probes without an answer.
          */
         HostStatus: {
@@ -778,17 +778,17 @@ export interface components {
          *     Attributes:
          *         attempt: attempts begun so far.
          *         worker: that has or had the last of them.
-         *         result: None until it is completed, and in lists of jobs.
+         *         result: null until it is completed, and in lists of jobs.
          *         tokens: of the last attempt so far: the pieces that Ollama has sent, mostly a token each. `result.usage` counts.
          *         last_token_at: when the last of them was written.
          *         start_after: the time before which it does not start, where one was given.
-         *         position: jobs ahead, while queued; None once it has a slot, and before `start_after`.
-         *         eta_seconds: until it starts, while queued; None while nothing was measured.
+         *         position: jobs ahead, while queued; null once it has a slot, and before `start_after`.
+         *         eta_seconds: until it starts, while queued; null while nothing was measured.
          *         reason: why it was cancelled or expired.
          *         metadata: of the request.
-         *         tenant: whose job it is; None where a cancel came before the job itself.
-         *         lane: of its priority; None as above.
-         *         why: why it waits; None once it has a slot.
+         *         tenant: whose job it is; null where a cancel came before the job itself.
+         *         lane: of its priority; null as above.
+         *         why: why it waits; null once it has a slot.
          */
         JobStatus: {
             id: string;
@@ -842,7 +842,7 @@ export interface components {
          *         turn: the number of its turn, from 1. A turn is one job: its new messages, and the answer.
          *         images: the references of stored images (`sha256:<hex>`), which are kept as long as the conversation.
          *         tool_calls: Ollama's objects: `{"function": {"name": ..., "arguments": {...}}}`.
-         *         job: the id of the turn's job; None where it is not known.
+         *         job: the id of the turn's job; null where it is not known.
          *         interrupted: whether a later turn ended this answer early; `content` is its text until then.
          *         edited: whether it was changed later.
          *         usage: of an answer: Ollama's token counts of the turn.
@@ -941,7 +941,7 @@ export interface components {
          *         circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429).
          *             `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
          *         paused: whether an operator has paused the model, or the host: no job of it gets a slot there.
-         *         last_error: the last failure of the host, or the last refusal of the model there; None without one. It
+         *         last_error: the last failure of the host, or the last refusal of the model there; null without one. It
          *             stays when the host is well again.
          *         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
          *         seen_at: when the host last answered its workers.
@@ -1240,9 +1240,9 @@ export interface components {
         };
         /**
          * Queued
-         * @description The job was accepted. `position` counts the jobs ahead; `eta_seconds` is None while nothing was measured.
+         * @description The job was accepted. `position` counts the jobs ahead; `eta_seconds` is null while nothing was measured.
          *
-         *     Both are None until the `start_after` of the request.
+         *     Both are null until the `start_after` of the request.
          *
          *     In the log both are as of the submit. While the job is queued, a reader gets a `fresh` event when they change.
          */
@@ -1364,7 +1364,7 @@ export interface components {
         };
         /**
          * Timings
-         * @description The times of a job in seconds; None where one was not measured.
+         * @description The times of a job in seconds; null where one was not measured.
          *
          *     Attributes:
          *         queued: from the submit to the start of the attempt that completed.
@@ -1426,7 +1426,7 @@ export interface components {
         };
         /**
          * Usage
-         * @description Ollama's token counts, summed over the calls of the last attempt; None where it gave no count.
+         * @description Ollama's token counts, summed over the calls of the last attempt; null where it gave no count.
          */
         Usage: {
             /** @default null */
