@@ -11,8 +11,8 @@ from llamaq.settings.producer import Settings
 
 OTHER = "other:latest"
 TIME = re.compile(r"\b\d{10}(\.\d+)?\b")
-OWN = {"report"}
-"""Fields with what is made of the prefix."""
+OWN = {"report", "traceparent"}
+"""Fields with what is made of the prefix, or of a trace that another test has begun."""
 
 
 @pytest.fixture
