@@ -39,7 +39,7 @@ from api_client.errors import (
     WrongProtocol,
 )
 from api_client.shapes.metadata import Details, InstalledModel, Listing, ModelCard, RunningModel
-from api_client.stream import Chunk, Stream
+from api_client.stream import Chunk, Sink, Stream
 
 __all__ = [
     "FIRST_BYTE_TIMEOUT_SECONDS",
@@ -71,6 +71,7 @@ __all__ = [
     "RunningModel",
     "ServerBusy",
     "ServerFault",
+    "Sink",
     "StallTimeout",
     "Stream",
     "StreamCut",

@@ -59,6 +59,10 @@ class Call:
         if self._socket is not None:
             self._socket.settimeout(seconds)
 
+    def in_use(self) -> socket.socket | None:
+        """The socket in use."""
+        return self._socket
+
     def pause(self, seconds: float) -> None:
         """Waits, unless aborted.
 
@@ -66,6 +70,10 @@ class Call:
             Aborted: The call was aborted before or meanwhile.
         """
         self.release()  # the duplicate would keep the failed connection open for the length of the wait
+        self.rest(seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Waits with the connection held; raises as `pause`."""
         if self._wake.wait(seconds):
             raise Aborted("the call was aborted")
 

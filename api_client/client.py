@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from requests import PreparedRequest, Request
 
 from api_client.answer import Answer
+from api_client.body.body_reader import BodyReader
 from api_client.clock import Clock, SystemClock
 from api_client.errors import Aborted, BadRequest, FirstByteTimeout
 from api_client.exchange import Exchange, Limits, Route
@@ -83,6 +84,10 @@ class OllamaClient:
     def address(self) -> str:
         """The URL without user name and password, for messages."""
         return self._route.address
+
+    def read_with(self, reader: BodyReader) -> None:
+        """Lets `reader` read the answers of `Stream.each`, all in one thread."""
+        self._route = self._route._replace(reader=reader)
 
     def generate(
         self,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 from requests import PreparedRequest, Response, Session
 from urllib3.exceptions import HTTPError
 
+from api_client.body.body_reader import BodyReader
 from api_client.call import Call, current_call
 from api_client.clock import Clock
 from api_client.diagnosis import diagnose, read_body
@@ -33,6 +34,7 @@ class Route(NamedTuple):
     address: str
     secret: str | None
     clock: Clock
+    reader: BodyReader | None = None
 
 
 class Exchange:

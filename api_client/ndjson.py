@@ -5,7 +5,7 @@ because no other UTF-8 character contains a newline byte. pydantic's Rust parser
 time of `json.loads`. `api_client.shapes.lines` says what a check of the types adds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -58,43 +58,57 @@ class LineSplitter:
             raise StreamError(f"the server sent a line of more than {self._max} bytes")
 
 
-def chunks(
-    pieces: Iterable[bytes], shape: Shape[dict[str, Any]], source: str, max_line_bytes: int = MAX_LINE_BYTES
-) -> Iterator[dict[str, Any]]:
-    """Parses a body as it arrives.
+class LineParser:
+    """Parses a body as it arrives. A last line without newline counts."""
 
-    Args:
-        pieces: The bytes, cut anywhere.
-        shape: Of each line.
-        source: Who sends it, for errors.
-        max_line_bytes: Limit for one line.
+    def __init__(self, shape: Shape[dict[str, Any]], source: str, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+        """Create a parser.
 
-    Yields:
-        One dict per line that is not blank, with the fields of its shape. A last line without newline counts.
+        Args:
+            shape: Of each line.
+            source: Who sends it, for errors.
+            max_line_bytes: Limit for one line.
+        """
+        self._splitter = LineSplitter(max_line_bytes)
+        self._shape = shape
+        self._source = source
 
-    Raises:
-        UnknownShape: A field of a line has the wrong type.
-        StreamError: A line is not a JSON object, or is too long.
-        StreamCut: The body ends inside a line.
-    """
-    splitter = LineSplitter(max_line_bytes)
-    parse = shape.parse
-    for piece in pieces:
-        for line in splitter.feed(piece):
+    def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
+        """Takes the next bytes, cut anywhere.
+
+        Yields:
+            One dict per line that is not blank, with the fields of its shape.
+
+        Raises:
+            UnknownShape: A field of a line has the wrong type.
+            StreamError: A line is not a JSON object, or is too long.
+        """
+        parse = self._shape.parse
+        for line in self._splitter.feed(piece):
             if line:
                 try:
                     chunk = parse(line)
                 except ValidationError:
                     if not line.strip():
                         continue  # a lone "\r": a blank line in CRLF
-                    chunk = _reread(line, shape, source)
+                    chunk = _reread(line, self._shape, self._source)
                 yield chunk
-    if last := splitter.rest().strip():
-        try:
-            from_json(last)
-        except ValueError as error:
-            raise StreamCut("the stream ended in the middle of a line") from error
-        yield _reread(last, shape, source)
+
+    def rest(self) -> Iterator[dict[str, Any]]:
+        """The end of the body.
+
+        Yields:
+            The last line, where it has no newline; raises as `feed`.
+
+        Raises:
+            StreamCut: The body ends inside a line.
+        """
+        if last := self._splitter.rest().strip():
+            try:
+                from_json(last)
+            except ValueError as error:
+                raise StreamCut("the stream ended in the middle of a line") from error
+            yield _reread(last, self._shape, self._source)
 
 
 def _reread(line: bytes, shape: Shape[dict[str, Any]], source: str) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 import itertools
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from requests import PreparedRequest
 from urllib3.exceptions import HTTPError
 
+from api_client.body.body_reader import FULL_SECONDS
+from api_client.body.streamed_body import StreamedBody
 from api_client.diagnosis import diagnose, reported
 from api_client.errors import Aborted, OllamaStatusError, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
-from api_client.ndjson import chunks
+from api_client.ndjson import LineParser
 from api_client.shapes.lines import Lines
 
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
@@ -22,8 +24,19 @@ END_MARK_SECONDS = 0.25
 END_MARK_PIECES = 16
 
 
+class Sink(Protocol):
+    """Takes the lines of an answer. It is called by the thread that reads all answers, so it must not wait."""
+
+    def take(self, chunk: Chunk) -> bool:
+        """Take one line; returns whether more are wanted."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more for now."""
+
+
 class Stream(Exchange):
-    """A request whose answer comes in lines. It is sent at the first step of the iteration. Iterate it once.
+    """A request whose answer comes in lines. It is sent at the first step of the iteration, or by `each`. Read it once.
 
         with client.chat(payload) as stream:     # another thread may call stream.abort() from here on
             for chunk in stream:
@@ -43,17 +56,55 @@ class Stream(Exchange):
 
     def __init__(self, route: Route, request: PreparedRequest, limits: Limits, lines: Lines) -> None:
         super().__init__(route, request, limits)
-        self._lines = lines
+        shape, self._key, self._value = lines
+        self._parser = LineParser(shape, self.source)
         self._chunks = self._run()
 
     def __iter__(self) -> Iterator[Chunk]:
         # The generator itself: a method `__next__` would cost another call for each token.
         return self._chunks
 
+    def each(self, sink: Sink) -> None:
+        """Reads the answer into a sink, until its last line or until the sink wants no more.
+
+        With a `BodyReader` the lines are taken in the reader's thread, and the calling one waits. A body that the
+        reader cannot read (HTTP/1.0, compressed) is read in the calling thread.
+
+        Raises:
+            OllamaError: As of the iteration.
+        """
+        try:
+            with self._translated(), suppress(_Enough):
+                raw = self._open()
+                reader = self._route.reader
+                sock = self.call.in_use()
+                taker = _Taker(self, self._parser, sink)
+                if reader is None or sock is None or not _is_plain(raw):
+                    self._pull(raw, taker)
+                else:
+                    limits = (self._limits.stall, END_MARK_SECONDS)
+                    reader.read(StreamedBody(raw, sock, taker, limits))
+                    taker.end()
+        finally:
+            super().close()
+
     def close(self) -> None:
         """Ends the stream from the reading thread, at any point."""
         self._chunks.close()
         super().close()
+
+    def checked(self, chunk: Chunk) -> bool:
+        """Checks a line; returns whether it is the last one.
+
+        Raises:
+            Aborted: The call was aborted.
+            OllamaStatusError: The line reports an error.
+        """
+        if self.call.aborted:  # bytes that had arrived before the abort are still in the buffer
+            raise Aborted("the call was aborted")
+        if chunk.get("error") is not None:
+            raise self._fault(chunk["error"])
+        return bool(chunk.get(self._key) == self._value)
 
     def _run(self) -> Generator[Chunk, None, None]:
         try:
@@ -63,28 +114,83 @@ class Stream(Exchange):
             super().close()
 
     def _until_last(self, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
-        shape, key, value = self._lines
-        call = self.call
-        for chunk in chunks(body, shape, self.source):
-            if call.aborted:  # bytes that had arrived before the abort are still in the buffer
-                raise Aborted("the call was aborted")
-            if chunk.get("error") is not None:
-                raise self._fault(chunk["error"])
-            if chunk.get(key) == value:
-                yield from self._end(chunk, body)
+        for chunk in self._all(body):
+            if self.checked(chunk):
+                try:
+                    yield chunk
+                finally:
+                    self._read_end_mark(body)
                 return
             yield chunk
         raise StreamCut("the stream ended without its last line")
 
-    def _end(self, chunk: Chunk, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
-        try:
-            yield chunk
-        finally:
-            # The answer is complete. A failure of the connection must not fail the job now.
-            with suppress(HTTPError, OSError):
-                self.call.set_silence(END_MARK_SECONDS)
-                for _ in itertools.islice(body, END_MARK_PIECES):
-                    pass
+    def _all(self, body: Iterator[bytes]) -> Iterator[Chunk]:
+        for piece in body:
+            yield from self._parser.feed(piece)
+        yield from self._parser.rest()
+
+    def _pull(self, raw: Any, taker: "_Taker") -> None:
+        body = pieces(raw)
+        for piece in body:
+            if taker.take(piece):
+                self._read_end_mark(body)
+                return
+            while taker.full:
+                self.call.rest(FULL_SECONDS)
+        taker.end()
+
+    def _read_end_mark(self, body: Iterator[bytes]) -> None:
+        # The answer is complete. A failure of the connection must not fail the job now.
+        with suppress(HTTPError, OSError):
+            self.call.set_silence(END_MARK_SECONDS)
+            for _ in itertools.islice(body, END_MARK_PIECES):
+                pass
 
     def _fault(self, error: object) -> OllamaStatusError:
         return self._scrubbed(diagnose(reported(None, error)))
+
+
+class _Enough(Exception):
+    """The sink wants no more of the answer."""
+
+
+class _Taker:
+    """Takes the bytes of a stream, and gives its lines to a sink."""
+
+    def __init__(self, stream: Stream, parser: LineParser, sink: Sink) -> None:
+        self._checked = stream.checked
+        self._parser = parser
+        self._sink = sink
+        self._complete = False
+
+    @property
+    def full(self) -> bool:
+        return self._sink.full
+
+    def take(self, piece: bytes) -> bool:
+        """Takes the next bytes; returns whether the last line was among them."""
+        return self._taken(self._parser.feed(piece))
+
+    def end(self) -> None:
+        """Takes a last line without newline.
+
+        Raises:
+            StreamCut: The body ended before its last line.
+        """
+        if not self._complete and not self._taken(self._parser.rest()):
+            raise StreamCut("the stream ended without its last line")
+
+    def _taken(self, chunks: Iterator[Chunk]) -> bool:
+        for chunk in chunks:
+            self._complete = self._checked(chunk)
+            more = self._sink.take(chunk)
+            if self._complete:
+                return True
+            if not more:
+                raise _Enough
+        return False
+
+
+def _is_plain(raw: Any) -> bool:
+    """Whether the body is chunked, and neither compressed nor of a kind that has no body."""
+    return bool(raw.chunked) and not raw.headers.get("content-encoding") and raw._original_response.fp is not None  # noqa: SLF001

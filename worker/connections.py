@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from api_client import OllamaClient
+from api_client.body.body_reader import BodyReader
 from llamaq.client.blocking.operations import Operations
 from llamaq.store.clock import Clock
 from llamaq.store.connections.clients import connect, connect_binary
@@ -36,12 +37,14 @@ class Connections:
     queue: Operations  # a `JobQueue` has more, which takes 6 MB
 
     @classmethod
-    def open(cls, config: Settings, clock: Clock) -> "Connections":
-        """Create the connections that the settings name. Each connects on its first use."""
+    def open(cls, config: Settings, clock: Clock, reader: BodyReader) -> "Connections":
+        """Create the connections that the settings name. Each connects on its first use; `reader` reads the answers."""
+        ollama = ollama_client(config, slots=config.slots * config.max_models)
+        ollama.read_with(reader)
         return cls(
             redis=connect(config.redis_url, limit_seconds=config.redis_seconds),
             binary_redis=connect_binary(config.redis_url, limit_seconds=BINARY_SECONDS),
-            ollama=ollama_client(config, slots=config.slots * config.max_models),
+            ollama=ollama,
             probe=ollama_client(config, connect_timeout_seconds=PROBE_CONNECT_SECONDS, retries=1),
             queue=Operations(config.redis_url, settings=config.producer, clock=clock),
         )

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from celery import Celery
 
+from api_client.body.body_reader import BodyReader
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import translated
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -25,6 +26,7 @@ from worker.attempt.context_factory import ContextFactory
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.input_policy import input_policy
 from worker.attempt.running_attempts import RunningAttempts
+from worker.attempt.stream_reader import StreamReader
 from worker.attempt.timers import Timers
 from worker.connections import Connections
 from worker.duties.cancel_channel import CancelChannel
@@ -61,7 +63,8 @@ class Worker:
         keys = config.producer.keys
         self._config, self._name, self._metrics, self._clock = config, name, metrics, clock
         self._closing = threading.Event()
-        self._connections = Connections.open(config, clock)
+        self._reader = BodyReader()
+        self._connections = Connections.open(config, clock, self._reader)
         redis = self._connections.redis
         self.queue = self._connections.queue
         self._store = _job_store(config, self._connections, name, clock)
@@ -71,6 +74,7 @@ class Worker:
         self._events = EventWriter(
             redis, keys, clock, config.flush_ms / 1000, config.lease_seconds, config.flush_max_ms / 1000
         )
+        self._reader.batch = self._events
         self._timers = Timers(clock)
         self._probe = Probe(self._connections.probe, self._store, config, clock)
         self._contexts = self._context_factory()
@@ -180,6 +184,7 @@ class Worker:
         """Every duty of the worker. The supervisor runs each in a thread."""
         keys, redis = self._config.producer.keys, self._connections.redis
         duties: list[Duty] = [
+            StreamReader(self._reader, self._events.pause_seconds, self._clock),
             self._events,
             self._timers,
             self._dead_letters,

@@ -15,6 +15,10 @@ from tasks.input_policy.policy import InputPolicy
 class Events(Protocol):
     """The events of one attempt, as a task writes them."""
 
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be written that no more of the answer should be read for now."""
+
     def delta(
         self,
         text: str = "",
@@ -22,7 +26,7 @@ class Events(Protocol):
         tool_calls: list[Any] | None = None,
         logprobs: list[Any] | None = None,
     ) -> None:
-        """Write a piece of the answer."""
+        """Write a piece of the answer, without waiting."""
 
     def progress(self, stage: str, **numbers: Any) -> None:
         """Write that a stage of the attempt begins or goes on: `repairing`, `pulling`."""

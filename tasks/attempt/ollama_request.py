@@ -8,7 +8,7 @@ from api_client import Chunk
 from llamaq.vocabulary.conversations import MessageObject
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import AnswerRequest, Request
-from tasks.attempt.context import AttemptContext
+from tasks.attempt.context import AttemptContext, Events
 from tasks.attempt.repetition import RepetitionGuard
 from tasks.attempt.thinking import ThinkingSplitter
 
@@ -102,9 +102,12 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
     if endpoint is Endpoint.EMBED:
         with context.attempt.during(call), call:
             return Reply(stats=call.result())
-    answer = _Answer(context, guarded=request.repetition_guard, split=thinks and not body.get("raw"))
     with context.attempt.during(call), call, context.silence(held_back) as arrives:
-        return answer.read(call, _from_chat if endpoint is Endpoint.CHAT else _from_generate, arrives)
+        piece_of = _from_chat if endpoint is Endpoint.CHAT else _from_generate
+        split = thinks and not body.get("raw")
+        answer = _Answer(context.events, piece_of, arrives, guarded=request.repetition_guard, split=split)
+        call.each(answer)
+        return answer.reply()
 
 
 def _held_back(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
@@ -118,33 +121,50 @@ def _held_back(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
 
 
 class _Answer:
-    """An answer that is being read."""
+    """An answer that is being read: what takes the lines of its stream."""
 
-    def __init__(self, context: AttemptContext, *, guarded: bool, split: bool) -> None:
-        self._delta = context.events.delta
+    def __init__(
+        self,
+        events: Events,
+        piece_of: Callable[[Chunk], Piece],
+        arrives: Callable[[], None],
+        *,
+        guarded: bool,
+        split: bool,
+    ) -> None:
+        self._events = events
+        self._piece_of = piece_of
+        self._arrives = arrives
         self._splitter = ThinkingSplitter() if split else None
         self._guards = (RepetitionGuard(), RepetitionGuard()) if guarded else None
         self._texts: list[str] = []
         self._thoughts: list[str] = []
         self._tool_calls: Objects = []
         self._logprobs: Objects = []
+        self._stats: Chunk = {"done_reason": REPETITION}
 
-    def read(self, stream: Iterable[Chunk], piece_of: Callable[[Chunk], Piece], arrives: Callable[[], None]) -> Reply:
-        """The whole answer. An answer that repeats itself is left unread: the end of the call closes its connection."""
-        stats: Chunk = {"done_reason": REPETITION}
-        for chunk in stream:
-            text, thinking, tool_calls = piece_of(chunk)
-            logprobs = chunk.get("logprobs")
-            if text or thinking or tool_calls or logprobs:
-                self._add(text, thinking, tool_calls, logprobs)
-                arrives()
-            if chunk.get("done"):
-                stats = chunk
-            elif self._repeats(text, thinking):
-                break
+    @property
+    def full(self) -> bool:
+        """Whether too much waits to be written."""
+        return self._events.full
+
+    def take(self, chunk: Chunk) -> bool:
+        """Take one line. No more is wanted of an answer that repeats itself; then the connection is closed."""
+        text, thinking, tool_calls = self._piece_of(chunk)
+        logprobs = chunk.get("logprobs")
+        if text or thinking or tool_calls or logprobs:
+            self._add(text, thinking, tool_calls, logprobs)
+            self._arrives()
+        if chunk.get("done"):
+            self._stats = chunk
+            return True
+        return not self._repeats(text, thinking)
+
+    def reply(self) -> Reply:
+        """The whole answer, after its last line."""
         if self._splitter is not None:
             self._write(*self._splitter.rest())
-        return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, self._logprobs, stats)
+        return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, self._logprobs, self._stats)
 
     def _add(self, text: str, thinking: str, tool_calls: Objects | None, logprobs: Objects | None) -> None:
         if self._splitter is not None:
@@ -156,7 +176,7 @@ class _Answer:
     ) -> None:
         if not (text or thinking or tool_calls or logprobs):
             return
-        self._delta(text, thinking, tool_calls, logprobs)
+        self._events.delta(text, thinking, tool_calls, logprobs)
         if text:
             self._texts.append(text)
         if thinking:

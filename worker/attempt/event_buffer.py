@@ -91,6 +91,11 @@ class EventBuffer:
         self._added = self.pieces = 0
         self.numbered = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether more than `MOST_PENDING_CHARS` wait to be written, and no more of the answer should be read."""
+        return self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped)
+
     def delta(
         self,
         text: str = "",
@@ -98,7 +103,7 @@ class EventBuffer:
         tool_calls: list[Any] | None = None,
         logprobs: list[Any] | None = None,
     ) -> None:
-        """Add a piece of the answer. Waits while more than `MOST_PENDING_CHARS` are pending.
+        """Add a piece of the answer.
 
         Raises:
             ValueError: `tool_calls` or `logprobs` hold a number that JSON cannot carry.
@@ -111,8 +116,6 @@ class EventBuffer:
         if tool_calls or logprobs:
             dumps([tool_calls, logprobs])  # what is not JSON (1e999) is an error of this call, not of the writer
         with self._changed:
-            while self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped):
-                self._changed.wait(1)  # a stop does not notify
             event = self._open_delta()
             self._added += 1
             if text:

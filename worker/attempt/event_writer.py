@@ -28,6 +28,8 @@ from worker.telemetry.throttled_warning import ThrottledWarning
 
 IDLE_SECONDS = 1.0
 """The longest round without a call that is due: a round has to end, so that the writer is known to be well."""
+LONGEST_PAUSE_SECONDS = 0.01
+"""The longest pause of the thread that reads the answers."""
 _STOPS: dict[str, StopReason] = {"CANCELLED": "cancelled", "FENCED": "fenced", "GAP": "fenced"}
 """What the answers mean for the attempt. GAP: Redis lacks events that it has confirmed, because a restart lost its last
 second. No reader can get the whole text of this attempt any more, so it ends as a fenced one does."""
@@ -78,6 +80,10 @@ class EventWriter(Duty):
         self._window = FlushWindow(most_flush_seconds if flush_seconds else 0)
         self._wakes_at = 0.0
         self._renew_at = 0.0
+        self._writing = threading.Lock()
+        self._batching: set[int] = set()
+        self._refused = False
+        self._failure: Exception | None = None
 
     def open(self, job: ClaimedJob, attempt: Attempt, *, silent: bool) -> EventBuffer:
         """Open a buffer, whose lease is renewed from now on. A silent one discards deltas."""
@@ -91,8 +97,41 @@ class EventWriter(Duty):
             self.changed.notify_all()
         return buffer
 
+    def __enter__(self) -> None:
+        """Begin a batch: what this thread adds until its end is written together, by this thread where it can."""
+        self._batching.add(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        self._batching.discard(threading.get_ident())
+        if not self._dirty:
+            return
+        # While another thread writes, it takes these events along with the next call.
+        if not self._refused and self._writing.acquire(blocking=False):
+            try:
+                self._write_due()
+            except Exception as error:  # noqa: BLE001 - raised in this duty's round, where it is logged and counted
+                self._failure = error
+            finally:
+                self._writing.release()
+        with self.changed:
+            self._wake_thread()
+
+    def pause_seconds(self) -> float:
+        """How long a thread that reads for all attempts may wait, because nothing that it reads is written sooner."""
+        return min(max(self._window.ends_at - self._clock.monotonic(), 0.0), LONGEST_PAUSE_SECONDS)
+
     def round(self) -> float:
         """Wait until calls may be due, and send them once."""
+        due = self._wait()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        if due:
+            with self._writing:
+                self._write_due()
+        return 0
+
+    def _write_due(self) -> None:
         batch = self._gather()
         if batch:
             try:
@@ -102,7 +141,6 @@ class EventWriter(Duty):
                     for buffer in batch:
                         self._hold(buffer)
                 raise
-        return 0
 
     def stop(self) -> None:
         """Stop writing. Open buffers discard their events, and their leases expire."""
@@ -114,25 +152,38 @@ class EventWriter(Duty):
 
     def _due(self, buffer: EventBuffer) -> None:
         self._dirty.add(buffer)
-        if buffer.timer.write_at(self._window.ends_at) < self._wakes_at:
-            self._wakes_at = 0.0  # one notification is enough to wake the thread
+        if threading.get_ident() not in self._batching:
+            self._wake_thread()
+
+    def _wake_thread(self) -> None:
+        """Wake the thread of this duty, where a call is due before it would wake by itself."""
+        if self._wakes_at and self._next_write_at() < self._wakes_at:
+            self._wakes_at = 0.0  # one notification is enough
             self.changed.notify_all()
 
     def _closed(self, buffer: EventBuffer) -> None:
         self._open.discard(buffer)
         self._dirty.discard(buffer)
 
+    def _wait(self) -> bool:
+        """Wait until a call may be due; returns whether one is."""
+        with self.changed:
+            now = self._clock.monotonic()
+            wakes_at = self._next_at(now)
+            if wakes_at > now and not self.stopping.is_set():
+                self._wakes_at = wakes_at
+                self.changed.wait(wakes_at - now)
+                self._wakes_at = 0.0
+                return False
+            return not self.stopping.is_set()
+
     def _gather(self) -> list[EventBuffer]:
-        """Move the events of buffers whose calls are due to `sending`. Where none is, wait until one may be."""
+        """Move the events of buffers whose calls are due to `sending`."""
         with self.changed:
             if self.stopping.is_set():
                 return []
             now = self._clock.monotonic()
-            if batch := self._due_by(now):
-                return [buffer for buffer in batch if self._take(buffer, now)]
-            self._wakes_at = self._next_at(now)
-            self.changed.wait(self._wakes_at - now)
-        return []
+            return [buffer for buffer in self._due_by(now) if self._take(buffer, now)]
 
     def _due_by(self, now: float) -> set[EventBuffer]:
         due = self._renewals(now) if self._renew_at <= now else set()
@@ -183,8 +234,10 @@ class EventWriter(Duty):
             if jobs is not None:
                 self._window.answered(sent_at, now, jobs)
             held = [self._settle(buffer, word, now) for buffer, word in zip(batch, words, strict=True)]
+            failures = [error for error in held if error is not None]
+            self._refused = bool(failures)
             self.changed.notify_all()
-        self._warn([error for error in held if error is not None])
+        self._warn(failures)
 
     def _warn(self, failures: Sequence[Exception]) -> None:
         if failures:

@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from redis.exceptions import RedisError
 
-from api_client import OllamaClient
+from api_client import Chunk, OllamaClient, Sink
 from llamaq.admission.tracing import describe
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
@@ -161,6 +161,7 @@ class _TracedCall:
         self._call = call
         self._span = span
         self._output: list[str] | None = [] if content else None
+        self._began = False
 
     def abort(self) -> None:
         self._call.abort()
@@ -170,17 +171,17 @@ class _TracedCall:
         self._set_response(answer)
         return answer
 
-    def __iter__(self) -> Iterator[Any]:
-        first = True
-        for chunk in self._call:
-            if first:
-                self._span.add_event("first chunk")
-                first = False
-            if self._output is not None:
-                self._output.append(chunk.get("response") or (chunk.get("message") or {}).get("content") or "")
-            if chunk.get("done"):
-                self._set_response(chunk)
-            yield chunk
+    def each(self, sink: Sink) -> None:
+        self._call.each(_TracedSink(self, sink))
+
+    def took(self, chunk: Mapping[str, Any]) -> None:
+        if not self._began:
+            self._span.add_event("first chunk")
+            self._began = True
+        if self._output is not None:
+            self._output.append(chunk.get("response") or (chunk.get("message") or {}).get("content") or "")
+        if chunk.get("done"):
+            self._set_response(chunk)
 
     def _set_response(self, chunk: Mapping[str, Any]) -> None:
         _set_counts(self._span, chunk.get("prompt_eval_count"), chunk.get("eval_count"))
@@ -202,3 +203,19 @@ class _TracedCall:
             self._span.set_attribute("gen_ai.output.messages", json.dumps("".join(self._output)))
         self._span.end()
         self._call.__exit__(kind, error, trace)
+
+
+class _TracedSink:
+    """The sink of a traced stream."""
+
+    def __init__(self, call: _TracedCall, sink: Sink) -> None:
+        self._call = call
+        self._sink = sink
+
+    @property
+    def full(self) -> bool:
+        return self._sink.full
+
+    def take(self, chunk: Chunk) -> bool:
+        self._call.took(chunk)
+        return self._sink.take(chunk)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-from api_client import ModelCard
+from api_client import ModelCard, Sink
 from embedded.scripted.fleet import MODEL
 from llamaq import ConversationSettings
 from llamaq.store.clock import SYSTEM
@@ -25,6 +25,11 @@ class Said:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self._chunks)
+
+    def each(self, sink: Sink) -> None:
+        for chunk in self._chunks:
+            if not sink.take(chunk):
+                break
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +73,8 @@ class Ollama:
 
 class EventBuffer:
     """Remembers what was said."""
+
+    full = False
 
     def __init__(self) -> None:
         self.said: list[Any] = []

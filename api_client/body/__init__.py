@@ -1,0 +1,1 @@
+"""Reads the bodies of many answers in one thread."""

@@ -1,0 +1,150 @@
+"""Reads the bodies of many answers in one thread, as their bytes arrive.
+
+A thread for each answer would be woken for each token. Here one round takes what all connections have.
+"""
+
+import selectors
+import socket
+import ssl
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext, suppress
+from time import monotonic
+
+from api_client.body.streamed_body import StreamedBody
+from api_client.errors import Aborted
+
+FULL_SECONDS = 0.05
+"""The pause before a body is read on whose taker was full."""
+_WAKE = b"\0"
+
+
+class BodyReader:
+    """Threads begin bodies with `read`; one other thread repeats `round`.
+
+    Attributes:
+        batch: entered around the bytes that are taken together.
+    """
+
+    def __init__(self) -> None:
+        """Open its selector."""
+        self.batch: AbstractContextManager[object] = nullcontext()
+        self._selector = selectors.DefaultSelector()
+        self._hears, self._wakes = socket.socketpair()
+        for end in (self._hears, self._wakes):
+            end.setblocking(False)
+        self._selector.register(self._hears, selectors.EVENT_READ)
+        self._new: deque[StreamedBody] = deque()
+        self._bodies: set[StreamedBody] = set()
+        self._paused: set[StreamedBody] = set()
+        self._check_at = float("inf")
+        self._closed = False
+
+    def read(self, body: StreamedBody) -> None:
+        """Read a body to its end; the calling thread waits.
+
+        Raises:
+            Aborted: The reader is closed.
+            Exception: What ended the body before.
+        """
+        with self.batch:
+            over = body.begin(monotonic())
+        if over:
+            body.end()
+        else:
+            self._new.append(body)
+            self.wake()
+            if self._closed:
+                self._end_all()
+        body.wait()
+
+    def round(self, most_seconds: float) -> None:
+        """Wait until bytes arrive, and take them once.
+
+        Args:
+            most_seconds: the longest wait.
+        """
+        ready = self._selector.select(self._wait_seconds(most_seconds))
+        with self.batch:
+            now = monotonic()
+            for key, _ in ready:
+                if key.data is None:
+                    self._hear()
+                else:
+                    self._advance(key.data, now)
+            self._go_on(now)
+            if now >= self._check_at:
+                self._check(now)
+
+    def wake(self) -> None:
+        """End the wait of the round, from any thread."""
+        with suppress(BlockingIOError, OSError):  # full: it will be woken; closed: no round follows
+            self._wakes.send(_WAKE)
+
+    def close(self) -> None:
+        """Abort every body. Called when no further round begins."""
+        self._closed = True
+        self._end_all()
+        self._selector.close()
+        self._hears.close()
+        self._wakes.close()
+
+    def _end_all(self) -> None:
+        for body in list(self._bodies):
+            self._end(body, Aborted("the reader of answers is closed"))
+        while self._new:
+            with suppress(IndexError):
+                self._new.popleft().end(Aborted("the reader of answers is closed"))
+
+    def _wait_seconds(self, most: float) -> float:
+        if self._paused:
+            most = min(most, FULL_SECONDS)
+        return max(0.0, min(most, self._check_at - monotonic()))
+
+    def _hear(self) -> None:
+        with suppress(BlockingIOError):
+            self._hears.recv(4096)
+        while self._new:
+            body = self._new.popleft()
+            self._bodies.add(body)
+            self._register(body)
+            self._check_at = min(self._check_at, body.silent_at)
+
+    def _register(self, body: StreamedBody) -> None:
+        try:
+            self._selector.register(body.sock, selectors.EVENT_READ, body)
+        except (ValueError, KeyError, OSError) as error:  # the connection was closed meanwhile
+            self._end(body, error)
+
+    def _advance(self, body: StreamedBody, now: float) -> None:
+        try:
+            over = body.step(now)
+            while not over and isinstance(body.sock, ssl.SSLSocket) and body.sock.pending():
+                over = body.step(now)  # what TLS has decrypted already makes no socket readable
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits for this body
+            self._end(body, error)
+            return
+        if over:
+            self._end(body)
+        elif body.full:
+            self._selector.unregister(body.sock)
+            self._paused.add(body)
+
+    def _go_on(self, now: float) -> None:
+        for body in [body for body in self._paused if not body.full]:
+            self._paused.discard(body)
+            body.heard(now)
+            self._register(body)
+
+    def _check(self, now: float) -> None:
+        for body in [body for body in self._bodies - self._paused if body.silent_at <= now]:
+            self._end(body, body.fell_silent())
+        self._check_at = min((body.silent_at for body in self._bodies - self._paused), default=float("inf"))
+
+    def _end(self, body: StreamedBody, error: BaseException | None = None) -> None:
+        self._bodies.discard(body)
+        if body in self._paused:
+            self._paused.discard(body)
+        else:
+            with suppress(ValueError, KeyError, OSError):
+                self._selector.unregister(body.sock)
+        body.end(error)

@@ -1,0 +1,55 @@
+"""What the tests of the shared reader use: a reader whose rounds run in a thread, and sinks."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from api_client import OllamaClient
+from api_client.body.body_reader import BodyReader
+from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer
+
+
+class Kept:
+    """A sink that keeps the lines, notes that one has come, and wants no more after `most`."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.chunks: list[dict[str, Any]] = []
+        self.came = threading.Event()
+        self.full = False
+        self._most = most
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        self.chunks.append(chunk)
+        self.came.set()
+        return len(self.chunks) != self._most
+
+
+@contextmanager
+def running(reader: BodyReader) -> Iterator[None]:
+    """Repeats the reader's rounds, and closes it at the end."""
+    ending = threading.Event()
+
+    def rounds() -> None:
+        while not ending.is_set():
+            reader.round(1.0)
+        reader.close()
+
+    thread = threading.Thread(target=rounds)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        reader.wake()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def shared(server: ScriptedServer, **options: Any) -> Iterator[OllamaClient]:
+    """A client whose answers one thread reads."""
+    reader = BodyReader()
+    with running(reader), OllamaClient(server.url, **options) as client:
+        client.read_with(reader)
+        yield client

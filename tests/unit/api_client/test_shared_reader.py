@@ -1,0 +1,265 @@
+"""Answers that one thread reads are the same as those that their own thread reads."""
+
+import itertools
+import json
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_client import Aborted, OllamaClient, OllamaError, StallTimeout, StreamCut
+from api_client.body.body_reader import BodyReader
+from tests.unit.api_client.conftest import Reader
+from tests.unit.api_client.reading import Kept, running, shared
+from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
+
+TOKEN = {"response": "a", "done": False}
+DONE = {"response": "", "done": True}
+LINES = st.sampled_from(
+    [
+        b'{"response": "a", "done": false}\n',
+        '{"response": "äß", "done": false}\r\n'.encode(),
+        b'{"response": "b", "done": true}\n',
+        b'{"error": "an error was encountered while running the model"}\n',
+        b'{"response": 3}\n',
+        b"not json\n",
+        b"\n",
+        b'{"response": "cut',
+        b"[1]\n",
+    ]
+)
+
+
+def whole(visit: Visit) -> None:
+    visit.stream([TOKEN, TOKEN, DONE])
+
+
+def one_then_silent(visit: Visit) -> None:
+    visit.begin_stream()
+    visit.line(**TOKEN)
+    visit.wait_until_gone()
+
+
+def endless(visit: Visit) -> None:
+    visit.begin_stream()
+    while True:
+        visit.line(**TOKEN)
+
+
+def iterated(client: OllamaClient) -> tuple[list[Any], object]:
+    chunks: list[Any] = []
+    try:
+        with client.generate({}) as stream:
+            chunks += stream
+    except OllamaError as error:
+        return chunks, type(error)
+    return chunks, None
+
+
+def pushed(client: OllamaClient) -> tuple[list[Any], object]:
+    sink = Kept()
+    try:
+        with client.generate({}) as stream:
+            stream.each(sink)
+    except OllamaError as error:
+        return sink.chunks, type(error)
+    return sink.chunks, None
+
+
+@given(st.lists(LINES, max_size=5), st.lists(st.integers(0, 500), max_size=6), st.booleans())
+def test_any_body_is_read_as_by_a_thread_of_its_own(lines: list[bytes], cuts: list[int], ended: bool) -> None:
+    """The same lines and the same error, wherever the bytes are cut into chunks, and whether or not the body ends."""
+    data = b"".join(lines)
+    edges = sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        for start, end in itertools.pairwise(edges):
+            visit.chunk(data[start:end])
+        visit.end_stream() if ended else visit.cut()
+
+    with ScriptedServer(script) as server, shared(server, retries=0) as client:
+        assert pushed(client) == iterated(client)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_connection_serves_the_next_call(tls: bool, server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """An answer that was read to its end keeps its connection, whoever reads the next, and a large request fits."""
+    with ScriptedServer(whole, tls=server_tls if tls else None) as server:
+        with shared(server, ca_file=ca_file if tls else None) as client:
+            for _ in range(3):
+                assert pushed(client) == ([TOKEN, TOKEN, DONE], None)
+                assert list(client.generate({"prompt": "x" * 3_000_000})) == [TOKEN, TOKEN, DONE]
+        assert server.connections == 1
+
+
+def test_bytes_that_come_one_by_one(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """Over TLS each is a record of its own, and some are decrypted before the socket is read again."""
+    body = json.dumps(TOKEN).encode() + b"\n" + json.dumps(DONE).encode() + b"\n"
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        for byte in b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body):
+            visit.send(bytes([byte]))
+
+    with ScriptedServer(script, tls=server_tls) as server, shared(server, ca_file=ca_file) as client:
+        assert pushed(client) == ([TOKEN, DONE], None)
+
+
+def test_a_large_tls_record_is_read_whole(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """What TLS has decrypted makes no socket readable."""
+    long = {"response": "x" * 300_000, "done": False}
+    script = [long, long, DONE]
+    with (
+        ScriptedServer(lambda visit: visit.stream(script), tls=server_tls) as server,
+        shared(server, ca_file=ca_file) as client,
+    ):
+        assert pushed(client) == (script, None)
+
+
+def test_one_thread_reads_all_and_none_waits_for_another() -> None:
+    """32 answers end while one is silent, one floods, one breaks off, and the sink of one raises."""
+    reader = BodyReader()
+
+    def broken(visit: Visit) -> None:
+        visit.begin_stream()
+        visit.line(**TOKEN)
+        visit.cut()
+
+    class Raising(Kept):
+        def take(self, chunk: dict[str, Any]) -> bool:
+            raise ZeroDivisionError
+
+    silent_sink, flood_sink = Kept(), Kept()
+    with (
+        ScriptedServer(one_then_silent) as silent,
+        ScriptedServer(endless) as flooding,
+        ScriptedServer(broken) as cut,
+        ScriptedServer(whole) as server,
+        OllamaClient(silent.url) as slow,
+        OllamaClient(flooding.url) as fast,
+        OllamaClient(cut.url, retries=0) as lost,
+        OllamaClient(server.url, slots=32) as client,
+        running(reader),
+        ThreadPoolExecutor(32) as pool,
+    ):
+        for each in (slow, fast, lost, client):
+            each.read_with(reader)
+        quiet, flood = slow.generate({}, stall_timeout_seconds=None), fast.generate({})
+        waiting, swamped = Reader(lambda: quiet.each(silent_sink)), Reader(lambda: flood.each(flood_sink))
+        assert silent_sink.came.wait(PATIENCE_SECONDS)
+        assert flood_sink.came.wait(PATIENCE_SECONDS)
+
+        assert all(found == ([TOKEN, TOKEN, DONE], None) for found in pool.map(pushed, [client] * 32))
+        assert pushed(lost)[1] is not None
+        with pytest.raises(OllamaError), client.generate({}) as stream:
+            stream.each(Raising())
+
+        quiet.abort()
+        flood.abort()
+        assert isinstance(waiting.join(), Aborted)
+        assert isinstance(swamped.join(), Aborted)
+
+
+def test_an_abort_ends_the_wait_and_the_connection() -> None:
+    """50 times in a row: the server sees the connection closed, and the caller gets `Aborted`."""
+    with ScriptedServer(one_then_silent) as server, shared(server) as client:
+        for _ in range(50):
+            sink, stream = Kept(), client.generate({}, stall_timeout_seconds=None)
+            reader = Reader(lambda stream=stream, sink=sink: stream.each(sink))  # type: ignore[misc]  # binds them
+            visit = server.next_visit()
+            assert sink.came.wait(PATIENCE_SECONDS)
+            stream.abort()
+            assert isinstance(reader.join(), Aborted)
+            assert visit.gone.wait(PATIENCE_SECONDS)
+
+
+def test_silence_ends_an_answer() -> None:
+    """The limit is that of the stream, and the error names it."""
+    with ScriptedServer(one_then_silent) as server, shared(server) as client:
+        with pytest.raises(StallTimeout) as caught, client.generate({}, stall_timeout_seconds=0.1) as stream:
+            stream.each(Kept())
+        assert caught.value.seconds == 0.1
+
+
+def test_a_sink_that_is_full_stops_the_host_and_no_other() -> None:
+    """Nothing is read for it, so the host can send no more; silence does not end it; then it goes on."""
+    sink, other = Kept(), Kept()
+    sink.full = True
+    with ScriptedServer(endless, whole) as server, shared(server) as client:
+        stream = client.generate({}, stall_timeout_seconds=0.2)
+        reader = Reader(lambda: stream.each(sink))
+        assert sink.came.wait(PATIENCE_SECONDS)
+        with client.generate({}) as second:
+            second.each(other)
+        assert other.chunks == [TOKEN, TOKEN, DONE]
+        threading.Event().wait(0.5)  # longer than the silence that is allowed
+        held = len(sink.chunks)
+        sink.came.clear()
+        sink.full = False
+        assert sink.came.wait(PATIENCE_SECONDS)
+        stream.abort()
+        assert isinstance(reader.join(), Aborted)
+        assert held < len(sink.chunks)
+
+
+def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
+    """A sink that has enough leaves the rest unread."""
+    with ScriptedServer(endless) as server, shared(server) as client:
+        sink = Kept(most=3)
+        with client.generate({}) as stream:
+            stream.each(sink)
+        assert sink.chunks == [TOKEN] * 3
+
+
+def test_a_body_without_end_mark_is_an_answer() -> None:
+    """After the last line the end mark is awaited briefly: a host that leaves it out costs a connection, not a job."""
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        visit.line(**DONE)
+        visit.wait_until_gone()
+
+    with ScriptedServer(script) as server, shared(server) as client:
+        assert pushed(client) == ([DONE], None)
+
+
+def test_a_body_that_is_not_chunked_is_read_by_its_own_thread() -> None:
+    """As of a proxy that speaks HTTP/1.0."""
+
+    def script(visit: Visit) -> None:
+        visit.answer(200, json.dumps(TOKEN) + "\n" + json.dumps(DONE) + "\n")
+
+    with ScriptedServer(script) as server, shared(server) as client:
+        assert pushed(client) == ([TOKEN, DONE], None)
+
+
+def test_a_closed_reader_aborts_what_it_reads_and_what_comes() -> None:
+    """No attempt waits for a thread that has ended."""
+    reader, sink = BodyReader(), Kept()
+    with ScriptedServer(one_then_silent) as server, closing(OllamaClient(server.url)) as client:
+        client.read_with(reader)
+        with running(reader):
+            stream = client.generate({}, stall_timeout_seconds=None)
+            reading = Reader(lambda: stream.each(sink))
+            assert sink.came.wait(PATIENCE_SECONDS)
+        assert isinstance(reading.join(), Aborted)
+        with pytest.raises(Aborted), client.generate({}, stall_timeout_seconds=None) as late:
+            late.each(Kept())
+
+
+def test_a_cut_body_names_the_cut() -> None:
+    """The end of the connection in the middle of a chunk."""
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        visit.send(b"ff\r\n{")
+        visit.cut()
+
+    with ScriptedServer(script) as server, shared(server, retries=0) as client, pytest.raises(StreamCut):
+        client.generate({}).each(Kept())

@@ -1,0 +1,129 @@
+"""What one thread reads in one round is written together, by that thread where it can."""
+
+import threading
+from typing import Any
+
+import redis
+
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet
+from llamaq.store.clock import SYSTEM
+from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
+from worker.attempt.event_writer import LONGEST_PAUSE_SECONDS, EventWriter
+from worker.attempt.flush_window import MOST_JOBS
+
+
+class Watched:
+    """A client that notes which thread calls it, and does what a test wants before."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.threads: list[threading.Thread] = []
+        self.before: Any = lambda: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def execute_all(self, commands: Any) -> Any:
+        self.threads.append(threading.current_thread())
+        self.before()
+        return self._client.execute_all(commands)
+
+
+def test_a_batch_is_one_call_of_the_thread_that_ends_it(fleet: Fleet, writing: Writing) -> None:
+    """No other thread has to be woken; the first pieces of two answers go together."""
+    client = Watched(fleet.redis)
+    writer = writing(lease_seconds=NEVER, client=client)
+    (job, _, one), (other_job, _, other) = begin(fleet, writer), begin(fleet, writer)
+
+    with writer:
+        one.delta("a")
+        other.delta("b")
+        one.delta("c")
+
+    assert deltas(fleet, job) == ["ac"]
+    assert deltas(fleet, other_job) == ["b"]
+    assert set(client.threads) == {threading.current_thread()}
+    one.close()
+    other.close()
+
+
+def test_what_comes_while_another_thread_writes_goes_with_its_next_call(fleet: Fleet, writing: Writing) -> None:
+    """The end of the batch does not wait for the call under way."""
+    client, called, answer = Watched(fleet.redis), threading.Event(), threading.Event()
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, client=client)
+    (_, _, one), (other_job, _, other) = begin(fleet, writer), begin(fleet, writer)
+
+    def before() -> None:
+        called.set()
+        answer.wait(60)
+
+    client.before = before
+    one.delta("a")  # no batch: the duty's own thread writes it
+    assert called.wait(60)
+    with writer:
+        other.delta("b")
+    assert deltas(fleet, other_job) == []
+    answer.set()
+
+    until(lambda: deltas(fleet, other_job) == ["b"])
+    one.close()
+    other.close()
+    assert threading.current_thread() not in client.threads
+
+
+def test_what_is_not_due_is_written_by_the_duty(fleet: Fleet, writing: Writing) -> None:
+    """In a crowded fleet the window is longer than the round of a reader, which may pause only briefly."""
+    fleet.redis.zadd(fleet.keys.leases(), {f"{number} elsewhere": 2**40 for number in range(MOST_JOBS)})
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=0.3)
+    job, _, buffer = begin(fleet, writer)
+    with writer:
+        buffer.delta("a")
+    with writer:
+        buffer.delta("b")
+
+    assert deltas(fleet, job) == ["a"]
+    assert 0 < writer.pause_seconds() <= LONGEST_PAUSE_SECONDS
+    until(lambda: deltas(fleet, job) == ["a", "b"])
+    buffer.close()
+
+
+def test_after_a_refused_call_the_thread_that_reads_makes_none(fleet: Fleet, writing: Writing) -> None:
+    """It would wait for a Redis that is away; the duty tries again, and it alone."""
+    client = Watched(fleet.redis)
+    away = threading.Event()
+    away.set()
+
+    def before() -> None:
+        if away.is_set():
+            raise redis.ConnectionError("away")
+
+    client.before = before
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, client=client)
+    job, _, buffer = begin(fleet, writer)
+    for text in "ab":
+        with writer:
+            buffer.delta(text)
+    assert client.threads.count(threading.current_thread()) == 1
+    away.clear()
+
+    until(lambda: "".join(deltas(fleet, job)) == "ab")
+    buffer.close()
+
+
+def test_an_unexpected_failure_is_the_dutys_and_not_the_readers(fleet: Fleet) -> None:
+    """The reader would end the answers of hosts that are well. The duty reports it, and writes the events again."""
+    client, left = Watched(fleet.redis), [1]
+
+    def before() -> None:
+        if left:
+            raise ZeroDivisionError(left.pop())
+
+    client.before = before
+    writer = EventWriter(client, fleet.keys, SYSTEM, NEVER, LEASE_SECONDS)
+    with supervised(writer) as failed:
+        job, _, buffer = begin(fleet, writer)
+        with writer:
+            buffer.delta("a")
+        until(lambda: deltas(fleet, job) == ["a"])
+        until(lambda: failed == ["event-writer"])
+        buffer.close()
