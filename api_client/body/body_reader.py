@@ -5,7 +5,6 @@ A thread for each answer would be woken for each token. Here one round takes wha
 
 import selectors
 import socket
-import ssl
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext, suppress
 from time import monotonic
@@ -118,14 +117,14 @@ class BodyReader:
     def _advance(self, body: StreamedBody, now: float) -> None:
         try:
             over = body.step(now)
-            while not over and isinstance(body.sock, ssl.SSLSocket) and body.sock.pending():
-                over = body.step(now)  # what TLS has decrypted already makes no socket readable
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits for this body
             self._end(body, error)
             return
         if over:
             self._end(body)
-        elif body.full:
+            return
+        self._check_at = min(self._check_at, body.silent_at)  # after the last line it is sooner
+        if body.full:
             self._selector.unregister(body.sock)
             self._paused.add(body)
 

@@ -11,7 +11,7 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from api_client.body.chunked_decoder import ChunkedDecoder
 
 PIECE_BYTES = 64 * 1024
-"""The most that is read of one body before it is another one's turn."""
+"""The most that is read of one body, beside the rest of a TLS record, before it is another one's turn."""
 NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -69,18 +69,11 @@ class StreamedBody:
         with suppress(*NOTHING_YET):
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
-        return bool(data) and self._fed(data, now)
+        return (bool(data) and self._fed(data, now)) or self._take_decrypted(now)
 
     def step(self, now: float) -> bool:
-        """Take what has arrived, at most `PIECE_BYTES`; returns whether the body is at its end."""
-        try:
-            data = self.sock.recv(PIECE_BYTES)
-        except NOTHING_YET:
-            return False
-        self.heard(now)
-        if not data:
-            raise ProtocolError("the connection was closed before the end of the body")
-        return self._fed(data, now)
+        """Take what has arrived; returns whether the body is at its end."""
+        return self._take(now) or self._take_decrypted(now)
 
     def heard(self, now: float) -> None:
         """Bytes have come: the silence begins anew."""
@@ -110,6 +103,23 @@ class StreamedBody:
             self.sock.settimeout(self._limit)
             self._raw._original_response.close()  # noqa: SLF001 - as urllib3 does at the end of a body
             self._raw.release_conn()
+
+    def _take(self, now: float) -> bool:
+        try:
+            data = self.sock.recv(PIECE_BYTES)
+        except NOTHING_YET:
+            return False
+        self.heard(now)
+        if not data:
+            raise ProtocolError("the connection was closed before the end of the body")
+        return self._fed(data, now)
+
+    def _take_decrypted(self, now: float) -> bool:
+        """Take the rest of a TLS record: what is decrypted already makes no socket readable."""
+        while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            if self._take(now):
+                return True
+        return False
 
     def _fed(self, data: bytes, now: float) -> bool:
         for piece in self._decoder.feed(data):

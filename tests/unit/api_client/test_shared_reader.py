@@ -229,6 +229,37 @@ def test_a_body_without_end_mark_is_an_answer() -> None:
         assert pushed(client) == ([DONE], None)
 
 
+def test_the_end_mark_is_awaited_briefly_after_a_long_answer() -> None:
+    """However long the silence is that the answer itself may have."""
+    sink = Kept()
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        visit.line(**TOKEN)
+        assert sink.came.wait(PATIENCE_SECONDS)
+        visit.line(**DONE)
+        visit.wait_until_gone()
+
+    with ScriptedServer(script) as server, shared(server) as client:
+        stream = client.generate({}, stall_timeout_seconds=PATIENCE_SECONDS * 2)
+        assert Reader(lambda: stream.each(sink)).join() is None
+    assert sink.chunks == [TOKEN, DONE]
+
+
+def test_a_tls_record_with_headers_and_the_whole_answer(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """It is longer than the buffer through which headers are read, and nothing follows that would wake the reader."""
+    long = {"response": "x" * 12_000, "done": False}
+    lines = b"".join(json.dumps(line).encode() + b"\n" for line in (long, DONE))
+
+    def script(visit: Visit) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        visit.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(lines), lines))
+
+    with ScriptedServer(script, tls=server_tls) as server, shared(server, ca_file=ca_file) as client:
+        assert Reader(lambda: pushed(client)).join() is None
+        assert pushed(client) == ([long, DONE], None)
+
+
 def test_a_body_that_is_not_chunked_is_read_by_its_own_thread() -> None:
     """As of a proxy that speaks HTTP/1.0."""
 
