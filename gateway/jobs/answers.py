@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
-from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 from llamaq.vocabulary.status import JobStatus
 
 
@@ -24,6 +24,19 @@ class HostList(BaseModel):
     """Each host with its models."""
 
     hosts: list[HostStatus]
+
+
+class WorkerList(BaseModel):
+    """The worker processes of all hosts."""
+
+    workers: list[WorkerStatus]
+
+
+class Target(BaseModel):
+    """What is paused, drained or resumed: a host, or a model on all hosts."""
+
+    host: str | None = None
+    model: str | None = None
 
 
 class ConversationList(BaseModel):

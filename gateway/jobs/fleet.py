@@ -1,19 +1,23 @@
 """The fleet: models, hosts, and the two probes of the process."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
-from gateway.jobs.openapi import ANSWERS, answer
+from gateway.http.json_body import json_object
+from gateway.jobs import answers
+from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
+from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(responses=ANSWERS)
 _MODELS = frozenset({"models"})
+_VERB: Any = {"tags": ["fleet"], "dependencies": [ONLY_KNOWN], "status_code": 204, "response_class": Response}
 
 
 @router.get("/models", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("ModelList"))
@@ -33,6 +37,48 @@ async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
             for host in await queue_of(request).hosts()
         ]
     }
+
+
+async def operator(caller: Admitted) -> Caller:
+    """The caller, whose key is `admin`."""
+    if not caller.admin:
+        raise GatewayError(403, "operators_only", "this needs a key that is `admin`")
+    return caller
+
+
+Operator = Annotated[Caller, Depends(operator)]
+
+
+@router.get("/workers", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("WorkerList"))
+async def workers(request: Request, _: Operator) -> dict[str, Any]:
+    """The worker processes of all hosts, as they last reported themselves. For keys that are `admin`."""
+    return {"workers": [wire_object(worker) for worker in await queue_of(request).workers()]}
+
+
+@router.post("/pause", openapi_extra=request_body("Target"), **_VERB)
+async def pause(request: Request, _: Operator) -> None:
+    """Give a host, or a model on all hosts, no new jobs until `resume`. What runs ends. For keys that are `admin`."""
+    await queue_of(request).pause(**await _target(request))
+
+
+@router.post("/drain", openapi_extra=request_body("Target"), **_VERB)
+async def drain(request: Request, _: Operator) -> None:
+    """As `pause`, and no pulls, loads and unloads either. For keys that are `admin`."""
+    await queue_of(request).drain(**await _target(request))
+
+
+@router.post("/resume", openapi_extra=request_body("Target"), **_VERB)
+async def resume(request: Request, _: Operator) -> None:
+    """End a pause or a drain. For keys that are `admin`."""
+    await queue_of(request).resume(**await _target(request))
+
+
+async def _target(request: Request) -> dict[str, str | None]:
+    found = await json_object(request)
+    for name, value in found.items():
+        if name not in answers.Target.model_fields or not isinstance(value, str | None):
+            raise InvalidRequest.of(name, "the body has `host` or `model`, with a name")
+    return found
 
 
 def _shown(record: BaseModel, caller: Caller, without: frozenset[str] = frozenset()) -> dict[str, Any]:

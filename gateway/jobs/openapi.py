@@ -10,18 +10,27 @@ from gateway.jobs import answers
 from gateway.jobs.wire_schema import WAIT_FOR_MODEL, WireSchema
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
 from llamaq.vocabulary.events import BaseEvent, Event
-from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus
 from llamaq.vocabulary.waiting import Why
 
 _REFERENCE = "#/components/schemas/{model}"
-_WHOLE: tuple[type[BaseModel], ...] = (JobStatus, Why, ModelStatus, HostStatus, ConversationInfo, KeptMessage)
+_WHOLE: tuple[type[BaseModel], ...] = (
+    JobStatus,
+    Why,
+    ModelStatus,
+    HostStatus,
+    WorkerStatus,
+    ConversationInfo,
+    KeptMessage,
+)
 """What has all its fields in an answer, null where a field has no value; other objects leave these out."""
 _NONE = re.compile(r"\bNone\b")
 _BODIES: tuple[type[BaseModel], ...] = (
     *(answers.JobPage, answers.ModelList, answers.HostList, answers.Conversation, answers.ConversationList),
+    *(answers.WorkerList, answers.Target),
     *(answers.ChangedSettings, answers.Probe, answers.Error, answers.Cancellation, answers.Edit, answers.Fork),
 )
 

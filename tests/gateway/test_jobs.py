@@ -130,6 +130,24 @@ def test_a_body_that_is_no_json_object_is_refused(gateway: GatewayProcess, text:
     assert (answer.status_code, answer.json()["error"]["code"][:7]) == (400, "invalid")
 
 
+def test_an_operator_pauses_drains_and_resumes(gateway: GatewayProcess) -> None:
+    """The host's state is the verb's; the workers are listed; a body that names nothing, or too much, is refused."""
+    (host,) = gateway.http.get("/hosts").json()["hosts"]
+    assert {worker["host"] for worker in gateway.http.get("/workers").json()["workers"]} == {host["host"]}
+    states = []
+    try:
+        for verb in ("pause", "drain"):
+            assert gateway.http.post(f"/{verb}", json={"host": host["host"]}).status_code == 204
+            states.append(gateway.http.get("/hosts").json()["hosts"][0]["state"])
+        wrong: list[dict[str, object]] = [{}, {"host": 1}, {"hots": "a"}, {"host": "none"}, {"host": "a", "model": "b"}]
+        answers = [gateway.http.post("/pause", json=body) for body in wrong]
+        assert [answer.status_code for answer in answers] == [400] * 5
+    finally:
+        assert gateway.http.post("/resume", json={"host": host["host"]}).status_code == 204
+    assert states == ["paused", "draining"]
+    assert gateway.http.get("/hosts").json()["hosts"][0]["state"] == "running"
+
+
 def test_the_fleet_and_conversations_are_as_the_sdk_gives_them(gateway: GatewayProcess, service: Service) -> None:
     """Models, hosts, and a conversation from its first turn to its deletion."""
     assert MODEL in [model["model"] for model in gateway.http.get("/models").json()["models"]]

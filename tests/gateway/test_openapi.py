@@ -40,6 +40,10 @@ OPERATIONS = [
     "POST /jobs/{job_id}/replay",
     "GET /jobs/{job_id}/result",
     "GET /models",
+    "GET /workers",
+    "POST /pause",
+    "POST /drain",
+    "POST /resume",
     "GET /readyz",
 ]
 logging.getLogger("schemathesis").setLevel(logging.ERROR)

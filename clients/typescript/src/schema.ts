@@ -44,6 +44,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workers
+         * @description The worker processes of all hosts, as they last reported themselves. For keys that are `admin`.
+         */
+        get: operations["workers_workers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Give a host, or a model on all hosts, no new jobs until `resume`. What runs ends. For keys that are `admin`.
+         */
+        post: operations["pause_pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain
+         * @description As `pause`, and no pulls, loads and unloads either. For keys that are `admin`.
+         */
+        post: operations["drain_drain_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description End a pause or a drain. For keys that are `admin`.
+         */
+        post: operations["resume_resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1315,6 +1395,16 @@ export interface components {
             worker: string;
         };
         /**
+         * Target
+         * @description What is paused, drained or resumed: a host, or a model on all hosts.
+         */
+        Target: {
+            /** @default null */
+            host?: string | null;
+            /** @default null */
+            model?: string | null;
+        };
+        /**
          * TextResult
          * @description The result of `generate`, and of `multimodal` with a prompt.
          *
@@ -1441,6 +1531,44 @@ export interface components {
         Why: {
             word: string;
             sentence: string;
+        };
+        /**
+         * WorkerList
+         * @description The worker processes of all hosts.
+         */
+        WorkerList: {
+            workers: components["schemas"]["WorkerStatus"][];
+        };
+        /**
+         * WorkerStatus
+         * @description One worker process, as it last reported itself.
+         *
+         *     Attributes:
+         *         name: its name.
+         *         host: the host that it serves.
+         *         state: `running`; `draining`: it stops, or an operator drains its host, and nothing new begins; `paused`: an
+         *             operator has paused its host.
+         *         slots_used: jobs that it runs.
+         *         version: of its llamaq; null of an older one.
+         *         since: when it started; null of an older one.
+         *         seen_at: its last sign; of one that stops null.
+         */
+        WorkerStatus: {
+            name: string;
+            host: string;
+            /**
+             * @default running
+             * @enum {string}
+             */
+            state: "running" | "paused" | "draining";
+            /** @default 0 */
+            slots_used: number;
+            /** @default null */
+            version: string | null;
+            /** @default null */
+            since: number | null;
+            /** @default null */
+            seen_at: number | null;
         };
         Result: components["schemas"]["TextResult"] | components["schemas"]["ChatResult"] | components["schemas"]["ExtractionResult"] | components["schemas"]["EmbeddingResult"] | components["schemas"]["PullResult"] | components["schemas"]["UnloadResult"] | components["schemas"]["LoadResult"];
         Event: components["schemas"]["Queued"] | components["schemas"]["Started"] | components["schemas"]["Delta"] | components["schemas"]["Progress"] | components["schemas"]["Retrying"] | components["schemas"]["Completed"] | components["schemas"]["Failed"] | components["schemas"]["Cancelled"] | components["schemas"]["Expired"];
@@ -2507,6 +2635,128 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HostList"];
                 };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    workers_workers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerList"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    pause_pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Target"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    drain_drain_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Target"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    resume_resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Target"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An error */
             default: {

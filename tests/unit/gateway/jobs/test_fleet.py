@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.jobs.fleet import hosts, models
+from gateway.http.errors import GatewayError
+from gateway.jobs.fleet import hosts, models, operator, router
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
 FAILURE = "cannot reach Ollama at http://10.0.0.7:11434: Connection refused"
@@ -36,3 +37,12 @@ def test_only_an_operator_sees_the_address_in_a_failure(admin: bool, told: str |
     (model,) = asyncio.run(models(request, caller))["models"]
 
     assert [host["last_error"], host["models"][0]["last_error"], model["last_error"]] == [told] * 3
+
+
+def test_only_an_operator_pauses_and_lists_workers() -> None:
+    """403 for any other key, on each of the paths."""
+    with pytest.raises(GatewayError) as caught:
+        asyncio.run(operator(Caller("k", "t")))
+    assert (caught.value.status, caught.value.code) == (403, "operators_only")
+    guarded = {route.path for route in router.routes if "operator" in str(route.dependant.dependencies)}  # type: ignore[attr-defined]  # FastAPI's routes
+    assert guarded == {"/workers", "/pause", "/drain", "/resume"}
