@@ -67,7 +67,7 @@ class BodyReader:
             now = monotonic()
             for key, _ in ready:
                 if key.data is None:
-                    self._hear()
+                    self._hear(now)
                 else:
                     self._advance(key.data, now)
             self._go_on(now)
@@ -99,20 +99,24 @@ class BodyReader:
             most = min(most, FULL_SECONDS)
         return max(0.0, min(most, self._check_at - monotonic()))
 
-    def _hear(self) -> None:
+    def _hear(self, now: float) -> None:
         with suppress(BlockingIOError):
             self._hears.recv(4096)
         while self._new:
             body = self._new.popleft()
             self._bodies.add(body)
-            self._register(body)
-            self._check_at = min(self._check_at, body.silent_at)
+            body.heard(now)  # its bytes may have waited for this thread: that is no silence of the host
+            if self._register(body):
+                self._advance(body, now)
 
-    def _register(self, body: StreamedBody) -> None:
+    def _register(self, body: StreamedBody) -> bool:
         try:
             self._selector.register(body.sock, selectors.EVENT_READ, body)
         except (ValueError, KeyError, OSError) as error:  # the connection was closed meanwhile
             self._end(body, error)
+            return False
+        self._check_at = min(self._check_at, body.silent_at)
+        return True
 
     def _advance(self, body: StreamedBody, now: float) -> None:
         try:

@@ -208,6 +208,31 @@ def test_a_sink_that_is_full_stops_the_host_and_no_other() -> None:
         assert held < len(sink.chunks)
 
 
+def test_a_body_that_goes_on_is_watched_for_silence_again() -> None:
+    """While its sink was full, its time of silence has passed; then the host says nothing more."""
+
+    class Filling(Kept):
+        def take(self, chunk: dict[str, Any]) -> bool:
+            self.full = True
+            return super().take(chunk)
+
+    sink = Filling()
+
+    def late_then_silent(visit: Visit) -> None:
+        visit.begin_stream()
+        threading.Event().wait(0.1)  # so that the shared reader takes the line, and not the one that waits for headers
+        visit.line(**TOKEN)
+        visit.wait_until_gone()
+
+    with ScriptedServer(late_then_silent) as server, shared(server) as client:
+        stream = client.generate({}, stall_timeout_seconds=1.0)
+        reader = Reader(lambda: stream.each(sink))
+        assert sink.came.wait(PATIENCE_SECONDS)
+        threading.Event().wait(1.3)  # longer than the silence that is allowed
+        sink.full = False
+        assert isinstance(reader.join(), StallTimeout)
+
+
 def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
     """A sink that has enough leaves the rest unread."""
     with ScriptedServer(endless) as server, shared(server) as client:
