@@ -12,11 +12,13 @@ class ChunkedDecoder:
     """The decoder of one body.
 
     Attributes:
-        ended: whether the body is complete. Bytes after its end are not read.
+        ended: whether the body is complete.
+        surplus: whether bytes came after its end, which belong to nothing.
     """
 
     def __init__(self) -> None:
         self.ended = False
+        self.surplus = False
         self._line = b""
         self._left = 0  # bytes of the chunk that are missing
         self._after = False  # the newline after a chunk is due
@@ -49,6 +51,7 @@ class ChunkedDecoder:
             if newline >= 0:
                 line, self._line = self._line, b""
                 self._read(line.rstrip(b"\r\n"))
+        self.surplus = at < size
 
     def _read(self, line: bytes) -> None:
         if self._trailers:

@@ -91,7 +91,7 @@ class StreamedBody:
         self._over.set()
 
     def wait(self) -> None:
-        """Wait until the body is at its end, and let its connection be used again, if it can.
+        """Wait until the body is at its end, and let its connection be used again, if nothing follows on it.
 
         Raises:
             Exception: what has ended it before.
@@ -99,7 +99,7 @@ class StreamedBody:
         self._over.wait()
         if self.error is not None:
             raise self.error
-        if self._decoder.ended:
+        if self._decoder.ended and not self._decoder.surplus and not _decrypted(self.sock):
             self.sock.settimeout(self._limit)
             self._raw._original_response.close()  # noqa: SLF001 - as urllib3 does at the end of a body
             self._raw.release_conn()
@@ -116,7 +116,7 @@ class StreamedBody:
 
     def _take_decrypted(self, now: float) -> bool:
         """Take the rest of a TLS record: what is decrypted already makes no socket readable."""
-        while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+        while _decrypted(self.sock):
             if self._take(now):
                 return True
         return False
@@ -127,3 +127,7 @@ class StreamedBody:
                 self._complete = True
                 self.silent_at = now + self._end_limit
         return self._decoder.ended
+
+
+def _decrypted(sock: socket.socket) -> int:
+    return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0

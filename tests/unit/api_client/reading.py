@@ -1,13 +1,16 @@
-"""What the tests of the shared reader use: a reader whose rounds run in a thread, and sinks."""
+"""What the tests of the shared reader use: a reader whose rounds run in a thread, sinks, and what a host does."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from api_client import OllamaClient
+from api_client import OllamaClient, OllamaError
 from api_client.body.body_reader import BodyReader
-from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer
+from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
+
+TOKEN = {"response": "a", "done": False}
+DONE = {"response": "", "done": True}
 
 
 class Kept:
@@ -53,3 +56,39 @@ def shared(server: ScriptedServer, **options: Any) -> Iterator[OllamaClient]:
     with running(reader), OllamaClient(server.url, **options) as client:
         client.read_with(reader)
         yield client
+
+
+def whole(visit: Visit) -> None:
+    visit.stream([TOKEN, TOKEN, DONE])
+
+
+def one_then_silent(visit: Visit) -> None:
+    visit.begin_stream()
+    visit.line(**TOKEN)
+    visit.wait_until_gone()
+
+
+def endless(visit: Visit) -> None:
+    visit.begin_stream()
+    while True:
+        visit.line(**TOKEN)
+
+
+def iterated(client: OllamaClient) -> tuple[list[Any], object]:
+    chunks: list[Any] = []
+    try:
+        with client.generate({}) as stream:
+            chunks += stream
+    except OllamaError as error:
+        return chunks, type(error)
+    return chunks, None
+
+
+def pushed(client: OllamaClient) -> tuple[list[Any], object]:
+    sink = Kept()
+    try:
+        with client.generate({}) as stream:
+            stream.each(sink)
+    except OllamaError as error:
+        return sink.chunks, type(error)
+    return sink.chunks, None

@@ -3,7 +3,6 @@
 import itertools
 import json
 import ssl
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -12,14 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_client import Aborted, OllamaClient, OllamaError, StallTimeout, StreamCut
+from api_client import Aborted, OllamaClient, OllamaError, StreamCut
 from api_client.body.body_reader import BodyReader
 from tests.unit.api_client.conftest import Reader
-from tests.unit.api_client.reading import Kept, running, shared
+from tests.unit.api_client.reading import (
+    DONE,
+    TOKEN,
+    Kept,
+    endless,
+    iterated,
+    one_then_silent,
+    pushed,
+    running,
+    shared,
+    whole,
+)
 from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
 
-TOKEN = {"response": "a", "done": False}
-DONE = {"response": "", "done": True}
 LINES = st.sampled_from(
     [
         b'{"response": "a", "done": false}\n',
@@ -33,42 +41,6 @@ LINES = st.sampled_from(
         b"[1]\n",
     ]
 )
-
-
-def whole(visit: Visit) -> None:
-    visit.stream([TOKEN, TOKEN, DONE])
-
-
-def one_then_silent(visit: Visit) -> None:
-    visit.begin_stream()
-    visit.line(**TOKEN)
-    visit.wait_until_gone()
-
-
-def endless(visit: Visit) -> None:
-    visit.begin_stream()
-    while True:
-        visit.line(**TOKEN)
-
-
-def iterated(client: OllamaClient) -> tuple[list[Any], object]:
-    chunks: list[Any] = []
-    try:
-        with client.generate({}) as stream:
-            chunks += stream
-    except OllamaError as error:
-        return chunks, type(error)
-    return chunks, None
-
-
-def pushed(client: OllamaClient) -> tuple[list[Any], object]:
-    sink = Kept()
-    try:
-        with client.generate({}) as stream:
-            stream.each(sink)
-    except OllamaError as error:
-        return sink.chunks, type(error)
-    return sink.chunks, None
 
 
 @given(st.lists(LINES, max_size=5), st.lists(st.integers(0, 500), max_size=6), st.booleans())
@@ -179,98 +151,6 @@ def test_an_abort_ends_the_wait_and_the_connection() -> None:
             assert visit.gone.wait(PATIENCE_SECONDS)
 
 
-def test_silence_ends_an_answer() -> None:
-    """The limit is that of the stream, and the error names it."""
-    with ScriptedServer(one_then_silent) as server, shared(server) as client:
-        with pytest.raises(StallTimeout) as caught, client.generate({}, stall_timeout_seconds=0.1) as stream:
-            stream.each(Kept())
-        assert caught.value.seconds == 0.1
-
-
-def test_a_sink_that_is_full_stops_the_host_and_no_other() -> None:
-    """Nothing is read for it, so the host can send no more; silence does not end it; then it goes on."""
-    sink, other = Kept(), Kept()
-    sink.full = True
-    with ScriptedServer(endless, whole) as server, shared(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=0.2)
-        reader = Reader(lambda: stream.each(sink))
-        assert sink.came.wait(PATIENCE_SECONDS)
-        with client.generate({}) as second:
-            second.each(other)
-        assert other.chunks == [TOKEN, TOKEN, DONE]
-        threading.Event().wait(0.5)  # longer than the silence that is allowed
-        held = len(sink.chunks)
-        sink.came.clear()
-        sink.full = False
-        assert sink.came.wait(PATIENCE_SECONDS)
-        stream.abort()
-        assert isinstance(reader.join(), Aborted)
-        assert held < len(sink.chunks)
-
-
-def test_a_body_that_goes_on_is_watched_for_silence_again() -> None:
-    """While its sink was full, its time of silence has passed; then the host says nothing more."""
-
-    class Filling(Kept):
-        def take(self, chunk: dict[str, Any]) -> bool:
-            self.full = True
-            return super().take(chunk)
-
-    sink = Filling()
-
-    def late_then_silent(visit: Visit) -> None:
-        visit.begin_stream()
-        threading.Event().wait(0.1)  # so that the shared reader takes the line, and not the one that waits for headers
-        visit.line(**TOKEN)
-        visit.wait_until_gone()
-
-    with ScriptedServer(late_then_silent) as server, shared(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=1.0)
-        reader = Reader(lambda: stream.each(sink))
-        assert sink.came.wait(PATIENCE_SECONDS)
-        threading.Event().wait(1.3)  # longer than the silence that is allowed
-        sink.full = False
-        assert isinstance(reader.join(), StallTimeout)
-
-
-def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
-    """A sink that has enough leaves the rest unread."""
-    with ScriptedServer(endless) as server, shared(server) as client:
-        sink = Kept(most=3)
-        with client.generate({}) as stream:
-            stream.each(sink)
-        assert sink.chunks == [TOKEN] * 3
-
-
-def test_a_body_without_end_mark_is_an_answer() -> None:
-    """After the last line the end mark is awaited briefly: a host that leaves it out costs a connection, not a job."""
-
-    def script(visit: Visit) -> None:
-        visit.begin_stream()
-        visit.line(**DONE)
-        visit.wait_until_gone()
-
-    with ScriptedServer(script) as server, shared(server) as client:
-        assert pushed(client) == ([DONE], None)
-
-
-def test_the_end_mark_is_awaited_briefly_after_a_long_answer() -> None:
-    """However long the silence is that the answer itself may have."""
-    sink = Kept()
-
-    def script(visit: Visit) -> None:
-        visit.begin_stream()
-        visit.line(**TOKEN)
-        assert sink.came.wait(PATIENCE_SECONDS)
-        visit.line(**DONE)
-        visit.wait_until_gone()
-
-    with ScriptedServer(script) as server, shared(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=PATIENCE_SECONDS * 2)
-        assert Reader(lambda: stream.each(sink)).join() is None
-    assert sink.chunks == [TOKEN, DONE]
-
-
 def test_a_tls_record_with_headers_and_the_whole_answer(server_tls: ssl.SSLContext, ca_file: str) -> None:
     """It is longer than the buffer through which headers are read, and nothing follows that would wake the reader."""
     long = {"response": "x" * 12_000, "done": False}
@@ -307,6 +187,22 @@ def test_a_closed_reader_aborts_what_it_reads_and_what_comes() -> None:
         assert isinstance(reading.join(), Aborted)
         with pytest.raises(Aborted), client.generate({}, stall_timeout_seconds=None) as late:
             late.each(Kept())
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_bytes_after_the_end_cost_the_connection(tls: bool, server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """They could be taken for the beginning of the next answer."""
+
+    def script(visit: Visit) -> None:
+        lines = b"".join(json.dumps(line).encode() + b"\n" for line in (TOKEN, DONE))
+        visit.begin_stream()
+        visit.send(b"%x\r\n%s\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n" % (len(lines), lines))
+
+    with ScriptedServer(script, tls=server_tls if tls else None) as server:
+        with shared(server, ca_file=ca_file if tls else None) as client:
+            for _ in range(2):
+                assert pushed(client) == ([TOKEN, DONE], None)
+        assert server.connections == 2
 
 
 def test_a_cut_body_names_the_cut() -> None:
