@@ -117,7 +117,8 @@ class EmbeddedRedis:
         Args:
             directory: The directory of its data. None makes a temporary directory, which `stop` removes.
             port: 0 lets the kernel choose.
-            appendonly: Whether writes are kept in a file, so that they survive `kill` and `restart`.
+            appendonly: Whether writes are kept in a file, so that they survive `restart`. A `kill` can lose the last
+                second while the disk is busy, except with `--appendfsync no` or `always` among the options.
             maxmemory: In Redis' notation ("64mb"); None sets no limit. At the limit writes are refused.
             options: More of its command line.
             clock: The source of time.

@@ -19,7 +19,7 @@ from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from tests.chaos.host_observer import HostObserver, Window
 from tests.chaos.injected import InjectedFaults, Moments
-from tests.chaos.redis_server import ChaosRedis
+from tests.chaos.redis_server import KEPT, ChaosRedis
 from tests.faults.proxy import Proxy
 from tests.worker_process import WorkerProcess
 
@@ -51,7 +51,7 @@ class Fleet:
         self.keys = Keys(PREFIX)
         self._directory = Path(tempfile.mkdtemp(prefix="llamaq-chaos-"))
         self._stack.callback(shutil.rmtree, self._directory, ignore_errors=True)
-        self.server = self._stack.enter_context(ChaosRedis.start(self._directory / "redis"))
+        self.server = self._stack.enter_context(ChaosRedis.start(self._directory / "redis", options=KEPT))
         # The last one is that of the producers and of the run itself.
         proxies = [self._stack.enter_context(Proxy(self.server.port)) for _ in (*HOST_OF_WORKER, "producers")]
         self._proxies, self.url = proxies, proxies[-1].url
@@ -149,7 +149,7 @@ class Fleet:
 
     def swap_redis(self) -> Callable[[], None]:
         """Make Redis a replica of another one, which is led to by new connections alone; what is returned undoes it."""
-        second = ChaosRedis.start(self._directory / "second")
+        second = ChaosRedis.start(self._directory / "second", options=KEPT)
         self.server.hand_over(second)
         self._lead_to(second.port)
 

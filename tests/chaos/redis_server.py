@@ -13,6 +13,8 @@ from embedded.redis import EmbeddedRedis
 from tests import programs
 
 _SYNC_SECONDS = 30.0
+KEPT = ("--appendfsync", "no")
+"""With `everysec` Redis puts off a write while the disk is busy, and a kill loses what it has confirmed."""
 
 
 class ChaosRedis(EmbeddedRedis):
@@ -32,7 +34,8 @@ class ChaosRedis(EmbeddedRedis):
     def snapshot(self) -> tuple[Path, int]:
         """What `rewind` goes back to: all that was answered before this call.
 
-        Redis writes its append-only file before it answers, and only adds to it: to cut the file is to go back.
+        Redis writes its append-only file before it answers (with `KEPT`), and only adds to it: to cut the file is to go
+        back.
         """
         file = max((self.directory / "appendonlydir").glob("*.incr.aof"), key=lambda path: int(path.suffixes[-3][1:]))
         return file, file.stat().st_size

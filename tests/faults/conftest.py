@@ -13,8 +13,15 @@ Measure = Callable[[str, float], None]
 
 @pytest.fixture
 def own_site() -> Iterator[Site]:
-    """A Redis, a scripted host with two slots, and a producer of this test's own, which it may end; no worker yet."""
-    with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
+    """A Redis, a scripted host with two slots, and a producer of this test's own, which it may end; no worker yet.
+
+    With `appendfsync everysec` Redis puts off a write while the disk is busy, and a kill loses what it has confirmed.
+    """
+    with (
+        EmbeddedRedis.start(options=("--appendfsync", "no")) as server,
+        ScriptedOllama.start(slots=2) as ollama,
+        Site(server, ollama) as site,
+    ):
         yield site
 
 
