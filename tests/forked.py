@@ -22,7 +22,7 @@ from tests.fork_server import Start
 
 CHECKOUT = Path(__file__).parents[1]
 START_SECONDS = 60.0
-PROGRAMS = ("worker", "gateway", "llamaq", "embedded.scripted")
+PROGRAMS = ("worker", "gateway", "llamaq", "embedded.scripted", "tests.changed_worker", "tests.faults.shifted_worker")
 # Read when modules are imported, so by the server and not by the program.
 _READ_AT_IMPORT = ("PYTHON", "OTEL_", "PROMETHEUS_", "CELERY_", "PYDANTIC_")
 _PR_SET_CHILD_SUBREAPER = 36

@@ -15,6 +15,7 @@ from llamaq import Event, Job, JobQueue
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Retrying, Started
+from tests.changed_worker import SOON, command
 from tests.worker_process import WorkerProcess
 
 MAX_WAIT_SECONDS = 60.0
@@ -150,15 +151,15 @@ def until(true: Callable[[], bool]) -> None:
 def start_service(redis_url: str, slots: int, **settings: Any) -> Iterator[Service]:
     """A scripted host and a worker with so many slots.
 
-    The worker is quick to see a changed model, and to notice a cancel whose message was lost with a killed connection;
-    `settings` are further ones of it.
+    The worker is quick to try again, to see a changed model, and to notice a cancel whose message was lost with a
+    killed connection; `settings` are further ones of it.
     """
     quick: dict[str, Any] = {"probe_seconds": 0.5, "lease_seconds": 6, **settings}
     prefix = f"test-{fresh_name()[:12]}"
     with (
         JobQueue(redis_url, prefix=prefix) as queue,
         ScriptedOllama.start(slots=slots) as ollama,
-        WorkerProcess(redis_url, ollama.url, prefix=prefix, slots=slots, **quick) as worker,
+        WorkerProcess(redis_url, ollama.url, command(SOON), prefix=prefix, slots=slots, **quick) as worker,
     ):
         worker.start().ready(queue)
         service = Service(redis_url, prefix, queue, ollama)

@@ -6,6 +6,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
+from tests.changed_worker import SOON, command
 from tests.faults.site import Site
 
 Measure = Callable[[str, float], None]
@@ -46,7 +47,7 @@ def site(redis_server: EmbeddedRedis, shared_host: ScriptedOllama) -> Iterator[S
 def calm_site() -> Iterator[Site]:
     """Use `calm`, which keeps tests apart."""
     with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
-        site.start_worker(probe_seconds=0.5)
+        site.start_worker(command(SOON), probe_seconds=0.5)
         yield site
 
 

@@ -80,17 +80,18 @@ def test_speaking(calm: Site, measure: Measure) -> None:
     cancel_at_ollama(calm, job, measure, "speaking")
 
 
-def test_waiting_for_a_retry(calm: Site) -> None:
+def test_waiting_for_a_retry(site: Site) -> None:
     """The next attempt never begins."""
-    calm.ollama.script(tokens=["a"], fault="end")
-    job = calm.queue.generate(MODEL, "Why?")
+    site.start_worker()
+    site.ollama.script(tokens=["a"], fault="end")
+    job = site.queue.generate(MODEL, "Why?")
     read_until(job, Retrying)
 
     assert job.cancel()
 
     assert_cancelled(job)
-    assert_completed(calm.queue.generate(MODEL, "behind"), attempt=1)
-    assert [body["prompt"] for body in calm.asked()] == ["Why?", "behind"]
+    assert_completed(site.queue.generate(MODEL, "behind"), attempt=1)
+    assert [body["prompt"] for body in site.asked()] == ["Why?", "behind"]
 
 
 def test_completed(calm: Site) -> None:

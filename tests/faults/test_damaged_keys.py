@@ -8,6 +8,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Delta
+from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.site import HOST, Site
 from tests.service import read_until, until
@@ -22,7 +23,7 @@ ALL += [f":waiting:normal:{MODEL}", f":lane:normal:{MODEL}", f":model:{MODEL}:ho
 def calm_site() -> Iterator[Site]:
     """A site of these tests' own: what they damage may leave a message in Celery's hash, where other tests look."""
     with EmbeddedRedis.start() as server, ScriptedOllama.start(slots=2) as ollama, Site(server, ollama) as site:
-        site.start_worker(probe_seconds=0.5)
+        site.start_worker(command(SOON), probe_seconds=0.5)
         yield site
 
 
@@ -39,7 +40,7 @@ def completes(site: Site) -> bool:
 @pytest.mark.parametrize("names", [*([name] for name in CELERY), ALL], ids=[*map(repr, CELERY), "all at once"])
 def test_a_worker_outlives_damaged_keys(calm: Site, names: list[str]) -> None:
     """The job that runs meanwhile completes, jobs by all ways complete afterwards, and the worker is the same one."""
-    calm.ollama.script(count=40, rate=40)
+    calm.ollama.script(count=20, rate=40)
     running = calm.queue.generate(MODEL, "long")
     read_until(running, Delta)
     (worker,) = calm.redis.zrange(f"{calm.prefix}:host:{HOST}:workers", 0, -1)

@@ -1,27 +1,20 @@
 """A job may run for longer than any timeout of the machinery under it."""
 
-import sys
 import time
 
+from tests.changed_worker import command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
 
 LEASE_SECONDS = 1.5
 VISIBILITY_SECONDS = 1
-SHORT_SIGHTED = f"""
-import sys
-from worker.app import app
-app.conf.broker_transport_options["visibility_timeout"] = {VISIBILITY_SECONDS}
-from worker.__main__ import main
-sys.exit(main([]))
-"""
 
 
 def test_longer_than_the_lease_and_than_celerys_visibility_timeout(site: Site) -> None:
     """One job is silent and one speaks for three leases and more: one run each, by one of two workers."""
-    command = [sys.executable, "-c", SHORT_SIGHTED]
-    site.start_workers(2, command, lease_seconds=LEASE_SECONDS)
+    short_sighted = command({"kombu.transport.redis.Channel.visibility_timeout": VISIBILITY_SECONDS})
+    site.start_workers(2, short_sighted, lease_seconds=LEASE_SECONDS)
     gate = site.hold(tokens=["at ", "last"], contains="silent")
     site.ollama.script(count=120, rate=20, contains="speaking")
     silent, speaking = (site.queue.generate(MODEL, prompt) for prompt in ("silent", "speaking"))

@@ -5,42 +5,37 @@ import sys
 import time
 from pathlib import Path
 
-from tests.commands import run
+from tests import forked
+from tests.changed_worker import command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.conftest import Measure
 from tests.faults.proxy import WithholdingProxy
 from tests.faults.site import Site
 from tests.service import until
-from tests.worker_process import CHECKOUT
 from worker import liveness_probe
 from worker.duties import heartbeat
 
-QUICK = """
-import sys
-from worker.duties import heartbeat
-heartbeat.BEAT_SECONDS, heartbeat.MISSED_SECONDS = 0.5, 4.0
-from worker.app import app
-app.conf.broker_transport_options["socket_timeout"] = 2
-from worker.__main__ import main
-sys.exit(main([]))
-"""
+QUICK = {
+    "worker.duties.heartbeat.BEAT_SECONDS": 0.5,
+    "worker.duties.heartbeat.MISSED_SECONDS": 4.0,
+    "worker.settings.environment.Settings.broker_seconds": 2.0,
+}
 """The worker, with times that fit a test."""
 
 
 def alive(file: Path) -> int:
     """The exit code of the command that a supervisor asks."""
     environment = {**os.environ, "LLAMAQ_LIVENESS_FILE": str(file)}
-    return run([sys.executable, "-m", "worker", "alive"], cwd=CHECKOUT, env=environment).returncode
+    alive = forked.spawn([sys.executable, "-m", "worker", "alive"], output=None, errors=None, environment=environment)
+    return alive.wait(60)
 
 
 def test_a_stuck_worker_exits(own_site: Site, tmp_path: Path, measure: Measure) -> None:
     """Redis answers and sends no messages: the liveness file ages, the worker exits with 1, the next runs the job."""
     file = tmp_path / "alive"
     with WithholdingProxy(own_site.server.port) as proxy:
-        stuck = own_site.start_worker(
-            [sys.executable, "-c", QUICK], redis_url=proxy.url, liveness_file=str(file), drain_seconds=1
-        )
+        stuck = own_site.start_worker(command(QUICK), redis_url=proxy.url, liveness_file=str(file), drain_seconds=1)
         until(file.exists)
         assert alive(file) == 0
         assert_completed(own_site.queue.generate(MODEL, "before"), attempt=1)

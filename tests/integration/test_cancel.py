@@ -110,18 +110,21 @@ def test_a_job_cancelled_in_a_silence_is_cut_off(service: Service) -> None:
     assert_the_slots_are_free(service)
 
 
-def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(service: Service) -> None:
+def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(
+    own_service: Service, start_worker: StartWorker
+) -> None:
     """Between two attempts it ends at once; the second never begins."""
-    service.ollama.script(tokens=["a"], fault="end")
-    job = service.queue.generate(MODEL, "Again")
+    start_worker()
+    own_service.ollama.script(tokens=["a"], fault="end")
+    job = own_service.queue.generate(MODEL, "Again")
     read_until(job, Retrying)
 
     assert job.cancel()
 
     assert kinds(list(job.events())) == ["queued", "started", "delta", "retrying", "cancelled"]
-    assert_the_slots_are_free(service)
-    assert len([body for body in service.asked() if body["prompt"] == "Again"]) == 1
-    assert service.redis.zscore(f"{service.prefix}:delayed", job.id) is None
+    assert_the_slots_are_free(own_service)
+    assert len([body for body in own_service.asked() if body["prompt"] == "Again"]) == 1
+    assert own_service.redis.zscore(f"{own_service.prefix}:delayed", job.id) is None
 
 
 def test_an_extraction_cancelled_between_two_questions_asks_no_more(service: Service) -> None:

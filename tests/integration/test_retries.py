@@ -8,7 +8,7 @@ from embedded.scripted.script import Fault
 from llamaq import JobFailed, JobQueue, Restarted, StreamRestarted
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Delta, Retrying, Started
-from tests.conftest import MODEL
+from tests.conftest import MODEL, StartWorker
 from tests.service import Service, kinds, last_text, read_until, retried
 
 
@@ -66,19 +66,20 @@ def test_a_delay_comes_before_the_next_try(service: Service) -> None:
     assert (again.at - broken.at).total_seconds() >= broken.delay_seconds - 0.002
 
 
-def test_while_it_waits_for_its_next_try_the_slot_is_free(service: Service) -> None:
+def test_while_it_waits_for_its_next_try_the_slot_is_free(own_service: Service, start_worker: StartWorker) -> None:
     """A job between two attempts is `retrying`, and others use its slot."""
-    service.ollama.script(tokens=["a"], fault="end")
-    job = service.queue.generate(MODEL, "Why?")
+    start_worker()
+    own_service.ollama.script(tokens=["a"], fault="end")
+    job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Retrying)
-    gate = service.hold(times=2, contains="hold")
+    gate = own_service.hold(times=2, contains="hold")
 
     status = job.status()
-    others = [service.queue.generate(MODEL, "hold") for _ in range(2)]
-    service.wait_held(gate, 2)
+    others = [own_service.queue.generate(MODEL, "hold") for _ in range(2)]
+    own_service.wait_held(gate, 2)
 
     assert (status.state, status.attempt) == ("retrying", 1)
-    service.ollama.release(gate)
+    own_service.ollama.release(gate)
     for other in others:
         other.result(30)
     assert job.result(30).attempts == 2
