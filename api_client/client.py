@@ -4,6 +4,7 @@ import json
 import threading
 import weakref
 from collections.abc import Mapping
+from copy import copy
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -76,6 +77,7 @@ class OllamaClient:
         policy = RetryPolicy.of(retries, backoff_seconds, clock)
         self._session = new_session(slots, policy, token=token, ca_file=ca_file)
         self._route = Route(self._session, _without_user(parts), token or parts.password, clock)
+        self._prepared_paths: dict[tuple[str, str], PreparedRequest] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[Exchange] = weakref.WeakSet()
         self._closed = False
@@ -213,8 +215,19 @@ class OllamaClient:
 
     def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> PreparedRequest:
         body = None if payload is None else _json(payload)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        return self._session.prepare_request(Request(method, self._url + path, data=body, headers=headers))
+        known = self._prepared_paths.get((method, path))
+        if known is None:
+            headers = {} if body is None else {"Content-Type": "application/json"}
+            known = self._session.prepare_request(Request(method, self._url + path, headers=headers))
+            self._prepared_paths[method, path] = known
+        if body is None:
+            return known
+        # requests takes longer to prepare one than to send it, and the body alone differs.
+        request = copy(known)
+        request.headers = known.headers.copy()
+        request.headers["Content-Length"] = str(len(body))
+        request.body = body
+        return request
 
     def _registered(self, exchange: AnyExchange) -> AnyExchange:
         with self._lock:

@@ -24,6 +24,7 @@ class AbortableConnection(HTTPConnection):
     """A plain connection whose socket is shut down when the call that uses it is aborted."""
 
     call: Call | None = None
+    _held: bytearray | None = None
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -40,7 +41,23 @@ class AbortableConnection(HTTPConnection):
         if self.sock is not None:
             self.call = current_call.get()
             self.call.hold(self.sock)
-        super().request(method, url, _in_pieces(body), headers, **kw)
+        if not isinstance(body, bytes) or len(body) > PIECE_BYTES:
+            super().request(method, url, _in_pieces(body), headers, **kw)
+            return
+        # In one piece: http.client sends the headers alone, and the server would wake for them.
+        self._held = bytearray()
+        try:
+            super().request(method, url, body, headers, **kw)
+        finally:
+            held, self._held = self._held, None
+        super().send(held)
+
+    def send(self, data: Any) -> None:
+        """Sends bytes, or holds them back until the request is whole."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held += data
 
 
 class AbortableTLSConnection(AbortableConnection, HTTPSConnection):
@@ -66,9 +83,8 @@ class AbortableTLSPool(AbortablePool, HTTPSConnectionPool):
 
 
 def _in_pieces(body: Any) -> Any:
-    if not isinstance(body, bytes) or len(body) <= PIECE_BYTES:
-        return body
-    return _pieces(body)  # a new iterator for each attempt, so that a retry sends the whole body
+    # A new iterator for each attempt, so that a retry sends the whole body.
+    return _pieces(body) if isinstance(body, bytes) else body
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

@@ -112,7 +112,6 @@ class Exchange:
             return self._route.session.send(
                 self._request,
                 stream=True,
-                allow_redirects=False,  # a POST would become a GET, and the token could go to another server
                 timeout=(self._limits.connect, self._limits.first_byte),
             )
         finally:

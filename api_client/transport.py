@@ -3,8 +3,10 @@
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
-from requests import Response, Session
+from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import BaseHTTPResponse
 
 from api_client.connection import AbortablePool, AbortableTLSPool
 from api_client.retry import RetryPolicy
@@ -14,24 +16,41 @@ SPARE_CONNECTIONS = 2
 
 
 class DirectSession(Session):
-    """A session that never looks where a redirect leads.
+    """A session of one server, which does not look for hooks, proxies, redirects and cookies.
 
     requests reads the whole body of a redirect and parses its `Location` even if it is not to follow it. A host could
     send either without end, or so that it raises any exception.
     """
 
-    def get_redirect_target(self, resp: Response) -> None:  # noqa: ARG002 - the signature of requests
-        """No target."""
-        return
+    def send(self, request: PreparedRequest, **options: Any) -> Response:
+        """Send it by the adapter."""
+        adapter = self.get_adapter(url=request.url or "")
+        return adapter.send(request, verify=self.verify or True, **options)
 
 
 class AbortableAdapter(HTTPAdapter):
-    """An adapter of requests whose connections another thread can abort."""
+    """An adapter of requests for one server, whose connections another thread can abort."""
 
     def init_poolmanager(self, *args: Any, **kw: Any) -> None:
         """Sets the class of the pools for each scheme."""
         super().init_poolmanager(*args, **kw)
         self.poolmanager.pool_classes_by_scheme = {"http": AbortablePool, "https": AbortableTLSPool}
+        self._pool: Any = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kw: Any) -> Any:
+        """The pool, which requests looks up anew for each request."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kw)
+        return self._pool
+
+    def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> Response:
+        """The response, without a look at its cookies and its encoding."""
+        response = Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.request = req
+        return response
 
 
 def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: str | None) -> Session:

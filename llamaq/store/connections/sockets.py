@@ -1,5 +1,8 @@
 """Blocking connections of redis-py and their pool. Every operation ends by the limit of `deadline.limited`."""
 
+import select
+import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
@@ -13,6 +16,9 @@ from llamaq.store.connections.plain_server import handshake
 
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""
+STEP_SECONDS = 0.125
+"""Timeouts of more than a second are multiples of it. So most operations need not set another one, which is a call of
+the kernel."""
 IDLE_SECONDS = 30.0
 """A connection that nobody has used for so long is closed; it takes up to twice as long until that is looked for."""
 
@@ -23,6 +29,7 @@ class BoundedSocket:
     def __init__(self, plain: Any, seconds: float | None) -> None:
         self._plain = plain
         self._seconds = seconds
+        self._poll = _poll_of(plain)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._plain, name)
@@ -48,8 +55,25 @@ class BoundedSocket:
         self._bound()
         return cast("int", self._plain.recv_into(*arguments))
 
+    def is_silent(self) -> bool:
+        """Whether the connection is open and nothing is to be read; False also where that is not known."""
+        return self._poll is not None and not self._poll.poll(0)
+
     def _bound(self) -> None:
-        self._plain.settimeout(at_most(self._seconds))
+        seconds = at_most(self._seconds)
+        if seconds is not None and seconds > 1:
+            seconds -= seconds % STEP_SECONDS
+        if self._plain.gettimeout() != seconds:
+            self._plain.settimeout(seconds)
+
+
+def _poll_of(plain: Any) -> Any:
+    """What asks the kernel about this socket; None for TLS, which may hold bytes of its own, and on Windows."""
+    if not isinstance(plain, socket.socket) or isinstance(plain, ssl.SSLSocket) or not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(plain, select.POLLIN)
+    return poll
 
 
 def _within(connect: Callable[[], Any], seconds: float) -> Any:
@@ -142,17 +166,52 @@ class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
 
 
 class Pool(redis.ConnectionPool):
-    """redis-py's pool. That one keeps as many connections open as were ever used at a time, and uses the last one."""
+    """redis-py's pool. That one keeps as many connections open as were ever used at a time, and uses the last one.
+
+    A connection is taken and given back here where nothing is to be done about it: redis-py counts and tells of it
+    each time, which takes as long as the rest of a call.
+    """
 
     _looks_at = 0.0
+
+    def get_connection(self, *given: Any, **more: Any) -> Any:
+        """A connection to use."""
+        self._checkpid()
+        with self._lock:
+            idle: Any = self._available_connections.pop() if self._available_connections else None
+            if idle is not None:
+                self._in_use_connections.add(idle)
+        if idle is not None:
+            idle.taken_at_once = isinstance(idle._sock, BoundedSocket) and idle._sock.is_silent()  # noqa: SLF001 - no public name
+            if idle.taken_at_once:
+                return idle
+            with self._lock:
+                self._in_use_connections.remove(idle)
+                self._available_connections.append(idle)
+        return super().get_connection(*given, **more)
 
     def release(self, connection: Any) -> None:
         """Take a connection back."""
         now = connection.idle_since = SYSTEM.monotonic()
-        super().release(connection)
+        if not self._taken_back(connection):
+            super().release(connection)
         if now >= self._looks_at:
             self._looks_at = now + IDLE_SECONDS
             with self._lock:
                 for idle in self._available_connections:
                     if now - getattr(idle, "idle_since", now) > IDLE_SECONDS:
                         idle.disconnect()  # it stays in the pool, and connects on its next use
+
+    def _taken_back(self, connection: Any) -> bool:
+        """Take back a connection that was taken at once, unless redis-py has to do something about it."""
+        if not getattr(connection, "taken_at_once", False):
+            return False
+        connection.taken_at_once = False
+        self._checkpid()
+        with self._lock:
+            ours = connection in self._in_use_connections and self.owns_connection(connection)
+            if not ours or connection.should_reconnect():
+                return False
+            self._in_use_connections.remove(connection)
+            self._available_connections.append(connection)
+        return True

@@ -194,3 +194,33 @@ def test_a_large_body_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None
         assert max(sizes) <= PIECE_BYTES
         assert len(server.visits[0].body) > 3_000_000
         assert server.visits[0].headers["content-length"] == str(len(server.visits[0].body))
+
+
+def test_each_request_has_its_own_body_and_headers() -> None:
+    """What is prepared once for a path is nothing of one request, and a question without a body stays without."""
+    with ScriptedServer(plain) as server, OllamaClient(server.url) as client:
+        for body in ({"input": "a"}, {"input": "longer"}):
+            client.embed(body).result()
+        client.version()
+        client.embed({"input": "b"}).result()
+        bodies = [visit.body for visit in server.visits]
+        assert bodies == [b'{"input":"a"}', b'{"input":"longer"}', b"", b'{"input":"b"}']
+        lengths = [visit.headers.get("content-length") for visit in server.visits]
+        assert lengths == ["13", "18", None, "13"]
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(10, 1), (PIECE_BYTES * 2, 4)])
+def test_a_small_request_is_sent_in_one_piece(monkeypatch: pytest.MonkeyPatch, size: int, pieces: int) -> None:
+    """The server is not woken for the headers alone. A large one goes in pieces, each within the connect timeout."""
+    sent: list[int] = []
+    send = HTTPConnection.send
+
+    def count(self: HTTPConnection, data: bytes) -> None:
+        sent.append(len(data))
+        send(self, data)
+
+    monkeypatch.setattr(HTTPConnection, "send", count)
+    with ScriptedServer(plain) as server, OllamaClient(server.url) as client:
+        client.embed({"input": "x" * size}).result()
+        assert len(sent) == pieces
+        assert len(server.visits[0].body) == size + len('{"input":""}')

@@ -8,6 +8,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
+from llamaq.store.connections.deadline import limited
 from llamaq.store.connections.sockets import IDLE_SECONDS, Pool
 
 
@@ -34,3 +35,47 @@ def test_connections_that_a_busy_moment_has_left_are_closed(pool: Any, monkeypat
 
     assert [connection._sock is None for connection in busy] == [True, True, False]
     assert all(pool.get_connection()._sock for _ in range(3))
+
+
+def test_a_connection_that_its_server_has_closed_is_not_used_again(pool: Any, redis_server: EmbeddedRedis) -> None:
+    """The next call connects again, without a try that fails."""
+    with connect(redis_server.url) as other:
+        connection = pool.get_connection()
+        connection.send_command("CLIENT", "ID")
+        number = connection.read_response()
+        pool.release(connection)
+        before = connection._sock
+        assert pool.get_connection() is connection
+        pool.release(connection)
+
+        assert other.execute_command("CLIENT", "KILL", "ID", number) == 1
+        before._poll.poll(5000)
+        assert pool.get_connection()._sock is not before
+
+
+def test_a_connection_in_use_is_closed_with_the_pool(pool: Any) -> None:
+    """Whether it was taken at once or connected, and it is given back either way."""
+    for _ in range(2):
+        connection = pool.get_connection()
+        pool.disconnect()
+        assert connection._sock is None
+        pool.release(connection)
+        pool.release(pool.get_connection())  # connects
+    assert len(pool._available_connections) == 1
+    assert not pool._in_use_connections
+
+
+def test_an_operation_sets_no_timeout_that_the_socket_has(pool: Any) -> None:
+    """It is shorter than what is left of the call by an eighth of a second at most."""
+    connection = pool.get_connection()
+    connection.send_command("PING")
+    assert connection.read_response() == "PONG"
+    plain = connection._sock._plain
+    with limited(3.3):
+        connection._sock._bound()
+        assert plain.gettimeout() == 3.25
+        connection._sock._bound()
+        assert plain.gettimeout() == 3.25
+    with limited(0.3):
+        connection._sock._bound()
+        assert 0.2 < plain.gettimeout() <= 0.3
