@@ -7,6 +7,7 @@ the tests. What else a test runs beside Python, it says with `needs` (tests/need
 import gc
 import os
 import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -37,6 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("without a limit of time", deadline=None)
     settings.load_profile("without a limit of time")
     gc.disable()  # until all tests are collected: the collector would look through them again and again
+    # As below `run.py`. Programs find the checkout, and are forked: tests.forked compares this variable.
+    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(forked.CHECKOUT) not in path:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(forked.CHECKOUT), *path]))
+    # Otherwise each process of a run compiles the tests and the checkout anew, 5 s for each.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     process.spawn = forked.spawn  # type: ignore[assignment,attr-defined]  # scripted hosts are many
     if hasattr(config, "workerinput"):  # a process of pytest-xdist
         die_with(os.getppid())

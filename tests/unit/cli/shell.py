@@ -156,4 +156,4 @@ def _start(
 
 def _environ(more: dict[str, str]) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in _CLEAN}
-    return inherited | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"} | more
+    return inherited | {"LC_ALL": "C.UTF-8"} | more
