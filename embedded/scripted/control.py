@@ -56,11 +56,15 @@ class ModelControl(_Control):
 
 
 class StatsControl(_Control):
-    """GET the request log; `?after=<version>` waits for a newer version, `?bodies=1` adds the requests."""
+    """GET the request log.
+
+    `?newer=<version>` waits for a newer version, `?after=<number>` adds the requests behind that one.
+    """
 
     async def get(self) -> None:
-        await self.controls.request_log.newer_than(int(self.get_argument("after", "-1")))
-        self.finish(self.controls.request_log.to_json(bodies=self.get_argument("bodies", "") == "1"))
+        await self.controls.request_log.newer_than(int(self.get_argument("newer", "-1")))
+        after = self.get_argument("after", None)
+        self.finish(self.controls.request_log.to_json(after=None if after is None else int(after)))
 
 
 def control_routes(controls: Controls) -> list[tuple[str, type[RequestHandler], dict[str, Controls]]]:

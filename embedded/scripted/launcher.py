@@ -17,6 +17,8 @@ Stats = dict[str, Any]
 class ScriptedOllama(ServerProcess):
     """The scripted server in a process of its own. Create one with `start`. A restart clears scripts and counters."""
 
+    _after = 0
+
     @classmethod
     def start(
         cls,
@@ -70,7 +72,12 @@ class ScriptedOllama(ServerProcess):
 
     def stats(self, *, bodies: bool = True) -> Stats:
         """The request log so far: the fields of `RequestLog`, with `requests` as of `LoggedRequest`."""
-        return self._control("GET", "/_stats?bodies=1" if bodies else "/_stats", None)
+        return self._control("GET", f"/_stats?after={self._after}" if bodies else "/_stats", None)
+
+    def forget_requests(self) -> int:
+        """Leave the requests so far out of `requests` from now on, which is quicker; returns how many there were."""
+        self._after = int(self.stats(bodies=False)["arrived"])
+        return self._after
 
     def wait(self, until: Callable[[Stats], bool], seconds: float = 30.0) -> Stats:
         """Wait until the request log satisfies `until`. Each change is checked, without polling.
@@ -83,9 +90,13 @@ class ScriptedOllama(ServerProcess):
         while not until(stats):
             if time.monotonic() > limit:  # a worker's probes are changes too, so there is always a next one
                 raise TimeoutError(f"not within {seconds:g} s; it saw {stats}")
-            path = f"/_stats?bodies=1&after={stats['version']}"
+            path = f"/_stats?after={self._after}&newer={stats['version']}"
             stats = self._control("GET", path, None, seconds)
         return stats
+
+    def _launch(self, port: int) -> None:
+        self._after = 0
+        super()._launch(port)
 
     def _control(self, method: str, path: str, body: object, seconds: float = 30.0) -> Stats:
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(self.url).port, timeout=seconds)

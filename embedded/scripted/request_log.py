@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 # The bodies of so many last requests are kept. Counters are never cut.
@@ -102,7 +103,10 @@ class RequestLog:
             self.in_flight -= 1
             self.touch()
 
-    def to_json(self, *, bodies: bool) -> dict[str, Any]:
-        """The log as JSON, with the bodies of requests only on demand."""
+    def to_json(self, *, after: int | None) -> dict[str, Any]:
+        """The log as JSON, with the requests only on demand: those behind a number. An idle host has thousands."""
         plain = {key: value for key, value in vars(self).items() if not key.startswith("_") and key != "requests"}
-        return plain | ({"requests": [asdict(entry) for entry in self.requests]} if bodies else {})
+        if after is None:
+            return plain
+        newest_first = takewhile(lambda entry: entry.number > after, reversed(self.requests))
+        return plain | {"requests": [vars(entry) for entry in newest_first][::-1]}

@@ -85,3 +85,19 @@ def test_keep_alive_zero_unloads_at_once(ollama: ScriptedOllama, wire: type[Any]
     _load(ollama, wire)
     _load(ollama, wire, keep_alive=0)
     assert ollama.stats()["unloads"] == {_A: 1}
+
+
+def test_requests_that_are_forgotten_are_told_no_more(wire: type[Any]) -> None:
+    """The log tells those behind them, and all of them again after a restart, which begins at 1."""
+    with ScriptedOllama.start() as ollama:
+        _load(ollama, wire, prompt="first")
+        assert ollama.forget_requests() == 1
+        _load(ollama, wire, prompt="second")
+        seen = ollama.wait(lambda seen: any(one["ended_at"] for one in seen["requests"]))
+        assert [("second" in one["body"], one["number"]) for one in seen["requests"]] == [(True, 2)]
+        assert seen["arrived"] == 2
+
+        ollama.restart()
+        _load(ollama, wire)
+
+        assert [one["number"] for one in ollama.stats()["requests"]] == [1]
