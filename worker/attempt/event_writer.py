@@ -94,7 +94,9 @@ class EventWriter(Duty):
             self._renew_at = min(self._renew_at, timer.renew_at())
             if self.stopping.is_set():
                 buffer.drop()
-            self.changed.notify_all()
+            if self._renew_at < self._wakes_at:  # seldom: a needless wake-up would delay this attempt
+                self._wakes_at = 0.0
+                self.changed.notify_all()
         return buffer
 
     def __enter__(self) -> None:

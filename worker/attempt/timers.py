@@ -39,14 +39,17 @@ class Timers(Duty):
         self._number = itertools.count()
         self._swept_at = LEAST_SWEPT
         self._changed = threading.Condition()
+        self._wakes_at = float("inf")
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Make the call once, `seconds` from now, in the duty's thread."""
         timer = Timer(call)
         with self._changed:
             self._sweep()
-            heapq.heappush(self._due, (self._clock.monotonic() + seconds, next(self._number), timer))
-            self._changed.notify()
+            due_at = self._clock.monotonic() + seconds
+            heapq.heappush(self._due, (due_at, next(self._number), timer))
+            if due_at < self._wakes_at:  # an attempt begins two timers, and each wake-up delays it
+                self._changed.notify()
         return timer
 
     def round(self) -> float:
@@ -74,8 +77,9 @@ class Timers(Duty):
         with self._changed:
             if self.stopping.is_set():
                 return None
-            left = self._due[0][0] - self._clock.monotonic() if self._due else IDLE_SECONDS
-            if left <= 0:
+            now = self._clock.monotonic()
+            self._wakes_at = min(now + IDLE_SECONDS, self._due[0][0] if self._due else float("inf"))
+            if self._wakes_at <= now:
                 return heapq.heappop(self._due)[2]
-            self._changed.wait(min(left, IDLE_SECONDS))
+            self._changed.wait(self._wakes_at - now)
         return None

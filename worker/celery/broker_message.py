@@ -31,7 +31,26 @@ _MEMBER = re.compile(r'"(id|task)"\s*:\s*"([A-Za-z0-9._-]{1,128})"')
 """A member of the headers in the text of a message. In a text within it, the quotes have backslashes before them."""
 _KINDS = {f"llamaq.{kind}": kind for kind in KINDS}
 _NO_JOB = frozenset({heartbeat.TASK, model_listing.TASK})
+_ASSIGNED_FORM = (
+    r'{"body":"[[\"%s\"],{},{\"callbacks\":null,\"errbacks\":null,\"chain\":null,\"chord\":null}]",'
+    '"content-encoding":"utf-8","content-type":"application/json","headers":{"lang":"py","task":"%s","id":"%s",'
+    '"root_id":"%s","parent_id":null,"group":null,"argsrepr":"[\'%s\']","kwargsrepr":"{}","origin":"llamaq",'
+    '"ignore_result":true,"retries":0,"timelimit":[null,null],"eta":null,"expires":null},"properties":{'
+    '"correlation_id":"%s","reply_to":"","delivery_mode":2,"delivery_info":{"exchange":"","routing_key":%s},'
+    '"priority":0,"delivery_tag":"%s"}}'
+)
+"""Of the message that `celery_message.lua` makes. One of another form is read as well, more slowly."""
 _TASKS = frozenset({*_KINDS, *_NO_JOB})
+
+
+def _assigned_pattern() -> re.Pattern[str]:
+    id_, again = r"(?P<id>[A-Za-z0-9._-]{1,128})", "(?P=id)"
+    values = [id_, r"(?P<task>[a-z.]+)", again, again, again, again, r'"(?:[^"\\]|\\.)*"', r'[^"\\]*']
+    before, *parts = map(re.escape, _ASSIGNED_FORM.split("%s"))
+    return re.compile(before + "".join(value + part for value, part in zip(values, parts, strict=True)))
+
+
+_ASSIGNED = _assigned_pattern()
 
 
 class _Task(Foreign):
@@ -71,6 +90,20 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
         BadMessage: it cannot be run.
         InvalidRequest: its id cannot be a job's.
     """
+    return _read_assigned(message, queue) or _read_any(message, queue)
+
+
+def _read_assigned(message: Incoming, queue: str) -> dict[str, Any] | None:
+    """As `read`, where the message is that of an assigned job: its text is known but for the id and the kind."""
+    found = _ASSIGNED.fullmatch(message.content)
+    if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
+        return None
+    message.job_id, message.kind, message.read = found["id"], kind, True
+    message.content = f'[["{message.job_id}"], {{}}, {{}}]'
+    return _made(found["task"], found["id"], message.content, queue, no_ack=True)
+
+
+def _read_any(message: Incoming, queue: str) -> dict[str, Any]:
     raw = _parsed(message)
     headers = identified(message, raw)
     message.content = text_of(checked(Envelope, raw))
@@ -86,7 +119,8 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
     body = [[], {}, {}] if task.task in _NO_JOB else [arguments.positional, arguments.named, {}]
     # Without its message, a job that was assigned goes back to its queue by itself (`lease.lua`).
     no_ack = eta is None and (task.task == heartbeat.TASK or bool(arguments.positional))
-    return _made(task, body, queue, eta, takes(headers), no_ack=no_ack)
+    text = kombu.utils.json.dumps(body)
+    return _made(task.task, task.id, text, queue, eta, takes(headers), no_ack=no_ack)
 
 
 def _parsed(message: Incoming) -> Any:
@@ -213,17 +247,19 @@ def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
     return bool((delivery_info or {}).get(_NO_ACK))
 
 
-def _made(task: _Task, body: object, queue: str, eta: str | None, taken: int, *, no_ack: bool) -> dict[str, Any]:
-    headers: dict[str, Any] = {"lang": "py", "task": task.task, "id": task.id, "root_id": task.id, "parent_id": None}
+def _made(
+    task: str, task_id: str, body: str, queue: str, eta: str | None = None, taken: int = 0, *, no_ack: bool
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "parent_id": None}
     headers |= {"group": None, "eta": eta, "expires": None, "retries": 0, "timelimit": [None, None]}
     headers |= {"argsrepr": "", "kwargsrepr": "", TAKEN: taken}
     return {
-        "body": kombu.utils.json.dumps(body),
+        "body": body,
         "content-type": "application/json",
         "content-encoding": "utf-8",
         "headers": headers,
         "properties": {
-            "correlation_id": task.id,
+            "correlation_id": task_id,
             "reply_to": "",
             "delivery_mode": 2,
             "priority": 0,

@@ -199,8 +199,8 @@ def test_a_large_body_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None
 def test_each_request_has_its_own_body_and_headers() -> None:
     """What is prepared once for a path is nothing of one request, and a question without a body stays without."""
     with ScriptedServer(plain) as server, OllamaClient(server.url) as client:
-        for body in ({"input": "a"}, {"input": "longer"}):
-            client.embed(body).result()
+        for answer in [client.embed({"input": "a"}), client.embed({"input": "longer"})]:  # both before one is sent
+            answer.result()
         client.version()
         client.embed({"input": "b"}).result()
         bodies = [visit.body for visit in server.visits]

@@ -55,6 +55,18 @@ def test_a_nearer_timer_is_not_kept_waiting_by_a_farther_one(timers: Timers) -> 
     assert done.wait(60)
 
 
+def test_a_timer_for_later_wakes_no_thread(timers: Timers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt begins with timers, and would wait for the thread that it wakes. Only an earlier one than all does."""
+    done = threading.Event()
+    timers.after(0.01, done.set)
+    assert done.wait(60)
+
+    with monkeypatch.context() as without:
+        without.setattr(timers._changed, "notify", lambda: pytest.fail("the thread is woken"))
+        for seconds in (900, 1.5, 60):
+            timers.after(seconds, lambda: None)
+
+
 def test_stopping_forgets_what_was_set() -> None:
     """No call is made after the end."""
     timers = Timers(SYSTEM)
