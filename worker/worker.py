@@ -15,7 +15,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.minute_figures import MinuteFigures
-from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry
+from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from llamaq.store.worker.webhook_deliveries import Deliveries
 from tasks.attempt import failures
 from tasks.attempt.context_lengths import ContextLengths
@@ -23,6 +23,7 @@ from tasks.attempt.failures import WorkerEvent, error_of
 from tasks.attempt.stoppable import Attempt
 from worker.attempt import execute
 from worker.attempt.context_factory import ContextFactory
+from worker.attempt.direct_jobs import DirectJobs
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.input_policy import input_policy
 from worker.attempt.running_attempts import RunningAttempts
@@ -71,6 +72,8 @@ class Worker:
         self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
 
         self._running = RunningAttempts()
+        self._direct = DirectJobs(self._running, self._requeue)
+        self._store.direct = self._direct
         self._events = EventWriter(
             redis, keys, clock, config.flush_ms / 1000, config.lease_seconds, config.flush_max_ms / 1000
         )
@@ -97,6 +100,7 @@ class Worker:
     def quiet(self) -> None:
         """Stop the duties that take work in. From now on no job is assigned to this worker."""
         _log.info("stopping: no job is taken any more", worker=self._name, running=len(self._running))
+        self._direct.close()
         self.supervisor.stop("quiet")
 
     def drain(self, seconds: float) -> None:
@@ -126,14 +130,18 @@ class Worker:
         Returns:
             The outcome, as `llamaq_attempts_total` names it, and the code of its error; "" for a stale message.
         """
+        direct = self._direct.taken(job_id)
+        if direct is not None:
+            with direct.registered:
+                began(direct.job)
+                return self._run(direct.job, direct.attempt)
         # Registered before the claim, so that a cancel or a drain in between finds the attempt.
         with self._running.attempt(job_id) as attempt:
             job = self._store.claim(job_id)
             if job is None:
                 return ""
-            with about(job):
-                began(job)
-                return self._run(job, attempt)
+            began(job)
+            return self._run(job, attempt)
 
     def refuse(self, message: Incoming, error: Error) -> None:
         """Set a request aside that came by task name and cannot be queued.
@@ -148,6 +156,10 @@ class Worker:
     def set_aside(self, message: Incoming, error: Error) -> None:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
         self._dead_letters.add(message, error)
+
+    def begins_by(self, start: Callable[[ClaimedJob], None]) -> None:
+        """From now on the end of a job claims the next one of the host, whose task begins by `start`."""
+        self._direct.start = start
 
     def connects(self) -> None:
         """Note that Celery's consumer connects: after a failure, which a damaged key may have caused."""
@@ -165,7 +177,7 @@ class Worker:
     def _run(self, job: ClaimedJob, attempt: Attempt) -> str:
         self._metrics.began(job)
         began_at = self._clock.monotonic()
-        with self._tracing.attempt(job) as ended:
+        with about(job), self._tracing.attempt(job) as ended:
             outcome = failures.within_tries(execute.run(job, attempt, self._contexts.context), job)
             ran_seconds = self._clock.monotonic() - began_at
             stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
@@ -179,6 +191,9 @@ class Worker:
             self._probe.wake()  # the host has changed: report it now, not seconds later
         code = [outcome.error.code] if isinstance(outcome, Failed | Retry) else []
         return " ".join([result(outcome, stored), *code])
+
+    def _requeue(self, job: ClaimedJob) -> None:
+        execute.settle(job, Stopped("draining"), self._store, 0, 0)
 
     def _duties(self) -> list[Duty]:
         """Every duty of the worker. The supervisor runs each in a thread."""

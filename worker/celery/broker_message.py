@@ -99,8 +99,9 @@ def _read_assigned(message: Incoming, queue: str) -> dict[str, Any] | None:
     if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
         return None
     message.job_id, message.kind, message.read = found["id"], kind, True
-    message.content = f'[["{message.job_id}"], {{}}, {{}}]'
-    return _made(found["task"], found["id"], message.content, queue, no_ack=True)
+    made = of_job(found["task"], found["id"], queue)
+    message.content = made["body"]
+    return made
 
 
 def _read_any(message: Incoming, queue: str) -> dict[str, Any]:
@@ -245,6 +246,11 @@ def _time(value: Any, name: str) -> float | None:
 def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
     """Whether the loss of a message that `read` has made does no harm, so that nobody has to note it."""
     return bool((delivery_info or {}).get(_NO_ACK))
+
+
+def of_job(task: str, job_id: str, queue: str = "") -> dict[str, Any]:
+    """The message that Celery gets of an assigned job; without a `queue` of one for which none came."""
+    return _made(task, job_id, f'[["{job_id}"], {{}}, {{}}]', queue, no_ack=True)
 
 
 def _made(

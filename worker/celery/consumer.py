@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 
+from worker.celery import direct_request
 from worker.celery.lifecycle import worker_of
 from worker.gate import is_outage
 
@@ -33,6 +34,7 @@ class Consumer(CeleryConsumer):
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's handler. A message that it fails at goes back, until it has been taken too often."""
         handle = super().create_task_handler(*args, **options)
+        worker_of(self.app).begins_by(partial(direct_request.begin, self))
 
         def take(message: Any) -> None:
             try:

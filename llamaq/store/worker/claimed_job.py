@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
-from llamaq.store.answers import Answer
+from llamaq.store.answers import Fields
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse_json
 
@@ -47,8 +48,8 @@ class ClaimedJob:
     refusal_counts: bool = False
 
     @classmethod
-    def of(cls, job_id: str, host: str, fence: str, answer: Answer) -> "ClaimedJob":
-        """The job out of the answer of `claim.lua`."""
+    def of(cls, job_id: str, host: str, fence: str, answer: Fields) -> "ClaimedJob":
+        """The job out of the answer of `claim.lua`, or what `finish.lua` tells of the next one."""
         return cls(
             id=job_id,
             fence=fence,
@@ -85,3 +86,14 @@ class ClaimedJob:
             return self.request.model if self.model.startswith(":") else self.model
         except InvalidRequest:
             return self.model
+
+
+class DirectJobs(Protocol):
+    """What begins jobs that came without a message: the end of another one has claimed them."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it takes one."""
+
+    def begin(self, job: ClaimedJob) -> None:
+        """Begin one, in another thread."""

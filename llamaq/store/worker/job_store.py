@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -11,7 +12,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connection import is_refusal
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
-from llamaq.store.worker.claimed_job import ClaimedJob
+from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
 from llamaq.store.worker.host_calls import HostCalls
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
@@ -46,6 +47,9 @@ class JobStore(HostCalls):
     * `cancelled`: the job had ended meanwhile; only the slot was freed.
     * `fenced`: the attempt no longer has the slot, or the same release was recorded before; nothing was written.
     * `unsent`: the worker was closed before Redis answered.
+
+    Attributes:
+        direct: begins the jobs that the end of another one has claimed; None where messages alone bring jobs.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a worker that its scripts need
@@ -81,6 +85,7 @@ class JobStore(HostCalls):
             clock: gives ids.
         """
         super().__init__(client, keys, host, worker, clock.time())
+        self._started = members(host=host, worker=worker)
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
@@ -91,10 +96,10 @@ class JobStore(HostCalls):
         self._orphan_seconds = orphan_seconds
         self._closed = threading.Event()
         self.follows_seconds = 0.0
+        self.direct: DirectJobs | None = None
 
     def claim(self, job_id: str) -> ClaimedJob | None:
         """Claim an assigned job; None when the message is stale, because another worker has the job or it has ended."""
-        started = members(host=self._host, worker=self._worker)
         fence = self._clock.uuid()
         answer = self._run(
             Claim(
@@ -102,7 +107,7 @@ class JobStore(HostCalls):
                 host=self._host,
                 lease_seconds=self._lease,
                 worker=self._worker,
-                members=started,
+                members=self._started,
                 fence=fence,
             )
         )
@@ -244,32 +249,41 @@ class JobStore(HostCalls):
         turn: Sequence[str] = (),
         events: int = 0,
     ) -> str:
-        return self._settle(
-            job,
-            Finish(
-                id=job.id,
-                fence=job.fence,
-                state=state,
-                members=f'"{field}":{value}',
-                field=field,
-                value=value,
-                conversation_ttl=self._conversation_ttl,
-                messages="\n".join(turn),
-                events=events,
-                ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
-            ),
+        finish = Finish(
+            id=job.id,
+            fence=job.fence,
+            state=state,
+            members=f'"{field}":{value}',
+            field=field,
+            value=value,
+            conversation_ttl=self._conversation_ttl,
+            messages="\n".join(turn),
+            events=events,
+            ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
+        if self.direct is None or not self.direct.wanted:
+            return self._settle(job, finish)
+        fence, by = self._clock.uuid(), {"worker": self._worker, "members_of_next": self._started}
+        try:
+            return self._settle(job, replace(finish, next_fence=fence, lease_seconds=self._lease, **by))
+        except VersionMismatch:  # the fleet's script is an older one, and claims no job
+            return self._settle(job, finish)
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
         """Send the end of an attempt until Redis answers. The fence refuses it where another attempt has begun."""
         while not self._closed.is_set():
             try:
-                return self._run(arguments).word.lower()
+                answer = self._run(arguments)
             except (RedisError, OSError) as error:
                 if is_refusal(error):
                     return self._refused(job, arguments, error)
                 _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
+            else:
+                if self.direct is not None and isinstance(arguments, Finish) and arguments.next_fence and answer.word != "FENCED":
+                    for told in answer.rows("next"):
+                        self.direct.begin(ClaimedJob.of(told.text("id"), self._host, arguments.next_fence, told))
+                return answer.word.lower()
         return "unsent"
 
     def _refused(self, job: ClaimedJob, arguments: Arguments, error: Exception) -> str:

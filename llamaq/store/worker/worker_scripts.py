@@ -42,6 +42,10 @@ class Finish(Arguments):
     messages: str
     events: int = 0
     ran_seconds: float | Literal[""] = ""
+    next_fence: str = ""
+    worker: str = ""
+    members_of_next: str = ""
+    lease_seconds: float = 0
 
 
 @dataclass(kw_only=True)

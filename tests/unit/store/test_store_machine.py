@@ -21,6 +21,7 @@ from embedded.scripted.fleet import ENDINGS, Fleet, error
 from llamaq import Job
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
+from tests.unit.store.begun import Begun
 from tests.unit.store.promises import HOSTS, LANES, MAX_MODELS, MODELS, SLOTS, Seen, check_log
 
 RESULT = {"message": {"role": "assistant", "content": "x"}, "model": "a", "host": "alpha", "attempts": 1}
@@ -89,11 +90,15 @@ class Store(RuleBasedStateMachine):
     def renew(self, claim: ClaimedJob) -> None:
         self.fleet.renew(claim)
 
-    @rule(claim=claims, again=st.booleans())
-    def complete(self, claim: ClaimedJob, again: bool) -> None:
+    @rule(target=claims, claim=claims, again=st.booleans(), takes_next=st.booleans())
+    def complete(self, claim: ClaimedJob, again: bool, takes_next: bool) -> Any:
         turn = ({"content": claim.id},) if claim.conversation else ()
+        begun, store = Begun(), self.stores[claim.host, "w1"]
+        store.direct = begun if takes_next else None
         for _ in range(1 + again):
-            self.stores[claim.host, "w1"].complete(claim, Completed(RESULT, turn))
+            store.complete(claim, Completed(RESULT, turn))
+        store.direct = None
+        return multiple(*begun.jobs)
 
     @rule(claim=claims)
     def fail(self, claim: ClaimedJob) -> None:

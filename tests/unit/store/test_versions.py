@@ -16,6 +16,7 @@ from llamaq import JobQueue, VersionMismatch
 from llamaq.store import script_runs, scripts
 from llamaq.store.connections.clients import connect
 from tests import commands
+from tests.unit.store.begun import Begun
 from worker.duties.script_registry import ScriptRegistry
 
 CHECKOUT = Path(__file__).parents[3]
@@ -161,6 +162,31 @@ def test_workers_of_both_versions_run_the_newer_scripts(fleet: Fleet, run_newer:
 
     assert "finished_by" not in fleet.record(before.id)
     assert fleet.record(after.id)["finished_by"] == "2"
+
+
+def test_an_end_that_the_fleets_script_cannot_claim_with_is_written(fleet: Fleet, run_newer: Run) -> None:
+    """The next job gets its message, as in the older version."""
+    run_newer("publish")
+    _without_next(fleet)
+    store = fleet.host("alpha")
+    store.direct = Begun()
+    job, claimed = fleet.running(store)
+    following = fleet.submit()
+    fleet.messages()
+
+    assert store.complete(claimed, answer()) == "ok"
+
+    assert fleet.record(job.id)["finished_by"] == "2"
+    assert [message.job_id for message in fleet.messages()] == [following.id]
+    assert store.direct.jobs == []
+
+
+def _without_next(fleet: Fleet) -> None:
+    """Publish an end that does not know the arguments of the next job."""
+    field = f"{script_runs.SCRIPT_FIELD}finish"
+    sha, *names = fleet.redis.hget(fleet.keys.store(), field).split()
+    assert names[-4:] == ["next_fence", "worker", "members_of_next", "lease_seconds"]
+    fleet.redis.hset(fleet.keys.store(), field, " ".join([sha, *names[:-4]]))
 
 
 def test_the_higher_version_stays_published_while_a_worker_of_it_lives(fleet: Fleet, run_newer: Run) -> None:

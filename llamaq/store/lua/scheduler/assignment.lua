@@ -52,6 +52,9 @@ local function host_state(host, spec, admitted)
     assigned_at = tonumber(spec.assigned_at or 0)}
 end
 
+-- The job that goes to the worker which runs this script, and not with a message: the next one that `host` gets.
+local direct = {host = nil, id = nil, kind = nil}
+
 -- Gives the job a slot, and sends Celery's message to the host's queue.
 local function assign_slot(host, job, kind, score, runner, state)
   advance_virtual_time(job.model, job.lane, score)
@@ -62,7 +65,11 @@ local function assign_slot(host, job, kind, score, runner, state)
   if not state.running[job.as] then state.models = state.models + 1 end
   state.running[job.as] = (state.running[job.as] or 0) + 1
   state.used, state.assigned_at = state.used + 1, NOW
-  send_message(host, job.id, kind)
+  if direct.host == host and not direct.id then
+    direct.id, direct.kind = job.id, kind
+  else
+    send_message(host, job.id, kind)
+  end
 end
 
 local expire_job  -- defined in ending.lua; nil in a script that does not include it

@@ -10,16 +10,23 @@
 --            messages          to append to the conversation, JSON, one a line
 --            events            that the attempt has written, and that the log must have
 --            ran_seconds       how long the attempt took, by its worker's clock; '' of an older worker
--- Answers    OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
+--            next_fence        '', or the fence of an attempt at the host's next job, which the worker begins at once; not used
+--                              where other workers serve the host, which get jobs by messages alone
+--            worker, members_of_next, lease_seconds   of that attempt, as of a claim
+-- Answers    with next_fence behind the word: next: a row of the job that is claimed (id, and as claim.lua), or none
+--            OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
 --            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
 --            is not the text of the result: nothing changes, and the reaper requeues the job)
 -- Invariant: sent twice, it has one effect.
--- include: keys events queue assignment ending estimate conversations requeue circuit_changes
+-- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims
 local id, state, completed = given.id, given.state, given.state == 'completed'
 local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 if not ended and tonumber(job.flush) < tonumber(given.events) then return {'FENCED'} end
+local by = {fence = given.next_fence, worker = given.worker, lease_seconds = given.lease_seconds,
+  members = given.members_of_next}
+local takes_next = by.fence ~= '' and holds_slot and redis.call('ZCARD', workers_key(job.host)) == 1
 
 -- Measures the service time. A load is not charged to the tenant: a job that waited for one counts as a job of mean length.
 local function account(loaded_at)
@@ -46,8 +53,33 @@ if not ended then
   end_known_job(id, job, state, given.members, given.field, given.value)
 end
 if holds_slot then
+  if takes_next then direct.host = job.host end
   free_slot(job.host, id)
   assign(job.host)
 end
 assign_pending()
-return {(not ended or job.state == state) and 'OK' or 'CANCELLED'}
+
+-- Claims the job that was assigned above. Where its record is damaged it gets its message, whose claim fails by that.
+local function claim_next()
+  local well, told = pcall(claims.begin, direct.id, job.host, claims.fields(direct.id), by)
+  if not well then
+    send_message(job.host, direct.id, direct.kind)
+    return {}
+  end
+  if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'next', direct.id) end
+  return {{'id', direct.id, unpack(told)}}
+end
+
+-- What the first answer told, where this call is sent again.
+local function claimed_next()
+  local next_id = redis.call('HGET', record(id), 'next')
+  local claimed = next_id and claims.fields(next_id)
+  if not claimed or claimed.fence ~= by.fence or claimed.lease ~= 'claimed' then return {} end
+  return {{'id', next_id, unpack(claims.told(next_id, job.host, claimed))}}
+end
+
+local answer = {(not ended or job.state == state) and 'OK' or 'CANCELLED'}
+if by.fence ~= '' then
+  answer[2], answer[3] = 'next', direct.id and claim_next() or claimed_next()
+end
+return answer

@@ -1,0 +1,31 @@
+-- Fragment: begins attempts. Of all that try to claim one assignment exactly one does, because the record then has its fence.
+-- include: keys events refusals
+local claims = {}
+
+-- What a claim needs of a record.
+function claims.fields(id)
+  return fields(record(id), 'v', 'state', 'lease', 'host', 'fence', 'start_by', 'attempt', 'tries', 'max_attempts',
+    'submitted_at', 'running', 'refused_at', 'kind', 'model', 'tenant', 'conversation', 'request')
+end
+
+-- What the worker is told of its attempt, as names and values.
+function claims.told(id, host, job)
+  return {'attempt', job.attempt, 'tries', job.tries, 'max_attempts', job.max_attempts,
+    'waited_seconds', tostring(math.max(NOW - tonumber(job.submitted_at), 0)), 'ran_seconds', job.running,
+    'kind', job.kind, 'model', job.model, 'tenant', job.tenant, 'conversation', job.conversation, 'request', job.request,
+    'refusal_counts', refusals.count(host, job.model, id, job.refused_at) and 1 or 0}
+end
+
+-- Begins the attempt of an assigned job. `by` has its fence, worker, lease_seconds, and the members of `started`.
+function claims.begin(id, host, job, by)
+  redis.call('ZREM', STARTS, id)
+  redis.call('ZREM', refusals.ENDS, id)
+  redis.call('ZADD', LEASES, NOW + tonumber(by.lease_seconds), id .. ' ' .. host)
+  job.attempt = redis.call('HINCRBY', record(id), 'attempt', 1)
+  job.tries = redis.call('HINCRBY', record(id), 'tries', 1)
+  redis.call('HSETNX', record(id), 'started_at', STAMP)
+  redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', by.worker,
+    'flush', 0, 'pieces', 0, 'piece_at', '', 'fence', by.fence)
+  append_event(id, 'started', job.attempt, by.members)
+  return claims.told(id, host, job)
+end

@@ -1,0 +1,83 @@
+"""The jobs that came with the end of another one: each begins, or is requeued, and counts as running until then."""
+
+from collections.abc import Callable
+
+import pytest
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+from tests.unit.worker.celery.test_task_request import job
+from worker.attempt.direct_jobs import DirectJobs
+from worker.attempt.running_attempts import RunningAttempts
+
+
+@pytest.fixture
+def running() -> RunningAttempts:
+    """Those of the worker."""
+    return RunningAttempts()
+
+
+@pytest.fixture
+def requeued() -> list[str]:
+    """The jobs that were requeued."""
+    return []
+
+
+@pytest.fixture
+def direct(running: RunningAttempts, requeued: list[str]) -> DirectJobs:
+    """The jobs."""
+    return DirectJobs(running, lambda job: requeued.append(job.id))
+
+
+def starting(direct: DirectJobs, start: Callable[[ClaimedJob], None]) -> None:
+    """Begin a job whose task is started so."""
+    direct.start = start
+    direct.begin(job())
+
+
+def test_none_is_wanted_without_a_consumer(direct: DirectJobs) -> None:
+    """Nor once the worker stops."""
+    assert not direct.wanted
+    direct.start = lambda _: None
+    assert direct.wanted
+    direct.close()
+    assert not direct.wanted
+
+
+def test_a_job_runs_from_its_claim_on(direct: DirectJobs, running: RunningAttempts, requeued: list[str]) -> None:
+    """So that a drain waits for it, and a cancel finds it; its task gets it once."""
+    seen = []
+    starting(direct, lambda job: seen.append((job.id, running.job_ids())))
+    assert seen == [("the-id", ["the-id"])]
+
+    running.cancel("the-id")
+    taken = direct.taken("the-id")
+    assert taken is not None
+    assert (taken.job, taken.attempt.stopped) == (job(), "cancelled")
+    assert direct.taken("the-id") is None
+    with taken.registered:
+        assert len(running) == 1
+    assert len(running) == 0
+    assert requeued == []
+
+
+def test_a_job_whose_task_does_not_start_is_requeued(
+    direct: DirectJobs, running: RunningAttempts, requeued: list[str]
+) -> None:
+    """As when the pool is closing: its message does not come."""
+
+    def refuse(_: ClaimedJob) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    starting(direct, refuse)
+    assert requeued == ["the-id"]
+    assert len(running) == 0
+    assert direct.taken("the-id") is None
+
+
+def test_a_job_that_comes_while_the_worker_stops_ends_at_once(direct: DirectJobs) -> None:
+    """Its attempt does not begin, and the job is requeued."""
+    direct.close()
+    starting(direct, lambda _: None)
+    taken = direct.taken("the-id")
+    assert taken is not None
+    assert taken.attempt.stopped == "draining"

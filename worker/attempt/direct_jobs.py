@@ -1,0 +1,66 @@
+"""The jobs that the end of another one has claimed: their tasks begin at once, without a message."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import structlog
+
+from llamaq.store.worker.claimed_job import ClaimedJob
+from tasks.attempt.stoppable import Attempt
+from worker.attempt.running_attempts import RunningAttempts
+
+_log = structlog.get_logger(__name__)
+
+
+class Direct(NamedTuple):
+    """A job that is claimed, and its attempt, which counts as running until `registered` is closed."""
+
+    job: ClaimedJob
+    attempt: Attempt
+    registered: ExitStack
+
+
+class DirectJobs:
+    """Keeps each of these jobs from its claim until its task begins.
+
+    Attributes:
+        start: starts the task of a job; None where tasks start by messages alone.
+    """
+
+    def __init__(self, running: RunningAttempts, requeue: Callable[[ClaimedJob], object]) -> None:
+        """`requeue` is called with a job whose task cannot be started."""
+        self.start: Callable[[ClaimedJob], None] | None = None
+        self._running = running
+        self._requeue = requeue
+        self._claimed: dict[str, Direct] = {}
+        self._closed = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the end of a job should claim the next one."""
+        return self.start is not None and not self._closed
+
+    def begin(self, job: ClaimedJob) -> None:
+        """Start the task of a job that was claimed. It counts as running from now on, so that a drain waits for it."""
+        with ExitStack() as stack:
+            attempt = stack.enter_context(self._running.attempt(job.id))
+            if self._closed:
+                attempt.stop("draining")
+            self._claimed[job.id] = Direct(job, attempt, stack.pop_all())
+        try:
+            if self.start is not None:
+                self.start(job)
+        except Exception:  # noqa: BLE001 - it is claimed, so nobody else would begin it
+            _log.exception("a job that was claimed cannot be started; it is requeued", job_id=job.id)
+            if (direct := self.taken(job.id)) is not None:
+                with direct.registered:
+                    self._requeue(job)
+
+    def taken(self, job_id: str) -> Direct | None:
+        """The job of this id, once; None where its message has brought it."""
+        return self._claimed.pop(job_id, None)
+
+    def close(self) -> None:
+        """Claim no more jobs so. One that comes all the same ends at once, and is requeued."""
+        self._closed = True
