@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from llamaq.store.answers import Fields
+from llamaq.store.answers import Answer, Fields
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse_json
 
@@ -66,6 +66,12 @@ class ClaimedJob:
             request_json=answer.text("request"),
             refusal_counts=answer.flag("refusal_counts"),
         )
+
+    @classmethod
+    def following(cls, host: str, fence: str, answer: Answer) -> list["ClaimedJob"]:
+        """The job that `finish.lua` has claimed with this fence beside the end of another one, if any."""
+        rows = answer.rows("next") if fence and answer.word != "FENCED" else []
+        return [cls.of(told.text("id"), host, fence, told) for told in rows]
 
     @cached_property
     def request(self) -> AnyRequest:

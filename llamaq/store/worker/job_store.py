@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from redis.exceptions import RedisError
@@ -261,13 +262,12 @@ class JobStore(HostCalls):
             events=events,
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
-        if self.direct is None or not self.direct.wanted:
-            return self._settle(job, finish)
-        fence, by = self._clock.uuid(), {"worker": self._worker, "members_of_next": self._started}
-        try:
-            return self._settle(job, replace(finish, next_fence=fence, lease_seconds=self._lease, **by))
-        except VersionMismatch:  # the fleet's script is an older one, and claims no job
-            return self._settle(job, finish)
+        if self.direct is not None and self.direct.wanted:
+            fence, lease = self._clock.uuid(), self._lease
+            by = replace(finish, worker=self._worker, members_of_next=self._started)
+            with suppress(VersionMismatch):  # the fleet's script is an older one, and claims no job
+                return self._settle(job, replace(by, next_fence=fence, lease_seconds=lease))
+        return self._settle(job, finish)
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
         """Send the end of an attempt until Redis answers. The fence refuses it where another attempt has begun."""
@@ -280,7 +280,12 @@ class JobStore(HostCalls):
                 _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
             else:
-                if self.direct is not None and isinstance(arguments, Finish) and arguments.next_fence and answer.word != "FENCED":
+                if (
+                    self.direct is not None
+                    and isinstance(arguments, Finish)
+                    and arguments.next_fence
+                    and answer.word != "FENCED"
+                ):
                     for told in answer.rows("next"):
                         self.direct.begin(ClaimedJob.of(told.text("id"), self._host, arguments.next_fence, told))
                 return answer.word.lower()

@@ -58,7 +58,7 @@ def test_the_end_claims_the_next_job(fleet: Fleet) -> None:
     """For a worker that takes it so: its attempt has begun, and no message follows."""
     store = fleet.host()
     begun = store.direct = Begun()
-    job, claimed = fleet.running(store)
+    _, claimed = fleet.running(store)
     following = fleet.submit(prompt="next")
     fleet.messages()
 
@@ -66,7 +66,7 @@ def test_the_end_claims_the_next_job(fleet: Fleet) -> None:
 
     (taken,) = begun.jobs
     assert (taken.id, taken.host, taken.attempt, taken.tries) == (following.id, "alpha", 1, 1)
-    assert taken.request.prompt == "next"
+    assert json.loads(taken.request_json)["prompt"] == "next"
     assert fleet.types(following.id) == ["queued", "started"]
     assert fleet.log(following.id)[-1]["worker"] == "w1"
     record = fleet.record(following.id)
@@ -118,7 +118,7 @@ def test_a_next_job_that_cannot_be_claimed_gets_its_message(fleet: Fleet) -> Non
     """The end is written all the same, and the claim by the message mends what was damaged."""
     store = fleet.host()
     begun = store.direct = Begun()
-    job, claimed = fleet.running(store)
+    _, claimed = fleet.running(store)
     following = fleet.submit()
     fleet.messages()
     fleet.redis.delete(f"{fleet.keys.prefix}:start_by")

@@ -36,11 +36,11 @@ def starting(direct: DirectJobs, start: Callable[[ClaimedJob], None]) -> None:
 
 def test_none_is_wanted_without_a_consumer(direct: DirectJobs) -> None:
     """Nor once the worker stops."""
-    assert not direct.wanted
+    wanted = [direct.wanted]
     direct.start = lambda _: None
-    assert direct.wanted
+    wanted.append(direct.wanted)
     direct.close()
-    assert not direct.wanted
+    assert [*wanted, direct.wanted] == [False, True, False]
 
 
 def test_a_job_runs_from_its_claim_on(direct: DirectJobs, running: RunningAttempts, requeued: list[str]) -> None:
