@@ -51,6 +51,8 @@ def peers(results: Results) -> str:
     names = {"llamaq": "llamaq", "naive": "Celery"} | {
         name: name for name in timed if name not in PATHS or name in PEERS
     }
+    if not timed:
+        return ""
     rows = [["submit, ms per job", *(f"{timed[name].median:.2f}" for name in names if name in timed)]]
     reasons = [f"* {name}: {reason}" for name, reason in results.about.get("peers", {}).items()]
     return "\n".join([markdown(["", *(title for name, title in names.items() if name in timed)], rows), "", *reasons])

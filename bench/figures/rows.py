@@ -80,6 +80,10 @@ ROWS = (
         "≤ 0.8 / 4",
     ),
     Row(
+        "the same for the middle half of the tokens: p50 / p99, ms",
+        (Figure("steady_p50_ms"), Figure("steady_p99_ms")),
+    ),
+    Row(
         "tokens/s at 64 streams (3,200 sent)",
         (Figure("tokens_per_second", 3150, most=False, digits=0),),
         "≥ 3,150",

@@ -77,6 +77,9 @@ def _note(saw: dict[str, Any], name: str, plan: Plan, results: Results) -> None:
     latencies, tokens = saw["latencies"], len(saw["latencies"])
     results.add("token_p50_ms", name, percentile(latencies, 50))
     results.add("token_p99_ms", name, percentile(latencies, 99))
+    middle = latencies[tokens // 4 : tokens * 3 // 4]  # in the order of arrival: no job starts or ends meanwhile
+    results.add("steady_p50_ms", name, percentile(middle, 50))
+    results.add("steady_p99_ms", name, percentile(middle, 99))
     results.add("tokens_per_second", name, tokens / saw["seconds"])
     results.add("delivered", name, tokens / (plan.tokens * plan.streams))
     results.add("consumer_us", name, saw["cpu_seconds"] / tokens * 1e6)
