@@ -73,13 +73,18 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        until(lambda: bool(self.heard))  # a heartbeat: from here on it hears all
+        until(self._hears)  # a heartbeat: from here on it hears all
         return self
 
     def __exit__(self, *_: object) -> None:
         self._receiver.should_stop = True
         self._thread.join(10)
         self.app.close()
+
+    def _hears(self) -> bool:
+        if not self.heard:
+            self.app.control.heartbeat()  # the worker sends one now, and not only when the next is due
+        return bool(self.heard)
 
     def _listen(self) -> None:
         with self.app.connection_for_read() as connection:

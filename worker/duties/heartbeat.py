@@ -25,7 +25,7 @@ from worker.duties.health import Health
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 10.0
 AGAIN_SECONDS = 2.0
-"""The pause where the last heartbeat has not arrived: a damaged key of Redis may have cost that one alone."""
+"""The pause before the first heartbeat, and behind one that has not arrived: a damaged key may have cost it alone."""
 MISSED_SECONDS = 30.0
 """The worker exits when no heartbeat has arrived for this long while Redis answers."""
 QUEUE_TTL_SECONDS = 120
@@ -53,7 +53,7 @@ class Heartbeat(Duty):
         self._health = health
         self._grace = grace_seconds
         self._received_at = clock.monotonic()
-        self._arrived = True
+        self._arrived = False
 
     def received(self) -> None:
         """Note that a heartbeat has reached a thread of Celery's pool."""

@@ -199,11 +199,12 @@ def test_unloading_an_unknown_model(llamaq: Llamaq) -> None:
 
 
 @pytest.mark.parametrize("verb", ["follow", "result", "status", "cancel"])
-def test_no_such_job(llamaq: Llamaq, verb: str) -> None:
+@pytest.mark.usefixtures("hasty")
+def test_no_such_job(here: Here, verb: str) -> None:
     """An id that nobody knows: code 6, and the id."""
-    shell = llamaq(verb, "nope")
-    assert shell.code() == 6
-    assert "no job nope" in shell.err.all()
+    ran = here(verb, "nope")
+    assert (ran.code, ran.out) == (6, "")
+    assert "no job nope" in ran.err
 
 
 def test_cancel_too_late(fake_worker: FakeWorker, llamaq: Llamaq) -> None:

@@ -16,7 +16,7 @@ from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.connections.sockets import TlsConnection
 from worker.celery import broker
 
-FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "4"))
+FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "2"))
 SEED = int(os.environ.get("LLAMAQ_TEST_FUZZ_SEED", "11"))
 
 

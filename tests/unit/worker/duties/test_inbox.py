@@ -15,6 +15,13 @@ from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round waits a hundredth of a second for an entry, and not two."""
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 10)
+    monkeypatch.setattr(module, "AGAIN_MILLISECONDS", 10)
+
+
 class Tripping:
     """A producer that fails at one job by an exception of no known type."""
 
@@ -82,7 +89,6 @@ def rounds(fleet: Fleet, number: int, end: Callable[[str], None], *, workers: bo
 def entries(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """The ids of two entries, of which the first is taken first; what a worker had taken is free at once."""
     monkeypatch.setattr(module, "ABANDONED_MILLISECONDS", 0)
-    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
     first, second = str(uuid.uuid4()), str(uuid.uuid4())
     for job_id in (first, second):
         fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
@@ -150,7 +156,6 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
 ) -> None:
     """A round looks at one page of what waits, and the next round at the next page."""
     monkeypatch.setattr(module, "READ_AT_A_TIME", 2)
-    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
     ids = [str(uuid.uuid4()) for _ in range(6)]
     for job_id in ids:
         fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
@@ -175,7 +180,6 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
 
 def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that starts removes them, but not those that still have an entry."""
-    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
     monkeypatch.setattr(module, "GONE_MILLISECONDS", -1)
     key, store = fleet.keys.inbox(), fleet.host()
     fleet.redis.xgroup_create(key, module.GROUP, id="0", mkstream=True)
@@ -193,7 +197,6 @@ def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monk
 def test_an_entry_that_is_too_large_is_set_aside(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its job fails with the reason, and the dead letter keeps its beginning alone; the entry behind it is queued."""
     monkeypatch.setattr(gate, "MOST_BYTES", 200_000)
-    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 1)
     large, good = str(uuid.uuid4()), str(uuid.uuid4())
     for job_id, prompt in ((large, "x" * 200_000), (good, "x")):
         request = request_json(model=MODEL, prompt=prompt)

@@ -5,7 +5,14 @@ import pytest
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.store.connections.clients import connect_binary
 from tests.unit.worker.writing import supervised, until
+from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round waits a hundredth of a second for an entry, and not two: the duty ends behind it."""
+    monkeypatch.setattr(module, "BLOCK_MILLISECONDS", 10)
 
 
 def _send(fleet: Fleet, *entries: dict[str, str]) -> None:
