@@ -1,6 +1,6 @@
 """Slots of a host that six workers share, while those who hold them are killed again and again.
 
-`LLAMAQ_TEST_KILLING_SECONDS` (12) is how long the killing goes on.
+`LLAMAQ_TEST_KILLING_SECONDS` (8) is how long the killing goes on.
 """
 
 import os
@@ -23,9 +23,9 @@ from tests.faults.site import HOST, LEASE_SECONDS, Site
 from tests.service import until
 from tests.worker_process import WorkerProcess
 
-SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "12"))
+SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "8"))
 KILL_EACH_SECONDS = 1.2
-WORKERS, SLOTS, JOBS = 6, 4, 300
+WORKERS, SLOTS, JOBS = 6, 4, 160
 LEADER_SECONDS = 3
 PROMISED_SECONDS = 5.0
 """Beyond the lease, as for any killed worker: until a leader has noticed, and the next round of the reaper has come."""
@@ -40,7 +40,7 @@ def wide_site() -> Iterator[Site]:
 
 @pytest.mark.timeout(300)
 def test_killed_holders_never_cost_a_slot_nor_give_one_too_many(wide_site: Site, measure: Measure) -> None:
-    """6 workers, 4 slots, 300 jobs, a holder killed every 1.2 s: at most 4 requests; slots come back; all jobs end."""
+    """6 workers, 4 slots, 160 jobs, a holder killed every 1.2 s: at most 4 requests; slots come back; all jobs end."""
     site = wide_site
     site.start_workers(WORKERS, slots=SLOTS)
     site.ollama.script(tokens=["x"] * 4, rate=4 * JOBS / (SECONDS * SLOTS), times=None)

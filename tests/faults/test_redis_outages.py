@@ -18,14 +18,17 @@ from llamaq.vocabulary.events import Completed, Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.conftest import Measure
-from tests.faults.site import LEASE_SECONDS, Site, started_by
+from tests.faults.site import Site, started_by
 from tests.service import read_until, until
 
-OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,6").split(",")]
+OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,5").split(",")]
 SURE_SECONDS = 30
 """Up to here, jobs that were running complete in their first attempt."""
 TOKENS_PER_SECOND = 20
 OTHER = "idle:latest"
+SHORT_LEASE_SECONDS = 2
+LONG = 13
+"""Seconds of an answer that goes on through three outages."""
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_an_outage(own_site: Site, idle_host: ScriptedOllama, how: str, seconds:
     """Jobs that speak through it, jobs that wait, an idle worker: every job completes, and a reader sees all of it."""
     own_site.start_worker()
     own_site.start_worker(host="idle-host", ollama_url=idle_host.url)
-    count = int(TOKENS_PER_SECOND * (seconds + 4))
+    count = int(TOKENS_PER_SECOND * (seconds + 2))
     own_site.ollama.script(count=count, rate=TOKENS_PER_SECOND, times=2)
     running = [own_site.queue.generate(MODEL, "running") for _ in range(2)]
     for job in running:
@@ -75,12 +78,12 @@ def test_an_outage(own_site: Site, idle_host: ScriptedOllama, how: str, seconds:
 
 def test_one_outage_after_another(own_site: Site) -> None:
     """Each is longer than a lease has left, and the second begins while the living still renew: attempt 1 goes on."""
-    own_site.start_worker()
-    own_site.ollama.script(count=17 * TOKENS_PER_SECOND, rate=TOKENS_PER_SECOND)
+    own_site.start_worker(lease_seconds=SHORT_LEASE_SECONDS)
+    own_site.ollama.script(count=LONG * TOKENS_PER_SECOND, rate=TOKENS_PER_SECOND)
     job = own_site.queue.generate(MODEL, "running")
     read_until(job, Delta, 3)
 
-    for seconds in (LEASE_SECONDS, LEASE_SECONDS + 0.5, LEASE_SECONDS + 0.5):
+    for seconds in (SHORT_LEASE_SECONDS, SHORT_LEASE_SECONDS + 0.5, SHORT_LEASE_SECONDS + 0.5):
         own_site.server.kill()
         time.sleep(seconds)
         own_site.server.restart()
@@ -88,7 +91,7 @@ def test_one_outage_after_another(own_site: Site) -> None:
         until(lambda last=last: own_site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
         time.sleep(1)  # a round of the reaper
 
-    assert_completed(job, attempt=1, text=" token" * 17 * TOKENS_PER_SECOND)
+    assert_completed(job, attempt=1, text=" token" * LONG * TOKENS_PER_SECOND)
 
 
 def _written_after(events: list[Event], moment: float) -> float:

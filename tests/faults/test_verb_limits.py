@@ -23,8 +23,8 @@ from llamaq.store.keys import Keys
 from tests.faults.lateness import Lateness
 from tests.faults.proxy import Mode, OutageProxy
 
-LIMIT_SECONDS = 1.0
-BEYOND_SECONDS = 1.0
+LIMIT_SECONDS = 0.5
+BEYOND_SECONDS = 1.5
 ANSWERED_SECONDS = 10.0
 """The limit where Redis answers each verb with a refusal, for which a slow machine needs time."""
 PREFIX = "limits"

@@ -8,6 +8,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import HostStatus, Job, JobQueue
 from llamaq.vocabulary.events import Started
+from tests.changed_worker import Constants, command
 from tests.service import fresh_name, until
 from tests.worker_process import WorkerProcess
 
@@ -78,8 +79,8 @@ class Pair:
 
 
 @contextmanager
-def pair(redis_url: str, hosts: str = "xy", **settings: object) -> Iterator[Pair]:
-    """Start the hosts that are named, and a worker for each."""
+def pair(redis_url: str, hosts: str = "xy", soon: Constants | None = None, **settings: object) -> Iterator[Pair]:
+    """Start the hosts that are named, and a worker for each, with some of its constants changed."""
     prefix = f"test-{fresh_name()[:12]}"
     models = {"x": (A, B), "y": (B, C)}
     with ExitStack() as stack:
@@ -88,7 +89,7 @@ def pair(redis_url: str, hosts: str = "xy", **settings: object) -> Iterator[Pair
         given = {"prefix": prefix, "slots": 2, "max_models": 3, "probe_seconds": PROBE_SECONDS, **settings}
         nodes = []
         for name, server in servers.items():
-            worker = stack.enter_context(WorkerProcess(redis_url, server.url, host=name, **given))  # type: ignore[arg-type]  # settings are of any type
+            worker = stack.enter_context(WorkerProcess(redis_url, server.url, command(soon or {}), host=name, **given))
             stack.callback(_tell, name, worker)
             worker.start()
             nodes.append(worker.node)

@@ -8,6 +8,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from llamaq import JobFailed
 from llamaq.vocabulary.events import Started
+from tests.changed_worker import SOON
 from tests.fleet.pair import Pair, pair, starts
 from tests.service import fresh_name, read_until, retried, until
 
@@ -21,7 +22,7 @@ NOISE_SECONDS = 1.5
 @pytest.fixture(scope="module")
 def shared_alone(redis_server: EmbeddedRedis) -> Iterator[Pair]:
     """Use `alone`, which keeps tests apart."""
-    with pair(redis_server.url, "x") as found:
+    with pair(redis_server.url, "x", SOON) as found:
         yield found
 
 
@@ -134,7 +135,7 @@ def test_one_job_that_is_always_refused_holds_up_nobody(alone: Pair) -> None:
 def test_a_refused_job_ends_at_its_deadline_with_its_cause(alone: Pair) -> None:
     """While nobody else shows that the host is well, a refusal is no try; the deadline counts all of them together."""
     alone.x.script(status=429, body={"error": "quota used up"}, model="a:latest", times=None)
-    job = alone.queue.generate("a", "Why?", deadline=3)
+    job = alone.queue.generate("a", "Why?", deadline=1.5)
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)
@@ -167,7 +168,7 @@ def test_one_job_tries_then_all_run(alone: Pair) -> None:
     alone.x.wait(lambda stats: stats["held"].get(gate, 0) == 1)
     alone.x.clear()
     trial = alone.asked("x")
-    time.sleep(2)
+    time.sleep(1)
 
     assert alone.model_circuit("x", "a:latest") == "half_open"
     assert (alone.asked("x"), alone.status("x").slots_used) == (trial, 1)

@@ -29,7 +29,13 @@ class InProcess:
 
     def __init__(self, redis_url: str, ollama_url: str, prefix: str) -> None:
         config = Settings(
-            redis_url=redis_url, ollama_url=ollama_url, prefix=prefix, host="here", slots=2, webhook_secret=SECRET
+            redis_url=redis_url,
+            ollama_url=ollama_url,
+            prefix=prefix,
+            host="here",
+            slots=2,
+            webhook_secret=SECRET,
+            probe_seconds=0.2,
         )
         self.config = config
         self.metrics = Metrics()

@@ -12,13 +12,20 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from tests.integration.in_process import WAIT_SECONDS, InProcess, running, threads
 from tests.service import until
-from worker.duties import health, heartbeat
+from worker.duties import health, heartbeat, inbox
 from worker.duties.duty import Duty
 from worker.preflight import redis_checks
 
 NAMES = [
     duty.name for duty in InProcess("redis://127.0.0.1:1/0", "http://127.0.0.1:1", "none").worker.supervisor.duties
 ]
+
+PAUSES = (
+    *(f"worker.duties.{place}_SECONDS" for place in ("minutes.ROUND", "reaper.ROUND", "script_registry.ROUND")),
+    *(f"worker.duties.{place}_SECONDS" for place in ("cancel_channel.LISTEN", "webhooks.LOOK", "dead_letters._IDLE")),
+    *(f"worker.attempt.{place}.IDLE_SECONDS" for place in ("stream_reader", "timers", "event_writer")),
+)
+"""For how long an idle duty waits."""
 
 
 class NeverSeen(Exception):
@@ -28,15 +35,16 @@ class NeverSeen(Exception):
 @pytest.fixture(scope="module")
 def process(redis_server: EmbeddedRedis) -> Iterator[InProcess]:
     """One worker for all of them."""
-    with (
-        pytest.MonkeyPatch.context() as hurried,
-        ScriptedOllama.start(slots=2) as ollama,
-        running(redis_server.url, ollama.url, "test-duties") as started,
-    ):
+    with pytest.MonkeyPatch.context() as hurried, ScriptedOllama.start(slots=2) as ollama:
         hurried.setattr(heartbeat, "BEAT_SECONDS", 0.1)
         hurried.setattr(heartbeat, "MISSED_SECONDS", 3600)  # nobody consumes here
         hurried.setattr(Duty, "retry_seconds", 0.01)
-        yield started
+        for pause in PAUSES:
+            hurried.setattr(pause, 0.1)
+        hurried.setattr(inbox, "BLOCK_MILLISECONDS", 100)
+        hurried.setattr(inbox, "AGAIN_MILLISECONDS", 100)
+        with running(redis_server.url, ollama.url, "test-duties") as started:
+            yield started
 
 
 def test_the_list_has_every_duty() -> None:

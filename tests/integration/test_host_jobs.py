@@ -20,6 +20,7 @@ from llamaq import (
     UnloadResult,
 )
 from llamaq.vocabulary.events import Completed, Progress
+from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, kinds, until
 from tests.worker_process import WorkerProcess
@@ -42,7 +43,7 @@ def allowing(redis_server: EmbeddedRedis) -> Iterator[Service]:
     with (
         JobQueue(redis_server.url, prefix=prefix) as queue,
         ScriptedOllama.start(slots=1) as ollama,
-        WorkerProcess(redis_server.url, ollama.url, prefix=prefix, **settings) as worker,
+        WorkerProcess(redis_server.url, ollama.url, command(SOON), prefix=prefix, **settings) as worker,
     ):
         worker.start().ready(queue)
         service = Service(redis_server.url, prefix, queue, ollama)

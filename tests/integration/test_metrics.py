@@ -11,6 +11,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobExpired, JobFailed, JobQueue
+from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.integration.scraping import Scrape, Shape, port_of, scrape
 from tests.service import Service, fresh_name, until
@@ -27,10 +28,11 @@ Look = Callable[[], Scrape]
 def watched(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, WorkerProcess]]:
     """A service with one slot whose worker serves metrics."""
     prefix = f"test-{fresh_name()[:12]}"
+    settings: dict[str, Any] = {"prefix": prefix, "metrics_port": 0, "probe_seconds": 0.5}
     with (
         JobQueue(redis_server.url, prefix=prefix) as queue,
         ScriptedOllama.start(slots=1) as ollama,
-        WorkerProcess(redis_server.url, ollama.url, prefix=prefix, metrics_port=0, probe_seconds=0.5) as worker,
+        WorkerProcess(redis_server.url, ollama.url, command(SOON), **settings) as worker,
     ):
         worker.start().ready(queue)
         service = Service(redis_server.url, prefix, queue, ollama)

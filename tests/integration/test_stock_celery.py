@@ -2,9 +2,7 @@
 
 import re
 import subprocess
-import sys
 import tomllib
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from embedded.child import bound
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
-from tests.commands import run
+from tests import uv
 
 HOST = "alpha:11434"
 WAIT_SECONDS = 60
@@ -47,16 +45,6 @@ def lowest() -> str:
     return f"{found[1]}=={found[2]}"
 
 
-def environment(folder: Path, requirement: str) -> Path:
-    """An interpreter with this package and its dependencies."""
-    venv.create(folder, with_pip=False, symlinks=True)
-    (site,) = (folder / "lib").glob("python*/site-packages")
-    install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    done = run([*install, "--target", site, requirement], timeout=WAIT_SECONDS * 4)
-    assert done.returncode == 0, done.stderr
-    return folder / "bin" / "python"
-
-
 @contextmanager
 def stock_worker(python: Path, folder: Path, fleet: Fleet, taken: str) -> Iterator[None]:
     """Celery's own command, on the host's queue."""
@@ -79,7 +67,7 @@ def stock_worker(python: Path, folder: Path, fleet: Fleet, taken: str) -> Iterat
 def test_a_stock_worker_takes_the_message(requirement: str, redis_server: EmbeddedRedis, tmp_path: Path) -> None:
     """Of the lowest and the newest Celery that pyproject.toml allows: before and after it waits for messages."""
     fleet = Fleet(redis_server.url, f"stock-{tmp_path.name}")
-    python = environment(tmp_path / "venv", requirement)
+    python = uv.environment(tmp_path, requirement)
     fleet.host(HOST, slots=2)
     taken, early = f"{fleet.keys.prefix}:taken", fleet.submit()
     with stock_worker(python, tmp_path, fleet, taken):

@@ -23,6 +23,8 @@ def test_a_killed_workers_job_completes_elsewhere(own_service: Service, start_wo
     own_service.ollama.script(tokens=["whole"])
 
     doomed.signal(signal.SIGKILL)
+    doomed.wait()
+    own_service.redis.zadd(own_service.keys.hosts(), {"doomed": 1}, xx=True)  # as when its last report was 15 s ago
 
     events = list(job.events())
     assert kinds(events) == ["queued", "started", "delta", "retrying", "started", "delta", "completed"]
@@ -57,11 +59,11 @@ def test_a_job_that_loses_every_worker_is_not_tried_for_ever(own_service: Servic
 
 def test_a_frozen_worker_that_wakes_up_writes_nothing_more(own_service: Service, start_worker: StartWorker) -> None:
     """Its job has gone to another meanwhile: tokens it still reads are refused, and the reader sees no mixture."""
-    frozen = start_worker(host="frozen", lease_seconds=2)
+    frozen = start_worker(host="shared", lease_seconds=2)
     old = own_service.hold(tokens=["old"] * 20, hold_after=1, rate=20)
     job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    start_worker(host="alive", lease_seconds=2)
+    start_worker(host="shared", lease_seconds=2)
     new = own_service.hold(tokens=["new", " text"], hold_after=1)
 
     frozen.freeze()
