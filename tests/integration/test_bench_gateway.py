@@ -1,28 +1,26 @@
 """The bench of the gateway runs, and its page can be written from what it saves."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench.figures.results import Results
 from bench.gateway import report
-from tests.commands import run
-
-CHECKOUT = Path(__file__).parents[2]
-MAX_WAIT_SECONDS = 160
+from bench.gateway.__main__ import main
+from tests.integration.benches import run_bench
 
 
 @pytest.mark.timeout(180)
-def test_a_quick_run_measures_each_path(tmp_path: Path) -> None:
+def test_a_quick_run_measures_each_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Real processes, each reader: all have what they are asked for; the page is made of it."""
     saved = tmp_path / "results.json"
-    command = [sys.executable, "-m", "bench.gateway", "--quick", "--only", "streams", "--save", str(saved)]
-    done = run(command, cwd=CHECKOUT, timeout=MAX_WAIT_SECONDS)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_bench(monkeypatch, main, "--quick", "--only", "streams", "--save", saved)
+
     results = Results.load(saved)
     for metric in ("token_p50_ms", "tokens_per_second"):
         assert set(results.values[metric]) == {"direct", "sdk", "gateway", "gateway-openai"}
-    assert "other proxies: not measured in this run" in done.stdout
+    assert "other proxies: not measured in this run" in capsys.readouterr().out
     assert "$" not in report.document(results)

@@ -1,27 +1,25 @@
 """The bench of scaling runs, and its page can be written from what it saves."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench.figures.results import Results
+from bench.scaling.__main__ import main
 from bench.scaling.figures import report
-from tests.commands import run
-
-CHECKOUT = Path(__file__).parents[2]
-MAX_WAIT_SECONDS = 280
+from tests.integration.benches import run_bench
 
 
 @pytest.mark.timeout(300)
-def test_a_quick_run_measures_all_that_the_page_shows(tmp_path: Path) -> None:
+def test_a_quick_run_measures_all_that_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`python -m bench.scaling --quick --save FILE`: real workers, every measure; the page lacks no figure."""
     saved = tmp_path / "results.json"
-    command = [sys.executable, "-m", "bench.scaling", "--quick", "--save", str(saved)]
-    done = run(command, cwd=CHECKOUT, timeout=MAX_WAIT_SECONDS)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "| workers and hosts |" in done.stdout
+    run_bench(monkeypatch, main, "--quick", "--save", saved)
+
+    assert "| workers and hosts |" in capsys.readouterr().out
     page = report.document(Results.load(saved))
     assert "What one Redis can carry" in page
     assert "$" not in page
