@@ -44,10 +44,10 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or completed(described())  # type: ignore[method-assign]  # FastAPI's own way
     app.state.settings, app.state.keys = settings, keys
-    for router in (ollama.router, openai.router, responses.router, batches.router):
+    for router in (ollama.router, openai.router, responses.router, *jobs.routers):
+        app.router.routes.extend(router.routes)  # FastAPI matches the paths of an included router twice
+    for router in (batches.router, ui.router):
         app.include_router(router, include_in_schema=False)
-    app.include_router(jobs.router)
-    app.include_router(ui.router)
     for error in (GatewayError, LlamaqError, ui.SignInNeeded, TimeoutError, HTTPException, Exception):
         app.add_exception_handler(error, _answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

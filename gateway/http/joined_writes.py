@@ -1,15 +1,16 @@
-"""Several writes of a connection in one: each costs as much as a few pieces of a stream.
+"""Writes of a stream: several in one, because each costs as much as a few pieces, and without what watches an answer.
 
-It is an extension of ASGI, so the form of an answer on the wire, its chunks too, stays as the server makes it.
+Both are extensions of ASGI, so the form of an answer on the wire, its chunks too, stays as the server makes it.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from starlette.types import Scope
+from starlette.types import Scope, Send
 
 _EXTENSION = "llamaq.joined_writes"
+_SEND = "llamaq.send"
 
 
 class JoiningTransport:
@@ -58,3 +59,14 @@ def joined(scope: Scope) -> AbstractContextManager[None]:
     """A block whose `send`s are one write, where the server of the request can do that."""
     transport = scope.get("extensions", {}).get(_EXTENSION)
     return transport.joined() if transport is not None else nullcontext()
+
+
+def offer_send(scope: Scope, send: Send) -> None:
+    """Let the application of a request use the server's own `send`."""
+    scope.setdefault("extensions", {})[_SEND] = send
+
+
+def later_send(scope: Scope, send: Send) -> Send:
+    """The `send` for what comes behind the first part of a body, which nothing around the application looks at."""
+    found: Send = scope.get("extensions", {}).get(_SEND, send)
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.joined_writes import joined
+from gateway.http.joined_writes import joined, later_send
 from gateway.http.leaving import cancelled_if_cut, until_left
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
@@ -94,10 +94,14 @@ class Streamed(Response):
         async with aclosing(self._chunks) as chunks:
             with cancelled_if_cut(self._job) if self._job else nullcontext():
                 async for ready in chunks:
-                    with joined(scope) if len(ready) > 1 else nullcontext():
-                        for chunk in ready:
-                            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if len(ready) == 1:
+                        await send({"type": "http.response.body", "body": ready[0], "more_body": True})
+                    else:
+                        with joined(scope):
+                            for chunk in ready:
+                                await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     self.sent_at = loop.time()
+                    send = later_send(scope, send)
 
     async def end(self, send: Send, last: bytes = b"") -> None:
         """Send the end."""

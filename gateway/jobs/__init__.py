@@ -1,11 +1,7 @@
 """Jobs over HTTP: what the SDK gives over Redis."""
 
-from fastapi import APIRouter
-
 from gateway.jobs import conversations, events, fleet, listing, submitting
 
-router = APIRouter()
-for part in (fleet, submitting, listing, events, conversations):
-    router.include_router(part.router)
+routers = [part.router for part in (fleet, submitting, listing, events, conversations)]
 
-__all__ = ["router"]
+__all__ = ["routers"]

@@ -14,11 +14,11 @@ NANOSECONDS = 1_000_000_000
 _MESSAGE = '"message":{"role":"assistant","content":'
 
 
-def text_line(asked: Asked) -> Callable[[str], str]:
+def text_line(asked: Asked) -> Callable[[str], bytes]:
     """What makes the line of a piece that is text alone: the same line as `piece_lines`, several times as fast."""
     before, after = ('"response":', "") if asked.endpoint == "generate" else (_MESSAGE, "}")
-    head = f'{{"model":{text(asked.model)},"created_at":"'
-    return lambda said: f'{head}{timestamp()}",{before}{text(said)}{after},"done":false}}'
+    head, before, after = f'{{"model":{text(asked.model)},"created_at":"', f'",{before}', f'{after},"done":false}}\n'
+    return lambda said: f"{head}{timestamp()}{before}{text(said)}{after}".encode()
 
 
 def piece_lines(asked: Asked, delta: Piece) -> Iterator[str]:

@@ -1,14 +1,13 @@
 """The routes of Ollama's API. Their errors have Ollama's form."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any, get_args
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gateway.access.caller import Admitted, Caller
+from gateway.access.keyed import Handler, KeyedRoute
 from gateway.http.errors import GatewayError
 from gateway.ollama import asked as reading
 from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
@@ -21,10 +20,8 @@ from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-
-class OllamaRoute(APIRoute):
+class OllamaRoute(KeyedRoute):
     """A route whose errors have Ollama's form."""
 
     def get_route_handler(self) -> Handler:
@@ -40,7 +37,7 @@ class OllamaRoute(APIRoute):
         return handle
 
 
-router = APIRouter(route_class=OllamaRoute)
+router = APIRouter(route_class=OllamaRoute, include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])

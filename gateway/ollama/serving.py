@@ -107,15 +107,19 @@ class _Lines:
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
             yield [_line(error_answer(error, self._asked).line())]
 
-    def _of(self, event: Event | Piece) -> Iterator[bytes]:
+    def _of(self, event: Event | Piece) -> Iterable[bytes]:
+        if isinstance(event, Piece) and (said := event.text_alone):
+            self._sent = True
+            return (self._text_line(said),)
+        return self._written(event)
+
+    def _written(self, event: Event | Piece) -> Iterator[bytes]:
         for line in self._lines(event):
             self._sent = True
             yield _line(line)
 
     def _lines(self, event: Event | Piece) -> Iterable[str]:
         match event:
-            case Piece(text=str(said), thinking=None, tool_calls=None, logprobs=None) if said:
-                return (self._text_line(said),)
             case Piece():
                 return forms.piece_lines(self._asked, event)
             case Completed(result=result):

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import Admitted, Caller
+from gateway.access.keyed import KeyedRoute
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.leaving import cancelled_if_left
@@ -28,7 +29,7 @@ READERS: dict[str, Callable[[Any], Asked]] = {
     "/v1/embeddings": read_embedding,
 }
 """What reads the body of each endpoint that runs a job; a batch takes the lines for the same endpoints."""
-router = APIRouter()
+router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 
 
 @router.post("/v1/chat/completions")

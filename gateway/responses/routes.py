@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import Admitted
+from gateway.access.keyed import KeyedRoute
 from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
@@ -27,7 +28,7 @@ from llamaq.vocabulary.events import Piece, Started
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 CANCELLED = "the response was cancelled"
-router = APIRouter()
+router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 
 
 @router.post("/v1/responses")

@@ -7,6 +7,7 @@ import traceback
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.joined_writes import offer_send
 from gateway.server.metrics import FAULTS, OPEN, REQUESTS, SECONDS
 
 LOG = logging.getLogger("gateway")
@@ -40,6 +41,7 @@ class Observed:
                 first_byte = loop.time()
             await send(message)
 
+        offer_send(scope, send)
         fault = False
         OPEN.inc()
         try:

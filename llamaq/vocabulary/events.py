@@ -187,6 +187,11 @@ class Piece(NamedTuple):
     terminal: Literal[False] = False
     fresh: Literal[False] = False
 
+    @property
+    def text_alone(self) -> str | None:
+        """The text, where it says nothing else."""
+        return self.text if self.thinking is None and self.tool_calls is None and self.logprobs is None else None
+
 
 def piece(cursor: str, payload: str) -> Event | Piece:
     """The `Piece` of a `delta`; the typed event of any other entry.
