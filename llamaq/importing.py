@@ -3,15 +3,22 @@
 import gc
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 INTERRUPTED = 130
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """A block of imports. In it Ctrl-C exits the process at once: a module could swallow an exception."""
+def importing(without: Iterable[str] = ()) -> Iterator[None]:
+    """A block of imports. In it Ctrl-C exits the process at once: a module could swallow an exception.
+
+    The packages `without` are as if they were not installed, until the process ends, unless they are imported already.
+    """
+    for package in without:
+        cast("dict[str, Any]", sys.modules).setdefault(package, None)  # an import of it is a ModuleNotFoundError
     with _no_collection():
         # A shell script starts its background jobs with SIGINT ignored. It stays ignored.
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

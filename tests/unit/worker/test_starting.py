@@ -11,6 +11,7 @@ import pytest
 
 from embedded.child import bound
 from tests.commands import ended
+from worker.__main__ import unused
 
 ROOT = Path(__file__).resolve().parents[3]
 # Stands in for a slow import: a module of the name is found first, tells that it is reached, and waits.
@@ -61,7 +62,10 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], 
 
 
 def test_a_worker_imports_no_command_line() -> None:
-    """Neither Celery's, which brings Flower and a shell, nor ours: a third of its start. No conversations."""
+    """Neither Celery's, which brings Flower and a shell, nor ours: a third of its start. No conversations.
+
+    And nothing that is imported only because it is installed.
+    """
     run = [sys.executable, "-X", "importtime", "-m", "worker", "--no-such-option"]
     done = subprocess.run(bound(run), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
@@ -70,6 +74,15 @@ def test_a_worker_imports_no_command_line() -> None:
     assert "celery.bin.worker" in imported
     of_producers = {"llamaq.client.blocking.conversation", "llamaq.client.blocking.queue"}
     assert imported.isdisjoint({"flower", "celery.bin.celery", "llamaq.cli.app"} | of_producers)
+    # importtime tells also of a package that is not found.
+    inner = {"rich.console", "pygments.lexer", "yaml.loader", "chardet.pipeline"}
+    assert imported.isdisjoint(inner | {"opentelemetry.metrics._internal"})
+
+
+def test_a_worker_that_makes_traces_imports_what_makes_them() -> None:
+    """However the variable is spelt, as pydantic reads it."""
+    assert "opentelemetry" in unused(["LLAMAQ_OTEL_CONTENT"])
+    assert "opentelemetry" not in unused(["llamaq_otel"])
 
 
 def test_what_is_imported_is_left_out_of_garbage_collection() -> None:
