@@ -1,4 +1,4 @@
-"""One build for all tests here."""
+"""One build for all tests here: those that use it are of the group `wheel`, so that it is made once."""
 
 from pathlib import Path
 

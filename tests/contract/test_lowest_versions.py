@@ -20,6 +20,7 @@ from tests.contract.built import CHECKOUT
 from tests.gateway_process import GatewayProcess
 from tests.worker_process import WorkerProcess
 
+pytestmark = pytest.mark.xdist_group("wheel")
 PROJECT: dict[str, Any] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
 OPTIONS = ("--resolution", "lowest-direct", "--only-binary", ":all:")
 # Imports every module, so that a name that an old version lacks is found, whichever job would need it.

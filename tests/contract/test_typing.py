@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from llamaq import Message, MessageDict, Notify, NotifyDict, Options, OptionsDict
 from tests.commands import run
 
+pytestmark = pytest.mark.xdist_group("wheel")
 PROGRAM = Path(__file__).with_name("sample_program.py")
 
 

@@ -7,6 +7,7 @@ import zipfile
 from email.parser import Parser
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 import llamaq
@@ -15,6 +16,7 @@ from llamaq.store.scripts import files
 from tests.commands import run
 from tests.contract.built import CHECKOUT
 
+pytestmark = pytest.mark.xdist_group("wheel")
 SERVICE = (
     *("celery", "kombu", "requests", "flower", "structlog", "prometheus_client", "pydantic_settings"),
     *("tasks", "worker", "gateway", "api_client", "fastapi", "uvicorn"),

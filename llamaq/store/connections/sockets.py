@@ -165,6 +165,12 @@ class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
     """Over a Unix socket."""
 
 
+def _must_reconnect(connection: Any) -> bool:
+    """Whether redis-py closes a connection that is given back, because its server moves; 6.2 never does."""
+    asked = getattr(connection, "should_reconnect", None)
+    return asked is not None and asked()
+
+
 class Pool(redis.ConnectionPool):
     """redis-py's pool. That one keeps as many connections open as were ever used at a time, and uses the last one.
 
@@ -210,7 +216,7 @@ class Pool(redis.ConnectionPool):
         self._checkpid()
         with self._lock:
             ours = connection in self._in_use_connections and self.owns_connection(connection)
-            if not ours or connection.should_reconnect():
+            if not ours or _must_reconnect(connection):
                 return False
             self._in_use_connections.remove(connection)
             self._available_connections.append(connection)

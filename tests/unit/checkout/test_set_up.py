@@ -16,6 +16,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,13 @@ pytestmark = pytest.mark.xdist_group("run.py")
 
 
 class Checkout:
-    """A small checkout in a directory of its own."""
+    """A small checkout in a directory of its own.
+
+    Attributes:
+        first: what the run gave that set it up.
+    """
+
+    first: tuple[int, str, str]
 
     def __init__(self, root: Path) -> None:
         self.root = root / "checkout"
@@ -52,6 +59,11 @@ class Checkout:
     def lock(self, layer: str, digest: str, remark: str = "") -> None:
         pin = f"tiny-{layer}==1.0 --hash=sha256:{digest}\n"
         (self.root / "requirements" / f"{layer}.txt").write_text(f"# {remark}\n{pin}")
+
+    def state(self) -> dict[str, Any]:
+        """What is noted of the venv."""
+        found: dict[str, Any] = json.loads((self.root / ".venv" / "setup.json").read_text())
+        return found
 
     def start(self, *args: str, **environment: str) -> "subprocess.Popen[str]":
         pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
@@ -86,12 +98,17 @@ def write_wheel(directory: Path, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout(tmp_path_factory.mktemp("run"))
+    """A checkout that has been set up once; the packages of the tests are not installed."""
+    checkout = Checkout(tmp_path_factory.mktemp("run"))
+    checkout.first = checkout.run("demo")
+    return checkout
 
 
 @pytest.fixture
 def ready(shared: Checkout) -> Checkout:
-    """A checkout in which the demo starts, whatever the test before left behind."""
+    """The same, in which the demo starts, whatever the test before left behind."""
+    if "dev" in shared.state()["layers"]:
+        shutil.rmtree(shared.root / ".venv")
     for layer in LAYERS:
         shared.lock(
             layer, hashlib.sha256((shared.wheels / f"tiny_{layer}-1.0-py3-none-any.whl").read_bytes()).hexdigest()
@@ -109,6 +126,17 @@ def refusing() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/simple"
 
 
+def test_a_first_run_says_what_it_does_in_a_few_lines(shared: Checkout) -> None:
+    """Into a pipe: a line for the start and the end of each of its two pieces of work, and nothing of pip's own."""
+    status, _, err = shared.first
+    assert status == 7
+    venv_starts, venv_ends, pip_starts, pip_ends = err.splitlines()
+    assert venv_starts.startswith("run.py: making .venv with Python 3.")
+    assert pip_starts == "run.py: installing service + demo packages ..."
+    assert ": done (" in venv_ends
+    assert ": done (" in pip_ends
+
+
 def test_a_later_run_only_starts_the_program(ready: Checkout) -> None:
     """A set-up checkout starts at once: nothing printed, the program's own arguments, place and exit code."""
     status, out, err = ready.run("demo", "--port", "1")
@@ -118,35 +146,6 @@ def test_a_later_run_only_starts_the_program(ready: Checkout) -> None:
         "cwd": str(ready.root),
         "prefix": str(ready.root / ".venv"),
     }
-
-
-def test_a_first_run_says_what_it_does_in_a_few_lines(tmp_path: Path) -> None:
-    """Into a pipe: a line for the start and the end of each of its two pieces of work, and nothing of pip's own."""
-    status, _, err = Checkout(tmp_path).run("demo")
-    assert status == 7
-    venv_starts, venv_ends, pip_starts, pip_ends = err.splitlines()
-    assert venv_starts.startswith("run.py: making .venv with Python 3.")
-    assert pip_starts == "run.py: installing service + demo packages ..."
-    assert ": done (" in venv_ends
-    assert ": done (" in pip_ends
-
-
-def test_all_installs_programs_before_the_tests(tmp_path: Path) -> None:
-    """`test --all` runs the table's installer, then pytest with the other arguments; where that fails, no test runs."""
-    checkout = Checkout(tmp_path)
-    tests = checkout.root / "tests"
-    tests.mkdir()
-    (checkout.root / "pytest.py").write_text("import sys; print('pytest', sys.argv[1:])")
-    (tests / "programs.py").write_text("print('programs', flush=True)")
-    status, out, err = checkout.run("test", "--all", "-k", "x")
-    assert status == 0, err
-    first, second = out.splitlines()
-    assert first == "programs"
-    assert second.endswith("'-k', 'x']")
-    assert "--all" not in second
-    (tests / "programs.py").write_text("raise SystemExit('not root')")
-    assert checkout.run("test", "--all")[:2] == (1, "")
-    assert checkout.run("test")[0] == 0
 
 
 def test_a_changed_lock_file_is_installed_and_no_other(ready: Checkout) -> None:
@@ -207,11 +206,28 @@ def test_two_runs_at_once_take_turns(ready: Checkout) -> None:
         assert second.stderr.readline() == "run.py: another run.py is setting this checkout up; waiting for it\n"
         with pytest.raises(subprocess.TimeoutExpired):
             second.wait(1)
-        state = json.loads(note.read_text())
+        state = ready.state()
         state["layers"]["demo"] = hashlib.sha256(changed.read_bytes()).hexdigest()
         note.write_text(json.dumps(state))
     _, err = second.communicate()
     assert (second.returncode, err) == (7, "")
+
+
+def test_all_installs_programs_before_the_tests(ready: Checkout) -> None:
+    """`test --all` runs the table's installer, then pytest with the other arguments; where that fails, no test runs."""
+    tests = ready.root / "tests"
+    tests.mkdir()
+    (ready.root / "pytest.py").write_text("import sys; print('pytest', sys.argv[1:])")
+    (tests / "programs.py").write_text("print('programs', flush=True)")
+    status, out, err = ready.run("test", "--all", "-k", "x")
+    assert status == 0, err
+    first, second = out.splitlines()
+    assert first == "programs"
+    assert second.endswith("'-k', 'x']")
+    assert "--all" not in second
+    (tests / "programs.py").write_text("raise SystemExit('not root')")
+    assert ready.run("test", "--all")[:2] == (1, "")
+    assert ready.run("test")[0] == 0
 
 
 @pytest.mark.parametrize(
