@@ -85,7 +85,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         result_ttl=settings.result_ttl,
         max_queued=settings.max_queued,
         wait_for_model=int(submission.wait_for_model),
-        metadata=dumps(request.metadata),
+        metadata=dumps(request.metadata) if request.metadata else "{}",
         when_busy=turn.when_busy if turn else "",
         messages="\n".join(kept_messages(turn, submission.job_id)) if turn else "",
         conversation_ttl=settings.conversation_ttl,

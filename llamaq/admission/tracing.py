@@ -25,7 +25,7 @@ def created(job_id: str, kind: str, model: str, prefix: str) -> str:
     """
     # An application that makes traces has imported the module already.
     api: Any = sys.modules.get(API)
-    if api is None:
+    if api is None or not _traces(api):
         return ""
     attributes = {
         **describe(kind, model),
@@ -43,3 +43,9 @@ def created(job_id: str, kind: str, model: str, prefix: str) -> str:
     if not context.is_valid:
         return ""
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def _traces(api: Any) -> bool:
+    """Whether this process makes traces, or has a span of another; redis-py imports the API where it is installed."""
+    made = not isinstance(api.get_tracer_provider(), api.ProxyTracerProvider)
+    return made or bool(api.get_current_span().get_span_context().is_valid)
