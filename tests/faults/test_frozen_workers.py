@@ -13,7 +13,7 @@ from tests.service import read_until, until
 
 def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     """Its job runs elsewhere; when it goes on, it is refused, and none of its words stand behind the new beginning."""
-    site.start_workers(2)
+    site.start_workers(2, lease_seconds=2)
     early = site.hold(tokens=["one ", "two ", "three ", "four"], hold_after=2)
     late = site.hold(tokens=["the ", "whole"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
@@ -35,7 +35,7 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
 
 def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> None:
     """It is `cancelled` when the call returns; its slot comes back with its lease, and late words are refused."""
-    frozen, _ = site.start_workers(2, slots=1)
+    frozen, _ = site.start_workers(2, slots=1, lease_seconds=2)
     gate = site.hold(tokens=["one ", "two"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
@@ -57,7 +57,7 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
 
 def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
     """It ends at once too, and is not run again by anybody."""
-    worker = site.start_worker(slots=1)
+    worker = site.start_worker(slots=1, lease_seconds=2)
     site.hold(tokens=["one ", "two"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
@@ -67,7 +67,7 @@ def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
     assert job.cancel()
 
     assert isinstance(list(job.events())[-1], Cancelled)
-    site.start_worker(slots=1)
+    site.start_worker(slots=1, lease_seconds=2)
     assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
     assert_ended_once(list(job.events()))
     assert len(site.asked()) == 2

@@ -78,7 +78,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
 
 def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site) -> None:
     """After as many lost workers as attempts it ends `attempts_exhausted`; no further worker is risked."""
-    site.start_workers(3)
+    site.start_workers(3, lease_seconds=2)
     gates = [site.hold(tokens=["a", "b"], hold_after=1) for _ in range(2)]
     with JobQueue(site.url, settings=Settings(keys=Keys(site.prefix), max_attempts=2)) as twice:
         job = twice.generate(MODEL, "deadly")

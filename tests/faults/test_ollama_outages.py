@@ -1,6 +1,7 @@
 """Ollama goes away and comes back."""
 
 from llamaq.vocabulary.events import Delta, Retrying
+from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
@@ -47,7 +48,7 @@ def test_refusing_connections(own_site: Site) -> None:
 
 def test_busy_for_longer_than_any_number_of_tries(own_site: Site) -> None:
     """503 for more attempts than the default number of tries: such attempts are no tries, and the jobs complete."""
-    own_site.start_worker()
+    own_site.start_worker(command(SOON))
     own_site.ollama.script(status=503, body={"error": "server busy, please try again"}, times=None)
     jobs = [own_site.queue.generate(MODEL, f"job {number}") for number in range(2)]
     until(lambda: jobs[0].status().attempt > DEFAULT_TRIES)

@@ -10,6 +10,15 @@ from llamaq import JobQueue
 from tests.service import Service, start_service
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of pytest-xdist run all tests of one slot, so that only this one starts that service."""
+    for item in items:
+        grouped = item.get_closest_marker("xdist_group") is not None
+        if not grouped and "single_slot_service" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("single slot"))
+
+
 @pytest.fixture(scope="package")
 def shared_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
     """Use `service`, which keeps tests apart."""

@@ -132,6 +132,7 @@ def test_a_job_that_never_was_is_not_found(service: Service) -> None:
     asyncio.run(read_async())
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_cursor_of_a_log_that_is_gone_has_expired(service: Service) -> None:
     """Once a job is no longer kept, a reader that comes back with a cursor learns so, and is not left waiting."""
     job = service.queue.generate(MODEL, "Why?")

@@ -66,7 +66,7 @@ def test_two_workers_share_the_slots_of_their_host(wide_service: Service, start_
 
 def test_each_model_has_its_slots_and_models_are_limited(wide_service: Service, start_worker: StartWorker) -> None:
     """Two slots for each of two models: four at a time, two of each, and a third model waits."""
-    start_worker(slots=2, max_models=2)
+    start_worker(slots=2, max_models=2, probe_seconds=0.5)
     gate = wide_service.hold(times=4)
     held = [wide_service.queue.generate(model, "x") for model in (MODEL, OTHER, MODEL, OTHER, MODEL, OTHER)]
     wide_service.wait_held(gate, 4)
