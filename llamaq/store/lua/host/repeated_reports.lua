@@ -18,9 +18,13 @@ function repeated.keys(host, models)
   return redis.call('EXISTS', unpack(keys))
 end
 
+-- What the host's record says of its last report, and of what the host gets.
+function repeated.known(host)
+  return fields(host_key(host), 'report', 'report_keys', 'reported_at', 'circuit', 'offered')
+end
+
 -- Whether this report only repeats the last one, of the host's only worker.
-function repeated.is_so(host, models)
-  local known = fields(host_key(host), 'report', 'report_keys', 'reported_at')
+function repeated.is_so(host, models, known)
   return known.report == said() and math.abs(NOW - tonumber(known.reported_at)) < repeated.WHOLE_SECONDS
     and redis.call('HLEN', sizes_key(host)) == 1 and repeated.keys(host, models) == tonumber(known.report_keys)
 end
@@ -31,11 +35,11 @@ end
 
 -- Whether there is nothing at the host that a report could change: no job, no job that waits, and its slots are offered.
 -- Where its offers were deleted, they are made anew when its slots are looked at.
-function repeated.is_idle(host, models)
-  local known, keys = fields(host_key(host), 'circuit', 'offered'), {}
+function repeated.is_idle(host, models, known)
+  local keys = {}
   for index, model in ipairs(models) do keys[index] = offers_key(model) end
   local offered = (known.offered or '') ~= '' and (#keys == 0 or redis.call('EXISTS', unpack(keys)) == #keys)
   if not offered and known.offered ~= '' then redis.call('HDEL', host_key(host), 'offered') end
-  return offered and (known.circuit or 'closed') == 'closed' and not is_any_waiting()
-    and redis.call('EXISTS', slots_key(host), refusals.key(host)) == 0
+  return offered and (known.circuit or 'closed') == 'closed' and redis.call('EXISTS', slots_key(host), refusals.key(host),
+    WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) == 0
 end

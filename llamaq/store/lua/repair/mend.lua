@@ -21,13 +21,20 @@ local function check(wanted, ...)
   return found
 end
 
+-- As `check`, for keys of which mostly none is there: one command asks for all, where TYPE takes one key.
+local function check_rare(wanted, ...)
+  return redis.call('EXISTS', ...) > 0 and check(wanted, ...)
+end
+
 local function check_celery_queue(name)
-  for _, priority in ipairs(PRIORITIES) do check('list', name .. priority) end
+  local lists = {}
+  for index, priority in ipairs(PRIORITIES) do lists[index] = name .. priority end
+  check_rare('list', unpack(lists))
 end
 
 local function check_host(host)
-  check('hash', host_key(host), slots_key(host), loaded_key(host), capabilities_key(host), host_jobs_key(host),
-    refusals.key(host), runners.key(host), sizes_key(host), leaving_key(host))
+  check('hash', host_key(host), capabilities_key(host), runners.key(host), sizes_key(host))
+  check_rare('hash', slots_key(host), loaded_key(host), host_jobs_key(host), refusals.key(host), leaving_key(host))
   check('set', host_models_key(host))
   check('zset', workers_key(host))
   check_celery_queue(celery_queue(host))
@@ -49,11 +56,24 @@ local function check_queue(model, lane)
   end
 end
 
-check('hash', pauses.KEY, LEADER, BLOBS, counted.IMAGES, SERVICE, QUEUED, counted.TENANTS, ENDED)
-check('hash', P .. ':inbox:taken', P .. '.store', P .. '.scripts', P .. '.unacked')
-check('zset', JOBS, EXPIRING, HOSTS, offers.DUE, P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, FAILING, P .. '.unacked_index')
-lost_index = check('zset', LEASES, DELAYED, STARTS) or lost_index
-check('zset', refusals.ENDS, P .. ':batches')
+-- What a model has while its jobs wait or have waited lately. Mostly there is nothing of a model.
+local function check_queues(model)
+  local keys = {P .. ':forecast:' .. model, schedule.key(model)}
+  for _, lane in ipairs(LANES) do
+    for _, key_of in ipairs({queue_key, ages_key, tenants_key, lane_key}) do keys[#keys + 1] = key_of(model, lane) end
+    keys[#keys + 1] = runner_queue_key(model, lane, '')
+  end
+  if redis.call('EXISTS', unpack(keys)) == 0 then return end
+  check('string', keys[1])
+  check('zset', keys[2])
+  for _, lane in ipairs(LANES) do check_queue(model, lane) end
+end
+
+check('hash', LEADER, ENDED, SERVICE, P .. '.store', P .. '.scripts')
+check_rare('hash', pauses.KEY, BLOBS, counted.IMAGES, QUEUED, counted.TENANTS, P .. ':inbox:taken', P .. '.unacked')
+check('zset', JOBS, EXPIRING, HOSTS, offers.DUE)
+check_rare('zset', P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, FAILING, P .. '.unacked_index', refusals.ENDS, P .. ':batches')
+lost_index = check_rare('zset', LEASES, DELAYED, STARTS) or lost_index
 check('set', schedule.MODELS)
 check('stream', DEAD, P .. ':inbox')
 check('string', P .. '.unacked_mutex')
@@ -66,19 +86,10 @@ damage.check_numbers(ENDED, true, 'completed', 'failed', 'cancelled', 'expired')
 check_host(given.host)
 local first = tonumber(redis.call('HGET', LEADER, 'mended_hosts') or 0)
 local hosts = redis.call('ZRANGE', HOSTS, first, first + given.at_a_time - 1)
-for _, host in ipairs(hosts) do check_host(host) end
+for _, host in ipairs(hosts) do
+  if host ~= given.host then check_host(host) end
+end
 redis.call('HSET', LEADER, 'mended_hosts', #hosts < tonumber(given.at_a_time) and 0 or first + #hosts)
-local lost_offers = false
-for model in pairs(models) do
-  check('set', model_hosts_key(model))
-  check('string', P .. ':forecast:' .. model)
-  check('zset', schedule.key(model))
-  lost_offers = check('zset', offers_key(model)) or lost_offers
-end
-if lost_offers then  -- the next report of each host makes them anew
-  for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do redis.call('HDEL', host_key(host), 'offered') end
-end
-
 for _, lane in ipairs(LANES) do
   lost_index = check('set', WAITING .. lane) or lost_index
   local place = 'mended:' .. lane
@@ -86,8 +97,14 @@ for _, lane in ipairs(LANES) do
   redis.call('HSET', LEADER, place, page[1])
   for _, model in ipairs(page[2]) do models[model] = true end
 end
+local lost_offers = false
 for model in pairs(models) do
-  for _, lane in ipairs(LANES) do check_queue(model, lane) end
+  check('set', model_hosts_key(model))
+  lost_offers = check('zset', offers_key(model)) or lost_offers
+  check_queues(model)
+end
+if lost_offers then  -- the next report of each host makes them anew
+  for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do redis.call('HDEL', host_key(host), 'offered') end
 end
 if lost_index then redis.call('HSET', LEADER, 'strays_page', 0, 'strays_soon', 1) end
 return {'OK', 'damaged', damaged}

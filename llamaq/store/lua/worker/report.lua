@@ -59,8 +59,9 @@ end
 redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 senders.state(given.webhooks)
-local repeats = repeated.is_so(host, models)
+local known = repeated.known(host)
+local repeats = repeated.is_so(host, models, known)
 if repeats then repeat_report() end
-if not repeats or not repeated.is_idle(host, models) then return look_at_host(repeats) end
+if not repeats or not repeated.is_idle(host, models, known) then return look_at_host(repeats) end
 return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', sizes,
   'machines', machines}
