@@ -19,6 +19,7 @@ ENVIRONMENT_READERS = {
     "llamaq/settings/environment.py",
     "worker/settings/environment.py",
     "ops/flower/settings.py",
+    "worker/__main__.py",  # whether traces are asked for, before what reads the settings is imported
 }
 """One for each program."""
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "core", "manager", "types", "misc"}
