@@ -2,10 +2,11 @@
 
 A worker, a gateway and the command line spend half a second or more on their imports, which is most of the processor
 time of a test that starts one. A forked one is a process of its own, as any other: it has its own id, environment,
-files, signals and end. What differs is that its modules are there. So what is imported here must read no variable that
-a test sets (tests/suite/test_fork_server.py).
+files, signals and end. What differs is that its modules are there, and stay there at its end. So what is imported here
+must read no variable that a test sets (tests/suite/test_fork_server.py).
 """
 
+import atexit
 import fcntl
 import gc
 import importlib
@@ -16,6 +17,7 @@ import runpy
 import socket
 import sys
 import termios
+import threading
 import time
 from typing import NamedTuple
 
@@ -91,7 +93,28 @@ def _become(start: Start, files: list[int], control: socket.socket) -> None:
     control.send(str(os.getpid()).encode())
     os.closerange(3, 256)
     control.detach()
-    runpy.run_module(start.module, run_name="__main__", alter_sys=True)
+    code = _run(start.module)
+    # What Python does at an end, but for the last step: to free each object of each module. Here that copies every page
+    # that is shared with the server, and takes longer than most programs.
+    threading._shutdown()  # type: ignore[attr-defined]  # it waits for threads; no public name
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)  # Python tells of it
+    os._exit(code)
+
+
+def _run(module: str) -> int:
+    """Run a module: the exit code of an orderly end. What ends it otherwise is left to Python."""
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return (end.code or 0) & 0xFF
+        raise
+    return 0
 
 
 def _stream(number: int) -> io.TextIOWrapper:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -28,6 +29,12 @@ os.environ.__class__ = Watched
 from tests import fork_server
 fork_server.preload()
 print(*read)
+"""
+ENDS = """
+import atexit, sys, threading, time
+atexit.register(print, "at the end")
+threading.Thread(target=lambda: (time.sleep(0.1), print("the thread"))).start()
+print("begun", end=" ")
 """
 HOST = [sys.executable, "-m", "embedded.scripted", "--port", "0"]
 
@@ -76,6 +83,23 @@ def test_it_ends_as_one_that_is_started(words: list[str]) -> None:
     environment = {**os.environ, "LLAMAQ_REDIS_URL": url, "LC_ALL": "C.UTF-8"}
     done = commands.run([sys.executable, "-m", "llamaq", *words], env=environment, cwd=forked.CHECKOUT)
     assert ended == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "end", ["pass", "sys.exit(3)", "sys.exit(-1)", "sys.exit('a reason')", "1 / 0", "raise KeyboardInterrupt"]
+)
+def test_whatever_its_end_what_belongs_to_it_is_done(end: str, tmp_path: Path) -> None:
+    """Threads are waited for, `atexit` is run, what is in buffers is written; the exit code is Python's."""
+    (tmp_path / "ends.py").write_text(ENDS + end)
+    out, err = tmp_path / "out", tmp_path / "err"
+    with Path(os.devnull).open("rb") as nothing, out.open("wb") as first, err.open("wb") as second:
+        files = forked.Files(nothing.fileno(), first.fileno(), second.fileno())
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        code = forked.fork("ends", [], files, environment=buffered, folder=tmp_path).wait(60)
+    done = commands.run([sys.executable, "-m", "ends"], cwd=tmp_path)
+
+    assert (code, out.read_text()) == (done.returncode, done.stdout)
+    assert err.read_text().splitlines()[-1:] == done.stderr.splitlines()[-1:]
 
 
 @pytest.mark.parametrize(

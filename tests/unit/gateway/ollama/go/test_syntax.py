@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ollama.go.syntax import problem_of
@@ -74,6 +74,7 @@ def test_json_has_no_problem(value: object) -> None:
         assert problem_of(f" {written} garbage".encode()) == ""
 
 
+@settings(max_examples=25)  # each has a hundred cuts
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.integers() | st.booleans()), min_size=1
