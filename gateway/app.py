@@ -18,7 +18,8 @@ from gateway.access.keys_file import KeysFile
 from gateway.http import leaving
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
-from gateway.http.unserved import explained
+from gateway.http.unserved import explained, meant
+from gateway.jobs import openapi_page
 from gateway.jobs.openapi import completed
 from gateway.queue_access import JOB_HEADER
 from gateway.settings import GatewayVariables
@@ -40,9 +41,12 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
         description="A job queue in front of Ollama, over HTTP.",
         lifespan=_lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     described = app.openapi
     app.openapi = lambda: app.openapi_schema or completed(described())  # type: ignore[method-assign]  # FastAPI's own way
+    app.add_route(openapi_page.PATH, openapi_page.shown, include_in_schema=False)
     app.state.settings, app.state.keys = settings, keys
     for router in (ollama.router, openai.router, responses.router, *jobs.routers):
         app.router.routes.extend(router.routes)  # FastAPI matches the paths of an included router twice
@@ -79,12 +83,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        if ollama.is_own(request.url.path):
+            return ollama.unserved(request, meant(request))
+        error = explained(request, error)
     if ui.is_page(request.url.path):
         return ui.failure_page(request, error)
-    if isinstance(error, HTTPException) and error.status_code in (404, 405) and ollama.is_own(request.url.path):
-        return ollama.unserved(request)
-    if isinstance(error, HTTPException) and error.status_code in (404, 405):
-        error = explained(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id

@@ -13,10 +13,16 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The object in the body, whatever its `Content-Type` says: Ollama's and curl's users often leave that out.
 
     Raises:
-        GatewayError: it is not JSON, is nested too deep (200 levels), has a number that no 64-bit float holds, or
-            is no object.
+        GatewayError: it is empty, compressed or not JSON, is nested too deep (200 levels), has a number that no
+            64-bit float holds, or is no object.
     """
-    value = parsed(await request.body())
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise GatewayError(415, "unsupported_media_type", f"the body is compressed ({coding[:40]}): send it as it is")
+    body = await request.body()
+    if not body.strip():
+        raise GatewayError(400, "invalid_json", "the body is empty: it must be a JSON object")
+    value = parsed(body)
     if not isinstance(value, dict):
         raise GatewayError(400, "invalid_request", "the body must be a JSON object")
     return value

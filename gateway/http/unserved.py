@@ -22,22 +22,27 @@ def explained(request: Request, error: HTTPException) -> HTTPException:
         there_are = ", ".join(one for one in METHODS if _found(request, path, one) is Match.FULL)
         text = f"{method} is not served at {shown}; served there: {there_are}"
         return HTTPException(405, text, {**(error.headers or {}), "Allow": there_are})
-    near = (
-        next((one for one in _meant(path) if _found(request, one, method) is not Match.NONE), None)
-        if shown == path
-        else None
-    )
+    near = meant(request)
     text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
     return HTTPException(error.status_code, text, error.headers)
 
 
-def _meant(path: str) -> Iterator[str]:
+def meant(request: Request) -> str | None:
+    """The served path that is most like that of a request which is not served; None where none is."""
+    method, path = request.method, request.url.path
+    if len(path) > MOST_CHARS:
+        return None
+    return next((one for one in _alike(path) if _found(request, one, method) is not Match.NONE), None)
+
+
+def _alike(path: str) -> Iterator[str]:
     """The path without a doubled or last `/`, in lower case, in the other number, and under the other API."""
     parts = [part for part in path.split("/") if part]
     plain = "/" + "/".join(parts)
     for base in dict.fromkeys((plain, plain.lower())):
-        for root in (base, base.removeprefix("/v1"), f"/v1{base}", f"/api{base}"):
-            yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/"))
+        bare = base.removeprefix("/api").removeprefix("/v1")
+        for root in (base, base.removeprefix("/v1"), f"/v1{bare}", f"/api{bare}", bare):
+            yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/", ""))
 
 
 def _found(request: Request, path: str, method: str) -> Match:

@@ -87,12 +87,14 @@ def _shown(record: BaseModel, caller: Caller, without: frozenset[str] = frozense
     return made if caller.admin else made | {"last_error": None}
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", tags=["process"], responses=answer("Probe"))
 async def healthz() -> dict[str, str]:
     """Whether the process answers. Needs no key."""
     return {"status": "ok"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", tags=["process"], responses=answer("Probe"))
 async def readyz(request: Request) -> dict[str, str]:
     """Whether it takes requests: Redis answers, and the process is not stopping. Needs no key."""

@@ -21,7 +21,7 @@ from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
 MOST_SECONDS = 600.0
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})")
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has ended, at the latest after 30 s")]
 
 

@@ -37,8 +37,12 @@ def methods_of(path: str) -> Sequence[str]:
     return _OF_BLOBS if digest and "/" not in digest else METHODS.get(path, ())
 
 
-def unserved(request: Request) -> Response:
-    """The answer to a request with an unknown path, or a method that the path does not have."""
+def unserved(request: Request, meant: str | None = None) -> Response:
+    """The answer to a request with an unknown path, or a method that the path does not have.
+
+    It names the path that was `meant` where that is one of another API, as for a client of OpenAI's with the base
+    address `/api`. For its own API it has the router's words alone.
+    """
     path = request.url.path
     shorter = path.rstrip("/") if path.endswith("/") and not path.endswith("//") else ""
     if shorter and request.method in methods_of(shorter):
@@ -46,7 +50,8 @@ def unserved(request: Request) -> Response:
     methods = methods_of(path)
     if methods:
         return _plain("405 method not allowed", 405, {"Allow": ", ".join(methods)})
-    return _plain("404 page not found", 404)
+    elsewhere = meant is not None and not is_own(meant)
+    return _plain(f"404 page not found: did you mean {meant}?" if elsewhere else "404 page not found", 404)
 
 
 def _moved(request: Request, to: str) -> Response:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.http.joined_writes import JoiningTransport, offer
 
@@ -50,6 +50,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         offer(cast("Scope", self.scope), self._joining)
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0" and self.cycle is not None:
+            self.cycle.send = _UntilClosed(self.cycle)  # type: ignore[method-assign]  # uvicorn frames each body in chunks
 
     def shutdown(self) -> None:
         """The server stops: uvicorn calls it for each connection."""
@@ -70,3 +72,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
+
+
+class _UntilClosed:
+    """Sends to a client of HTTP/1.0, which knows no chunks: a body without a length ends with the connection."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._has_length = True
+
+    async def __call__(self, message: Any) -> None:
+        """Send a message of ASGI."""
+        if message["type"] == "http.response.start":
+            self._has_length = any(name.lower() == b"content-length" for name, _ in message["headers"])
+        if not self._has_length:
+            self._cycle.chunked_encoding = False
+            self._cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)

@@ -1,5 +1,6 @@
 """What an operator reads where a page cannot be shown."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -31,6 +32,8 @@ def failure_page(request: Request, error: BaseException) -> Response:
         failure=failure,
         again=failure.status == _AWAY and request.method == "GET",
     )
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(failure.retry_after)))
     return response

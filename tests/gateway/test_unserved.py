@@ -20,6 +20,8 @@ JSON = "application/json"
         ("GET", "/v1/nosuch", 404, JSON, None),
         ("POST", "/v1/models", 405, JSON, "GET"),
         ("GET", "/nosuch", 404, JSON, None),
+        ("PUT", "/healthz", 405, JSON, "GET, HEAD"),
+        ("PUT", "/ui", 405, "text/html; charset=utf-8", "GET"),
         ("POST", "/hosts", 405, JSON, "GET"),
         ("PUT", "/jobs", 405, JSON, "GET, POST"),
         ("PUT", "/jobs/x", 405, JSON, "DELETE, GET"),
@@ -57,3 +59,33 @@ def test_the_answer_says_what_was_meant(gateway: GatewayProcess, method: str, pa
     error = gateway.http.request(method, gateway.url + path).json()["error"]
 
     assert meant in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/api/chat/completions", "404 page not found: did you mean /v1/chat/completions?"),
+        ("/api/v1/models", "404 page not found: did you mean /v1/models?"),
+        ("/api/jobs", "404 page not found: did you mean /jobs?"),
+        ("/api/Chat", "404 page not found"),
+        ("/api/nosuch", "404 page not found"),
+    ],
+)
+def test_ollamas_404_names_the_path_of_another_api(gateway: GatewayProcess, path: str, text: str) -> None:
+    """A client of OpenAI's whose base address is `/api` shows it; for its own paths Ollama's has no more words."""
+    assert gateway.http.post(path, json={}).text == text
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json"])
+def test_what_needs_no_key_has_head(gateway: GatewayProcess, path: str) -> None:
+    """Some probes ask for no body."""
+    answer = gateway.http.head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_page_of_the_jobs_api_says_what_to_read_without_its_script(gateway: GatewayProcess) -> None:
+    """A machine that is offline would show an empty page."""
+    text = gateway.http.get("/docs").text
+
+    assert '<a href="openapi.json">' in text[text.index('<div id="swagger-ui">') :].partition("</div>")[0]

@@ -1,9 +1,46 @@
 """Reads JSON that can be written again."""
 
+import asyncio
+import gzip
+import re
+
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import parsed
+from gateway.http.json_body import json_object, parsed
+
+
+def _request(body: bytes, **headers: str) -> Request:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": named}, receive)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "text"),
+    [
+        (_request(gzip.compress(b"{}"), content_encoding="gzip"), 415, "compressed (gzip)"),
+        (_request(b"{}", content_encoding="Deflate, br"), 415, "compressed (deflate, br)"),
+        (_request(b""), 400, "the body is empty"),
+        (_request(b" \r\n"), 400, "the body is empty"),
+        (_request(b"[]"), 400, "must be a JSON object"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused_by_what_it_is(request_: Request, status: int, text: str) -> None:
+    """A compressed body would be told to be no JSON, and an empty one to end too early."""
+    with pytest.raises(GatewayError, match=re.escape(text)) as refused:
+        asyncio.run(json_object(request_))
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize("coding", ["identity", ""])
+def test_a_body_as_it_is_is_read(coding: str) -> None:
+    """Some clients name the coding that changes nothing."""
+    assert asyncio.run(json_object(_request(b'{"a": 1}', content_encoding=coding))) == {"a": 1}
 
 
 @pytest.mark.parametrize("text", ["1e400", '{"a": [{"b": -1e999}]}', "NaN", "[Infinity]", "1" + "0" * 400 + ".0"])

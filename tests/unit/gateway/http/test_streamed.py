@@ -1,13 +1,13 @@
 """An answer that is sent as it comes: what is one write, and what ends with its client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from typing import Any, cast
 
 import pytest
 
 from gateway.http import leaving
-from gateway.http.joined_writes import JoiningTransport, offer
+from gateway.http.joined_writes import JoiningTransport, offer, offer_send
 from gateway.http.streamed import Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
@@ -96,6 +96,28 @@ def test_what_is_there_together_is_one_write() -> None:
         assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
 
     asyncio.run(run())
+
+
+def test_what_is_behind_the_first_part_goes_to_the_server_itself() -> None:
+    """What is around the application sees the head and the first part, and not each piece."""
+
+    async def run(first: Sequence[bytes]) -> None:
+        server, seen = Server(), []
+
+        async def watched(message: Message) -> None:
+            seen.append(message.get("body", b"head"))
+            await server.send(message)
+
+        offer_send(server.scope, server.send)
+        await Streamed(_of([[b"a"], [b"b"], [b"c", b"d"]]), {}, "text/plain", first=first)(
+            server.scope, server.receive, watched
+        )
+
+        assert seen == [b"head", *first, b"a", b""]
+        assert b"".join(server.transport.writes) == b"head " + b"".join(first) + b"abcdend"
+
+    asyncio.run(run([]))
+    asyncio.run(run([b"0"]))
 
 
 def test_what_is_held_is_written_before_the_connection_closes() -> None:
