@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Literal, Self
 
 _CHUNK = 65_536
-DRIBBLE_SECONDS = 0.2
+DRIBBLE_SECONDS = 0.1
+"""Below the time that one try of a call has: so only the limit of the whole call ends it."""
 Mode = Literal["pass", "silent", "drop", "dribble"]
 
 
