@@ -39,9 +39,9 @@ from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 -
 # Files of requirements/.
 SERVICE, DEMO, MODEL = ("service",), ("service", "demo"), ("service", "demo", "model")
 EVERYTHING = (*MODEL, "dev")
-# One process more than processors, because tests wait too; with two more, two busy cores made the tests of faults
-# waver. pytest uses the last of repeated options, so the user's `-n 0` overrides this one.
-PYTEST = ["-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadgroup"]
+# Two processes more than processors, because tests wait too. pytest uses the last of repeated options, so the user's
+# `-n 0` overrides this one.
+PYTEST = ["-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4) + 2), "--dist", "loadgroup"]
 # With -P a redis.py in the user's directory does not hide the library.
 FLOWER = ["-m", "celery", "--app", "worker.app", "flower", "--conf=ops/flower/flowerconfig.py"]
 CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
