@@ -56,6 +56,7 @@ def test_a_worker_outlives_damaged_keys(calm: Site, names: list[str]) -> None:
     until(lambda: completes(calm))
     calm.redis.xadd(calm.keys.inbox(), {"id": f"inbox-{len(names)}", "kind": "generate", "request": "{}"})
     until(lambda: calm.redis.exists(calm.keys.record(f"inbox-{len(names)}")))
+    until(lambda: calm.redis.type(calm.keys.intake_queue()) != "string")
     calm.redis.lpush(calm.keys.intake_queue(), "nonsense")
     until(lambda: calm.redis.llen(calm.keys.intake_queue()) == 0)
     until(lambda: calm.redis.type(f"{calm.prefix}.unacked") == "none")  # mended, and no message is left in it
