@@ -217,15 +217,14 @@ class OllamaClient:
         body = None if payload is None else _json(payload)
         known = self._prepared_paths.get((method, path))
         if known is None:
-            headers = {} if body is None else {"Content-Type": "application/json"}
-            known = self._session.prepare_request(Request(method, self._url + path, headers=headers))
+            known = self._session.prepare_request(Request(method, self._url + path))
             self._prepared_paths[method, path] = known
         if body is None:
             return known
-        # requests takes longer to prepare one than to send it, and the body alone differs.
+        # Not prepared anew: requests takes longer for that than to send it, and only the body differs.
         request = copy(known)
         request.headers = known.headers.copy()
-        request.headers["Content-Length"] = str(len(body))
+        request.headers.update({"Content-Type": "application/json", "Content-Length": str(len(body))})
         request.body = body
         return request
 

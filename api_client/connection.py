@@ -44,7 +44,7 @@ class AbortableConnection(HTTPConnection):
         if not isinstance(body, bytes) or len(body) > PIECE_BYTES:
             super().request(method, url, _in_pieces(body), headers, **kw)
             return
-        # In one piece: http.client sends the headers alone, and the server would wake for them.
+        # In one piece: http.client would send the headers first, and wake the server for them alone.
         self._held = bytearray()
         try:
             super().request(method, url, body, headers, **kw)

@@ -15,7 +15,7 @@ INTERRUPTED = 130
 def importing(without: Iterable[str] = ()) -> Iterator[None]:
     """A block of imports. In it Ctrl-C exits the process at once: a module could swallow an exception.
 
-    The packages `without` are as if they were not installed, until the process ends, unless they are imported already.
+    Until the process ends, the packages in `without` are as if they were not installed, but for those imported already.
     """
     for package in without:
         cast("dict[str, Any]", sys.modules).setdefault(package, None)  # an import of it is a ModuleNotFoundError

@@ -25,9 +25,9 @@ Settings come from the environment: LLAMAQ_REDIS_URL, LLAMAQ_OLLAMA_URL, LLAMAQ_
 """
 COMMANDS = ("check", "alive", "exporter")
 UNUSED = ("chardet", "psutil", "pygments", "rich", "yaml")
-"""Packages that others import where they are installed. A worker does not use them: 8 MB, and a third of its start."""
+"""Packages that libraries import where they are installed. A worker needs none: 8 MB, and a third of its start."""
 TRACES = "opentelemetry"
-"""The same: redis-py imports it. A worker uses it for its own traces alone."""
+"""redis-py imports it where it is installed. A worker uses it only for traces of its own."""
 _M_ARENA_MAX = -8
 
 
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
 
 def unused(variables: Iterable[str]) -> list[str]:
     """The packages that a worker with these variables is not to import."""
-    return [*UNUSED, *([] if "LLAMAQ_OTEL" in map(str.upper, variables) else [TRACES])]
+    return [*UNUSED] if "LLAMAQ_OTEL" in map(str.upper, variables) else [*UNUSED, TRACES]
 
 
 def _run(arguments: list[str], config: Any) -> int:
@@ -97,7 +97,7 @@ def _export(config: Any) -> int:
 def _share_one_heap() -> None:
     """Let all threads allocate from one heap. By default glibc gives them up to eight for each core, which stay large.
 
-    Python's lock lets one thread run at a time, so they would not wait for each other less.
+    With one heap no thread waits longer, because Python's lock lets one of them run at a time.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl has no such function

@@ -1,6 +1,6 @@
-"""Writes of a stream: several in one, because each costs as much as a few pieces, and without what watches an answer.
+"""Two extensions of ASGI that make a stream cheaper: several writes in one, and `send` without the middlewares.
 
-Both are extensions of ASGI, so the form of an answer on the wire, its chunks too, stays as the server makes it.
+The server still makes the form of an answer on the wire, such as its chunks.
 """
 
 from collections.abc import Iterator
@@ -62,11 +62,11 @@ def joined(scope: Scope) -> AbstractContextManager[None]:
 
 
 def offer_send(scope: Scope, send: Send) -> None:
-    """Let the application of a request use the server's own `send`."""
+    """Offer the server's own `send` to the application."""
     scope.setdefault("extensions", {})[_SEND] = send
 
 
 def later_send(scope: Scope, send: Send) -> Send:
-    """The `send` for what comes behind the first part of a body, which nothing around the application looks at."""
+    """The server's `send`, where it is offered: no middleware reads what follows the first part of a body."""
     found: Send = scope.get("extensions", {}).get(_SEND, send)
     return found

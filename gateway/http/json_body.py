@@ -18,7 +18,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     """
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
-        raise GatewayError(415, "unsupported_media_type", f"the body is compressed ({coding[:40]}): send it as it is")
+        raise GatewayError(415, "unsupported_media_type", f"the body is compressed ({coding[:40]}): send it plain")
     body = await request.body()
     if not body.strip():
         raise GatewayError(400, "invalid_json", "the body is empty: it must be a JSON object")

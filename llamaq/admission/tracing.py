@@ -46,6 +46,6 @@ def created(job_id: str, kind: str, model: str, prefix: str) -> str:
 
 
 def _traces(api: Any) -> bool:
-    """Whether this process makes traces, or has a span of another; redis-py imports the API where it is installed."""
+    """Whether a tracer provider is set, or there is a current span; redis-py imports the API where it is installed."""
     made = not isinstance(api.get_tracer_provider(), api.ProxyTracerProvider)
     return made or bool(api.get_current_span().get_span_context().is_valid)

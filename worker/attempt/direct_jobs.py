@@ -1,4 +1,4 @@
-"""The jobs that the end of another one has claimed: their tasks begin at once, without a message."""
+"""Jobs that were claimed with the end of another one. Their tasks begin at once, without a message."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -62,5 +62,5 @@ class DirectJobs:
         return self._claimed.pop(job_id, None)
 
     def close(self) -> None:
-        """Claim no more jobs so. One that comes all the same ends at once, and is requeued."""
+        """Want no further job. One that comes nevertheless is requeued without being run."""
         self._closed = True

@@ -39,7 +39,7 @@ _ASSIGNED_FORM = (
     '"correlation_id":"%s","reply_to":"","delivery_mode":2,"delivery_info":{"exchange":"","routing_key":%s},'
     '"priority":0,"delivery_tag":"%s"}}'
 )
-"""Of the message that `celery_message.lua` makes. One of another form is read as well, more slowly."""
+"""The form that `celery_message.lua` writes. A message of another form is read field by field, which takes longer."""
 _TASKS = frozenset({*_KINDS, *_NO_JOB})
 
 
@@ -94,7 +94,7 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
 
 
 def _read_assigned(message: Incoming, queue: str) -> dict[str, Any] | None:
-    """As `read`, where the message is that of an assigned job: its text is known but for the id and the kind."""
+    """As `read`, for the message of an assigned job, of which only the id and the kind are not known; else None."""
     found = _ASSIGNED.fullmatch(message.content)
     if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
         return None
@@ -249,7 +249,7 @@ def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
 
 
 def of_job(task: str, job_id: str, queue: str = "") -> dict[str, Any]:
-    """The message that Celery gets of an assigned job; without a `queue` of one for which none came."""
+    """The message that Celery gets for an assigned job; `queue` is empty where none came for it."""
     return _made(task, job_id, f'[["{job_id}"], {{}}, {{}}]', queue, no_ack=True)
 
 

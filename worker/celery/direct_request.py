@@ -1,4 +1,4 @@
-"""Begins the task of a job that is claimed already, as Celery does when a message comes."""
+"""Begins the task of a job that is claimed already, as Celery does for a message."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from worker.celery.task_request import TaskRequest
 
 
 def begin(consumer: Any, job: ClaimedJob) -> None:
-    """Give the job to Celery's pool. What tells of a task, as Flower and `inspect`, tells of this one too.
+    """Give the job to Celery's pool. Flower and `inspect` show its task like any other.
 
     Raises:
-        Exception: the pool takes no more.
+        Exception: the pool takes no task, as while it closes.
     """
     task = consumer.app.tasks[f"llamaq.{job.kind}"]
     made = broker_message.of_job(task.name, job.id)

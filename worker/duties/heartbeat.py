@@ -25,7 +25,7 @@ from worker.duties.health import Health
 TASK = "llamaq.pulse"
 BEAT_SECONDS = 10.0
 AGAIN_SECONDS = 2.0
-"""The pause before the first heartbeat, and behind one that has not arrived: a damaged key may have cost it alone."""
+"""The pause before the first heartbeat, and after one that did not arrive, as where a damaged key lost it."""
 MISSED_SECONDS = 30.0
 """The worker exits when no heartbeat has arrived for this long while Redis answers."""
 QUEUE_TTL_SECONDS = 120

@@ -17,8 +17,8 @@ from llamaq.store.connections.plain_server import handshake
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""
 STEP_SECONDS = 0.125
-"""Timeouts of more than a second are multiples of it. So most operations need not set another one, which is a call of
-the kernel."""
+"""A timeout of more than a second is rounded down to a multiple of it. So most operations find their timeout set, and
+save a system call."""
 IDLE_SECONDS = 30.0
 """A connection that nobody has used for so long is closed; it takes up to twice as long until that is looked for."""
 
@@ -172,10 +172,10 @@ def _must_reconnect(connection: Any) -> bool:
 
 
 class Pool(redis.ConnectionPool):
-    """redis-py's pool. That one keeps as many connections open as were ever used at a time, and uses the last one.
+    """redis-py's pool, which also closes idle connections: redis-py keeps as many open as were ever used at a time.
 
-    A connection is taken and given back here where nothing is to be done about it: redis-py counts and tells of it
-    each time, which takes as long as the rest of a call.
+    A connection on which nothing is to be read is taken and given back without redis-py's code. That updates metrics
+    and calls listeners each time, which takes as long as the rest of a call.
     """
 
     _looks_at = 0.0

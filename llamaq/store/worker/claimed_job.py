@@ -69,7 +69,7 @@ class ClaimedJob:
 
     @classmethod
     def following(cls, host: str, fence: str, answer: Answer) -> list["ClaimedJob"]:
-        """The job that `finish.lua` has claimed with this fence beside the end of another one, if any."""
+        """The job that `finish.lua` has claimed with this fence, in a list; an empty one where it claimed none."""
         rows = answer.rows("next") if fence and answer.word != "FENCED" else []
         return [cls.of(told.text("id"), host, fence, told) for told in rows]
 
@@ -95,7 +95,7 @@ class ClaimedJob:
 
 
 class DirectJobs(Protocol):
-    """What begins jobs that came without a message: the end of another one has claimed them."""
+    """Begins the jobs that were claimed with the end of another one, and have no message."""
 
     @property
     def wanted(self) -> bool:

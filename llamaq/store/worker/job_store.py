@@ -50,7 +50,7 @@ class JobStore(HostCalls):
     * `unsent`: the worker was closed before Redis answered.
 
     Attributes:
-        direct: begins the jobs that the end of another one has claimed; None where messages alone bring jobs.
+        direct: begins the jobs that were claimed with the end of another one; None where each comes by a message.
     """
 
     def __init__(  # noqa: PLR0913 - the settings of a worker that its scripts need
@@ -263,10 +263,15 @@ class JobStore(HostCalls):
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
         if self.direct is not None and self.direct.wanted:
-            fence, lease = self._clock.uuid(), self._lease
-            by = replace(finish, worker=self._worker, members_of_next=self._started)
+            with_next = replace(
+                finish,
+                next_fence=self._clock.uuid(),
+                worker=self._worker,
+                members_of_next=self._started,
+                lease_seconds=self._lease,
+            )
             with suppress(VersionMismatch):  # the fleet's script is an older one, and claims no job
-                return self._settle(job, replace(by, next_fence=fence, lease_seconds=lease))
+                return self._settle(job, with_next)
         return self._settle(job, finish)
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
@@ -280,14 +285,9 @@ class JobStore(HostCalls):
                 _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
             else:
-                if (
-                    self.direct is not None
-                    and isinstance(arguments, Finish)
-                    and arguments.next_fence
-                    and answer.word != "FENCED"
-                ):
-                    for told in answer.rows("next"):
-                        self.direct.begin(ClaimedJob.of(told.text("id"), self._host, arguments.next_fence, told))
+                if self.direct is not None and isinstance(arguments, Finish):
+                    for following in ClaimedJob.following(self._host, arguments.next_fence, answer):
+                        self.direct.begin(following)
                 return answer.word.lower()
         return "unsent"
 

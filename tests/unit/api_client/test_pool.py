@@ -209,6 +209,14 @@ def test_each_request_has_its_own_body_and_headers() -> None:
         assert lengths == ["13", "18", None, "13"]
 
 
+def test_a_body_has_its_type_where_the_path_was_first_asked_without_one() -> None:
+    """And what is prepared for the path keeps none."""
+    with OllamaClient("http://127.0.0.1:1") as client:
+        without = client._prepared("POST", "/api/pull", None)
+        assert client._prepared("POST", "/api/pull", {"model": "m"}).headers["Content-Type"] == "application/json"
+        assert "Content-Type" not in without.headers
+
+
 @pytest.mark.parametrize(("size", "pieces"), [(10, 1), (PIECE_BYTES * 2, 4)])
 def test_a_small_request_is_sent_in_one_piece(monkeypatch: pytest.MonkeyPatch, size: int, pieces: int) -> None:
     """The server is not woken for the headers alone. A large one goes in pieces, each within the connect timeout."""

@@ -21,7 +21,7 @@ local function check(wanted, ...)
   return found
 end
 
--- As `check`, for keys of which mostly none is there: one command asks for all, where TYPE takes one key.
+-- As `check`, for keys that are mostly absent: one EXISTS asks for all of them, while TYPE takes one key.
 local function check_rare(wanted, ...)
   return redis.call('EXISTS', ...) > 0 and check(wanted, ...)
 end
@@ -56,7 +56,7 @@ local function check_queue(model, lane)
   end
 end
 
--- What a model has while its jobs wait or have waited lately. Mostly there is nothing of a model.
+-- The keys that a model has while its jobs wait or have waited lately. Mostly it has none.
 local function check_queues(model)
   local keys = {P .. ':forecast:' .. model, schedule.key(model)}
   for _, lane in ipairs(LANES) do

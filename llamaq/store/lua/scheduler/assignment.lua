@@ -52,7 +52,7 @@ local function host_state(host, spec, admitted)
     assigned_at = tonumber(spec.assigned_at or 0)}
 end
 
--- The job that goes to the worker which runs this script, and not with a message: the next one that `host` gets.
+-- The first job that `host` gets in this script. It has no message, because finish.lua, which sets `host`, claims it.
 local direct = {host = nil, id = nil, kind = nil}
 
 -- Gives the job a slot, and sends Celery's message to the host's queue.

@@ -1,5 +1,6 @@
 -- Fragment: Celery's message for an assigned job, in protocol 2 and as kombu's Redis transport reads it. No other code here
--- writes this form. The message has the job id alone, and it may be lost or doubled: `claim` decides who runs the job.
+-- writes this form; a change of it belongs into broker_message.py too, which reads it. The message has the job id alone,
+-- and it may be lost or doubled: `claim` decides who runs the job.
 -- cjson escapes the host. The id and the kind need no escaping: they are letters, digits and ._-
 -- include: keys events
 local CELERY_MESSAGE =

@@ -10,10 +10,11 @@
 --            messages          to append to the conversation, JSON, one a line
 --            events            that the attempt has written, and that the log must have
 --            ran_seconds       how long the attempt took, by its worker's clock; '' of an older worker
---            next_fence        '', or the fence of an attempt at the host's next job, which the worker begins at once; not used
---                              where other workers serve the host, which get jobs by messages alone
---            worker, members_of_next, lease_seconds   of that attempt, as of a claim
--- Answers    with next_fence behind the word: next: a row of the job that is claimed (id, and as claim.lua), or none
+--            next_fence        '', or the fence for an attempt at the host's next job: where no other worker serves the host,
+--                              that job is claimed too, and has no message
+--            worker, members_of_next, lease_seconds   of that attempt, as in claim.lua
+-- Answers    with next_fence, OK and CANCELLED have next: a list of the job that was claimed (id, and what CLAIMED has in
+--            claim.lua), or an empty one
 --            OK | CANCELLED (it had ended meanwhile: the slot is freed, nothing else is written)
 --            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
 --            is not the text of the result: nothing changes, and the reaper requeues the job)
@@ -59,7 +60,8 @@ if holds_slot then
 end
 assign_pending()
 
--- Claims the job that was assigned above. Where its record is damaged it gets its message, whose claim fails by that.
+-- Claims the job that was assigned above. Where a damaged key prevents that, the job gets a message: the end is written all
+-- the same, and the claim by the message fails alone.
 local function claim_next()
   local well, told = pcall(claims.begin, direct.id, job.host, claims.fields(direct.id), by)
   if not well then
@@ -70,7 +72,7 @@ local function claim_next()
   return {{'id', direct.id, unpack(told)}}
 end
 
--- What the first answer told, where this call is sent again.
+-- What the first answer said, where this call is sent again.
 local function claimed_next()
   local next_id = redis.call('HGET', record(id), 'next')
   local claimed = next_id and claims.fields(next_id)
