@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
+    # For a worker, of which there are many; the other commands may use all that is installed.
     with importing(without=unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
 
@@ -97,9 +98,10 @@ def _export(config: Any) -> int:
 def _share_one_heap() -> None:
     """Let all threads allocate from one heap. By default glibc gives them up to eight for each core, which stay large.
 
-    With one heap no thread waits longer, because Python's lock lets one of them run at a time.
+    With one heap no thread waits longer, because Python's lock lets one of them run at a time. `MALLOC_ARENA_MAX` has
+    precedence.
     """
-    if sys.platform == "linux":
+    if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
         with suppress(AttributeError):  # musl has no such function
             ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
