@@ -145,18 +145,23 @@ class Scheduler:
             entry.timer = loop.call_later(entry.keep_alive, self._expire, entry)
 
     def _expire(self, entry: Loaded) -> None:
-        # Removed from the table first: it leaves /api/ps at once, and gets no more requests.
-        if entry.users == 0 and self._loaded.get(entry.model.blob) is entry:
-            task = asyncio.ensure_future(self._remove(entry))
+        if entry.users == 0 and self._forget(entry):
+            task = asyncio.ensure_future(entry.runner.close())
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
     async def _remove(self, entry: Loaded) -> None:
-        self._stop_timer(entry)
-        if self._loaded.get(entry.model.blob) is entry:
-            del self._loaded[entry.model.blob]
-            self._idle.set()
+        if self._forget(entry):
             await entry.runner.close()
+
+    def _forget(self, entry: Loaded) -> bool:
+        """Take a model from the table before it is closed: no request gets it then. Returns whether it was there."""
+        self._stop_timer(entry)
+        if self._loaded.get(entry.model.blob) is not entry:
+            return False
+        del self._loaded[entry.model.blob]
+        self._idle.set()
+        return True
 
     @staticmethod
     def _stop_timer(entry: Loaded) -> None:
