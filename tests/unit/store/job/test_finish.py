@@ -1,36 +1,17 @@
 """finish.lua and release.lua: each acts once, however often it is sent, and gives exactly its own slot back."""
 
 import json
-import time
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, Message, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Completed
-from llamaq.store.worker.worker_scripts import Finish
-from tests.unit.store.begun import Begun
+from tests.unit.store.job.ends import finish
 
 
 def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed", events: int = 0) -> str:
-    return fleet.run(_arguments(claimed, state, events)).word
-
-
-def _arguments(claimed: ClaimedJob, state: str = "completed", events: int = 0) -> Finish:
-    value = '{"text":"x"}'
-    return Finish(
-        id=claimed.id,
-        fence=claimed.fence,
-        state=state,
-        members=f'"result":{value}',
-        field="result",
-        value=value,
-        conversation_ttl=1000,
-        messages="",
-        events=events,
-    )
+    return fleet.run(finish(claimed, state, events)).word
 
 
 def test_the_end_is_one_step(fleet: Fleet) -> None:
@@ -52,100 +33,6 @@ def test_the_end_is_one_step(fleet: Fleet) -> None:
     assert fleet.redis.ttl(fleet.keys.events(job.id)) > 86_000
     assert fleet.messages() == [Message(following.id, "generate", "alpha")]
     assert fleet.slots() == {following.id: MODEL}
-
-
-def test_the_end_claims_the_next_job(fleet: Fleet) -> None:
-    """For a worker that takes it so: its attempt has begun, and no message follows."""
-    store = fleet.host()
-    begun = store.direct = Begun()
-    _, claimed = fleet.running(store)
-    following = fleet.submit(prompt="next")
-    fleet.messages()
-
-    store.complete(claimed, answer("done"))
-
-    (taken,) = begun.jobs
-    assert (taken.id, taken.host, taken.attempt, taken.tries) == (following.id, "alpha", 1, 1)
-    assert json.loads(taken.request_json)["prompt"] == "next"
-    assert fleet.types(following.id) == ["queued", "started"]
-    assert fleet.log(following.id)[-1]["worker"] == "w1"
-    record = fleet.record(following.id)
-    assert (record["state"], record["lease"], record["fence"]) == ("running", "claimed", taken.fence)
-    assert 10 < fleet.redis.zscore(fleet.keys.leases(), f"{following.id} alpha") - time.time() <= LEASE_SECONDS
-    assert fleet.messages() == []
-    assert store.claim(following.id) is None
-    store.fail(taken, error())
-    assert fleet.types(following.id)[-1] == "failed"
-    assert len(begun.jobs) == 1
-
-
-def test_an_end_that_is_sent_twice_claims_one_job(fleet: Fleet) -> None:
-    """The second answer tells of the same job, because the first may be lost."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
-    following = [fleet.submit() for _ in range(2)]
-    next_one: dict[str, Any] = {"next_fence": "f", "worker": "w1", "members_of_next": "", "lease_seconds": 15.0}
-
-    answers = [fleet.run(replace(_arguments(claimed), **next_one)) for _ in range(2)]
-
-    assert [row.text("id") for each in answers for row in each.rows("next")] == [following[0].id] * 2
-    first, second = (each.rows("next")[0].given() for each in answers)
-    assert {**first, "waited_seconds": ""} == {**second, "waited_seconds": ""}
-    assert fleet.types(following[0].id) == ["queued", "started"]
-    assert fleet.slots() == {following[0].id: MODEL}
-    fleet.lapse(following[0].id)
-    fleet.patient()
-    store.reap()
-    assert fleet.run(replace(_arguments(claimed), **next_one)).rows("next") == []
-
-
-def test_where_several_workers_serve_a_host_each_job_has_a_message(fleet: Fleet) -> None:
-    """So that all of them get jobs, whichever ended one."""
-    store = fleet.host()
-    fleet.worker(name="w2").report(1, 1, "{}", [MODEL], **PATIENCE)
-    begun = store.direct = Begun()
-    _, claimed = fleet.running(store)
-    following = fleet.submit()
-    fleet.messages()
-
-    store.complete(claimed, answer())
-
-    assert begun.jobs == []
-    assert fleet.messages() == [Message(following.id, "generate", "alpha")]
-
-
-def test_a_next_job_that_cannot_be_claimed_gets_its_message(fleet: Fleet) -> None:
-    """The end is written all the same, and the claim by the message mends what was damaged."""
-    store = fleet.host()
-    begun = store.direct = Begun()
-    _, claimed = fleet.running(store)
-    following = fleet.submit()
-    fleet.messages()
-    fleet.redis.delete(f"{fleet.keys.prefix}:start_by")
-    fleet.redis.set(f"{fleet.keys.prefix}:start_by", "damaged")
-
-    assert store.complete(claimed, answer()) == "ok"
-
-    assert begun.jobs == []
-    assert fleet.record(following.id)["lease"] == "assigned"
-    assert fleet.messages() == [Message(following.id, "generate", "alpha")]
-    again = store.claim(following.id)
-    assert again is not None
-    assert (again.attempt, again.tries) == (1, 1)
-
-
-def test_a_cancelled_jobs_end_claims_the_next_one(fleet: Fleet) -> None:
-    """A record that is gone meanwhile does not come back."""
-    store = fleet.host()
-    begun = store.direct = Begun()
-    job, claimed = fleet.running(store)
-    following = fleet.submit()
-    assert fleet.queue.delete(job.id)
-
-    assert store.complete(claimed, answer()) == "cancelled"
-
-    assert [taken.id for taken in begun.jobs] == [following.id]
-    assert fleet.record(job.id) == {}
 
 
 def test_a_result_whose_text_is_lost_does_not_complete(fleet: Fleet) -> None:
