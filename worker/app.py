@@ -52,6 +52,7 @@ def _doors(app: Celery, config: Settings) -> transport.Doors:
         reader=reader,
         set_aside=lambda message, error: worker_of(app).set_aside(message, error),
         returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+        begins=lambda kind, job_id: worker_of(app).begins(kind, job_id),
         working=lambda: getattr(app, "llamaq_worker", None) is not None,
     )
 

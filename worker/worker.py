@@ -157,9 +157,20 @@ class Worker:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
         self._dead_letters.add(message, error)
 
-    def begins_by(self, start: Callable[[ClaimedJob], None]) -> None:
-        """From now on the end of a job claims the next one of the host, whose task begins by `start`."""
+    def begins_by(self, start: Callable[[str, str], None]) -> None:
+        """From now on `start` begins the tasks of assigned jobs, and the end of a job claims the host's next one."""
         self._direct.start = start
+
+    def begins(self, kind: str, job_id: str) -> bool:
+        """Begin the task of an assigned job; returns whether it began: else Celery has to take its message."""
+        if self._direct.start is None:
+            return False
+        try:
+            self._direct.start(kind, job_id)
+        except Exception:  # noqa: BLE001 - the message is still there
+            _log.exception("the task of an assigned job cannot be started; Celery takes its message", job_id=job_id)
+            return False
+        return True
 
     def connects(self) -> None:
         """Note that Celery's consumer connects: after a failure, which a damaged key may have caused."""

@@ -25,12 +25,12 @@ class DirectJobs:
     """Keeps each of these jobs from its claim until its task begins.
 
     Attributes:
-        start: starts the task of a job; None where tasks start by messages alone.
+        start: starts the task of a job, given its kind and id; None where tasks start by messages alone.
     """
 
     def __init__(self, running: RunningAttempts, requeue: Callable[[ClaimedJob], object]) -> None:
         """`requeue` is called with a job whose task cannot be started."""
-        self.start: Callable[[ClaimedJob], None] | None = None
+        self.start: Callable[[str, str], None] | None = None
         self._running = running
         self._requeue = requeue
         self._claimed: dict[str, Direct] = {}
@@ -50,7 +50,7 @@ class DirectJobs:
             self._claimed[job.id] = Direct(job, attempt, stack.pop_all())
         try:
             if self.start is not None:
-                self.start(job)
+                self.start(job.kind, job.id)
         except Exception:  # noqa: BLE001 - it is claimed, so nobody else would begin it
             _log.exception("a job that was claimed cannot be started; it is requeued", job_id=job.id)
             if (direct := self.taken(job.id)) is not None:

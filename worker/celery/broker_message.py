@@ -39,7 +39,7 @@ _ASSIGNED_FORM = (
     '"correlation_id":"%s","reply_to":"","delivery_mode":2,"delivery_info":{"exchange":"","routing_key":%s},'
     '"priority":0,"delivery_tag":"%s"}}'
 )
-"""The form that `celery_message.lua` writes. A message of another form is read field by field, which takes longer."""
+"""The form that `celery_message.lua` writes."""
 _TASKS = frozenset({*_KINDS, *_NO_JOB})
 
 
@@ -83,6 +83,14 @@ class _Arguments(NamedTuple):
     named: dict[str, Any]
 
 
+def assigned(text: str) -> tuple[str, str] | None:
+    """The kind and the id of the assigned job whose message this is; None for any other message."""
+    found = _ASSIGNED.fullmatch(text)
+    if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
+        return None
+    return kind, found["id"]
+
+
 def read(message: Incoming, queue: str) -> dict[str, Any]:
     """The message that Celery gets for one that came in `queue`. What becomes known of the job is noted in `message`.
 
@@ -90,21 +98,6 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
         BadMessage: it cannot be run.
         InvalidRequest: its id cannot be a job's.
     """
-    return _read_assigned(message, queue) or _read_any(message, queue)
-
-
-def _read_assigned(message: Incoming, queue: str) -> dict[str, Any] | None:
-    """As `read`, for the message of an assigned job, of which only the id and the kind are not known; else None."""
-    found = _ASSIGNED.fullmatch(message.content)
-    if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
-        return None
-    message.job_id, message.kind, message.read = found["id"], kind, True
-    made = of_job(found["task"], found["id"], queue)
-    message.content = made["body"]
-    return made
-
-
-def _read_any(message: Incoming, queue: str) -> dict[str, Any]:
     raw = _parsed(message)
     headers = identified(message, raw)
     message.content = text_of(checked(Envelope, raw))
@@ -246,11 +239,6 @@ def _time(value: Any, name: str) -> float | None:
 def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
     """Whether the loss of a message that `read` has made does no harm, so that nobody has to note it."""
     return bool((delivery_info or {}).get(_NO_ACK))
-
-
-def of_job(task: str, job_id: str, queue: str = "") -> dict[str, Any]:
-    """The message that Celery gets for an assigned job; `queue` is empty where none came for it."""
-    return _made(task, job_id, f'[["{job_id}"], {{}}, {{}}]', queue, no_ack=True)
 
 
 def _made(

@@ -1,35 +1,77 @@
-"""Begins the task of a job that is claimed already, as Celery does for a message."""
+"""Begins the task of an assigned job in Celery's pool, without Celery's way from a message to its task.
 
-from typing import Any
+That way reads a message of any form, and runs any task. Of an assigned job only the kind and the id are not known.
+"""
 
-from celery.worker.state import task_reserved
-from kombu.message import Message
+import os
+from time import monotonic
+from typing import Any, NamedTuple
 
-from llamaq.store.worker.claimed_job import ClaimedJob
-from worker.celery import broker_message
+import structlog
+from billiard.einfo import ExceptionInfo
+from celery.worker import state
+
+from worker.celery import task_request
+from worker.celery.lifecycle import worker_of
 from worker.celery.task_request import TaskRequest
 
+_log = structlog.get_logger(__name__)
 
-def begin(consumer: Any, job: ClaimedJob) -> None:
-    """Give the job to Celery's pool. Flower and `inspect` show its task like any other.
+
+class _Origin(NamedTuple):
+    """What Celery shows of the message of a request."""
+
+    delivery_info: dict[str, Any]
+    properties: dict[str, Any]
+
+
+_NONE = _Origin({"exchange": "", "routing_key": ""}, {"priority": 0, "correlation_id": None})
+
+
+class DirectRequest(TaskRequest):
+    """The task of an assigned job. Flower and `inspect` show it like any other."""
+
+    def __init__(self, consumer: Any, kind: str, job_id: str) -> None:
+        name = f"llamaq.{kind}"
+        super().__init__(
+            _NONE,
+            headers={"id": job_id, "task": name, "ignore_result": True},
+            body=[[job_id], {}, {}],
+            decoded=True,
+            app=consumer.app,
+            task=consumer.app.tasks[name],
+            hostname=consumer.hostname,
+            eventer=consumer.event_dispatcher,
+        )
+
+    def run(self) -> None:
+        """Run the job in this thread, which is one of the pool."""
+        began = monotonic()
+        self.on_accepted(os.getpid(), began)
+        try:
+            outcome = worker_of(self.app).execute(self.id, task_request.began)
+        except Exception:  # noqa: BLE001 - outside an attempt: the reaper requeues the job
+            _log.exception("a task failed outside its attempt", job_id=self.id)
+            self.on_failure(ExceptionInfo())
+        else:
+            self.on_success((False, outcome, monotonic() - began))
+
+
+def begin(consumer: Any, kind: str, job_id: str) -> None:
+    """Give the task of the job to Celery's pool.
 
     Raises:
         Exception: the pool takes no task, as while it closes.
     """
-    task = consumer.app.tasks[f"llamaq.{job.kind}"]
-    made = broker_message.of_job(task.name, job.id)
-    message = Message(
-        body=made["body"],
-        headers=made["headers"],
-        properties=made["properties"],
-        delivery_info=made["properties"]["delivery_info"],
-        content_type=made["content-type"],
-        content_encoding=made["content-encoding"],
-        accept={made["content-type"]},
-    )
-    request = TaskRequest(
-        message, app=consumer.app, task=task, hostname=consumer.hostname, eventer=consumer.event_dispatcher
-    )
-    request.send_event("task-received", name=task.name, args="", kwargs="", retries=0, eta=None, expires=None)
-    task_reserved(request)
-    request.execute_using_pool(consumer.pool)
+    request = DirectRequest(consumer, kind, job_id)
+    request.send_event("task-received", name=request.name, args="", kwargs="", retries=0, eta=None, expires=None)
+    state.task_reserved(request)
+    try:
+        consumer.pool.apply_async(request.run, callback=_ignore)
+    except BaseException:
+        state.task_ready(request)
+        raise
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: the request has noted its end."""

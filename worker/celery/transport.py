@@ -37,12 +37,14 @@ class Doors:
         reader: the source of what comes in a queue, and how it is read; None for a queue of a client, as of answers.
         set_aside: called for a message that cannot be run.
         returned_to: the queue for a message of this routing key that was not acknowledged.
+        begins: begins the task of an assigned job, given its kind and id; returns whether it did.
         working: whether a worker runs in this process. A client (`inspect`, Flower) returns no messages.
     """
 
     reader: Callable[[str], tuple[Source, Read] | None]
     set_aside: SetAside
     returned_to: Callable[[str], str]
+    begins: Callable[[str, str], bool]
     working: Callable[[], bool]
 
 
@@ -216,6 +218,9 @@ class Transport(kombu.transport.redis.Transport):
             self._deliver_to_client(message.text, queue)
             return
         source, read = door
+        job = broker_message.assigned(message.text) if source == "celery" and queue in self._callbacks else None
+        if job is not None and self.doors.begins(*job):
+            return
         incoming = Incoming(source, message.text)
         passed(incoming, lambda: super(Transport, self)._deliver(read(incoming), queue), self.doors.set_aside)
 

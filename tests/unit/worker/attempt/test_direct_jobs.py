@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from llamaq.store.worker.claimed_job import ClaimedJob
 from tests.unit.worker.celery.test_task_request import job
 from worker.attempt.direct_jobs import DirectJobs
 from worker.attempt.running_attempts import RunningAttempts
@@ -28,7 +27,7 @@ def direct(running: RunningAttempts, requeued: list[str]) -> DirectJobs:
     return DirectJobs(running, lambda job: requeued.append(job.id))
 
 
-def starting(direct: DirectJobs, start: Callable[[ClaimedJob], None]) -> None:
+def starting(direct: DirectJobs, start: Callable[[str, str], None]) -> None:
     """Begin a job whose task is started so."""
     direct.start = start
     direct.begin(job())
@@ -37,7 +36,7 @@ def starting(direct: DirectJobs, start: Callable[[ClaimedJob], None]) -> None:
 def test_none_is_wanted_without_a_consumer(direct: DirectJobs) -> None:
     """Nor once the worker stops."""
     wanted = [direct.wanted]
-    direct.start = lambda _: None
+    direct.start = lambda *_: None
     wanted.append(direct.wanted)
     direct.close()
     assert [*wanted, direct.wanted] == [False, True, False]
@@ -46,8 +45,8 @@ def test_none_is_wanted_without_a_consumer(direct: DirectJobs) -> None:
 def test_a_job_runs_from_its_claim_on(direct: DirectJobs, running: RunningAttempts, requeued: list[str]) -> None:
     """So that a drain waits for it, and a cancel finds it; its task gets it once."""
     seen = []
-    starting(direct, lambda job: seen.append((job.id, running.job_ids())))
-    assert seen == [("the-id", ["the-id"])]
+    starting(direct, lambda kind, job_id: seen.append((kind, job_id, running.job_ids())))
+    assert seen == [("generate", "the-id", ["the-id"])]
 
     running.cancel("the-id")
     taken = direct.taken("the-id")
@@ -65,7 +64,7 @@ def test_a_job_whose_task_does_not_start_is_requeued(
 ) -> None:
     """As when the pool is closing: its message does not come."""
 
-    def refuse(_: ClaimedJob) -> None:
+    def refuse(*_: str) -> None:
         raise RuntimeError("cannot schedule new futures after shutdown")
 
     starting(direct, refuse)
@@ -77,7 +76,7 @@ def test_a_job_whose_task_does_not_start_is_requeued(
 def test_a_job_that_comes_while_the_worker_stops_ends_at_once(direct: DirectJobs) -> None:
     """Its attempt does not begin, and the job is requeued."""
     direct.close()
-    starting(direct, lambda _: None)
+    starting(direct, lambda *_: None)
     taken = direct.taken("the-id")
     assert taken is not None
     assert taken.attempt.stopped == "draining"

@@ -1,44 +1,82 @@
-"""The task of a job without a message runs in Celery's pool, and Celery tells of it."""
+"""The task of an assigned job runs in Celery's pool, and Celery tells of it."""
 
-import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from celery import Celery
 from celery.worker import state
 
-from tests.unit.worker.celery.test_task_request import Heard, job
-from worker.celery import direct_request, task_request
+from llamaq.store.worker.claimed_job import ClaimedJob
+from tests.unit.worker.celery.test_task_request import SECRET, Heard, job
+from worker.celery import direct_request
+
+Execute = Callable[[str, Callable[[ClaimedJob], None]], str]
 
 
-def ids(requests: Any) -> set[str]:
-    """The ids of some requests."""
-    return {request.id for request in requests}
+def shown(requests: Any) -> bool:
+    """Whether the job is among some requests of Celery's."""
+    return "the-id" in {request.id for request in requests}
 
 
-def test_a_job_without_a_message_is_shown_as_any_other() -> None:
-    """As received, started and ended; while it waits, it is reserved, and while it runs, active."""
+def begun(execute: Execute, apply_async: Callable[..., None]) -> Heard:
+    """Begin the job in a worker and a pool that do so; returns what Celery tells of it."""
     app, heard = Celery("test", set_as_current=False), Heard()
-    given: dict[str, Any] = {}
 
     @app.task(name="llamaq.generate", shared=False)
     def run() -> None:
         """Never called."""
 
-    def apply_async(_: object, args: Any, **options: Any) -> None:
-        given.update(options, args=args)
-
+    app.llamaq_worker = SimpleNamespace(execute=execute)
     pool = SimpleNamespace(apply_async=apply_async)
-    direct_request.begin(SimpleNamespace(app=app, hostname="here", event_dispatcher=heard, pool=pool), job())
-    assert given["args"][:2] == ("llamaq.generate", "the-id")
-    assert given["args"][2]["args"] == ["the-id"]
-    assert "the-id" in ids(state.reserved_requests)
+    consumer = SimpleNamespace(app=app, hostname="here", event_dispatcher=heard, pool=pool)
+    direct_request.begin(consumer, "generate", "the-id")
+    return heard
 
-    given["accept_callback"](1, time.monotonic())
-    task_request.began(job())
-    assert "the-id" in ids(state.active_requests)
 
-    given["callback"]((0, "'completed'", 0.5))
-    assert "the-id" not in ids([*state.reserved_requests, *state.active_requests])
+def test_its_task_is_shown_as_any_other() -> None:
+    """As received, started and ended; while it waits, it is reserved, and while it runs, active."""
+    targets: list[Callable[[], None]] = []
+    seen: list[dict[str, Any]] = []
+
+    def execute(job_id: str, began: Callable[[ClaimedJob], None]) -> str:
+        assert job_id == "the-id"
+        began(job())
+        seen.extend(request.info() for request in state.active_requests if request.id == job_id)
+        return "completed"
+
+    heard = begun(execute, lambda target, **_: targets.append(target))
+    assert shown(state.reserved_requests)
+    assert not shown(state.active_requests)
+    assert [event["type"] for event in heard.events] == ["task-received"]
+
+    targets[0]()
+    assert not shown([*state.reserved_requests, *state.active_requests, *state.requests.values()])
     assert [event["type"] for event in heard.events] == ["task-received", "task-started", "task-succeeded"]
     assert {event["uuid"] for event in heard.events} == {"the-id"}
+    assert [(info["name"], info["hostname"]) for info in seen] == [("llamaq.generate", "here")]
+    assert seen[0]["time_start"] is not None
+
+
+def test_a_fault_outside_the_attempt_ends_it() -> None:
+    """As of a claim while Redis is away: the thread of the pool goes on, and no text of the fault is told."""
+
+    def fail(*_: object) -> str:
+        raise RuntimeError(SECRET)
+
+    heard = begun(fail, lambda target, **_: target())
+    assert [event["type"] for event in heard.events] == ["task-received", "task-failed"]
+    assert SECRET not in repr(heard.events)
+    assert not shown([*state.active_requests, *state.requests.values()])
+
+
+def test_of_a_task_that_no_pool_takes_nothing_is_left() -> None:
+    """Its message goes Celery's way, and would be shown a second time."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    with pytest.raises(RuntimeError, match="cannot schedule"):
+        begun(lambda *_: "", refuse)
+    assert not shown([*state.reserved_requests, *state.requests.values()])

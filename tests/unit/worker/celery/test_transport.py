@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from kombu import Connection
 from kombu.simple import SimpleQueue
 
 from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import Fleet
 from llamaq import JobQueue
 from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
@@ -115,6 +118,7 @@ def opened(
             reader=lambda _: None,
             set_aside=lambda *letter: found.aside.append(letter),
             returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+            begins=lambda *_: False,
             working=lambda: True,
         )
         monkeypatch.setattr(Transport, "doors", doors)
@@ -223,11 +227,40 @@ def test_a_client_returns_no_messages(opened: Opened, monkeypatch: pytest.Monkey
     """`inspect` and Flower have the same transport, and no dead letters."""
     doors = Transport.doors
     assert doors is not None
-    quiet = Doors(doors.reader, doors.set_aside, doors.returned_to, working=lambda: False)
-    monkeypatch.setattr(Transport, "doors", quiet)
+    monkeypatch.setattr(Transport, "doors", replace(doors, working=lambda: False))
     opened.leave("no JSON")
     opened.channel.qos.restore_visible(interval=1)
     assert opened.redis.hlen(f"{opened.keys.prefix}.unacked") == 1
+
+
+@pytest.mark.parametrize("how", ["begun", "not begun", "cancelled", "another message"])
+def test_the_message_of_an_assigned_job_begins_its_task(
+    opened: Opened, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Celery gets it where the task did not begin, and any other message. A queue that was given up begins none."""
+    fleet.host("h")
+    job_id = fleet.submit().id
+    queue, text = opened.keys.host_queue("h"), fleet.redis.rpop(fleet.keys.host_queue("h"))
+    celerys: list[Any] = []
+    begun: list[tuple[str, str]] = []
+    opened.channel.basic_consume(queue, no_ack=True, callback=celerys.append, consumer_tag="tag")
+    if how == "cancelled":
+        opened.channel.basic_cancel("tag")
+    if how == "another message":
+        text = json.dumps({**json.loads(text), "one": "more"})
+
+    def begins(*job: str) -> bool:
+        begun.append((job[0], job[1]))
+        return how == "begun"
+
+    doors = opened.channel.connection.doors
+    read = partial(broker_message.read, queue=queue)
+    monkeypatch.setattr(Transport, "doors", replace(doors, begins=begins, reader=lambda _: ("celery", read)))
+    opened.channel.connection._deliver(transport.Unread(text), queue)
+
+    assert begun == ([("generate", job_id)] if how in {"begun", "not begun"} else [])
+    assert [taken.headers["id"] for taken in celerys] == ([job_id] if how in {"not begun", "another message"} else [])
+    assert opened.aside == []
 
 
 def test_a_binding_that_is_none_is_left_out(opened: Opened) -> None:
