@@ -55,14 +55,15 @@ local function dequeue(id, model, lane, job, runner)
   end
 end
 
+-- `schedule.nothing_waits` is true while `assign_new` assigns, because its caller has looked.
+local function is_any(...) return not schedule.nothing_waits and redis.call('EXISTS', ...) > 0 end
+
 local function is_waiting(model)
-  return redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3])) > 0
+  return is_any(queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3]))
 end
 
 -- Whether a job waits for any model.
-local function is_any_waiting()
-  return redis.call('EXISTS', WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) > 0
-end
+local function is_any_waiting() return is_any(WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) end
 
 -- The jobs that wait for a model, with those that wait for their time.
 local function depth(model)

@@ -148,10 +148,11 @@ end
 -- Assigns a job that is in no queue, while none waits. Returns whether a host took it: else it is to be queued, and all hosts
 -- were asked that `assign_model` would ask. `job` has what the queue and the record say of it.
 local function assign_new(job)
-  new_job = job
-  fill_hosts_of(job.model)
+  new_job, schedule.nothing_waits = job, true
+  local well, fault = pcall(fill_hosts_of, job.model)
   local taken = not new_job
-  new_job = nil
+  new_job, schedule.nothing_waits = nil, false
+  if not well then error(fault, 0) end  -- of this job alone: the call may have others
   if taken then not_counted(job.model, job.lane, job.tenant) end
   return taken
 end

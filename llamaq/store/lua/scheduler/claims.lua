@@ -5,7 +5,7 @@ local claims = {}
 -- What a claim needs of a record.
 function claims.fields(id)
   return fields(record(id), 'v', 'state', 'lease', 'host', 'fence', 'start_by', 'attempt', 'tries', 'max_attempts',
-    'submitted_at', 'running', 'refused_at', 'kind', 'model', 'tenant', 'conversation', 'request')
+    'submitted_at', 'running', 'refused_at', 'kind', 'model', 'tenant', 'conversation', 'request', 'started_at')
 end
 
 -- What the worker is told of its attempt, as names and values.
@@ -18,14 +18,13 @@ end
 
 -- Begins the attempt of an assigned job. `by` has its fence, worker, lease_seconds, and the members of `started`.
 function claims.begin(id, host, job, by)
-  redis.call('ZREM', STARTS, id)
+  job.attempt, job.tries = (job.attempt or 0) + 1, (job.tries or 0) + 1
+  if job.start_by ~= '' then redis.call('ZREM', STARTS, id) end
   redis.call('ZREM', refusals.ENDS, id)
   redis.call('ZADD', LEASES, NOW + tonumber(by.lease_seconds), id .. ' ' .. host)
-  job.attempt = redis.call('HINCRBY', record(id), 'attempt', 1)
-  job.tries = redis.call('HINCRBY', record(id), 'tries', 1)
-  redis.call('HSETNX', record(id), 'started_at', STAMP)
   redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', by.worker,
-    'flush', 0, 'pieces', 0, 'piece_at', '', 'fence', by.fence)
+    'flush', 0, 'pieces', 0, 'piece_at', '', 'fence', by.fence, 'attempt', job.attempt, 'tries', job.tries,
+    'started_at', job.started_at or STAMP)
   append_event(id, 'started', job.attempt, by.members)
   return claims.told(id, host, job)
 end

@@ -75,7 +75,7 @@ def test_a_next_job_that_cannot_be_claimed_gets_its_message(fleet: Fleet) -> Non
     store = fleet.host()
     begun = store.direct = Begun()
     _, claimed = fleet.running(store)
-    following = fleet.submit()
+    following = fleet.submit(start_within=60)
     fleet.messages()
     fleet.redis.delete(f"{fleet.keys.prefix}:start_by")
     fleet.redis.set(f"{fleet.keys.prefix}:start_by", "damaged")
