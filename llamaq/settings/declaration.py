@@ -1,6 +1,6 @@
 """Declares settings as fields of a pydantic model: the reader, the errors and the page of settings are made of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
@@ -53,6 +53,11 @@ def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and 
 def variable(name: str) -> str:
     """The variable of the environment that sets a field."""
     return PREFIX + name.upper()
+
+
+def stated(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, str]:
+    """The fields that variables of the environment set. An empty variable counts as not set."""
+    return {name: value for name in model.model_fields if (value := environ.get(variable(name)))}
 
 
 def about(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:

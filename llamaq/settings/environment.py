@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from llamaq.settings import declaration
 from llamaq.settings.declaration import variable
@@ -18,7 +18,7 @@ DEFAULT_PREFIX: str = declaration.default(ProducerVariables, "prefix")
 
 
 _warned: set[str] = set()
-V = TypeVar("V", bound=ProducerVariables)
+V = TypeVar("V", bound=BaseModel)
 
 
 def warn_of_unknown(environ: Mapping[str, str] | None = None) -> None:
@@ -50,10 +50,8 @@ def read_as(model: type[V], environ: Mapping[str, str] | None = None) -> V:
     Raises:
         InvalidRequest: with a problem for each variable that is wrong.
     """
-    given = os.environ if environ is None else environ
-    stated = {name: value for name in model.model_fields if (value := given.get(variable(name)))}
     try:
-        return model.model_validate(stated)
+        return model.model_validate(declaration.stated(model, os.environ if environ is None else environ))
     except ValidationError as error:
         found = declaration.problems(model, error)
         raise InvalidRequest(

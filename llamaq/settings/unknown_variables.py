@@ -18,7 +18,7 @@ def unknown(environ: Mapping[str, str]) -> dict[str, list[str]]:
     return {
         name: _near(name.upper())
         for name in sorted(environ)
-        if name.upper().startswith(PREFIX) and name.upper() not in NAMES and not _is_of_a_service(name, environ[name])
+        if name.upper().startswith(PREFIX) and name not in NAMES and not _is_of_a_service(name, environ[name])
     }
 
 

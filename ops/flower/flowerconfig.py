@@ -15,7 +15,7 @@ def login() -> str:
     Raises:
         SystemExit: there is no password.
     """
-    settings = FlowerSettings()
+    settings = environment.read_as(FlowerSettings)
     try:
         password = read_secret(settings.flower_password_file or "/nonexistent")
     except ValueError as error:

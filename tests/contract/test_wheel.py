@@ -18,7 +18,7 @@ from tests.contract.built import CHECKOUT
 
 pytestmark = pytest.mark.xdist_group("wheel")
 SERVICE = (
-    *("celery", "kombu", "requests", "flower", "structlog", "prometheus_client", "pydantic_settings"),
+    *("celery", "kombu", "requests", "flower", "structlog", "prometheus_client"),
     *("tasks", "worker", "gateway", "api_client", "fastapi", "uvicorn"),
 )
 PROGRAM = f"""

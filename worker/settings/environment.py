@@ -3,13 +3,12 @@
 import os
 import re
 from functools import cache
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
-from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, PREFIX, setting
+from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, stated
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
 from llamaq.settings.unknown_variables import remarks
@@ -21,14 +20,14 @@ Export = Literal["otlp", "console"]
 _SHARED = "the same for all workers of a host"
 
 
-class Settings(BaseSettings, ProcessVariables):
+class Settings(ProcessVariables):
     """Each field is the variable `LLAMAQ_<NAME>`; an empty one counts as not set. `docs/settings.md` lists them.
 
     Raises:
         pydantic.ValidationError: naming each field that does not fit.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")
+    model_config = ConfigDict(validate_default=True)
 
     ollama_url: str = setting(
         f"http://127.0.0.1:{ollama_address.PORT}",
@@ -143,18 +142,10 @@ class Settings(BaseSettings, ProcessVariables):
     otel_content: int = setting(0, "1 adds prompts and answers to the traces", least=0, most=1)
     probe_seconds: float = setting(5, "seconds between two probes of the host", above=0, most=5)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources by precedence: arguments, our variables, Ollama's variables."""
-        ollamas = InitSettingsSource(settings_cls, variable_errors.of_ollama(os.environ, cls.model_fields))
-        return init_settings, env_settings, ollamas
+    def __init__(self, **given: Any) -> None:
+        """Read what is not given from our variables, and from Ollama's where ours are not set."""
+        ollamas = variable_errors.of_ollama(os.environ, type(self).model_fields)
+        super().__init__(**ollamas | stated(type(self), os.environ) | given)
 
     @field_validator("ollama_token")
     @classmethod

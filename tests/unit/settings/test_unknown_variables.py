@@ -74,6 +74,7 @@ def test_the_list_is_fresh() -> None:
         ("LLAMAQ_REDISURL", ["LLAMAQ_REDIS_URL"]),
         ("LLAMAQ_QUARK", []),
         ("llamaq_slot", ["LLAMAQ_SLOTS"]),
+        ("llamaq_slots", ["LLAMAQ_SLOTS"]),
     ],
 )
 def test_a_misspelt_one_is_named_with_those_that_it_resembles(name: str, near: list[str]) -> None:

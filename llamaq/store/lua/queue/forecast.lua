@@ -3,8 +3,8 @@
 estimates.JOBS_LOOKED_AT = 16  -- of one host
 
 -- Adds to `free` the seconds until each of the host's slots for the model is free: the rest of the service time of the job
--- in it, or FREE_NOW. Where jobs of other models take the host, all its slots are free when the last of those ends. Of many
--- jobs the first stand for all.
+-- in it, or FREE_NOW. A job that takes longer than that is expected to take as long again as it is over. Where jobs of
+-- other models take the host, all its slots are free when the last of those ends. Of many jobs the first stand for all.
 -- Returns how many are free now.
 function estimates.add_host(host, model, free)
   local spec = fields(host_key(host), 'slots', 'max_models')
@@ -15,7 +15,7 @@ function estimates.add_host(host, model, free)
     local other = flat[index + 1]
     local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
     known[other] = known[other] or estimates.recent_service_seconds(other) or 0
-    local left = math.max(known[other] - (NOW - began), 0)
+    local left = math.abs(known[other] - (NOW - began))
     if other == model or runners.of(host, other).as == as then lefts[#lefts + 1] = left else last = math.max(last, left) end
   end
   for index = 1, busy do free[#free + 1] = #lefts > 0 and lefts[(index - 1) % #lefts + 1] or 0 end

@@ -30,6 +30,19 @@ def test_it_counts_what_is_left_of_the_running_jobs(fleet: Fleet) -> None:
     assert [job.status().position for job in jobs] == [0, 1, 2, 3]
 
 
+def test_a_job_that_takes_longer_than_others_is_not_expected_to_end_now(fleet: Fleet) -> None:
+    """A job of 10 s that has run for 25 s: it may well run for another 15 s, and the wait is not 0 all the while."""
+    fleet.host(models=["a:latest"])
+    know(fleet, a=10)
+    running = fleet.submit("a")
+    fleet.redis.hset(fleet.keys.record(running.id), "assigned_at", time.time() - 25)
+
+    jobs = [fleet.submit("a") for _ in range(2)]
+
+    fleet.forget_forecasts()
+    assert [job.status().eta_seconds for job in jobs] == pytest.approx([15, 25], abs=0.8)
+
+
 def test_it_counts_the_slots_of_every_live_host(fleet: Fleet) -> None:
     """A second host with the model halves the wait; once it is silent it no longer counts."""
     for name in ("alpha", "beta"):

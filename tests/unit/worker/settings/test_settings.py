@@ -276,10 +276,10 @@ def test_the_token_is_not_shown() -> None:
 @pytest.mark.parametrize("name", ["flush_ms", "flush_max_ms"])
 def test_a_flush_window_that_does_not_fit_the_lease_is_refused(name: str) -> None:
     """The window is a part of what a worker may be silent for."""
-    assert getattr(Settings(lease_seconds=3, **{name: 1000}), name) == 1000  # type: ignore[arg-type]  # a name's value
+    assert getattr(Settings(lease_seconds=3, **{name: 1000}), name) == 1000
     said = f"LLAMAQ_{name.upper()} must be at most a third of LLAMAQ_LEASE_SECONDS"
     with pytest.raises(ValidationError, match=said):
-        Settings(lease_seconds=3, **{name: 1001})  # type: ignore[arg-type]  # as above
+        Settings(lease_seconds=3, **{name: 1001})
 
 
 @pytest.mark.parametrize("lease", [1, 3, 15, 600])

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.commands import run
 from worker.preflight import report
-from worker.settings.environment import Settings, settings
+from worker.settings.environment import Settings, about_unknown_variables, settings
 
 CHECKOUT = Path(__file__).parents[4]
 
@@ -90,3 +90,11 @@ def test_the_preflight_minds_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert finding.well is None
     assert finding.message == "LLAMAQ_MAXQUEUED is no setting; did you mean LLAMAQ_MAX_QUEUED?"
+
+
+def test_names_in_small_letters_set_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A producer and the gateway do not read them either, and all of them tell which one was meant."""
+    monkeypatch.setenv("llamaq_slots", "7")
+
+    assert settings().slots == 1
+    assert about_unknown_variables() == ["llamaq_slots is no setting; did you mean LLAMAQ_SLOTS?"]
