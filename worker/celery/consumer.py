@@ -6,10 +6,12 @@ from typing import Any, NoReturn
 
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.consumer import consumer as celery_consumer
 
 from worker.celery import direct_request
 from worker.celery.lifecycle import worker_of
 from worker.gate import is_outage
+from worker.telemetry.throttled_warning import ThrottledLine
 
 EVENT_HEARTBEAT_SECONDS = 10.0
 """Between two events of Celery that say that the worker is there, as Flower shows. Celery's default is 2."""
@@ -24,6 +26,7 @@ class Consumer(CeleryConsumer):
         given = {**(worker_options or {}), **disabled}
         given["heartbeat_interval"] = given.get("heartbeat_interval") or EVENT_HEARTBEAT_SECONDS
         super().__init__(*args, worker_options=given, **options)
+        celery_consumer.logger.addFilter(ThrottledLine(celery_consumer.CONNECTION_ERROR))
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, and try again at least once a second: kombu's own pauses grow to half a minute."""

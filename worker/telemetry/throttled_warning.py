@@ -1,4 +1,6 @@
-"""A warning about the failing rounds of a loop, which is logged at once and then every 30 seconds."""
+"""Warnings about the failing rounds of a loop, which are logged at once and then every 30 seconds."""
+
+import logging
 
 import structlog
 
@@ -32,3 +34,24 @@ class ThrottledWarning:
     def reset(self) -> None:
         """End the outage, after a round that succeeded."""
         self._logged_at = None
+
+
+class ThrottledLine(logging.Filter):
+    """Throttles one line of a library that logs each try. It is added to the library's logger."""
+
+    def __init__(self, form: str, clock: Clock = SYSTEM) -> None:
+        """`form` is the line as the library declares it, with the places of its arguments."""
+        super().__init__()
+        self._form = form
+        self._clock = clock
+        self._logged_at = -AGAIN_SECONDS
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        if record.msg != self._form:
+            return True
+        now = self._clock.monotonic()
+        if now - self._logged_at < AGAIN_SECONDS:
+            return False
+        self._logged_at = now
+        return True
