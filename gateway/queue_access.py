@@ -11,6 +11,7 @@ from llamaq import AsyncJobQueue, Event, JobStatus
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.keys import usable_id
+from llamaq.store.log_follower import Straight
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.request import LANES
@@ -35,13 +36,13 @@ def redis_of(request: Request) -> AsyncConnection:
 
 
 def pieces(
-    job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False
+    job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False, straight: Straight | None = None
 ) -> AsyncGenerator[list[Event | Piece], None]:
     """What a job says, as `job.events`: those that are there at the same time in one list, each `delta` as a `Piece`.
 
-    What is in one list is sent in one write.
+    What is in one list is sent in one write. `straight` may take live pieces, which are in no list then.
     """
-    return job._pieces(after, fresh=fresh)  # noqa: SLF001 - a producer has `events`; a gateway reads for many clients
+    return job._pieces(after, fresh=fresh, straight=straight)  # noqa: SLF001 - a producer has `events`; a gateway reads for many clients
 
 
 async def submit(request: Request, caller: Caller, job: Mapping[str, Any]) -> AsyncJob[Any]:

@@ -1,16 +1,27 @@
-"""Two extensions of ASGI that make a stream cheaper: several writes in one, and `send` without the middlewares.
+"""Extensions of ASGI that make a stream cheaper: several writes in one, `send` without the middlewares or a task.
 
 The server still makes the form of an answer on the wire, such as its chunks.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import Scope, Send
 
 _EXTENSION = "llamaq.joined_writes"
 _SEND = "llamaq.send"
+_BODY = "llamaq.open_body"
+
+
+class OpenBody(Protocol):
+    """The body of an answer that was begun. It is written to without waiting."""
+
+    def is_writable(self) -> bool:
+        """Whether the body goes on, and its reader keeps up: nothing that was written has to be waited for."""
+
+    def write(self, chunk: bytes) -> None:
+        """Write a chunk."""
 
 
 class JoiningTransport:
@@ -69,4 +80,15 @@ def offer_send(scope: Scope, send: Send) -> None:
 def later_send(scope: Scope, send: Send) -> Send:
     """The server's `send`, where it is offered: no middleware reads what follows the first part of a body."""
     found: Send = scope.get("extensions", {}).get(_SEND, send)
+    return found
+
+
+def offer_body(scope: Scope, body: OpenBody) -> None:
+    """Let the application of a request use `open_body`."""
+    scope.setdefault("extensions", {})[_BODY] = body
+
+
+def open_body(scope: Scope) -> OpenBody | None:
+    """The body of the request's answer, where its server can write to it without waiting."""
+    found: OpenBody | None = scope.get("extensions", {}).get(_BODY)
     return found

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from starlette.types import Scope, Send
 
-from gateway.http.streamed import Streamed
+from gateway.http.streamed import Straight, Streamed
 from llamaq import Event
 from llamaq.vocabulary.events import Piece, Progress, Queued, Retrying, Started
 
@@ -69,6 +69,7 @@ class EventStream(Streamed):
         waiting: Waiting | None = None,
         *,
         headers: Mapping[str, str] | None = None,
+        straight: Straight | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         until: asyncio.Event | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
@@ -79,11 +80,12 @@ class EventStream(Streamed):
             frames: each with its blank line; those of one list are sent in one write.
             waiting: what the comments say.
             headers: beside those of every stream of events.
+            straight: writes frames while there are none of `frames`.
             silence_seconds: after which a comment is sent.
             until: when it is set the stream ends with a comment, between two frames.
             closing: called at the end, also where the frames were never begun.
         """
-        super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream")
+        super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream", straight=straight)
         self._waiting = waiting or Waiting()
         self._silence_seconds = silence_seconds
         self._until = until
@@ -127,7 +129,7 @@ class EventStream(Streamed):
             if loop.time() - self.sent_at >= self._silence_seconds:
                 text = comment(self._waiting.text)
                 await send({"type": "http.response.body", "body": text, "more_body": True})
-                self.sent_at = loop.time()
+                self._sent_at = loop.time()
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

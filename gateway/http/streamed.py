@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.joined_writes import joined, later_send
+from gateway.http.joined_writes import OpenBody, joined, later_send, open_body
 from gateway.http.leaving import cancelled_if_cut, until_left
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
@@ -33,13 +33,42 @@ async def written(
                 yield parts
 
 
+class Straight:
+    """Writes live pieces of text to the client as they come, without waking the task of the request.
+
+    It takes none before the task has sent what came before it, and none while the client does not keep up: the task
+    sends those. So the order stays, and a slow client costs itself alone.
+
+    Attributes:
+        sent_at: when it has written last, by the clock of the loop.
+    """
+
+    def __init__(self, chunk: Callable[[str], bytes | None]) -> None:
+        """Make it. `chunk` is that of a text; None where the task must make it. It does not raise."""
+        self.sent_at = 0.0
+        self._chunk = chunk
+        self._body: OpenBody | None = None
+
+    def begin(self, scope: Scope) -> None:
+        """Take pieces from now on: what came before is sent."""
+        self._loop = asyncio.get_running_loop()
+        self._body = open_body(scope)
+
+    def take(self, piece: Piece) -> bool:
+        """Whether it has written a piece."""
+        body, text = self._body, piece.text_alone
+        if not text or body is None or not body.is_writable() or (chunk := self._chunk(text)) is None:
+            return False
+        body.write(chunk)
+        self.sent_at = self._loop.time()
+        return True
+
+
 class Streamed(Response):
     """Sends chunks until they end or the client leaves.
 
     Starlette's `StreamingResponse` makes a group of tasks for each answer, which costs as much as several tokens.
 
-    Attributes:
-        sent_at: when the last chunk was sent, by the clock of the loop.
     """
 
     def __init__(
@@ -50,6 +79,7 @@ class Streamed(Response):
         *,
         first: Sequence[bytes] = (),
         job: AsyncJob[Any] | None = None,
+        straight: Straight | None = None,
     ) -> None:
         """Make it.
 
@@ -59,15 +89,22 @@ class Streamed(Response):
             media_type: its `Content-Type`.
             first: chunks that are sent before those, together with the head.
             job: is cancelled where the answer does not come to its end.
+            straight: writes chunks while there are none of `chunks`.
         """
         self.status_code = 200
         self.media_type = media_type
         self.background = None
         self.init_headers(headers)
-        self.sent_at = 0.0
+        self._sent_at = 0.0
         self._chunks = chunks
         self._first = first
         self._job = job
+        self._straight = straight
+
+    @property
+    def sent_at(self) -> float:
+        """When the last chunk was sent, by the clock of the loop."""
+        return max(self._sent_at, self._straight.sent_at) if self._straight else self._sent_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Called by Starlette."""
@@ -86,13 +123,15 @@ class Streamed(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             for chunk in self._first:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        self.sent_at = asyncio.get_running_loop().time()
+        self._sent_at = asyncio.get_running_loop().time()
 
     async def go_on(self, scope: Scope, send: Send) -> None:
         """Send the chunks."""
         loop = asyncio.get_running_loop()
         async with aclosing(self._chunks) as chunks:
             with cancelled_if_cut(self._job) if self._job else nullcontext():
+                if self._straight:
+                    self._straight.begin(scope)
                 async for ready in chunks:
                     if len(ready) == 1:
                         await send({"type": "http.response.body", "body": ready[0], "more_body": True})
@@ -100,7 +139,7 @@ class Streamed(Response):
                         with joined(scope):
                             for chunk in ready:
                                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    self.sent_at = loop.time()
+                    self._sent_at = loop.time()
                     send = later_send(scope, send)
 
     async def end(self, send: Send, last: bytes = b"") -> None:

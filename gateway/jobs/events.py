@@ -12,7 +12,7 @@ from gateway.jobs.openapi import ANSWERS
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import JOB_HEADER, own_job, pieces
 from llamaq import Event
-from llamaq.store.log_follower import is_cursor
+from llamaq.store.keys import is_cursor
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Piece
 

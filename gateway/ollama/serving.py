@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
-from gateway.http.streamed import Streamed, written
+from gateway.http.streamed import Straight, Streamed, written
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
@@ -67,11 +67,12 @@ async def _streamed(
     request: Request, job: AsyncJob[Any], asked: Asked, waited: Waited, headers: Mapping[str, str]
 ) -> Response:
     """A stream. Its headers wait for the first line, so that an error before it has its own status."""
-    stream = _Lines(job, asked, waited).read()
+    lines = _Lines(job, asked, waited)
+    stream = lines.read()
     async with cancelled_if_left(request, job):
         first = await anext(stream)
 
-    return Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, first=first, job=job)
+    return Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, first=first, job=job, straight=lines.straight)
 
 
 class _Lines:
@@ -87,6 +88,7 @@ class _Lines:
         self._waited = waited
         self._sent = False
         self._text_line = forms.text_line(asked)
+        self.straight = Straight(self._text_line)
 
     async def read(self) -> AsyncGenerator[list[bytes], None]:
         """The lines; those that are there at the same time in one list.
@@ -95,7 +97,7 @@ class _Lines:
             LlamaqError: the job failed before the first line; afterwards it is a line.
         """
         try:
-            async with aclosing(written(pieces(self._job), self._of)) as chunks:
+            async with aclosing(written(pieces(self._job, straight=self.straight.take), self._of)) as chunks:
                 async for ready in chunks:
                     yield ready
         except _Void as void:

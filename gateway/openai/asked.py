@@ -22,6 +22,9 @@ class Chunks(Protocol):
     def piece(self, delta: Piece) -> Sequence[str]:
         """Those for a piece of the answer."""
 
+    def text(self, said: str) -> str | None:
+        """The one for a piece that is text alone; None where `piece` must make it."""
+
     def closing(self, result: Result) -> Sequence[str]:
         """Those behind the last piece.
 

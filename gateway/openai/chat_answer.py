@@ -181,6 +181,10 @@ class ChatChunks:
             self._called += len(delta.tool_calls)
         return chunks
 
+    def text(self, said: str) -> str | None:
+        """The chunk for a text alone, unless a call is read out of the texts."""
+        return self._chunk({"content": said}) if self._form.forced is None else None
+
     def closing(self, result: Result) -> list[str]:
         """The reason of the end, and the figures where they were asked for."""
         message = _chat(result).message

@@ -114,11 +114,16 @@ class CompletionChunks:
 
     def piece(self, delta: Piece) -> list[str]:
         """One chunk for a text."""
-        if not delta.text and not delta.logprobs:
-            return []
+        if not delta.logprobs:
+            return [self.text(delta.text)] if delta.text else []
         chunk = self._chunk(delta.text or "", logprobs=of_completion(delta.logprobs, self._offset))
         self._offset += len(delta.text or "")
         return [chunk]
+
+    def text(self, said: str) -> str:
+        """One chunk."""
+        self._offset += len(said)
+        return self._chunk(said)
 
     def closing(self, result: Result) -> list[str]:
         """The reason of the end, and the figures where they were asked for."""

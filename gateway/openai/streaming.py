@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.http.errors import failure_of, openai_body
 from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, comment, frame
-from gateway.http.streamed import written
+from gateway.http.streamed import Straight, written
 from gateway.openai.asked import Chunks
 from gateway.queue_access import pieces
 from llamaq import Event
@@ -32,12 +32,16 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
         JobError: the job ended without a piece before the stream began.
         StreamError: its events cannot be read.
     """
-    first = _First(job)
+    waiting = Waiting()
+    frames = _Frames(job, waiting, chunks)
+    straight = Straight(frames.of_text)
+    first = _First(job, waiting, straight)
     async with cancelled_if_left(request, job):
         await first.wait()
-    frames = _frames(job, first, chunks)
+    sent = _sent(job, first, frames)
     # Without a charset, as OpenAI and Ollama have it.
-    return EventStream(frames, first.waiting, headers={"Content-Type": "text/event-stream", **headers})
+    headers = {"Content-Type": "text/event-stream", **headers}
+    return EventStream(sent, waiting, headers=headers, straight=straight)
 
 
 class _First:
@@ -48,11 +52,12 @@ class _First:
         event: the event with which the stream begins; None where patience ran out before.
     """
 
-    def __init__(self, job: AsyncJob[Any]) -> None:
-        self.waiting = Waiting()
+    def __init__(self, job: AsyncJob[Any], waiting: Waiting, straight: Straight) -> None:
+        self.waiting = waiting
         self.event: Event | Piece | None = None
         self._job = job
-        self._events = pieces(job, fresh=True)
+        self._straight = straight
+        self._events = pieces(job, fresh=True, straight=straight.take)
         self._ready: list[Event | Piece] = []
         self._cursor: str | None = None
 
@@ -66,7 +71,7 @@ class _First:
                             self._ready = ready[number:]
                             return
         except TimeoutError:  # which has ended the reading
-            self._events = pieces(self._job, self._cursor, fresh=True)
+            self._events = pieces(self._job, self._cursor, fresh=True, straight=self._straight.take)
         except BaseException:
             await self._events.aclose()
             raise
@@ -89,10 +94,9 @@ class _First:
                 yield ready
 
 
-async def _frames(job: AsyncJob[Any], first: _First, chunks: Chunks) -> AsyncGenerator[list[bytes], None]:
+async def _sent(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGenerator[list[bytes], None]:
     if not isinstance(first.event, Piece | Completed):
         yield [comment(first.waiting.text)]
-    frames = _Frames(job, first.waiting, chunks)
     try:
         with cancelled_if_cut(job):
             async with aclosing(written(first.rest(), frames.of)) as parts:
@@ -129,6 +133,11 @@ class _Frames:
             outcome(self._job.id, event)
         elif said := self._waiting.see(event):
             yield said
+
+    def of_text(self, text: str) -> bytes | None:
+        """The frame of a piece that is text alone; None where `of` must make it."""
+        chunk = self._chunks.text(text) if self._opened else None
+        return None if chunk is None else frame(chunk)
 
     def _opening(self, chunks: Sequence[str]) -> Sequence[str]:
         if self._opened:

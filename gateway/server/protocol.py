@@ -6,7 +6,7 @@ from typing import Any, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.http.joined_writes import JoiningTransport, offer
+from gateway.http.joined_writes import JoiningTransport, offer, offer_body
 
 MOST_HEAD_BYTES = 65_536
 
@@ -50,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         offer(cast("Scope", self.scope), self._joining)
         super().on_headers_complete()
+        offer_body(cast("Scope", self.scope), _ChunkedBody(self.cycle, self._joining))
         if self.scope["http_version"] == "1.0" and self.cycle is not None:
             self.cycle.send = _UntilClosed(self.cycle)  # type: ignore[method-assign]  # uvicorn frames each body in chunks
 
@@ -72,6 +73,24 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
+
+
+class _ChunkedBody:
+    """The body of an answer that is sent in chunks of HTTP. One that is not is never writable."""
+
+    def __init__(self, cycle: RequestResponseCycle, transport: JoiningTransport) -> None:
+        self._cycle = cycle
+        self._transport = transport
+
+    def is_writable(self) -> bool:
+        """Whether a chunk can be written now."""
+        cycle = self._cycle
+        ended = cycle.disconnected or cycle.response_complete
+        return bool(cycle.chunked_encoding) and not ended and not cycle.flow.write_paused
+
+    def write(self, chunk: bytes) -> None:
+        """Write a chunk, which is not empty."""
+        self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
 
 
 class _UntilClosed:

@@ -6,13 +6,14 @@ from typing import Any, Literal, get_args
 from llamaq.client.answers import read_position
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
-from llamaq.store.log_follower import LogEntry, Receive, Snapshot, Step, Steps, SubscriptionLost
+from llamaq.store.log_follower import LogEntry, Receive, Step, Steps, SubscriptionLost
 from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, LlamaqError, StreamRestarted
 from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Piece, Progress, Restarted, Started
 from llamaq.vocabulary.results import AnyResult
+from llamaq.vocabulary.status import Snapshot
 
 OnRestart = Literal["mark", "raise"]
 """What `Job.text` does where a new attempt voids the text that was given: yield a `Restarted`, or raise."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from llamaq.vocabulary.errors import InvalidRequest
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,11 @@ class Keys:
     def worker_queue(self, worker: str) -> str:
         """Celery queue: the heartbeat of one worker."""
         return f"{self.prefix}.worker.{worker}"
+
+
+def is_cursor(text: object) -> bool:
+    """Whether the text can be the id of a stream's entry."""
+    return isinstance(text, str) and bool(_CURSOR.fullmatch(text))
 
 
 def usable_id(job_id: str) -> bool:

@@ -9,15 +9,15 @@ A queued job writes nothing to its log, but its position changes. So the reader 
 is `queued`, no entry was missed, and the log need not be read again.
 """
 
-import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from llamaq.store.keys import is_cursor
 from llamaq.vocabulary import events
 from llamaq.vocabulary.errors import CursorExpired, JobNotFound, StreamError
 from llamaq.vocabulary.events import Event, Piece, Queued
-from llamaq.vocabulary.status import TERMINAL_STATES
+from llamaq.vocabulary.status import TERMINAL_STATES, Snapshot
 
 PAGE = 500
 CHECK_SECONDS = 15.0
@@ -31,7 +31,6 @@ OUTAGE_SECONDS = 120.0
 APPEAR_SECONDS = 3.0
 """How long attaching waits for a job: a request that was sent without the SDK is one when a worker has taken it in."""
 APPEAR_LOOKS = 6
-_CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 _TYPE_AT = len('{"v":1,"type":"')
 
 LogEntry = tuple[str, str]
@@ -73,23 +72,18 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class Receive:
-    """Reply with the next published entry, with None after so many seconds without one, or with `RESUBSCRIBED`."""
+    """Reply with the next published entry, with None after so many seconds without one, or with `RESUBSCRIBED`.
+
+    While it waits, a driver may call `take` with an entry. One that `take` returns True for is no reply any more.
+    """
 
     seconds: float
+    take: "Callable[[LogEntry], bool] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class PollStatus:
     """Reply with the job's `Snapshot`; None where there is no such job."""
-
-
-class Snapshot(NamedTuple):
-    """The state of a job at a time (Unix seconds), and while it waits its position and the seconds until it starts."""
-
-    state: str
-    position: int | None
-    eta_seconds: float | None
-    at: float
 
 
 Question = ReadLog | ReadEntry | ReadConfirmed | ReadLastEntry | CheckRecord | PollStatus
@@ -98,6 +92,8 @@ Steps = Generator[Step | Event | Piece, Any, None]
 """Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
 Parse = Callable[[str, str], Event | Piece]
 """`events.parse`, or `events.piece`."""
+Straight = Callable[[Piece], bool]
+"""Whether it has taken a piece. It must not wait."""
 
 
 class SubscriptionLost(Exception):
@@ -120,12 +116,13 @@ class LogFollower:
         fresh: bool = True,
         confirmed: bool = False,
         parse: Parse = events.parse,
+        straight: Straight | None = None,
     ) -> None:
         """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled.
 
         With `confirmed`, the end is given when a replica has it too: no failover takes it back.
 
-        `parse` makes of a cursor and its entry what is yielded.
+        `parse` makes of a cursor and its entry what is yielded; a live `Piece` is not where `straight` takes it.
         """
         if after is not None and not is_cursor(after):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
@@ -135,6 +132,7 @@ class LogFollower:
         self._confirmed = confirmed
         self._check_seconds = CHECK_MASTER_SECONDS if confirmed else CHECK_SECONDS
         self._parse = parse
+        self._straight = straight
         self._queued = False
         self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
@@ -152,7 +150,8 @@ class LogFollower:
         yield from self._read_log()
         while not self.ended:
             polls = self._queued and self._fresh
-            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds)
+            take = self._take if self._straight and not polls else None
+            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds, take)
             if entry is None and polls:
                 yield from self._poll_position()
             elif entry is None:
@@ -222,6 +221,20 @@ class LogFollower:
                     self._last_position = event.position, event.eta_seconds
                 yield event
 
+    def _take(self, entry: LogEntry) -> bool:
+        """Whether `straight` has taken the entry. Its error is raised where the reader then reads the entry."""
+        cursor, payload = entry
+        if not events.is_delta(payload) or (order := _order(cursor)) <= self._order:
+            return False
+        try:
+            event = self._parse(cursor, payload)
+            if not isinstance(event, Piece) or not self._straight or not self._straight(event):
+                return False
+        except Exception:  # noqa: BLE001 - as above
+            return False
+        self.cursor, self._order, self._last_payload, self._queued = cursor, order, payload, False
+        return True
+
     def _require_confirmed(self, cursor: str, payload: str) -> Steps:
         """Check that a failover would not take this end back.
 
@@ -270,11 +283,6 @@ class LogFollower:
             if entries:
                 return entries
         raise JobNotFound(self._job_id)
-
-
-def is_cursor(text: object) -> bool:
-    """Whether the text can be the id of a stream's entry."""
-    return isinstance(text, str) and bool(_CURSOR.fullmatch(text))
 
 
 def is_end(payload: str) -> bool:

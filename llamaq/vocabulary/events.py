@@ -213,6 +213,11 @@ def piece(cursor: str, payload: str) -> Event | Piece:
     return event
 
 
+def is_delta(payload: str) -> bool:
+    """Whether the JSON of an event is that of a `delta`."""
+    return payload.startswith(_DELTA)
+
+
 def _is_text(value: Any) -> bool:
     return value is None or isinstance(value, str)
 

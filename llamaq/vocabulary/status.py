@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -83,6 +83,15 @@ class JobStatus(Frozen):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state in TERMINAL_STATES
+
+
+class Snapshot(NamedTuple):
+    """The state of a job at a time (Unix seconds), and while it waits its position and the seconds until it starts."""
+
+    state: str
+    position: int | None
+    eta_seconds: float | None
+    at: float
 
 
 class SubmittedRequest(Frozen):

@@ -22,25 +22,26 @@ def _asked(gateway: GatewayProcess, path: str, body: object = None) -> tuple[lis
 
 def test_a_stream_of_lines_has_no_chunks(gateway: GatewayProcess, service: Service) -> None:
     """Each line of the body is one of Ollama's."""
-    service.ollama.script(tokens=["a", "b"])
+    service.ollama.script(tokens=list("abcdefgh"), rate=40)
 
     head, body = _asked(gateway, "/api/generate", {"model": MODEL, "prompt": "x"})
 
     lines = [json.loads(line) for line in body.splitlines()]
-    assert "".join(line["response"] for line in lines) == "ab"
+    assert "".join(line["response"] for line in lines) == "abcdefgh"
     assert lines[-1]["done"]
     assert not [line for line in head if line.startswith(b"transfer-encoding")]
 
 
 def test_a_stream_of_frames_has_no_chunks(gateway: GatewayProcess, service: Service) -> None:
     """It begins with a frame or a comment, and ends as OpenAI's does."""
-    service.ollama.script(tokens=["a"])
+    service.ollama.script(tokens=list("abcdefgh"), rate=40)
     asked = {"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": True}
 
     head, body = _asked(gateway, "/v1/chat/completions", asked)
 
     assert body.startswith((b"data: ", b": "))
     assert body.endswith(b"data: [DONE]\n\n")
+    assert all(line.startswith((b"data: ", b": ")) for line in body.splitlines() if line)
     assert not [line for line in head if line.startswith(b"transfer-encoding")]
 
 

@@ -11,6 +11,7 @@ from contextvars import Context
 from typing import Any
 from weakref import WeakSet
 
+from llamaq.client.aio.bell import Bell
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -29,77 +30,27 @@ from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient, AsyncPubSub
 
 
-class _Bell:
-    """Wakes the one task that waits for it.
-
-    It has one timer for all its waits: a stream waits once for each piece, and nearly none of these waits times out.
-    """
-
-    def __init__(self) -> None:
-        self._waiter: asyncio.Future[None] | None = None
-        self._rung = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._ends_at: float | None = None
-
-    def ring(self) -> None:
-        """Wake the task; where it does not wait, its next wait ends at once."""
-        self._rung = True
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def still(self) -> None:
-        """Forget that it has rung."""
-        self._rung = False
-
-    async def wait(self, seconds: float | None) -> None:
-        """Wait until it rings, at most so many seconds."""
-        if self._rung:
-            self._rung = False
-            return
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        self._ends_at = None if seconds is None else loop.time() + max(seconds, 0.0)
-        if self._ends_at is not None and (self._timer is None or self._timer_at > self._ends_at):
-            self._set_timer(loop, self._ends_at)
-        try:
-            await self._waiter
-        finally:
-            self._waiter, self._rung, self._ends_at = None, False, None
-
-    def close(self) -> None:
-        """Stop the timer: nothing waits any more."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer = None
-
-    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
-        self.close()
-        self._timer, self._timer_at = loop.call_at(at, self._time_is_up, loop), at
-
-    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        if self._ends_at is None:
-            return
-        if self._timer_at >= self._ends_at:
-            self.ring()
-        else:  # it was set for an earlier wait
-            self._set_timer(loop, self._ends_at)
-
-
 class TaskInbox(Inbox):
     """The inbox of a reader in a task."""
 
     def __init__(self, channel: str, *, ends_only: bool = False) -> None:
         super().__init__(channel, ends_only=ends_only)
         self._items: deque[Item] = deque()
-        self._bell = _Bell()
+        self._bell = Bell()
+        self._take: Callable[[LogEntry], bool] | None = None
 
-    async def receive(self, seconds: float) -> LogEntry | None:
-        """The next entry; None after so many seconds without one. Raises the error of a lost connection."""
+    async def receive(self, seconds: float, take: Callable[[LogEntry], bool] | None = None) -> LogEntry | None:
+        """The next entry; None after so many seconds without one. Raises the error of a lost connection.
+
+        While it waits, an entry that `take` returns True for is done with, and the reader sleeps on.
+        """
         if not self._items:
             self._bell.still()
-            await self._bell.wait(seconds)
+            self._take = take
+            try:
+                await self._bell.wait(seconds)
+            finally:
+                self._take = None
         return self._taken(self._items.popleft()) if self._items else None
 
     @property
@@ -112,6 +63,10 @@ class TaskInbox(Inbox):
         self._bell.close()
 
     def _put(self, item: Item) -> None:
+        if self._take and not self._items and not isinstance(item, Exception) and self._take(item):
+            self._taken(item)
+            self._bell.wait_anew()
+            return
         self._items.append(item)
         self._bell.ring()
 
@@ -134,7 +89,7 @@ class AsyncHub:
         self._loop = asyncio.get_running_loop()
         self._channels = Channels()
         self._suspicion = Suspicion()
-        self._bell = _Bell()
+        self._bell = Bell()
         self._task: asyncio.Task[None] | None = None
         self._reads = asyncio.Semaphore(reads_at_a_time(settings))
 

@@ -6,11 +6,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import ParamSpec, TypeVar
 
 from llamaq.admission.weight import is_light
-from llamaq.client.aio.hub import HubsOfLoops
+from llamaq.client.aio.hub import HubsOfLoops, TaskInbox
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections import deadline
 from llamaq.store.connections.loop_clients import LoopClients
+from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient
 
 P = ParamSpec("P")
@@ -40,6 +41,11 @@ async def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blocking client needs it
     """Wait."""
     await asyncio.sleep(seconds)
+
+
+async def received(inbox: TaskInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:
+    """The next entry of an inbox, or what else is the reply to `Receive`."""
+    return await inbox.receive(seconds, take)
 
 
 def limited(seconds: float) -> AbstractAsyncContextManager[None]:

@@ -96,9 +96,11 @@ class AsyncJob(Generic[R]):
                     if piece := pieces.take(self.id, event):
                         yield piece
 
-    def _pieces(self, after: str | None = None, *, fresh: bool = False) -> AsyncGenerator[list[Event | Piece], None]:
-        """As `events`, with a `Piece` for each `delta`; those that are there at the same time come in one list."""
-        return self._connection.reader.pieces(self.id, after, fresh=fresh)
+    def _pieces(
+        self, after: str | None = None, *, fresh: bool = False, straight: log_follower.Straight | None = None
+    ) -> AsyncGenerator[list[Event | Piece], None]:
+        """As `AsyncReader.pieces`."""
+        return self._connection.reader.pieces(self.id, after, fresh=fresh, straight=straight)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.

@@ -29,6 +29,7 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Steps,
+    Straight,
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
@@ -63,9 +64,14 @@ class AsyncReader:
                 for event in ready:
                     yield event
 
-    def pieces(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[list[Event | Piece], None]:
-        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list."""
-        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece)
+    def pieces(
+        self, job_id: str, after: str | None, *, fresh: bool, straight: Straight | None = None
+    ) -> AsyncGenerator[list[Event | Piece], None]:
+        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list.
+
+        In asyncio, `straight` may take pieces as they come while the reader waits.
+        """
+        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - a verb of the queue has it
@@ -119,8 +125,8 @@ class AsyncReader:
                 case list():
                     reply = None
                     yield step
-                case Receive(seconds):
-                    reply = await inbox.receive(patience.wait_seconds(seconds))
+                case Receive(seconds, take):
+                    reply = await io.received(inbox, patience.wait_seconds(seconds), take)
                 case question:
                     async with io.limited(patience.call_seconds()), hub.reading():
                         reply = await self._ask(job_id, question)

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import ParamSpec, TypeVar
 
-from llamaq.client.blocking.hub import HubOfProcess
+from llamaq.client.blocking.hub import HubOfProcess, ThreadInbox
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections import deadline
 from llamaq.store.connections.clients import connect
+from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import Client
 
 P = ParamSpec("P")
@@ -47,6 +48,11 @@ def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def pause(clock: Clock, seconds: float) -> None:
     """Wait."""
     clock.sleep(seconds)
+
+
+def received(inbox: ThreadInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:  # noqa: ARG001 - entries come in the thread of the hub
+    """The next entry of an inbox, or what else is the reply to `Receive`."""
+    return inbox.receive(seconds)
 
 
 def limited(seconds: float) -> AbstractContextManager[None]:

@@ -97,9 +97,11 @@ class Job(Generic[R]):
                     if piece := pieces.take(self.id, event):
                         yield piece
 
-    def _pieces(self, after: str | None = None, *, fresh: bool = False) -> Generator[list[Event | Piece], None, None]:
-        """As `events`, with a `Piece` for each `delta`; those that are there at the same time come in one list."""
-        return self._connection.reader.pieces(self.id, after, fresh=fresh)
+    def _pieces(
+        self, after: str | None = None, *, fresh: bool = False, straight: log_follower.Straight | None = None
+    ) -> Generator[list[Event | Piece], None, None]:
+        """As `Reader.pieces`."""
+        return self._connection.reader.pieces(self.id, after, fresh=fresh, straight=straight)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.

@@ -16,8 +16,7 @@ from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
 from llamaq.store.connection import raised, run, run_many
-from llamaq.store.keys import text_id
-from llamaq.store.log_follower import is_cursor
+from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound

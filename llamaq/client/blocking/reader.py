@@ -30,6 +30,7 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Steps,
+    Straight,
     SubscriptionLost,
 )
 from llamaq.store.redis_client import Client, Entries
@@ -64,9 +65,14 @@ class Reader:
                 for event in ready:
                     yield event
 
-    def pieces(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[list[Event | Piece], None, None]:
-        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list."""
-        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece)
+    def pieces(
+        self, job_id: str, after: str | None, *, fresh: bool, straight: Straight | None = None
+    ) -> Generator[list[Event | Piece], None, None]:
+        """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list.
+
+        In asyncio, `straight` may take pieces as they come while the reader waits.
+        """
+        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
         return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
 
     def end(self, job_id: str, timeout: float | None) -> Event:
@@ -120,8 +126,8 @@ class Reader:
                 case list():
                     reply = None
                     yield step
-                case Receive(seconds):
-                    reply = inbox.receive(patience.wait_seconds(seconds))
+                case Receive(seconds, take):
+                    reply = io.received(inbox, patience.wait_seconds(seconds), take)
                 case question:
                     with io.limited(patience.call_seconds()), hub.reading():
                         reply = self._ask(job_id, question)

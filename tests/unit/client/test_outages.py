@@ -56,7 +56,7 @@ class Cut:
     def reading(self) -> nullcontext[None]:
         return nullcontext()
 
-    def receive(self, _seconds: float) -> tuple[str, str]:
+    def receive(self, _seconds: float, _take: object = None) -> tuple[str, str]:
         if self.made <= CUTS:
             self._clock.now += BETWEEN_SECONDS
             raise redis.ConnectionError("cut")

@@ -16,9 +16,9 @@ from llamaq.store.log_follower import (
     ReadLastEntry,
     ReadLog,
     Receive,
-    Snapshot,
     SubscriptionLost,
 )
+from llamaq.vocabulary.status import Snapshot
 
 STEPS = ReadLog | ReadEntry | ReadConfirmed | ReadLastEntry | CheckRecord | Receive | PollStatus
 
@@ -70,6 +70,9 @@ class World:
             case PollStatus():
                 return self.snapshot()
         assert isinstance(step, Receive)
+        while step.take and self.published and step.take(self.published[0]):
+            self.published.pop(0)
+            self._grow()
         return self.published.pop(0) if self.published else self.chance.choice((None, RESUBSCRIBED))
 
     def snapshot(self) -> Snapshot:
@@ -78,8 +81,8 @@ class World:
         return Snapshot(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
 
 
-def follow(begin: Callable[[], Any], world: World) -> list[Event]:
-    """As the driver does: it begins anew where the subscription is lost."""
+def follow(begin: Callable[[], Any], world: World, give: Callable[[Any], object] = lambda _: None) -> list[Event]:
+    """As the driver does: it begins anew where the subscription is lost. Each event is given, too, as it comes."""
     found: list[Event] = []
     steps, answer = begin(), None
     while True:
@@ -94,4 +97,5 @@ def follow(begin: Callable[[], Any], world: World) -> list[Event]:
             answer = world.answer(step)
         else:
             found.append(step)
+            give(step)
             answer = None

@@ -15,9 +15,9 @@ from llamaq.store.log_follower import (
     LogFollower,
     PollStatus,
     Receive,
-    Snapshot,
 )
 from llamaq.vocabulary.events import Queued
+from llamaq.vocabulary.status import Snapshot
 from tests.unit.store.log_world import QUEUED, World, follow, log_of
 
 

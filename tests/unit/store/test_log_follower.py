@@ -20,6 +20,8 @@ from llamaq.store.log_follower import (
     Receive,
     SubscriptionLost,
 )
+from llamaq.vocabulary import events
+from llamaq.vocabulary.events import Piece
 from tests.unit.store.log_world import END, STEPS, World, delta_entry, follow, log_of
 
 
@@ -36,6 +38,27 @@ def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, s
 
     assert [(event.cursor, event.payload) for event in found] == log[start:]
     assert following.ended
+
+
+@given(st.integers(0, 40), st.integers())
+def test_pieces_that_are_taken_straight_are_those_that_are_not_given(deltas: int, seed: int) -> None:
+    """Some are taken, some are refused, some fail: taken and given together they are the log, in order."""
+    chance, found = Random(seed), list[tuple[str, str]]()
+
+    def straight(piece: Piece) -> bool:
+        if chance.random() < 0.2:
+            raise ValueError("the line cannot be made")
+        taken = chance.random() < 0.6
+        if taken:
+            found.append((piece.cursor, piece.payload))
+        return taken
+
+    log = log_of(deltas)
+    world = World(log, chance, chance.randint(0, len(log)))
+    following = LogFollower("job", parse=events.piece, straight=straight)
+    follow(following.events, world, lambda event: found.append((event.cursor, event.payload)))
+
+    assert found == log
 
 
 @given(st.integers(0, 40), st.integers())

@@ -95,7 +95,7 @@ def test_a_frame_puts_off_the_comment() -> None:
         async def talks() -> AsyncGenerator[list[bytes], None]:
             yield [b"first"]
             await asyncio.sleep(0)  # the pause before the comment begins
-            stream.sent_at += 3600
+            stream._sent_at += 3600
             await asyncio.sleep(0.1)
 
         stream = EventStream(talks(), silence_seconds=0.02)

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from gateway.http import leaving
-from gateway.http.joined_writes import JoiningTransport, offer, offer_send
-from gateway.http.streamed import Streamed, written
+from gateway.http.joined_writes import JoiningTransport, offer, offer_body, offer_send
+from gateway.http.streamed import Straight, Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
 
@@ -131,6 +131,50 @@ def test_what_is_held_is_written_before_the_connection_closes() -> None:
 
     assert transport.writes[:1] == [b"a"]
     assert transport.closed
+
+
+class Body:
+    """The body of an answer, which notes its chunks."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.writable = True
+
+    def is_writable(self) -> bool:
+        return self.writable
+
+    def write(self, chunk: bytes) -> None:
+        self._server.transport.write(chunk)
+
+
+def test_live_pieces_go_straight_to_a_client_that_keeps_up() -> None:
+    """None before the head, none to a client that does not keep up, none that is more than a text."""
+
+    async def run() -> None:
+        server, pieces = Server(), list[str]()
+        body = Body(server)
+        straight = Straight(lambda text: text.encode() if text != "odd" else None)
+        offer_body(server.scope, body)
+
+        def take(*given: Piece) -> None:
+            pieces.extend(one.cursor for one in given if not straight.take(one))
+
+        async def chunks() -> AsyncGenerator[list[bytes], None]:
+            yield [b"b"]
+            take(Piece("2-0", "", "c"), Piece("3-0", "", "x", "thought"), Piece("4-0", "", "odd"), Piece("5-0", "", ""))
+            assert answer.sent_at == straight.sent_at > 0
+            body.writable = False
+            take(Piece("6-0", "", "y"))
+            yield [b"d"]
+
+        answer = Streamed(chunks(), {}, "text/plain", first=[b"a"], straight=straight)
+        take(Piece("1-0", "", "z"))
+        await _served(server, answer)
+
+        assert server.transport.writes == [b"head a", b"b", b"c", b"d", b"end"]
+        assert pieces == ["1-0", "3-0", "4-0", "5-0", "6-0"]
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["reads", "reads nothing"])

@@ -42,7 +42,9 @@ class Job:
         self.together = False
         self.cancelled: list[str] = []
 
-    async def _pieces(self, after: str | None, *, fresh: bool) -> AsyncGenerator[list[Event | Piece], None]:
+    async def _pieces(
+        self, after: str | None, *, fresh: bool, straight: object
+    ) -> AsyncGenerator[list[Event | Piece], None]:
         assert after is None
         assert not fresh
         for ready in [list(self._events)] if self.together else [[event] for event in self._events]:

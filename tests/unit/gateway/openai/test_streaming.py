@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from gateway.http.sse import Waiting
+from gateway.http.streamed import Straight
 from gateway.openai import streaming
 from gateway.openai.streaming import _First
 from llamaq import Event
@@ -39,7 +41,9 @@ class Job:
         self.read_after: list[str | None] = []
         self._ready = ready
 
-    async def _pieces(self, after: str | None, *, fresh: bool) -> AsyncGenerator[list[Event | Piece], None]:
+    async def _pieces(
+        self, after: str | None, *, fresh: bool, straight: object
+    ) -> AsyncGenerator[list[Event | Piece], None]:
         assert fresh
         self.read_after.append(after)
         if len(self.read_after) == 1:
@@ -49,7 +53,7 @@ class Job:
 
 
 def first(job: Job) -> _First:
-    return _First(cast("AsyncJob[Any]", job))
+    return _First(cast("AsyncJob[Any]", job), Waiting(), Straight(lambda _: None))
 
 
 async def begun(job: Job) -> tuple[_First, list[Event | Piece]]:

@@ -1,0 +1,68 @@
+"""What a task of the hub or of a reader waits for."""
+
+import asyncio
+
+
+class Bell:
+    """Wakes the one task that waits for it.
+
+    It has one timer for all its waits: a stream waits once for each piece, and nearly none of these waits times out.
+    """
+
+    def __init__(self) -> None:
+        self._waiter: asyncio.Future[None] | None = None
+        self._rung = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._seconds: float | None = None
+        self._ends_at: float | None = None
+
+    def ring(self) -> None:
+        """Wake the task; where it does not wait, its next wait ends at once."""
+        self._rung = True
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def still(self) -> None:
+        """Forget that it has rung."""
+        self._rung = False
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until it rings, at most so many seconds."""
+        if self._rung:
+            self._rung = False
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        self._seconds = seconds
+        self._ends_at = None if seconds is None else loop.time() + max(seconds, 0.0)
+        if self._ends_at is not None and (self._timer is None or self._timer_at > self._ends_at):
+            self._set_timer(loop, self._ends_at)
+        try:
+            await self._waiter
+        finally:
+            self._waiter, self._rung, self._ends_at = None, False, None
+
+    def wait_anew(self) -> None:
+        """Let the wait that goes on begin anew."""
+        if self._ends_at is not None and self._seconds is not None:
+            self._ends_at = asyncio.get_running_loop().time() + self._seconds
+
+    def close(self) -> None:
+        """Stop the timer: nothing waits any more."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
+        self.close()
+        self._timer, self._timer_at = loop.call_at(at, self._time_is_up, loop), at
+
+    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._ends_at is None:
+            return
+        if self._timer_at >= self._ends_at:
+            self.ring()
+        else:  # it was set for an earlier wait
+            self._set_timer(loop, self._ends_at)
