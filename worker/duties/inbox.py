@@ -70,7 +70,7 @@ class Inbox(Duty):
         self._clock = clock
         self._interrupted: set[bytes] = set()
         self._after: bytes | str = FIRST
-        self._swept = self._left = False
+        self._swept, self._left = False, True
         self._looks_at = 0.0
 
     def round(self) -> float:
@@ -96,10 +96,15 @@ class Inbox(Duty):
 
     def _look(self) -> None:
         """Read what is left: by dead workers, and by this one."""
-        self._looks_at, self._left = self._clock.monotonic() + LOOK_SECONDS, True
-        inbox = self._keys.inbox()
-        self._client.xautoclaim(inbox, GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME, justid=True)
+        left, self._left = self._left, True
+        self._looks_at = self._clock.monotonic() + LOOK_SECONDS
+        claimed = self._client.xautoclaim(
+            self._keys.inbox(), GROUP, self._worker, ABANDONED_MILLISECONDS, count=READ_AT_A_TIME, justid=True
+        )
         self._sweep_consumers()
+        if not left and not claimed:  # nothing is left, which is mostly so
+            self._left = False
+            return
         first = self._after == FIRST
         pending = self._entries(self._after, count=READ_AT_A_TIME)
         # The next page follows in the next round: the jobs of a full model do not delay those behind them.

@@ -58,11 +58,12 @@ class Reaper(Duty):
         if whole and (damaged := self._store.mend()):
             _log.error(f"damaged keys were set aside: `{call('worker check')}` lists them", damaged=damaged)
         left, self._until_whole = self._until_whole, 0  # also where this round fails
-        self.leads = False
-        done = self._store.reap(whole=whole)
+        led, self.leads = self.leads, False
+        follows = 0.0 if led else self._store.leader_seconds_left()
+        done = None if follows else self._store.reap(whole=whole)
         if done is None:
             self._until_whole = 1  # the first round that this worker leads is not whole: it must not come late
-            return self._store.follows_seconds + FOLLOWS_AFTER_SECONDS
+            return (follows or self._store.follows_seconds) + FOLLOWS_AFTER_SECONDS
         self.leads = True
         self._until_whole = WHOLE_EVERY - 1 if whole else left - 1
         if any(done):

@@ -4,8 +4,8 @@
    leads the reaper once a second, the others every few seconds. After a restart of Redis it loads every version in the
    hash, because producers may load none. The hash is outside the keys that a producer may write: otherwise a producer
    could have its own scripts loaded.
-2. Each worker publishes which scripts are the fleet's. Producers and workers of another version call the published
-   ones (`llamaq/store/script_runs.py`).
+2. The worker that leads publishes which scripts are the fleet's, and another one where nobody has done so a moment ago.
+   Producers and workers of another version call the published ones (`llamaq/store/script_runs.py`).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 
 from llamaq.store import script_runs, scripts
-from llamaq.store.connection import run
+from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
 from llamaq.store.redis_client import Client
@@ -62,14 +62,22 @@ class ScriptRegistry(Duty):
 
     def round(self) -> float:
         """Load the scripts that Redis lacks, and publish now and then."""
-        if not self._rounds or not self._has_scripts():
+        leads, has_scripts = self._leads(), self._has_scripts()
+        if not has_scripts or (not self._rounds and (leads or not self._is_published())):
             if loaded := self.load():
                 _log.info("scripts loaded for the fleet", scripts=loaded)
             self.publish()
-            self._rounds = PUBLISH_EVERY
-        skipped = 1 if self._leads() else self._rounds
+        self._rounds = self._rounds or PUBLISH_EVERY
+        skipped = 1 if leads else self._rounds
         self._rounds -= skipped
         return ROUND_SECONDS * skipped
+
+    def _is_published(self) -> bool:
+        """Whether a worker of this version has published within `PUBLISH_EVERY` seconds, as the one that leads does."""
+        store = self._keys.store()
+        replies = self._client.execute_all([["HGET", store, "digest"], ["TTL", store]])
+        digest, left = (raised(reply) for reply in replies)
+        return digest == self._publish.digest and isinstance(left, int) and left >= PUBLISHED_SECONDS - PUBLISH_EVERY
 
     def load(self) -> int:
         """Load all scripts of the hash, if Redis lacks any of this version; returns how many were loaded.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 from redis.exceptions import ResponseError
 
@@ -18,6 +19,8 @@ from llamaq.vocabulary.wire import dumps
 
 MENDED_AT_A_TIME = 20
 """Hosts, and models with waiting jobs, whose keys one script looks at."""
+LEADER_SECONDS = 3
+"""For so long a worker leads the reaper after its last round."""
 CARD_SECONDS = 900
 """How long the description of a model is kept after the last worker that reports it."""
 MOST_MENDS = 3
@@ -119,6 +122,16 @@ class HostCalls:
         """Set damaged keys aside; how many there were."""
         mend = Mend(host=self._host, queue=self._keys.worker_queue(self._worker), at_a_time=MENDED_AT_A_TIME)
         return run(self._client, Call(self._keys.prefix, mend)).integer("damaged")
+
+    def leader_seconds_left(self) -> float:
+        """For how long another worker leads the reaper, unless it extends that; 0 where `reap` is to decide.
+
+        Each idle worker asks all the time, and these two commands are half of those of the script.
+        """
+        found = self._client.execute_all([["TIME"], ["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]])
+        (seconds, micros), (leader, until) = cast("list[list[str]]", [raised(reply) for reply in found])
+        left = float(until or 0) - int(seconds) - int(micros) / 1e6
+        return left if leader != self._worker and 0 < left <= LEADER_SECONDS else 0.0
 
     def _run(self, arguments: Arguments) -> Answer:
         call = Call(self._keys.prefix, arguments)

@@ -14,7 +14,7 @@ from llamaq.store.connection import is_refusal
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
-from llamaq.store.worker.host_calls import HostCalls
+from llamaq.store.worker.host_calls import LEADER_SECONDS, HostCalls
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
 from llamaq.store.worker.worker_scripts import (
@@ -28,7 +28,6 @@ from llamaq.store.worker.worker_scripts import (
 from llamaq.vocabulary.errors import VersionMismatch
 from llamaq.vocabulary.wire import byte_length, dumps, members, storable
 
-LEADER_SECONDS = 3
 REAPED_AT_A_TIME = 100
 """Jobs of each index that one script handles: other calls wait for it."""
 MOST_PAGES = 100

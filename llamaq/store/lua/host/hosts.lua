@@ -15,9 +15,9 @@ local function set_models(host, models)
   local wanted = {}
   for _, model in ipairs(models) do
     wanted[model] = true
-    redis.call('SADD', host_models_key(host), model)
     redis.call('SADD', model_hosts_key(model), host)
   end
+  if #models > 0 then redis.call('SADD', host_models_key(host), unpack(models)) end
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
     if not wanted[model] then
       redis.call('SREM', host_models_key(host), model)
@@ -30,11 +30,13 @@ end
 
 -- The capabilities of the host's models, where its server reports them. A submit is checked against them.
 local function set_capabilities(host, status)
-  redis.call('DEL', capabilities_key(host))
+  local flat = {}
   for _, model in ipairs(cjson.decode(status).models or {}) do
     local can = model.serves or model.capabilities
-    if can and #can > 0 then redis.call('HSET', capabilities_key(host), model.model, table.concat(can, ' ')) end
+    if can and #can > 0 then flat[#flat + 1], flat[#flat + 2] = model.model, table.concat(can, ' ') end
   end
+  redis.call('DEL', capabilities_key(host))
+  if #flat > 0 then redis.call('HSET', capabilities_key(host), unpack(flat)) end
 end
 
 -- A probe succeeded: a circuit that a probe opened becomes half open. One that jobs opened waits for its `retry_at`.

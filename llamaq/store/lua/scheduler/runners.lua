@@ -10,22 +10,27 @@ local runners = {
 
 function runners.key(host) return host_key(host) .. ':runners' end
 
+function runners.read(model, text)
+  local as, trained, options = string.match(text or '', '^(%S+) (%d+) (.*)$')
+  return {as = as or model, trained = tonumber(trained or 0), options = options or ''}
+end
+
 function runners.of(host, model)
   local read = runners.known[host] or {}
   runners.known[host] = read
-  if not read[model] then
-    local known = redis.call('HGET', runners.key(host), model)
-    local as, trained, options = string.match(known or '', '^(%S+) (%d+) (.*)$')
-    read[model] = {as = as or model, trained = tonumber(trained or 0), options = options or ''}
-  end
+  read[model] = read[model] or runners.read(model, redis.call('HGET', runners.key(host), model))
   return read[model]
 end
 
 -- Replaces all of a host. `known` has the texts by model.
 function runners.set(host, known)
+  local flat, read = {}, {}
+  for model, text in pairs(known) do
+    flat[#flat + 1], flat[#flat + 2], read[model] = model, text, runners.read(model, text)
+  end
   redis.call('DEL', runners.key(host))
-  runners.known[host] = nil
-  for model, text in pairs(known) do redis.call('HSET', runners.key(host), model, text) end
+  runners.known[host] = read
+  if #flat > 0 then redis.call('HSET', runners.key(host), unpack(flat)) end
 end
 
 -- The load options as they are in force for a model, in one order. Options that are too long for a key are a hash, which

@@ -8,14 +8,14 @@ import pytest
 from embedded.scripted.fleet import Fleet, request_json
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect, connect_binary
-from llamaq.store.worker.job_store import LEADER_SECONDS
+from llamaq.store.worker.host_calls import LEADER_SECONDS
 from tests.faults.proxy import OutageProxy
 from tests.unit.worker.writing import supervised, until
 from worker.duties import cancel_channel, inbox
 from worker.duties.cancel_channel import CancelChannel
 from worker.duties.inbox import Inbox
 from worker.duties.reaper import WHOLE_EVERY, Reaper
-from worker.duties.script_registry import PUBLISH_EVERY, ScriptRegistry
+from worker.duties.script_registry import PUBLISH_EVERY, PUBLISHED_SECONDS, ScriptRegistry
 
 
 class Counted:
@@ -42,6 +42,20 @@ def test_a_worker_that_follows_asks_when_the_leader_is_late(fleet: Fleet) -> Non
 
     assert leader.round() > 1
     assert (leader.leads, follower.leads) == (False, True)
+
+
+def test_a_worker_that_follows_asks_without_a_script(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves to the script what is unclear: a time that is longer than a leader can have."""
+    leader, store = Reaper(fleet.worker(name="w1"), lambda _: None), fleet.worker(name="w2")
+    follower = Reaper(store, lambda _: None)
+    leader.round()
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "reap", lambda **_: 1 / 0)
+        assert LEADER_SECONDS - 1 < follower.round() < LEADER_SECONDS + 1
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 2**40)  # Redis' clock was set back
+
+    assert follower.round() == 1
+    assert follower.leads
 
 
 def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +113,31 @@ def test_a_version_stays_published_while_its_worker_leads(fleet: Fleet) -> None:
     assert fleet.redis.ttl(fleet.keys.store()) < 100
 
 
+@pytest.mark.parametrize(
+    ("found", "publishes"),
+    [
+        ({"seconds": 11}, False),
+        ({"seconds": 8}, True),
+        ({"seconds": 11, "digest": "of another", "version": 0}, True),
+        ({"seconds": -1}, True),
+    ],
+    ids=["a moment ago", "too long ago", "another version", "nothing is published"],
+)
+def test_a_worker_that_follows_publishes_what_the_leader_has_not(
+    fleet: Fleet, found: dict[str, Any], publishes: bool
+) -> None:
+    """The one that leads does so each time; another one where it is of another version, or late."""
+    ScriptRegistry(fleet.redis, fleet.keys, lambda: True).round()
+    published, store = fleet.redis.hgetall(fleet.keys.store()), fleet.keys.store()
+    fleet.redis.hset(store, mapping=found)
+    fleet.redis.expire(store, found["seconds"])
+
+    assert ScriptRegistry(fleet.redis, fleet.keys, lambda: False).round() == PUBLISH_EVERY
+
+    assert (fleet.redis.ttl(store) > PUBLISHED_SECONDS - PUBLISH_EVERY + 2) is publishes
+    assert published.items() <= fleet.redis.hgetall(store).items()
+
+
 def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left is looked for at the start, after anything came, and every few seconds."""
     monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
@@ -112,6 +151,10 @@ def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pyt
         for _ in range(5):
             duty.round()
         assert counted.calls == {"xreadgroup": 5}
+        monkeypatch.setattr(duty, "_looks_at", 0)
+        duty.round()
+        assert counted.calls == {"xreadgroup": 6, "xautoclaim": 1}
+        counted.calls.clear()
 
         fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
         duty.round()
@@ -119,6 +162,23 @@ def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pyt
 
     assert counted.calls["xautoclaim"] == 1
     assert fleet.redis.exists(fleet.keys.record("of-the-inbox"))
+
+
+def test_an_entry_of_a_dead_worker_is_read_by_one_that_was_idle(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next look takes the entry over and queues it."""
+    monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
+    monkeypatch.setattr(inbox, "ABANDONED_MILLISECONDS", 0)
+    store = fleet.host()
+    with connect_binary(fleet.url) as client:
+        duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
+        for _ in range(3):
+            duty.round()
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-dead", "kind": "generate", "request": request_json()})
+        client.xreadgroup(inbox.GROUP, "dead", {fleet.keys.inbox(): ">"}, count=1)
+        monkeypatch.setattr(duty, "_looks_at", 0)
+        duty.round()
+
+    assert fleet.redis.exists(fleet.keys.record("of-the-dead"))
 
 
 def test_an_entry_whose_delivery_was_lost_is_read_with_the_next_round(
