@@ -100,7 +100,7 @@ class EventStream(Streamed):
                 whole = await self._whole(scope, send)
             finally:
                 talking.cancel()
-            await self.end(send, b"" if whole else comment("closing; reconnect"))
+            await self.end(scope, send, b"" if whole else comment("closing; reconnect"))
         finally:
             if self._closing:
                 await self._closing()

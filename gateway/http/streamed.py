@@ -15,6 +15,10 @@ from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.events import Piece
 
 
+class Last(list[bytes]):
+    """Chunks behind which no others are expected. They are held, to be sent in one write with the end."""
+
+
 async def written(
     events: AsyncGenerator[list[Event | Piece], None], of: Callable[[Event | Piece], Iterable[bytes]]
 ) -> AsyncGenerator[list[bytes], None]:
@@ -30,7 +34,7 @@ async def written(
                     yield parts
                 raise
             if parts:
-                yield parts
+                yield Last(parts) if ready[-1].terminal else parts
 
 
 class Straight:
@@ -100,6 +104,7 @@ class Streamed(Response):
         self._first = first
         self._job = job
         self._straight = straight
+        self._held: list[bytes] = []
 
     @property
     def sent_at(self) -> float:
@@ -115,7 +120,7 @@ class Streamed(Response):
         """Send the head, the chunks and the end."""
         await self.begin(scope, send)
         await self.go_on(scope, send)
-        await self.end(send)
+        await self.end(scope, send)
 
     async def begin(self, scope: Scope, send: Send) -> None:
         """Send the head, and the first chunks."""
@@ -133,15 +138,22 @@ class Streamed(Response):
                 if self._straight:
                     self._straight.begin(scope)
                 async for ready in chunks:
-                    if len(ready) == 1:
-                        await send({"type": "http.response.body", "body": ready[0], "more_body": True})
-                    else:
-                        with joined(scope):
-                            for chunk in ready:
-                                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    self._sent_at = loop.time()
-                    send = later_send(scope, send)
+                    self._held += ready
+                    if not isinstance(ready, Last):
+                        sent, self._held = self._held, []
+                        await _send_all(scope, send, sent)
+                        self._sent_at = loop.time()
+                        send = later_send(scope, send)
 
-    async def end(self, send: Send, last: bytes = b"") -> None:
+    async def end(self, scope: Scope, send: Send, last: bytes = b"") -> None:
         """Send the end."""
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+        with joined(scope):
+            for chunk in self._held:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+async def _send_all(scope: Scope, send: Send, chunks: Sequence[bytes]) -> None:
+    with joined(scope) if len(chunks) > 1 else nullcontext():
+        for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})

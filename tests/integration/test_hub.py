@@ -88,6 +88,24 @@ def test_readers_in_tasks_get_replay_and_live_events_over_one_connection(world: 
     assert connections == 1
 
 
+def test_a_reader_in_a_task_that_leaves_is_unsubscribed_while_others_go_on(world: World) -> None:
+    """Also where nobody comes behind it, whose subscription would be one write with it."""
+    leaves, stays = world.job(), world.job()
+
+    async def run() -> None:
+        async with AsyncJobQueue(world.url, settings=world.queue.settings) as queue:
+            streams = [queue.job(job.id).events(fresh=False) for job in (leaves, stays)]
+            for stream in streams:
+                await anext(stream)
+            assert world.subscribed(leaves)
+            await streams[0].aclose()
+            await asyncio.to_thread(until, lambda: not world.subscribed(leaves))
+            assert world.subscribed(stays)
+            await streams[1].aclose()
+
+    asyncio.run(run())
+
+
 def test_a_slow_reader_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes one event and stops; a fast one beside it gets all; then the slow one gets all too, from the log."""
     monkeypatch.setattr(subscriptions, "MOST_ENTRIES", 10)

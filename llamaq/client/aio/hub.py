@@ -26,8 +26,12 @@ from llamaq.client.subscriptions import (
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.connections import deadline
+from llamaq.store.connections.packing import packed
 from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient, AsyncPubSub
+
+LEAVE_SECONDS = 0.05
+"""How long a channel may stay subscribed without a reader. Where one is subscribed meanwhile, both are one write."""
 
 
 class TaskInbox(Inbox):
@@ -91,6 +95,7 @@ class AsyncHub:
         self._suspicion = Suspicion()
         self._bell = Bell()
         self._task: asyncio.Task[None] | None = None
+        self._leaving: asyncio.TimerHandle | None = None
         self._reads = asyncio.Semaphore(reads_at_a_time(settings))
 
     @asynccontextmanager
@@ -112,7 +117,8 @@ class AsyncHub:
         finally:
             self._channels.remove(inbox)
             inbox.close()
-            self._bell.ring()
+            if self._leaving is None:
+                self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
@@ -131,6 +137,10 @@ class AsyncHub:
         if task:
             task.cancel()
             await asyncio.wait([task])
+
+    def _leave(self) -> None:
+        self._leaving = None
+        self._bell.ring()
 
     def _add(self, inbox: TaskInbox) -> None:
         self._channels.add(inbox)
@@ -189,9 +199,9 @@ class AsyncHub:
         while not reading.done():
             ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
             await self._bell.wait(min(ends) - self._loop.time() if ends else None)
-            async with deadline.limited_async(self._call_seconds):
-                for command in self._changes():
-                    await connection.send_command(*command, check_health=False)
+            if commands := self._changes():
+                async with deadline.limited_async(self._call_seconds):
+                    await connection.send_packed_command(packed(connection, commands), check_health=False)
             now = self._loop.time()
             self._suspicion.check(now)
             idle_at = None if self._channels else (idle_at or now + LINGER_SECONDS)

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from gateway.http import leaving
 from gateway.http.joined_writes import JoiningTransport, offer, offer_body, offer_send
-from gateway.http.streamed import Straight, Streamed, written
+from gateway.http.streamed import Last, Straight, Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
 
@@ -96,6 +98,50 @@ def test_what_is_there_together_is_one_write() -> None:
         assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("lists", "writes"),
+    [
+        ([[b"a"], Last([b"b", b"c"])], [b"a", b"bcend"]),
+        ([Last([b"a"]), [b"b"]], [b"ab", b"end"]),
+        ([Last([b"a"]), Last([b"b"])], [b"abend"]),
+    ],
+)
+def test_what_is_last_is_one_write_with_the_end(lists: list[list[bytes]], writes: list[bytes]) -> None:
+    """Where something comes behind it after all, it is sent before that."""
+
+    async def run() -> None:
+        server = Server()
+        await _served(server, Streamed(_of(lists), {}, "text/plain", first=[b"0"]))
+        assert server.transport.writes == [b"head 0", *writes]
+
+    asyncio.run(run())
+
+
+def test_the_chunks_of_the_last_event_are_last() -> None:
+    """Not those before an error, behind which comes its line."""
+
+    async def run(*types: str, fails: bool = False) -> list[bool]:
+        async def events() -> AsyncGenerator[Any, None]:
+            for type_ in types:
+                yield [SimpleNamespace(terminal=type_ == "end"), SimpleNamespace(terminal=type_ == "end")]
+
+        made = iter([[b"a"], [b"b"], [b"c"]])
+
+        def of(_: Any) -> list[bytes]:
+            if fails and next(made, None) != [b"a"]:
+                raise StreamError("wrong")
+            return [b"x"]
+
+        found = list[bool]()
+        with suppress(StreamError):
+            async for parts in written(events(), of):
+                found += [isinstance(parts, Last)]
+        return found
+
+    assert asyncio.run(run("piece", "end")) == [False, True]
+    assert asyncio.run(run("end", fails=True)) == [False]
 
 
 def test_what_is_behind_the_first_part_goes_to_the_server_itself() -> None:
