@@ -3,7 +3,7 @@
 import logging
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Literal
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from llamaq.store.worker.claimed_job import ClaimedJob
 
 Format = Literal["json", "console"]
+_attempt: ContextVar[ClaimedJob | None] = ContextVar("attempt", default=None)
 
 
 def chosen(wanted: Format | None) -> Format:
@@ -22,6 +23,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     """Send all records to stderr in one format: of structlog, the standard library, Celery, and uncaught exceptions."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_attempt,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -46,11 +48,38 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     threading.excepthook = _log_uncaught
 
 
-def about(job: ClaimedJob) -> AbstractContextManager[None]:
+class About:
+    """The context manager of `about`. The names are made for each line, because most attempts log only one."""
+
+    __slots__ = ("_job", "_token")
+
+    def __init__(self, job: ClaimedJob) -> None:
+        self._job = job
+
+    def __enter__(self) -> None:
+        self._token = _attempt.set(self._job)
+
+    def __exit__(self, *_: object) -> None:
+        _attempt.reset(self._token)
+
+
+def about(job: ClaimedJob) -> About:
     """A block in which each line that this thread logs names the attempt, also where a library logs it."""
-    return structlog.contextvars.bound_contextvars(
-        job_id=job.id, attempt=job.attempt, host=job.host, kind=job.kind, model=job.named_model
-    )
+    return About(job)
+
+
+def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    job = _attempt.get()
+    if job is None:
+        return event
+    return {
+        "job_id": job.id,
+        "attempt": job.attempt,
+        "host": job.host,
+        "kind": job.kind,
+        "model": job.named_model,
+        **event,
+    }
 
 
 def _renderer(wanted: Format) -> structlog.types.Processor:
