@@ -13,11 +13,12 @@ end
 
 local function set_models(host, models)
   local wanted = {}
+  -- First, because mend.lua finds the models' keys by it, of which one may be damaged.
+  if #models > 0 then redis.call('SADD', host_models_key(host), unpack(models)) end
   for _, model in ipairs(models) do
     wanted[model] = true
     redis.call('SADD', model_hosts_key(model), host)
   end
-  if #models > 0 then redis.call('SADD', host_models_key(host), unpack(models)) end
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
     if not wanted[model] then
       redis.call('SREM', host_models_key(host), model)

@@ -31,17 +31,16 @@ def test_an_outage_is_told_at_once_and_then_now_and_then() -> None:
     assert "worker check" in logs[0]["remedy"]
 
 
-def test_a_line_of_celery_for_each_try_to_connect_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_of_celery_for_each_try_to_connect_is_told_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Celery tries each second, for ever; its other lines are all logged."""
     clock = _SetClock()
     throttled = ThrottledLine(consumer.CONNECTION_ERROR, clock)
-    consumer.logger.addFilter(throttled)
-    try:
-        for clock.now in (0.0, 1.0, AGAIN_SECONDS - 1, AGAIN_SECONDS, AGAIN_SECONDS + 1):
-            consumer.error(consumer.CONNECTION_ERROR, "redis://", "refused", f"{clock.now:.0f}")
-            consumer.error("another")
-    finally:
-        consumer.logger.removeFilter(throttled)
+    monkeypatch.setattr(consumer.logger, "filters", [throttled])
+    for clock.now in (0.0, 1.0, AGAIN_SECONDS - 1, AGAIN_SECONDS, AGAIN_SECONDS + 1):
+        consumer.error(consumer.CONNECTION_ERROR, "redis://", "refused", f"{clock.now:.0f}")
+        consumer.error("another")
 
     said = [record.getMessage().split()[-1] for record in caplog.records]
     assert [word for word in said if word != "another"] == ["0", f"{AGAIN_SECONDS:.0f}"]
