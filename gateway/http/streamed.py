@@ -72,7 +72,6 @@ class Streamed(Response):
     """Sends chunks until they end or the client leaves.
 
     Starlette's `StreamingResponse` makes a group of tasks for each answer, which costs as much as several tokens.
-
     """
 
     def __init__(

@@ -60,7 +60,7 @@ def _one_redis(of: Medians) -> dict[str, float]:
 
 def _memory(of: Medians) -> dict[str, float]:
     queued, delta, ended = of("queued_bytes", _OWN), of("log_bytes", _OWN) / 1_000, of("job_bytes", DEFAULT)
-    saved, dearer = queued - of("queued_bytes", _SMALL), of("log_bytes", _SMALL) / 1_000 - delta
+    dearer = of("log_bytes", _SMALL) / 1_000 - delta
     return {
         "queued_bytes": queued,
         "queued_jobs": GIGABYTE / queued,
@@ -70,10 +70,7 @@ def _memory(of: Medians) -> dict[str, float]:
         "kept_answers": GIGABYTE / (ended + ANSWER_TOKENS * delta),
         "node_own": NODE_BYTES[0],
         "node_small": NODE_BYTES[1],
-        "small_bytes": of("queued_bytes", _SMALL),
-        "node_saved": saved,
         "node_dearer": dearer,
-        "node_even": saved / max(dearer, 1),
     }
 
 
