@@ -69,7 +69,7 @@ class Reader:
 
 def _takes_requests(gateway: GatewayProcess) -> bool:
     try:
-        return httpx.get(f"{gateway.url}/healthz").status_code == 200
+        return httpx.get(f"{gateway.url}/healthz", timeout=60).status_code == 200
     except httpx.ConnectError:
         return False
 

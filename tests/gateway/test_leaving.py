@@ -86,6 +86,6 @@ def test_an_answer_that_is_read_to_its_end_is_no_leaving(
     for _ in range(2):
         answer = gateway.http.post(path, json={**ASKED[path], "stream": stream})
         assert answer.status_code == 200
-    httpx.post(f"{gateway.url}{path}", json={**ASKED[path], "stream": stream})
+    httpx.post(f"{gateway.url}{path}", json={**ASKED[path], "stream": stream}, timeout=60)
 
     assert [job.state for job in service.queue.jobs(3)] == ["completed"] * 3

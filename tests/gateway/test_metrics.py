@@ -14,7 +14,7 @@ DOCS = CHECKOUT / "docs" / "metrics.md"
 
 
 def _scrape(port: int) -> str:
-    return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -23,8 +23,8 @@ def test_all_processes_are_counted_together(redis_server: EmbeddedRedis, process
     port = free_port()
     with GatewayProcess(redis_server.url, metrics_port=port, gateway_processes=processes) as gateway:
         for _ in range(10):
-            httpx.get(f"{gateway.url}/healthz")
-            httpx.get(f"{gateway.url}/a-planted-path")
+            httpx.get(f"{gateway.url}/healthz", timeout=60)
+            httpx.get(f"{gateway.url}/a-planted-path", timeout=60)
         wanted = (
             'llamaq_gateway_requests_total{method="GET",route="/healthz",status="200"} 10.0',
             'llamaq_gateway_requests_total{method="GET",route="unknown",status="404"} 10.0',

@@ -116,5 +116,5 @@ def test_a_batch_of_an_admin_is_of_the_tenant_of_its_file(holders: dict[str, Hol
 @pytest.mark.parametrize("path", ["/v1/responses/x", "/v1/files", "/v1/files/x", "/v1/batches", "/v1/batches/x"])
 def test_without_a_key_nothing_is_told(holders: dict[str, Holder], path: str) -> None:
     """401, in OpenAI's form."""
-    refused = httpx.get(f"{holders['bob'].http.base_url}{path}")
+    refused = httpx.get(f"{holders['bob'].http.base_url}{path}", timeout=60)
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")

@@ -46,7 +46,7 @@ def test_signing_out_ends_the_session(operator: Operator) -> None:
     cookies = httpx.Cookies(operator.http.cookies)
     operator.act("/ui/sign-out")
 
-    answer = httpx.get(f"{operator.http.base_url}/ui", cookies=cookies)
+    answer = httpx.get(f"{operator.http.base_url}/ui", cookies=cookies, timeout=60)
 
     assert answer.status_code == 303
 
