@@ -52,7 +52,7 @@ class DirectRequest(TaskRequest):
             outcome = worker_of(self.app).execute(self.id, task_request.began)
         except Exception:  # noqa: BLE001 - outside an attempt: the reaper requeues the job
             _log.exception("a task failed outside its attempt", job_id=self.id)
-            self.on_failure(ExceptionInfo())
+            self.on_failure(ExceptionInfo(), return_ok=True)  # else Celery logs it a second time
         else:
             self.on_success((False, outcome, monotonic() - began))
 

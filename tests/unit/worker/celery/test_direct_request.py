@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.worker import state
+from structlog.testing import capture_logs
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from tests.unit.worker.celery.test_task_request import SECRET, Heard, job
@@ -59,13 +60,19 @@ def test_its_task_is_shown_as_any_other() -> None:
     assert seen[0]["time_start"] is not None
 
 
-def test_a_fault_outside_the_attempt_ends_it() -> None:
-    """As of a claim while Redis is away: the thread of the pool goes on, and no text of the fault is told."""
+def test_a_fault_outside_the_attempt_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    """As of a claim while Redis is away: the thread of the pool goes on, and no text of the fault is told.
+
+    It is logged once, by us: Celery's own line would have the traceback again.
+    """
 
     def fail(*_: object) -> str:
         raise RuntimeError(SECRET)
 
-    heard = begun(fail, lambda target, **_: target())
+    with capture_logs() as logged:
+        heard = begun(fail, lambda target, **_: target())
+    assert [line["event"] for line in logged] == ["a task failed outside its attempt"]
+    assert not [record for record in caplog.records if record.name.startswith("celery")]
     assert [event["type"] for event in heard.events] == ["task-received", "task-failed"]
     assert SECRET not in repr(heard.events)
     assert not shown([*state.active_requests, *state.requests.values()])
