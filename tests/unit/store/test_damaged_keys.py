@@ -211,6 +211,20 @@ def test_jobs_of_an_index_that_was_deleted_by_hand_end(fleet: Fleet, name: str) 
     world.end_all()
 
 
+def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:
+    """A key of its model's only host is damaged: the jobs of the other host, also a turn, get slots all the same."""
+    fleet.host("alpha", models=["a:latest"])
+    fleet.host("beta", models=["b:latest"], slots=3)
+    overwrite(fleet, f"{fleet.keys.prefix}:host:alpha:loaded", "hash")
+    job: dict[str, Any] = {"kind": "generate", "model": "b", "prompt": "x"}
+    turn: dict[str, Any] = {"kind": "chat", "model": "b", "conversation": "c", "message": "x"}
+
+    with pytest.raises(BrokerUnavailable):
+        fleet.queue.submit_many([job, {**job, "model": "a"}, turn, job])
+
+    assert list(fleet.slots("beta").values()) == ["b:latest"] * 3
+
+
 def test_a_damaged_service_time_fails_no_attempt(fleet: Fleet) -> None:
     """A tenant is charged by it."""
     store = fleet.host()
