@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 from celery.worker.consumer import Consumer as CeleryConsumer
+from celery.worker.consumer import consumer as celery_consumer
 
 from worker.celery.consumer import EVENT_HEARTBEAT_SECONDS, Consumer
+
+
+@pytest.fixture(autouse=True)
+def _no_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer filters the log of Celery's, which all tests share."""
+    monkeypatch.setattr(celery_consumer.logger, "filters", [])
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(None, EVENT_HEARTBEAT_SECONDS), (3.0, 3.0)])
@@ -34,3 +41,16 @@ def test_the_worker_is_told_that_its_consumer_connects(monkeypatch: pytest.Monke
     assert consumer.ensure_connected(connection) is connection
 
     assert told == ["connects"]
+
+
+def test_celerys_line_for_each_try_to_connect_is_throttled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It tries each second while Redis is away."""
+    monkeypatch.setattr(CeleryConsumer, "__init__", lambda *_, **__: None)
+
+    Consumer()
+    for _ in range(3):
+        celery_consumer.error(celery_consumer.CONNECTION_ERROR, "redis://", "refused", "again")
+
+    assert len(caplog.records) == 1
