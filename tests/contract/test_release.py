@@ -96,8 +96,8 @@ def test_both_packages_hold_the_sdk(released: Released) -> None:
 @pytest.mark.timeout(300)
 def test_the_sdist_gives_the_same_wheel(released: Released, tmp_path: Path) -> None:
     """Whoever builds from the sdist gets the files of the wheel that is published."""
-    with tarfile.open(released.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+    # Not by `tarfile`, whose `extractall` has no filter in Python 3.11.2.
+    assert run(["tar", "-xf", str(released.sdist), "-C", str(tmp_path)]).returncode == 0
     (source,) = tmp_path.iterdir()
 
     done = run([sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=source)
