@@ -196,7 +196,8 @@ def test_an_answer_about_the_host_that_never_ends_is_given_up(drips: Callable[[V
     with (
         ScriptedServer(drips) as server,
         OllamaClient(server.url, retries=0) as client,
-        pytest.raises(OllamaTimeout, match="did not answer within"),
+        # The second one where the machine stands still for as long as a byte may take.
+        pytest.raises(OllamaTimeout, match=r"did not answer within|fell silent"),
     ):
         client.tags(timeout_seconds=0.3)
 

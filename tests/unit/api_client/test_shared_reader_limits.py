@@ -1,5 +1,6 @@
 """Silence, full sinks and missing end marks of answers that one thread reads."""
 
+import json
 import threading
 from typing import Any
 
@@ -19,35 +20,47 @@ def test_silence_ends_an_answer() -> None:
         assert caught.value.seconds == 0.1
 
 
+class Filling(Kept):
+    """A sink that is full after each line."""
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        self.full = True
+        return super().take(chunk)
+
+
 def test_a_sink_that_is_full_stops_the_host_and_no_other() -> None:
     """Nothing is read for it, so the host can send no more; silence does not end it; then it goes on."""
-    sink, other = Kept(), Kept()
-    sink.full = True
-    with ScriptedServer(endless, whole) as server, shared(server) as client:
+    sink, other = Filling(), Kept()
+
+    def endless_at_once(visit: Visit) -> None:
+        # The first line comes with the headers, so the sink is full before any silence is measured.
+        line = json.dumps(TOKEN).encode() + b"\n"
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        visit.send(head + b"%x\r\n%s\r\n" % (len(line), line))
+        while True:
+            visit.line(**TOKEN)
+
+    with ScriptedServer(endless_at_once, whole) as server, shared(server) as client:
         stream = client.generate({}, stall_timeout_seconds=0.2)
         reader = Reader(lambda: stream.each(sink))
         assert sink.came.wait(PATIENCE_SECONDS)
         with client.generate({}) as second:
             second.each(other)
         assert other.chunks == [TOKEN, TOKEN, DONE]
-        threading.Event().wait(0.5)  # longer than the silence that is allowed
         held = len(sink.chunks)
+        threading.Event().wait(0.5)  # longer than the silence that is allowed
+        assert len(sink.chunks) == held
         sink.came.clear()
         sink.full = False
         assert sink.came.wait(PATIENCE_SECONDS)
         stream.abort()
+        sink.full = False
         assert isinstance(reader.join(), Aborted)
         assert held < len(sink.chunks)
 
 
 def test_a_body_that_goes_on_is_watched_for_silence_again() -> None:
     """While its sink was full, its time of silence has passed; then the host says nothing more."""
-
-    class Filling(Kept):
-        def take(self, chunk: dict[str, Any]) -> bool:
-            self.full = True
-            return super().take(chunk)
-
     sink = Filling()
 
     def late_then_silent(visit: Visit) -> None:
