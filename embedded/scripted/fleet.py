@@ -8,12 +8,14 @@ from llamaq import Job, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
+from llamaq.store.clock import SYSTEM
 from llamaq.store.connection import raised, run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Call
+from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, NumberedEvent, calls, outcomes
+from llamaq.store.worker.flushes import Flush, NumberedEvent, Place, Written
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
 from llamaq.vocabulary.requests import dump_json, parse
@@ -60,6 +62,9 @@ class Fleet:
         self.keys = Keys(prefix)
         self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings))
         self.redis: Any = connect(url)
+        self._logs = AttemptLogs(self.redis, self.keys, LEASE_SECONDS, SYSTEM)
+        self._written: dict[str, tuple[int, Place | None]] = {}
+        """By the fences of attempts, the number of the last event, and the place for the next one."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -134,22 +139,29 @@ class Fleet:
         return job, self.claim(store, job)
 
     def append(self, claimed: ClaimedJob, number: int, **words: Any) -> str:
-        """One flush of an attempt, as the event writer sends it: the word of the script.
+        """One event of an attempt, as the event writer sends it: the word of `append.lua`.
+
+        The first one renews the lease. Those behind it go without a script, unless one is sent again.
 
         Raises:
             ResponseError: it was not written.
         """
-        return self._flush(claimed, (number, "delta", members(**words)))
+        last, place = self._written.get(claimed.fence, (0, None))
+        event = (number, "delta", members(**words))
+        word, place = self._flush(claimed, event, pieces=number, place=place if number == last + 1 else None)
+        self._written[claimed.fence] = number, place
+        return raised(word)
 
     def renew(self, claimed: ClaimedJob) -> str:
         """A renewal, as the event writer sends it."""
-        return self._flush(claimed)
+        return raised(self._flush(claimed).word)
 
-    def _flush(self, claimed: ClaimedJob, *events: NumberedEvent) -> str:
-        flush = Flush(claimed, f"{claimed.id} {claimed.host}", renews=True, events=events)
-        (call,) = calls(self.keys, LEASE_SECONDS, [flush])
-        (word,) = outcomes([run(self.redis, call)], [flush])
-        return raised(word)
+    def _flush(
+        self, claimed: ClaimedJob, *events: NumberedEvent, pieces: int = 0, place: Place | None = None
+    ) -> Written:
+        lease = f"{claimed.id} {claimed.host}"
+        (written,) = self._logs.write([Flush(claimed, lease, place is None, events, pieces, place)])
+        return written
 
     def run(self, arguments: Arguments, keys: Sequence[str] = ()) -> Answer:
         """The answer of any script."""

@@ -87,6 +87,10 @@ class Keys:
         """Hashes of the jobs that the host has: those with a slot, and host jobs."""
         return self.slots(host), f"{self.prefix}:host:{host}:host_jobs"
 
+    def generation(self, host: str) -> str:
+        """String: is written whenever something takes the fence from a running attempt on the host."""
+        return f"{self.prefix}:host:{host}:generation"
+
     def refusals(self, host: str) -> str:
         """Hash: by model, JSON of its refusals on the host, and of the model's circuit there."""
         return f"{self.prefix}:host:{host}:refusals"

@@ -31,6 +31,8 @@ class PubSub(Protocol):
 class Client(Protocol):
     """A client that reads text."""
 
+    limit_seconds: float
+    """The limit of a call, with all its tries."""
     try_seconds: float
     """The limit of one try of a call."""
     sends_ahead: bool

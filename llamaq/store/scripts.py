@@ -19,7 +19,7 @@ from pathlib import Path
 
 from llamaq.store.arguments import Arguments
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Raise it with each release that changes keys or assignment: among workers, the scripts of the highest are run."""
 LUA = Path(__file__).parent / "lua"
 ASSIGNING = "assignment"

@@ -32,11 +32,12 @@ class Attempt:
     Attributes:
         stopped: the first reason to stop; None while there is none.
         events: how many events it has written, once its context is closed.
+        pieces: of the answer, in these events.
     """
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
-        self.events = 0
+        self.events = self.pieces = 0
         self.stopped: StopReason | None = None
         self._lock = threading.Lock()
         self._call: Abortable | None = None

@@ -24,6 +24,7 @@ def test_a_drained_host_ends_what_runs_and_begins_nothing(own_service: Service, 
     own_service.ollama.release(gate)
 
     assert (job.result(30).text, job.result(30).attempts) == ("ab", 1)
+    assert job.status().tokens == 2
     until(lambda: own_service.slots_held() == 0)
     worker.close()
     other = start_worker(slots=1, probe_seconds=0.2)

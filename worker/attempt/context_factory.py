@@ -91,7 +91,7 @@ class ContextFactory:
         finally:
             deadline.cancel()
             buffer.close()
-            attempt.events = buffer.numbered
+            attempt.events, attempt.pieces = buffer.numbered, buffer.pieces
 
     @contextmanager
     def _silence(self, job: ClaimedJob, buffer: EventBuffer, held_back: Sequence[str]) -> Iterator[Callable[[], None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from llamaq.store.clock import Clock
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import NumberedEvent
+from llamaq.store.worker.flushes import NumberedEvent, Place
 from llamaq.vocabulary.wire import dumps, members
 from tasks.attempt.stoppable import Attempt
 from worker.attempt.flush_timer import FlushTimer
@@ -45,6 +45,7 @@ class EventBuffer:
         lease: the attempt's member in the sorted set of leases.
         first_at: monotonic time of the first piece of the answer; None before there is one.
         sending: the events of the call under way.
+        place: the end of its log; None where it is not known.
         pieces: how many pieces of the answer were taken to be written, as Ollama sent them: mostly tokens.
         numbered: how many events were taken to be written.
         revoked: whether events are discarded: the attempt has lost its job, or the event writer has stopped.
@@ -80,6 +81,7 @@ class EventBuffer:
         self.lease = f"{job.id} {job.host}"
         self.first_at: float | None = None
         self.sending: list[NumberedEvent] = []
+        self.place: Place | None = None
         self.revoked = False
         self._clock = clock
         self._changed = changed

@@ -14,11 +14,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import run_many
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, outcomes, running_jobs
+from llamaq.store.worker.flushes import Flush, Written
 from tasks.attempt.stoppable import Attempt, StopReason
 from worker.attempt.event_buffer import EventBuffer
 from worker.attempt.flush_timer import FlushTimer
@@ -69,8 +69,7 @@ class EventWriter(Duty):
         """
         super().__init__()
         self.changed = threading.Condition()
-        self._client = client
-        self._keys = keys
+        self._logs = AttemptLogs(client, keys, lease_seconds, clock)
         self._clock = clock
         self._flush = flush_seconds
         self._lease = lease_seconds
@@ -128,10 +127,17 @@ class EventWriter(Duty):
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        if due:
-            with self._writing:
+        with self._writing:
+            if due:
                 self._write_due()
+            elif not self._open:
+                self._logs.rest()
         return 0
+
+    def finish(self) -> None:
+        """Give the connection back."""
+        with self._writing:
+            self._logs.rest()
 
     def _write_due(self) -> None:
         batch = self._gather()
@@ -185,7 +191,15 @@ class EventWriter(Duty):
             if self.stopping.is_set():
                 return []
             now = self._clock.monotonic()
-            return [buffer for buffer in self._due_by(now) if self._take(buffer, now)]
+            due = self._due_by(now)
+            batch = [buffer for buffer in due if self._take(buffer, now)]
+            if any(buffer.timer.renewing for buffer in batch):
+                # All attempts renew in one call, because most of a small one's cost is the call.
+                also = [buffer for buffer in self._open - due if buffer.timer.behind and not buffer.sending]
+                for buffer in (*batch, *also):
+                    buffer.timer.renewing = True
+                batch += also
+            return batch
 
     def _due_by(self, now: float) -> set[EventBuffer]:
         due = self._renewals(now) if self._renew_at <= now else set()
@@ -225,17 +239,16 @@ class EventWriter(Duty):
     def _write(self, batch: Sequence[EventBuffer]) -> None:
         """Send all flushes together. What Redis does not take of one is sent again later, and delays no other."""
         flushes = [_flush(buffer) for buffer in batch]
-        sent_at, jobs = self._clock.monotonic(), None
+        sent_at, answered = self._clock.monotonic(), True
         try:
-            answers = run_many(self._client, calls(self._keys, self._lease, flushes))
-            words, jobs = outcomes(answers, flushes), running_jobs(answers)
+            written = self._logs.write(flushes)
         except (RedisError, OSError) as error:
-            words = [error] * len(flushes)
+            written, answered = [Written(error)] * len(flushes), False
         with self.changed:
             now = self._clock.monotonic()
-            if jobs is not None:
-                self._window.answered(sent_at, now, jobs)
-            held = [self._settle(buffer, word, now) for buffer, word in zip(batch, words, strict=True)]
+            if answered:
+                self._window.answered(sent_at, now, self._logs.jobs)
+            held = [self._settle(buffer, outcome, now) for buffer, outcome in zip(batch, written, strict=True)]
             failures = [error for error in held if error is not None]
             self._refused = bool(failures)
             self.changed.notify_all()
@@ -247,8 +260,9 @@ class EventWriter(Duty):
         else:
             self._held.reset()
 
-    def _settle(self, buffer: EventBuffer, word: str | Exception, now: float) -> Exception | None:
+    def _settle(self, buffer: EventBuffer, written: Written, now: float) -> Exception | None:
         """Act on the outcome of a flush, with the lock held; returns the error for which its events are held."""
+        word, buffer.place = written
         if isinstance(word, Exception):
             self._hold(buffer)
             return word
@@ -278,4 +292,4 @@ def _flush(buffer: EventBuffer) -> Flush:
     # A copy, because another thread may discard what is sent.
     events = tuple(buffer.sending)
     renews = buffer.timer.renewing or not events
-    return Flush(buffer.job, buffer.lease, renews=renews, events=events, pieces=buffer.pieces)
+    return Flush(buffer.job, buffer.lease, renews=renews, events=events, pieces=buffer.pieces, place=buffer.place)

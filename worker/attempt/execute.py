@@ -33,7 +33,9 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         # Readers would miss a part of the text: such an attempt must not complete.
         if attempt.stopped == "unwritable":
             return _stopped(job, attempt)
-        return _readable(job, replace(outcome, events=attempt.events) if isinstance(outcome, Completed) else outcome)
+        if isinstance(outcome, Completed):
+            outcome = replace(outcome, events=attempt.events, pieces=attempt.pieces)
+        return _readable(job, outcome)
     except (Aborted, AttemptStopped):
         return _stopped(job, attempt)
     except OllamaError as error:

@@ -2,7 +2,8 @@
 
 RETRY_SECONDS = 0.2
 RENEW_SECONDS = 1.0
-"""A write also renews the lease, unless it was renewed within this time."""
+"""A write also renews the lease, unless it was renewed within this time. Then it goes by a transaction, which does not
+tell the record how far the answer is: that follows with a renewal, at the latest after twice this time."""
 
 
 class FlushTimer:
@@ -14,18 +15,30 @@ class FlushTimer:
     2. at once, when they are `urgent`: the first piece of an answer, progress, and the rest at the end;
     3. when the attempt's flush window is over, and the shared one of the worker (`flush_window`).
 
-    The lease is renewed after a third of its time, with a write or alone.
+    The lease is renewed after a third of its time, with a write or alone; sooner where the record is `behind`.
 
     Attributes:
+        behind: whether the record does not tell yet how far the answer is.
         joins: whether deltas are joined; with a flush window of 0 each is an event of its own.
         urgent: whether pending events do not wait for the flush window.
         renewing: whether the call under way renews the lease.
     """
 
-    __slots__ = ("_flush", "_lease", "_renewed_at", "_retry_at", "_window_ends_at", "joins", "renewing", "urgent")
+    __slots__ = (
+        "_flush",
+        "_lease",
+        "_renewed_at",
+        "_retry_at",
+        "_window_ends_at",
+        "behind",
+        "joins",
+        "renewing",
+        "urgent",
+    )
 
     def __init__(self, flush_seconds: float, lease_seconds: float, now: float) -> None:
         self.joins = flush_seconds > 0
+        self.behind = False
         self.urgent = False
         self.renewing = False
         self._flush = flush_seconds
@@ -46,7 +59,8 @@ class FlushTimer:
 
     def renew_at(self) -> float:
         """When a renewal of the lease is due, with events or without."""
-        return max(self._renewed_at + self._lease / 3, self._retry_at)
+        seconds = self._lease / 3
+        return max(self._renewed_at + (min(seconds, 2 * RENEW_SECONDS) if self.behind else seconds), self._retry_at)
 
     def sent(self, now: float) -> None:
         """A call goes out: the next flush window begins."""
@@ -60,6 +74,7 @@ class FlushTimer:
     def confirmed(self, now: float) -> None:
         """Redis took the call."""
         self._retry_at = 0.0
+        self.behind = not self.renewing
         if self.renewing:
             self._renewed_at = now
 

@@ -42,6 +42,7 @@ class ScriptRegistry(Duty):
     """The duty that loads and publishes the scripts."""
 
     name = "script-registry"
+    stops_at = "drain"  # until the last end is written: an older worker would publish scripts that do not know it
     when_redis_fails = "the fleet's scripts could not be checked"
 
     def __init__(self, client: Client, keys: Keys, leads: Callable[[], bool] = lambda: False) -> None:

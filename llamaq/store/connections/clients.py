@@ -14,11 +14,11 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from llamaq.store.clock import SYSTEM
+from llamaq.store.connections import master_connections as masters
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import limited, limited_async
-from llamaq.store.connections.master_connections import BoundedMasterConnection, BoundedTlsMasterConnection
 from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
@@ -41,7 +41,7 @@ class BoundedRedis(redis.Redis):
         super().__init__(**options)
         self._retrying = retrying
         self._confirmation = confirmation
-        self.try_seconds = retrying.try_seconds
+        self.limit_seconds, self.try_seconds = retrying.limit_seconds, retrying.try_seconds
         self.sends_ahead = confirmation is None  # else each call has commands behind it
 
     def close(self) -> None:
@@ -92,12 +92,19 @@ class BoundedRedis(redis.Redis):
     def receive(self, connection: Any, commands: Sequence[Command]) -> list[Reply]:
         """The replies to the first commands that were sent and have none; an error of one is its reply."""
         replies: list[Reply] = []
+        # A master's also asks the Sentinels. The method of any other connection takes several times as long.
+        source = connection if isinstance(connection, masters.MasterConnection) else connection._parser  # noqa: SLF001
+        callbacks: Any = self.response_callbacks
         try:
             for command in commands:
                 try:
-                    replies.append(self.parse_response(connection, command[0]))  # type: ignore[no-untyped-call]  # as above
+                    reply = source.read_response()
                 except ResponseError as error:
-                    replies.append(error)
+                    reply = error
+                as_is = isinstance(reply, ResponseError) or isinstance(command, bytes) or command[0] not in callbacks
+                replies.append(reply if as_is else callbacks[command[0]](reply))
+        except OSError as error:
+            raise redis.ConnectionError(f"the connection was lost: {error}") from error
         finally:
             if len(replies) < len(commands):
                 connection.disconnect()
@@ -287,7 +294,7 @@ def _confirmation(target: Address, channel: str, retrying: Retrying) -> Confirma
 
 def _class(target: Address) -> type[redis.connection.AbstractConnection]:
     if target.master:
-        return BoundedTlsMasterConnection if target.tls else BoundedMasterConnection
+        return masters.BoundedTlsMasterConnection if target.tls else masters.BoundedMasterConnection
     if target.path:
         return UnixConnection
     return TlsConnection if target.tls else PlainConnection

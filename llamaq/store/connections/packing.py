@@ -17,9 +17,18 @@ except ImportError:  # an application has redis-py alone
 
 
 def packed(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
-    """The commands as they are sent over this connection of redis-py."""
+    """The commands as they are sent over this connection of redis-py. One that is bytes is packed already."""
     if _pack is None:
-        pieces: Sequence[bytes] = connection.pack_commands(commands)
-        return pieces
-    # The name may be of two words (`SCRIPT LOAD`).
-    return [b"".join([_pack((*str(command[0]).split(), *command[1:])) for command in commands])]
+        return [b"".join(piece for command in commands for piece in _pieces(connection, command))]
+    return [b"".join([command if isinstance(command, bytes) else _pack(_words(command)) for command in commands])]
+
+
+def _pieces(connection: Any, command: Command) -> Sequence[bytes]:
+    pieces: Sequence[bytes] = [command] if isinstance(command, bytes) else connection.pack_commands([command])
+    return pieces
+
+
+def _words(command: Command) -> tuple[Any, ...]:
+    name = str(command[0])
+    # It may be of two words (`SCRIPT LOAD`).
+    return (*name.split(), *command[1:]) if " " in name else tuple(command)

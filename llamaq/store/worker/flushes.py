@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -20,6 +21,30 @@ MOST_CHARS = 1_000_000
 """What one call has at most, unless one attempt alone has more: Redis does nothing else meanwhile."""
 
 
+class Place(NamedTuple):
+    """The end of an attempt's log.
+
+    Attributes:
+        generation: of the host, in which `append.lua` has confirmed the attempt's fence, over one connection.
+        cursor: of the last entry.
+    """
+
+    generation: str
+    cursor: str
+
+
+class Written(NamedTuple):
+    """What became of one flush.
+
+    Attributes:
+        word: of `append.lua`, or the error for which it was not written.
+        place: for the attempt's next flush; None where it is not known.
+    """
+
+    word: str | Exception
+    place: Place | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Flush:
     """What one attempt has to write. Without events it renews the lease alone.
@@ -27,6 +52,7 @@ class Flush:
     Attributes:
         lease: the attempt's member in the sorted set of leases.
         pieces: of the answer, so far.
+        place: that the last flush has told.
     """
 
     job: ClaimedJob
@@ -34,6 +60,17 @@ class Flush:
     renews: bool
     events: Sequence[NumberedEvent]
     pieces: int = 0
+    place: Place | None = None
+
+    @property
+    def chars(self) -> int:
+        """How long its events are."""
+        return sum(len(members) for _, _, members in self.events)
+
+
+def renewal(job: ClaimedJob, pieces: int) -> Flush:
+    """What renews the lease, and tells the record how many events there are, with so many pieces of the answer."""
+    return Flush(job, f"{job.id} {job.host}", renews=True, events=(), pieces=pieces)
 
 
 def calls(keys: Keys, lease_seconds: float, flushes: Sequence[Flush]) -> list[Call]:
@@ -42,32 +79,35 @@ def calls(keys: Keys, lease_seconds: float, flushes: Sequence[Flush]) -> list[Ca
     return [Call(keys.prefix, append, *_parameters(keys, part)) for part in _parts(flushes)]
 
 
-def outcomes(answers: Sequence[Answer | Exception], flushes: Sequence[Flush]) -> list[str | Exception]:
-    """What became of each flush: a word of `append.lua`, or the error for which it was not written."""
-    found: list[str | Exception] = []
+def outcomes(answers: Sequence[Answer | Exception], flushes: Sequence[Flush], generation: str = "") -> list[Written]:
+    """What became of each flush. `generation` was watched before the calls; it is empty where none was."""
+    found: list[Written] = []
     for answer, part in zip(answers, _parts(flushes), strict=True):
         if isinstance(answer, Exception):
-            found += [answer] * len(part)
-        else:
-            found += [word if word in WORDS else ResponseError(word) for word in answer.texts("words")]
+            found += [Written(answer)] * len(part)
+            continue
+        for flush, word, cursor in zip(part, answer.texts("words"), answer.texts("cursors"), strict=True):
+            place = Place(generation, cursor) if generation and cursor else None
+            if not flush.events:
+                place = flush.place
+            found.append(Written(word, place) if word in WORDS else Written(ResponseError(word)))
     return found
 
 
-def running_jobs(answers: Sequence[Answer | Exception]) -> int | None:
-    """How many jobs run in the fleet, or are about to; None where no call was answered."""
-    return next((answer.integer("jobs") for answer in answers if isinstance(answer, Answer)), None)
+def running_jobs(answers: Sequence[Answer | Exception], before: int) -> int:
+    """How many jobs run in the fleet, or are about to; as `before` where no call was answered."""
+    return next((answer.integer("jobs") for answer in answers if isinstance(answer, Answer)), before)
 
 
 def _parts(flushes: Sequence[Flush]) -> Iterator[Sequence[Flush]]:
     part: list[Flush] = []
     chars = 0
     for flush in flushes:
-        more = sum(len(members) for _, _, members in flush.events)
-        if part and (len(part) == MOST_ATTEMPTS or chars + more > MOST_CHARS):
+        if part and (len(part) == MOST_ATTEMPTS or chars + flush.chars > MOST_CHARS):
             yield part
             part, chars = [], 0
         part.append(flush)
-        chars += more
+        chars += flush.chars
     if part:
         yield part
 

@@ -5,15 +5,17 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import is_refusal
+from llamaq.store.connection import is_refusal, run_many
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
+from llamaq.store.worker.flushes import calls, renewal
 from llamaq.store.worker.host_calls import LEADER_SECONDS, HostCalls
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
@@ -90,9 +92,7 @@ class JobStore(HostCalls):
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
         self._clock = clock
-        self._lost = lost
-        self._exhausted = exhausted
-        self._orphaned = orphaned
+        self._lost, self._exhausted, self._orphaned = lost, exhausted, orphaned
         self._orphan_seconds = orphan_seconds
         self._closed = threading.Event()
         self.follows_seconds = 0.0
@@ -125,7 +125,7 @@ class JobStore(HostCalls):
         if size > MOST_RESULT_BYTES:
             text = f"the result has {size} bytes; at most {MOST_RESULT_BYTES} can be stored"
             return self.fail(job, Error("internal", text), ran_seconds)
-        return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome.events)
+        return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome)
 
     def fail(self, job: ClaimedJob, error: Error, ran_seconds: float | None = None) -> str:
         """End the job `failed`."""
@@ -247,7 +247,7 @@ class JobStore(HostCalls):
         value: str,
         ran_seconds: float | None,
         turn: Sequence[str] = (),
-        events: int = 0,
+        written: Completed | None = None,
     ) -> str:
         finish = Finish(
             id=job.id,
@@ -258,20 +258,23 @@ class JobStore(HostCalls):
             value=value,
             conversation_ttl=self._conversation_ttl,
             messages="\n".join(turn),
-            events=events,
+            events=written.events if written else 0,
+            pieces=written.pieces if written else 0,
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
         if self.direct is not None and self.direct.wanted:
-            with_next = replace(
-                finish,
-                next_fence=self._clock.uuid(),
-                worker=self._worker,
-                members_of_next=self._started,
-                lease_seconds=self._lease,
-            )
+            by: dict[str, Any] = {
+                "worker": self._worker,
+                "members_of_next": self._started,
+                "lease_seconds": self._lease,
+            }
             with suppress(VersionMismatch):  # the fleet's script is an older one, and claims no job
-                return self._settle(job, with_next)
-        return self._settle(job, finish)
+                return self._settle(job, replace(finish, next_fence=self._clock.uuid(), **by))
+        with suppress(VersionMismatch):
+            return self._settle(job, finish)
+        with suppress(RedisError, OSError):  # the older one reads the number of events from the record
+            run_many(self._client, calls(self._keys, self._lease, [renewal(job, finish.pieces)]))
+        return self._settle(job, replace(finish, pieces=0))
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
         """Send the end of an attempt until Redis answers. The fence refuses it where another attempt has begun."""

@@ -40,12 +40,14 @@ class Completed:
         result: its fields.
         turn: the messages that its conversation gains.
         events: how many events the attempt has written. Where Redis has lost some of them, the job does not complete.
+        pieces: of the answer, in these events.
         prepared: further fields of the result, as JSON already.
     """
 
     result: dict[str, Any]
     turn: tuple[dict[str, Any], ...] = ()
     events: int = 0
+    pieces: int = 0
     prepared: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

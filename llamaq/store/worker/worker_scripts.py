@@ -41,6 +41,7 @@ class Finish(Arguments):
     conversation_ttl: int
     messages: str
     events: int = 0
+    pieces: int = 0
     ran_seconds: float | Literal[""] = ""
     next_fence: str = ""
     worker: str = ""

@@ -111,7 +111,7 @@ class Attempt:
         self._flush += 1
         flush = Flush(self.job, f"{self.job_id} {HOST}", renews=True, events=[(self._flush, kind, members(**fields))])
         (call,) = calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
-        (word,) = outcomes([run(self._fake_worker.redis, call)], [flush])
+        ((word, _),) = outcomes([run(self._fake_worker.redis, call)], [flush])
         return raised(word)
 
     def say(self, *pieces: str) -> None:

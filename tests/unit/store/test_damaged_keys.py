@@ -44,7 +44,7 @@ KEYS = {
     **dict.fromkeys((":host:alpha:refusals", ":host:alpha:runners", ":host:alpha:sizes"), "hash"),
     **dict.fromkeys((":host:alpha:host_jobs", f":lane{QUEUE}"), "hash"),
     **dict.fromkeys((":host:alpha:models", f":model:{MODEL}:hosts", ":waiting:normal"), "set"),
-    **dict.fromkeys((".unacked_mutex", f":forecast:{MODEL}"), "string"),
+    **dict.fromkeys((".unacked_mutex", f":forecast:{MODEL}", ":host:alpha:generation"), "string"),
 }
 """Every key of the fleet, of a host, of a model and of Celery, with the type that it has to have."""
 FIELDS = [

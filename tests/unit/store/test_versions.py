@@ -15,13 +15,16 @@ from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import JobQueue, VersionMismatch
 from llamaq.store import script_runs, scripts
 from llamaq.store.connections.clients import connect
+from llamaq.store.worker.outcome import Completed
+from llamaq.store.worker.worker_scripts import Finish
 from tests import commands
 from tests.unit.store.begun import Begun
+from tests.unit.store.job.attempts import Attempt
 from worker.duties.script_registry import ScriptRegistry
 
 CHECKOUT = Path(__file__).parents[3]
 NEWER = {
-    "scripts.py": [("STORE_VERSION = 1", "STORE_VERSION = 2")],
+    "scripts.py": [("STORE_VERSION = 2", "STORE_VERSION = 3")],
     # The new argument comes first, so that a call by position would hand each of the others to its neighbour.
     "producer_scripts.py": [('verb: ClassVar = "submit"\n', 'verb: ClassVar = "submit"\n    colour: str = ""\n')],
     "lua/producer/submit.lua": [
@@ -202,7 +205,7 @@ def test_the_higher_version_stays_published_while_a_worker_of_it_lives(fleet: Fl
     fleet.redis.delete(fleet.keys.store())  # as it expires
     publish(fleet)
     job = fleet.submit()
-    assert store_of(fleet) == ("1", scripts.digest())
+    assert store_of(fleet) == (str(scripts.STORE_VERSION), scripts.digest())
     assert "submitted_by" not in fleet.record(job.id)
 
 
@@ -213,7 +216,7 @@ def test_of_two_with_one_number_the_first_stays(fleet: Fleet) -> None:
 
     publish(fleet)
 
-    assert store_of(fleet) == ("1", "another")
+    assert store_of(fleet) == (str(scripts.STORE_VERSION), "another")
 
 
 def test_many_jobs_at_a_time_go_to_the_fleets_scripts(fleet: Fleet, run_newer: Run) -> None:
@@ -258,3 +261,24 @@ def test_without_a_fleet_each_runs_its_own(redis_server: EmbeddedRedis, prefix: 
     with JobQueue(redis_server.url, prefix=prefix) as queue, connect(redis_server.url) as client:
         queue.generate(MODEL, "x")
         assert client.exists(f"{prefix}.store") == 0
+
+
+def test_an_older_fleet_ends_the_job_of_a_newer_worker(fleet: Fleet, tmp_path: Path) -> None:
+    """Its script does not know how many pieces there are, and reads the number of events from the record alone."""
+    folder = tmp_path / "lua"
+    shutil.copytree(scripts.LUA, folder)
+    path = folder / "worker" / "finish.lua"
+    counted = "flushed.number(job.flush, job.cursor, flushed.last(log(id)))"
+    assert counted in path.read_text()
+    path.write_text(path.read_text().replace(counted, "tonumber(job.flush)"))
+    older = scripts.assembled("finish", tuple(name for name in Finish.names() if name != "pieces"), folder)
+    attempt = Attempt(fleet)
+    attempt.say("second", "third")
+    fleet.redis.script_load(older.text)
+    store = {"digest": scripts.digest(folder), "version": "1", "script:finish": script_runs.published(older)}
+    fleet.redis.hset(fleet.keys.store(), mapping=store)
+
+    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=3, pieces=3)) == "ok"
+
+    record = fleet.record(attempt.job.id)
+    assert (record["state"], record["pieces"]) == ("completed", "3")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from embedded.scripted.fleet import Fleet
 from llamaq import Job
-from llamaq.store.clock import SYSTEM
+from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.worker.claimed_job import ClaimedJob
 from tasks.attempt.stoppable import Attempt
 from worker.attempt.event_buffer import EventBuffer
@@ -19,6 +19,15 @@ from worker.duties.supervisor import Supervisor
 
 NEVER = 3600.0
 Writing = Callable[..., EventWriter]
+
+
+class Later(Clock):
+    """The clock of this machine, so many seconds ahead."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.seconds
 
 
 @contextmanager

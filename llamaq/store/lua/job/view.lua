@@ -1,6 +1,6 @@
 -- Fragment: what a status says of a job: fields of its record, its position, its estimate, and why it waits. What is said
 -- of a model is looked up once in a script, since a list has many jobs of one model.
--- include: keys events queue estimate
+-- include: keys events queue estimate progress
 local view = {forecasts = {}, reasons = {}}
 
 -- What is needed of the record; nil where there is no such job.
@@ -62,6 +62,13 @@ function view.of(id, job, names, with_why)
     if value then
       set[#set + 1] = asked[index]
       set[#set + 1] = value
+    end
+  end
+  if job.state == 'running' and string.find(names, 'piece_at', 1, true) then
+    local pieces, piece_at = flushed.progress(id)
+    for index = 1, pieces and #set or 0, 2 do
+      if set[index] == 'pieces' then set[index + 1] = pieces end
+      if set[index] == 'piece_at' then set[index + 1] = piece_at end
     end
   end
   local ahead = view.jobs_ahead(id, job)

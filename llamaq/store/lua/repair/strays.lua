@@ -1,6 +1,6 @@
 -- Fragment: finds jobs that are in no index that leads to their end, because a key was damaged or deleted by hand, and what
 -- was left behind by a record that was deleted by hand. Each round of the reaper looks at a page of all jobs.
--- include: assignment ending requeue
+-- include: assignment ending requeue fences
 local strays = {}
 
 -- The record is gone: what it was counted in is corrected. Its place in a queue is given up when its turn comes.
@@ -29,7 +29,10 @@ function strays.restore(id, lease_seconds)
     redis.call('ZADD', LEASES, 'NX', NOW + lease_seconds, id .. ' ' .. job.host)
   elseif not TERMINAL[job.state] then
     if job.start_by ~= '' and job.attempt == '0' then redis.call('ZADD', STARTS, 'NX', job.start_by, id) end
-    if job.state == 'running' then redis.call('HSET', record(id), 'fence', '') end
+    if job.state == 'running' then
+      take_fence(job.host or '', id)
+      redis.call('HSET', record(id), 'fence', '')
+    end
     if not strays.wait(id, job) then
       schedule.place(id)
     end

@@ -22,9 +22,9 @@ function claims.begin(id, host, job, by)
   if job.start_by ~= '' then redis.call('ZREM', STARTS, id) end
   redis.call('ZREM', refusals.ENDS, id)
   redis.call('ZADD', LEASES, NOW + tonumber(by.lease_seconds), id .. ' ' .. host)
+  local cursor = append_event(id, 'started', job.attempt, by.members)
   redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', by.worker,
-    'flush', 0, 'pieces', 0, 'piece_at', '', 'fence', by.fence, 'attempt', job.attempt, 'tries', job.tries,
+    'flush', 0, 'cursor', cursor, 'pieces', 0, 'piece_at', '', 'fence', by.fence, 'attempt', job.attempt, 'tries', job.tries,
     'started_at', job.started_at or STAMP)
-  append_event(id, 'started', job.attempt, by.members)
   return claims.told(id, host, job)
 end

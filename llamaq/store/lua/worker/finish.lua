@@ -9,6 +9,7 @@
 --            conversation_ttl  seconds
 --            messages          to append to the conversation, JSON, one a line
 --            events            that the attempt has written, and that the log must have
+--            pieces            of the answer, in these events; '' of an older worker
 --            ran_seconds       how long the attempt took, by its worker's clock; '' of an older worker
 --            next_fence        '', or the fence for an attempt at the host's next job: where no other worker serves the host,
 --                              that job is claimed too, and has no message
@@ -19,12 +20,14 @@
 --            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
 --            is not the text of the result: nothing changes, and the reaper requeues the job)
 -- Invariant: sent twice, it has one effect.
--- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims
+-- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims flushed fences
 local id, state, completed = given.id, given.state, given.state == 'completed'
-local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush')
+local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush', 'cursor')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
-if not ended and tonumber(job.flush) < tonumber(given.events) then return {'FENCED'} end
+if not ended and flushed.number(job.flush, job.cursor, flushed.last(log(id))) < tonumber(given.events) then
+  return {'FENCED'}
+end
 local by = {fence = given.next_fence, worker = given.worker, lease_seconds = given.lease_seconds,
   members = given.members_of_next}
 local takes_next = by.fence ~= '' and holds_slot and redis.call('ZCARD', workers_key(job.host)) == 1
@@ -43,6 +46,7 @@ if not ended and given.ran_seconds ~= '' then
 end
 local loaded_at = completed and holds_slot and loads.finish(job.host, job.model)
 if not ended then
+  take_fence(job.host, id)
   -- Once: a job that has ended appends no turn.
   if job.conversation ~= '' and given.messages ~= '' then
     append_messages(job.tenant, job.conversation, given.conversation_ttl, lines(given.messages))
@@ -51,6 +55,7 @@ if not ended then
     account(loaded_at)
     record_success(job.host, job.model, job.claimed_at)
   end
+  if (tonumber(given.pieces) or 0) > 0 then redis.call('HSET', record(id), 'pieces', given.pieces) end
   end_known_job(id, job, state, given.members, given.field, given.value)
 end
 if holds_slot then

@@ -121,6 +121,7 @@ local function reap_leases()
       guarded(id, enqueue, id)
       unclaimed = unclaimed + 1
     elseif not clock.in_grace then
+      take_fence(host, id)
       free_slot(host, id)
       if job.state and not TERMINAL[job.state] then
         guarded(id, lose, id, job.tries, job.max_attempts)

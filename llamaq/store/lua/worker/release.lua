@@ -12,7 +12,7 @@
 --            give_up        seconds of refusals in all, after which the job ends with `error`
 --            ran_seconds    how long the attempt took, by its worker's clock
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
--- include: keys events queue assignment ending requeue circuit_changes
+-- include: keys events queue assignment ending requeue circuit_changes fences
 local id, blame = given.id, given.blame
 local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'model')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
@@ -32,6 +32,7 @@ end
 local ran = blame == 'model' and 0 or tonumber(given.ran_seconds)
 local ended = TERMINAL[job.state]
 if job.lease == 'claimed' then free_slot(job.host, id) end
+take_fence(job.host, id)
 if not ended then
   if given.counts == '0' then redis.call('HINCRBY', record(id), 'tries', -1) end
   if blame ~= 'model' and (blame ~= '' or given.counts == '1') then

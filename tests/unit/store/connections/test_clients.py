@@ -1,12 +1,14 @@
 """Commands that are sent together: a reply for each, whatever became of the others."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from redis.exceptions import ResponseError
 
 from embedded.redis import EmbeddedRedis
 from llamaq.store.connections.clients import connect, connect_async
+from llamaq.store.connections.sockets import BoundedSocket
 
 LATE = ("BLPOP", "nothing-comes-here", 0.2)
 
@@ -36,6 +38,25 @@ def test_a_connection_with_unread_replies_is_not_used_again(redis_server: Embedd
             client.execute_all([["ECHO", "a"], LATE])
 
         assert client.execute_all([["GET", "unset"], ["TYPE", "unset"]]) == [None, "none"]
+
+
+def test_a_connection_that_is_reset_is_a_lost_one(redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it waits for a reply: the system's error becomes one after which a call is tried again."""
+    resets = [ConnectionResetError(104, "Connection reset by peer")]
+
+    def receive(plain: Any, *arguments: Any) -> Any:
+        if resets:
+            raise resets.pop()
+        return received(plain, *arguments)
+
+    received = BoundedSocket.recv_into
+    with connect(redis_server.url) as client:
+        assert client.execute_all([["ECHO", "a"]]) == ["a"]
+        monkeypatch.setattr(BoundedSocket, "recv_into", receive)
+
+        assert client.execute_all([["ECHO", "b"]]) == ["b"]
+
+    assert not resets
 
 
 def test_an_awaited_connection_with_unread_replies_is_not_used_again(redis_server: EmbeddedRedis) -> None:

@@ -19,6 +19,11 @@ def _blocking(command: tuple[str | int, ...]) -> Any:
         return client.execute_command(*command)
 
 
+def _together(command: tuple[str | int, ...]) -> Any:
+    with connect(URL) as client:
+        return client.execute_all([command])[0]
+
+
 def _by_asyncio(command: tuple[str | int, ...]) -> Any:
     async def write() -> Any:
         client = connect_async(URL)
@@ -51,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("command", WRITES, ids=lambda command: command[0])
-@pytest.mark.parametrize("write", [_blocking, _by_asyncio])
+@pytest.mark.parametrize("write", [_blocking, _together, _by_asyncio])
 def test_a_master_without_its_replicas_is_left(
     asked: list[str], write: Callable[[Any], Any], command: tuple[str | int, ...]
 ) -> None:

@@ -16,6 +16,7 @@ OF_THE_HOST = {
     ":host:alpha:sizes",
     ":host:alpha:workers",
     ":host:alpha:loaded",
+    ":host:alpha:generation",
     f":model:{MODEL}:hosts",
     f":model:{MODEL}:offers",
 }

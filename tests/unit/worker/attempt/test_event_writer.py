@@ -2,8 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from embedded.scripted.fleet import Fleet
-from tests.unit.worker.writing import NEVER, Writing, begin, deltas, until
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet
+from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, until
+from worker.attempt.event_writer import EventWriter
+from worker.attempt.flush_timer import RENEW_SECONDS
 from worker.attempt.flush_window import MOST_JOBS
 
 
@@ -123,3 +125,42 @@ def test_attempts_that_speak_at_once_do_not_mix(fleet: Fleet, writing: Writing) 
 
     for number, (job, _, _) in enumerate(begun):
         assert "".join(deltas(fleet, job)) == "".join(f"{number}.{count} " for count in range(50))
+
+
+def test_leases_are_renewed_together(fleet: Fleet) -> None:
+    """One call for all, with the first write that renews one; what waits to be written still waits."""
+    clock = Later()
+    writer = EventWriter(fleet.redis, fleet.keys, clock, NEVER, LEASE_SECONDS)
+    (job, _, one), (other_job, _, other) = begin(fleet, writer), begin(fleet, writer)
+    for text in "ab":  # after the second one the window is not over
+        for buffer in (one, other):
+            buffer.delta(text)
+        writer.round()
+    other.delta("c")
+    for each in (job, other_job):
+        fleet.lapse(each.id)
+    clock.seconds += RENEW_SECONDS
+
+    one.progress("loading")
+    writer.round()
+
+    assert all(fleet.redis.zscore(fleet.keys.leases(), f"{each.id} alpha") > 1 for each in (job, other_job))
+    assert (fleet.types(job.id)[-1], deltas(fleet, other_job)) == ("progress", ["a", "b"])
+    for buffer in (one, other):
+        buffer.drop()
+        buffer.close()
+    writer.finish()
+
+
+def test_a_writer_without_attempts_keeps_no_connection(fleet: Fleet, writing: Writing) -> None:
+    """An idle worker has as few as it needs."""
+    writer = writing(flush_seconds=0.001)
+    in_use = fleet.redis.connection_pool._in_use_connections  # redis-py has no public name for it
+    job, _, buffer = begin(fleet, writer)
+    buffer.delta("a")
+    until(lambda: deltas(fleet, job) == ["a"])
+    assert in_use
+
+    buffer.close()
+
+    until(lambda: not in_use)

@@ -48,14 +48,23 @@ def test_what_redis_refused_waits_also_when_it_is_urgent(timer: FlushTimer) -> N
 
 def test_a_lease_is_renewed_at_a_third_of_its_time(timer: FlushTimer) -> None:
     """With a write that goes out anyway from a second on; only a confirmation counts."""
-    timer.sent(NOW + RENEW_SECONDS / 2)
-    timer.confirmed(NOW + RENEW_SECONDS / 2)
-    assert (timer.renewing, timer.renew_at()) == (False, NOW + LEASE / 3)
+    assert timer.renew_at() == NOW + LEASE / 3
 
     timer.sent(NOW + RENEW_SECONDS)
     assert (timer.renewing, timer.renew_at()) == (True, NOW + LEASE / 3)
     timer.confirmed(NOW + RENEW_SECONDS)
     assert timer.renew_at() == NOW + RENEW_SECONDS + LEASE / 3
+
+
+def test_a_record_that_is_behind_waits_for_two_seconds(timer: FlushTimer) -> None:
+    """A write that renews nothing does not tell the record how far the answer is."""
+    timer.sent(NOW + RENEW_SECONDS / 2)
+    timer.confirmed(NOW + RENEW_SECONDS / 2)
+
+    assert (timer.renewing, timer.behind, timer.renew_at()) == (False, True, NOW + 2 * RENEW_SECONDS)
+    timer.sent(NOW + 2 * RENEW_SECONDS)
+    timer.confirmed(NOW + 2 * RENEW_SECONDS)
+    assert (timer.renewing, timer.behind) == (True, False)
 
 
 def test_a_window_of_zero_joins_nothing() -> None:

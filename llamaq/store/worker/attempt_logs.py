@@ -1,0 +1,137 @@
+"""Writes the events of a worker's attempts into the logs of their jobs.
+
+The script `append.lua` checks the fence of an attempt, appends its first events and renews its lease. The later events
+are appended by plain commands in a transaction, which cost Redis half as much. The connection watches the generation of
+the host. Whatever takes a fence from a running attempt writes that key (`fences.lua`). Redis then drops a transaction
+that comes later, and the script says which attempts may still write. One round trip has:
+
+1. the transaction, for the attempts that the script has confirmed in this generation;
+2. WATCH and GET of the generation, for the next transaction;
+3. the script, for the others and for those that renew their leases. So it checks each fence at least once a second.
+
+An event has the same effects either way. Where the connection is lost, all go by the script, which writes none twice.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from llamaq.store.answers import Answer
+from llamaq.store.clock import Clock
+from llamaq.store.connection import driven, run_many
+from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.tries import of_master
+from llamaq.store.keys import Keys
+from llamaq.store.redis_client import Client
+from llamaq.store.script_runs import Command, Reply, begun
+from llamaq.store.worker.flushes import MOST_ATTEMPTS, MOST_CHARS, Flush, Written, calls, outcomes, running_jobs
+from llamaq.store.worker.transaction import Transaction, takes
+
+_NAME_BYTES = 8
+
+
+class AttemptLogs:
+    """The logs of one worker's attempts, which are all at its host. One thread at a time calls it.
+
+    Attributes:
+        jobs: how many run in the fleet, or are about to, as Redis said last.
+    """
+
+    def __init__(self, client: Client, keys: Keys, lease_seconds: float, clock: Clock) -> None:
+        self.jobs = 0
+        self._client = client
+        self._keys = keys
+        self._lease = lease_seconds
+        self._clock = clock
+        self._connection: Any = None  # redis-py's, which has no types
+        self._number = 0  # of the times that Redis may have lost events: a new connection, a dropped transaction
+        self._generation = ""  # that the connection watches, behind that number; empty where it watches none
+        self._ahead = 0.0  # what Redis' clock showed more than the monotonic one, when it answered last
+
+    def write(self, flushes: Sequence[Flush]) -> list[Written]:
+        """Write them, and renew leases. What was written before is not written again.
+
+        Raises:
+            RedisError: Redis does not answer.
+            OSError: As above.
+        """
+        with limited(self._client.limit_seconds):
+            with suppress(RedisError, OSError), limited(self._client.try_seconds):
+                return self._sent(flushes)
+            return self._told(flushes, run_many(self._client, calls(self._keys, self._lease, flushes)), "")
+
+    def rest(self) -> None:
+        """Give the connection back. The next write takes one again."""
+        connection, self._connection, self._generation = self._connection, None, ""
+        if connection is not None:
+            self._client.give_back(connection)
+
+    def _sent(self, flushes: Sequence[Flush]) -> list[Written]:
+        """Write them in one round trip, and in another one where the transaction was dropped."""
+        quick, others = self._parted(flushes)
+        transaction = Transaction(self._keys, quick, self._clock.monotonic() + self._ahead)
+        # UNWATCH: a write of the generation that was watched would drop the next transaction.
+        first: Sequence[Command] = transaction.commands if quick else [("UNWATCH",)]
+        watching = self._watching(flushes[0].job.host)
+        steps, scripts = begun(calls(self._keys, self._lease, others)) if others else (None, ())
+        replies = self._replies([*first, *watching, *scripts])
+        appended = transaction.written(replies[len(first) - 1]) if quick else []
+        if appended is None:
+            self._number += 1
+        self._watched(replies[len(first) : len(first) + len(watching)])
+        answers = driven(self._client, steps, replies[len(first) + len(watching) :]) if steps else []
+        written = self._told(others, answers, self._generation)
+        written += self._sent([replace(flush, place=None) for flush in quick]) if appended is None else appended
+        found = dict(zip([flush.job.fence for flush in (*others, *quick)], written, strict=True))
+        return [found[flush.job.fence] for flush in flushes]
+
+    def _parted(self, flushes: Sequence[Flush]) -> tuple[list[Flush], list[Flush]]:
+        """Those that go by a transaction, and those that go by the script."""
+        quick: list[Flush] = []
+        others: list[Flush] = []
+        chars = 0
+        for flush in flushes:
+            chars += flush.chars
+            fits = chars <= MOST_CHARS and len(quick) < MOST_ATTEMPTS
+            (quick if fits and self._is_confirmed(flush) else others).append(flush)
+        return quick, others
+
+    def _is_confirmed(self, flush: Flush) -> bool:
+        known = flush.place is not None and flush.place.generation == self._generation
+        return known and not flush.renews and takes(flush)
+
+    def _watching(self, host: str) -> list[Command]:
+        key = self._keys.generation(host)
+        commands: list[Command] = [("WATCH", key), ("GET", key), ("TIME",)]
+        # A key that is there, so that its removal is seen too.
+        return commands if self._generation else [("SET", key, secrets.token_hex(_NAME_BYTES), "NX"), *commands]
+
+    def _watched(self, replies: Sequence[Reply]) -> None:
+        *_, watch, generation, time = replies
+        is_watched = isinstance(generation, str) and not isinstance(watch, Exception)
+        self._generation = f"{self._number} {generation}" if is_watched and isinstance(time, tuple) else ""
+        if isinstance(time, tuple):
+            seconds, microseconds = time
+            self._ahead = seconds + microseconds / 1e6 - self._clock.monotonic()
+
+    def _replies(self, commands: Sequence[Command]) -> list[Reply]:
+        connection, generation = self._connection, self._generation
+        if connection is None:
+            self._number += 1
+        self._connection, self._generation = None, ""  # where this fails, nothing is watched
+        connection = self._client.send(commands, connection)
+        try:
+            replies = of_master(self._client.receive(connection, commands))
+        except BaseException:
+            self._client.give_back(connection, lost=True)
+            raise
+        self._connection, self._generation = connection, generation
+        return replies
+
+    def _told(self, flushes: Sequence[Flush], answers: Sequence[Answer | Exception], generation: str) -> list[Written]:
+        self.jobs = running_jobs(answers, self.jobs)
+        return outcomes(answers, flushes, generation)

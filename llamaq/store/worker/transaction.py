@@ -1,0 +1,83 @@
+"""The transaction that appends events of running attempts without a script.
+
+It writes and publishes entries as `append.lua` does. The ids count on from the last entry, because a transaction cannot
+publish an id that Redis makes. How far the answer is, the script writes into the record when it renews the lease.
+"""
+
+from collections.abc import Sequence
+
+from llamaq.store.keys import Keys
+from llamaq.store.script_runs import Command, Reply
+from llamaq.store.worker.flushes import Flush, Written
+
+COUNTS_FROM = 1_000_000
+"""The second number of an entry's id is above it. All of them have as many digits, so a reader that compares ids as
+texts mostly has them in order. `flushed.lua` has the same number."""
+
+
+def takes(flush: Flush) -> bool:
+    """Whether it may go by a transaction: it has deltas alone, so that the last entry tells when the answer went on."""
+    return flush.place is not None and bool(flush.events) and all(kind == "delta" for _, kind, _ in flush.events)
+
+
+class Transaction:
+    """One transaction.
+
+    Attributes:
+        commands: from MULTI to EXEC.
+    """
+
+    def __init__(self, keys: Keys, flushes: Sequence[Flush], now: float) -> None:
+        """Make its commands.
+
+        Args:
+            keys: of the fleet.
+            flushes: those that `takes` allows.
+            now: the time by Redis' clock, in seconds.
+        """
+        self._flushes = flushes
+        self._cursors: list[str] = []
+        milliseconds = int(now * 1000)
+        at = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
+        self.commands: list[Command] = [("MULTI",)]
+        for flush in flushes:
+            self._append(flush, _packed(keys.events(flush.job.id)), at)
+        self.commands.append(("EXEC",))
+
+    def written(self, reply: Reply) -> list[Written] | None:
+        """What became of each flush, by the reply to EXEC; None where nothing was written.
+
+        `GAP` is one of which Redis lacks an entry, as after a key was deleted by hand.
+        """
+        if not isinstance(reply, list):  # the generation has changed, or Redis takes no writes
+            return None
+        found: list[Written] = []
+        at = 0
+        for flush in self._flushes:
+            till = at + len(flush.events)
+            cursors = self._cursors[at:till]
+            # Of each event the answers to XADD and PUBLISH.
+            place = flush.place and flush.place._replace(cursor=cursors[-1])
+            found.append(Written("OK", place) if reply[2 * at : 2 * till : 2] == cursors else Written("GAP"))
+            at = till
+        return found
+
+    def _append(self, flush: Flush, log: bytes, at: str) -> None:
+        milliseconds, _, last = (flush.place.cursor if flush.place else "").partition("-")
+        for number, (_, kind, members) in enumerate(flush.events, max(int(last), COUNTS_FROM) + 1):
+            cursor = f"{milliseconds}-{number}"
+            body = f'{{"v":1,"type":"{kind}","attempt":{flush.job.attempt},"at":{at},{members}}}'.encode()
+            entry, said = cursor.encode(), b"%b %b" % (cursor.encode(), body)
+            # A log that was deleted is not begun anew: the attempt ends, because no reader can have its whole text.
+            # Packed here, because a worker does this for each token.
+            self.commands += (
+                b"*6\r\n$4\r\nXADD\r\n%b$10\r\nNOMKSTREAM\r\n$%d\r\n%b\r\n$5\r\nevent\r\n$%d\r\n%b\r\n"
+                % (log, len(entry), entry, len(body), body),
+                b"*3\r\n$7\r\nPUBLISH\r\n%b$%d\r\n%b\r\n" % (log, len(said), said),
+            )
+            self._cursors.append(cursor)
+
+
+def _packed(text: str) -> bytes:
+    data = text.encode()
+    return b"$%d\r\n%b\r\n" % (len(data), data)

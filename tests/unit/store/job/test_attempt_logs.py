@@ -1,0 +1,290 @@
+"""Events that are appended without a script: only while the attempt has its fence, and with the same effects."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+
+from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import Fleet, answer, error
+from llamaq.store.worker.outcome import Completed
+from llamaq.vocabulary.wire import members
+from tests.unit.store.job.attempts import Attempt
+
+
+def test_after_the_first_event_no_script_is_run(fleet: Fleet) -> None:
+    """Entries and messages are those of the script, in one step: the number is counted, and the time is Redis' own."""
+    attempt = Attempt(fleet)
+    with fleet.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(fleet.keys.events(attempt.job.id))
+        pubsub.get_message(timeout=10)
+        text = 'quote " and \\ and \u00e9 and 100% and \U0001f600'
+
+        assert attempt.say(text, "more") == "OK"
+
+        said = [pubsub.get_message(timeout=10) for _ in range(2)]
+    assert attempt.wire.sent == ["MULTI", "XADD", "PUBLISH", "XADD", "PUBLISH", "EXEC", "WATCH", "GET", "TIME"]
+    assert attempt.texts == ["first", text, "more"]
+    entries = fleet.redis.xrange(fleet.keys.events(attempt.job.id))[-2:]
+    assert [message["data"] for message in said if message] == [
+        f"{cursor} {entry['event']}" for cursor, entry in entries
+    ]
+    first, *later = fleet.log(attempt.job.id)[-3:]
+    assert all(event.keys() == first.keys() and event["attempt"] == 1 for event in later)
+    assert first["at"] <= later[0]["at"] <= float("{}.{:06}".format(*fleet.redis.time()))
+
+
+def test_ids_are_in_order_as_texts_too(fleet: Fleet) -> None:
+    """Some readers compare them so."""
+    attempt = Attempt(fleet)
+    for number in range(12):
+        assert attempt.say(str(number)) == "OK"
+    attempt.store.complete(attempt.claimed, answer())
+
+    cursors = [cursor for cursor, _ in fleet.redis.xrange(fleet.keys.events(attempt.job.id))]
+
+    assert cursors == sorted(cursors)
+
+
+def lapses(attempt: Attempt) -> None:
+    """The lease; and another attempt begins."""
+    attempt.fleet.lapse(attempt.job.id)
+    attempt.fleet.patient()
+    attempt.store.reap()
+    attempt.fleet.claim(attempt.store, attempt.job)
+
+
+def lapses_for_good(attempt: Attempt) -> None:
+    """The lease, and no try is left."""
+    attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "max_attempts", 1)
+    attempt.fleet.lapse(attempt.job.id)
+    attempt.fleet.patient()
+    attempt.store.reap()
+
+
+def strays(attempt: Attempt) -> None:
+    """The lease was taken out of the record by hand."""
+    attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "lease", "")
+    attempt.fleet.patient()
+    attempt.store.reap()
+
+
+ENDINGS: dict[str, Callable[[Attempt], object]] = {
+    "cancel": lambda attempt: attempt.job.cancel(),
+    "cancel without the SDK": lambda attempt: attempt.store.call_off(attempt.job.id, "over"),
+    "delete": lambda attempt: attempt.fleet.queue.delete(attempt.job.id),
+    "release": lambda attempt: attempt.store.release(attempt.claimed, error(), 0, counts=True),
+    "fail": lambda attempt: attempt.store.fail(attempt.claimed, error()),
+    "complete": lambda attempt: attempt.store.complete(attempt.claimed, answer()),
+    "lapse": lapses,
+    "lapse for good": lapses_for_good,
+    "stray": strays,
+    "flush": lambda attempt: attempt.fleet.redis.flushdb(),
+}
+
+
+@pytest.mark.parametrize("when", ["before", "MULTI", "EXEC", "WATCH", "GET"])
+@pytest.mark.parametrize("how", ENDINGS)
+def test_an_attempt_without_its_fence_writes_nothing(fleet: Fleet, how: str, when: str) -> None:
+    """Whoever took it, and whichever command of the transaction, or of the one before, came next."""
+    attempt = Attempt(fleet)
+    log = fleet.keys.events(attempt.job.id)
+
+    def end() -> None:
+        ENDINGS[how](attempt)
+        seen.extend(fleet.redis.xrange(log))
+
+    seen: list[Any] = []
+    if when == "before":
+        end()
+    else:
+        attempt.wire.before[when] = end
+        attempt.say("second")
+    word = attempt.say("late")
+
+    assert word in {"FENCED", "CANCELLED"}
+    assert "late" not in attempt.texts
+    # The transaction came before the end where its EXEC did.
+    assert ('"second"' in str(seen)) == (when in {"WATCH", "GET"} and how not in {"delete", "flush"})
+    assert fleet.redis.xrange(log) == seen
+
+
+def test_another_attempt_at_the_host_writes_on(fleet: Fleet) -> None:
+    """One transaction has the events of both; Redis drops it, and the script then refuses one of them."""
+    lost, kept = Attempt(fleet), Attempt(fleet)
+    kept.logs = lost.logs
+    kept.place = None
+    assert kept.say("a") == "OK"
+    lost.wire.before["EXEC"] = lost.job.cancel
+
+    words = [
+        one.told(written)
+        for one, written in zip((lost, kept), lost.logs.write([lost.flush("x"), kept.flush("b")]), strict=True)
+    ]
+
+    assert words == ["CANCELLED", "OK"]
+    assert (lost.texts, kept.texts) == (["first"], ["first", "a", "b"])
+    lost.wire.sent.clear()
+    assert kept.say("c") == "OK"
+    assert "EVALSHA" not in lost.wire.sent
+
+    Attempt(fleet).job.cancel()
+    assert [kept.say("d", renews=True), kept.say("e")] == ["OK", "OK"]
+    assert lost.wire.sent.count("EVALSHA") == 1
+
+
+def test_a_lost_answer_writes_nothing_twice(fleet: Fleet) -> None:
+    """The transaction was run, and nobody knows: the script finds its entries in the log, and counts on."""
+    attempt = Attempt(fleet)
+    attempt.wire.before["TIME"] = lambda: fleet.redis.execute_command("CLIENT KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    assert attempt.say("second", "third") == "OK"
+    assert attempt.say("fourth") == "OK"
+
+    assert attempt.texts == ["first", "second", "third", "fourth"]
+
+
+def test_a_new_connection_watches_nothing_yet(fleet: Fleet) -> None:
+    """An attempt that was not in the call that failed has to be confirmed again."""
+    attempt, other = Attempt(fleet), Attempt(fleet)
+    other.logs, other.place = attempt.logs, None
+    assert other.say("second") == "OK"
+    attempt.wire.before["MULTI"] = lambda: fleet.redis.execute_command("CLIENT KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert attempt.say("second") == "OK"
+
+    other.job.cancel()
+
+    assert other.say("late") == "CANCELLED"
+    assert other.texts == ["first", "second"]
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_events_that_redis_has_lost_are_noticed(prefix: str, renews: bool) -> None:
+    """Redis comes back without its last second, and only another attempt was in the call that failed."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        fleet = Fleet(server.url, prefix)
+        attempt, other = Attempt(fleet), Attempt(fleet)
+        other.logs, other.place = attempt.logs, None
+        other.say("second")
+        fleet.redis.execute_command("SAVE")
+        assert attempt.say("second", "third") == "OK"
+        server.kill()
+        server.restart()
+
+        assert [other.say("third"), other.say("fourth")] == ["OK", "OK"]
+        words = [attempt.say(renews=True)] if renews else []
+        words.append(attempt.say("fourth"))
+
+        assert words[-1] == "GAP"
+        assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=4)) == "fenced"
+        attempt.logs.rest()
+        fleet.close()
+
+
+def test_after_a_dropped_transaction_each_attempt_is_confirmed_anew(fleet: Fleet) -> None:
+    """Also where the generation is as it was: a replica that lagged behind has taken over, and back."""
+    attempt, other = Attempt(fleet), Attempt(fleet)
+    other.logs, other.place, key = attempt.logs, None, fleet.keys.generation("alpha")
+    assert other.say("second") == "OK"
+    attempt.wire.before["EXEC"] = lambda: fleet.redis.set(key, fleet.redis.get(key))
+    assert attempt.say("second") == "OK"
+    attempt.wire.sent.clear()
+
+    assert other.say("third") == "OK"
+
+    assert "EVALSHA" in attempt.wire.sent
+
+
+def test_a_log_that_was_deleted_ends_the_attempt(fleet: Fleet) -> None:
+    """No reader can have the whole text, and a log with the rest of it would look like one."""
+    attempt = Attempt(fleet)
+    fleet.redis.delete(fleet.keys.events(attempt.job.id))
+
+    assert attempt.say("second") == "GAP"
+
+    assert not fleet.redis.exists(fleet.keys.events(attempt.job.id))
+
+
+def test_a_renewal_goes_by_the_script(fleet: Fleet) -> None:
+    """It checks the fence, also where nothing has written the generation; the events behind it need no script again."""
+    attempt = Attempt(fleet)
+    fleet.redis.hset(fleet.keys.record(attempt.job.id), "fence", "another")  # by hand
+
+    assert attempt.say("second", renews=True) == "FENCED"
+
+    fleet.redis.hset(fleet.keys.record(attempt.job.id), "fence", attempt.claimed.fence)
+    attempt.number = 1
+    assert [attempt.say("second", renews=True), attempt.say("third")] == ["OK", "OK"]
+    assert attempt.texts == ["first", "second", "third"]
+    assert attempt.wire.sent[-3:] == ["WATCH", "GET", "TIME"]
+    assert [attempt.say(renews=True), attempt.say("fourth")] == ["OK", "OK"]
+    assert attempt.wire.sent[-3:] == ["WATCH", "GET", "TIME"]
+
+
+def test_what_is_no_piece_goes_by_the_script(fleet: Fleet) -> None:
+    """So the last entry of a log tells when the answer went on, wherever the record does not."""
+    attempt = Attempt(fleet)
+    assert attempt.say("second") == "OK"
+    flush = replace(attempt.flush("x"), events=[(3, "progress", members(stage="repairing"))])
+
+    assert attempt.told(attempt.logs.write([flush])[0]) == "OK"
+
+    assert attempt.wire.sent.count("EVALSHA") == 1
+    assert (attempt.job.status().tokens, fleet.types(attempt.job.id)[-2:]) == (3, ["delta", "progress"])
+
+
+def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
+    """Also of events that no script has counted, and after them, whatever ends the attempt."""
+    attempt, cancelled = Attempt(fleet), Attempt(fleet)
+
+    def progress(job: Any) -> tuple[int, float]:
+        deltas = [event["at"] for event in fleet.log(job.id) if event["type"] == "delta"]
+        status = job.status()
+        assert status.last_token_at.timestamp() == deltas[-1]
+        return status.tokens, len(deltas)
+
+    assert attempt.say("second", "third") == cancelled.say("second") == "OK"
+    assert (progress(attempt.job), progress(cancelled.job)) == ((3, 3), (2, 2))
+    assert next(job.tokens for job in fleet.queue.jobs() if job.id == attempt.job.id) == 3
+    assert [attempt.say(renews=True), attempt.say("fourth")] == ["OK", "OK"]
+    assert progress(attempt.job) == (4, 4)
+    cancelled.job.cancel()
+    ((last, _),) = fleet.redis.xrevrange(fleet.keys.events(cancelled.job.id), count=1)
+    fleet.redis.hset(fleet.keys.record(cancelled.job.id), "cursor", f"{last.partition('-')[0]}-0")  # in one millisecond
+    fleet.redis.xadd(fleet.keys.events(cancelled.job.id), {"event": "{}"}, id=f"{last.partition('-')[0]}-1000001")
+    cancelled.store.release(cancelled.claimed, error(), 0, counts=True)
+    assert cancelled.job.status().tokens == 2
+    stray = Attempt(fleet)
+    stray.say("second")
+    for _ in range(3):
+        strays(stray)
+        assert progress(stray.job) == (2, 2)
+    # It has joined two pieces in one event.
+    attempt.store.complete(attempt.claimed, Completed(answer().result, events=4, pieces=5))
+    assert (progress(attempt.job), attempt.job.status().state) == ((5, 4), "completed")
+
+
+def test_a_job_whose_events_were_lost_does_not_complete(fleet: Fleet) -> None:
+    """The end counts those that no script has counted."""
+    attempt = Attempt(fleet)
+    attempt.say("second")
+
+    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=3)) == "fenced"
+    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=2)) == "ok"
+
+
+def test_a_redis_without_memory_holds_the_events(fleet: Fleet) -> None:
+    """Redis refuses the transaction and the script; then nothing is missing."""
+    attempt = Attempt(fleet)
+    fleet.redis.execute_command("CONFIG SET", "maxmemory", "1")
+    try:
+        word = attempt.say("second")
+    finally:
+        fleet.redis.execute_command("CONFIG SET", "maxmemory", "0")
+
+    assert isinstance(word, redis.ResponseError)
+    attempt.number = 1
+    assert attempt.say("second") == "OK"
+    assert attempt.texts == ["first", "second"]
