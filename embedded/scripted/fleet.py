@@ -1,6 +1,7 @@
 """A producer and workers on one job store, without Celery and Ollama. Tests and benchmarks use it."""
 
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypedDict
 
@@ -63,6 +64,7 @@ class Fleet:
         self.queue = JobQueue(url, settings=Settings(keys=self.keys, **settings))
         self.redis: Any = connect(url)
         self._logs = AttemptLogs(self.redis, self.keys, LEASE_SECONDS, SYSTEM)
+        self._writing = threading.Lock()
         self._written: dict[str, tuple[int, Place | None]] = {}
         """By the fences of attempts, the number of the last event, and the place for the next one."""
 
@@ -160,7 +162,8 @@ class Fleet:
         self, claimed: ClaimedJob, *events: NumberedEvent, pieces: int = 0, place: Place | None = None
     ) -> Written:
         lease = f"{claimed.id} {claimed.host}"
-        (written,) = self._logs.write([Flush(claimed, lease, place is None, events, pieces, place)])
+        with self._writing:
+            (written,) = self._logs.write([Flush(claimed, lease, place is None, events, pieces, place)])
         return written
 
     def run(self, arguments: Arguments, keys: Sequence[str] = ()) -> Answer:

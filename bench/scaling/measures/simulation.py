@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
@@ -23,7 +24,8 @@ from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, answe
 from llamaq import GenerateRequest
 from llamaq.store.connection import run
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls
+from llamaq.store.worker.flushes import Flush, calls, renewal
+from llamaq.vocabulary.wire import members
 
 PATH = "simulated"
 SLOTS = 4
@@ -104,8 +106,11 @@ class Part:
     def report(self, name: str) -> None:
         """Report a host, and renew the leases of its jobs."""
         self._stores[name].report(SLOTS, 1, STATUS, MODELS, loaded=[MODEL], **PATIENCE)
-        leases = [Flush(job, f"{job.id} {name}", renews=True, events=()) for job in list(self._running[name].values())]
-        for call in calls(self._fleet.keys, LEASE_SECONDS, leases):
+        self._write([renewal(job, 1) for job in list(self._running[name].values())])
+
+    def _write(self, flushes: Sequence[Flush]) -> None:
+        """By the script, as a worker writes the first event of an attempt and renews leases."""
+        for call in calls(self._fleet.keys, LEASE_SECONDS, flushes):
             run(self._fleet.redis, call)
 
     def busy_seconds(self, began: float, ended: float) -> float:
@@ -121,7 +126,7 @@ class Part:
             heapq.heappush(self._due, (now + POLL_SECONDS, next(self._number), name, None))
             return
         self._running[name][job.id] = job
-        self._fleet.append(job, 1, text="x")
+        self._write([replace(renewal(job, 1), events=[(1, "delta", members(text="x"))])])
         self._spans.append((now, now + seconds))
         heapq.heappush(self._due, (now + seconds, next(self._number), name, job))
 
