@@ -1,7 +1,7 @@
 """Writes the events of all attempts of a worker in one thread, and renews their leases.
 
-`EventBuffer.delta` makes events of the pieces of an answer. The script `append.lua` makes them entries of the log.
-While Redis does not take the events of an attempt, they are kept and sent again.
+`EventBuffer.delta` makes events of the pieces of an answer. `AttemptLogs` makes them entries of the log. While Redis
+does not take the events of an attempt, they are kept and sent again.
 
 The flushes of all attempts go out in one call. What comes meanwhile goes with the next one: under load batches form by
 themselves. `flush_timer` decides when the flush of an attempt is due, and `flush_window` how long it waits for others.

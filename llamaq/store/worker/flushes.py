@@ -1,4 +1,7 @@
-"""What the event writer sends: new events of attempts, and renewals of their leases, in one call of `append.lua`."""
+"""What the event writer sends: new events of attempts, and renewals of their leases.
+
+`attempt_logs` decides which go by a transaction. The others go in one call of `append.lua`, which is made here.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -10,6 +10,7 @@ from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
 from llamaq import Job
 from llamaq.store.answers import Answer
 from llamaq.store.connection import run
+from llamaq.store.connections import deadline
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.vocabulary.wire import members
@@ -232,3 +233,20 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     store.release(claimed, error(), 0, counts=True)
     fleet.claim(store, job)
     assert (job.status().tokens, job.status().last_token_at) == (0, None)
+
+
+def test_a_write_that_fails_over_one_connection_has_one_limit(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls that follow it have what is left of the time of a call, and not their own beside it."""
+    claimed = fleet.running(fleet.host())[1]
+    left: list[float] = []
+
+    def refused(*_: object) -> None:
+        left.append(deadline.left())
+        raise redis.ConnectionError("away")
+
+    monkeypatch.setattr(fleet.redis, "send", refused)
+    monkeypatch.setattr(fleet.redis, "execute_all", refused)
+    with pytest.raises(redis.ConnectionError):
+        fleet.renew(claimed)
+
+    assert left[0] <= fleet.redis.try_seconds < left[1] <= fleet.redis.limit_seconds
