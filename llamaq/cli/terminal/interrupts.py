@@ -1,8 +1,10 @@
 """Delays Ctrl-C until an event is shown whole, so that the printed cursor is exact."""
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Self
 
@@ -67,10 +69,17 @@ class Interrupts:
 
 def ignore_interrupts() -> None:
     """Ignore Ctrl-C from here on, because the program is about to end."""
-    # A handler first: it takes a signal that has just come, for which Python would print an error.
+    # Python reports a signal that comes just before its handler becomes SIG_IGN: bpo-43406.
+    sys.unraisablehook = partial(_report, sys.unraisablehook)
     signal.signal(signal.SIGINT, _ignore)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Do nothing."""
+
+
+def _report(hook: Callable[["sys.UnraisableHookArgs"], Any], unraisable: "sys.UnraisableHookArgs") -> None:
+    """Report an exception that cannot be raised, but not that of an ignored signal, which alone has no object."""
+    if not (isinstance(unraisable.exc_value, OSError) and unraisable.object is None):
+        hook(unraisable)
