@@ -11,3 +11,11 @@ function flushed.progress(id)
   local more = flushed.number(job.flush, job.cursor, last) - written
   if more > 0 then return pieces + more, flushed.piece_at(body) or '', written + more, last end
 end
+
+-- Before the log gets an entry that is no piece.
+function flushed.record_progress(id)
+  local pieces, piece_at, written, cursor = flushed.progress(id)
+  if pieces then
+    redis.call('HSET', record(id), 'pieces', pieces, 'piece_at', piece_at, 'flush', written, 'cursor', cursor)
+  end
+end

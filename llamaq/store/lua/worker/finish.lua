@@ -20,7 +20,7 @@
 --            FENCED (the attempt no longer has the slot; or Redis has lost events that it had confirmed, so that the log
 --            is not the text of the result: nothing changes, and the reaper requeues the job)
 -- Invariant: sent twice, it has one effect.
--- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims flushed fences
+-- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims progress
 local id, state, completed = given.id, given.state, given.state == 'completed'
 local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush', 'cursor')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
@@ -46,7 +46,7 @@ if not ended and given.ran_seconds ~= '' then
 end
 local loaded_at = completed and holds_slot and loads.finish(job.host, job.model)
 if not ended then
-  take_fence(job.host, id)
+  flushed.record_progress(id)
   -- Once: a job that has ended appends no turn.
   if job.conversation ~= '' and given.messages ~= '' then
     append_messages(job.tenant, job.conversation, given.conversation_ttl, lines(given.messages))

@@ -80,3 +80,10 @@ class Attempt:
     @property
     def texts(self) -> list[str]:
         return [event["text"] for event in self.fleet.log(self.job.id) if event["type"] == "delta"]
+
+
+def strays(attempt: Attempt) -> None:
+    """The lease was taken out of the record by hand."""
+    attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "lease", "")
+    attempt.fleet.patient()
+    attempt.store.reap()
