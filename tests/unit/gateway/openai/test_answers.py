@@ -89,8 +89,9 @@ def test_log_probabilities_of_a_completion() -> None:
     }
     chunks = form.chunks(JOB, 5)
     chunks.piece(delta("Hi", logprobs=TOKENS[:1]))
-    (second,) = parsed(chunks.piece(delta("!", logprobs=TOKENS[1:])))
-    assert second["choices"][0]["logprobs"]["text_offset"] == [2]
+    chunks.text("...")  # a text without any
+    (last,) = parsed(chunks.piece(delta("!", logprobs=TOKENS[1:])))
+    assert last["choices"][0]["logprobs"]["text_offset"] == [5]
 
 
 def test_a_completion_has_its_own_form() -> None:
