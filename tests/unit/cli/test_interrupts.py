@@ -20,8 +20,8 @@ for _ in range(2000):
 
 def test_a_signal_at_that_moment_is_not_reported() -> None:
     """Python reports about one of 400 of them: "Signal 2 ignored due to race condition"."""
-    command = bound([sys.executable, "-c", PROGRAM])
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(bound(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline() == "ready\n"
