@@ -22,8 +22,8 @@ NAMES = [
 
 PAUSES = (
     *(f"worker.duties.{place}_SECONDS" for place in ("minutes.ROUND", "reaper.ROUND", "script_registry.ROUND")),
-    *(f"worker.duties.{place}_SECONDS" for place in ("cancel_channel.LISTEN", "webhooks.LOOK", "dead_letters._IDLE")),
-    *(f"worker.attempt.{place}.IDLE_SECONDS" for place in ("stream_reader", "timers", "event_writer")),
+    *(f"worker.duties.{place}_SECONDS" for place in ("cancel_channel.LISTEN", "webhooks.LOOK", "duty.IDLE")),
+    *(f"worker.attempt.{place}.IDLE_SECONDS" for place in ("timers", "event_writer")),
 )
 """For how long an idle duty waits."""
 

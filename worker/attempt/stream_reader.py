@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 from api_client.body.body_reader import BodyReader
 from llamaq.store.clock import Clock
+from worker.duties import duty
 from worker.duties.duty import Duty
-
-IDLE_SECONDS = 1.0
-"""The longest wait of a round: a round has to end, so that the reader is known to be well."""
 
 
 class StreamReader(Duty):
@@ -35,7 +33,7 @@ class StreamReader(Duty):
         """Take what has arrived, or wait for it."""
         if seconds := self._pause_seconds():
             self._clock.sleep(seconds)
-        self._reader.round(IDLE_SECONDS)
+        self._reader.round(duty.IDLE_SECONDS)
         return 0
 
     def finish(self) -> None:

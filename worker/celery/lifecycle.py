@@ -1,5 +1,6 @@
 """The worker's phases as a step of Celery's worker: started before its consumer, drained between consumer and pool."""
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -55,7 +56,7 @@ class WorkerStep(bootsteps.StartStopStep):
             _log.critical(str(error))
             raise SystemExit(WRONG_SETTING) from error
         look_at_redis(config)
-        StopSignals(self._worker.hurry, config.drain_seconds).install()
+        StopSignals(self._worker.hurry, config.drain_seconds, partial(_wake, parent.hub)).install()
         parent.app.llamaq_worker = self._worker
         self._worker.start()
         _log.info("worker started", worker=name, host=config.host, slots=config.slots)
@@ -88,6 +89,12 @@ def look_at_redis(config: Settings) -> None:
     finding = next(look(config))
     if finding.well is False:
         _log.error(finding.message)
+
+
+def _wake(loop: Any) -> None:
+    """Have Celery's loop go round once; None on Windows, where Celery waits in another way."""
+    if loop is not None:
+        loop.call_soon(lambda: None)
 
 
 def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:

@@ -28,9 +28,16 @@ _log = structlog.get_logger(__name__)
 class StopSignals:
     """The handlers of one worker process."""
 
-    def __init__(self, hurry: Callable[[], None], drain_seconds: float) -> None:
-        """Make them. `hurry` ends the wait of a drain, which takes `drain_seconds` at most."""
+    def __init__(self, hurry: Callable[[], None], drain_seconds: float, wake: Callable[[], object]) -> None:
+        """Make them.
+
+        Args:
+            hurry: ends the wait of a drain.
+            drain_seconds: the longest such wait.
+            wake: ends the wait of Celery's loop.
+        """
         self._hurry = hurry
+        self._wake = wake
         self._drain_seconds = drain_seconds
         self._signalled = False
         self._waker: socket.socket | None = None
@@ -60,6 +67,8 @@ class StopSignals:
             self._hurrying.set()
             self._hurry()
         state.should_stop = state.should_stop or 0  # Celery's loop looks at it; 0 is the exit code
+        if first:
+            self._wake()
 
     def _end_in_time(self) -> None:
         self._stopping.wait()

@@ -15,6 +15,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ReadOnlyError, ResponseError
 
+from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.master_connections import MasterConnection, TlsMasterConnection
 from llamaq.store.connections.sentinel import MasterPool
@@ -23,6 +24,8 @@ from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source,
 
 Read = Callable[[Incoming], dict[str, Any]]
 """Makes the message that kombu gets. Raises where the one that came cannot be run."""
+BINDINGS_SECONDS = 5.0
+"""How often the loop looks at the bindings of remote control, which stay for an hour; kombu looks every second."""
 _pools: WeakValueDictionary[str, redis.ConnectionPool] = WeakValueDictionary()
 """By address and options: each is there as long as a channel has it."""
 _lock = threading.Lock()
@@ -197,6 +200,12 @@ class Channel(kombu.transport.redis.Channel):
         found = super()._get(queue)
         return loads(found.text) if isinstance(found, Unread) else found
 
+    def _receive(self) -> Any:
+        # Before redis-py reads the answer to a health check, it would send another one.
+        if (connection := self.subclient.connection) is not None:
+            connection.next_health_check = SYSTEM.monotonic() + self.health_check_interval
+        return super()._receive()
+
     def _restore(self, message: Any, leftmost: bool = False) -> None:
         self.qos.restore_by_tag(message.delivery_tag, leftmost=leftmost)
 
@@ -208,6 +217,15 @@ class Transport(kombu.transport.redis.Transport):
     Channel = Channel
     # A master that has become a replica is left as a lost one is; else the error would end the worker.
     connection_errors = (*kombu.transport.redis.Transport.connection_errors, ReadOnlyError)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """As kombu does, but wake the loop less often."""
+        super().register_with_event_loop(connection, loop)
+        if (each_second := getattr(self.cycle, "_binding_expiry_tref", None)) is not None:
+            each_second.cancel()
+            self.cycle._binding_expiry_tref = loop.call_repeatedly(  # noqa: SLF001 - kombu cancels it by this name
+                BINDINGS_SECONDS, self.cycle.maybe_refresh_binding_expiry
+            )
 
     def _deliver(self, message: Any, queue: str) -> None:
         if not isinstance(message, Unread):

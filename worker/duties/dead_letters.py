@@ -8,11 +8,11 @@ from redis.exceptions import RedisError
 
 from llamaq.store.worker.job_store import MOST_DEAD_CHARS, JobStore
 from llamaq.store.worker.outcome import Error
+from worker.duties import duty
 from worker.duties.duty import Duty
 from worker.gate import Incoming
 
 MOST_WAITING = 1_000
-_IDLE_SECONDS = 1.0
 Letter = tuple[Incoming, Error]
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class DeadLetters(Duty):
         try:
             self._write(self._unwritten or self._waiting.get_nowait())
         except queue.Empty:
-            return _IDLE_SECONDS
+            return duty.IDLE_SECONDS
         return 0
 
     def finish(self) -> None:

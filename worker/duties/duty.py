@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 Phase = Literal["quiet", "drain"]
+IDLE_SECONDS = 5.0
+"""The longest wait of a round that has nothing to do. It has to end, so that the duty is known to be well."""
 
 
 class Duty(ABC):

@@ -11,7 +11,7 @@ import signal, threading
 from worker.celery import stop_signals
 
 stop_signals.STOP_SECONDS = 0.1
-stop_signals.StopSignals(lambda: None, 0.1).install()
+stop_signals.StopSignals(lambda: None, 0.1, lambda: print("woken", flush=True)).install()
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # another thread gets it, so this one does not wake up
 print("ready", flush=True)
 threading.Event().wait()
@@ -19,12 +19,13 @@ threading.Event().wait()
 
 
 def test_a_main_thread_that_does_not_go_on_is_ended() -> None:
-    """Its Python handlers never run; the signal counts all the same."""
+    """Its Python handlers never run; the signal counts all the same, and Celery's loop is woken for it."""
     with subprocess.Popen(bound([sys.executable, "-c", PROGRAM]), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.terminate()
         try:
+            assert process.stdout.readline() == b"woken\n"
             assert process.wait(30) == UNFINISHED
         finally:
             process.kill()
