@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 from llamaq import __version__
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
+from llamaq.store.clock import Clock
 from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
@@ -21,6 +22,8 @@ MENDED_AT_A_TIME = 20
 """Hosts, and models with waiting jobs, whose keys one script looks at."""
 LEADER_SECONDS = 3
 """For so long a worker leads the reaper after its last round."""
+SAME_CLOCK_SECONDS = 60.0
+"""For so long the time of Redis is told by this machine's clock."""
 CARD_SECONDS = 900
 """How long the description of a model is kept after the last worker that reports it."""
 MOST_MENDS = 3
@@ -30,12 +33,14 @@ MOST_MENDS = 3
 class HostCalls:
     """The calls of one worker for its host: what it offers, whether it answers, and that the worker leaves it."""
 
-    def __init__(self, client: Client, keys: Keys, host: str, worker: str, since: float) -> None:
+    def __init__(self, client: Client, keys: Keys, host: str, worker: str, clock: Clock) -> None:
         self._client = client
         self._keys = keys
         self._host = host
         self._worker = worker
-        self._since = int(since)
+        self._clock = clock
+        self._since = int(clock.time())
+        self._redis_ahead, self._ahead_until = 0.0, 0.0
 
     def report(  # noqa: PLR0913 - all that a probe learns
         self,
@@ -126,12 +131,21 @@ class HostCalls:
     def leader_seconds_left(self) -> float:
         """For how long another worker leads the reaper, unless it extends that; 0 where `reap` is to decide.
 
-        Each idle worker asks all the time, and these two commands are half of those of the script.
+        Each idle worker asks all the time, and the script has four commands. Redis' time is asked for once a minute,
+        and after an answer that does not fit, as where the clock of Redis was set.
         """
-        found = self._client.execute_all([["TIME"], ["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]])
-        (seconds, micros), (leader, until) = cast("list[list[str]]", [raised(reply) for reply in found])
-        left = float(until or 0) - int(seconds) - int(micros) / 1e6
-        return left if leader != self._worker and 0 < left <= LEADER_SECONDS else 0.0
+        now, asked = self._clock.monotonic(), [["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]]
+        if now >= self._ahead_until:
+            asked.append(["TIME"])
+        (leader, until), *times = cast("list[list[str]]", [raised(reply) for reply in self._client.execute_all(asked)])
+        for seconds, micros in times:  # `now` was before the call: after a slow one this worker asks sooner, not later
+            self._redis_ahead = int(seconds) + int(micros) / 1e6 - now
+            self._ahead_until = now + SAME_CLOCK_SECONDS
+        left = float(until or 0) - self._redis_ahead - self._clock.monotonic()
+        if leader != self._worker and 0 < left <= LEADER_SECONDS:
+            return left
+        self._ahead_until = 0.0
+        return 0.0
 
     def _run(self, arguments: Arguments) -> Answer:
         call = Call(self._keys.prefix, arguments)

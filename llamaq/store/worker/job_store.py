@@ -86,12 +86,11 @@ class JobStore(HostCalls):
             orphan_seconds: the setting.
             clock: gives ids.
         """
-        super().__init__(client, keys, host, worker, clock.time())
+        super().__init__(client, keys, host, worker, clock)
         self._started = members(host=host, worker=worker)
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
-        self._clock = clock
         self._lost, self._exhausted, self._orphaned = lost, exhausted, orphaned
         self._orphan_seconds = orphan_seconds
         self._closed = threading.Event()

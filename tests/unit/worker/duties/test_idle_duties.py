@@ -8,7 +8,7 @@ import pytest
 from embedded.scripted.fleet import Fleet, request_json
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect, connect_binary
-from llamaq.store.worker.host_calls import LEADER_SECONDS
+from llamaq.store.worker.host_calls import LEADER_SECONDS, SAME_CLOCK_SECONDS
 from tests.faults.proxy import OutageProxy
 from tests.unit.worker.writing import supervised, until
 from worker.duties import cancel_channel, inbox
@@ -56,6 +56,36 @@ def test_a_worker_that_follows_asks_without_a_script(fleet: Fleet, monkeypatch: 
 
     assert follower.round() == 1
     assert follower.leads
+
+
+def test_the_time_of_redis_is_asked_for_once_a_minute(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the last answer did not fit: the clock of Redis was set. Until then the script decides."""
+    store, asked = fleet.worker(name="w2"), Counter[str]()
+    leader, follower = Reaper(fleet.worker(name="w1"), lambda _: None), Reaper(store, lambda _: None)
+    execute_all = store._client.execute_all
+
+    def counted(commands: Any) -> Any:
+        asked.update(str(command[0]) for command in commands if command[0] in ("TIME", "HMGET"))
+        return execute_all(commands)
+
+    leader.round()
+    monkeypatch.setattr(store._client, "execute_all", counted)
+
+    def follows(times: int) -> None:
+        assert LEADER_SECONDS - 1 < follower.round() < LEADER_SECONDS + 1
+        assert asked["TIME"] == times
+
+    follows(1)
+    follows(1)
+    store._redis_ahead -= LEADER_SECONDS
+    follows(1)
+    follows(2)
+    store._redis_ahead += LEADER_SECONDS
+    follows(2)
+    follows(3)
+    store._ahead_until -= SAME_CLOCK_SECONDS
+    follows(4)
+    assert asked["HMGET"] == 7
 
 
 def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
