@@ -16,14 +16,10 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 def frame(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002 - the field's name
     """One event, with its `data`, and its `event` and `id` where it has them."""
-    lines = [] if id is None else [f"id: {id}"]
-    if event is not None:
-        lines.append(f"event: {event}")
+    head = ("" if id is None else f"id: {id}\n") + ("" if event is None else f"event: {event}\n")
     if "\n" in data or "\r" in data:
-        lines += [f"data: {line}" for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    else:
-        lines.append(f"data: {data}")
-    return ("\n".join(lines) + "\n\n").encode()
+        data = data.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\ndata: ")
+    return f"{head}data: {data}\n\n".encode()
 
 
 def comment(text: str) -> bytes:

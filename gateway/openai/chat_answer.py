@@ -183,7 +183,7 @@ class ChatChunks:
 
     def text(self, said: str) -> str | None:
         """The chunk for a text alone, unless a call is read out of the texts."""
-        return self._chunk({"content": said}) if self._form.forced is None else None
+        return self._choice(f'{{"content":{dumps(said)}}}') if self._form.forced is None else None
 
     def closing(self, result: Result) -> list[str]:
         """The reason of the end, and the figures where they were asked for."""
@@ -218,7 +218,10 @@ class ChatChunks:
     def _chunk(self, delta: dict[str, Any], reason: str | None = None, logprobs: Tokens | None = None) -> str:
         end = "null" if reason is None else f'"{reason}"'
         tokens = dumps(of_chat(logprobs)) if logprobs else "null"
-        choice = f'{{"index":0,"delta":{dumps(delta)},"logprobs":{tokens},"finish_reason":{end}}}'
+        return self._choice(dumps(delta), end, tokens)
+
+    def _choice(self, delta: str, end: str = "null", tokens: str = "null") -> str:
+        choice = f'{{"index":0,"delta":{delta},"logprobs":{tokens},"finish_reason":{end}}}'
         return f'{self._head},"choices":[{choice}]{self._usage}'
 
 

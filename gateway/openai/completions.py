@@ -133,5 +133,7 @@ class CompletionChunks:
         return closing
 
     def _chunk(self, text: str, reason: str | None = None, logprobs: dict[str, Any] | None = None) -> str:
-        choice = {"text": text, "index": 0, "logprobs": logprobs, "finish_reason": reason}
-        return f'{self._head},"choices":[{dumps(choice)}]{self._usage}'
+        end = "null" if reason is None else f'"{reason}"'
+        tokens = "null" if logprobs is None else dumps(logprobs)
+        choice = f'{{"text":{dumps(text)},"index":0,"logprobs":{tokens},"finish_reason":{end}}}'
+        return f'{self._head},"choices":[{choice}]{self._usage}'

@@ -4,7 +4,7 @@ A hub is the one subscription connection of all readers of a queue object. `aio/
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import redis
@@ -155,18 +155,21 @@ class Channels:
         self._confirmed.clear()
         self._changed = dict.fromkeys(self._readers)
 
-    def take(self, reply: object) -> None:
-        """Hand what came over the connection to its readers."""
+    def take(self, reply: object) -> bool:
+        """Hand what came over the connection to its readers; False where it is for none of them."""
         match reply:
             case ["message", str(channel), str(data)]:
                 cursor, _, payload = data.partition(" ")
                 entry = cursor, payload
                 for inbox in self._readers.get(channel, ()):
                     inbox.give(entry)
+                return True
             case ["subscribe", str(channel), _] if channel in self._asked:
                 self._confirmed.add(channel)
                 for inbox in self._readers.get(channel, ()):
                     inbox.read_again()
+                return True
+        return False
 
     def fail(self, error: Exception) -> None:
         """Let every reader raise the error, and forget it."""
@@ -212,6 +215,15 @@ def unlogged(connection: Any, handler: Callable[[Any], object]) -> None:
     handled_by = getattr(connection._parser, "set_pubsub_push_handler", None)  # noqa: SLF001 - redis-py has no other way
     if handled_by is not None:
         handled_by(handler)
+
+
+def arrived(connection: Any) -> Iterator[list[Any]]:
+    """The replies whose bytes the parser of a connection has. `read_response` takes several times as long for each."""
+    gets = getattr(getattr(connection._parser, "_reader", None), "gets", lambda: None)  # noqa: SLF001 - hiredis alone has it
+    while isinstance(reply := gets(), list):
+        yield reply
+    if isinstance(reply, Exception):
+        raise reply
 
 
 def closed() -> StreamError:

@@ -201,12 +201,14 @@ def piece(cursor: str, payload: str) -> Event | Piece:
     """
     if payload.startswith(_DELTA):
         try:
-            fields = from_json(payload).get
+            field = from_json(payload).get
         except ValueError:
             return parse(cursor, payload)
-        said = fields("text"), fields("thinking"), fields("tool_calls"), fields("logprobs")
-        if _is_text(said[0]) and _is_text(said[1]) and _are_objects(said[2]) and _are_objects(said[3]):
-            return Piece(cursor, payload, *said)
+        text, thinking, tool_calls, logprobs = field("text"), field("thinking"), field("tool_calls"), field("logprobs")
+        if thinking is None and tool_calls is None and logprobs is None and isinstance(text, str):  # as most are
+            return Piece(cursor, payload, text)
+        if _is_text(text) and _is_text(thinking) and _are_objects(tool_calls) and _are_objects(logprobs):
+            return Piece(cursor, payload, text, thinking, tool_calls, logprobs)
     event = parse(cursor, payload)
     if isinstance(event, Delta):
         return Piece(cursor, payload, event.text, event.thinking, event.tool_calls, event.logprobs)

@@ -19,6 +19,7 @@ from llamaq.client.subscriptions import (
     Inbox,
     Item,
     Suspicion,
+    arrived,
     as_it_came,
     closed,
     reads_at_a_time,
@@ -66,11 +67,14 @@ class TaskInbox(Inbox):
         """Its reader takes nothing more."""
         self._bell.close()
 
-    def _put(self, item: Item) -> None:
-        if self._take and not self._items and not isinstance(item, Exception) and self._take(item):
-            self._taken(item)
+    def give(self, entry: LogEntry) -> None:
+        """As of every inbox, but an entry is not put into it where `take` of `receive` takes it."""
+        if self._take and not self._items and not self._behind and self._take(entry):
             self._bell.wait_anew()
-            return
+        else:
+            super().give(entry)
+
+    def _put(self, item: Item) -> None:
         self._items.append(item)
         self._bell.ring()
 
@@ -218,6 +222,9 @@ class AsyncHub:
     async def _read(self, connection: Any) -> None:
         while True:
             self._channels.take(await connection.read_response(disconnect_on_error=False, push_request=True))
+            for reply in arrived(connection):
+                if not self._channels.take(reply):  # it may be a notice of the server, which redis-py acts on
+                    await connection._parser.handle_push_response(reply)  # noqa: SLF001 - as in `arrived`
             if self._suspicion.ends_at is not None:
                 seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
                 self._suspicion.came(self._loop.time(), seconds)

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import hiredis
 import pytest
 import redis
 
 from llamaq.client import subscriptions
 from llamaq.client.aio.hub import TaskInbox
 from llamaq.client.blocking.hub import ThreadInbox
-from llamaq.client.subscriptions import MOST_CHARACTERS, Channels, Inbox, Suspicion
+from llamaq.client.subscriptions import MOST_CHARACTERS, Channels, Inbox, Suspicion, arrived
 from llamaq.store.log_follower import RESUBSCRIBED, LogEntry
 
 MOST = 20
@@ -170,3 +173,39 @@ def test_a_suspicion_is_over_when_something_comes() -> None:
 
     suspicion.came(12, None)
     suspicion.check(100)
+
+
+def connection(*parts: bytes) -> Any:
+    """A connection of redis-py whose parser has read these bytes."""
+    reader = hiredis.Reader(encoding="utf-8", replyError=redis.ResponseError, notEnoughData=object())
+    for part in parts:
+        reader.feed(part)
+    return SimpleNamespace(_parser=SimpleNamespace(_reader=reader))
+
+
+MESSAGE = b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\n%d-0 x\r\n"
+
+
+def test_what_a_connection_has_read_is_given_in_order_up_to_what_is_not_whole() -> None:
+    """The rest stays with the parser, and comes once its bytes have."""
+    one = connection(MESSAGE % 1 + MESSAGE % 2 + (MESSAGE % 3)[:-4])
+
+    assert list(arrived(one)) == [["message", "c", "1-0 x"], ["message", "c", "2-0 x"]]
+    one._parser._reader.feed((MESSAGE % 3)[-4:])
+    assert list(arrived(one)) == [["message", "c", "3-0 x"]]
+    assert list(arrived(one)) == []
+
+
+def test_an_error_behind_messages_is_raised_once_they_are_given() -> None:
+    """As `read_response` raises it."""
+    replies = arrived(connection(MESSAGE % 1 + b"-NOAUTH\r\n"))
+
+    assert next(replies) == ["message", "c", "1-0 x"]
+    with pytest.raises(redis.ResponseError, match="NOAUTH"):
+        next(replies)
+
+
+def test_a_parser_that_is_not_in_c_has_none_to_give() -> None:
+    """`read_response` gives them, and so it does once the connection is closed."""
+    for parser in (SimpleNamespace(), SimpleNamespace(_reader=None)):
+        assert list(arrived(SimpleNamespace(_parser=parser))) == []
