@@ -87,7 +87,8 @@ class Worker:
             app, redis, keys.worker_queue(name), config.liveness_file, clock, health, config.drain_seconds
         )
 
-        self._reaper = Reaper(self._store, metrics.reaped)
+        self._scripts = ScriptRegistry(redis, keys, lambda: self._reaper.leads)
+        self._reaper = Reaper(self._store, metrics.reaped, self._scripts.wake)
         self._minutes = Minutes(MinuteFigures(redis, keys), lambda: self._reaper.leads)
         self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
         names = [duty.name for duty in self.supervisor.duties]
@@ -219,7 +220,7 @@ class Worker:
             self._probe,
             self._reaper,
             self._minutes,
-            ScriptRegistry(redis, keys, lambda: self._reaper.leads),
+            self._scripts,
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]
         if self._config.webhook_secret:

@@ -37,11 +37,14 @@ class Reaper(Duty):
     name = "reaper"
     when_redis_fails = "no round of the reaper: Redis does not answer"
 
-    def __init__(self, store: JobStore, reaped: Callable[[Reaped], None]) -> None:
-        """`reaped` is called with the counts of each round that this worker led."""
+    def __init__(
+        self, store: JobStore, reaped: Callable[[Reaped], None], leads_now: Callable[[], None] = lambda: None
+    ) -> None:
+        """`reaped` is called with the counts of each round that this worker leads, `leads_now` when it begins to."""
         super().__init__()
         self._store = store
         self._reaped = reaped
+        self._leads_now = leads_now
         self._until_whole = 0
         self._mends_now = threading.Event()
         self.leads = False
@@ -65,6 +68,8 @@ class Reaper(Duty):
             self._until_whole = 1  # the first round that this worker leads is not whole: it must not come late
             return (follows or self._store.follows_seconds) + FOLLOWS_AFTER_SECONDS
         self.leads = True
+        if not led:
+            self._leads_now()
         self._until_whole = WHOLE_EVERY - 1 if whole else left - 1
         if any(done):
             self._reaped(done)

@@ -1,11 +1,12 @@
 """Keeps the fleet's scripts loaded in Redis, and publishes which they are.
 
-1. Each worker writes the scripts of its version into a hash, and asks Redis whether it has them loaded: the worker that
-   leads the reaper once a second, the others every few seconds. After a restart of Redis it loads every version in the
-   hash, because producers may load none. The hash is outside the keys that a producer may write: otherwise a producer
-   could have its own scripts loaded.
-2. The worker that leads publishes which scripts are the fleet's, and another one where nobody has done so a moment ago.
-   Producers and workers of another version call the published ones (`llamaq/store/script_runs.py`).
+1. The worker that leads the reaper asks Redis every second whether it has the scripts loaded. Where it has not, the
+   worker writes those of its version into a hash, and loads every version in the hash, because producers may load none.
+   The hash is outside the keys that a producer may write: otherwise a producer could have its own scripts loaded.
+2. It also publishes every few seconds which scripts are the fleet's. Producers and workers of another version call the
+   published ones (`llamaq/store/script_runs.py`).
+3. Where nobody has published this version a moment ago, as where the leader is of another one, a worker that does not
+   lead does both every few seconds.
 """
 
 import hashlib
@@ -27,6 +28,8 @@ from worker.duties.duty import Duty
 ROUND_SECONDS = 1.0
 PUBLISH_EVERY = 5
 """One of so many rounds publishes; a worker that does not lead the reaper does these rounds alone."""
+LATE_SECONDS = 0.5
+"""By how much the leader may be late."""
 PUBLISHED_SECONDS = 15
 """A version stays published for this long after its last worker. By then its hosts get no more jobs either."""
 _log = structlog.get_logger(__name__)
@@ -50,6 +53,7 @@ class ScriptRegistry(Duty):
         super().__init__()
         self._leads = leads
         self._rounds = 0
+        self._publishes = False
         self._client = client
         self._keys = keys
         self._own = fleet_scripts()
@@ -63,22 +67,29 @@ class ScriptRegistry(Duty):
 
     def round(self) -> float:
         """Load the scripts that Redis lacks, and publish now and then."""
-        leads, has_scripts = self._leads(), self._has_scripts()
-        if not has_scripts or (not self._rounds and (leads or not self._is_published())):
+        leads = self._leads()
+        due = (not self._rounds or not self._has_scripts()) if leads else not self._is_published()
+        if due:
             if loaded := self.load():
                 _log.info("scripts loaded for the fleet", scripts=loaded)
             self.publish()
+        self._publishes = due
         self._rounds = self._rounds or PUBLISH_EVERY
         skipped = 1 if leads else self._rounds
         self._rounds -= skipped
         return ROUND_SECONDS * skipped
 
     def _is_published(self) -> bool:
-        """Whether a worker of this version has published within `PUBLISH_EVERY` seconds, as the one that leads does."""
+        """Whether a worker of this version has published a moment ago, as the one that leads does; it has looked, too.
+
+        Where this worker did so with its last round, another one must have done so since.
+        """
         store = self._keys.store()
-        replies = self._client.execute_all([["HGET", store, "digest"], ["TTL", store]])
+        replies = self._client.execute_all([["HGET", store, "digest"], ["PTTL", store]])
         digest, left = (raised(reply) for reply in replies)
-        return digest == self._publish.digest and isinstance(left, int) and left >= PUBLISHED_SECONDS - PUBLISH_EVERY
+        most_ago = PUBLISH_EVERY + (-LATE_SECONDS if self._publishes else LATE_SECONDS)
+        ago = PUBLISHED_SECONDS - left / 1000 if isinstance(left, int) else PUBLISHED_SECONDS
+        return digest == self._publish.digest and ago <= most_ago
 
     def load(self) -> int:
         """Load all scripts of the hash, if Redis lacks any of this version; returns how many were loaded.

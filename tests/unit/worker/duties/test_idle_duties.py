@@ -1,6 +1,7 @@
 """Duties of a worker that has nothing to do: they ask Redis rarely, and miss nothing."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -118,15 +119,46 @@ def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pyt
 
 
 def test_the_leader_sees_each_second_that_redis_has_lost_the_scripts(fleet: Fleet) -> None:
-    """Others do so with every publishing alone."""
+    """Others do so where nobody has published a moment ago, since who publishes has looked."""
     leader = ScriptRegistry(fleet.redis, fleet.keys, lambda: True)
     follower = ScriptRegistry(fleet.redis, fleet.keys, lambda: False)
     assert (leader.round(), follower.round()) == (1, PUBLISH_EVERY)
 
     for registry in (leader, follower):
         fleet.redis.script_flush()
+        fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - PUBLISH_EVERY - 1)
         registry.round()
         assert fleet.redis.script_exists(registry._own[0].sha) == [True]
+
+
+def test_a_worker_that_publishes_in_place_of_the_leader_goes_on(fleet: Fleet) -> None:
+    """It does so each time until another one has; else it would miss every second round, and look too seldom."""
+    publishes, follows = (ScriptRegistry(fleet.redis, fleet.keys, lambda: False) for _ in range(2))
+    publishes.round()
+    for registry, loads in ((publishes, True), (publishes, True), (follows, False)):
+        fleet.redis.script_flush()
+        fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - PUBLISH_EVERY)
+        registry.round()
+        assert fleet.redis.script_exists(registry._own[0].sha) == [loads]
+
+    fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - 1)  # another one has published
+    publishes.round()
+    assert fleet.redis.script_exists(publishes._own[0].sha) == [False]
+
+
+def test_who_begins_to_lead_looks_at_the_scripts_at_once(fleet: Fleet) -> None:
+    """Not when the pause of one that follows is over: the leader may have ended with Redis."""
+    begun: list[str] = []
+    first, second = (Reaper(fleet.worker(name=name), lambda _: None, partial(begun.append, name)) for name in "ab")
+    for reaper in (first, second, first):
+        reaper.round()
+    assert begun == ["a"]
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 1)
+
+    for _ in range(2):
+        second.round()
+
+    assert begun == ["a", "b"]
 
 
 def test_a_version_stays_published_while_its_worker_leads(fleet: Fleet) -> None:
