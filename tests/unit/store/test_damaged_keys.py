@@ -225,6 +225,14 @@ def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet
     assert list(fleet.slots("beta").values()) == ["b:latest"] * 3
 
 
+def test_a_running_job_whose_host_was_deleted_by_hand_is_cancelled(fleet: Fleet) -> None:
+    """Also where nothing tells which worker runs it."""
+    job, _ = fleet.running(fleet.host())
+    fleet.redis.hdel(fleet.keys.record(job.id), "host")
+    job.cancel()
+    assert job.status().state == "cancelled"
+
+
 def test_a_damaged_service_time_fails_no_attempt(fleet: Fleet) -> None:
     """A tenant is charged by it."""
     store = fleet.host()

@@ -3,6 +3,7 @@
 -- include: ending fences
 local function cancel_job(id, members, reason)
   local job = fields(record(id), 'host', 'lease')
+  job.host = job.host or ''  -- where the field was deleted by hand
   if job.lease == 'claimed' then take_fence(job.host, id) end
   end_job(id, 'cancelled', members, 'reason', reason)
   if job.lease == 'assigned' then
