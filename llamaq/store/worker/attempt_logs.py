@@ -1,13 +1,14 @@
 """Writes the events of a worker's attempts into the logs of their jobs.
 
-The script `append.lua` checks the fence of an attempt, appends its first events and renews its lease. The later events
-are appended by plain commands in a transaction, which cost Redis half as much. The connection watches the generation of
-the host. Whatever takes a fence from a running attempt writes that key (`fences.lua`). Redis then drops a transaction
-that comes later, and the script says which attempts may still write. One round trip has:
+The script `append.lua` checks the fence of an attempt, appends its first events and renews its lease. Most later events
+are appended by plain commands in a transaction, which cost Redis less than half as much. The connection watches the
+generation of the host. Whatever takes a fence from a running attempt writes that key (`fences.lua`). Redis then drops a
+transaction that comes later, and the script says which attempts may still write. One round trip has:
 
 1. the transaction, for the attempts that the script has confirmed in this generation;
 2. WATCH and GET of the generation, for the next transaction;
-3. the script, for the others and for those that renew their leases. So it checks each fence at least once a second.
+3. the script, for the others and for those that renew their leases. So while an attempt writes, its fence is also
+   checked once a second.
 
 An event has the same effects either way. Where the connection is lost, all go by the script, which writes none twice.
 """
@@ -49,8 +50,8 @@ class AttemptLogs:
         self._clock = clock
         self._connection: Any = None  # redis-py's, which has no types
         self._number = 0  # of the times that Redis may have lost events: a new connection, a dropped transaction
-        self._generation = ""  # that the connection watches, behind that number; empty where it watches none
-        self._ahead = 0.0  # what Redis' clock showed more than the monotonic one, when it answered last
+        self._generation = ""  # that number, and what the connection watches; empty where it watches nothing
+        self._ahead = 0.0  # Redis' clock less the monotonic one, when it answered last
 
     def write(self, flushes: Sequence[Flush]) -> list[Written]:
         """Write them, and renew leases. What was written before is not written again.

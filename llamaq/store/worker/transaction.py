@@ -10,9 +10,10 @@ from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Command, Reply
 from llamaq.store.worker.flushes import Flush, Written
 
-COUNTS_FROM = 1_000_000
-"""The second number of an entry's id is above it. All of them have as many digits, so a reader that compares ids as
-texts mostly has them in order. `flushed.lua` has the same number."""
+COUNTS_FROM = 9_000_000
+"""The second number of an entry's id is above it. A reader that compares ids as texts mostly has them in order: all
+have as many digits, and begin with a 9, so they come behind the few entries that scripts write in one millisecond.
+`flushed.lua` has the same number."""
 
 
 def takes(flush: Flush) -> bool:
@@ -47,7 +48,7 @@ class Transaction:
     def written(self, reply: Reply) -> list[Written] | None:
         """What became of each flush, by the reply to EXEC; None where nothing was written.
 
-        `GAP` is one of which Redis lacks an entry, as after a key was deleted by hand.
+        `GAP` is one of which Redis did not take each entry, as after its log was deleted by hand.
         """
         if not isinstance(reply, list):  # the generation has changed, or Redis takes no writes
             return None

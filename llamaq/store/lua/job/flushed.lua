@@ -1,6 +1,6 @@
 -- Fragment: how many events a running attempt has written. Scripts write their number into its record, with the cursor of the
 -- last one. A transaction (transaction.py) writes only the log: behind that cursor, the ids of its entries count on.
-local flushed = {COUNTS_FROM = 1000000}  -- as in transaction.py
+local flushed = {COUNTS_FROM = 9000000}  -- as in transaction.py
 
 -- The last entry of a log: id, body; nothing where the log is empty.
 function flushed.last(log)

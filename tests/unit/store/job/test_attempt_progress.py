@@ -25,7 +25,7 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     cancelled.job.cancel()
     ((last, _),) = fleet.redis.xrevrange(fleet.keys.events(cancelled.job.id), count=1)
     fleet.redis.hset(fleet.keys.record(cancelled.job.id), "cursor", f"{last.partition('-')[0]}-0")  # in one millisecond
-    fleet.redis.xadd(fleet.keys.events(cancelled.job.id), {"event": "{}"}, id=f"{last.partition('-')[0]}-1000001")
+    fleet.redis.xadd(fleet.keys.events(cancelled.job.id), {"event": "{}"}, id=f"{last.partition('-')[0]}-9000001")
     cancelled.store.release(cancelled.claimed, error(), 0, counts=True)
     assert cancelled.job.status().tokens == 2
     stray = Attempt(fleet)
