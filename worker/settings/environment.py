@@ -98,7 +98,7 @@ class Settings(ProcessVariables):
     )
     allow_control: int = setting(
         0,
-        "1 takes the remote control commands of Celery that change a worker, as `shutdown` and `rate_limit`; "
+        "1 takes the remote control commands of Celery that change a worker, as `shutdown` and `cancel_consumer`; "
         "who may publish on the channel can then stop workers",
         least=0,
         most=1,
