@@ -16,6 +16,7 @@ from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
+WARN_AGAIN_SECONDS = 30.0
 MOST_BATCHES = 8
 """Batches that a process holds at a time. `LLAMAQ_GATEWAY_BATCH_IN_FLIGHT` bounds the lines of all of them together."""
 GIVE_BACK_SECONDS = 3.0
@@ -37,13 +38,17 @@ class Runner:
 
     async def run(self) -> None:
         """Take up batches until this is cancelled; then give them back."""
+        warn_at = 0.0  # a failure is logged at the start of an outage, then at intervals
         try:
             while True:
                 self._wake.clear()
                 try:
                     await self._take()
+                    warn_at = 0.0
                 except LlamaqError as error:
-                    LOG.warning("batches cannot be taken up: %s", error)
+                    if SYSTEM.monotonic() >= warn_at:
+                        LOG.warning("batches cannot be taken up: %s", error)
+                        warn_at = SYSTEM.monotonic() + WARN_AGAIN_SECONDS
                 await self._woken()
         finally:
             for task in self._running:

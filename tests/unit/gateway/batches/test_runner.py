@@ -4,6 +4,8 @@ import asyncio
 import gc
 from typing import cast
 
+import pytest
+
 from gateway.batches import runner as running
 from gateway.batches.batch import Batch
 from gateway.batches.store import BatchStore
@@ -95,3 +97,21 @@ def test_it_looks_at_once_when_it_is_woken() -> None:
         await asyncio.wait((task,))
 
     asyncio.run(asyncio.wait_for(case(), 60))
+
+
+def test_an_outage_is_logged_once_at_its_start(caplog: pytest.LogCaptureFixture) -> None:
+    """A look each second must not fill the log while Redis is away; the next outage is logged again."""
+
+    async def case() -> None:
+        store = Store(0)
+        runner = _runner(store)
+        task = asyncio.create_task(runner.run())
+        for away in (True, True, True, False, True, True):
+            store.away = away
+            runner.wake()
+            await _steps()
+        task.cancel()
+        await asyncio.wait((task,))
+
+    asyncio.run(asyncio.wait_for(case(), 60))
+    assert [record.getMessage() for record in caplog.records] == ["batches cannot be taken up: away"] * 2
