@@ -31,11 +31,11 @@ class Wire:
         names = [_name(command) for command in commands]
         self.sent += names
         self._early = []
-        for name in sorted(set(self.before) & set(names)):
-            at = names.index(name)
+        for name in sorted(set(self.before) & set(names), key=names.index):
+            at = names.index(name) - len(self._early)
             if at:
                 connection = self._client.send(commands[:at], connection)
-                self._early = self._client.receive(connection, commands[:at])
+                self._early += self._client.receive(connection, commands[:at])
             self.before.pop(name)()
             commands = commands[at:]
         return self._client.send(commands, connection)
