@@ -69,7 +69,7 @@ class TaskInbox(Inbox):
 
     def give(self, entry: LogEntry) -> None:
         """As of every inbox, but an entry is not put into it where `take` of `receive` takes it."""
-        if self._take and not self._items and not self._behind and self._take(entry):
+        if self._take and not self._items and self._take(entry):
             self._bell.wait_anew()
         else:
             super().give(entry)
