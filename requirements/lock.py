@@ -15,6 +15,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
+USAGE = "usage: python3 run.py lock [--upgrade]   writes requirements/; the options go to `uv pip compile`"
+
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 MACHINES = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")  # as uv calls them
 
@@ -88,6 +90,9 @@ def write(name: str, pins: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"{USAGE}\n")
+        sys.exit()
     try:
         main(sys.argv[1:])
     except subprocess.CalledProcessError as error:

@@ -53,6 +53,18 @@ def test_a_usage_text_names_the_command(
     assert " -m " not in printed
 
 
+def test_lock_shows_its_own_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its options go to uv, which would be fetched and would show another program's help."""
+    monkeypatch.setattr(sys, "argv", ["lock.py", "--help"])
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "requirements/lock.py"), run_name="__main__")
+
+    assert end.value.code is None
+    assert capsys.readouterr().out.startswith("usage: python3 run.py lock ")
+
+
 def test_where_the_packages_alone_are_installed_run_py_is_not_named(tmp_path: Path) -> None:
     """The image has the packages and no run.py."""
     assert call("worker check", tmp_path) == "python -m worker check"
