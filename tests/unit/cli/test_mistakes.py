@@ -47,6 +47,8 @@ OTHERS = {
     "generate m x -o num-ctx=1": "did you mean num_ctx?",
     "generate m x -o temprature=1": "did you mean temperature?",
     "generate m x --think high": "write --think=high",
+    "pause gpu-1": "--host gpu-1 or --model gpu-1",
+    "resume gpu-1": "--host gpu-1 or --model gpu-1",
     "--redis-ur x models": "did you mean --redis-url?",
     "--verson": "did you mean --version?",
     "conversation sho x": "did you mean show?",
