@@ -17,7 +17,7 @@ class Plan:
         job_seconds: how long a long job takes its host; it is one token.
         jobs_per_slot: long jobs for each slot.
         flood: jobs without length for each host, to fill the processor.
-        idle_seconds: how long an idle fleet is watched.
+        idle_seconds: how long an idle fleet is watched; the leader looks at all keys every 10 s of it.
         streams: answers at a time where the cost of a token is measured.
         tokens: of each of them.
         short: jobs of one token, for the cost of a job.
@@ -41,7 +41,7 @@ class Plan:
     job_seconds: float = 3.0
     jobs_per_slot: int = 3
     flood: int = 250
-    idle_seconds: float = 15.0
+    idle_seconds: float = 20.0
     streams: int = 32
     tokens: int = 400
     short: int = 320
