@@ -53,7 +53,7 @@ def told(command: click.Command, ctx: click.Context, args: Sequence[str]) -> Ite
         level = next((word for before, word in itertools.pairwise(args) if before == "--think"), "")
         if level in ("low", "medium", "high", "max", "true", "false"):
             raise click.UsageError(f"write --think={level}: without = the next word is an argument", ctx) from None
-        if command.name in ("pause", "resume", "drain") and any(not word.startswith("-") for word in args[:1]):
+        if command.name in ("pause", "resume", "drain") and args and not args[0].startswith("-"):
             raise click.UsageError(f"say what {args[0]!r} is: --host {args[0]} or --model {args[0]}", ctx) from None
         raise
 
