@@ -54,6 +54,10 @@ class Chromium:
         self.close()
 
 
+class RefusedCommand(Exception):
+    """Chromium has not done a command."""
+
+
 class Browser:
     """One tab. `login` is what the user would type when the page asks; without one the question is refused.
 
@@ -85,7 +89,13 @@ class Browser:
 
     def wait(self, expression: str) -> None:
         """Wait until the page finds an expression true."""
-        self._run(lambda: bool(self.value(expression)), expression)
+        self._run(lambda: self._is_true(expression), expression)
+
+    def _is_true(self, expression: str) -> bool:
+        try:
+            return bool(self.value(expression))
+        except RefusedCommand:  # the page was left while it was asked
+            return False
 
     def value(self, expression: str) -> Any:
         """What the page makes of an expression."""
@@ -135,7 +145,8 @@ class Browser:
             assert message is not None, "chromium ended"
             answer = json.loads(message)
             if answer.get("id") == number:
-                assert "error" not in answer, (method, answer["error"])
+                if "error" in answer:
+                    raise RefusedCommand(method, answer["error"])
                 result: dict[str, Any] = answer["result"]
                 return result
             self._told(answer.get("method", ""), answer.get("params", {}))
