@@ -5,8 +5,7 @@ and a call is repeated as a whole: every script may be sent twice. A try has a t
 that has gone silent is given up in time for a new one.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
@@ -16,9 +15,11 @@ from redis.exceptions import ResponseError
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections import master_connections as masters
 from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.aio_client import AsyncBoundedRedis
+from llamaq.store.connections.aio_pool import AsyncPool
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
-from llamaq.store.connections.deadline import limited, limited_async
+from llamaq.store.connections.deadline import limited
 from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
@@ -131,94 +132,6 @@ class BoundedRedis(redis.Redis):
                     SYSTEM.sleep(pause)
 
 
-class AsyncBoundedRedis(redis.asyncio.Redis):
-    """As `BoundedRedis`, awaited."""
-
-    def __init__(self, *, retrying: Retrying, confirmation: Confirmation | None, **options: Any) -> None:
-        super().__init__(**options)
-        self._retrying = retrying
-        self._confirmation = confirmation
-        self.try_seconds = retrying.try_seconds
-        self.sends_ahead = confirmation is None  # else each call has commands behind it
-
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:
-        """Close the connections. Calls that wait for an answer fail."""
-        self._retrying.closed = True
-        await super().aclose(close_connection_pool)
-
-    async def execute_command(self, *command: Any, **options: Any) -> Any:
-        """The reply. Called by every method of the client."""
-        return await self._tried(lambda: self._execute(*command, **options))
-
-    async def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
-        """The replies to commands that are sent together; an error of one is its reply."""
-        return await self._tried(lambda: self._execute_all(commands))
-
-    async def _execute(self, *command: Any, **options: Any) -> Any:
-        return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # as above
-
-    async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
-        confirmation = self._confirmation
-        if confirmation and confirmation.is_unknown():
-            confirmation.look(await self._execute("INFO", "replication"))
-        asked = confirmation.commands() if confirmation else ()
-        replies = of_master(await self._sent([*commands, *asked]))
-        if confirmation and asked:
-            confirmation.check(replies[-1])
-        return replies[: len(commands)]
-
-    async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
-        connection = await self.send(commands)
-        try:
-            return await self.receive(connection, commands)
-        finally:
-            await self.give_back(connection)
-
-    async def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
-        """As `BoundedRedis.send`, awaited."""
-        pool: Any = self.connection_pool
-        connection = connection or await pool.get_connection()
-        try:
-            await connection.send_packed_command(packed(connection, commands))
-        except BaseException:
-            await self.give_back(connection, lost=True)
-            raise
-        return connection
-
-    async def receive(self, connection: Any, commands: Sequence[Command]) -> list[Reply]:
-        """As `BoundedRedis.receive`, awaited."""
-        replies: list[Reply] = []
-        try:
-            for command in commands:
-                try:
-                    replies.append(await self.parse_response(connection, str(command[0])))
-                except ResponseError as error:
-                    replies.append(error)
-        finally:
-            if len(replies) < len(commands):
-                await connection.disconnect(nowait=True)
-        return replies
-
-    async def give_back(self, connection: Any, *, lost: bool = False) -> None:
-        """As `BoundedRedis.give_back`, awaited."""
-        if lost:
-            await connection.disconnect(nowait=True)
-        await self.connection_pool.release(connection)
-
-    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
-        tries = 0
-        async with limited_async(self._retrying.limit_seconds):
-            while True:
-                tries += 1
-                try:
-                    async with limited_async(self._retrying.try_seconds):
-                        return await once()
-                except redis.RedisError as error:
-                    pause = self._retrying.pause(tries, error)
-                    await self.connection_pool.disconnect(inuse_connections=False)
-                    await asyncio.sleep(pause)
-
-
 _ASYNC_CLASSES = {"redis": AsyncPlain, "rediss": AsyncTls, "unix": AsyncUnix}
 
 
@@ -263,7 +176,7 @@ def connect_async(
     if target.master:
         pool = AsyncMasterPool(target, retrying.try_seconds, **given)
     else:
-        pool = redis.asyncio.ConnectionPool(connection_class=_ASYNC_CLASSES[target.scheme], **given)
+        pool = AsyncPool(connection_class=_ASYNC_CLASSES[target.scheme], **given)
     confirmation = _confirmation(target, confirmed_on, retrying)
     client = AsyncBoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True

@@ -6,9 +6,8 @@ reads before each operation. An asyncio client is ended by `asyncio.timeout` too
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from types import TracebackType
 
 import redis
 
@@ -42,19 +41,42 @@ def limited(seconds: float) -> Limited:
     return Limited(seconds)
 
 
-@asynccontextmanager
-async def limited_async(seconds: float) -> AsyncIterator[None]:
-    """As `limited`, for asyncio.
+class AsyncLimited:
+    """The context manager of `limited_async`. A limit that ends behind the one around it needs no timer."""
+
+    __slots__ = ("_limited", "_seconds", "_timeout")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout: asyncio.Timeout | None = None
+
+    async def __aenter__(self) -> None:
+        if self._seconds < left():
+            self._timeout = asyncio.timeout(self._seconds)
+            await self._timeout.__aenter__()
+            self._limited = limited(self._seconds)
+            self._limited.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._timeout is not None:
+                self._limited.__exit__()
+                await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            raise timed_out(self._seconds) from late
+        if isinstance(error, TimeoutError):
+            raise timed_out(self._seconds) from error
+
+
+def limited_async(seconds: float) -> AsyncLimited:
+    """As `limited`, for asyncio. A task that is begun in the block has its limit, but is not ended by it.
 
     Raises:
         redis.TimeoutError: the time is over.
     """
-    try:
-        async with asyncio.timeout(seconds):
-            with limited(seconds):
-                yield
-    except TimeoutError as error:
-        raise timed_out(seconds) from error
+    return AsyncLimited(seconds)
 
 
 def timed_out(seconds: float) -> redis.TimeoutError:

@@ -165,7 +165,7 @@ class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
     """Over a Unix socket."""
 
 
-def _must_reconnect(connection: Any) -> bool:
+def must_reconnect(connection: Any) -> bool:
     """Whether redis-py closes a connection that is given back, because its server moves; 6.2 never does."""
     asked = getattr(connection, "should_reconnect", None)
     return asked is not None and asked()
@@ -216,7 +216,7 @@ class Pool(redis.ConnectionPool):
         self._checkpid()
         with self._lock:
             ours = connection in self._in_use_connections and self.owns_connection(connection)
-            if not ours or _must_reconnect(connection):
+            if not ours or must_reconnect(connection):
                 return False
             self._in_use_connections.remove(connection)
             self._available_connections.append(connection)

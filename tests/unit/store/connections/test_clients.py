@@ -77,3 +77,28 @@ def test_an_awaited_connection_with_unread_replies_is_not_used_again(redis_serve
 
     assert (first, type(second), third) == ("a", ResponseError, "c")
     assert later == [None, "none"]
+
+
+def test_an_awaited_connection_that_is_reset_is_a_lost_one(
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for asyncio."""
+    resets = [ConnectionResetError(104, "Connection reset by peer")]
+
+    async def read(stream: asyncio.StreamReader, size: int = -1) -> bytes:
+        if resets:
+            raise resets.pop()
+        return await reading(stream, size)
+
+    async def both() -> list[object]:
+        client = connect_async(redis_server.url)
+        try:
+            assert await client.execute_all([["ECHO", "a"]]) == ["a"]
+            monkeypatch.setattr(asyncio.StreamReader, "read", read)
+            return await client.execute_all([["ECHO", "b"]])
+        finally:
+            await client.aclose()
+
+    reading = asyncio.StreamReader.read
+    assert asyncio.run(both()) == ["b"]
+    assert not resets

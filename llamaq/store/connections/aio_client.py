@@ -1,0 +1,118 @@
+"""As `clients.BoundedRedis`, for asyncio."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import ResponseError
+
+from llamaq.store.connections.confirmation import Confirmation
+from llamaq.store.connections.deadline import limited_async
+from llamaq.store.connections.master_connections import AsyncMasterConnection
+from llamaq.store.connections.packing import packed
+from llamaq.store.connections.tries import Retrying, of_master
+from llamaq.store.script_runs import Command, Reply
+
+T = TypeVar("T")
+
+
+class AsyncBoundedRedis(redis.asyncio.Redis):
+    """As `BoundedRedis`, awaited."""
+
+    def __init__(self, *, retrying: Retrying, confirmation: Confirmation | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._retrying = retrying
+        self._confirmation = confirmation
+        self.try_seconds = retrying.try_seconds
+        self.sends_ahead = confirmation is None  # else each call has commands behind it
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the connections. Calls that wait for an answer fail."""
+        self._retrying.closed = True
+        await super().aclose(close_connection_pool)
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """The reply. Called by every method of the client."""
+        return await self._tried(lambda: self._execute(*command, **options))
+
+    async def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        """The replies to commands that are sent together; an error of one is its reply."""
+        return await self._tried(lambda: self._execute_all(commands))
+
+    async def _execute(self, *command: Any, **options: Any) -> Any:
+        options.pop("keys", None)  # for redis-py's cache
+        if options:  # for what makes the answer of the reply
+            return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
+        (reply,) = await self._sent([command])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
+        confirmation = self._confirmation
+        if confirmation and confirmation.is_unknown():
+            confirmation.look(await self._execute("INFO", "replication"))
+        asked = confirmation.commands() if confirmation else ()
+        replies = of_master(await self._sent([*commands, *asked]))
+        if confirmation and asked:
+            confirmation.check(replies[-1])
+        return replies[: len(commands)]
+
+    async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
+        connection = await self.send(commands)
+        try:
+            return await self.receive(connection, commands)
+        finally:
+            await self.give_back(connection)
+
+    async def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
+        """As `BoundedRedis.send`, awaited."""
+        pool: Any = self.connection_pool
+        connection = connection or await pool.get_connection()
+        try:
+            await connection.send_packed_command(packed(connection, commands))
+        except BaseException:
+            await self.give_back(connection, lost=True)
+            raise
+        return connection
+
+    async def receive(self, connection: Any, commands: Sequence[Command]) -> list[Reply]:
+        """As `BoundedRedis.receive`, awaited."""
+        replies: list[Reply] = []
+        source = connection if isinstance(connection, AsyncMasterConnection) else connection._parser  # noqa: SLF001 - as there
+        callbacks: Any = self.response_callbacks
+        try:
+            for command in commands:
+                try:
+                    reply = await source.read_response()
+                except ResponseError as error:
+                    reply = error
+                as_is = isinstance(reply, ResponseError) or isinstance(command, bytes) or command[0] not in callbacks
+                replies.append(reply if as_is else callbacks[command[0]](reply))
+        except OSError as error:
+            raise redis.ConnectionError(f"the connection was lost: {error}") from error
+        finally:
+            if len(replies) < len(commands):
+                await connection.disconnect(nowait=True)
+        return replies
+
+    async def give_back(self, connection: Any, *, lost: bool = False) -> None:
+        """As `BoundedRedis.give_back`, awaited."""
+        if lost:
+            await connection.disconnect(nowait=True)
+        await self.connection_pool.release(connection)
+
+    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
+        tries = 0
+        async with limited_async(self._retrying.limit_seconds):
+            while True:
+                tries += 1
+                try:
+                    async with limited_async(self._retrying.try_seconds):
+                        return await once()
+                except redis.RedisError as error:
+                    pause = self._retrying.pause(tries, error)
+                    await self.connection_pool.disconnect(inuse_connections=False)
+                    await asyncio.sleep(pause)

@@ -1,0 +1,64 @@
+"""Limits for asyncio."""
+
+import asyncio
+
+import pytest
+import redis
+
+from llamaq.store.connections.deadline import limited_async
+
+LONG, SHORT = 60.0, 0.05
+
+
+async def _held_up(*limits: float) -> None:
+    if limits:
+        async with limited_async(limits[0]):
+            await _held_up(*limits[1:])
+    else:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("limits", [(SHORT,), (SHORT, LONG), (LONG, SHORT), (SHORT, LONG, LONG)])
+def test_the_limit_that_ends_first_is_raised(limits: tuple[float, ...]) -> None:
+    """Wherever it is set."""
+    with pytest.raises(redis.TimeoutError, match=rf"within {SHORT} s"):
+        asyncio.run(_held_up(*limits))
+
+
+def test_a_limit_behind_the_one_around_it_has_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one ends the block."""
+
+    async def within() -> None:
+        async with limited_async(LONG):
+            monkeypatch.setattr(asyncio, "timeout", None)
+            async with limited_async(LONG + 1):
+                pass
+
+    asyncio.run(within())
+
+
+@pytest.mark.parametrize("limits", [(LONG,), (LONG, LONG + 1)])
+def test_another_timeout_in_the_block_is_one_of_redis(limits: tuple[float, ...]) -> None:
+    """As that of a socket: a call is tried again after it."""
+
+    async def failing(*left: float) -> None:
+        if not left:
+            raise TimeoutError
+        async with limited_async(left[0]):
+            await failing(*left[1:])
+
+    with pytest.raises(redis.TimeoutError):
+        asyncio.run(failing(*limits))
+
+
+def test_a_cancel_in_the_block_stays_one() -> None:
+    """It is not taken for the end of the time."""
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(_held_up(LONG, LONG + 1))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancelled())
