@@ -18,6 +18,7 @@ from llamaq.store.clock import SYSTEM
 
 LEAST_SECONDS = 3600
 """The least value of `expires_after[seconds]`, as in OpenAI's API."""
+_MOST_DIGITS = 12
 _FIELDS = {"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"}
 router = APIRouter()
 
@@ -120,7 +121,8 @@ def _seconds(anchor: Any, seconds: Any, most: int) -> int:
         return most
     if anchor != "created_at":
         raise GatewayError(400, "invalid_value", "the anchor is created_at", param="expires_after.anchor")
-    if not isinstance(seconds, str) or not seconds.isdecimal() or not LEAST_SECONDS <= int(seconds[:12]) <= most:
+    known = isinstance(seconds, str) and seconds.isdecimal() and len(seconds) <= _MOST_DIGITS
+    if not known or not LEAST_SECONDS <= int(seconds) <= most:
         what = f"give {LEAST_SECONDS} to {most} seconds (LLAMAQ_RESULT_TTL)"
         raise GatewayError(400, "invalid_value", what, param="expires_after.seconds")
     return int(seconds)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
+from gateway.http.segments import SegmentRoute
 from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
@@ -15,7 +16,13 @@ from llamaq.vocabulary.conversations import ConversationSettings
 from llamaq.vocabulary.errors import ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.wire import wire_object
 
-router = APIRouter(prefix="/conversations", tags=["conversations"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
+router = APIRouter(
+    prefix="/conversations",
+    tags=["conversations"],
+    responses=ANSWERS,
+    dependencies=[ONLY_KNOWN],
+    route_class=SegmentRoute,
+)
 Tenant = Annotated[str, Query(description="whose, for a key that is `admin`", pattern=r"^[A-Za-z0-9._@-]{0,128}$")]
 _SETTINGS = frozenset(ConversationSettings.model_fields)
 

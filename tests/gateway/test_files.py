@@ -9,6 +9,7 @@ from gateway.batches.uploads import PIECE_CHARS
 from tests.gateway.batching import jsonl, line, send, sent
 from tests.gateway_process import GatewayProcess
 
+CREATED = {"expires_after[anchor]": "created_at"}
 LONG = "x" * (3 * PIECE_CHARS)
 
 
@@ -96,11 +97,10 @@ def test_the_files_of_a_tenant_have_a_limit_together(gateway: GatewayProcess) ->
     [
         ({"purpose": "fine-tune"}, "unsupported_parameter", "purpose"),
         ({"colour": "red"}, "unsupported_parameter", "colour"),
-        (
-            {"expires_after[anchor]": "created_at", "expires_after[seconds]": "1"},
-            "invalid_value",
-            "expires_after.seconds",
-        ),
+        ({**CREATED, "expires_after[seconds]": "1"}, "invalid_value", "expires_after.seconds"),
+        ({**CREATED, "expires_after[seconds]": f"3600{'0' * 50}"}, "invalid_value", "expires_after.seconds"),
+        ({**CREATED, "expires_after[seconds]": f"000000003600{'0' * 50}"}, "invalid_value", "expires_after.seconds"),
+        ({**CREATED, "expires_after[seconds]": f"000000003600{'0' * 5000}"}, "invalid_value", "expires_after.seconds"),
         ({"expires_after[anchor]": "now", "expires_after[seconds]": "4000"}, "invalid_value", "expires_after.anchor"),
     ],
 )
@@ -113,7 +113,7 @@ def test_a_wrong_field_is_named(gateway: GatewayProcess, fields: dict[str, str],
 
 def test_a_file_lives_as_long_as_it_says(gateway: GatewayProcess) -> None:
     """`expires_after`, within the lifetime of results."""
-    given = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "4000"}
+    given = {**CREATED, "expires_after[seconds]": "4000"}
     file = send(gateway, "{}", **given).json()
     assert file["expires_at"] - file["created_at"] == 4000
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -169,6 +170,25 @@ def test_the_fleet_and_conversations_are_as_the_sdk_gives_them(gateway: GatewayP
     assert gateway.http.delete(f"/conversations/{name}").status_code == 204
     assert gateway.http.get(f"/conversations/{name}").status_code == 404
     assert json.loads(gateway.http.get("/openapi.json").text)["paths"]["/jobs"]["post"]
+
+
+@pytest.mark.parametrize("slash", ["/", "%2F", "a/turns/1", "/fork"])
+def test_a_conversation_whose_name_has_a_slash_is_reached(
+    gateway: GatewayProcess, service: Service, slash: str
+) -> None:
+    """By `%2F`, on every path; a name that has those three characters is another one."""
+    name = f"{fresh_name()}{slash}"
+    path = f"/conversations/{quote(name, safe='')}"
+    assert gateway.http.patch(path, json={"system": "Be brief."}).json()["name"] == name
+    turn = {"kind": "chat", "model": MODEL, "conversation": name, "message": "Hi."}
+    assert gateway.http.post("/jobs", json=turn, headers={"Prefer": "wait=30"}).json()["state"] == "completed"
+    edited = gateway.http.patch(f"{path}/turns/1", json={"content": "Hello."}).json()
+    assert (edited["name"], edited["messages"][0]["content"]) == (name, "Hello.")
+    assert gateway.http.post(f"{path}/fork", json={"name": f"{name}/2"}).status_code == 201
+    assert gateway.http.get(f"{path}%2f2").json()["settings"] == {"system": "Be brief."}
+    assert gateway.http.delete(path).status_code == 204
+    assert gateway.http.get(path).status_code == 404
+    assert gateway.http.post(path).headers["Allow"] == "DELETE, GET, PATCH"
 
 
 def test_the_list_is_narrowed_and_comes_in_pages(gateway: GatewayProcess, service: Service) -> None:
