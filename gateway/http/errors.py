@@ -3,6 +3,7 @@
 `docs/http.md` shows the table, and the tests compare it with the classes and codes that there are.
 """
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,9 +11,14 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary import errors
 from llamaq.vocabulary.results import ErrorInfo
 
+LOG = logging.getLogger(__name__)
+AWAY = "the queue's Redis did not answer, or refused: try again later; the log of the gateway has the reason"
+"""The reason names an address, and a client may be a tenant."""
+LOG_AGAIN_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 """The `Retry-After` of an error that passes at an unknown time."""
 INVALID, SERVER, RATE = "invalid_request_error", "server_error", "rate_limit_error"
@@ -149,7 +155,28 @@ def failure_of(error: BaseException) -> Failure:
             failure = replace(failure, param="model")
         case errors.QueueFull(retry_after=seconds):
             failure = replace(failure, retry_after=seconds)
+        case errors.BrokerUnavailable():
+            _away.tell(error)
+            failure = replace(failure, message=AWAY)
     return failure
+
+
+class _Away:
+    """Logs why Redis did not answer: each reason once, and then every 30 s."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def tell(self, error: errors.BrokerUnavailable) -> None:
+        """Log the reason, unless that was done a moment ago."""
+        now, reason = SYSTEM.monotonic(), str(error)
+        self._told = {one: at for one, at in self._told.items() if now - at < LOG_AGAIN_SECONDS}
+        if reason not in self._told:
+            self._told[reason] = now
+            LOG.warning("a request failed: %s", reason)
+
+
+_away = _Away()
 
 
 def error_headers(status: int, retry_after: float | None) -> dict[str, str]:

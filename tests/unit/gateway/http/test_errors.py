@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from starlette.exceptions import HTTPException
 
 from gateway.http.dialect import dialect_of, rendered
-from gateway.http.errors import CLASSES, CODES, GatewayError, failure_of, jobs_body, ollama_body, openai_body
+from gateway.http.errors import AWAY, CLASSES, CODES, GatewayError, failure_of, jobs_body, ollama_body, openai_body
 from llamaq.vocabulary import errors
 from llamaq.vocabulary.errors import Problem
 from llamaq.vocabulary.results import ErrorInfo
@@ -71,11 +72,12 @@ def test_the_table_has_every_class_and_every_code() -> None:
 def test_an_error_has_one_status_and_one_body_in_each_dialect(
     error: BaseException, status: int, kind: str, code: str, retry_after: float | None
 ) -> None:
-    """With the message of the error itself."""
+    """With the message of the error itself, unless that names an address."""
     failure = failure_of(error)
 
     assert (failure.status, failure.type, failure.code, failure.retry_after) == (status, kind, code, retry_after)
     text = str(error.detail) if isinstance(error, HTTPException) else str(error)
+    text = AWAY if isinstance(error, errors.BrokerUnavailable) else text
     assert ollama_body(failure) == {"error": text}
     assert openai_body(failure) == {"error": {"message": text, "type": kind, "param": failure.param, "code": code}}
     assert jobs_body(failure)["error"].items() >= {"code": code, "message": text}.items()
@@ -102,6 +104,16 @@ def test_what_nobody_foresaw_is_a_500_without_its_text() -> None:
 
     assert (failure.status, failure.code) == (500, "internal")
     assert "prompt" not in failure.message
+
+
+def test_the_reason_of_an_outage_is_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """It has the address of Redis. It is logged once, and another reason at once."""
+    reasons = [f"Redis at {uuid4()}: no answer", f"Redis at {uuid4()}: no right"]
+    for reason in (reasons[0], reasons[0], *reasons):
+        assert reason not in failure_of(errors.BrokerUnavailable(reason)).message
+
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [f"a request failed: {reason}" for reason in reasons]
 
 
 def test_several_wrong_fields_are_all_told() -> None:

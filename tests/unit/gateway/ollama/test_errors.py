@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.errors import GatewayError
+from gateway.http.errors import AWAY, GatewayError
 from gateway.ollama.asked import Asked, Endpoint
 from gateway.ollama.errors import BUSY, JSON, JSON_UTF8, NO_EMBEDDINGS, error_answer
 from gateway.ollama.refusal import Refusal
@@ -69,7 +69,7 @@ def lacking(field: str) -> errors.InvalidRequest:
         (failed("context_overflow", status=400, said="too long"), "embed", 400, "too long"),
         (failed("timed_out", "deadline ran out"), "chat", 504, "deadline ran out"),
         (failed("ollama_unavailable", "no connection"), "chat", 503, "no connection"),
-        (errors.BrokerUnavailable("no Redis"), "chat", 503, "no Redis"),
+        (errors.BrokerUnavailable("no Redis"), "chat", 503, AWAY),
         (Refusal(403, "no"), "chat", 403, "no"),
         (GatewayError(401, "invalid_api_key", "no key"), "chat", 401, "no key"),
     ],

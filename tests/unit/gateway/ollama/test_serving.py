@@ -115,7 +115,7 @@ def test_a_later_attempt_ends_the_stream(events: list[Event], error: str) -> Non
     [
         (Job([delta("a"), Failed(at=0, error=ERROR)]), "unexpected EOF"),
         (Job([delta("a"), Cancelled(at=0, reason="by the operator")]), "by the operator"),
-        (Job([delta("a")], BrokerUnavailable("Redis is away")), "Redis is away"),
+        (Job([delta("a")], BrokerUnavailable("Redis at x")), "Redis did not answer"),
     ],
 )
 def test_an_end_without_a_result_is_a_line(job: Job, error: str) -> None:
