@@ -28,7 +28,7 @@ NEWER = {
     # The new argument comes first, so that a call by position would hand each of the others to its neighbour.
     "producer_scripts.py": [('verb: ClassVar = "submit"\n', 'verb: ClassVar = "submit"\n    colour: str = ""\n')],
     "lua/producer/submit.lua": [
-        ("return {'OK'}", "redis.call('HSET', record(id), 'submitted_by', '2', 'colour', given.colour)\nreturn {'OK'}")
+        ("'state', 'queued', 'kind'", "'submitted_by', '2', 'colour', given.colour, 'state', 'queued', 'kind'")
     ],
     "lua/worker/finish.lua": [
         ("local id, state", "redis.call('HSET', record(given.id), 'finished_by', '2')\nlocal id, state"),

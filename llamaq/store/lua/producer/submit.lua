@@ -39,6 +39,7 @@
 -- include: keys events queue fairness estimate model_support
 local given, id, model, lane, tenant, conversation  -- of the job that is being accepted
 local made, assigns  -- `assigns`: whether what was done for the job may have freed a slot
+local alike = {}     -- alike.lua adds functions to it; `room` is how many more jobs of the model and tenant may wait
 
 -- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
 -- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
@@ -71,9 +72,13 @@ end
 -- The limit that is reached: 'model' or 'tenant'. Turns behind the first of a conversation wait in no queue, but count.
 local function limit_reached()
   local behind = conversation ~= '' and math.max(redis.call('ZCARD', turns_key(tenant, conversation)) - 1, 0) or 0
-  if depth(model) + behind >= tonumber(given.max_queued) then return 'model' end
+  alike.room = tonumber(given.max_queued) - depth(model) - behind
+  if alike.room <= 0 then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
-  if most > 0 and tonumber(redis.call('HGET', QUEUED, tenant) or 0) + behind >= most then return 'tenant' end
+  if most > 0 then
+    alike.room = math.min(alike.room, most - tonumber(redis.call('HGET', QUEUED, tenant) or 0) - behind)
+  end
+  if alike.room <= 0 then return 'tenant' end
 end
 
 local function missing_image()
@@ -127,8 +132,10 @@ local function write_record(score, weight, start_by, runner, later)
   end
 end
 
-local function write_indexes(start_by, now)
-  redis.call('ZADD', JOBS, now, id)
+-- What is written for the job alone; `now` is a number.
+local function write_job(score, weight, runner, later, now)
+  local start_by = given.start_within ~= '' and (later or now) + tonumber(given.start_within) or ''
+  write_record(score, weight, start_by, runner, later)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
   if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
@@ -153,32 +160,27 @@ local function enqueue_turn(turn, score, runner, later, now)
   return position(id, model, lane)
 end
 
--- Accepts the nth job, from 0, and returns the answer for it.
-local function accept(nth)
-  given, assigns = given_of(nth), false
-  id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
-  local turn = conversation ~= '' and further().current_turn(tenant, conversation)
-  local refused = refusal(turn)
-  if refused then return of_master(refused) end
+local function append_queued(ahead, slots)
+  local eta = ahead and estimates.eta(model, ahead, slots)
+  append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
+end
 
-  -- A weight of 0 or NaN would make the virtual time of the lane useless.
-  local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
+-- Accepts the job of `given`, which nothing refuses.
+local function accept_alone(turn, weight, slots)
   local starts = tonumber(given.start_at) or NOW + (tonumber(given.start_after) or 0)
   local later = starts > NOW and starts or nil
-  local start_by = given.start_within ~= '' and (later or NOW) + tonumber(given.start_within) or ''
   local now = string.format('%.6f', NOW)  -- redis.call makes the text of a number anew each time
-  local virtual = note_job(model, lane)
-  local score = later and '' or fair_score(model, lane, tenant, weight, math.max(slots.count, 1), virtual)
+  local virtual = note_jobs(model, lane, 1)
+  local score = later and '' or fair_scores(model, lane, tenant, weight, math.max(slots.count, 1), virtual, 1)[1]
   local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
-  write_record(score, weight, start_by, runner, later)
-  write_indexes(start_by, now)
+  write_job(score, weight, runner, later, NOW)
+  redis.call('ZADD', JOBS, now, id)
   -- Where nothing waits, a job is not queued and taken out again: that would be a third of what Redis does for it.
   local idle = slots.idle > 0 and conversation == '' and not later and given.target == ''
   local goes_first = idle and not is_waiting(model) and not is_any_waiting()
   local ahead = 0
   if not goes_first then ahead = enqueue_turn(turn, score, runner, later, now) end
-  local eta = ahead and estimates.eta(model, ahead, slots)
-  append_event(id, 'queued', 0, '"position":' .. (ahead or 'null') .. ',"eta_seconds":' .. (eta or 'null'))
+  append_queued(ahead, slots)
   local placed = goes_first and further().assign_new({id = id, v = WIRE, kind = given.kind, state = 'queued', model = model,
     lane = lane, score = score, runner = runner, tenant = tenant, start_by = '', attempt = '0'})
   if goes_first and not placed then
@@ -188,18 +190,25 @@ local function accept(nth)
     further().assign_model(model)
   end
   if not placed and (not assigns or redis.call('HGET', record(id), 'lease') == '') then shrink_log(id) end  -- it waits
+end
+
+-- Accepts a job, with those behind it that are like it, and returns the answer.
+local function accept(job)
+  given, assigns = job, false
+  id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
+  local turn = conversation ~= '' and further().current_turn(tenant, conversation)
+  local refused = refusal(turn)
+  if refused then return of_master(refused) end
+
+  -- A weight of 0 or NaN would make the virtual time of the lane useless.
+  local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
+  local number = alike.accept and slots.idle == 0 and not assigns and alike.following() or 0
+  if number > 0 then alike.accept(number + 1, weight, slots) else accept_alone(turn, weight, slots) end
   return {'OK'}
 end
 
-local first = accept(0)
-local more = tonumber(given.more) or 0
-if more == 0 then return first end
+given = given_of(0)
+if (tonumber(given.more) or 0) == 0 then return accept(given) end
 
--- The errors of the others are theirs alone, as in calls of their own.
-local answers, began = {first}, NOW
-for nth = 1, more do
-  NOW = began + nth * 0.000001  -- jobs of one time would be listed by their ids
-  local well, answer = pcall(accept, nth)
-  answers[nth + 1] = (well or type(answer) == 'table') and answer or {err = tostring(answer)}
-end
-return answers
+-- include: alike
+return alike.accept_all(given, tonumber(given.more))

@@ -64,8 +64,10 @@ end
 -- Seconds until a job with so many jobs ahead starts, as JSON; nil while nothing was measured. With a free slot it is 0.
 function estimates.eta(model, ahead, slots)
   if ahead < slots.idle then return '0' end
-  local seconds = estimates.recent_service_seconds(model)
-  if slots.count == 0 or not seconds then return nil end
+  if slots.count == 0 then return nil end
+  slots.seconds = slots.seconds or estimates.recent_service_seconds(model)
+  local seconds = slots.seconds
+  if not seconds then return nil end
   local first = slots.free[math.floor(ahead % slots.count * #slots.free / slots.count) + 1]
   if first == estimates.FREE_NOW then first = seconds + slots.age end  -- it was free, and has been assigned since
   return string.format('%.3f', math.max(first - slots.age, 0) + math.floor(ahead / slots.count) * seconds)

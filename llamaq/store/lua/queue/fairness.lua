@@ -10,25 +10,31 @@
 local STEP = 0.000001      -- keeps two equal scores in the order of their submits
 local PASSED_OVER = 4      -- jobs of higher lanes that go first before a lane is overdue, however long they take
 
--- Counts a new job of the lane, or another number of them. Returns the virtual time, which advances by one step.
-local function note_job(model, lane, jobs)
+-- Counts new jobs of the lane. The virtual time advances by one step for each, or by another number of `steps`. Returns what
+-- it was before.
+local function note_jobs(model, lane, number, steps)
   local key = lane_key(model, lane)
   local known = redis.call('HMGET', key, 'virtual', 'jobs')
-  local virtual = string.format('%.6f', (tonumber(known[1] or 0) or 0) + STEP)
-  redis.call('HSET', key, 'virtual', virtual, 'jobs', (tonumber(known[2] or 0) or 0) + (jobs or 1))
-  return tonumber(virtual)
+  local virtual = tonumber(known[1] or 0) or 0
+  redis.call('HSET', key, 'virtual', string.format('%.6f', virtual + (steps or number) * STEP), 'jobs',
+    (tonumber(known[2] or 0) or 0) + number)
+  return virtual
 end
 
--- The score of a new job. A new tenant starts `slots` units before the virtual time, because the others have that many
--- jobs in slots already. Without it, the new tenant would stay one round behind them.
-local function fair_score(model, lane, tenant, weight, slots, virtual)
-  local key = tenants_key(model, lane)
-  local newcomer = virtual - slots
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
+-- The scores of new jobs of a tenant. A new tenant starts `slots` units before the virtual time, because the others have that
+-- many jobs in slots already. Without it, the new tenant would stay one round behind them.
+local function fair_scores(model, lane, tenant, weight, slots, virtual, number)
+  local key, scores, newcomer = tenants_key(model, lane), {}, nil
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)
-  local score = string.format('%.6f', math.max(newcomer, tonumber(known[1] or newcomer), tonumber(known[2] or newcomer)))
-  redis.call('ZADD', key, score + 1 / weight, tenant, score + STEP, '=' .. tenant)
-  return score
+  local following, least = tonumber(known[1] or -math.huge), tonumber(known[2] or -math.huge)
+  for index = 1, number do
+    newcomer = tonumber(string.format('%.6f', virtual + index * STEP)) - slots
+    scores[index] = string.format('%.6f', math.max(newcomer, following, least))
+    following, least = scores[index] + 1 / weight, scores[index] + STEP
+  end
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', newcomer)
+  redis.call('ZADD', key, following, tenant, least, '=' .. tenant)
+  return scores
 end
 
 -- A job got a slot: the virtual time advances, and the lower lanes of the model were passed over once more.

@@ -26,7 +26,8 @@ function schedule.is_early(job) return tonumber(job.not_before or 0) > NOW end
 -- Puts a job into its queue whose time has come.
 function schedule.enqueue(id, job)
   if job.score == '' then
-    job.score = fair_score(job.model, job.lane, job.tenant, tonumber(job.weight), 1, note_job(job.model, job.lane, 0))
+    local virtual = note_jobs(job.model, job.lane, 0, 1)
+    job.score = fair_scores(job.model, job.lane, job.tenant, tonumber(job.weight), 1, virtual, 1)[1]
     redis.call('HSET', record(id), 'score', job.score)
   end
   schedule.take(id, job.model)

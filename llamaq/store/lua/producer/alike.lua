@@ -1,0 +1,115 @@
+-- Fragment: several jobs in one call of submit.lua. Jobs that wait for the same model, lane and tenant, and differ in nothing
+-- that a check or the queue depends on, are accepted together: what is read for one holds for all, and each index gets all of
+-- them in one command. All is as if each had come alone.
+-- include: queue fairness
+alike.SAME = {'model', 'lane', 'tenant', 'max_queued', 'max_queued_per_tenant', 'wait_for_model', 'capabilities', 'runner', 'weight'}
+alike.NONE = {'conversation', 'target', 'notify', 'images', 'start_after', 'start_at'}  -- a job with one of these comes alone
+alike.jobs, alike.at, alike.together = {}, 1, 1  -- `together` jobs are accepted from the one at `at`
+
+-- Whether nothing is kept of the rest of the jobs, and no id or idempotency key is among them twice.
+function alike.are_new()
+  local ids, keys, seen = {}, {}, {}
+  for index = alike.at, #alike.jobs do
+    local job = alike.jobs[index]
+    ids[#ids + 1], keys[#keys + 1] = job.id, record(job.id)
+    if job.idempotency_key ~= '' then keys[#keys + 1] = job.idempotency_key end
+  end
+  for _, key in ipairs(keys) do
+    if seen[key] then return false end
+    seen[key] = true
+  end
+  if redis.call('EXISTS', unpack(keys)) > 0 then return false end
+  local counts = redis.pcall('HMGET', counted.TENANTS, unpack(ids))
+  for index = 1, #ids do
+    if counts[index] ~= false then return false end
+  end
+  return true
+end
+
+-- Whether the job may be accepted with that of `given`.
+function alike.is_alike(job)
+  for _, name in ipairs(alike.SAME) do
+    if job[name] ~= given[name] then return false end
+  end
+  for _, name in ipairs(alike.NONE) do
+    if job[name] ~= '' then return false end
+  end
+  return true
+end
+
+-- How many jobs behind that of `given` are accepted with it.
+function alike.following()
+  local number, jobs = 0, alike.jobs
+  while number + 1 < alike.room and jobs[alike.at + number + 1] and alike.is_alike(jobs[alike.at + number + 1]) do
+    number = number + 1
+  end
+  if number == 0 or not alike.is_alike(given) then return 0 end
+  if alike.new == nil then alike.new = alike.are_new() end
+  return alike.new and number or 0
+end
+
+-- Adds members to a sorted set. `scores` and `ids` are lists.
+function alike.add(key, scores, ids)
+  local flat = {}
+  for index, member in ipairs(ids) do flat[2 * index - 1], flat[2 * index] = scores[index], member end
+  redis.call('ZADD', key, unpack(flat))
+end
+
+-- As `enqueue` for each of these new jobs.
+function alike.enqueue(ids, scores, times)
+  alike.add(queue_key(model, lane), scores, ids)
+  alike.add(runner_queue_key(model, lane, given.runner), scores, ids)
+  alike.add(ages_key(model, lane), times, ids)
+  redis.call('SADD', WAITING .. lane, model)
+  local tenants = {}
+  for index, each in ipairs(ids) do tenants[2 * index - 1], tenants[2 * index] = each, tenant end
+  redis.call('HSET', counted.TENANTS, unpack(tenants))
+  counted.add(QUEUED, tenant, #ids)
+  redis.call('HSETNX', lane_key(model, lane), 'since', times[1])
+end
+
+-- The positions of jobs that were queued one after another. Jobs of other tenants may be between them.
+function alike.positions(ids)
+  local first, last, found = position(ids[1], model, lane), position(ids[#ids], model, lane), {}
+  for index, each in ipairs(ids) do
+    found[index] = last - first == #ids - 1 and first + index - 1 or position(each, model, lane)
+  end
+  return found
+end
+
+-- Accepts so many jobs from that of `given` on, which nothing refuses.
+function alike.accept(number, weight, slots)
+  alike.together = number
+  local scores = fair_scores(model, lane, tenant, weight, math.max(slots.count, 1), note_jobs(model, lane, number), number)
+  local ids, times = {}, {}
+  for index = 1, number do
+    given = alike.jobs[alike.at + index - 1]
+    id = given.id
+    local now = NOW + (index - 1) * 0.000001
+    ids[index], times[index] = id, string.format('%.6f', now)
+    write_job(scores[index], weight, given.runner, nil, now)
+  end
+  alike.add(JOBS, times, ids)
+  alike.enqueue(ids, scores, times)
+  for index, ahead in ipairs(alike.positions(ids)) do
+    id = ids[index]
+    append_queued(ahead, slots)
+    shrink_log(id)
+  end
+end
+
+-- The answers for all jobs of the call. An error of the first is the call's. The errors of others are theirs alone, as in
+-- calls of their own.
+function alike.accept_all(first, more)
+  local answers, began = {}, NOW
+  for nth = 0, more do alike.jobs[nth + 1] = nth == 0 and first or given_of(nth) end
+  while alike.at <= #alike.jobs do
+    NOW, alike.together = began + (alike.at - 1) * 0.000001, 1  -- jobs of one time would be listed by their ids
+    local well, answer = true, nil
+    if alike.at == 1 then answer = accept(first) else well, answer = pcall(accept, alike.jobs[alike.at]) end
+    if not well and type(answer) ~= 'table' then answer = {err = tostring(answer)} end
+    for index = alike.at, alike.at + alike.together - 1 do answers[index] = answer end
+    alike.at = alike.at + alike.together
+  end
+  return answers
+end
