@@ -20,11 +20,6 @@ def queue_of(request: AnyRequest) -> str:
     return f":{request.kind}@{request.host}" if request.host else f":{request.kind}"
 
 
-def target_of(request: AnyRequest) -> str:
-    """The model that a status shows, where the queue has another name; else an empty text."""
-    return request.model if queue_of(request) != request.model else ""
-
-
 def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     """The hosts that have a model.
 

@@ -1,19 +1,15 @@
 """The capabilities that a request needs of its model, by Ollama's names."""
 
-from llamaq.admission.request_images import references
+from collections.abc import Sequence
+
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import DECLARATIONS, AnyRequest
 
 
-def of(request: AnyRequest) -> tuple[str, ...]:
-    """The capabilities that the model must have."""
+def of(request: AnyRequest, images: Sequence[str]) -> list[str]:
+    """The capabilities that the model must have. `images` are those of the request and of the messages in it."""
     needs = DECLARATIONS[request.kind].needs
-    return tuple(capability for capability, field in needs.items() if _asks(request, field))
-
-
-def _asks(request: AnyRequest, field: str) -> bool:
-    # Messages have images too.
-    return bool(references(request) if field == "images" else getattr(request, field))
+    return [name for name, field in needs.items() if (images if field == "images" else getattr(request, field))]
 
 
 def refusal(request: AnyRequest, capability: str, able: str) -> InvalidRequest:

@@ -109,6 +109,8 @@ def _with(message: Message, images: list[str] | None) -> Message:
 def _messages(request: AnyRequest) -> Iterator[tuple[str, Message]]:
     for name in _IN_MESSAGES:
         match field(request, name):
+            case None:
+                pass  # most often; to find that it is no message takes longer
             case list() as messages:
                 yield from ((f"{name}.{index}", message) for index, message in enumerate(messages))
             case Message() as message:

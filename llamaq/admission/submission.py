@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from llamaq.admission import needed_capabilities, request_images, same_request, tracing
-from llamaq.admission.host_jobs import queue_of, target_of, unknown_target
+from llamaq.admission.host_jobs import queue_of, unknown_target
 from llamaq.admission.limits import check_note, check_text, without_controls
 from llamaq.admission.load_options import load_options_key
 from llamaq.admission.request_images import Sources
@@ -69,18 +69,20 @@ def prepare(
 def call(submission: Submission, settings: Settings) -> Call:
     """The call of `submit.lua`."""
     request, keys, start = submission.request, settings.keys, submission.request.start_after
-    turn = request if isinstance(request, ChatRequest) and request.conversation is not None else None
+    queue, images = queue_of(request), request_images.references(request)
+    conversation = request_images.field(request, "conversation")
+    turn = request if conversation is not None and isinstance(request, ChatRequest) else None
     arguments = Submit(
         id=submission.job_id,
         kind=request.kind,
-        model=queue_of(request),
+        model=queue,
         lane=request.priority,
         tenant=request.tenant,
         request=dump_json(request),
         start_within="" if request.start_within is None else request.start_within,
-        conversation=request_images.field(request, "conversation") or "",
+        conversation=conversation or "",
         idempotency_key=_idempotency(request, settings),
-        images=" ".join(image.removeprefix(REFERENCE) for image in request_images.references(request)),
+        images=" ".join(image.removeprefix(REFERENCE) for image in images),
         max_attempts=settings.max_attempts,
         result_ttl=settings.result_ttl,
         max_queued=settings.max_queued,
@@ -92,8 +94,8 @@ def call(submission: Submission, settings: Settings) -> Call:
         runner=load_options_key(request.options),
         weight=settings.tenant_weights.get(request.tenant, 1),
         max_queued_per_tenant=settings.max_queued_per_tenant,
-        capabilities=" ".join(needed_capabilities.of(request)),
-        target=target_of(request),
+        capabilities=" ".join(needed_capabilities.of(request, images)),
+        target="" if queue == request.model else request.model,
         notify=notify_field(request.notify),
         notify_private=int(request.notify is not None and names_private(request.notify.url)),
         traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
@@ -118,6 +120,11 @@ _NO_WEBHOOKS = {
 
 class UploadExpired(Exception):
     """An image expired between its upload and the submit. It must be stored again."""
+
+
+def is_new(answer: Answer | Exception) -> bool:
+    """Whether the job was accepted, under its own id."""
+    return isinstance(answer, Answer) and answer.word == "OK"
 
 
 def is_accepted(answer: Answer | Exception) -> bool:

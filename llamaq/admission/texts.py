@@ -14,9 +14,11 @@ from llamaq.vocabulary.wire import dumps
 def counted(request: AnyRequest) -> Iterator[tuple[str, str]]:
     """Every text that counts towards the limit, with its field. A JSON value counts as one text."""
     for path, value, rule in _values(request):
-        if rule.counted and rule.as_json:
+        if not rule.counted:
+            continue
+        if rule.as_json:
             yield path, dumps(_plain(value))
-        elif rule.counted:
+        else:
             yield from _strings(value, path, with_names=True)
 
 
@@ -41,10 +43,11 @@ def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
 
 
 def _fields(model: BaseModel) -> Iterator[tuple[str, Any, TextRule | None]]:
-    """The fields that are set and can have a text that counts or is filtered: name on the wire, value and rule."""
+    """The fields that can have a text that counts or is filtered, and hold something: wire name, value and rule."""
+    held = vars(model)
     for name, on_the_wire, rule in _fields_with_texts(type(model)):
-        value = getattr(model, name)
-        if value is not None:
+        value = held.get(name)
+        if value:
             yield on_the_wire, value, rule
 
 
@@ -61,7 +64,10 @@ def _fields_with_texts(model: type[BaseModel]) -> Sequence[tuple[str, str, TextR
 def _values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:
     """The values that have a rule, with their paths, of the model and of the models in its fields."""
     for name, value, rule in _fields(model):
-        yield from _ruled(f"{before}{name}", value, rule)
+        if rule is not None and type(value) is str:  # most are, and a look whether it is a model takes longer
+            yield f"{before}{name}", value, rule
+        else:
+            yield from _ruled(f"{before}{name}", value, rule)
 
 
 def _ruled(path: str, value: Any, rule: TextRule | None) -> Iterator[tuple[str, Any, TextRule]]:

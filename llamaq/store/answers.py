@@ -9,7 +9,7 @@ class Fields:
     """Named values of an answer or of a row in it. A method raises VersionMismatch where its value is missing."""
 
     def __init__(self, flat: Sequence[object]) -> None:
-        self._values = dict(zip(map(str, flat[::2]), flat[1::2], strict=True))
+        self._values = dict(zip(map(str, flat[::2]), flat[1::2], strict=True)) if flat else {}
 
     def text(self, name: str) -> str:
         """A text."""

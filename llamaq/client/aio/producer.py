@@ -198,6 +198,8 @@ class AsyncProducer:
         jobs: list[AsyncJob[Any]] = []
         failure: Exception | None = None
         answers = await pipeline.end()
+        if all(map(submission.is_new, answers)):
+            return [AsyncJob(self._connection, one.job_id) for one in batch]
         if not all(map(submission.is_accepted, answers)):
             await pipeline.release()  # a queue may have no other connection, and reading a refusal may need one
         for one, answer in zip(batch, answers, strict=True):

@@ -199,6 +199,8 @@ class Producer:
         jobs: list[Job[Any]] = []
         failure: Exception | None = None
         answers = pipeline.end()
+        if all(map(submission.is_new, answers)):
+            return [Job(self._connection, one.job_id) for one in batch]
         if not all(map(submission.is_accepted, answers)):
             pipeline.release()  # a queue may have no other connection, and reading a refusal may need one
         for one, answer in zip(batch, answers, strict=True):
