@@ -12,6 +12,8 @@ from time import monotonic
 from api_client.body.streamed_body import StreamedBody
 from api_client.errors import Aborted
 
+SOON_SECONDS = 0.002
+"""How long the calling thread reads after the first bytes. A short answer is over then, and needs no other thread."""
 FULL_SECONDS = 0.05
 """The pause before a body is read on whose taker was full."""
 _WAKE = b"\0"
@@ -45,15 +47,18 @@ class BodyReader:
             Aborted: The reader is closed.
             Exception: What ended the body before.
         """
-        with self.batch:
-            over = body.begin(monotonic())
-        if over:
-            body.end()
+        try:
+            over = self._begun(body)
+        except Exception as error:  # noqa: BLE001 - `wait` raises it, unless the answer was complete
+            body.end(error)
         else:
-            self._new.append(body)
-            self.wake()
-            if self._closed:
-                self._end_all()
+            if over:
+                body.end()
+            else:
+                self._new.append(body)
+                self.wake()
+                if self._closed:
+                    self._end_all()
         body.wait()
 
     def round(self, most_seconds: float) -> None:
@@ -86,6 +91,18 @@ class BodyReader:
         self._selector.close()
         self._hears.close()
         self._wakes.close()
+
+    def _begun(self, body: StreamedBody) -> bool:
+        """Take what comes with the headers, and soon after them; returns whether the body is at its end."""
+        with self.batch:
+            if body.begin(monotonic()):
+                return True
+        until = monotonic() + SOON_SECONDS
+        while (left := until - monotonic()) > 0 and body.arrives(left):
+            with self.batch:
+                if body.step(monotonic()):
+                    return True
+        return False
 
     def _end_all(self) -> None:
         for body in list(self._bodies):

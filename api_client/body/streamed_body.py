@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.util import wait_for_read
 
 from api_client.body.chunked_decoder import ChunkedDecoder
 
@@ -70,6 +71,10 @@ class StreamedBody:
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
         return (bool(data) and self._fed(data, now)) or self._take_decrypted(now)
+
+    def arrives(self, seconds: float) -> bool:
+        """Whether more bytes come within so many seconds, and can be taken."""
+        return wait_for_read(self.sock, seconds) and not self.full
 
     def step(self, now: float) -> bool:
         """Take what has arrived; returns whether the body is at its end."""

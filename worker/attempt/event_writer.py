@@ -40,7 +40,7 @@ class EventWriter(Duty):
     """The duty that writes the event buffers of one worker.
 
     Attributes:
-        changed: the lock of every buffer. It is notified after each write, and when a call becomes due sooner.
+        changed: the lock of every buffer. It is notified after each write, for those that wait for their last event.
     """
 
     name = "event-writer"
@@ -68,7 +68,9 @@ class EventWriter(Duty):
             most_flush_seconds: the most that events wait for those of other attempts.
         """
         super().__init__()
-        self.changed = threading.Condition()
+        lock = threading.RLock()
+        self.changed = threading.Condition(lock)
+        self._sooner = threading.Condition(lock)  # wakes this duty's thread, which a write must not
         self._logs = AttemptLogs(client, keys, lease_seconds, clock)
         self._clock = clock
         self._flush = flush_seconds
@@ -95,7 +97,7 @@ class EventWriter(Duty):
                 buffer.drop()
             if self._renew_at < self._wakes_at:  # seldom: a needless wake-up would delay this attempt
                 self._wakes_at = 0.0
-                self.changed.notify_all()
+                self._sooner.notify()
         return buffer
 
     def __enter__(self) -> None:
@@ -157,6 +159,7 @@ class EventWriter(Duty):
             for buffer in self._open:
                 buffer.drop()
             self.changed.notify_all()
+            self._sooner.notify()
 
     def _due(self, buffer: EventBuffer) -> None:
         self._dirty.add(buffer)
@@ -167,7 +170,7 @@ class EventWriter(Duty):
         """Wake the thread of this duty, where a call is due before it would wake by itself."""
         if self._wakes_at and self._next_write_at() < self._wakes_at:
             self._wakes_at = 0.0  # one notification is enough
-            self.changed.notify_all()
+            self._sooner.notify()
 
     def _closed(self, buffer: EventBuffer) -> None:
         self._open.discard(buffer)
@@ -180,7 +183,7 @@ class EventWriter(Duty):
             wakes_at = self._next_at(now)
             if wakes_at > now and not self.stopping.is_set():
                 self._wakes_at = wakes_at
-                self.changed.wait(wakes_at - now)
+                self._sooner.wait(wakes_at - now)
                 self._wakes_at = 0.0
                 return False
             return not self.stopping.is_set()

@@ -78,6 +78,8 @@ class Timers(Duty):
             if self.stopping.is_set():
                 return None
             now = self._clock.monotonic()
+            while self._due and self._due[0][2].call is None:  # nobody has to wake for them
+                heapq.heappop(self._due)
             self._wakes_at = min(now + IDLE_SECONDS, self._due[0][0] if self._due else float("inf"))
             if self._wakes_at <= now:
                 return heapq.heappop(self._due)[2]

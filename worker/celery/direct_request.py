@@ -4,6 +4,7 @@ That way reads a message of any form, and runs any task. Of an assigned job only
 """
 
 import os
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -29,7 +30,12 @@ _NONE = _Origin({"exchange": "", "routing_key": ""}, {"priority": 0, "correlatio
 
 
 class DirectRequest(TaskRequest):
-    """The task of an assigned job. Flower and `inspect` show it like any other."""
+    """The task of an assigned job. Flower and `inspect` show it like any other.
+
+    Attributes:
+        runs: whether its job runs now.
+        following: what the same thread runs next: a job that was claimed with the end of this one.
+    """
 
     def __init__(self, consumer: Any, kind: str, job_id: str) -> None:
         name = f"llamaq.{kind}"
@@ -43,9 +49,23 @@ class DirectRequest(TaskRequest):
             hostname=consumer.hostname,
             eventer=consumer.event_dispatcher,
         )
+        self.runs = False
+        self.following: DirectRequest | None = None
+        self._pool = consumer.pool
+
+    def submit(self) -> None:
+        """Have the pool run the job, and then those that follow."""
+        self._pool.apply_async(partial(_run_in_turn, self), callback=_ignore)
 
     def run(self) -> None:
         """Run the job in this thread, which is one of the pool."""
+        self.runs = True
+        try:
+            self._run()
+        finally:
+            self.runs = False
+
+    def _run(self) -> None:
         began = monotonic()
         self.on_accepted(os.getpid(), began)
         try:
@@ -57,8 +77,21 @@ class DirectRequest(TaskRequest):
             self.on_success((False, outcome, monotonic() - began))
 
 
+def _run_in_turn(request: DirectRequest | None) -> None:
+    while request is not None:
+        try:
+            request.run()
+        except BaseException:
+            if request.following is not None:
+                request.following.submit()
+            raise
+        request = request.following
+
+
 def begin(consumer: Any, kind: str, job_id: str) -> None:
-    """Give the task of the job to Celery's pool.
+    """Give the task of the job to this thread, where another one ends in it, or to Celery's pool.
+
+    Another thread would have to be woken, and begin no sooner: this one has Python's lock until it waits for something.
 
     Raises:
         Exception: the pool takes no task, as while it closes.
@@ -66,8 +99,12 @@ def begin(consumer: Any, kind: str, job_id: str) -> None:
     request = DirectRequest(consumer, kind, job_id)
     request.send_event("task-received", name=request.name, args="", kwargs="", retries=0, eta=None, expires=None)
     state.task_reserved(request)
+    ending = task_request.current()
+    if isinstance(ending, DirectRequest) and ending.runs and ending.following is None:
+        ending.following = request
+        return
     try:
-        consumer.pool.apply_async(request.run, callback=_ignore)
+        request.submit()
     except BaseException:
         state.task_ready(request)
         raise

@@ -78,8 +78,13 @@ class TaskRequest(Request):
 _current: ContextVar[TaskRequest | None] = ContextVar("current_request", default=None)
 
 
+def current() -> TaskRequest | None:
+    """The request that runs in this thread, or ran in it last."""
+    return _current.get()
+
+
 def began(job: ClaimedJob) -> None:
     """Show that an attempt at the job runs in this thread."""
-    request = _current.get()
+    request = current()
     if request is not None:
         request.began(job)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_client import Aborted, OllamaClient, OllamaError, StreamCut
+from api_client.body import body_reader
 from api_client.body.body_reader import BodyReader
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import (
@@ -92,6 +93,26 @@ def test_a_large_tls_record_is_read_whole(server_tls: ssl.SSLContext, ca_file: s
         shared(server, ca_file=ca_file) as client,
     ):
         assert pushed(client) == (script, None)
+
+
+def test_a_short_answer_needs_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows soon on the first bytes is read by the thread that waits; here nobody else reads at all."""
+    monkeypatch.setattr(body_reader, "SOON_SECONDS", PATIENCE_SECONDS)
+    sink = Kept()
+
+    def script(visit: Visit) -> None:
+        visit.begin_stream()
+        visit.line(**TOKEN)
+        sink.came.wait(PATIENCE_SECONDS)
+        visit.line(**DONE)
+        visit.end_stream()
+
+    with ScriptedServer(script) as server, OllamaClient(server.url) as client:
+        client.read_with(BodyReader())
+        with client.generate({}) as stream:
+            stream.each(sink)
+
+    assert sink.chunks == [TOKEN, DONE]
 
 
 def test_one_thread_reads_all_and_none_waits_for_another() -> None:

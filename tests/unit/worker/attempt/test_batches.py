@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import pytest
 import redis
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
@@ -52,6 +53,24 @@ def test_a_batch_is_one_call_of_the_thread_that_ends_it(fleet: Fleet, writing: W
     assert set(client.threads) == {threading.current_thread()}
     one.close()
     other.close()
+
+
+def test_a_write_of_another_thread_does_not_wake_the_duty(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would look for what is due, find nothing, and keep Python's lock from the attempts meanwhile."""
+    writer = EventWriter(fleet.redis, fleet.keys, SYSTEM, NEVER, LEASE_SECONDS)
+    job, _, buffer = begin(fleet, writer)
+    waits: list[float] = []
+    monkeypatch.setattr(writer._sooner, "wait", waits.append)
+    while not waits:
+        writer.round()
+    monkeypatch.setattr(writer._sooner, "notify", lambda: pytest.fail("the duty is woken"))
+    writer._wakes_at = SYSTEM.monotonic() + 1  # the duty's thread sleeps
+
+    with writer:
+        buffer.delta("a")
+
+    assert deltas(fleet, job) == ["a"]
+    buffer.close()
 
 
 def test_what_comes_while_another_thread_writes_goes_with_its_next_call(fleet: Fleet, writing: Writing) -> None:

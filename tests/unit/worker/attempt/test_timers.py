@@ -7,7 +7,7 @@ import pytest
 
 from llamaq.store.clock import SYSTEM
 from tests.unit.worker.writing import supervised
-from worker.attempt.timers import LEAST_SWEPT, Timers
+from worker.attempt.timers import IDLE_SECONDS, LEAST_SWEPT, Timers
 
 
 @pytest.fixture
@@ -65,6 +65,19 @@ def test_a_timer_for_later_wakes_no_thread(timers: Timers, monkeypatch: pytest.M
         without.setattr(timers._changed, "notify", lambda: pytest.fail("the thread is woken"))
         for seconds in (900, 1.5, 60):
             timers.after(seconds, lambda: None)
+
+
+def test_nobody_wakes_for_a_timer_that_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each attempt cancels two. The thread would need Python's lock for each, while attempts run."""
+    timers = Timers(SYSTEM)
+    waits: list[float] = []
+    monkeypatch.setattr(timers._changed, "wait", waits.append)
+    for seconds in (0, 0.1, 0.2):
+        timers.after(seconds, lambda: None).cancel()
+
+    timers.round()
+
+    assert waits == [pytest.approx(IDLE_SECONDS)]
 
 
 def test_stopping_forgets_what_was_set() -> None:

@@ -1,5 +1,6 @@
 """The task of an assigned job runs in Celery's pool, and Celery tells of it."""
 
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -31,8 +32,8 @@ def begun(execute: Execute, apply_async: Callable[..., None]) -> Heard:
 
     app.llamaq_worker = SimpleNamespace(execute=execute)
     pool = SimpleNamespace(apply_async=apply_async)
-    consumer = SimpleNamespace(app=app, hostname="here", event_dispatcher=heard, pool=pool)
-    direct_request.begin(consumer, "generate", "the-id")
+    heard.consumer = SimpleNamespace(app=app, hostname="here", event_dispatcher=heard, pool=pool)
+    direct_request.begin(heard.consumer, "generate", "the-id")
     return heard
 
 
@@ -87,3 +88,48 @@ def test_of_a_task_that_no_pool_takes_nothing_is_left() -> None:
     with pytest.raises(RuntimeError, match="cannot schedule"):
         begun(lambda *_: "", refuse)
     assert not shown([*state.reserved_requests, *state.requests.values()])
+
+
+def test_a_job_that_follows_runs_in_the_same_thread() -> None:
+    """Once the one before has ended. A job that is begun from elsewhere, or as a second one, goes to the pool."""
+    targets: list[Callable[[], None]] = []
+    ran: list[tuple[str, threading.Thread]] = []
+
+    def execute(job_id: str, _: object) -> str:
+        ran.append((job_id, threading.current_thread()))
+        if job_id == "the-id":
+            for following in ("next", "second"):
+                direct_request.begin(heard.consumer, "generate", following)
+        return "completed"
+
+    heard = begun(execute, lambda target, **_: targets.append(target))
+    targets[0]()
+    direct_request.begin(heard.consumer, "generate", "later")
+
+    here = threading.current_thread()
+    assert ran == [("the-id", here), ("next", here)]
+    assert [event["uuid"] for event in heard.events if event["type"] == "task-succeeded"] == ["the-id", "next"]
+    told = [event["type"] for event in heard.events if event["uuid"] in {"the-id", "next"}]
+    assert told == ["task-received", "task-received", "task-succeeded", "task-succeeded"]
+    assert len(targets) == 3
+    for target in targets[1:]:
+        target()
+    assert [job_id for job_id, _ in ran[2:]] == ["second", "later"]
+    assert not shown(state.requests.values())
+
+
+def test_a_job_that_follows_a_broken_one_runs_all_the_same() -> None:
+    """It is claimed, so nobody else would begin it."""
+    targets: list[Callable[[], None]] = []
+
+    def execute(job_id: str, _: object) -> str:
+        if job_id == "the-id":
+            direct_request.begin(heard.consumer, "generate", "next")
+            raise SystemExit
+        return "completed"
+
+    heard = begun(execute, lambda target, **_: targets.append(target))
+    with pytest.raises(SystemExit):
+        targets[0]()
+    targets[1]()
+    assert [event["uuid"] for event in heard.events if event["type"] == "task-succeeded"] == ["next"]

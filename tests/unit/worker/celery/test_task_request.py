@@ -18,6 +18,7 @@ class Heard:
     """Stands for Celery's dispatcher."""
 
     enabled = True
+    consumer: Any = None
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
