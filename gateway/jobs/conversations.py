@@ -69,7 +69,8 @@ async def change_settings(request: Request, caller: Admitted, name: str, tenant:
 async def edit(request: Request, caller: Admitted, name: str, turn: int, tenant: Tenant = "") -> dict[str, Any]:
     """Replace the text of a turn: `{"content": ..., "role": "user" | "assistant"}`."""
     body = await json_object(request)
-    content, role = body.get("content"), body.get("role", "user")
+    content = body.get("content")
+    role: Any = "user" if body.get("role") is None else body["role"]
     if not isinstance(content, str):
         raise InvalidRequest.of("content", "must be a text")
     if role not in ("user", "assistant"):

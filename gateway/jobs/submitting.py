@@ -35,7 +35,7 @@ async def submit_job(
     """Enqueue a job: a JSON object with its `kind` and the fields of its request. The answer is its status."""
     job = await json_object(request)
     if idempotency_key:
-        if job.get("idempotency_key", idempotency_key) != idempotency_key:
+        if job.get("idempotency_key") not in (None, idempotency_key):
             raise InvalidRequest.of("idempotency_key", "is another one than that of the header Idempotency-Key")
         job["idempotency_key"] = idempotency_key
     return await _created(request, await submit(request, caller, job), prefer)
@@ -69,7 +69,8 @@ async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer
 async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
     """End a job now, in whatever state it is. The body may have a `reason`."""
     job = await own_job(request, caller, job_id)
-    reason = (await _optional(request)).get("reason", "cancelled by the producer")
+    reason = (await _optional(request)).get("reason")
+    reason = "cancelled by the producer" if reason is None else reason
     if not isinstance(reason, str) or len(reason) > 1000:
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
     if not await job.cancel(reason):

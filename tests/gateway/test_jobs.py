@@ -172,6 +172,20 @@ def test_the_fleet_and_conversations_are_as_the_sdk_gives_them(gateway: GatewayP
     assert json.loads(gateway.http.get("/openapi.json").text)["paths"]["/jobs"]["post"]
 
 
+def test_null_is_absent(gateway: GatewayProcess, service: Service) -> None:
+    """Also in the members that the gateway itself reads: the key, the reason of a cancel, the role of a turn."""
+    name = fresh_name()
+    turn = {"kind": "chat", "model": MODEL, "conversation": name, "message": "Hi.", "idempotency_key": None}
+    headers = {"Idempotency-Key": fresh_name(), "Prefer": "wait=30"}
+    assert gateway.http.post("/jobs", json=turn, headers=headers).json()["state"] == "completed"
+    edited = gateway.http.patch(f"/conversations/{name}/turns/1", json={"content": "Hello.", "role": None})
+    assert edited.json()["messages"][0]["content"] == "Hello."
+    service.hold()
+    job_id = gateway.http.post("/jobs", json=GENERATE).json()["id"]
+    cancelled = gateway.http.post(f"/jobs/{job_id}/cancel", json={"reason": None})
+    assert cancelled.json()["reason"] == "cancelled by the producer"
+
+
 @pytest.mark.parametrize("slash", ["/", "%2F", "a/turns/1", "/fork"])
 def test_a_conversation_whose_name_has_a_slash_is_reached(
     gateway: GatewayProcess, service: Service, slash: str
