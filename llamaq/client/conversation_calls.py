@@ -52,9 +52,7 @@ class Conversing:
     """The calls about one conversation, and its keys."""
 
     def __init__(self, settings: Settings, name: str, tenant: str) -> None:
-        checked(ConversationName, {"name": name, "tenant": tenant})
-        self.name = name
-        self.tenant = tenant
+        self.name, self.tenant = name, tenant = _named(name, tenant)
         self._settings = settings
         self._kept = _Kept(tenant=tenant, name=name, conversation_ttl=settings.conversation_ttl)
         self.messages_key = settings.keys.conversation(tenant, name)
@@ -149,9 +147,23 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
         raise InvalidRequest(problems(error, fields, shape)) from error
 
 
+def _named(name: str, tenant: str) -> tuple[str, str]:
+    """The name and the tenant; None as the tenant is the default one."""
+    found = checked(ConversationName, {"name": name, "tenant": tenant})
+    return found.name, found.tenant
+
+
+def owner(tenant: str) -> str:
+    """The tenant whose conversations are listed.
+
+    Raises:
+        InvalidRequest: it cannot be one.
+    """
+    return _named("any", tenant)[1]
+
+
 def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
     """The call of `conversation_list.lua` for one page."""
-    checked(ConversationName, {"name": "any", "tenant": tenant})
     return Call(settings.keys.prefix, ConversationList(tenant=tenant, skipped=skipped, limit=limit))
 
 
@@ -193,7 +205,7 @@ def _plain(value: Any) -> str:
 def _upto(texts: Sequence[str], turn: int, field: str) -> int:
     """The number of messages up to the end of a turn."""
     messages = list(with_turns(map(from_json, texts)))
-    if turn < 0 or (turn and turn > _last(messages)):
+    if not isinstance(turn, int) or turn < 0 or (turn and turn > _last(messages)):
         raise InvalidRequest.of(field, f"there is no turn {turn}; {_extent(messages)}")
     return sum(number <= turn for number, _ in messages)
 

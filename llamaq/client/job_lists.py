@@ -86,7 +86,7 @@ def jobs_call(keys: Keys, which: JobFilter, after: str | None, look_at: int, mos
     Raises:
         InvalidRequest: it is no cursor of a list.
     """
-    at, _, job_id = after.partition(":") if after else ("", "", "")
+    at, _, job_id = after.partition(":") if isinstance(after, str) else ("", "", "")
     if after is not None and not (_TIME.fullmatch(at) and usable_id(job_id)):
         raise InvalidRequest.of("after", "give the `cursor` of a list of jobs")
     since, before = (str(moment.timestamp()) if moment else "" for moment in (which.since, which.until))

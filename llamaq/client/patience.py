@@ -8,6 +8,7 @@ import redis
 from llamaq.store.clock import Clock
 from llamaq.store.connections.tries import final
 from llamaq.store.log_follower import OUTAGE_SECONDS
+from llamaq.vocabulary.errors import InvalidRequest
 
 UNENDED = "the job has not ended yet"
 """The message of a timeout."""
@@ -25,11 +26,14 @@ class Patience:
             clock: gives the time.
             call_seconds: for one call of Redis.
             timeout: seconds until the caller wants an answer; None for no limit.
+
+        Raises:
+            InvalidRequest: the timeout is no number.
         """
         self._clock = clock
         self._call_seconds = call_seconds
         self._answered_at = clock.monotonic()
-        self._ends_at = math.inf if timeout is None else self._answered_at + timeout
+        self._ends_at = math.inf if timeout is None else self._answered_at + _seconds(timeout)
 
     def answered(self) -> None:
         """Note that Redis has answered: an outage that was is over."""
@@ -71,6 +75,17 @@ class Patience:
 
 
 def left_of(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
-    """Gives the seconds that are left of a timeout that begins now; None where there is none."""
-    ends_at = None if timeout is None else clock.monotonic() + timeout
+    """Gives the seconds that are left of a timeout that begins now; None where there is none.
+
+    Raises:
+        InvalidRequest: the timeout is no number.
+    """
+    ends_at = None if timeout is None else clock.monotonic() + _seconds(timeout)
     return lambda: None if ends_at is None else max(ends_at - clock.monotonic(), 0.0)
+
+
+def _seconds(timeout: object) -> float:
+    # Each comparison with NaN is false, so it would be no limit at all.
+    if not isinstance(timeout, int | float) or math.isnan(timeout):
+        raise InvalidRequest.of("timeout", "give a number of seconds, or None for no limit")
+    return timeout

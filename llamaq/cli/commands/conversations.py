@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.follow import submitted
+from llamaq.cli.input.job_filter import limited
 from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
@@ -45,7 +46,7 @@ def conversation() -> None:
 
 
 @conversation.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@limited
 @_TENANT
 @_JSON
 @click.pass_obj

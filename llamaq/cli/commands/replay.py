@@ -8,6 +8,7 @@ import click
 from llamaq.cli import exits
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exits import Ended
+from llamaq.cli.input.job_filter import limited
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.tables import Column, Sheet
@@ -75,7 +76,7 @@ Examples:
 @click.option("--discard", multiple=True, metavar="ID", help="Delete it.")
 @change_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, with the message itself.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@limited
 @click.pass_obj
 def dead(
     session: Session,

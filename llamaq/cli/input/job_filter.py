@@ -1,11 +1,11 @@
-"""The options that choose among the jobs that are kept, for the commands that take them."""
+"""The options that choose among the jobs that are kept, and how many entries a list has."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_args
 
 import click
 
-from llamaq.admission.limits import PAGE
+from llamaq.admission.limits import MOST_LISTED, PAGE
 from llamaq.cli.input.moments import past
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.vocabulary.kinds.request import LANES
@@ -23,6 +23,9 @@ _OPTIONS = (
     click.option("--since", callback=past, metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
     click.option("--until", callback=past, metavar="TIME", help="Only those submitted before."),
 )
+
+_LIMIT = click.IntRange(1, MOST_LISTED)
+limited = click.option("--limit", type=_LIMIT, default=50, show_default=True, metavar="N", help="At most N.")
 
 
 def filtered(command: F) -> F:

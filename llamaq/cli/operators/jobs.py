@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from llamaq.cli.input.job_filter import filtered, kept
+from llamaq.cli.input.job_filter import filtered, kept, limited
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.duration import ago, seconds
@@ -52,7 +52,7 @@ Examples:
   llamaq jobs --state failed --since 2h --json | jq -r .error.message""",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N.")
+@limited
 @click.option("--all", "every", is_flag=True, help="All that there are.")
 @filtered
 @click.option("--dead", is_flag=True, help="Only those that failed though another try might help: see `llamaq replay`.")

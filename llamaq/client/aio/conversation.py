@@ -34,7 +34,7 @@ class AsyncConversation:
         self._chat = chat
         self._verbs = Conversing(connection.settings, name, tenant)
         self.name = name
-        self.tenant = tenant
+        self.tenant = self._verbs.tenant
 
     def __repr__(self) -> str:
         return f"AsyncConversation({self.name!r}, tenant={self.tenant!r})"

@@ -13,7 +13,7 @@ from llamaq.client.aio.extraction_job import typed
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.operations import AsyncOperations
 from llamaq.client.batches import BatchResult, Window
-from llamaq.client.conversation_calls import listed, listing, model_of
+from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.images.image import ImageSource
 from llamaq.store.connection import run_async
 from llamaq.vocabulary.conversations import ConversationInfo
@@ -66,6 +66,7 @@ class AsyncJobQueue(AsyncOperations):
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
+        tenant = owner(tenant)
         for skipped, number in pages(limit):
             async with self._connection.reading() as redis:
                 answer = await run_async(redis, listing(self.settings, tenant, skipped, number))

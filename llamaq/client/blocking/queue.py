@@ -14,7 +14,7 @@ from llamaq.client.blocking.conversation import Conversation
 from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.operations import Operations
-from llamaq.client.conversation_calls import listed, listing, model_of
+from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.images.image import ImageSource
 from llamaq.store.connection import run
 from llamaq.vocabulary.conversations import ConversationInfo
@@ -67,6 +67,7 @@ class JobQueue(Operations):
     def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
+        tenant = owner(tenant)
         for skipped, number in pages(limit):
             with self._connection.reading() as redis:
                 answer = run(redis, listing(self.settings, tenant, skipped, number))

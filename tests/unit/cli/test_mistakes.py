@@ -54,6 +54,9 @@ OTHERS = {
     "conversation sho x": "did you mean show?",
     "conversation rm x": "--help lists them",
     "conversation show x --tenat a": "did you mean --tenant?",
+    f"jobs --limit {10**30}": "1<=x<=1000000",
+    f"dead --limit {10**30}": "1<=x<=1000000",
+    f"conversation list --limit {10**30}": "1<=x<=1000000",
 }
 
 

@@ -1,9 +1,11 @@
 """The mistakes of a first hour are answered with what to do."""
 
 import asyncio
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +47,9 @@ MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.delete(None), "id: must be a text, not NoneType"),
     (lambda q: q.replay(5), "id: must be a text, not int"),
     (lambda q: q.submit({"kind": "embedding", "model": "m", "input": "x"}, job_id=UUID(int=3)), "not UUID"),
+    (lambda q: q.job("a").result(math.nan), "timeout: give a number of seconds, or None for no limit"),
+    (lambda q: q.job("a").result(timedelta(seconds=1)), "timeout: give a number of seconds"),
+    (lambda q: q.jobs(after=5), "after: give the `cursor` of a list"),
 ]
 
 

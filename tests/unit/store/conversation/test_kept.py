@@ -126,6 +126,20 @@ def test_conversations_are_listed_the_latest_first(fleet: Fleet, talk: Conversat
     assert [one.name for one in fleet.queue.conversations(tenant="someone")] == ["others"]
 
 
+def test_no_tenant_is_the_default_one(fleet: Fleet, talk: Conversation) -> None:
+    """None is absent, as in a request: also for what is read, and for the model of a turn."""
+    nobody: Any = None
+    talked(fleet, "a")
+    same = fleet.queue.conversation(NAME, nobody)
+    same.set(model=MODEL, system="s")
+
+    assert same.tenant == "default"
+    assert same.history() == talk.history() != []
+    assert talk.settings().system == "s"
+    assert [one.name for one in fleet.queue.conversations(tenant=nobody)] == [NAME]
+    assert fleet.queue.chat(conversation=NAME, message="b", tenant=nobody).status().model == MODEL
+
+
 def test_what_lapsed_leaves_the_list_and_the_indexes(fleet: Fleet) -> None:
     """Names do not gather for ever: each touch takes a few away that have lapsed."""
     for number in range(5):

@@ -83,7 +83,14 @@ def test_an_edit_changes_one_message_and_says_so(fleet: Fleet, talk: Conversatio
 
 
 @pytest.mark.parametrize(
-    "verb", [lambda talk: talk.edit(3, "x"), lambda talk: talk.fork("n", at=3), lambda talk: talk.delete(after=3)]
+    "verb",
+    [
+        lambda talk: talk.edit(3, "x"),
+        lambda talk: talk.fork("n", at=3),
+        lambda talk: talk.fork("n", at="1"),
+        lambda talk: talk.delete(after=3),
+        lambda talk: talk.delete(after="1"),
+    ],
 )
 def test_a_turn_that_is_not_there_is_refused(
     fleet: Fleet, talk: Conversation, verb: Callable[[Conversation], Any]
