@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from pydantic_core import from_json
-from requests import PreparedRequest
 
 from api_client.diagnosis import diagnose, reported
 from api_client.errors import StreamError
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.shapes.reading import Shape
+from api_client.transport import Prepared
 
 # A batch of 2,000 embeddings of 4,096 numbers is about 100 MB of text.
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -23,7 +23,7 @@ class Answer(Exchange, Generic[T]):
         vectors = answer.result()["embeddings"]
     """
 
-    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, shape: Shape[T]) -> None:
+    def __init__(self, route: Route, request: Prepared, limits: Limits, shape: Shape[T]) -> None:
         super().__init__(route, request, limits)
         self._shape = shape
 

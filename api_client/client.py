@@ -4,12 +4,9 @@ import json
 import threading
 import weakref
 from collections.abc import Mapping
-from copy import copy
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
-
-from requests import PreparedRequest, Request
 
 from api_client.answer import Answer
 from api_client.body.body_reader import BodyReader
@@ -21,7 +18,7 @@ from api_client.shapes import lines
 from api_client.shapes.metadata import LISTED, MODEL_CARD, VERSION, InstalledModel, Listing, ModelCard, RunningModel
 from api_client.shapes.reading import Shape
 from api_client.stream import Stream
-from api_client.transport import new_session
+from api_client.transport import Prepared, new_session
 
 # The defaults of a job's `first_token_within` and `stall_after`.
 FIRST_BYTE_TIMEOUT_SECONDS = 600.0
@@ -77,7 +74,7 @@ class OllamaClient:
         policy = RetryPolicy.of(retries, backoff_seconds, clock)
         self._session = new_session(slots, policy, token=token, ca_file=ca_file)
         self._route = Route(self._session, _without_user(parts), token or parts.password, clock)
-        self._prepared_paths: dict[tuple[str, str], PreparedRequest] = {}
+        self._prepared_paths: dict[tuple[str, str], Prepared] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[Exchange] = weakref.WeakSet()
         self._closed = False
@@ -213,20 +210,16 @@ class OllamaClient:
             finally:
                 limit.cancel()
 
-    def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> PreparedRequest:
+    def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Prepared:
         body = None if payload is None else _json(payload)
         known = self._prepared_paths.get((method, path))
         if known is None:
-            known = self._session.prepare_request(Request(method, self._url + path))
-            self._prepared_paths[method, path] = known
+            known = self._prepared_paths[method, path] = self._session.prepared(method, self._url + path)
         if body is None:
             return known
         # Not prepared anew: requests takes longer for that than to send it, and only the body differs.
-        request = copy(known)
-        request.headers = known.headers.copy()
-        request.headers.update({"Content-Type": "application/json", "Content-Length": str(len(body))})
-        request.body = body
-        return request
+        headers = {**known.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
+        return known._replace(headers=headers, body=body)
 
     def _registered(self, exchange: AnyExchange) -> AnyExchange:
         with self._lock:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from requests import PreparedRequest, Response, Session
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from api_client.body.body_reader import BodyReader
@@ -14,6 +14,7 @@ from api_client.diagnosis import diagnose, read_body
 from api_client.errors import Aborted, OllamaStatusError
 from api_client.retry import seconds_from
 from api_client.translation import translated
+from api_client.transport import DirectSession, Prepared
 
 ERROR_BODY_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ class Limits(NamedTuple):
 class Route(NamedTuple):
     """The parts of a client that its exchanges share."""
 
-    session: Session
+    session: DirectSession
     address: str
     secret: str | None
     clock: Clock
@@ -44,14 +45,14 @@ class Exchange:
     Other threads may call only `abort`.
     """
 
-    def __init__(self, route: Route, request: PreparedRequest, limits: Limits) -> None:
+    def __init__(self, route: Route, request: Prepared, limits: Limits) -> None:
         self.call = Call()
         self.address = route.address
         self.answered = False
         self._route = route
         self._request = request
         self._limits = limits
-        self._response: Response | None = None
+        self._response: BaseHTTPResponse | None = None
 
     @property
     def source(self) -> str:
@@ -81,6 +82,7 @@ class Exchange:
         response, self._response = self._response, None
         if response is not None:
             response.close()
+            response.release_conn()
         self.call.release()
 
     def __enter__(self) -> Self:
@@ -102,24 +104,20 @@ class Exchange:
         response = self._response = self._sent()
         self.answered = True
         self.call.set_silence(self._limits.stall)
-        if response.status_code >= 300:
+        if response.status >= 300:
             raise self._refusal(response)
-        return response.raw
+        return response
 
-    def _sent(self) -> Response:
+    def _sent(self) -> BaseHTTPResponse:
         mark = current_call.set(self.call)
         try:
-            return self._route.session.send(
-                self._request,
-                stream=True,
-                timeout=(self._limits.connect, self._limits.first_byte),
-            )
+            return self._route.session.open(self._request, self._limits.connect, self._limits.first_byte)
         finally:
             current_call.reset(mark)
 
-    def _refusal(self, response: Response) -> OllamaStatusError:
+    def _refusal(self, response: BaseHTTPResponse) -> OllamaStatusError:
         wait = seconds_from(response.headers.get("Retry-After"), self._route.clock)
-        error = diagnose(read_body(response.status_code, _beginning(response.raw), wait))
+        error = diagnose(read_body(response.status, _beginning(response), wait))
         return self._scrubbed(error)
 
     def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:

@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import Any, Protocol
 
-from requests import PreparedRequest
 from urllib3.exceptions import HTTPError
 
 from api_client.body.body_reader import FULL_SECONDS
@@ -15,6 +14,7 @@ from api_client.errors import Aborted, OllamaStatusError, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.ndjson import LineParser
 from api_client.shapes.lines import Lines
+from api_client.transport import Prepared
 
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
 Chunk = dict[str, Any]
@@ -54,7 +54,7 @@ class Stream(Exchange):
         StreamError: The body is not what Ollama sends.
     """
 
-    def __init__(self, route: Route, request: PreparedRequest, limits: Limits, lines: Lines) -> None:
+    def __init__(self, route: Route, request: Prepared, limits: Limits, lines: Lines) -> None:
         super().__init__(route, request, limits)
         shape, self._key, self._value = lines
         self._parser = LineParser(shape, self.source)

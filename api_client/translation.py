@@ -1,4 +1,4 @@
-"""Translates the errors of requests, urllib3 and sockets into `OllamaError`."""
+"""Translates the errors of urllib3 and sockets into `OllamaError`."""
 
 import logging
 import ssl
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import Protocol
 
-from requests import RequestException
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -36,7 +35,7 @@ from api_client.errors import (
 )
 from api_client.retry import can_help
 
-OF_THE_NETWORK = (RequestException, HTTPError, HTTPException, OSError)
+OF_THE_NETWORK = (HTTPError, HTTPException, OSError)
 _log = logging.getLogger(__name__)
 
 
@@ -103,9 +102,7 @@ def _unanswered(inner: Exception, where: str) -> OllamaError:
 
 
 def _unwrapped(error: Exception) -> Exception:
-    """urllib3's own error, unwrapped from the error of requests and from MaxRetryError."""
-    if isinstance(error, RequestException) and error.args and isinstance(error.args[0], Exception):
-        error = error.args[0]
+    """The error of the last try, out of MaxRetryError."""
     if isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     return error

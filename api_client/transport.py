@@ -1,12 +1,11 @@
 """The session of requests: pooled and retrying, without proxy variables, netrc and cookies."""
 
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, NamedTuple, cast
 
-from requests import PreparedRequest, Response, Session
+from requests import PreparedRequest, Request, Session
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import BaseHTTPResponse
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 
 from api_client.connection import AbortablePool, AbortableTLSPool
 from api_client.retry import RetryPolicy
@@ -15,17 +14,60 @@ from api_client.retry import RetryPolicy
 SPARE_CONNECTIONS = 2
 
 
+class Prepared(NamedTuple):
+    """A request as it is sent. `target` is the path, as in its first line."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes | None = None
+
+
 class DirectSession(Session):
-    """A session of one server, which does not look for hooks, proxies, redirects and cookies.
+    """A session of one server. It sends by urllib3, and so does not look for hooks, proxies, redirects and cookies.
 
     requests reads the whole body of a redirect and parses its `Location` even if it is not to follow it. A host could
-    send either without end, or so that it raises any exception.
+    send either without end, or so that it raises any exception. It also looks up the server's pool, the certificates
+    and the path anew for each request.
     """
 
-    def send(self, request: PreparedRequest, **options: Any) -> Response:
-        """Send it by the adapter."""
-        adapter = self.get_adapter(url=request.url or "")
-        return adapter.send(request, verify=self.verify or True, **options)
+    def __init__(self, adapter: HTTPAdapter) -> None:
+        """Send by this adapter's pools."""
+        super().__init__()
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+        self._adapter = adapter
+        self._known: PreparedRequest
+        self._pool: Any = None
+
+    def prepared(self, method: str, url: str) -> Prepared:
+        """A request without a body."""
+        self._known = request = self.prepare_request(Request(method, url))
+        return Prepared(method, self._adapter.request_url(request, {}), dict(request.headers))
+
+    def open(self, request: Prepared, connect: float | None, read: float | None) -> BaseHTTPResponse:
+        """Send it, and wait for the headers of the answer. The errors are urllib3's; the seconds limit its steps."""
+        return self._opened_pool().urlopen(
+            request.method,
+            request.target,
+            request.body,
+            request.headers,
+            self._adapter.max_retries,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(connect=connect, read=read),
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _opened_pool(self) -> HTTPConnectionPool:
+        if self._pool is None:
+            verify = self.verify or True
+            adapter: Any = self._adapter  # a part of it has no types
+            pool = adapter.get_connection_with_tls_context(self._known, verify)
+            adapter.cert_verify(pool, self._known.url, verify, None)
+            self._pool = pool
+        return cast("HTTPConnectionPool", self._pool)
 
 
 class AbortableAdapter(HTTPAdapter):
@@ -35,25 +77,9 @@ class AbortableAdapter(HTTPAdapter):
         """Sets the class of the pools for each scheme."""
         super().init_poolmanager(*args, **kw)
         self.poolmanager.pool_classes_by_scheme = {"http": AbortablePool, "https": AbortableTLSPool}
-        self._pool: Any = None
-
-    def get_connection_with_tls_context(self, *args: Any, **kw: Any) -> Any:
-        """The pool, which requests looks up anew for each request."""
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(*args, **kw)
-        return self._pool
-
-    def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> Response:
-        """The response, without a look at its cookies and its encoding."""
-        response = Response()
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
-        response.request = req
-        return response
 
 
-def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: str | None) -> Session:
+def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: str | None) -> DirectSession:
     """A session that threads may share.
 
     Args:
@@ -62,7 +88,11 @@ def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: 
         token: Sent as a bearer token.
         ca_file: PEM file of the authorities to trust instead of the usual ones.
     """
-    session = DirectSession()
+    session = DirectSession(
+        AbortableAdapter(
+            pool_connections=1, pool_maxsize=slots + SPARE_CONNECTIONS, max_retries=policy, pool_block=False
+        )
+    )
     session.trust_env = False  # the host is named explicitly; HTTP_PROXY and netrc are for other servers
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # all threads would share the cookies
     session.verify = ca_file or True
@@ -70,9 +100,4 @@ def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: 
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "llamaq"})
     if token:
         session.headers["Authorization"] = f"Bearer {token}"
-    adapter = AbortableAdapter(
-        pool_connections=1, pool_maxsize=slots + SPARE_CONNECTIONS, max_retries=policy, pool_block=False
-    )
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, adapter)
     return session

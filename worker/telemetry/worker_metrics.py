@@ -1,7 +1,7 @@
 """The Prometheus metrics of one worker. `docs/metrics.md` lists them; a test keeps the two equal."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
@@ -47,7 +47,7 @@ class Metrics:
             "llamaq_duty_failing_seconds", "Since a duty had a good round.", ["duty"], registry=self.registry
         )
         for action in Reaped._fields:
-            self._reaped.labels(action)  # shown as 0 from the start, so that the first one is an increase
+            self._reaped(action)  # shown as 0 from the start, so that the first one is an increase
         self._running = Gauge("llamaq_worker_running_attempts", "Attempts in this worker.", registry=self.registry)
         self._heartbeat_age = Gauge(
             "llamaq_worker_pulse_age_seconds", "Since this worker last consumed a message.", registry=self.registry
@@ -65,49 +65,50 @@ class Metrics:
         self._heartbeat_age.set_function(heartbeat_age)
         for duty in duties:
             self._duty_failing.labels(duty).set_function(partial(failing, duty))
-            self._duty_failures.labels(duty)  # shown as 0 from the start, so that the first one is an increase
+            self._duty_failures(duty)  # shown as 0 from the start, so that the first one is an increase
 
     def began(self, job: ClaimedJob) -> None:
         """Count a claimed attempt."""
         if job.attempt == 1:
-            self._wait.labels(job.model, _lane(job)).observe(job.waited_seconds)
+            self._wait(job.model, _lane(job)).observe(job.waited_seconds)
 
     def ended(self, job: ClaimedJob, outcome: Outcome, stored: str, seconds: float) -> None:
         """An attempt ended with an outcome; `stored` is the answer of `JobStore`."""
         which = (job.kind, job.model)
-        self._attempts.labels(*which, result(outcome, stored)).inc()
-        self._attempt.labels(*which).observe(seconds)
+        self._attempts(*which, result(outcome, stored)).inc()
+        self._attempt(*which).observe(seconds)
         if stored != "ok":
             return
         if isinstance(outcome, Failed | Retry):
             retried = "yes" if isinstance(outcome, Retry) else "no"
-            self._failures.labels(*which, outcome.error.code, retried).inc()
+            self._failures(*which, outcome.error.code, retried).inc()
         elif isinstance(outcome, Completed):
             self._completed(job, outcome)
 
     def reaped(self, done: Reaped) -> None:
         """Count the actions of a round of the reaper that this worker led."""
         for action, number in done._asdict().items():
-            self._reaped.labels(action).inc(number)
+            self._reaped(action).inc(number)
 
     def duty_failed(self, duty: str) -> None:
         """Count a failed round of a duty."""
-        self._duty_failures.labels(duty).inc()
+        self._duty_failures(duty).inc()
 
     def _completed(self, job: ClaimedJob, outcome: Completed) -> None:
         which = (job.kind, job.model)
         usage, timings = outcome.result.get("usage") or {}, outcome.result.get("timings") or {}
         for counter, tokens in ((self._prompt, "prompt_tokens"), (self._output, "output_tokens")):
-            counter.labels(*which).inc(usage.get(tokens) or 0)
+            counter(*which).inc(usage.get(tokens) or 0)
         for histogram, timing in ((self._first, "first_token"), (self._total, "total")):
             if timings.get(timing) is not None:
-                histogram.labels(*which).observe(timings[timing])
+                histogram(*which).observe(timings[timing])
 
-    def _histogram(self, name: str, meaning: str, labels: list[str]) -> Histogram:
-        return Histogram(name, meaning, labels, buckets=BUCKETS, registry=self.registry)
+    def _histogram(self, name: str, meaning: str, labels: list[str]) -> Callable[..., Histogram]:
+        return cache(Histogram(name, meaning, labels, buckets=BUCKETS, registry=self.registry).labels)
 
-    def _counter(self, name: str, meaning: str, labels: list[str]) -> Counter:
-        return Counter(name, meaning, labels, registry=self.registry)
+    def _counter(self, name: str, meaning: str, labels: list[str]) -> Callable[..., Counter]:
+        # The library checks the labels at each call, which takes longer than to count.
+        return cache(Counter(name, meaning, labels, registry=self.registry).labels)
 
 
 def result(outcome: Outcome, stored: str) -> str:

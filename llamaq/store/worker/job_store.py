@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -248,7 +248,9 @@ class JobStore(HostCalls):
         turn: Sequence[str] = (),
         written: Completed | None = None,
     ) -> str:
-        finish = Finish(
+        pieces = written.pieces if written else 0
+        finish = partial(
+            Finish,
             id=job.id,
             fence=job.fence,
             state=state,
@@ -258,7 +260,6 @@ class JobStore(HostCalls):
             conversation_ttl=self._conversation_ttl,
             messages="\n".join(turn),
             events=written.events if written else 0,
-            pieces=written.pieces if written else 0,
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
         if self.direct is not None and self.direct.wanted:
@@ -268,12 +269,12 @@ class JobStore(HostCalls):
                 "lease_seconds": self._lease,
             }
             with suppress(VersionMismatch):  # the fleet's script is an older one, and claims no job
-                return self._settle(job, replace(finish, next_fence=self._clock.uuid(), **by))
+                return self._settle(job, finish(pieces=pieces, next_fence=self._clock.uuid(), **by))
         with suppress(VersionMismatch):
-            return self._settle(job, finish)
+            return self._settle(job, finish(pieces=pieces))
         with suppress(RedisError, OSError):  # the older one reads the number of events from the record
-            run_many(self._client, calls(self._keys, self._lease, [renewal(job, finish.pieces)]))
-        return self._settle(job, replace(finish, pieces=0))
+            run_many(self._client, calls(self._keys, self._lease, [renewal(job, pieces)]))
+        return self._settle(job, finish(pieces=0))
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
         """Send the end of an attempt until Redis answers. The fence refuses it where another attempt has begun."""
