@@ -29,6 +29,8 @@ from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, Problem
 from llamaq.vocabulary.problems import MOST_QUOTED
 
+EXPECTED = (GatewayError, LlamaqError, ui.SignInNeeded, TimeoutError, HTTPException)
+"""Errors that are no faults of the gateway."""
 CANCELS_SECONDS = 5.0
 """At the end, for the cancels of jobs whose streams were cut."""
 
@@ -52,8 +54,8 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
         app.router.routes.extend(router.routes)  # FastAPI matches the paths of an included router twice
     for router in (batches.router, ui.router):
         app.include_router(router, include_in_schema=False)
-    for error in (GatewayError, LlamaqError, ui.SignInNeeded, TimeoutError, HTTPException, Exception):
-        app.add_exception_handler(error, _answer)
+    for error in (*EXPECTED, Exception):
+        app.add_exception_handler(error, answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     if settings.origins:
         app.add_middleware(
@@ -82,7 +84,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await connection.aclose()
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
+    """The answer to a request that ended with an error, in the words of its dialect."""
     if isinstance(error, HTTPException) and error.status_code in (404, 405):
         if ollama.is_own(request.url.path):
             return ollama.unserved(request, meant(request))

@@ -16,12 +16,17 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class KeyedRoute(APIRoute):
     """A route that calls an endpoint `(Request, Admitted)` itself: FastAPI's way to its arguments takes longer."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it depends on the request and its caller alone, so that nothing is passed over in calling it."""
+        types = [one.annotation for one in inspect.signature(self.endpoint).parameters.values()]
+        return not self.dependencies and types == [Request, Admitted]
+
     def get_route_handler(self) -> Handler:
         """The handler. Called by FastAPI."""
-        endpoint = self.endpoint
-        types = [one.annotation for one in inspect.signature(endpoint).parameters.values()]
-        if self.dependencies or types != [Request, Admitted]:
+        if not self.is_plain:
             return super().get_route_handler()
+        endpoint = self.endpoint
 
         async def handle(request: Request) -> Response:
             response: Response = await endpoint(request, await caller(request))

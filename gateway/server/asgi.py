@@ -12,6 +12,7 @@ from gateway import app
 from gateway.access.keys_file import KeysFile
 from gateway.http.guard import Guard
 from gateway.server import logs
+from gateway.server.direct import Direct
 from gateway.server.observed import Observed
 from gateway.settings import GatewayVariables
 from llamaq.settings.environment import read_as
@@ -34,8 +35,10 @@ def make() -> ASGIApp:
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     keys = KeysFile.of(settings.gateway_keys_file)
+    application = app.make(settings, keys)
     guarded = Guard(
-        app.make(settings, keys),
+        # With origins, a middleware of the application adds headers to each answer.
+        application if settings.origins else Direct(application, app.answer, app.EXPECTED),
         hosts=settings.host_names or (LOCAL_NAMES if keys is None else ()),
         origins=None if keys else (*LOCAL_ORIGINS, *settings.origins),
         most_bytes=settings.gateway_max_body_bytes,

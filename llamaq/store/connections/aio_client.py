@@ -1,4 +1,4 @@
-"""As `clients.BoundedRedis`, for asyncio."""
+"""The client of `clients.BoundedRedis` and its pool, for asyncio."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,6 +12,7 @@ from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import limited_async
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 from llamaq.store.connections.packing import packed
+from llamaq.store.connections.sockets import must_reconnect
 from llamaq.store.connections.tries import Retrying, of_master
 from llamaq.store.script_runs import Command, Reply
 
@@ -116,3 +117,35 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
                     pause = self._retrying.pause(tries, error)
                     await self.connection_pool.disconnect(inuse_connections=False)
                     await asyncio.sleep(pause)
+
+
+class AsyncPool(redis.asyncio.ConnectionPool):
+    """redis-py's pool, whose idle connections are taken and given back without its locks, metrics and listeners."""
+
+    async def get_connection(self, *given: Any, **more: Any) -> Any:
+        """A connection to use."""
+        idle: Any = self._available_connections[-1] if self._available_connections else None
+        if idle is None or not idle.is_connected or not _is_silent(idle):
+            if idle is not None:
+                await idle.disconnect(nowait=True)
+            return await super().get_connection(*given, **more)  # type: ignore[no-untyped-call]  # redis-py's has no types
+        self._available_connections.pop()
+        self._in_use_connections.add(idle)
+        idle.taken_at_once = True
+        return idle
+
+    async def release(self, connection: Any) -> None:
+        """Take a connection back."""
+        at_once, connection.taken_at_once = getattr(connection, "taken_at_once", False), False
+        if not at_once or must_reconnect(connection):
+            await super().release(connection)
+            return
+        self._in_use_connections.remove(connection)
+        self._available_connections.append(connection)
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether a connection is open, and nothing is to be read."""
+    stream, parser = connection._reader, connection._parser  # noqa: SLF001 - no public names
+    unread = getattr(getattr(parser, "_reader", None), "has_data", lambda: False)  # hiredis alone has it
+    return not (stream.at_eof() or stream.exception() or stream._buffer or unread())  # noqa: SLF001

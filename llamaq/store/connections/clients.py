@@ -15,8 +15,7 @@ from redis.exceptions import ResponseError
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections import master_connections as masters
 from llamaq.store.connections.address import Address, parsed
-from llamaq.store.connections.aio_client import AsyncBoundedRedis
-from llamaq.store.connections.aio_pool import AsyncPool
+from llamaq.store.connections.aio_client import AsyncBoundedRedis, AsyncPool
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import limited

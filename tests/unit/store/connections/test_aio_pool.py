@@ -9,7 +9,7 @@ import pytest
 import redis.asyncio
 
 from embedded.redis import EmbeddedRedis
-from llamaq.store.connections.aio_pool import AsyncPool
+from llamaq.store.connections.aio_client import AsyncPool
 from llamaq.store.connections.clients import connect, connect_async
 
 Check = Callable[[Any], Awaitable[None]]
