@@ -7,6 +7,7 @@ a line's outcome is written once. So the next process that takes the batch goes 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from gateway.batches.batch import Batch
@@ -27,6 +28,8 @@ LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 10.0
 RENEW_SECONDS = 1.0
 """Between two renewals of a lease. Each renewal also reads whether the batch was cancelled."""
+DROPPED_AT_A_TIME = 64
+"""Lines of a batch that was stopped."""
 LEAST_PAUSE, MOST_PAUSE = 1.0, 30.0
 """Seconds until a line is submitted again, where the queue was full or away."""
 
@@ -50,6 +53,7 @@ class Run:
         most = self._by.most_waiting
         self._queue = queue if most is None else queue.with_most_waiting(most)
         self._jobs: dict[int, AsyncJob[Any]] = {}
+        self._dropping = asyncio.Semaphore(DROPPED_AT_A_TIME)
         self._stop = asyncio.Event()
         self._why = "completed"
         if batch.status == "cancelling":
@@ -126,9 +130,28 @@ class Run:
             reader = Reader(self._batch.endpoint)
             async for lines in self._open_lines(reader):
                 for line in lines:
-                    await self._slots.acquire()
+                    slots = self._slots if await self._has_slot() else self._dropping
                     # A callback, because a task that is cancelled before its first step runs no `finally`.
-                    group.create_task(self._line(line)).add_done_callback(lambda _: self._slots.release())
+                    group.create_task(self._line(line)).add_done_callback(partial(_release, slots))
+
+    async def _has_slot(self) -> bool:
+        """Wait for a slot. False where the batch is stopped first: the lines that it drops need none."""
+        if self._stop.is_set():
+            await self._dropping.acquire()
+            return False
+        if not self._slots.locked():
+            return await self._slots.acquire()
+        got, stopped = asyncio.ensure_future(self._slots.acquire()), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((got, stopped), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if got.done():
+                self._slots.release()
+            raise
+        finally:
+            got.cancel()
+            stopped.cancel()
+        return got.done() or await self._has_slot()
 
     async def _open_lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
         async for lines in self._lines(reader):
@@ -270,3 +293,7 @@ class Run:
         )
         if (await self._store.run(moved)).word == "LOST":
             raise Lost
+
+
+def _release(slots: asyncio.Semaphore, _: object) -> None:
+    slots.release()

@@ -167,6 +167,25 @@ def test_a_batch_is_cancelled_in_the_middle(gateway: GatewayProcess, service: Se
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "batch_ended")
 
 
+def test_a_cancelled_batch_waits_for_no_other(service: Service) -> None:
+    """While the lines of another one take all the room that the process has in the queue."""
+    gate = fresh_name()
+    service.ollama.script(hold=gate, tokens=["late"], times=2)
+    with GatewayProcess(service.url, prefix=service.prefix, gateway_batch_in_flight=2) as gateway:
+        first = created(gateway, [line("a"), line("b"), line("c")])
+        service.wait_held(gate, 2)
+        second = created(gateway, [line(str(number)) for number in range(200)])
+        until(lambda: get(gateway, second["id"])["status"] == "in_progress")
+        assert gateway.http.post(f"/v1/batches/{second['id']}/cancel").status_code == 200
+        done = reached(gateway, second["id"])
+        assert (done["status"], counted(done)) == ("cancelled", (200, 0, 0))
+        assert get(gateway, first["id"])["status"] == "in_progress"
+        service.ollama.release(gate)
+        assert counted(reached(gateway, first["id"])) == (3, 3, 0)
+        third = created(gateway, [line("d"), line("e"), line("f")])  # no slot was lost
+        assert counted(reached(gateway, third["id"])) == (3, 3, 0)
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_batch_goes_on_in_another_process(service: Service, how: signal.Signals) -> None:
     """The gateway ends in the middle, in order or not: the next one takes the batch up, and asks nothing twice."""
