@@ -7,10 +7,10 @@ from typing import ParamSpec, TypeVar
 
 from llamaq.admission.weight import is_light
 from llamaq.client.aio.hub import HubsOfLoops, TaskInbox
+from llamaq.client.aio.loop_clients import LoopClients
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections import deadline
-from llamaq.store.connections.loop_clients import LoopClients
 from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient
 
