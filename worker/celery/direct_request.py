@@ -85,7 +85,8 @@ def _run_in_turn(request: DirectRequest | None) -> None:
             if request.following is not None:
                 request.following.submit()
             raise
-        request = request.following
+        # The pool holds the first request until the last one has ended. With the link it would hold all of them.
+        request.following, request = None, request.following
 
 
 def begin(consumer: Any, kind: str, job_id: str) -> None:

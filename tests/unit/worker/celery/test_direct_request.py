@@ -1,6 +1,8 @@
 """The task of an assigned job runs in Celery's pool, and Celery tells of it."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from structlog.testing import capture_logs
 
 from llamaq.store.worker.claimed_job import ClaimedJob
 from tests.unit.worker.celery.test_task_request import SECRET, Heard, job
-from worker.celery import direct_request
+from worker.celery import direct_request, task_request
 
 Execute = Callable[[str, Callable[[ClaimedJob], None]], str]
 
@@ -116,6 +118,27 @@ def test_a_job_that_follows_runs_in_the_same_thread() -> None:
         target()
     assert [job_id for job_id, _ in ran[2:]] == ["second", "later"]
     assert not shown(state.requests.values())
+
+
+def test_of_a_job_that_has_ended_nothing_is_kept() -> None:
+    """However many follow in the same thread, as they do for hours in a busy worker."""
+    targets: list[Callable[[], None]] = []
+    ran: list[weakref.ref[task_request.TaskRequest]] = []
+    kept: list[int] = []
+
+    def execute(*_: object) -> str:
+        gc.collect()
+        kept.append(sum(ref() is not None for ref in ran))
+        current = task_request.current()
+        assert current
+        ran.append(weakref.ref(current))
+        if len(ran) < 5:
+            direct_request.begin(heard.consumer, "generate", f"next-{len(ran)}")
+        return "completed"
+
+    heard = begun(execute, lambda target, **_: targets.append(target))
+    targets[0]()
+    assert kept == [0, 1, 1, 1, 1]  # the pool has the first one
 
 
 def test_a_job_that_follows_a_broken_one_runs_all_the_same() -> None:
