@@ -41,7 +41,6 @@ class RetryPolicy(Retry):
         """A policy of `retries` retries. The first pause is about `backoff_seconds`, and each next one doubles."""
         policy = cls(
             total=retries,
-            redirect=False,
             allowed_methods=None,  # POST too: a generation changes nothing on the server
             status_forcelist=RETRIED_STATUSES,
             backoff_factor=backoff_seconds,

@@ -47,6 +47,15 @@ def test_an_unknown_authority_is_refused(server_tls: ssl.SSLContext) -> None:
         assert server.connections == 1
 
 
+def test_without_a_file_the_authorities_of_certifi_are_known(
+    server_tls: ssl.SSLContext, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with requests. Those of the system may be others."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", ca_file)
+    with ScriptedServer(whole, tls=server_tls) as server, OllamaClient(server.url) as client:
+        assert list(client.generate({})) == [TOKEN, DONE]
+
+
 def test_a_certificate_of_another_host_is_refused(authority: trustme.CA, ca_file: str) -> None:
     """A known authority does not help a certificate that names another host."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
