@@ -92,12 +92,8 @@ class EventWriter(Duty):
         buffer = EventBuffer(job, attempt, timer, self._clock, self.changed, self._due, self._closed, silent=silent)
         with self.changed:
             self._open.add(buffer)
-            self._renew_at = min(self._renew_at, timer.renew_at())
             if self.stopping.is_set():
                 buffer.drop()
-            if self._renew_at < self._wakes_at:  # seldom: a needless wake-up would delay this attempt
-                self._wakes_at = 0.0
-                self._sooner.notify()
         return buffer
 
     def __enter__(self) -> None:

@@ -2,8 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, until
+from worker.attempt import event_writer
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.flush_timer import RENEW_SECONDS
 from worker.attempt.flush_window import MOST_JOBS
@@ -36,6 +39,22 @@ def test_the_flush_window_ends_by_itself(fleet: Fleet, writing: Writing) -> None
 
     until(lambda: deltas(fleet, job) == ["a", "b"])
     buffer.close()
+
+
+def test_a_thread_that_waits_is_woken_by_an_event_and_by_the_end(
+    fleet: Fleet, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a first token would come up to a second late, with the end of an idle round."""
+    monkeypatch.setattr(event_writer, "IDLE_SECONDS", NEVER)
+    writer = writing(lease_seconds=NEVER)
+    job, _, buffer = begin(fleet, writer)
+    until(lambda: writer._wakes_at)
+
+    buffer.progress("loading")
+    until(lambda: "progress" in fleet.types(job.id))
+
+    buffer.close()
+    until(lambda: writer._wakes_at)  # `writing` stops it, and requires that its thread ends
 
 
 def test_a_window_of_zero_sends_each(fleet: Fleet, writing: Writing) -> None:
