@@ -102,4 +102,4 @@ class DirectJobs(Protocol):
         """Whether it takes one."""
 
     def begin(self, job: ClaimedJob) -> None:
-        """Begin one, in another thread."""
+        """Have one run: in another thread, or in this one after the job that ends."""
