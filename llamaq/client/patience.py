@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import SupportsFloat
 
 import redis
 
@@ -86,6 +87,10 @@ def left_of(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
 
 def _seconds(timeout: object) -> float:
     # Each comparison with NaN is false, so it would be no limit at all.
-    if not isinstance(timeout, int | float) or math.isnan(timeout):
+    try:
+        seconds = float(timeout) if isinstance(timeout, SupportsFloat) else math.nan
+    except Exception:  # noqa: BLE001 - a number too large, or whatever else one of another type raises
+        seconds = math.nan
+    if math.isnan(seconds):
         raise InvalidRequest.of("timeout", "give a number of seconds, or None for no limit")
-    return timeout
+    return seconds

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +51,8 @@ MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.submit({"kind": "embedding", "model": "m", "input": "x"}, job_id=UUID(int=3)), "not UUID"),
     (lambda q: q.job("a").result(math.nan), "timeout: give a number of seconds, or None for no limit"),
     (lambda q: q.job("a").result(timedelta(seconds=1)), "timeout: give a number of seconds"),
+    (lambda q: q.job("a").result(10**400), "timeout: give a number of seconds"),
+    (lambda q: q.job("a").result(Decimal("sNaN")), "timeout: give a number of seconds"),
     (lambda q: q.jobs(after=5), "after: give the `cursor` of a list"),
 ]
 
@@ -86,6 +90,12 @@ def test_a_key_is_for_one_request(queue: JobQueue) -> None:
             other()
         assert refused.value.job_id == first.id
     assert [status.id for status in queue.jobs()] == [first.id]
+
+
+def test_a_timeout_may_be_a_number_of_another_type(queue: JobQueue) -> None:
+    """As numpy's and pandas' are."""
+    with pytest.raises(TimeoutError):
+        queue.generate("m", "x", wait_for_model=True).result(timeout=Fraction(1, 100))  # type: ignore[arg-type]
 
 
 def test_a_timeout_says_why_the_job_waits(queue: JobQueue) -> None:
