@@ -137,7 +137,7 @@ class BodyReader:
 
     def _advance(self, body: StreamedBody, now: float) -> None:
         try:
-            over = body.step(now)
+            over = not body.full and body.step(now)
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits for this body
             self._end(body, error)
             return
