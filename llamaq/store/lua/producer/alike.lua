@@ -70,10 +70,9 @@ end
 
 -- The positions of jobs that were queued one after another. Jobs of other tenants may be between them.
 function alike.positions(ids)
-  local first, last, found = position(ids[1], model, lane), position(ids[#ids], model, lane), {}
-  for index, each in ipairs(ids) do
-    found[index] = last - first == #ids - 1 and first + index - 1 or position(each, model, lane)
-  end
+  local function of(index) return position(ids[index], model, lane, alike.depths) end
+  local first, last, found = of(1), of(#ids), {}
+  for index = 1, #ids do found[index] = last - first == #ids - 1 and first + index - 1 or of(index) end
   return found
 end
 

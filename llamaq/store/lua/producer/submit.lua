@@ -39,7 +39,9 @@
 -- include: keys events queue fairness estimate model_support
 local given, id, model, lane, tenant, conversation  -- of the job that is being accepted
 local made, assigns  -- `assigns`: whether what was done for the job may have freed a slot
-local alike = {}     -- alike.lua adds functions to it; `room` is how many more jobs of the model and tenant may wait
+-- What holds for other jobs like this one: `depths` are the numbers of jobs that wait for the model, by lane, `waiting` is their
+-- sum, and `room` how many more the limits let in. alike.lua adds functions.
+local alike = {}
 
 -- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
 -- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
@@ -72,7 +74,8 @@ end
 -- The limit that is reached: 'model' or 'tenant'. Turns behind the first of a conversation wait in no queue, but count.
 local function limit_reached()
   local behind = conversation ~= '' and math.max(redis.call('ZCARD', turns_key(tenant, conversation)) - 1, 0) or 0
-  alike.room = tonumber(given.max_queued) - depth(model) - behind
+  alike.depths, alike.waiting = depths(model, lane)
+  alike.room = tonumber(given.max_queued) - redis.call('ZCARD', schedule.key(model)) - alike.waiting - behind
   if alike.room <= 0 then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
   if most > 0 then
@@ -87,8 +90,8 @@ local function missing_image()
   end
 end
 
+-- Whether a model is unknown that no host has.
 local function is_unknown()
-  if redis.call('SCARD', model_hosts_key(model)) > 0 then return false end
   -- Before the first host comes, any model may come with it. The host of a host job (which has a `target`) is known or not.
   return (given.target ~= '' or redis.call('EXISTS', HOSTS) == 1) and further().unknown_model(model)
 end
@@ -105,8 +108,9 @@ local function refusal(turn)
   if turn and given.when_busy == 'reject' then return {'BUSY', 'turn', turn} end
   local limit = limit_reached()
   if limit then return {'FULL', 'retry_after', estimates.retry_after(model), 'limit', limit} end
-  if given.wait_for_model ~= '1' and is_unknown() then return {'UNKNOWN_MODEL'} end
-  local lacks, has = lacking_capability(model, given.capabilities)
+  local some = redis.call('SRANDMEMBER', model_hosts_key(model), 1)
+  if #some == 0 and given.wait_for_model ~= '1' and is_unknown() then return {'UNKNOWN_MODEL'} end
+  local lacks, has = lacking_capability(model, given.capabilities, some)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
   local lacking = given.notify ~= '' and further().lacking_senders(given.notify_private == '1')
   if lacking then return {'NO_WEBHOOKS', 'lacks', lacking} end
@@ -157,7 +161,7 @@ local function enqueue_turn(turn, score, runner, later, now)
     return schedule.add(id, {model = model, tenant = tenant, not_before = later})
   end
   enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = now})
-  return position(id, model, lane)
+  return position(id, model, lane, conversation == '' and alike.depths)  -- a turn may have ended another, which waited
 end
 
 local function append_queued(ahead, slots)
@@ -177,7 +181,7 @@ local function accept_alone(turn, weight, slots)
   redis.call('ZADD', JOBS, now, id)
   -- Where nothing waits, a job is not queued and taken out again: that would be a third of what Redis does for it.
   local idle = slots.idle > 0 and conversation == '' and not later and given.target == ''
-  local goes_first = idle and not is_waiting(model) and not is_any_waiting()
+  local goes_first = idle and alike.waiting == 0 and not is_any_waiting()
   local ahead = 0
   if not goes_first then ahead = enqueue_turn(turn, score, runner, later, now) end
   append_queued(ahead, slots)

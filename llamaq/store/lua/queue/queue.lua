@@ -65,20 +65,28 @@ end
 -- Whether a job waits for any model.
 local function is_any_waiting() return is_any(WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) end
 
--- The jobs that wait for a model, with those that wait for their time.
-local function depth(model)
-  local count = redis.call('ZCARD', schedule.key(model))
-  if not is_waiting(model) then return count end
-  for _, lane in ipairs(LANES) do count = count + redis.call('ZCARD', queue_key(model, lane)) end
-  return count
+-- The numbers of jobs that wait for a model, by lane, and their sum. Most often one lane has any, and `likely` is asked first.
+local function depths(model, likely)
+  local left = redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3]))
+  local found, sum = {}, 0
+  for index = 0, #LANES do
+    local lane = LANES[index] or likely
+    if not found[lane] then
+      found[lane] = left > 0 and redis.call('ZCARD', queue_key(model, lane)) or 0
+      if found[lane] > 0 then left = left - 1 end
+      sum = sum + found[lane]
+    end
+  end
+  return found, sum
 end
 
 -- The number of jobs ahead of a waiting job: those of higher lanes, and those before it in its own. nil if it does not wait.
-local function position(id, model, lane)
+-- `known` are the numbers of waiting jobs by lane, where the caller has them.
+local function position(id, model, lane, known)
   local ahead = redis.call('ZRANK', queue_key(model, lane), id)
   if not ahead then return nil end
   for _, higher in ipairs(LANES) do
     if higher == lane then return ahead end
-    ahead = ahead + redis.call('ZCARD', queue_key(model, higher))
+    ahead = ahead + (known and known[higher] or redis.call('ZCARD', queue_key(model, higher)))
   end
 end

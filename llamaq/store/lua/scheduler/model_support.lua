@@ -18,12 +18,11 @@ local function reported_without(model, capability, hosts)
 end
 
 -- The first capability of `needs` (joined by blanks) that the model lacks on each of its hosts, and the capabilities that
--- it has; nil where it lacks none. Any host is looked at first, because most often it has them.
-local function lacking_capability(model, needs)
+-- it has; nil where it lacks none. `some` are one or more of its hosts, which are looked at first: most often they have them.
+local function lacking_capability(model, needs, some)
   for capability in string.gmatch(needs, '[^ ]+') do
-    local hosts = model_hosts_key(model)
-    local reported = reported_without(model, capability, redis.call('SRANDMEMBER', hosts, 1))
-      and reported_without(model, capability, redis.call('SMEMBERS', hosts))
+    local reported = reported_without(model, capability, some)
+      and reported_without(model, capability, redis.call('SMEMBERS', model_hosts_key(model)))
     if reported then return capability, reported end
   end
 end

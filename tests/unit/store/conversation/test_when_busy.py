@@ -111,6 +111,16 @@ def test_turns_that_wait_keep_their_place(fleet: Fleet, how: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["interrupt", "rollback"])
+def test_a_turn_that_gave_way_is_not_ahead(fleet: Fleet, how: Any) -> None:
+    """One that waited in a higher lane, and that the limit of the queue counted."""
+    turn(fleet, "a", priority="interactive")
+
+    last = turn(fleet, "b", when_busy=how)
+
+    assert fleet.log(last.id)[0]["position"] == 0
+
+
+@pytest.mark.parametrize("how", ["interrupt", "rollback"])
 def test_a_turn_that_is_refused_disturbs_nobody(redis_server: EmbeddedRedis, prefix: str, how: Any) -> None:
     """A full queue refuses it before the running turn is touched."""
     fleet = Fleet(redis_server.url, prefix, max_queued=1)

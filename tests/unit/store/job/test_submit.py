@@ -110,6 +110,19 @@ def test_a_full_queue_refuses_with_the_time_to_wait(fleet: Fleet, prefix: str) -
     full.close()
 
 
+def test_jobs_of_higher_lanes_count_as_ahead(fleet: Fleet) -> None:
+    """In the `queued` event, of a submit alone and of several in one call."""
+    requests = [
+        {"kind": "generate", "model": MODEL, "prompt": "x", "wait_for_model": True, "priority": lane}
+        for lane in ("batch", "normal", "interactive", "interactive", "normal", "batch")
+    ]
+
+    jobs = [fleet.queue.submit(request) for request in requests]
+    jobs += fleet.queue.submit_many([requests[1]] * 3)
+
+    assert [fleet.log(job.id)[0]["position"] for job in jobs] == [0, 0, 0, 1, 3, 5, 4, 5, 6]
+
+
 def test_a_model_that_no_live_host_has_is_refused_with_what_is_near(fleet: Fleet) -> None:
     """With hosts alive, an unknown model is named, beside what looks like it; a job may ask to wait for it."""
     store = fleet.worker()
