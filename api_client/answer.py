@@ -42,8 +42,11 @@ class Answer(Exchange, Generic[T]):
     def _read(self, body: bytes) -> T:
         error = _error_of(body)
         if error is not None:
+            self.sound = True
             raise self._scrubbed(diagnose(reported(None, error)))
-        return self._shape.read(body, self.source)
+        answer = self._shape.read(body, self.source)
+        self.sound = True
+        return answer
 
     def _joined(self, body: Iterator[bytes]) -> bytes:
         whole = bytearray()

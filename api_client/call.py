@@ -9,16 +9,24 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from api_client.errors import Aborted
 
 
 class Call:
-    """Whether a request was aborted, and the socket that it uses now."""
+    """Whether a request was aborted, and the socket that it uses now.
+
+    Attributes:
+        answered: whether the headers of its answer have come.
+        give_back: gives its connection back, told whether the answer is sound; None until the answer is at its end.
+    """
 
     def __init__(self) -> None:
         self.aborted = False
+        self.answered = False
+        self.give_back: Callable[[bool], None] | None = None
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None

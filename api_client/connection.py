@@ -2,11 +2,14 @@
 
 Two private methods of urllib3 are overridden, because it has no public hooks at these moments: `_new_conn` comes before
 the TLS handshake, which may block, and `_put_conn` comes before the connection may serve another call. The tests of
-`abort` fail if either is renamed.
+`abort` fail if either is renamed, and those of interim answers if `_read_status` of http.client is.
 """
 
 import socket
 from collections.abc import Iterator
+from functools import partial
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -20,9 +23,26 @@ from api_client.errors import Aborted
 PIECE_BYTES = 64 * 1024
 
 
+class FinalResponse(HTTPResponse):
+    """An answer behind the interim ones (RFC 9110, section 15.2). http.client skips 100 alone.
+
+    It takes any other for the whole answer, and the next call on the connection would get this one.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
+            if status == HTTPStatus.SWITCHING_PROTOCOLS:  # nobody has asked for it, and no HTTP would follow
+                raise BadStatusLine(f"{version} {status} {reason}")
+            if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:
+                return version, status, reason
+            parse_headers(self.fp)
+
+
 class AbortableConnection(HTTPConnection):
     """A plain connection whose socket is shut down when the call that uses it is aborted."""
 
+    response_class = FinalResponse
     call: Call | None = None
     _held: bytearray | None = None
 
@@ -65,14 +85,22 @@ class AbortableTLSConnection(AbortableConnection, HTTPSConnection):
 
 
 class AbortablePool(HTTPConnectionPool):
-    """Takes a connection back only after its call has released it."""
+    """Takes a connection back only after its call has released it, and has read its answer."""
 
     ConnectionCls = AbortableConnection
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and conn.call is not None:
-            conn.call.release()
-            conn.call = None
+            call, conn.call = conn.call, None
+            call.release()
+            if call.answered:
+                call.give_back = partial(self._take_back, conn)
+                return
+        super()._put_conn(conn)
+
+    def _take_back(self, conn: Any, sound: bool) -> None:
+        if not sound:
+            conn.close()  # it is opened anew for the next call
         super()._put_conn(conn)
 
 

@@ -41,14 +41,18 @@ class Route(NamedTuple):
 class Exchange:
     """A request, which is sent when its answer is read.
 
-    At the end of its `with` block the connection is closed, unless the answer was read to its end. One thread reads.
+    At the end of its `with` block the connection is closed, unless the answer was read to its end and is sound. Behind
+    an answer that cannot be read more may follow, which would be taken for the next call's answer. One thread reads.
     Other threads may call only `abort`.
+
+    Attributes:
+        sound: whether its answer is whole: a refusal, a last line, a JSON object.
     """
 
     def __init__(self, route: Route, request: Prepared, limits: Limits) -> None:
         self.call = Call()
         self.address = route.address
-        self.answered = False
+        self.sound = False
         self._route = route
         self._request = request
         self._limits = limits
@@ -58,6 +62,11 @@ class Exchange:
     def source(self) -> str:
         """Who answers, for messages."""
         return f"Ollama at {self.address}"
+
+    @property
+    def answered(self) -> bool:
+        """Whether the headers of the answer have come."""
+        return self.call.answered
 
     @property
     def aborted(self) -> bool:
@@ -78,12 +87,15 @@ class Exchange:
         self.call.abort()
 
     def close(self) -> None:
-        """Ends the request from the reading thread; the connection is kept only if the answer was read to its end."""
+        """Ends the request from the reading thread, and gives its connection back or closes it."""
         response, self._response = self._response, None
         if response is not None:
             response.close()
             response.release_conn()
         self.call.release()
+        give_back, self.call.give_back = self.call.give_back, None
+        if give_back is not None:
+            give_back(self.sound)
 
     def __enter__(self) -> Self:
         return self
@@ -102,9 +114,10 @@ class Exchange:
         if self.call.aborted:
             raise Aborted("the call was aborted")
         response = self._response = self._sent()
-        self.answered = True
+        self.call.answered = True
         self.call.set_silence(self._limits.stall)
         if response.status >= 300:
+            self.sound = True
             raise self._refusal(response)
         return response
 

@@ -10,12 +10,20 @@ The caller decides on another attempt later, possibly on another host.
 
 import email.utils
 import ssl
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ResponseError, SSLError
+from urllib3.exceptions import (
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ResponseError,
+    SSLError,
+)
 from urllib3.util.retry import Retry
 from urllib3.util.util import reraise
 
@@ -28,6 +36,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 LONGEST_RETRY_AFTER_SECONDS = 1.0
 # What a header asks for is bounded to a day, so that each number that it becomes can be stored.
 LONGEST_WISH_SECONDS = 86_400.0
+# The body of an answer after which the request is sent again.
+REST_SECONDS = 0.25
+REST_PIECES = 16
+REST_PIECE_BYTES = 64 * 1024
 
 
 class RetryPolicy(Retry):
@@ -71,7 +83,10 @@ class RetryPolicy(Retry):
             raise reraise(type(error), error, _stacktrace)
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_RETRY_AFTER_SECONDS:
             raise MaxRetryError(_pool, url, ResponseError("a long Retry-After"))  # type: ignore[arg-type] # not shown
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        policy = super().increment(method, url, response, error, _pool, _stacktrace)
+        if response is not None:
+            _discard(response)
+        return policy
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
         """Pauses before the next attempt.
@@ -91,6 +106,19 @@ class RetryPolicy(Retry):
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """The seconds of the Retry-After header; None where there is none, or it cannot be read."""
         return seconds_from(response.headers.get("Retry-After"), self.clock)
+
+
+def _discard(response: BaseHTTPResponse) -> None:
+    """Reads the rest of an answer, so that its connection serves the next try; closes it where too much is left.
+
+    urllib3 would read on for as long as the host sends, and wait for its next bytes as for a first token.
+    """
+    current_call.get().set_silence(REST_SECONDS)
+    with suppress(HTTPError, OSError):
+        for _ in range(REST_PIECES):
+            if not response.read1(REST_PIECE_BYTES, decode_content=False):
+                break
+    response.close()
 
 
 def can_help(error: Exception) -> bool:

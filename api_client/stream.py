@@ -104,7 +104,8 @@ class Stream(Exchange):
             raise Aborted("the call was aborted")
         if chunk.get("error") is not None:
             raise self._fault(chunk["error"])
-        return bool(chunk.get(self._key) == self._value)
+        self.sound = chunk.get(self._key) == self._value
+        return self.sound
 
     def _run(self) -> Generator[Chunk, None, None]:
         try:

@@ -44,7 +44,10 @@ class Exchanging(Protocol):
 
     call: Call
     address: str
-    answered: bool
+
+    @property
+    def answered(self) -> bool:
+        """Whether the headers of the answer have come."""
 
     @property
     def silence_seconds(self) -> float | None:
