@@ -50,9 +50,9 @@ def running(reader: BodyReader) -> Iterator[None]:
 
 
 @contextmanager
-def shared(server: ScriptedServer, **options: Any) -> Iterator[OllamaClient]:
+def shared(server: ScriptedServer, reader: BodyReader | None = None, **options: Any) -> Iterator[OllamaClient]:
     """A client whose answers one thread reads."""
-    reader = BodyReader()
+    reader = reader or BodyReader()
     with running(reader), OllamaClient(server.url, **options) as client:
         client.read_with(reader)
         yield client

@@ -6,12 +6,21 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 # No test waits this long unless it fails.
 PATIENCE_SECONDS = 30.0
+
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+END_MARK = b"0\r\n\r\n"
+
+
+def chunked(fields: dict[str, Any]) -> bytes:
+    """One line of a stream, as a chunk of its own."""
+    line = json.dumps(fields).encode() + b"\n"
+    return b"%x\r\n%s\r\n" % (len(line), line)
 
 
 class Visit:
@@ -40,22 +49,27 @@ class Visit:
         self.send(data)
 
     def begin_stream(self) -> None:
-        self.head(200, ("Content-Type", "application/x-ndjson"), ("Transfer-Encoding", "chunked"))
+        self.send(STREAM_HEAD)
+
+    def begin_with(self, fields: dict[str, Any]) -> None:
+        """The headers and the first line at once: no silence can be measured between them."""
+        self.send(STREAM_HEAD + chunked(fields))
 
     def chunk(self, data: bytes) -> None:
         self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
     def line(self, **fields: Any) -> None:
-        self.chunk(json.dumps(fields).encode() + b"\n")
+        self.send(chunked(fields))
 
     def end_stream(self) -> None:
-        self.send(b"0\r\n\r\n")
+        self.send(END_MARK)
 
-    def stream(self, lines: Iterable[dict[str, Any]]) -> None:
+    def stream(self, lines: Sequence[dict[str, Any]]) -> None:
+        """The last line and the end mark are sent at once: the client waits only briefly between them."""
         self.begin_stream()
-        for fields in lines:
+        for fields in lines[:-1]:
             self.line(**fields)
-        self.end_stream()
+        self.send(chunked(lines[-1]) + END_MARK)
 
     def cut(self) -> None:
         """Closes the connection from the server's side."""

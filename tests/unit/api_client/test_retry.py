@@ -21,7 +21,7 @@ from api_client import (
 )
 from api_client.call import Call
 from api_client.retry import RetryPolicy, seconds_from
-from tests.unit.api_client.scripted_server import Script, ScriptedServer, Visit
+from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, Script, ScriptedServer, Visit
 
 DONE = {"response": "", "done": True}
 
@@ -109,7 +109,7 @@ def test_a_read_timeout_is_never_repeated() -> None:
     with ScriptedServer(silent) as server, client_of(server) as client:
         with pytest.raises(FirstByteTimeout):
             list(client.generate({}, first_byte_timeout_seconds=0.1))
-        assert server.next_visit().gone.wait(5)
+        assert server.next_visit().gone.wait(PATIENCE_SECONDS)
         assert len(server.visits) == 1
 
 
@@ -117,8 +117,7 @@ def test_silence_between_chunks_has_its_own_limit() -> None:
     """The first byte may take long; after it, a short limit counts, and the text so far is given."""
 
     def falls_silent(visit: Visit) -> None:
-        visit.begin_stream()
-        visit.line(response="a", done=False)
+        visit.begin_with({"response": "a", "done": False})
         visit.wait_until_gone()
 
     with ScriptedServer(falls_silent) as server, client_of(server) as client:
@@ -127,7 +126,7 @@ def test_silence_between_chunks_has_its_own_limit() -> None:
         with pytest.raises(StallTimeout) as caught:
             next(steps)
         assert caught.value.seconds == 0.1
-        assert server.next_visit().gone.wait(5)
+        assert server.next_visit().gone.wait(PATIENCE_SECONDS)
         assert len(server.visits) == 1
 
 

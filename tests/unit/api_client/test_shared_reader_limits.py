@@ -1,15 +1,20 @@
 """Silence, full sinks and missing end marks of answers that one thread reads."""
 
-import json
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from api_client import Aborted, StallTimeout
+from api_client.body import body_reader
+from api_client.body.body_reader import BodyReader
+from tests.service import until
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import DONE, TOKEN, Kept, endless, one_then_silent, pushed, shared, whole
 from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
+
+LIMIT_SECONDS = 2 * PATIENCE_SECONDS  # of silence. It passes only where a test says so.
 
 
 def test_silence_ends_an_answer() -> None:
@@ -20,6 +25,30 @@ def test_silence_ends_an_answer() -> None:
         assert caught.value.seconds == 0.1
 
 
+class Later:
+    """The time of the shared reader: this machine's, so many seconds ahead."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.seconds
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Lets time pass for the shared reader."""
+    clock = Later()
+    monkeypatch.setattr(body_reader, "monotonic", clock.monotonic)
+    return clock
+
+
+def let_silence_pass(reader: BodyReader, later: Later) -> None:
+    """Once a body waits for its full sink, more time passes than a host may be silent, and the reader has noticed."""
+    until(lambda: bool(reader._paused))
+    later.seconds += 2 * LIMIT_SECONDS
+    until(lambda: reader._check_at == float("inf"))
+
+
 class Filling(Kept):
     """A sink that is full after each line."""
 
@@ -28,54 +57,47 @@ class Filling(Kept):
         return super().take(chunk)
 
 
-def test_a_sink_that_is_full_stops_the_host_and_no_other() -> None:
+def test_a_sink_that_is_full_stops_the_host_and_no_other(later: Later) -> None:
     """Nothing is read for it, so the host can send no more; silence does not end it; then it goes on."""
-    sink, other = Filling(), Kept()
+    sink, other, shared_reader, taken = Filling(), Kept(), BodyReader(), threading.Event()
 
     def one_with_the_headers(visit: Visit) -> None:
         # The first line comes with the headers, so the thread that waits for them takes it, and hands over a full sink.
-        line = json.dumps(TOKEN).encode() + b"\n"
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-        visit.send(head + b"%x\r\n%s\r\n" % (len(line), line))
-        assert sink.came.wait(PATIENCE_SECONDS)
+        visit.begin_with(TOKEN)
+        assert taken.wait(PATIENCE_SECONDS)
         while True:
             visit.line(**TOKEN)
 
-    with ScriptedServer(one_with_the_headers, whole) as server, shared(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=0.2)
-        reader = Reader(lambda: stream.each(sink))
+    with ScriptedServer(one_with_the_headers, whole) as server, shared(server, shared_reader) as client:
+        stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
+        waiting = Reader(lambda: stream.each(sink))
         assert sink.came.wait(PATIENCE_SECONDS)
+        taken.set()
         with client.generate({}) as second:
             second.each(other)
         assert other.chunks == [TOKEN, TOKEN, DONE]
-        threading.Event().wait(0.5)  # longer than the silence that is allowed
+        let_silence_pass(shared_reader, later)
         assert sink.chunks == [TOKEN]
         sink.came.clear()
         sink.full = False
         assert sink.came.wait(PATIENCE_SECONDS)
         stream.abort()
         sink.full = False
-        assert isinstance(reader.join(), Aborted)
+        assert isinstance(waiting.join(), Aborted)
         assert len(sink.chunks) > 1
 
 
-def test_a_body_that_goes_on_is_watched_for_silence_again() -> None:
+def test_a_body_that_goes_on_is_watched_for_silence_again(later: Later) -> None:
     """While its sink was full, its time of silence has passed; then the host says nothing more."""
-    sink = Filling()
-
-    def late_then_silent(visit: Visit) -> None:
-        visit.begin_stream()
-        threading.Event().wait(0.1)  # so that the shared reader takes the line, and not the one that waits for headers
-        visit.line(**TOKEN)
-        visit.wait_until_gone()
-
-    with ScriptedServer(late_then_silent) as server, shared(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=1.0)
-        reader = Reader(lambda: stream.each(sink))
-        assert sink.came.wait(PATIENCE_SECONDS)
-        threading.Event().wait(1.3)  # longer than the silence that is allowed
+    sink, shared_reader = Filling(), BodyReader()
+    with ScriptedServer(one_then_silent) as server, shared(server, shared_reader) as client:
+        stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
+        waiting = Reader(lambda: stream.each(sink))
+        let_silence_pass(shared_reader, later)
         sink.full = False
-        assert isinstance(reader.join(), StallTimeout)
+        until(lambda: not shared_reader._paused)
+        later.seconds += 2 * LIMIT_SECONDS
+        assert isinstance(waiting.join(), StallTimeout)
 
 
 def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
