@@ -1,5 +1,6 @@
 """Runs the real command line in a process of its own: with pipes, or on a pseudo-terminal."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -92,7 +93,8 @@ class Shell:
         process = _start(args, forked.Files(read, out_of, err_of), cwd, _environ(environ))
         for theirs in (read, out_of, err_of):
             os.close(theirs)
-        with os.fdopen(write, "wb") as file:
+        # It may have ended already, without a look at its input.
+        with contextlib.suppress(BrokenPipeError), os.fdopen(write, "wb") as file:
             file.write(stdin)
         return cls(process, Stream(out), Stream(err))
 
