@@ -75,7 +75,8 @@ class BodyReader:
                     self._hear(now)
                 else:
                     self._advance(key.data, now)
-            self._go_on(now)
+            if self._paused:
+                self._go_on(now)
             if now >= self._check_at:
                 self._check(now)
 
@@ -123,7 +124,7 @@ class BodyReader:
             body = self._new.popleft()
             self._bodies.add(body)
             body.heard(now)  # its bytes may have waited for this thread: that is no silence of the host
-            if self._register(body):
+            if self._register(body) and not self._paused_if_full(body):
                 self._advance(body, now)
 
     def _register(self, body: StreamedBody) -> bool:
@@ -137,7 +138,7 @@ class BodyReader:
 
     def _advance(self, body: StreamedBody, now: float) -> None:
         try:
-            over = not body.full and body.step(now)
+            over = body.step(now)
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits for this body
             self._end(body, error)
             return
@@ -145,9 +146,15 @@ class BodyReader:
             self._end(body)
             return
         self._check_at = min(self._check_at, body.silent_at)  # after the last line it is sooner
-        if body.full:
-            self._selector.unregister(body.sock)
-            self._paused.add(body)
+        self._paused_if_full(body)
+
+    def _paused_if_full(self, body: StreamedBody) -> bool:
+        """Read no more of a body for now whose taker is full; returns whether it is."""
+        if not body.full:
+            return False
+        self._selector.unregister(body.sock)
+        self._paused.add(body)
+        return True
 
     def _go_on(self, now: float) -> None:
         for body in [body for body in self._paused if not body.full]:

@@ -39,7 +39,9 @@ class ChunkedDecoder:
                 piece = data[at : at + self._left]
                 at += len(piece)
                 self._left -= len(piece)
-                self._after = not self._left
+                if not self._left:
+                    self._after = not data.startswith(b"\r\n", at)  # mostly it has come with the chunk
+                    at += 0 if self._after else 2
                 yield piece
                 continue
             newline = data.find(b"\n", at)

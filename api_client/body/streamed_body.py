@@ -46,6 +46,7 @@ class StreamedBody:
             limits: seconds of silence that are allowed: in the answer, and from its last line to the body's end mark.
         """
         self.sock = sock
+        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self.error: BaseException | None = None
         self.silent_at = float("inf")
         self._raw = raw
@@ -70,7 +71,7 @@ class StreamedBody:
         with suppress(*NOTHING_YET):
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
-        return (bool(data) and self._fed(data, now)) or self._take_decrypted(now)
+        return (bool(data) and self._fed(data, now)) or (self._tls is not None and self._take_decrypted(self._tls, now))
 
     def arrives(self, seconds: float) -> bool:
         """Whether more bytes come within so many seconds, and can be taken."""
@@ -78,7 +79,7 @@ class StreamedBody:
 
     def step(self, now: float) -> bool:
         """Take what has arrived; returns whether the body is at its end."""
-        return self._take(now) or self._take_decrypted(now)
+        return self._take(now) or (self._tls is not None and self._take_decrypted(self._tls, now))
 
     def heard(self, now: float) -> None:
         """Bytes have come: the silence begins anew."""
@@ -104,7 +105,7 @@ class StreamedBody:
         self._over.wait()
         if self.error is not None:
             raise self.error
-        if self._decoder.ended and not self._decoder.surplus and not _decrypted(self.sock):
+        if self._decoder.ended and not self._decoder.surplus and not (self._tls and self._tls.pending()):
             self.sock.settimeout(self._limit)
             self._raw._original_response.close()  # noqa: SLF001 - as urllib3 does at the end of a body
             self._raw.release_conn()
@@ -119,9 +120,9 @@ class StreamedBody:
             raise ProtocolError("the connection was closed before the end of the body")
         return self._fed(data, now)
 
-    def _take_decrypted(self, now: float) -> bool:
+    def _take_decrypted(self, tls: ssl.SSLSocket, now: float) -> bool:
         """Take the rest of a TLS record: what is decrypted already makes no socket readable."""
-        while _decrypted(self.sock):
+        while tls.pending():
             if self._take(now):
                 return True
         return False
@@ -132,7 +133,3 @@ class StreamedBody:
                 self._complete = True
                 self.silent_at = now + self._end_limit
         return self._decoder.ended
-
-
-def _decrypted(sock: socket.socket) -> int:
-    return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0

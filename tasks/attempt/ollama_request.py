@@ -134,7 +134,7 @@ class _Answer:
     ) -> None:
         self._events = events
         self._piece_of = piece_of
-        self._arrives = arrives
+        self._arrives: Callable[[], None] | None = arrives
         self._splitter = ThinkingSplitter() if split else None
         self._guards = (RepetitionGuard(), RepetitionGuard()) if guarded else None
         self._texts: list[str] = []
@@ -153,8 +153,11 @@ class _Answer:
         text, thinking, tool_calls = self._piece_of(chunk)
         logprobs = chunk.get("logprobs")
         if text or thinking or tool_calls or logprobs:
-            self._add(text, thinking, tool_calls, logprobs)
-            self._arrives()
+            said = (text, thinking) if self._splitter is None else self._splitter.split(text, thinking)
+            self._write(*said, tool_calls, logprobs)
+            if self._arrives is not None:
+                self._arrives()
+                self._arrives = None
         if chunk.get("done"):
             self._stats = chunk
             return True
@@ -165,11 +168,6 @@ class _Answer:
         if self._splitter is not None:
             self._write(*self._splitter.rest())
         return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, self._logprobs, self._stats)
-
-    def _add(self, text: str, thinking: str, tool_calls: Objects | None, logprobs: Objects | None) -> None:
-        if self._splitter is not None:
-            text, thinking = self._splitter.split(text, thinking)
-        self._write(text, thinking, tool_calls, logprobs)
 
     def _write(
         self, text: str, thinking: str, tool_calls: Objects | None = None, logprobs: Objects | None = None

@@ -37,7 +37,7 @@ class ContextFactory:
         loaded: whether a model was in memory at the last probe.
         thinks: whether a model has the capability `thinking`, by the last probe.
         own_name: the name of a model as the host wrote it at the last probe.
-        answer_arrives: called with the job's id for each piece of its answer.
+        answer_arrives: called with the job's id for the first piece of an answer of Ollama.
         answer_ended: called with the job's id after the last piece.
         input_policy: makes the input policy of an attempt.
     """

@@ -25,15 +25,18 @@ class PendingEvent:
         self.fields = fields
         self.text: list[str] = []
         self.thinking: list[str] = []
-        self.tool_calls: list[Any] = []
-        self.logprobs: list[Any] = []
+        self.tool_calls: list[Any] | None = None
+        self.logprobs: list[Any] | None = None
 
     def formatted(self) -> tuple[str, str]:
         """The event's type, and its JSON members."""
         if self.fields is not None:
             return "progress", members(**self.fields)
-        text, thinking = "".join(self.text), "".join(self.thinking)
-        lists = {"tool_calls": self.tool_calls or None, "logprobs": self.logprobs or None}
+        text = "".join(self.text)
+        if not (self.thinking or self.tool_calls or self.logprobs):
+            return "delta", f'"text":{dumps(text)}'
+        thinking = "".join(self.thinking)
+        lists = {"tool_calls": self.tool_calls, "logprobs": self.logprobs}
         return "delta", members(text=text or None, thinking=thinking or None, **lists)
 
 
@@ -125,8 +128,10 @@ class EventBuffer:
             if thinking:
                 event.thinking.append(thinking)
             if tool_calls:
+                event.tool_calls = event.tool_calls or []
                 event.tool_calls += tool_calls
             if logprobs:
+                event.logprobs = event.logprobs or []
                 event.logprobs += logprobs
             self._pending_chars += len(text) + len(thinking)
             if first:

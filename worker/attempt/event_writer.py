@@ -202,9 +202,10 @@ class EventWriter(Duty):
 
     def _due_by(self, now: float) -> set[EventBuffer]:
         due = self._renewals(now) if self._renew_at <= now else set()
-        if self._next_write_at() <= now:
-            ends_at = self._window.ends_at
-            due.update(buffer for buffer in self._dirty if buffer.timer.write_at(ends_at) <= now + AHEAD_SECONDS)
+        ends_at = self._window.ends_at
+        times = [(buffer.timer.write_at(ends_at), buffer) for buffer in self._dirty]
+        if any(at <= now for at, _ in times):
+            due.update(buffer for at, buffer in times if at <= now + AHEAD_SECONDS)
         return due
 
     def _renewals(self, now: float) -> set[EventBuffer]:

@@ -4,6 +4,8 @@ RETRY_SECONDS = 0.2
 RENEW_SECONDS = 1.0
 """A write also renews the lease, unless it was renewed within this time. Then it goes by a transaction, which does not
 tell the record how far the answer is: that follows with a renewal, at the latest after twice this time."""
+LATE_SECONDS = 0.04
+"""So late a token may be written without a delay of those behind it, which come in time."""
 
 
 class FlushTimer:
@@ -55,7 +57,7 @@ class FlushTimer:
             return 0.0
         # A write may come one window early. Otherwise tokens that come about once a window would be joined in pairs,
         # each pair a whole window late.
-        return max(self._window_ends_at - self._flush, shared_window_ends_at)
+        return max(self._window_ends_at - self._flush - LATE_SECONDS, shared_window_ends_at)
 
     def renew_at(self) -> float:
         """When a renewal of the lease is due, with events or without."""

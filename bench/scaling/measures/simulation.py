@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
@@ -126,7 +125,7 @@ class Part:
             heapq.heappush(self._due, (now + POLL_SECONDS, next(self._number), name, None))
             return
         self._running[name][job.id] = job
-        self._write([replace(renewal(job, 1), events=[(1, "delta", members(text="x"))])])
+        self._write([renewal(job, 1)._replace(events=[(1, "delta", members(text="x"))])])
         self._spans.append((now, now + seconds))
         heapq.heappush(self._due, (now + seconds, next(self._number), name, job))
 

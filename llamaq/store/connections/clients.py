@@ -101,7 +101,7 @@ class BoundedRedis(redis.Redis):
                     reply = source.read_response()
                 except ResponseError as error:
                     reply = error
-                as_is = isinstance(reply, ResponseError) or isinstance(command, bytes) or command[0] not in callbacks
+                as_is = isinstance(command, bytes) or isinstance(reply, ResponseError) or command[0] not in callbacks
                 replies.append(reply if as_is else callbacks[command[0]](reply))
         except OSError as error:
             raise redis.ConnectionError(f"the connection was lost: {error}") from error

@@ -23,6 +23,17 @@ def packed(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
     return [b"".join([command if isinstance(command, bytes) else _pack(_words(command)) for command in commands])]
 
 
+def packed_command(*words: str) -> bytes:
+    """A command for `packed`, which is sent often and so is packed once."""
+    return b"*%d\r\n%b" % (len(words), b"".join(map(packed_text, words)))
+
+
+def packed_text(text: str) -> bytes:
+    """One word of a command."""
+    data = text.encode()
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
 def _pieces(connection: Any, command: Command) -> Sequence[bytes]:
     pieces: Sequence[bytes] = [command] if isinstance(command, bytes) else connection.pack_commands([command])
     return pieces

@@ -43,7 +43,7 @@ class Retrying:
 def of_master(replies: list[Reply]) -> list[Reply]:
     """The replies, unless the server has become a replica: then all are asked for again, over a new connection."""
     for reply in replies:
-        if is_read_only(reply):
+        if isinstance(reply, ResponseError) and is_read_only(reply):
             raise reply if isinstance(reply, ReadOnlyError) else ReadOnlyError(str(reply))
     return replies
 

@@ -15,8 +15,7 @@ An event has the same effects either way. Where the connection is lost, all go b
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -25,6 +24,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connection import driven, run_many
 from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.packing import packed_command
 from llamaq.store.connections.tries import of_master
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
@@ -61,9 +61,11 @@ class AttemptLogs:
             OSError: As above.
         """
         with limited(self._client.limit_seconds):
-            with suppress(RedisError, OSError), limited(self._client.try_seconds):
-                return self._sent(flushes)
-            return self._told(flushes, run_many(self._client, calls(self._keys, self._lease, flushes)), "")
+            try:
+                with limited(self._client.try_seconds):
+                    return self._sent(flushes)
+            except (RedisError, OSError):
+                return self._told(flushes, run_many(self._client, calls(self._keys, self._lease, flushes)), "")
 
     def rest(self) -> None:
         """Give the connection back. The next write takes one again."""
@@ -84,9 +86,11 @@ class AttemptLogs:
         if appended is None:
             self._number += 1
         self._watched(replies[len(first) : len(first) + len(watching)])
+        if steps is None and appended is not None:
+            return appended
         answers = driven(self._client, steps, replies[len(first) + len(watching) :]) if steps else []
         written = self._told(others, answers, self._generation)
-        written += self._sent([replace(flush, place=None) for flush in quick]) if appended is None else appended
+        written += self._sent([flush._replace(place=None) for flush in quick]) if appended is None else appended
         found = dict(zip([flush.job.fence for flush in (*others, *quick)], written, strict=True))
         return [found[flush.job.fence] for flush in flushes]
 
@@ -105,19 +109,20 @@ class AttemptLogs:
         known = flush.place is not None and flush.place.generation == self._generation
         return known and not flush.renews and takes(flush)
 
-    def _watching(self, host: str) -> list[Command]:
+    def _watching(self, host: str) -> Sequence[Command]:
         key = self._keys.generation(host)
-        commands: list[Command] = [("WATCH", key), ("GET", key), ("TIME",)]
+        if self._generation:
+            return _watch(key)
         # A key that is there, so that its removal is seen too.
-        return commands if self._generation else [("SET", key, secrets.token_hex(_NAME_BYTES), "NX"), *commands]
+        return [("SET", key, secrets.token_hex(_NAME_BYTES), "NX"), *_watch(key)]
 
     def _watched(self, replies: Sequence[Reply]) -> None:
         *_, watch, generation, time = replies
         is_watched = isinstance(generation, str) and not isinstance(watch, Exception)
-        self._generation = f"{self._number} {generation}" if is_watched and isinstance(time, tuple) else ""
-        if isinstance(time, tuple):
+        self._generation = f"{self._number} {generation}" if is_watched and isinstance(time, list) else ""
+        if isinstance(time, list):
             seconds, microseconds = time
-            self._ahead = seconds + microseconds / 1e6 - self._clock.monotonic()
+            self._ahead = int(seconds) + int(microseconds) / 1e6 - self._clock.monotonic()
 
     def _replies(self, commands: Sequence[Command]) -> list[Reply]:
         connection, generation = self._connection, self._generation
@@ -136,3 +141,9 @@ class AttemptLogs:
     def _told(self, flushes: Sequence[Flush], answers: Sequence[Answer | Exception], generation: str) -> list[Written]:
         self.jobs = running_jobs(answers, self.jobs)
         return outcomes(answers, flushes, generation)
+
+
+@cache
+def _watch(key: str) -> Sequence[Command]:
+    """The commands that each write of a worker has, packed once."""
+    return [packed_command("WATCH", key), packed_command("GET", key), packed_command("TIME")]

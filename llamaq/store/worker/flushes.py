@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from redis.exceptions import ResponseError
@@ -48,8 +47,7 @@ class Written(NamedTuple):
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(NamedTuple):
     """What one attempt has to write. Without events it renews the lease alone.
 
     Attributes:

@@ -6,14 +6,16 @@ publish an id that Redis makes. How far the answer is, the script writes into th
 
 from collections.abc import Sequence
 
+from llamaq.store.connections.packing import packed_command, packed_text
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Command, Reply
-from llamaq.store.worker.flushes import Flush, Written
+from llamaq.store.worker.flushes import Flush, Place, Written
 
 COUNTS_FROM = 9_000_000
 """The second number of an entry's id is above it. A reader that compares ids as texts mostly has them in order: all
 have as many digits, and begin with a 9, so they come behind the few entries that scripts write in one millisecond.
 `flushed.lua` has the same number."""
+_MULTI, _EXEC = packed_command("MULTI"), packed_command("EXEC")
 
 
 def takes(flush: Flush) -> bool:
@@ -40,10 +42,10 @@ class Transaction:
         self._cursors: list[str] = []
         milliseconds = int(now * 1000)
         at = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
-        self.commands: list[Command] = [("MULTI",)]
+        self.commands: list[Command] = [_MULTI]
         for flush in flushes:
-            self._append(flush, _packed(keys.events(flush.job.id)), at)
-        self.commands.append(("EXEC",))
+            self._append(flush, packed_text(keys.events(flush.job.id)), at)
+        self.commands.append(_EXEC)
 
     def written(self, reply: Reply) -> list[Written] | None:
         """What became of each flush, by the reply to EXEC; None where nothing was written.
@@ -58,7 +60,7 @@ class Transaction:
             till = at + len(flush.events)
             cursors = self._cursors[at:till]
             # Of each event the answers to XADD and PUBLISH.
-            place = flush.place and flush.place._replace(cursor=cursors[-1])
+            place = Place(flush.place.generation, cursors[-1]) if flush.place else None
             found.append(Written("OK", place) if reply[2 * at : 2 * till : 2] == cursors else Written("GAP"))
             at = till
         return found
@@ -77,8 +79,3 @@ class Transaction:
                 b"*3\r\n$7\r\nPUBLISH\r\n%b$%d\r\n%b\r\n" % (log, len(said), said),
             )
             self._cursors.append(cursor)
-
-
-def _packed(text: str) -> bytes:
-    data = text.encode()
-    return b"$%d\r\n%b\r\n" % (len(data), data)

@@ -1,7 +1,6 @@
 """Events that are appended without a script: only while the attempt has its fence, and with the same effects."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,7 +236,7 @@ def test_what_is_no_piece_goes_by_the_script(fleet: Fleet) -> None:
     """So the last entry of a log tells when the answer went on, wherever the record does not."""
     attempt = Attempt(fleet)
     assert attempt.say("second") == "OK"
-    flush = replace(attempt.flush("x"), events=[(3, "progress", members(stage="repairing"))])
+    flush = attempt.flush("x")._replace(events=[(3, "progress", members(stage="repairing"))])
 
     assert attempt.told(attempt.logs.write([flush])[0]) == "OK"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from worker.attempt.flush_timer import RENEW_SECONDS, RETRY_SECONDS, FlushTimer
+from worker.attempt.flush_timer import LATE_SECONDS, RENEW_SECONDS, RETRY_SECONDS, FlushTimer
 
-FLUSH, LEASE, NOW = 0.02, 15.0, 100.0
+FLUSH, WIDE, LEASE, NOW = 0.02, 1.0, 15.0, 100.0
 
 
 @pytest.fixture
@@ -22,14 +22,26 @@ def test_what_is_urgent_is_written_at_once(timer: FlushTimer) -> None:
     assert timer.write_at(NOW + 5) == 0.0
 
 
-def test_one_window_may_be_used_ahead(timer: FlushTimer) -> None:
+def test_one_window_may_be_used_ahead() -> None:
     """Tokens at the pace of the windows are written as they come; faster ones are joined."""
+    timer = FlushTimer(WIDE, LEASE, NOW)
     timer.sent(NOW)
-    assert timer.write_at(0.0) == NOW  # the second write needs no wait
+    assert timer.write_at(0.0) <= NOW  # the second write needs no wait
     timer.sent(NOW)
-    assert timer.write_at(0.0) == pytest.approx(NOW + FLUSH)
+    assert timer.write_at(0.0) == pytest.approx(NOW + WIDE - LATE_SECONDS)
     timer.sent(NOW + 10)  # what was not used does not add up
-    assert timer.write_at(0.0) == pytest.approx(NOW + 10)
+    assert timer.write_at(0.0) == pytest.approx(NOW + 10 - LATE_SECONDS)
+
+
+def test_a_late_token_delays_none_behind_it(timer: FlushTimer) -> None:
+    """They come once a window, and one of them was late by more than a window."""
+    late = LATE_SECONDS + FLUSH - 0.001
+    timer.sent(NOW + late)
+
+    for number in range(1, 100):
+        comes_at = NOW + number * FLUSH
+        assert timer.write_at(0.0) <= comes_at
+        timer.sent(max(comes_at, NOW + late))
 
 
 def test_what_redis_refused_waits_also_when_it_is_urgent(timer: FlushTimer) -> None:
