@@ -10,23 +10,29 @@ given, and renews what ends within `RENEW_DAYS`. Certificates of your own in pla
 
 import argparse
 import hashlib
+import ipaddress
 import re
 import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 OPS = Path(__file__).resolve().parent
 USERS = ("worker", "producer", "flower", "metrics", "exporter", "admin")
 NAMES = ("localhost", "redis", "nginx", "ollama")
+LOOPBACK = "127.0.0.1"
+"""In each certificate, and in no list of its names."""
+MOST_NAME_CHARS = 253
 DAYS = 825
 """The validity of the certificates: the maximum that Apple's clients accept."""
 RENEW_DAYS = 60
 """A certificate that ends sooner is renewed: a month before the warning of `worker check` and of the alert."""
 _READABLE = 0o644
 _UNSET = "#" + "0" * 64
+_HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 
 
 class OpensslFailed(Exception):
@@ -68,14 +74,14 @@ def users_acl(folder: Path) -> str:
 
 
 def certificates(folder: Path, names: Sequence[str]) -> None:
-    """Make or renew an authority, and a certificate signed by it for these names, those that it has, and 127.0.0.1.
+    """Make or renew an authority, and a certificate signed by it for these names, those that it has, and `LOOPBACK`.
 
     Raises:
         OpensslFailed: openssl failed, or a certificate of another authority lacks a name that was asked for.
     """
     server, authority = folder / "server.pem", folder / "ca.pem"
     had = names_of(server) if server.exists() else []
-    wanted = list(dict.fromkeys([*names, *had]))
+    wanted = [name for name in dict.fromkeys([*names, *had]) if name != LOOPBACK]
     if server.exists() and set(wanted) == set(had) and not _ends_soon(server) and not _ends_soon(authority):
         return
     if server.exists() and not _signs(folder):
@@ -98,10 +104,37 @@ def ends(certificate: Path) -> datetime:
     return datetime.strptime(text.strip().partition("=")[2], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
 
 
+def checked_name(given: str) -> str:
+    """A host name or an IP address as a certificate lists it.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+    """
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(given))
+    if len(given) > MOST_NAME_CHARS or not _HOST_NAME.fullmatch(name := given.lower()):
+        form = (
+            "such as redis.example or 10.0.0.5, without a scheme and a port; other letters as in xn--bcher-kva.example"
+        )
+        raise argparse.ArgumentTypeError(f"{given!r} is no host name and no IP address, {form}")
+    return name
+
+
 def names_of(certificate: Path) -> list[str]:
-    """The host names that a certificate is for; raises as `ends`."""
+    """The host names and IP addresses that a certificate is for; raises as `ends`."""
     text = _openssl(["x509", "-in", certificate.name, "-noout", "-ext", "subjectAltName"], certificate.parent)
-    return re.findall(r"DNS:([^,\s]+)", text)
+    found = re.findall(r"(DNS|IP Address):([^,\s]+)", text)
+    # An address that is listed as a host name does not count: no client finds it there.
+    names = [str(ipaddress.ip_address(name)) if kind != "DNS" else name for kind, name in found if _kind(name) == kind]
+    return [name for name in names if name != LOOPBACK]
+
+
+def _kind(name: str) -> str:
+    """How openssl shows the kind of a name."""
+    with suppress(ValueError):
+        ipaddress.ip_address(name)
+        return "IP Address"
+    return "DNS"
 
 
 def _ends_soon(certificate: Path) -> bool:
@@ -131,7 +164,7 @@ def _make_authority(folder: Path) -> None:
 def _sign(folder: Path, names: Sequence[str]) -> None:
     # Into new files first: a failure leaves the pair that is there.
     _openssl(["req", "-new", *_EC, "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={names[0]}"], folder)
-    alternatives = ",".join([*(f"DNS:{name}" for name in names), "IP:127.0.0.1"])
+    alternatives = ",".join(f"{_kind(name).partition(' ')[0]}:{name}" for name in [*names, LOOPBACK])
     (folder / "new.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
     signing = ["x509", "-req", "-in", "new.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
     _openssl([*signing, "-out", "new.pem", "-days", str(DAYS), "-extfile", "new.ext"], folder)
@@ -166,7 +199,8 @@ def main(arguments: Sequence[str]) -> int:
     """Make the folder of a deployment and, where there is none, its `.env`; say where they are."""
     parser = argparse.ArgumentParser(prog="python3 run.py ops credentials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=OPS / "secrets")
-    parser.add_argument("names", nargs="*", help="further host names by which clients reach Redis and nginx")
+    described = "further host names and IP addresses by which clients reach Redis and nginx"
+    parser.add_argument("names", nargs="*", type=checked_name, help=described)
     given = parser.parse_args(arguments)
     try:
         make(given.folder, [*NAMES, *given.names])

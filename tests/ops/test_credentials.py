@@ -1,5 +1,7 @@
 """A second run of `ops.credentials`: names are added, what ends soon is renewed, passwords and foreign files stay."""
 
+import ssl
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,6 +53,60 @@ def test_what_ends_soon_is_renewed_with_its_names(tmp_path: Path, monkeypatch: p
     assert _verified(tmp_path)
     (tmp_path / "ca.pem").write_text(old)
     assert _verified(tmp_path)
+
+
+def _accepts(folder: Path, name: str) -> bool:
+    """Whether a client that connects by this name trusts the server."""
+    client, server = ssl.create_default_context(cafile=str(folder / "ca.pem")), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "server.pem", folder / "server.key")
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(to_client, to_server, server_hostname=name)]
+    ends.append(server.wrap_bio(to_server, to_client, server_side=True))
+    for turn in range(6):
+        with suppress(ssl.SSLWantReadError):
+            try:
+                ends[turn % 2].do_handshake()
+            except ssl.SSLCertVerificationError:
+                return False
+    return True
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "fd00::5"])
+def test_a_client_may_connect_by_an_address(tmp_path: Path, address: str) -> None:
+    """A second run keeps it."""
+    credentials.make(tmp_path)
+    assert not _accepts(tmp_path, address)
+
+    for names in ([address], []):
+        assert credentials.main(["--folder", str(tmp_path), *names, "Redis.example"]) == 0
+        assert _accepts(tmp_path, address)
+    assert credentials.names_of(tmp_path / "server.pem") == [*credentials.NAMES, address, "redis.example"]
+    assert all(_accepts(tmp_path, name) for name in ("localhost", "127.0.0.1", "redis.example"))
+
+
+def test_an_address_among_the_host_names_is_corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the certificates of older versions have it."""
+    kind = credentials._kind
+    with monkeypatch.context() as older:
+        older.setattr(credentials, "_kind", lambda name: "DNS" if name == "10.1.2.3" else kind(name))
+        credentials.make(tmp_path, ["localhost", "10.1.2.3"])
+    assert not _accepts(tmp_path, "10.1.2.3")
+
+    credentials.make(tmp_path, ["localhost", "10.1.2.3"])
+
+    assert _accepts(tmp_path, "10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a,IP:10.0.0.1", "a\nb", "https://redis.example", "redis:6379", "bücher.de"]
+)
+def test_what_is_no_name_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is made, with the form that a name has."""
+    with pytest.raises(SystemExit):
+        credentials.main(["--folder", str(tmp_path / "secrets"), name])
+
+    assert "is no host name and no IP address" in capsys.readouterr().err
+    assert not (tmp_path / "secrets").exists()
 
 
 def test_certificates_of_your_own_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
