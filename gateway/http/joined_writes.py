@@ -15,7 +15,10 @@ _BODY = "llamaq.open_body"
 
 
 class OpenBody(Protocol):
-    """The body of an answer that was begun. It is written to without waiting."""
+    """The body of an answer. It is written to without waiting."""
+
+    def may_begin(self) -> bool:
+        """Whether the answer has not begun, and its head can be sent without waiting."""
 
     def is_writable(self) -> bool:
         """Whether the body goes on, and its reader keeps up: nothing that was written has to be waited for."""

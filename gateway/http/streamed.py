@@ -1,12 +1,13 @@
 """An answer whose bytes are sent as they come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.http.joined_writes import OpenBody, joined, later_send, open_body
 from gateway.http.leaving import cancelled_if_cut, until_left
@@ -43,35 +44,59 @@ class Straight:
     It takes none before the task has sent what came before it, and none while the client does not keep up: the task
     sends those. So the order stays, and a slow client costs itself alone.
 
+    It may write the first piece too, with the head of the answer. That piece still wakes the task, which goes on
+    behind it.
+
     Attributes:
         sent_at: when it has written last, by the clock of the loop.
+        opened_by: the cursor of a first piece that it has written.
     """
 
     def __init__(self, chunk: Callable[[str], bytes | None]) -> None:
         """Make it. `chunk` is that of a text; None where the task must make it. It does not raise."""
         self.sent_at = 0.0
+        self.opened_by: str | None = None
         self._chunk = chunk
+        self._first_chunk: Callable[[str], bytes | None] | None = None
+        self._open: Callable[[Callable[[], bytes | None]], bool]
         self._body: OpenBody | None = None
+
+    def may_open(self, response: "Streamed", request: Request, chunk: Callable[[str], bytes | None]) -> None:
+        """Let it write the first piece, as `chunk` makes it, with the head of the response."""
+        self._first_chunk = chunk
+        send = request._send  # noqa: SLF001 - that of the middlewares, as the response gets it
+        self._open = lambda made: response.open(request.scope, send, made)
 
     def begin(self, scope: Scope) -> None:
         """Take pieces from now on: what came before is sent."""
         self._loop = asyncio.get_running_loop()
+        self._first_chunk = None
         self._body = open_body(scope)
 
     def take(self, piece: Piece) -> bool:
-        """Whether it has written a piece."""
+        """Whether it has written a piece, which nobody else needs then."""
         body, text = self._body, piece.text_alone
+        if body is None and self._first_chunk is not None:
+            self._begin_with(piece.cursor, text, self._first_chunk)
         if not text or body is None or not body.is_writable() or (chunk := self._chunk(text)) is None:
             return False
         body.write(chunk)
         self.sent_at = self._loop.time()
         return True
 
+    def _begin_with(self, cursor: str, text: str | None, chunk: Callable[[str], bytes | None]) -> None:
+        self._first_chunk = None
+        if text and self._open(lambda: chunk(text)):
+            self.opened_by = cursor
+
 
 class Streamed(Response):
     """Sends chunks until they end or the client leaves.
 
     Starlette's `StreamingResponse` makes a group of tasks for each answer, which costs as much as several tokens.
+
+    Attributes:
+        first: chunks that are sent before the others.
     """
 
     def __init__(
@@ -98,9 +123,9 @@ class Streamed(Response):
         self.media_type = media_type
         self.background = None
         self.init_headers(headers)
+        self.first = first
         self._sent_at = 0.0
         self._chunks = chunks
-        self._first = first
         self._job = job
         self._straight = straight
         self._held: list[bytes] = []
@@ -124,10 +149,24 @@ class Streamed(Response):
     async def begin(self, scope: Scope, send: Send) -> None:
         """Send the head, and the first chunks."""
         with joined(scope):
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            for chunk in self._first:
+            if self._straight is None or self._straight.opened_by is None:
+                await send(self._head())
+            for chunk in filter(None, self.first):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         self._sent_at = asyncio.get_running_loop().time()
+
+    def open(self, scope: Scope, send: Send, made: Callable[[], bytes | None]) -> bool:
+        """Send the head and a first chunk, which is made then, without waiting; False where that cannot be."""
+        body = open_body(scope)
+        if body is None or not body.may_begin() or (chunk := made()) is None:
+            return False
+        with joined(scope):
+            _at_once(send(self._head()))
+            _at_once(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+        return True
+
+    def _head(self) -> Message:
+        return {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
 
     async def go_on(self, scope: Scope, send: Send) -> None:
         """Send the chunks."""
@@ -156,3 +195,13 @@ async def _send_all(scope: Scope, send: Send, chunks: Sequence[bytes]) -> None:
     with joined(scope) if len(chunks) > 1 else nullcontext():
         for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+def _at_once(sending: Awaitable[None]) -> None:
+    """Run what has nothing to wait for."""
+    steps = sending.__await__()
+    try:
+        next(steps)
+    except StopIteration:
+        return
+    raise RuntimeError("the server waits before an answer has begun")

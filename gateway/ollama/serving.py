@@ -69,10 +69,11 @@ async def _streamed(
     """A stream. Its headers wait for the first line, so that an error before it has its own status."""
     lines = _Lines(job, asked, waited)
     stream = lines.read()
+    response = Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
+    lines.straight.may_open(response, request, lines.text_line)
     async with cancelled_if_left(request, job):
-        first = await anext(stream)
-
-    return Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, first=first, job=job, straight=lines.straight)
+        response.first = await anext(stream)
+    return response
 
 
 class _Lines:
@@ -86,9 +87,13 @@ class _Lines:
         self._job = job
         self._asked = asked
         self._waited = waited
-        self._sent = False
-        self._text_line = forms.text_line(asked)
-        self.straight = Straight(self._text_line)
+        self._has_sent = False
+        self.text_line = forms.text_line(asked)
+        self.straight = Straight(self.text_line)
+
+    @property
+    def _sent(self) -> bool:
+        return self._has_sent or self.straight.opened_by is not None
 
     async def read(self) -> AsyncGenerator[list[bytes], None]:
         """The lines; those that are there at the same time in one list.
@@ -111,13 +116,14 @@ class _Lines:
 
     def _of(self, event: Event | Piece) -> Iterable[bytes]:
         if isinstance(event, Piece) and (said := event.text_alone):
-            self._sent = True
-            return (self._text_line(said),)
+            self._has_sent = True
+            # Where its line is written already, the empty one wakes the task of the request.
+            return (b"" if event.cursor == self.straight.opened_by else self.text_line(said),)
         return self._written(event)
 
     def _written(self, event: Event | Piece) -> Iterator[bytes]:
         for line in self._lines(event):
-            self._sent = True
+            self._has_sent = True
             yield _line(line)
 
     def _lines(self, event: Event | Piece) -> Iterable[str]:

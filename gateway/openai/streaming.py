@@ -34,14 +34,15 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     """
     waiting = Waiting()
     frames = _Frames(job, waiting, chunks)
-    straight = Straight(frames.of_text)
+    straight = frames.straight
     first = _First(job, waiting, straight)
-    async with cancelled_if_left(request, job):
-        await first.wait()
-    sent = _sent(job, first, frames)
     # Without a charset, as OpenAI and Ollama have it.
     headers = {"Content-Type": "text/event-stream", **headers}
-    return EventStream(sent, waiting, headers=headers, straight=straight)
+    response = EventStream(_sent(job, first, frames), waiting, headers=headers, straight=straight)
+    straight.may_open(response, request, frames.opening_with)
+    async with cancelled_if_left(request, job):
+        await first.wait()
+    return response
 
 
 class _First:
@@ -60,6 +61,7 @@ class _First:
         self._events = pieces(job, fresh=True, straight=straight.take)
         self._ready: list[Event | Piece] = []
         self._cursor: str | None = None
+        self._error: LlamaqError | None = None
 
     async def wait(self) -> None:
         """Read up to the first piece, or as far as there is patience."""
@@ -72,6 +74,11 @@ class _First:
                             return
         except TimeoutError:  # which has ended the reading
             self._events = pieces(self._job, self._cursor, fresh=True, straight=self._straight.take)
+        except LlamaqError as error:
+            await self._events.aclose()
+            if self._straight.opened_by is None:
+                raise
+            self._error = error
         except BaseException:
             await self._events.aclose()
             raise
@@ -87,6 +94,8 @@ class _First:
 
     async def rest(self) -> AsyncGenerator[list[Event | Piece], None]:
         """The event with which the stream begins, and those behind it; in one list those that come together."""
+        if self._error:
+            raise self._error
         async with aclosing(self._events) as events:
             if self._ready:
                 yield self._ready
@@ -114,6 +123,7 @@ class _Frames:
         self._waiting = waiting
         self._chunks = chunks
         self._opened = False
+        self.straight = Straight(self.of_text)
 
     def of(self, event: Event | Piece) -> Iterator[bytes]:
         """The frames of an event.
@@ -123,6 +133,8 @@ class _Frames:
             JobError: the job ended without a result, or with another than was promised.
         """
         if isinstance(event, Piece):
+            if event.cursor == self.straight.opened_by:
+                return
             yield from map(frame, self._opening(self._chunks.piece(event)))
         elif isinstance(event, Completed):
             yield from map(frame, self._opening(self._chunks.closing(event.result)))
@@ -138,6 +150,11 @@ class _Frames:
         """The frame of a piece that is text alone; None where `of` must make it."""
         chunk = self._chunks.text(text) if self._opened else None
         return None if chunk is None else frame(chunk)
+
+    def opening_with(self, text: str) -> bytes | None:
+        """The frames of a first piece that is text alone; None where `of` must make them."""
+        chunk = self._chunks.text(text)
+        return None if chunk is None else b"".join(map(frame, self._opening([chunk])))
 
     def _opening(self, chunks: Sequence[str]) -> Sequence[str]:
         if self._opened:

@@ -82,6 +82,11 @@ class _ChunkedBody:
         self._cycle = cycle
         self._transport = transport
 
+    def may_begin(self) -> bool:
+        """Whether the head can be sent now."""
+        cycle = self._cycle
+        return not (cycle.disconnected or cycle.response_started or cycle.flow.write_paused)
+
     def is_writable(self) -> bool:
         """Whether a chunk can be written now."""
         cycle = self._cycle

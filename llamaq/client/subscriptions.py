@@ -156,7 +156,7 @@ class Channels:
         self._changed = dict.fromkeys(self._readers)
 
     def take(self, reply: object) -> bool:
-        """Hand what came over the connection to its readers; False where it is for none of them."""
+        """Hand what came over the connection to its readers; False where it is about no channel of the hub."""
         match reply:
             case ["message", str(channel), str(data)]:
                 cursor, _, payload = data.partition(" ")
@@ -168,6 +168,8 @@ class Channels:
                 self._confirmed.add(channel)
                 for inbox in self._readers.get(channel, ()):
                     inbox.read_again()
+                return True
+            case ["unsubscribe", *_]:
                 return True
         return False
 

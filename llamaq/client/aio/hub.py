@@ -5,13 +5,14 @@ The task begins with the first reader, and ends soon after the last one.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any
 from weakref import WeakSet
 
 from llamaq.client.aio.bell import Bell
+from llamaq.client.aio.reading import take_as_read
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -97,6 +98,7 @@ class AsyncHub:
         self._loop = asyncio.get_running_loop()
         self._channels = Channels()
         self._suspicion = Suspicion()
+        self._notices: deque[list[Any]] = deque()
         self._bell = Bell()
         self._task: asyncio.Task[None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
@@ -181,6 +183,7 @@ class AsyncHub:
             redis.RedisError: it is lost.
         """
         self._channels.connected()
+        self._notices.clear()
         self._suspicion = Suspicion()
         commands = self._changes()
         if not commands:
@@ -203,6 +206,8 @@ class AsyncHub:
         while not reading.done():
             ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
             await self._bell.wait(min(ends) - self._loop.time() if ends else None)
+            while self._notices:  # of the server, which redis-py acts on
+                await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `arrived`
             if commands := self._changes():
                 async with deadline.limited_async(self._call_seconds):
                     await connection.send_packed_command(packed(connection, commands), check_health=False)
@@ -220,14 +225,19 @@ class AsyncHub:
         return commands
 
     async def _read(self, connection: Any) -> None:
+        take_as_read(connection, self._take)
         while True:
             self._channels.take(await connection.read_response(disconnect_on_error=False, push_request=True))
-            for reply in arrived(connection):
-                if not self._channels.take(reply):  # it may be a notice of the server, which redis-py acts on
-                    await connection._parser.handle_push_response(reply)  # noqa: SLF001 - as in `arrived`
-            if self._suspicion.ends_at is not None:
-                seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
-                self._suspicion.came(self._loop.time(), seconds)
+            self._take(arrived(connection))
+
+    def _take(self, replies: Iterable[list[Any]]) -> None:
+        for reply in replies:
+            if not self._channels.take(reply):
+                self._notices.append(reply)
+                self._bell.ring()
+        if self._suspicion.ends_at is not None:
+            seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
+            self._suspicion.came(self._loop.time(), seconds)
 
 
 async def _as_it_came(reply: object) -> object:

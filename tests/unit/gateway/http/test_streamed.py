@@ -1,7 +1,7 @@
 """An answer that is sent as it comes: what is one write, and what ends with its client."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,71 +9,11 @@ from typing import Any, cast
 import pytest
 
 from gateway.http import leaving
-from gateway.http.joined_writes import JoiningTransport, offer, offer_body, offer_send
-from gateway.http.streamed import Last, Straight, Streamed, written
+from gateway.http.joined_writes import JoiningTransport, offer_send
+from gateway.http.streamed import Last, Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
-
-Message = MutableMapping[str, Any]
-
-
-class Transport:
-    """Notes each write."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.closed = False
-        self.written = asyncio.Event()
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-        self.written.set()
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class Server:
-    """Writes as uvicorn does: each message at once."""
-
-    def __init__(self) -> None:
-        self.transport = Transport()
-        self.scope: Message = {}
-        self.left = asyncio.Event()
-        self.blocked: asyncio.Event | None = None
-        self._joining = JoiningTransport(self.transport)
-        offer(self.scope, self._joining)
-
-    async def send(self, message: Message) -> None:
-        if self.blocked and message["type"] != "http.response.start":
-            await self.blocked.wait()
-        self._joining.write(message.get("body", b"head ") if message.get("more_body", True) else b"end")
-
-    async def receive(self) -> Message:
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-
-class Job:
-    """A job that notes its cancel."""
-
-    def __init__(self) -> None:
-        self.cancelled = 0
-
-    async def cancel(self, _reason: str) -> bool:
-        self.cancelled += 1
-        return True
-
-
-async def _of(lists: list[list[bytes]], then: Callable[[], Any] = lambda: None) -> AsyncGenerator[list[bytes], None]:
-    for ready in lists:
-        yield ready
-    await asyncio.sleep(0)
-    if (error := then()) is not None:
-        raise error
+from tests.unit.gateway.http.server import Job, Message, Server, Transport, chunks_of, served
 
 
 async def _for_ever(closed: asyncio.Event) -> AsyncGenerator[list[bytes], None]:
@@ -85,16 +25,12 @@ async def _for_ever(closed: asyncio.Event) -> AsyncGenerator[list[bytes], None]:
         closed.set()
 
 
-async def _served(server: Server, answer: Streamed) -> None:
-    await answer(server.scope, server.receive, server.send)
-
-
 def test_what_is_there_together_is_one_write() -> None:
     """The head and the first piece, and pieces that are in one list; no piece waits for another list."""
 
     async def run() -> None:
         server = Server()
-        await _served(server, Streamed(_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
+        await served(server, Streamed(chunks_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
         assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
 
     asyncio.run(run())
@@ -113,7 +49,7 @@ def test_what_is_last_is_one_write_with_the_end(lists: list[list[bytes]], writes
 
     async def run() -> None:
         server = Server()
-        await _served(server, Streamed(_of(lists), {}, "text/plain", first=[b"0"]))
+        await served(server, Streamed(chunks_of(lists), {}, "text/plain", first=[b"0"]))
         assert server.transport.writes == [b"head 0", *writes]
 
     asyncio.run(run())
@@ -155,7 +91,7 @@ def test_what_is_behind_the_first_part_goes_to_the_server_itself() -> None:
             await server.send(message)
 
         offer_send(server.scope, server.send)
-        await Streamed(_of([[b"a"], [b"b"], [b"c", b"d"]]), {}, "text/plain", first=first)(
+        await Streamed(chunks_of([[b"a"], [b"b"], [b"c", b"d"]]), {}, "text/plain", first=first)(
             server.scope, server.receive, watched
         )
 
@@ -179,50 +115,6 @@ def test_what_is_held_is_written_before_the_connection_closes() -> None:
     assert transport.closed
 
 
-class Body:
-    """The body of an answer, which notes its chunks."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self.writable = True
-
-    def is_writable(self) -> bool:
-        return self.writable
-
-    def write(self, chunk: bytes) -> None:
-        self._server.transport.write(chunk)
-
-
-def test_live_pieces_go_straight_to_a_client_that_keeps_up() -> None:
-    """None before the head, none to a client that does not keep up, none that is more than a text."""
-
-    async def run() -> None:
-        server, pieces = Server(), list[str]()
-        body = Body(server)
-        straight = Straight(lambda text: text.encode() if text != "odd" else None)
-        offer_body(server.scope, body)
-
-        def take(*given: Piece) -> None:
-            pieces.extend(one.cursor for one in given if not straight.take(one))
-
-        async def chunks() -> AsyncGenerator[list[bytes], None]:
-            yield [b"b"]
-            take(Piece("2-0", "", "c"), Piece("3-0", "", "x", "thought"), Piece("4-0", "", "odd"), Piece("5-0", "", ""))
-            assert answer.sent_at == straight.sent_at > 0
-            body.writable = False
-            take(Piece("6-0", "", "y"))
-            yield [b"d"]
-
-        answer = Streamed(chunks(), {}, "text/plain", first=[b"a"], straight=straight)
-        take(Piece("1-0", "", "z"))
-        await _served(server, answer)
-
-        assert server.transport.writes == [b"head a", b"b", b"c", b"d", b"end"]
-        assert pieces == ["1-0", "3-0", "4-0", "5-0", "6-0"]
-
-    asyncio.run(run())
-
-
 @pytest.mark.parametrize("slow", [False, True], ids=["reads", "reads nothing"])
 def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool) -> None:
     """Whether the stream waits for the job, or for the client; the request itself ends in order."""
@@ -231,7 +123,7 @@ def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool)
         server, job, closed = Server(), Job(), asyncio.Event()
         server.blocked = asyncio.Event() if slow else None
         serving = asyncio.create_task(
-            _served(server, Streamed(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
+            served(server, Streamed(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         server.left.set()
@@ -250,7 +142,7 @@ def test_a_stream_that_the_process_cuts_is_cancelled_and_no_leaving() -> None:
     async def run() -> None:
         server, job = Server(), Job()
         serving = asyncio.create_task(
-            _served(server, Streamed(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
+            served(server, Streamed(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         serving.cancel()
@@ -270,8 +162,8 @@ def test_a_job_that_has_ended_is_not_cancelled(error: Exception | None, cancels:
 
     async def run() -> None:
         server, job = Server(), Job()
-        answer = Streamed(_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
-        (result,) = await asyncio.gather(_served(server, answer), return_exceptions=True)
+        answer = Streamed(chunks_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
+        (result,) = await asyncio.gather(served(server, answer), return_exceptions=True)
         await leaving.finished(5)
         assert result is error
         assert job.cancelled == cancels

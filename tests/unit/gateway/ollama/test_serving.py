@@ -90,6 +90,37 @@ def test_a_job_with_one_attempt() -> None:
     assert job.cancelled == []
 
 
+@pytest.mark.parametrize(
+    ("events", "error", "said"),
+    [
+        ([started(1), delta("a"), Piece("2-0", "", "b"), DONE], None, [piece("b"), END]),
+        ([started(1)], BrokerUnavailable("Redis at x"), "did not answer"),
+        ([started(2), DONE], None, "the attempt whose text was sent so far has ended"),
+    ],
+)
+def test_a_piece_that_has_opened_the_answer_is_sent(
+    events: Sequence[Event | Piece], error: Exception | None, said: list[dict[str, Any]] | str
+) -> None:
+    """So there is no line for it, also where Redis has lost it; the request goes on, and an error is a line."""
+
+    async def read() -> list[list[bytes]]:
+        found = lines_of(Job(events, error))
+        found.straight.opened_by = "1-0"
+        return [list(ready) async for ready in found.read()]
+
+    chunks = asyncio.run(read())
+    lines = [json.loads(line) for line in b"".join(chunk for ready in chunks for chunk in ready).splitlines()]
+    if isinstance(said, str):
+        assert said in lines[0]["error"]
+    else:
+        assert chunks[0] == [b""]
+        assert [{name: one[name] for name in ("response", "done")} for one in lines] == said
+
+
+def lines_of(job: Job) -> _Lines:
+    return _Lines(cast("Any", job), ASKED, Waited())
+
+
 def test_an_attempt_that_has_sent_nothing_is_not_seen() -> None:
     """The next one goes on."""
     assert lines(Job([started(1), retrying(), started(2), delta("ab"), DONE])) == [piece("ab"), END]

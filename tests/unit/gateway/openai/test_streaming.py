@@ -10,10 +10,11 @@ import pytest
 from gateway.http.sse import Waiting
 from gateway.http.streamed import Straight
 from gateway.openai import streaming
-from gateway.openai.streaming import _First
+from gateway.openai.chat_answer import ChatForm
+from gateway.openai.streaming import _First, _Frames
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.vocabulary.errors import JobFailed
+from llamaq.vocabulary.errors import BrokerUnavailable, JobFailed
 from llamaq.vocabulary.events import Piece, parse
 
 PIECE = Piece("9-0", "", "Hi")
@@ -106,3 +107,36 @@ def test_a_job_that_fails_before_it_is_an_error() -> None:
     failed = event("failed", "3-0", error={"code": "ollama_error", "message": "no luck", "retryable": False})
     with pytest.raises(JobFailed):
         asyncio.run(begun(Job([NEXT], [STARTED, failed])))
+
+
+def test_a_first_piece_that_is_written_with_the_head_is_written_once() -> None:
+    """With the same frames, and the next piece goes on behind it."""
+    job, form = cast("AsyncJob[Any]", Job()), ChatForm("m")
+    task, straight = (_Frames(job, Waiting(), form.chunks("id", 1)) for _ in range(2))
+
+    opening = straight.opening_with("Hi")
+    straight.straight.opened_by = PIECE.cursor
+
+    assert opening == b"".join(task.of(PIECE))
+    assert list(straight.of(PIECE)) == []
+    assert straight.of_text("!")
+    assert straight.of_text("!") == task.of_text("!")
+
+
+def test_behind_such_a_piece_an_error_is_sent_in_the_stream() -> None:
+    """The status is sent already, although nothing was read of the job."""
+
+    class Lost(Job):
+        async def _pieces(self, *_: object, **__: object) -> AsyncGenerator[list[Event | Piece], None]:
+            yield [STARTED]
+            raise BrokerUnavailable("Redis is away")
+
+    async def case() -> None:
+        straight = Straight(lambda _: None)
+        straight.opened_by = PIECE.cursor
+        found = _First(cast("AsyncJob[Any]", Lost()), Waiting(), straight)
+        await found.wait()
+        with pytest.raises(BrokerUnavailable):
+            await anext(found.rest())
+
+    asyncio.run(case())
