@@ -5,14 +5,13 @@ The task begins with the first reader, and ends soon after the last one.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any
 from weakref import WeakSet
 
 from llamaq.client.aio.bell import Bell
-from llamaq.client.aio.reading import take_as_read
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -28,6 +27,7 @@ from llamaq.client.subscriptions import (
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.connections import deadline
+from llamaq.store.connections.aio_client import take_as_read
 from llamaq.store.connections.packing import packed
 from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient, AsyncPubSub
@@ -225,13 +225,13 @@ class AsyncHub:
         return commands
 
     async def _read(self, connection: Any) -> None:
-        take_as_read(connection, self._take)
+        take_as_read(connection, lambda: self._take(connection))
         while True:
             self._channels.take(await connection.read_response(disconnect_on_error=False, push_request=True))
-            self._take(arrived(connection))
+            self._take(connection)
 
-    def _take(self, replies: Iterable[list[Any]]) -> None:
-        for reply in replies:
+    def _take(self, connection: Any) -> None:
+        for reply in arrived(connection):
             if not self._channels.take(reply):
                 self._notices.append(reply)
                 self._bell.ring()

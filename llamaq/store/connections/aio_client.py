@@ -144,6 +144,32 @@ class AsyncPool(redis.asyncio.ConnectionPool):
         self._available_connections.append(connection)
 
 
+def take_as_read(connection: Any, take: Callable[[], None]) -> None:
+    """Call `take` where bytes have come, which the parser of the connection has then. It does not wait.
+
+    redis-py wakes a task for them, whose coroutines take longer than what is done with a published message. Its
+    `read_response` now ends with the connection, or raises the error of `take`. That of a master also asks the
+    Sentinels, so nothing is changed there.
+    """
+    parser, stream = connection._parser, connection._reader  # noqa: SLF001 - redis-py has no other way
+    feed = getattr(getattr(parser, "_reader", None), "feed", None)  # hiredis alone has it
+    if feed is None or isinstance(connection, AsyncMasterConnection):
+        return
+
+    def taken(data: bytes) -> None:
+        try:
+            feed(data)
+            take()
+        except Exception as error:  # noqa: BLE001 - `read_response` raises it
+            stream.set_exception(error)
+
+    stream.feed_data = taken
+    held = bytes(stream._buffer)  # noqa: SLF001 - what was read before
+    stream._buffer.clear()  # noqa: SLF001 - as above
+    stream._maybe_resume_transport()  # noqa: SLF001 - as above
+    taken(held)
+
+
 def _is_silent(connection: Any) -> bool:
     """Whether a connection is open, and nothing is to be read."""
     stream, parser = connection._reader, connection._parser  # noqa: SLF001 - no public names

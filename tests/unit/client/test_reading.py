@@ -1,14 +1,15 @@
 """What comes over a subscription connection is handed on as it is read."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import hiredis
 import pytest
 
-from llamaq.client.aio.reading import take_as_read
+from llamaq.client.subscriptions import arrived
+from llamaq.store.connections.aio_client import take_as_read
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 
 SAID = b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"
@@ -20,13 +21,18 @@ def connection(stream: asyncio.StreamReader, parser: object | None = None) -> An
     return SimpleNamespace(_parser=parser, _reader=stream)
 
 
+def reads(one: Any, take: Callable[[Iterable[Any]], None]) -> None:
+    """Let it have the replies."""
+    take_as_read(one, lambda: take(arrived(one)))
+
+
 def test_messages_are_taken_when_their_bytes_come() -> None:
     """Also those that had come before, and those in several reads; no task needs to run."""
 
     async def run() -> None:
         stream, taken = asyncio.StreamReader(), list[Any]()
         stream.feed_data(SAID + SAID[:5])
-        take_as_read(connection(stream), taken.extend)
+        reads(connection(stream), taken.extend)
         assert len(taken) == 1
         stream.feed_data(SAID[5:] + SAID)
         assert [list(each) for each in taken] == [["message", "c", "hi"]] * 3
@@ -46,7 +52,7 @@ def test_an_error_is_raised_where_the_connection_is_read(data: bytes) -> None:
 
     async def run() -> None:
         stream = asyncio.StreamReader()
-        take_as_read(connection(stream), take)
+        reads(connection(stream), take)
         reading = asyncio.ensure_future(stream.read(1))
         await asyncio.sleep(0)
         stream.feed_data(data)
@@ -67,7 +73,7 @@ def test_other_connections_are_read_as_before(kind: str) -> None:
             held = one
             one = object.__new__(AsyncMasterConnection)
             one._parser, one._reader = held._parser, held._reader
-        take_as_read(one, taken.extend)
+        reads(one, taken.extend)
         stream.feed_data(SAID)
         assert await asyncio.wait_for(stream.read(100), 60) == SAID
         assert taken == []
