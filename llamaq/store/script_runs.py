@@ -113,15 +113,15 @@ def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
         found = yield from _replies([_command([calls[each] for each in group], wanted[group[0]]) for group in groups])
         for group, reply in zip(groups, found, strict=True):
             replies |= zip(group, _of_each(reply, len(group)), strict=True)
+        pending = [index for index in pending if not is_final(replies[index])]
+        if not pending:
+            break
         missing = {wanted[index]: calls[index] for index in pending if isinstance(replies[index], NoScriptError)}
         for script, call in missing.items():
             yield from _make_known(script, call)
         others = {calls[index].prefix for index in pending if _is_other(replies[index])}
         for prefix in others:
             yield from _read_published(prefix)
-        pending = [index for index in pending if not is_final(replies[index])]
-        if not pending:
-            break
     return [_answer(replies[index]) for index in range(len(calls))]
 
 

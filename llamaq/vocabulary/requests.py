@@ -69,7 +69,9 @@ def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
 
 def dump_json(request: AnyRequest) -> str:
     """The request as it is kept in Redis, without defaults, so that a reader's own apply."""
-    return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
+    # To find that no option is set, pydantic would make and compare new options. That takes half of the time.
+    unset = None if request.options.model_fields_set else {"options"}
+    return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True, exclude=unset)
 
 
 def _model_of(fields: object, kind: str | None = None) -> type[AnyRequest] | None:

@@ -111,6 +111,15 @@ def test_a_request_survives_the_store(fields: dict[str, Any]) -> None:
     assert request.model == "m:latest"
 
 
+def test_options_that_are_set_later_are_those_of_one_request_and_survive() -> None:
+    """A request without options has its own."""
+    request = parse(GENERATE)
+    request.options.num_ctx = 4096
+
+    assert parse_json(dump_json(request), "generate").options.num_ctx == 4096
+    assert parse(GENERATE).options.num_ctx is None
+
+
 @pytest.mark.parametrize(("fields", "field"), REFUSED)
 def test_a_bad_field_is_refused_by_its_name(fields: dict[str, Any], field: str) -> None:
     """Unknown, of a wrong type, or beyond a limit: the problem names the field, and nothing is bent into shape."""
