@@ -83,6 +83,16 @@ class Service:
         """A job's log as it stands in Redis: cursor and JSON of every event."""
         return [(cursor, fields["event"]) for cursor, fields in self.redis.xrange(self.keys.events(job_id))]
 
+    def lapse(self) -> None:
+        """Let every lease run out now, and let any worker lead the reaper, as some time after the death of a worker.
+
+        With short leases instead, the living ones would lose theirs where the machine stands still for a second.
+        """
+        seconds, _ = self.redis.time()
+        self.redis.hset(f"{self.prefix}:reaper", mapping={"last": seconds, "grace": 0, "until": 0})
+        held = self.redis.zrange(self.keys.leases(), 0, -1)
+        assert self.redis.zadd(self.keys.leases(), dict.fromkeys(held, 1), xx=True, ch=True) > 0, "no lease"
+
     def slots_held(self) -> int:
         """Slots that are held, over all hosts."""
         return int(self.redis.zcard(self.keys.leases()))

@@ -70,7 +70,7 @@ def test_hanging(calm: Site, script: dict[str, Any], clock: str) -> None:
     """Silence ends by its clock; to begin again would throw a load away, so there is no second try."""
     calm.hold(**script)
 
-    job = calm.queue.generate(MODEL, "Why?", first_token_within=0.5, stall_after=0.5)
+    job = calm.queue.submit({"kind": "generate", "model": MODEL, "prompt": "Why?", clock: 0.5})
 
     with pytest.raises(JobFailed) as caught:
         job.result(60)

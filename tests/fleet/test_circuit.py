@@ -135,7 +135,7 @@ def test_one_job_that_is_always_refused_holds_up_nobody(alone: Pair) -> None:
 def test_a_refused_job_ends_at_its_deadline_with_its_cause(alone: Pair) -> None:
     """While nobody else shows that the host is well, a refusal is no try; the deadline counts all of them together."""
     alone.x.script(status=429, body={"error": "quota used up"}, model="a:latest", times=None)
-    job = alone.queue.generate("a", "Why?", deadline=1.5)
+    job = alone.queue.generate("a", "Why?", deadline=4)
 
     with pytest.raises(JobFailed) as caught:
         job.result(30)

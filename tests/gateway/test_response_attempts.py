@@ -33,7 +33,7 @@ def gateway(redis_server: EmbeddedRedis, prefix: str) -> Iterator[GatewayProcess
 @pytest.fixture
 def doomed(start_worker: StartWorker, service: Service) -> WorkerProcess:
     """A worker whose first answer stops in the middle, and another that takes its job up."""
-    doomed = start_worker(host="shared", lease_seconds=1)
+    doomed = start_worker(host="shared")
     service.hold(tokens=["The", " sk"], hold_after=2)
     return doomed
 
@@ -52,9 +52,11 @@ def test_a_background_stream_goes_on_with_new_items(
     """The void item ends incomplete; the text of the next attempt is in an item of its own, for late readers too."""
     with streaming(gateway, background=True) as events:
         seen = read_up_to_text(events)
-        start_worker(host="shared", lease_seconds=1)
+        start_worker(host="shared")
         service.ollama.script(tokens=["Blue."])
         doomed.signal(signal.SIGKILL)
+        doomed.wait()
+        service.lapse()
         seen += events
 
     assert list(item_texts(seen).values()) == ["The sk", "Blue."]
@@ -76,9 +78,11 @@ def test_a_stream_of_a_client_ends_where_its_text_is_void(
     """Whoever only joins the pieces would mix two texts: so it ends with an error, and its job is cancelled."""
     with streaming(gateway) as events:
         seen = read_up_to_text(events)
-        start_worker(host="shared", lease_seconds=1)
+        start_worker(host="shared")
         gate = service.hold(tokens=["Blue."])
         doomed.signal(signal.SIGKILL)
+        doomed.wait()
+        service.lapse()
         seen += events
     service.ollama.release(gate)
 

@@ -224,7 +224,7 @@ def test_a_repair_ends_with_the_deadline(service: Service) -> None:
     service.ollama.script(tokens=['{"year": "soon"}'])
     service.hold(tokens=["{}"])
 
-    job = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, deadline=1.5)
+    job = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, deadline=4)
     with pytest.raises(JobFailed) as caught:
         job.result(30)
 

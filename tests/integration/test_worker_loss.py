@@ -14,16 +14,17 @@ from tests.service import Service, fresh_name, kinds, last_text, read_until
 
 def test_a_killed_workers_job_completes_elsewhere(own_service: Service, start_worker: StartWorker) -> None:
     """Its lease lapses, the living worker runs attempt 2, and the log has exactly one terminal event."""
-    doomed = start_worker(host="doomed", lease_seconds=2)
+    doomed = start_worker(host="doomed")
     own_service.hold(tokens=["half"], hold_after=1)
     name = fresh_name()
     job = own_service.queue.chat(MODEL, conversation=name, message="Hi")
     read_until(job, Delta)
-    start_worker(host="alive", lease_seconds=2)
+    start_worker(host="alive")
     own_service.ollama.script(tokens=["whole"])
 
     doomed.signal(signal.SIGKILL)
     doomed.wait()
+    own_service.lapse()
     own_service.redis.zadd(own_service.keys.hosts(), {"doomed": 1}, xx=True)  # as when its last report was 15 s ago
 
     events = list(job.events())
@@ -44,10 +45,12 @@ def test_a_job_that_loses_every_worker_is_not_tried_for_ever(own_service: Servic
     with JobQueue(own_service.url, settings=settings) as producer:
         job = producer.generate(MODEL, "kills", wait_for_model=True)
     own_service.hold()
-    doomed = start_worker(lease_seconds=1)
+    doomed = start_worker()
     own_service.wait_asked(1)
     doomed.signal(signal.SIGKILL)
-    start_worker(lease_seconds=1)
+    doomed.wait()
+    own_service.lapse()
+    start_worker()
 
     with pytest.raises(JobFailed) as caught:
         own_service.queue.job(job.id).result(30)
@@ -59,14 +62,15 @@ def test_a_job_that_loses_every_worker_is_not_tried_for_ever(own_service: Servic
 
 def test_a_frozen_worker_that_wakes_up_writes_nothing_more(own_service: Service, start_worker: StartWorker) -> None:
     """Its job has gone to another meanwhile: tokens it still reads are refused, and the reader sees no mixture."""
-    frozen = start_worker(host="shared", lease_seconds=2)
+    frozen = start_worker(host="shared")
     old = own_service.hold(tokens=["old"] * 20, hold_after=1, rate=20)
     job = own_service.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    start_worker(host="shared", lease_seconds=2)
+    start_worker(host="shared")
     new = own_service.hold(tokens=["new", " text"], hold_after=1)
 
     frozen.freeze()
+    own_service.lapse()
     read_until(job, Delta, 2)
     own_service.ollama.release(old)  # what the host sends now waits in the frozen worker's socket
     own_service.wait(lambda stats: stats["running"] == 1)
