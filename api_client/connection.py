@@ -2,14 +2,12 @@
 
 Two private methods of urllib3 are overridden, because it has no public hooks at these moments: `_new_conn` comes before
 the TLS handshake, which may block, and `_put_conn` comes before the connection may serve another call. The tests of
-`abort` fail if either is renamed, and those of interim answers if `_read_status` of http.client is.
+`abort` fail if either is renamed.
 """
 
 import socket
 from collections.abc import Iterator
 from functools import partial
-from http import HTTPStatus
-from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -17,26 +15,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from api_client.call import Call, current_call
 from api_client.errors import Aborted
+from api_client.final_response import FinalResponse
 
 # Each `sendall` must end within the connect timeout. On a slow link 20 MB of images in one piece would not. In pieces,
 # the timeout only limits how long the server does not read.
 PIECE_BYTES = 64 * 1024
-
-
-class FinalResponse(HTTPResponse):
-    """An answer behind the interim ones (RFC 9110, section 15.2). http.client skips 100 alone.
-
-    It takes any other for the whole answer, and the next call on the connection would get this one.
-    """
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
-            if status == HTTPStatus.SWITCHING_PROTOCOLS:  # nobody has asked for it, and no HTTP would follow
-                raise BadStatusLine(f"{version} {status} {reason}")
-            if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:
-                return version, status, reason
-            parse_headers(self.fp)
 
 
 class AbortableConnection(HTTPConnection):

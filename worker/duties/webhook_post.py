@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from api_client.final_response import FinalResponse
 from llamaq.vocabulary.notify import is_public
 
 ANSWER_SECONDS = 15.0
@@ -122,6 +123,7 @@ def _call(
     connection: HTTPConnection, parts: SplitResult, body: bytes, headers: Mapping[str, str], seconds: float
 ) -> int:
     sock: socket = connection.sock
+    connection.response_class = FinalResponse
     connection.timeout = seconds  # urllib3 sets the socket to it, twice in a call; until now it was that of connecting
     timed_out = threading.Event()
     timer = threading.Timer(seconds, _cut, (sock, timed_out))

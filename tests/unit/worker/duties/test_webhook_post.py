@@ -147,6 +147,23 @@ def test_a_status_that_is_no_2xx_is_a_failure(status: int, final: bool) -> None:
     assert isinstance(caught.value, WebhookRefused) is final
 
 
+def test_an_interim_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver may say that it is at work (102). Taken for its answer, it would get the message again."""
+    answer = Receiver.send_response
+
+    def later(self: Receiver, code: int, message: str | None = None) -> None:
+        for _ in range(2):
+            self.send_response_only(102)
+            self.end_headers()
+        answer(self, code, message)
+
+    monkeypatch.setattr(Receiver, "send_response", later)
+    with receiving() as (port, _):
+        assert post(f"http://127.0.0.1:{port}/204", b"x", {}, private=True) == 204
+        with pytest.raises(WebhookError, match="500"):
+            post(f"http://127.0.0.1:{port}/500", b"x", {}, private=True)
+
+
 def test_the_certificate_must_be_the_names() -> None:
     """Although the connection goes to an address; one for another name, or of nobody we trust, is refused."""
     authority = trustme.CA()
