@@ -47,6 +47,8 @@ class DirectJobs:
             attempt = stack.enter_context(self._running.attempt(job.id))
             if self._closed:
                 attempt.stop("draining")
+            elif self._running.missed(job.id):  # the cancel was faster than the answer that tells of the job
+                attempt.stop("cancelled")
             self._claimed[job.id] = Direct(job, attempt, stack.pop_all())
         try:
             if self.start is not None:

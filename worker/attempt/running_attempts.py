@@ -1,6 +1,7 @@
 """The running attempts of a worker: a cancel finds them here, and a drain waits for them."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,8 @@ from tasks.attempt.stoppable import Attempt
 
 RELEASE_SECONDS = 3.0
 """Time to abort the attempts that are left at the end of a drain, and to requeue their jobs."""
+MOST_MISSED = 256
+"""Cancels without an attempt that are remembered: far more than come between the claim of a job and its attempt."""
 
 
 class RunningAttempts:
@@ -16,6 +19,7 @@ class RunningAttempts:
     def __init__(self) -> None:
         # Not by job id: a worker that was frozen may begin a job's next attempt before the last one has ended.
         self._attempts: set[Attempt] = set()
+        self._missed: deque[str] = deque(maxlen=MOST_MISSED)
         self._changed = threading.Condition()
         self._hurried = False
 
@@ -44,8 +48,18 @@ class RunningAttempts:
         """Abort the attempts at a job that was cancelled, if there are any."""
         with self._changed:
             found = [attempt for attempt in self._attempts if attempt.job_id == job_id]
+            if not found:
+                self._missed.append(job_id)
         for attempt in found:
             attempt.stop("cancelled")
+
+    def missed(self, job_id: str) -> bool:
+        """Whether a cancel of the job found no attempt; True once."""
+        with self._changed:
+            if job_id not in self._missed:
+                return False
+            self._missed.remove(job_id)
+            return True
 
     def drain(self, seconds: float) -> None:
         """Wait for all attempts to end. After `seconds` abort the rest, so that their jobs are requeued."""

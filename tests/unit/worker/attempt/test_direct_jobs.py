@@ -59,6 +59,21 @@ def test_a_job_runs_from_its_claim_on(direct: DirectJobs, running: RunningAttemp
     assert requeued == []
 
 
+def test_a_cancel_may_come_before_the_worker_knows_the_job(direct: DirectJobs, running: RunningAttempts) -> None:
+    """Redis has claimed it with the end of another one, and the cancel is faster than the answer: it ends at once."""
+    running.cancel("the-id")
+
+    stopped = []
+    for _ in range(2):  # an id that is deleted may be used again
+        starting(direct, lambda *_: None)
+        taken = direct.taken("the-id")
+        assert taken is not None
+        with taken.registered:
+            stopped.append(taken.attempt.stopped)
+
+    assert stopped == ["cancelled", None]
+
+
 def test_a_job_whose_task_does_not_start_is_requeued(
     direct: DirectJobs, running: RunningAttempts, requeued: list[str]
 ) -> None:
