@@ -29,6 +29,14 @@ def one_model_service(
         service.close()
 
 
+def ran_seconds(job: Job[Any]) -> float:
+    """From the last start to the end of a job that has ended."""
+    record = job.status()
+    assert record.started_at is not None, record
+    assert record.finished_at is not None, record
+    return (record.finished_at - record.started_at).total_seconds()
+
+
 def waited_seconds(job: Job[Any]) -> float:
     """From the submit to the first start of a job that has started."""
     record = job.status()
