@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.exceptions import RedisError
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
 from llamaq import Job
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.reaper import Reaper
@@ -209,6 +209,33 @@ def test_jobs_of_an_index_that_was_deleted_by_hand_end(fleet: Fleet, name: str) 
     fleet.redis.delete(fleet.keys.prefix + name)
     assert world.store.complete(world.claimed, answer()) == "ok"
     world.end_all()
+
+
+def test_a_queue_of_another_type_fails_none_of_its_jobs(fleet: Fleet) -> None:
+    """Also in a round of the reaper that comes before the next look for damaged keys."""
+    world, key = World(fleet), f"{fleet.keys.prefix}:waiting{QUEUE}"
+    before = fleet.waiting()
+    overwrite(fleet, key, "zset")
+
+    world.store.reap()
+
+    assert fleet.waiting() == before
+    assert [job.status().state for job in world.jobs] == ["running", "queued", "queued", "queued", "retrying"]
+
+
+def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
+    """One that was deleted by hand; those that are there stay as they are."""
+    store = fleet.host(slots=2)
+    deleted, kept = (fleet.running(store)[0].id for _ in range(2))
+    leases = fleet.keys.leases()
+    fleet.redis.zadd(leases, {f"{kept} alpha": fleet.redis.time()[0] + 7})
+    before = fleet.redis.zscore(leases, f"{kept} alpha")
+    fleet.redis.zrem(leases, f"{deleted} alpha")
+
+    store.reap()
+
+    assert fleet.redis.zscore(leases, f"{deleted} alpha") - fleet.redis.time()[0] == pytest.approx(LEASE_SECONDS, abs=2)
+    assert fleet.redis.zscore(leases, f"{kept} alpha") == before
 
 
 def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:

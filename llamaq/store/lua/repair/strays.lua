@@ -11,41 +11,54 @@ function strays.forget(id)
   for _, index in ipairs({JOBS, DELAYED, STARTS, refusals.ENDS}) do redis.call('ZREM', index, id) end
 end
 
--- Whether a job without a slot waits where something will take it up.
-function strays.wait(id, job)
-  if redis.call('ZSCORE', queue_key(job.model, job.lane), id) or redis.call('ZSCORE', DELAYED, id) then return true end
+-- Whether a job without a slot, which is not in its queue, waits where something will take it up.
+function strays.wait(id)
+  if redis.call('ZSCORE', DELAYED, id) then return true end
+  local job = fields(record(id), 'tenant', 'conversation')
   if job.conversation == '' then return false end
   local turns = turns_key(job.tenant, job.conversation)
   if not redis.call('ZSCORE', turns, id) then add_turn(turns, id) end
   return first_turn(turns) ~= id
 end
 
--- Puts the job back where it has to be. `lease_seconds` is the lease of a slot that has none.
-function strays.restore(id, lease_seconds)
-  local job = fields(record(id), 'state', 'lease', 'host', 'model', 'lane', 'tenant', 'conversation', 'start_by', 'attempt')
+function strays.place(id)
+  if not strays.wait(id) then schedule.place(id) end
+end
+
+-- Adds where the job has to be: its lease to `leases`, or itself to its queue in `queues`. One command for each then tells
+-- which are missing.
+function strays.look_at(id, leases, queues)
+  local job = fields(record(id), 'state', 'lease', 'host', 'model', 'lane', 'start_by', 'attempt')
   if not job.state then return strays.forget(id) end
   if TERMINAL[job.state] and (job.lease or '') == '' then return end  -- a job that was never queued has no lease
   if job.lease ~= '' then
-    redis.call('ZADD', LEASES, 'NX', NOW + lease_seconds, id .. ' ' .. job.host)
-  elseif not TERMINAL[job.state] then
-    if job.start_by ~= '' and job.attempt == '0' then redis.call('ZADD', STARTS, 'NX', job.start_by, id) end
-    if job.state == 'running' then
-      take_fence(job.host or '', id)
-      redis.call('HSET', record(id), 'fence', '')
-    end
-    if not strays.wait(id, job) then
-      schedule.place(id)
-    end
+    leases[#leases + 1], leases[#leases + 2] = leases.ends_at, id .. ' ' .. job.host
+    return
   end
+  if job.start_by ~= '' and job.attempt == '0' then redis.call('ZADD', STARTS, 'NX', job.start_by, id) end
+  if job.state == 'running' then
+    take_fence(job.host or '', id)
+    redis.call('HSET', record(id), 'fence', '')
+  end
+  local queue = queue_key(job.model, job.lane)
+  queues[queue] = queues[queue] or {}
+  table.insert(queues[queue], id)
 end
 
 -- Looks at the next page of all jobs, each by `guarded`. After an index was set aside the pages follow each other: returns
--- whether one does. The hash `place` remembers the page.
+-- whether one does. The hash `place` remembers the page. `lease_seconds` is the lease of a slot that has none.
 function strays.restore_page(place, most, guarded, lease_seconds)
   local known = fields(place, 'strays_page', 'strays_soon')
   local page = tonumber(known.strays_page or 0)
   local ids = redis.call('ZRANGE', JOBS, page, page + most - 1)
-  for _, id in ipairs(ids) do guarded(id, strays.restore, id, lease_seconds) end
+  local leases, queues = {ends_at = string.format('%.6f', NOW + lease_seconds)}, {}
+  for _, id in ipairs(ids) do guarded(id, strays.look_at, id, leases, queues) end
+  if leases[1] then redis.call('ZADD', LEASES, 'NX', unpack(leases)) end
+  for queue, waiting in pairs(queues) do
+    for index, score in ipairs(redis.call('ZMSCORE', queue, unpack(waiting))) do
+      if not score then guarded(waiting[index], strays.place, waiting[index]) end
+    end
+  end
   local last = #ids < most
   redis.call('HSET', place, 'strays_page', last and 0 or page + most)
   if last then redis.call('HDEL', place, 'strays_soon') end
