@@ -4,22 +4,28 @@ import asyncio
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
+from gateway.http.joined_writes import has_come
 
 LEAST_RATE = 16_384
 """The least average rate of a body, in bytes a second. A slower one is refused."""
 LINGER_SECONDS = 1.0
 """For so long the rest of a refused body is read and dropped, so that its sender gets to read the answer."""
+_CHECKED = frozenset({b"host", b"origin", b"content-length"})
 MOST_HELD = 4
 """All bodies that are being received may have so many times `most_bytes` together."""
 
 
 class Guard:
-    """ASGI: refuses what is out of bounds, and passes the rest on."""
+    """ASGI: refuses what is out of bounds, and passes the rest on.
+
+    Attributes:
+        most_bytes: of one body.
+        pause_seconds: the longest pause within a body.
+    """
 
     def __init__(
         self,
@@ -42,8 +48,8 @@ class Guard:
         self._app = app
         self._hosts = hosts
         self._origins = origins
-        self._most_bytes = most_bytes
-        self._pause_seconds = pause_seconds
+        self.most_bytes = most_bytes
+        self.pause_seconds = pause_seconds
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +57,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self)
+        body = _Body(scope, receive, self)
         started = False
 
         async def noting(message: Message) -> None:
@@ -62,7 +68,7 @@ class Guard:
                 await send(message)
 
         try:
-            self._check(Headers(scope=scope))
+            self._check(scope)
             await self._app(scope, body.receive, noting)
         except GatewayError as error:
             body.refused = body.refused or error
@@ -71,21 +77,25 @@ class Guard:
         if body.refused is not None and not started:
             await _refuse(body.refused, scope, receive, send)
 
-    def _check(self, headers: Headers) -> None:
-        if self._hosts and not any(fnmatchcase(_name(headers.get("host", "")), one) for one in self._hosts):
+    def _check(self, scope: Scope) -> None:
+        found: dict[bytes, str] = {}
+        for name, value in scope["headers"]:
+            if name in _CHECKED and name not in found:
+                found[name] = value.decode("latin-1")
+        if self._hosts and not _matches(_name(found.get(b"host", "")), self._hosts):
             what = "the header Host has no name of this gateway: LLAMAQ_GATEWAY_HOSTS lists all that it is called by"
             raise GatewayError(421, "wrong_host", what)
-        origin = headers.get("origin", "").lower()
-        if origin and self._origins is not None and not any(fnmatchcase(origin, one) for one in self._origins):
+        origin = found.get(b"origin", "").lower()
+        if origin and self._origins is not None and not _matches(origin, self._origins):
             what = "pages of this origin may not call the gateway: LLAMAQ_GATEWAY_ORIGINS lists those that may"
             raise GatewayError(403, "wrong_origin", what)
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length[:20]) > self._most_bytes:
+        length = found.get(b"content-length", "0")
+        if length.isdecimal() and int(length[:20]) > self.most_bytes:
             raise self.too_large()
 
     def too_large(self) -> GatewayError:
         """The refusal of a body with too many bytes."""
-        what = f"the body has more than {self._most_bytes} bytes (LLAMAQ_GATEWAY_MAX_BODY_BYTES)"
+        what = f"the body has more than {self.most_bytes} bytes (LLAMAQ_GATEWAY_MAX_BODY_BYTES)"
         return GatewayError(413, "body_too_large", what)
 
     def hold(self, size: int) -> None:
@@ -94,20 +104,10 @@ class Guard:
         Raises:
             GatewayError: the bodies that are being received have too many bytes together.
         """
-        if size > 0 and self._held + size > MOST_HELD * self._most_bytes:
+        if size > 0 and self._held + size > MOST_HELD * self.most_bytes:
             what = "too many large bodies are being received; try again later"
             raise GatewayError(503, "busy", what, retry_after=1)
         self._held += size
-
-    @property
-    def most_bytes(self) -> int:
-        """Bytes of one body."""
-        return self._most_bytes
-
-    @property
-    def pause_seconds(self) -> float:
-        """The longest pause within a body."""
-        return self._pause_seconds
 
 
 class _Body:
@@ -117,8 +117,9 @@ class _Body:
         refused: why it is given up.
     """
 
-    def __init__(self, receive: Receive, guard: Guard) -> None:
+    def __init__(self, scope: Scope, receive: Receive, guard: Guard) -> None:
         self.refused: GatewayError | None = None
+        self._scope = scope
         self._receive = receive
         self._guard = guard
         self._size = 0
@@ -141,11 +142,7 @@ class _Body:
             raise
 
     async def _bounded(self) -> Message:
-        try:
-            async with asyncio.timeout(self._seconds()):
-                message = await self._receive()
-        except TimeoutError:
-            raise GatewayError(408, "body_too_slow", "the body came too slowly") from None
+        message = await (self._receive() if has_come(self._scope) else self._in_time())
         if message["type"] != "http.request":
             return message
         size = len(message.get("body", b""))
@@ -158,6 +155,13 @@ class _Body:
             self._whole = True
             self.release()
         return message
+
+    async def _in_time(self) -> Message:
+        try:
+            async with asyncio.timeout(self._seconds()):
+                return await self._receive()
+        except TimeoutError:
+            raise GatewayError(408, "body_too_slow", "the body came too slowly") from None
 
     def release(self) -> None:
         """Count its bytes no longer: it is whole, or given up."""
@@ -190,6 +194,10 @@ async def _drop_rest(receive: Receive) -> None:
                 more = message["type"] == "http.request" and message.get("more_body", False)
     except TimeoutError:
         return
+
+
+def _matches(value: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(value, one) for one in patterns)
 
 
 def _name(host: str) -> str:

@@ -17,6 +17,9 @@ _BODY = "llamaq.open_body"
 class OpenBody(Protocol):
     """The body of an answer. It is written to without waiting."""
 
+    def has_request(self) -> bool:
+        """Whether the body of the request has come as a whole."""
+
     def may_begin(self) -> bool:
         """Whether the answer has not begun, and its head can be sent without waiting."""
 
@@ -95,3 +98,9 @@ def open_body(scope: Scope) -> OpenBody | None:
     """The body of the request's answer, where its server can write to it without waiting."""
     found: OpenBody | None = scope.get("extensions", {}).get(_BODY)
     return found
+
+
+def has_come(scope: Scope) -> bool:
+    """Whether the body of a request is known to have come as a whole: to receive it takes no time."""
+    body = open_body(scope)
+    return body is not None and body.has_request()

@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from gateway.access.caller import Admitted, Caller
 from gateway.access.keyed import Handler, KeyedRoute
 from gateway.http.errors import GatewayError
+from gateway.http.json_body import whole_body
 from gateway.ollama import asked as reading
 from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
 from gateway.ollama.asked import Asked, Endpoint
@@ -91,7 +92,7 @@ def _add(endpoint: Endpoint) -> None:
     @router.post(f"/api/{endpoint}", name=endpoint)
     async def serve(request: Request, by: Admitted) -> Response:
         waited = Waited()
-        asked = reading.READERS[endpoint](await request.body())
+        asked = reading.READERS[endpoint](await whole_body(request))
         try:
             return await _served(request, by, asked, waited)
         except (GatewayError, LlamaqError, TimeoutError) as error:

@@ -82,6 +82,10 @@ class _ChunkedBody:
         self._cycle = cycle
         self._transport = transport
 
+    def has_request(self) -> bool:
+        """Whether the body of the request has come as a whole."""
+        return not self._cycle.more_body
+
     def may_begin(self) -> bool:
         """Whether the head can be sent now."""
         cycle = self._cycle

@@ -4,8 +4,7 @@ import asyncio
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import redis
@@ -112,19 +111,30 @@ def refuses(error: BaseException) -> bool:
     return own or (error.__cause__ is not None and refuses(error.__cause__))
 
 
-@contextmanager
-def translated(url: str) -> Iterator[None]:
+class Translated:
+    """The context manager of `translated`. One made of a generator takes longer, and each call has one."""
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        # A `TimeoutError` is the caller's own timeout: redis-py raises another class.
+        if isinstance(error, RedisError | OSError) and not isinstance(error, TimeoutError):
+            raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
+
+
+def translated(url: str) -> Translated:
     """Turn the errors of redis-py into one that names the remedy.
 
     Raises:
         BrokerUnavailable: Redis did not answer, or refused.
     """
-    try:
-        yield
-    except TimeoutError:  # the caller's own timeout: redis-py raises another class
-        raise
-    except (RedisError, OSError) as error:
-        raise BrokerUnavailable(f"Redis at {address(url)}: {_remedy(error, url)}") from error
+    return Translated(url)
 
 
 def _remedy(error: Exception, url: str) -> str:

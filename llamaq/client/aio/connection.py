@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import TracebackType
 
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub
@@ -14,6 +15,29 @@ from llamaq.store.connection import run_async, translated
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.script_runs import Call
+
+
+class Verb:
+    """The context manager of `AsyncConnection.verb`. One made of a generator takes longer, and each request has one."""
+
+    __slots__ = ("_connection", "_limit")
+
+    def __init__(self, connection: "AsyncConnection") -> None:
+        self._connection = connection
+        self._limit = io.limited(connection.settings.call_seconds)
+
+    async def __aenter__(self) -> AsyncClient:
+        client = self._connection.redis
+        await self._limit.__aenter__()
+        return client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with translated(self._connection.url):
+            await self._limit.__aexit__(kind, error, trace)
+            if error is not None:
+                raise error
 
 
 class AsyncConnection:
@@ -55,17 +79,13 @@ class AsyncConnection:
         await self._hubs.aclose()
         await self._client().aclose()
 
-    @asynccontextmanager
-    async def verb(self) -> AsyncIterator[AsyncClient]:
+    def verb(self) -> "Verb":
         """The client, for all that one verb asks of Redis: together it has the time of one call.
 
         Raises:
             BrokerUnavailable: Redis did not answer, or refused.
         """
-        with translated(self.url):
-            client = self.redis
-            async with io.limited(self.settings.call_seconds):
-                yield client
+        return Verb(self)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncClient]:

@@ -126,11 +126,9 @@ class AsyncHub:
             if self._leaving is None:
                 self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[None]:
-        """The turn of one reader to ask Redis."""
-        async with self._reads:
-            yield
+    def reading(self) -> asyncio.Semaphore:
+        """In its block, it is the turn of one reader to ask Redis."""
+        return self._reads
 
     def suspect(self) -> None:
         """Give the connection up if nothing comes over it now: a reader has missed an entry."""

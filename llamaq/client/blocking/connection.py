@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub
@@ -15,6 +16,29 @@ from llamaq.store.connection import run, translated
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import Client
 from llamaq.store.script_runs import Call
+
+
+class Verb:
+    """The context manager of `Connection.verb`. One made of a generator takes longer, and each request has one."""
+
+    __slots__ = ("_connection", "_limit")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._limit = io.limited(connection.settings.call_seconds)
+
+    def __enter__(self) -> Client:
+        client = self._connection.redis
+        self._limit.__enter__()
+        return client
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with translated(self._connection.url):
+            self._limit.__exit__(kind, error, trace)
+            if error is not None:
+                raise error
 
 
 class Connection:
@@ -56,17 +80,13 @@ class Connection:
         self._hubs.close()
         self._client().close()
 
-    @contextmanager
-    def verb(self) -> Iterator[Client]:
+    def verb(self) -> "Verb":
         """The client, for all that one verb asks of Redis: together it has the time of one call.
 
         Raises:
             BrokerUnavailable: Redis did not answer, or refused.
         """
-        with translated(self.url):
-            client = self.redis
-            with io.limited(self.settings.call_seconds):
-                yield client
+        return Verb(self)
 
     @contextmanager
     def reading(self) -> Iterator[Client]:

@@ -44,25 +44,25 @@ def limited(seconds: float) -> Limited:
 class AsyncLimited:
     """The context manager of `limited_async`. A limit that ends behind the one around it needs no timer."""
 
-    __slots__ = ("_limited", "_seconds", "_timeout")
+    __slots__ = ("_seconds", "_timeout", "_token")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timeout: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> None:
-        if self._seconds < left():
+        ends_at = SYSTEM.monotonic() + self._seconds
+        if ends_at < _ends_at.get():
             self._timeout = asyncio.timeout(self._seconds)
             await self._timeout.__aenter__()
-            self._limited = limited(self._seconds)
-            self._limited.__enter__()
+            self._token = _ends_at.set(ends_at)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
             if self._timeout is not None:
-                self._limited.__exit__()
+                _ends_at.reset(self._token)
                 await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
             raise timed_out(self._seconds) from late

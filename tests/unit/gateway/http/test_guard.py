@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import MutableMapping
 from typing import Any
 
+import pytest
+
 from gateway.http.guard import MOST_HELD, Guard
 
 MOST = 1000
@@ -86,3 +88,32 @@ def test_a_body_that_is_whole_counts_no_longer_while_its_answer_is_open() -> Non
         await asyncio.gather(*(client.task for client in clients))
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([(b"host", b"here:1")], 200),
+        ([(b"host", b"there")], 421),
+        ([(b"host", b"there"), (b"host", b"here")], 421),
+        ([(b"host", b"here"), (b"origin", b"http://page")], 403),
+        ([(b"host", b"here"), (b"content-length", b"1001")], 413),
+    ],
+)
+def test_a_head_out_of_bounds_is_refused(headers: list[tuple[bytes, bytes]], status: int) -> None:
+    """Of two headers with one name the first one counts."""
+
+    async def run() -> int:
+        found = list[int]()
+
+        async def send(message: Message) -> None:
+            found.extend([message["status"]] if "status" in message else [])
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        guard = Guard(_echo, hosts=["here"], origins=["http://own"], most_bytes=MOST, pause_seconds=60)
+        await guard({"type": "http", "path": "/jobs", "headers": headers}, receive, send)
+        return found[0]
+
+    assert asyncio.run(run()) == status

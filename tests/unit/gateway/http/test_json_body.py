@@ -5,7 +5,7 @@ import gzip
 import re
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.http.errors import GatewayError
@@ -41,6 +41,24 @@ def test_a_body_that_is_no_object_is_refused_by_what_it_is(request_: Request, st
 def test_a_body_as_it_is_is_read(coding: str) -> None:
     """Some clients name the coding that changes nothing."""
     assert asyncio.run(json_object(_request(b'{"a": 1}', content_encoding=coding))) == {"a": 1}
+
+
+def test_a_body_in_parts_is_read_whole_or_not_at_all() -> None:
+    """Of a client that leaves in the middle of it nothing is read."""
+
+    def sent(*messages: Message) -> Request:
+        left = iter(messages)
+
+        async def receive() -> Message:
+            return next(left)
+
+        return Request({"type": "http", "headers": []}, receive)
+
+    first: Message = {"type": "http.request", "body": b'{"a":', "more_body": True}
+    last: Message = {"type": "http.request", "body": b" 1}"}
+    assert asyncio.run(json_object(sent(first, last))) == {"a": 1}
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(json_object(sent(first, {"type": "http.disconnect"})))
 
 
 @pytest.mark.parametrize("text", ["1e400", '{"a": [{"b": -1e999}]}', "NaN", "[Infinity]", "1" + "0" * 400 + ".0"])

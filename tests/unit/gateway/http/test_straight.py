@@ -21,6 +21,9 @@ class Body:
         self.writable = True
         self.begins = True
 
+    def has_request(self) -> bool:
+        return True
+
     def may_begin(self) -> bool:
         return self.begins
 
