@@ -19,7 +19,7 @@ def test_a_batch_goes_on_when_redis_is_back() -> None:
         JobQueue(server.url, prefix=prefix) as queue,
         ScriptedOllama.start(slots=2) as ollama,
         WorkerProcess(server.url, ollama.url, prefix=prefix, slots=2, lease_seconds=20) as worker,
-        GatewayProcess(server.url, prefix=prefix, call_seconds=1, gateway_batch_in_flight=5) as gateway,
+        GatewayProcess(server.url, prefix=prefix, call_seconds=3, gateway_batch_in_flight=5) as gateway,
     ):
         worker.start().ready(queue)
         service = Service(server.url, prefix, queue, ollama)

@@ -1,6 +1,8 @@
 """The operator's page in Chromium: hostile names, the keyboard, both widths and schemes, Redis away."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ def front() -> Iterator[tuple[Service, GatewayProcess, EmbeddedRedis]]:
     with (
         EmbeddedRedis.start() as server,
         start_service(server.url, slots=1, probe_seconds=0.5) as service,
-        GatewayProcess(server.url, prefix=service.prefix, gateway_show_content=1, call_seconds=1) as gateway,
+        GatewayProcess(server.url, prefix=service.prefix, gateway_show_content=1, call_seconds=3) as gateway,
     ):
         yield service, gateway, server
 
@@ -209,11 +211,13 @@ def test_a_page_says_that_redis_is_away_and_comes_back(
     browser: Browser, front: tuple[Service, GatewayProcess, EmbeddedRedis]
 ) -> None:
     """An open one, by itself; one that is opened meanwhile loads again."""
-    service, gateway, _ = front
-    service.redis.execute_command("CLIENT", "PAUSE", "6000", "ALL")
-
-    browser.wait("document.body?.innerText?.includes('Redis does not answer.')")
-    assert gateway.http.get("/ui/queue").status_code == 503
+    _, gateway, server = front
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        browser.wait("document.body?.innerText?.includes('Redis does not answer.')")
+        assert gateway.http.get("/ui/queue").status_code == 503
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
     browser.wait("document.body?.innerText?.includes('Hosts well') && !document.querySelector('[role=alert]')")
     assert gateway.http.get("/ui/queue").status_code == 200
 

@@ -154,7 +154,8 @@ def test_events_go_on_where_a_connection_ended(queue: Program, service: Service,
     log = service.log(job_id)
     wanted = [{**json.loads(event), "cursor": cursor} for cursor, event in log]
 
-    read = queue.call("interrupted", id=job_id, bytes=3 * max(len(event) for _, event in log), how=how)
+    # The longest event passes with what stands around it, and never all: a slow machine joins all tokens to one event.
+    read = queue.call("interrupted", id=job_id, bytes=max(len(event) for _, event in log) + 200, how=how)
 
     assert read["events"] == wanted
     assert read["connections"] > 1
