@@ -62,6 +62,16 @@ def measure(plan: Plan, results: Results) -> None:
         fleet.close()
 
 
+class Following(list[ClaimedJob]):
+    """Jobs that were claimed with the end of another one."""
+
+    wanted = True
+
+    def begin(self, job: ClaimedJob) -> None:
+        """Keep one until its slot takes it."""
+        self.append(job)
+
+
 class Part:
     """Some of the hosts, with their workers' calls.
 
@@ -78,6 +88,9 @@ class Part:
         self.names = names
         self._fleet = fleet
         self._stores = {name: fleet.worker(name) for name in names}
+        self._following = {name: Following() for name in names}
+        for name, store in self._stores.items():
+            store.direct = self._following[name]
         self._running: dict[str, dict[str, ClaimedJob]] = {name: {} for name in names}
         self._mean = mean_seconds
         self._due: list[tuple[float, int, str, ClaimedJob | None]] = []
@@ -95,12 +108,14 @@ class Part:
             at, _, name, job = heapq.heappop(self._due)
             if at > time.monotonic() and over.wait(at - time.monotonic()):
                 return
+            following = None
             if job is not None:
                 del self._running[name][job.id]
                 well = self._stores[name].complete(job, answer(), self._mean) == "ok"
                 self.ended += well
                 self.lost += not well
-            self._take(name, random.uniform(0.5, 1.5) * self._mean)
+                following = self._following[name].pop() if self._following[name] else None
+            self._take(name, random.uniform(0.5, 1.5) * self._mean, following)
 
     def report(self, name: str) -> None:
         """Report a host, and renew the leases of its jobs."""
@@ -116,10 +131,10 @@ class Part:
         """The slot seconds in use between the two times."""
         return sum(max(min(until, ended) - max(since, began), 0) for since, until in tuple(self._spans))
 
-    def _take(self, name: str, seconds: float) -> None:
-        """Begin a job in a slot of the host, if one was assigned."""
-        text = self._fleet.redis.rpop(self._fleet.keys.host_queue(name))
-        job = self._stores[name].claim(json.loads(text)["headers"]["id"]) if text else None
+    def _take(self, name: str, seconds: float, job: ClaimedJob | None = None) -> None:
+        """Begin the job that was claimed with the end of another one, or one that was assigned, if there is any."""
+        if job is None and (text := self._fleet.redis.rpop(self._fleet.keys.host_queue(name))):
+            job = self._stores[name].claim(json.loads(text)["headers"]["id"])
         now = time.monotonic()
         if job is None:
             heapq.heappush(self._due, (now + POLL_SECONDS, next(self._number), name, None))
