@@ -17,7 +17,7 @@ SLOWNESS = 10
 """The window is so many times what answers are slower."""
 ANSWERS = 8
 """The fastest of so many answers counts."""
-PAUSE_SECONDS = 0.001
+PAUSE_SECONDS = 0.0005
 """The longest pause after a call while the window is narrow."""
 AHEAD_SECONDS = 0.002
 """A call that goes out takes along what would be due so soon."""

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, cast
+from typing import Any
 
 import redis
 
@@ -48,12 +48,14 @@ class BoundedSocket:
     def recv(self, *arguments: int) -> bytes:
         """Receive within what is left."""
         self._bound()
-        return cast("bytes", self._plain.recv(*arguments))
+        data: bytes = self._plain.recv(*arguments)
+        return data
 
     def recv_into(self, *arguments: Any) -> int:
         """As `recv`."""
         self._bound()
-        return cast("int", self._plain.recv_into(*arguments))
+        received: int = self._plain.recv_into(*arguments)
+        return received
 
     def is_silent(self) -> bool:
         """Whether the connection is open and nothing is to be read; False also where that is not known."""

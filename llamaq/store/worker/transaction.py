@@ -20,7 +20,10 @@ _MULTI, _EXEC = packed_command("MULTI"), packed_command("EXEC")
 
 def takes(flush: Flush) -> bool:
     """Whether it may go by a transaction: it has deltas alone, so that the last entry tells when the answer went on."""
-    return flush.place is not None and bool(flush.events) and all(kind == "delta" for _, kind, _ in flush.events)
+    for _, kind, _ in flush.events:
+        if kind != "delta":
+            return False
+    return flush.place is not None and bool(flush.events)
 
 
 class Transaction:
