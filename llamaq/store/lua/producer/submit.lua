@@ -74,8 +74,9 @@ end
 -- The limit that is reached: 'model' or 'tenant'. Turns behind the first of a conversation wait in no queue, but count.
 local function limit_reached()
   local behind = conversation ~= '' and math.max(redis.call('ZCARD', turns_key(tenant, conversation)) - 1, 0) or 0
-  alike.depths, alike.waiting = depths(model, lane)
-  alike.room = tonumber(given.max_queued) - redis.call('ZCARD', schedule.key(model)) - alike.waiting - behind
+  local scheduled
+  alike.depths, alike.waiting, scheduled = depths(model, lane)
+  alike.room = tonumber(given.max_queued) - alike.waiting - scheduled - behind
   if alike.room <= 0 then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
   if most > 0 then

@@ -65,9 +65,11 @@ end
 -- Whether a job waits for any model.
 local function is_any_waiting() return is_any(WAITING .. LANES[1], WAITING .. LANES[2], WAITING .. LANES[3]) end
 
--- The numbers of jobs that wait for a model, by lane, and their sum. Most often one lane has any, and `likely` is asked first.
+-- The numbers of jobs that wait for a model, by lane, their sum, and the number of those that wait for their time. Most often
+-- one lane has any, and `likely` is asked first.
 local function depths(model, likely)
-  local left = redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3]))
+  local left = redis.call('EXISTS', queue_key(model, LANES[1]), queue_key(model, LANES[2]), queue_key(model, LANES[3]),
+    schedule.key(model))
   local found, sum = {}, 0
   for index = 0, #LANES do
     local lane = LANES[index] or likely
@@ -77,7 +79,7 @@ local function depths(model, likely)
       sum = sum + found[lane]
     end
   end
-  return found, sum
+  return found, sum, left > 0 and redis.call('ZCARD', schedule.key(model)) or 0
 end
 
 -- The number of jobs ahead of a waiting job: those of higher lanes, and those before it in its own. nil if it does not wait.
