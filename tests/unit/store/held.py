@@ -14,6 +14,9 @@ BY_TIME = (":jobs", ":ages:")
 BY_SCORE = (":tenants:", ":waiting:", ":runner:")
 """Sorted sets whose scores are compared."""
 
+SHORT_LIVED = ":forecast:"
+"""Keys that lapse after 2 s, so that a slow fleet may have none."""
+
 
 def held(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
     """All that is in Redis, by key, without the times and what is made of them."""
@@ -21,6 +24,8 @@ def held(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
     stray = {*without, fleet.keys.prefix + ".store"}
     for key in set(fleet.redis.execute_command("KEYS", f"{fleet.keys.prefix}[:.]*")) - stray:
         name = key.removeprefix(fleet.keys.prefix)
+        if name.startswith(SHORT_LIVED):
+            continue
         match fleet.redis.execute_command("TYPE", key):
             case "hash":
                 fields = fleet.redis.hgetall(key)

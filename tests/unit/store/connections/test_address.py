@@ -205,11 +205,10 @@ PIECES = (
 def test_whatever_is_given_it_is_the_server_that_is_meant_or_an_error() -> None:
     """A URL that is made of known parts, written with and without escapes; and texts of odd pieces."""
     chance, limit, taken = Random(SEED), time.monotonic() + FUZZ_SECONDS, 0
-    while time.monotonic() < limit:
+    while time.monotonic() < limit or taken <= 100:  # fewer show nothing
         for _ in range(100):
             taken += _try_parts(chance)
             _try_text("".join(chance.choices(PIECES, k=chance.randint(1, 9))))
-    assert taken > 100  # else it has shown nothing
 
 
 def _try_parts(chance: Random) -> bool:
