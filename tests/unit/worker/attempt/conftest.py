@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
-from llamaq.store.clock import SYSTEM
+from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import Client
 from tests.unit.worker.writing import NEVER, Writing, supervised
 from worker.attempt.event_writer import EventWriter
@@ -22,9 +22,10 @@ def writing(fleet: Fleet) -> Iterator[Writing]:
             lease_seconds: float = LEASE_SECONDS,
             client: Client | None = None,
             most_flush_seconds: float = 0,
+            clock: Clock = SYSTEM,
         ) -> EventWriter:
             redis = client or fleet.redis
-            writer = EventWriter(redis, fleet.keys, SYSTEM, flush_seconds, lease_seconds, most_flush_seconds)
+            writer = EventWriter(redis, fleet.keys, clock, flush_seconds, lease_seconds, most_flush_seconds)
             stack.enter_context(supervised(writer))
             return writer
 

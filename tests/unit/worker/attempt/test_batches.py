@@ -8,7 +8,8 @@ import redis
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
-from tests.unit.worker.writing import NEVER, Writing, begin, deltas, supervised, until
+from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, supervised, until
+from worker.attempt import event_writer
 from worker.attempt.event_writer import LONGEST_PAUSE_SECONDS, EventWriter
 from worker.attempt.flush_window import MOST_JOBS
 
@@ -37,8 +38,11 @@ class Watched:
         self.before()
 
 
-def test_a_batch_is_one_call_of_the_thread_that_ends_it(fleet: Fleet, writing: Writing) -> None:
+def test_a_batch_is_one_call_of_the_thread_that_ends_it(
+    fleet: Fleet, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No other thread has to be woken; the first pieces of two answers go together."""
+    monkeypatch.setattr(event_writer, "IDLE_SECONDS", NEVER)  # else the duty may wake in the middle of the batch
     client = Watched(fleet.redis)
     writer = writing(lease_seconds=NEVER, client=client)
     (job, _, one), (other_job, _, other) = begin(fleet, writer), begin(fleet, writer)
@@ -64,7 +68,7 @@ def test_a_write_of_another_thread_does_not_wake_the_duty(fleet: Fleet, monkeypa
     while not waits:
         writer.round()
     monkeypatch.setattr(writer._sooner, "notify", lambda: pytest.fail("the duty is woken"))
-    writer._wakes_at = SYSTEM.monotonic() + 1  # the duty's thread sleeps
+    writer._wakes_at = SYSTEM.monotonic() + NEVER  # the duty's thread sleeps
 
     with writer:
         buffer.delta("a")
@@ -100,7 +104,8 @@ def test_what_comes_while_another_thread_writes_goes_with_its_next_call(fleet: F
 def test_what_is_not_due_is_written_by_the_duty(fleet: Fleet, writing: Writing) -> None:
     """In a crowded fleet the window is longer than the round of a reader, which may pause only briefly."""
     fleet.redis.zadd(fleet.keys.leases(), {f"{number} elsewhere": 2**40 for number in range(MOST_JOBS)})
-    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=0.3)
+    clock = Later()
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=60, clock=clock)
     job, _, buffer = begin(fleet, writer)
     with writer:
         buffer.delta("a")
@@ -109,6 +114,7 @@ def test_what_is_not_due_is_written_by_the_duty(fleet: Fleet, writing: Writing) 
 
     assert deltas(fleet, job) == ["a"]
     assert 0 < writer.pause_seconds() <= LONGEST_PAUSE_SECONDS
+    clock.seconds = 120
     until(lambda: deltas(fleet, job) == ["a", "b"])
     buffer.close()
 

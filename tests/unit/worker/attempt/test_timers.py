@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from llamaq.store.clock import SYSTEM
-from tests.unit.worker.writing import supervised
+from tests.unit.worker.writing import Later, supervised
 from worker.attempt.timers import IDLE_SECONDS, LEAST_SWEPT, Timers
 
 
@@ -18,32 +18,34 @@ def timers() -> Iterator[Timers]:
         yield duty
 
 
-def test_timers_go_off_in_the_order_of_their_times(timers: Timers) -> None:
+def test_timers_go_off_in_the_order_of_their_times() -> None:
     """Whatever the order in which they were set."""
-    heard: list[str] = []
-    done = threading.Event()
-    timers.after(0.09, done.set)
-    for name, seconds in (("c", 0.06), ("a", 0.0), ("b", 0.03)):
+    clock, heard = Later(), list[str]()
+    timers = Timers(clock)
+    for name, seconds in (("c", 2000), ("a", 0), ("b", 1000)):
         timers.after(seconds, lambda name=name: heard.append(name))  # type: ignore[misc]  # a default binds the name
+    clock.seconds = 3000
 
-    assert done.wait(60)
+    for _ in range(3):
+        timers.round()
 
     assert heard == ["a", "b", "c"]
 
 
-def test_a_timer_that_is_cancelled_is_silent(timers: Timers) -> None:
+def test_a_timer_that_is_cancelled_is_silent() -> None:
     """Also when it was set first, and cancelling it twice, or after it went off, does no harm."""
-    heard: list[str] = []
-    done = threading.Event()
-    timer = timers.after(0.02, lambda: heard.append("x"))
-    last = timers.after(0.04, done.set)
+    clock, heard = Later(), list[str]()
+    timers = Timers(clock)
+    timer = timers.after(1000, lambda: heard.append("x"))
+    last = timers.after(2000, lambda: heard.append("last"))
     timer.cancel()
     timer.cancel()
+    clock.seconds = 3000
 
-    assert done.wait(60)
+    timers.round()
 
     last.cancel()
-    assert heard == []
+    assert heard == ["last"]
 
 
 def test_a_nearer_timer_is_not_kept_waiting_by_a_farther_one(timers: Timers) -> None:
