@@ -1,6 +1,5 @@
 """The cost of calls with few or many hosts, all busy with one model, which is the scheduler's worst case."""
 
-import time
 import uuid
 
 from bench.figures.machine import note_quiet
@@ -8,12 +7,13 @@ from bench.figures.results import Results
 from bench.scaling.fleet.redis_use import Cost, cost
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer
 from llamaq import GenerateRequest
 
 SLOTS = 4
 CALLS = 20
-AHEAD_SECONDS = 3600
+LEASE_LEFT_SECONDS = LEASE_SECONDS - 2
+"""Of leases. Longer ones, and reports of the future, would be taken for a clock that was set back, and corrected."""
 MOST_QUEUED = 10_000_000
 
 
@@ -53,11 +53,10 @@ def _turn(fleet: Fleet, count: int, results: Results) -> None:
 
 
 def _keep(fleet: Fleet, names: list[str]) -> None:
-    """Set the reports and leases into the future: on a slow machine they would expire during the measure."""
-    later = time.time() + AHEAD_SECONDS
-    fleet.redis.zadd(fleet.keys.hosts(), dict.fromkeys(names, later))
-    leases = fleet.leases()
-    fleet.redis.zadd(fleet.keys.leases(), dict.fromkeys(leases, later))
+    """Renew the reports and leases, which on a slow machine would expire meanwhile."""
+    seconds, _ = fleet.redis.time()
+    fleet.redis.zadd(fleet.keys.hosts(), dict.fromkeys(names, seconds))
+    fleet.redis.zadd(fleet.keys.leases(), dict.fromkeys(fleet.leases(), seconds + LEASE_LEFT_SECONDS))
 
 
 def _note(results: Results, name: str, count: int, found: Cost) -> None:
