@@ -197,7 +197,8 @@ def _parsed(body: bytes) -> Any:
 
 
 def _made(kind: type[OllamaStatusError], body: ErrorBody) -> OllamaStatusError:
-    return kind(body.message or f"HTTP status {body.status}", status=body.status)
+    without = "an error without a text" if body.status is None else f"HTTP status {body.status}"
+    return kind(body.message or without, status=body.status)
 
 
 def _plain(body: ErrorBody, remedy: str = "", kind: type[OllamaStatusError] = OllamaStatusError) -> OllamaStatusError:

@@ -11,7 +11,7 @@ from api_client import (
     ServerFault,
     Unsupported,
 )
-from api_client.diagnosis import ErrorBody, diagnose, own_words
+from api_client.diagnosis import ErrorBody, diagnose, own_words, reported
 
 TRAPS = (
     "json: cannot unmarshal array",
@@ -115,3 +115,10 @@ def test_what_an_error_quotes_decides_nothing(quoting: str, trap: str) -> None:
 def test_own_words_are_those_outside_of_quotes(message: str, own: str) -> None:
     """Of a name in double quotes the quotes stay, so that the words around it keep their places."""
     assert own_words(message) == own
+
+
+@pytest.mark.parametrize("empty", ["", {"message": ""}])
+def test_an_error_without_a_text_has_one(empty: object) -> None:
+    """As a line of a stream it has no status that could stand for it."""
+    assert str(diagnose(reported(None, empty))) == "an error without a text"
+    assert str(diagnose(reported(500, empty))) == "HTTP status 500"
