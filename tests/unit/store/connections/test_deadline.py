@@ -1,11 +1,12 @@
 """Limits for asyncio."""
 
 import asyncio
+import math
 
 import pytest
 import redis
 
-from llamaq.store.connections.deadline import limited_async
+from llamaq.store.connections.deadline import left, limited_async
 
 LONG, SHORT = 60.0, 0.05
 
@@ -23,6 +24,20 @@ def test_the_limit_that_ends_first_is_raised(limits: tuple[float, ...]) -> None:
     """Wherever it is set."""
     with pytest.raises(redis.TimeoutError, match=rf"within {SHORT} s"):
         asyncio.run(_held_up(*limits))
+
+
+def test_a_limit_holds_in_its_block_alone() -> None:
+    """What the same task asks of Redis afterwards has its own time."""
+
+    async def within() -> None:
+        async with limited_async(LONG):
+            assert left() <= LONG
+            async with limited_async(SHORT):
+                assert left() <= SHORT
+            assert left() > SHORT
+        assert left() == math.inf
+
+    asyncio.run(within())
 
 
 def test_a_limit_behind_the_one_around_it_has_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
