@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import structlog
 from celery import Celery
+from redis.exceptions import RedisError
 
 from api_client.body.body_reader import BodyReader
 from llamaq.store.clock import SYSTEM, Clock
@@ -72,7 +74,7 @@ class Worker:
         self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
 
         self._running = RunningAttempts()
-        self._direct = DirectJobs(self._running, self._requeue)
+        self._direct = DirectJobs(self._running, self._requeue, self._is_over)
         self._store.direct = self._direct
         self._events = EventWriter(
             redis, keys, clock, config.flush_ms / 1000, config.lease_seconds, config.flush_max_ms / 1000
@@ -206,6 +208,11 @@ class Worker:
 
     def _requeue(self, job: ClaimedJob) -> None:
         execute.settle(job, Stopped("draining"), self._store, 0, 0)
+
+    def _is_over(self, job: ClaimedJob) -> bool:
+        with suppress(RedisError, OSError):  # the next write of the attempt tells it too
+            return self._connections.redis.hget(self._config.producer.keys.record(job.id), "state") != "running"
+        return False
 
     def _duties(self) -> list[Duty]:
         """Every duty of the worker. The supervisor runs each in a thread."""

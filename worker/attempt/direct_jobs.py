@@ -28,11 +28,20 @@ class DirectJobs:
         start: starts the task of a job, given its kind and id; None where tasks start by messages alone.
     """
 
-    def __init__(self, running: RunningAttempts, requeue: Callable[[ClaimedJob], object]) -> None:
-        """`requeue` is called with a job whose task cannot be started."""
+    def __init__(
+        self, running: RunningAttempts, requeue: Callable[[ClaimedJob], object], is_over: Callable[[ClaimedJob], bool]
+    ) -> None:
+        """Make it.
+
+        Args:
+            running: the attempts of the worker.
+            requeue: called with a job whose task cannot be started.
+            is_over: whether Redis says that a job no longer runs.
+        """
         self.start: Callable[[str, str], None] | None = None
         self._running = running
         self._requeue = requeue
+        self._is_over = is_over
         self._claimed: dict[str, Direct] = {}
         self._closed = False
 
@@ -47,7 +56,8 @@ class DirectJobs:
             attempt = stack.enter_context(self._running.attempt(job.id))
             if self._closed:
                 attempt.stop("draining")
-            elif self._running.missed(job.id):  # the cancel was faster than the answer that tells of the job
+            # The cancel was faster than the answer that tells of the job; or it was of an earlier job with this id.
+            elif self._running.missed(job.id) and self._is_over(job):
                 attempt.stop("cancelled")
             self._claimed[job.id] = Direct(job, attempt, stack.pop_all())
         try:
