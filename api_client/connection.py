@@ -6,6 +6,7 @@ the TLS handshake, which may block, and `_put_conn` comes before the connection 
 """
 
 import socket
+import ssl
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -53,7 +54,7 @@ class AbortableConnection(HTTPConnection):
             super().request(method, url, body, headers, **kw)
         finally:
             held, self._held = self._held, None
-        super().send(held)
+        self.send(held)
 
     def send(self, data: Any) -> None:
         """Sends bytes, or holds them back until the request is whole."""
@@ -65,6 +66,17 @@ class AbortableConnection(HTTPConnection):
 
 class AbortableTLSConnection(AbortableConnection, HTTPSConnection):
     """The same over TLS."""
+
+    def send(self, data: Any) -> None:
+        """Sends bytes, or holds them back.
+
+        Raises:
+            BrokenPipeError: The server has closed the connection. It may have answered before, and urllib3 reads that.
+        """
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as error:
+            raise BrokenPipeError(str(error)) from error
 
 
 class AbortablePool(HTTPConnectionPool):

@@ -2,11 +2,13 @@
 
 import socket
 import ssl
+import threading
+from contextlib import suppress
 
 import pytest
 import trustme
 
-from api_client import OllamaClient, UntrustedCertificate, WrongProtocol
+from api_client import BadRequest, OllamaClient, UntrustedCertificate, WrongProtocol
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.scripted_server import ScriptedServer, Visit
 
@@ -83,3 +85,30 @@ def test_https_to_a_plain_server_is_a_connection_error(ca_file: str) -> None:
         with OllamaClient(url, ca_file=ca_file) as client, pytest.raises(WrongProtocol):
             client.version()
         assert server.join() is None
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_refusal_that_comes_before_the_request_is_read(tls: bool, server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """As of a proxy that takes no body of this size, and closes the connection: its answer counts, and not the cut."""
+
+    def refuse(sock: socket.socket) -> None:
+        with suppress(OSError), server_tls.wrap_socket(sock, server_side=True) if tls else sock as line:
+            line.recv(1024)
+            line.sendall(b'HTTP/1.1 413 Too Large\r\nContent-Length: 22\r\n\r\n{"error": "too large"}')
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):  # the listener is closed when the test ends
+                while True:
+                    refuse(listener.accept()[0])
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}"
+        # The system discards the answer of about one try in three.
+        with (
+            OllamaClient(url, ca_file=ca_file if tls else None, retries=20, backoff_seconds=0) as client,
+            pytest.raises(BadRequest, match="too large"),
+        ):
+            list(client.generate({"prompt": "x" * 5_000_000}))
+        listener.shutdown(socket.SHUT_RDWR)
