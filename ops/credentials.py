@@ -163,8 +163,9 @@ def _make_authority(folder: Path) -> None:
 
 def _sign(folder: Path, names: Sequence[str]) -> None:
     # Into new files first: a failure leaves the pair that is there.
-    _openssl(["req", "-new", *_EC, "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={names[0]}"], folder)
-    alternatives = ",".join(f"{_kind(name).partition(' ')[0]}:{name}" for name in [*names, LOOPBACK])
+    listed = [*names, LOOPBACK]
+    _openssl(["req", "-new", *_EC, "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={listed[0]}"], folder)
+    alternatives = ",".join(f"{_kind(name).partition(' ')[0]}:{name}" for name in listed)
     (folder / "new.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
     signing = ["x509", "-req", "-in", "new.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
     _openssl([*signing, "-out", "new.pem", "-days", str(DAYS), "-extfile", "new.ext"], folder)

@@ -16,6 +16,8 @@ from tests.service import Service, fresh_name, until
 from tests.worker_process import WorkerProcess
 
 LEASE_SECONDS = 3
+LONG_LEASE_SECONDS = 60
+"""Only the test lets them lapse, with `lapse`; never a machine that stands still."""
 HOST = "the-host"
 LOG_CHARS = 6_000
 """Of each worker's log, told when a test fails."""

@@ -7,19 +7,20 @@ from llamaq.vocabulary.events import Cancelled, Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed, assert_ended_once
 from tests.faults.conftest import Measure
-from tests.faults.site import Site, started_by
+from tests.faults.site import LONG_LEASE_SECONDS, Site, started_by
 from tests.service import read_until, until
 
 
 def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     """Its job runs elsewhere; when it goes on, it is refused, and none of its words stand behind the new beginning."""
-    site.start_workers(2, lease_seconds=2)
+    site.start_workers(2, lease_seconds=LONG_LEASE_SECONDS)
     early = site.hold(tokens=["one ", "two ", "three ", "four"], hold_after=2)
     late = site.hold(tokens=["the ", "whole"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
     frozen = site.worker_of(started_by(job))
     frozen.freeze()
+    site.lapse()
     site.ollama.release(early)
 
     started_by(job, 2)
@@ -35,7 +36,7 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
 
 def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> None:
     """It is `cancelled` when the call returns; its slot comes back with its lease, and late words are refused."""
-    frozen, _ = site.start_workers(2, slots=1, lease_seconds=2)
+    frozen, _ = site.start_workers(2, slots=1, lease_seconds=LONG_LEASE_SECONDS)
     gate = site.hold(tokens=["one ", "two"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
@@ -48,6 +49,7 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
     assert job.status().state == "cancelled"
     assert isinstance(list(job.events())[-1], Cancelled)
 
+    site.lapse()
     assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
     frozen.signal(signal.SIGCONT)
     site.ollama.release(gate)
@@ -57,7 +59,7 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
 
 def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
     """It ends at once too, and is not run again by anybody."""
-    worker = site.start_worker(slots=1, lease_seconds=2)
+    worker = site.start_worker(slots=1, lease_seconds=LONG_LEASE_SECONDS)
     site.hold(tokens=["one ", "two"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
@@ -67,7 +69,8 @@ def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
     assert job.cancel()
 
     assert isinstance(list(job.events())[-1], Cancelled)
-    site.start_worker(slots=1, lease_seconds=2)
+    site.lapse()
+    site.start_worker(slots=1, lease_seconds=LONG_LEASE_SECONDS)
     assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
     assert_ended_once(list(job.events()))
     assert len(site.asked()) == 2

@@ -12,7 +12,7 @@ from llamaq.vocabulary.events import Delta, Failed, Started
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.conftest import Measure
-from tests.faults.site import LEASE_SECONDS, Site, started_by
+from tests.faults.site import LEASE_SECONDS, LONG_LEASE_SECONDS, Site, started_by
 from tests.service import kinds, read_until, retried, until
 
 
@@ -78,14 +78,17 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
 
 def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site) -> None:
     """After as many lost workers as attempts it ends `attempts_exhausted`; no further worker is risked."""
-    site.start_workers(3, lease_seconds=2)
+    site.start_workers(3, lease_seconds=LONG_LEASE_SECONDS)
     gates = [site.hold(tokens=["a", "b"], hold_after=1) for _ in range(2)]
     with JobQueue(site.url, settings=Settings(keys=Keys(site.prefix), max_attempts=2)) as twice:
         job = twice.generate(MODEL, "deadly")
         for attempt, gate in enumerate(gates, 1):
             started = started_by(job, attempt)
             site.wait_held(gate)
-            site.worker_of(started).signal(signal.SIGKILL)
+            worker = site.worker_of(started)
+            worker.signal(signal.SIGKILL)
+            worker.wait()
+            site.lapse()
 
         with pytest.raises(JobFailed) as caught:
             job.result(60)

@@ -143,14 +143,17 @@ def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: Watc
     watched.wait_ready()
     site, master = sentinel_site, watched.master()
     replicas = [server for server in watched.servers if server is not master]
+    gate = site.hold(contains="unconfirmed", tokens=[" token"] * 6, hold_after=2)
     site.ollama.script(contains="unconfirmed", times=None, count=6, rate=PER_SECOND)
-    soon = Settings(keys=Keys(site.prefix), call_seconds=1.5)
+    soon = Settings(keys=Keys(site.prefix), call_seconds=4)
     with JobQueue(site.url, settings=soon) as queue, ThreadPoolExecutor(4) as threads:
         job = queue.generate(MODEL, "unconfirmed")
-        read_until(job, Delta, 2)
+        read_until(job, Delta)
+        site.wait_held(gate)
         for replica in replicas:
             os.kill(replica.pid, signal.SIGSTOP)
         try:
+            site.ollama.release(gate)
             ends = [
                 threads.submit(lambda: job.result().text),
                 threads.submit(lambda: asyncio.run(_result(site, job.id))),
@@ -163,7 +166,7 @@ def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: Watc
         finally:
             for replica in replicas:
                 os.kill(replica.pid, signal.SIGCONT)
-        assert [each.result(20) for each in ends] == [" token" * 6] * 3
+        assert [each.result(60) for each in ends] == [" token" * 6] * 3
         assert last_text(list(queue.generate(MODEL, "unconfirmed").events())) == " token" * 6
 
 

@@ -16,7 +16,7 @@ LOAD_SECONDS = 0.2
 MODELS = [ScriptedModel(name, load_seconds=LOAD_SECONDS) for name in (A, B, C)]
 JOB_SECONDS = 0.25
 PATIENCE_SECONDS = 4.0
-LONG_PATIENCE_SECONDS = 15.0
+LONG_PATIENCE_SECONDS = 120.0
 """More than a whole trace takes on a slow machine: running out in the middle, it would rightly cost one more load."""
 SLACK_SECONDS = 10.0
 """For messages, probes and the noise of a busy machine."""
