@@ -79,7 +79,7 @@ class AsyncConnection:
         await self._hubs.aclose()
         await self._client().aclose()
 
-    def verb(self) -> "Verb":
+    def verb(self) -> Verb:
         """The client, for all that one verb asks of Redis: together it has the time of one call.
 
         Raises:

@@ -80,7 +80,7 @@ class Connection:
         self._hubs.close()
         self._client().close()
 
-    def verb(self) -> "Verb":
+    def verb(self) -> Verb:
         """The client, for all that one verb asks of Redis: together it has the time of one call.
 
         Raises:
