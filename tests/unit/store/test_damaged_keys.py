@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
 from llamaq import Job
+from llamaq.store.worker.job_store import REAPED_AT_A_TIME
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.reaper import Reaper
 from worker.telemetry.fleet_metrics import FleetCollector
@@ -211,10 +212,13 @@ def test_jobs_of_an_index_that_was_deleted_by_hand_end(fleet: Fleet, name: str) 
     world.end_all()
 
 
-def test_a_queue_of_another_type_fails_none_of_its_jobs(fleet: Fleet) -> None:
-    """Also in a round of the reaper that comes before the next look for damaged keys."""
+def test_a_queue_of_another_type_fails_none_of_its_jobs(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One round of the reaper puts all of them back, also where no look for damaged keys comes to the queue's model."""
     world, key = World(fleet), f"{fleet.keys.prefix}:waiting{QUEUE}"
+    monkeypatch.setattr(world.store, "mend", lambda: 0)
+    fleet.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * (2 * REAPED_AT_A_TIME))
     before = fleet.waiting()
+    world.store.reap()
     overwrite(fleet, key, "zset")
 
     world.store.reap()

@@ -45,24 +45,29 @@ function strays.look_at(id, leases, queues)
   table.insert(queues[queue], id)
 end
 
--- Looks at the next page of all jobs, each by `guarded`. After an index was set aside the pages follow each other: returns
--- whether one does. The hash `place` remembers the page. `lease_seconds` is the lease of a slot that has none.
+-- Looks at the next page of all jobs, each by `guarded`. After an index was set aside, here or elsewhere, the pages follow each
+-- other: returns whether one does. The hash `place` remembers the page. `lease_seconds` is the lease of a slot that has none.
 function strays.restore_page(place, most, guarded, lease_seconds)
   local known = fields(place, 'strays_page', 'strays_soon')
   local page = tonumber(known.strays_page or 0)
   local ids = redis.call('ZRANGE', JOBS, page, page + most - 1)
-  local leases, queues = {ends_at = string.format('%.6f', NOW + lease_seconds)}, {}
+  local leases, queues, lost = {ends_at = string.format('%.6f', NOW + lease_seconds)}, {}, false
   for _, id in ipairs(ids) do guarded(id, strays.look_at, id, leases, queues) end
   if leases[1] then redis.call('ZADD', LEASES, 'NX', unpack(leases)) end
   for queue, waiting in pairs(queues) do
-    for index, score in ipairs(redis.call('ZMSCORE', queue, unpack(waiting))) do
+    local scores = redis.pcall('ZMSCORE', queue, unpack(waiting))
+    if scores.err then
+      lost = damage.set_aside(queue, 'zset') or lost
+      scores = redis.call('ZMSCORE', queue, unpack(waiting))
+    end
+    for index, score in ipairs(scores) do
       if not score then guarded(waiting[index], strays.place, waiting[index]) end
     end
   end
   local last = #ids < most
-  redis.call('HSET', place, 'strays_page', last and 0 or page + most)
-  if last then redis.call('HDEL', place, 'strays_soon') end
-  return known.strays_soon and not last
+  redis.call('HSET', place, 'strays_page', (last or lost) and 0 or page + most)
+  if lost then redis.call('HSET', place, 'strays_soon', 1) elseif last then redis.call('HDEL', place, 'strays_soon') end
+  return lost or known.strays_soon and not last
 end
 
 -- Assigns what is noted. Where that fails, as for a host with a damaged key that is not set aside yet, the rest is assigned
