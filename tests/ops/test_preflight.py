@@ -10,12 +10,12 @@ import redis
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
 from embedded.scripted.launcher import ScriptedOllama
-from embedded.scripted.script import MODELS
+from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq.store.clock import Clock
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
 from worker.certificates import CertificateCollector
-from worker.preflight import ollama_checks, redis_checks
+from worker.preflight import ollama_checks, redis_checks, report
 from worker.preflight.finding import Finding
 from worker.preflight.report import check
 from worker.settings.environment import Settings
@@ -197,6 +197,30 @@ def test_a_host_without_models_is_to_be_minded() -> None:
 
     assert finding.well is None
     assert "ollama pull" in finding.message
+
+
+def test_what_a_host_says_does_not_reach_the_terminal(
+    plain: EmbeddedRedis, capsys: pytest.CaptureFixture[str], host: ScriptedOllama
+) -> None:
+    """Control characters of its texts would change what the operator sees."""
+    host.script(path="/api/version", status=500, body={"error": "\x1b[2Jbusy"})
+
+    assert report.main(Settings(redis_url=plain.url, ollama_url=host.url)) == 1
+
+    said = capsys.readouterr().out
+    assert "WRONG ollama: \u241b[2Jbusy" in said
+    assert "\x1b" not in said
+
+
+def test_models_that_the_worker_leaves_out_are_not_among_its_own() -> None:
+    """No request can name them."""
+    with ScriptedOllama.start(models=[ScriptedModel("a b:latest"), ScriptedModel("well:latest")]) as host:
+        findings = list(ollama_checks.look(Settings(ollama_url=host.url)))
+
+    offered, left_out = (finding for finding in findings if finding.name == "models")
+    assert (offered.well, offered.message) == (True, "well:latest")
+    assert left_out.well is None
+    assert "'a b:latest' cannot be used" in left_out.message
 
 
 def test_damaged_keys_are_told(plain: EmbeddedRedis) -> None:

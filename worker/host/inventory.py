@@ -81,7 +81,7 @@ class Inventory:
             OllamaError: the host does not answer as it should.
         """
         listed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
-        installed, unusable = _usable(listed)
+        installed, unusable = usable(listed)
         whole = self._learn(installed)
         problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
         cards = {normalise(model.name): self._cards.get(_key(model), _UNKNOWN) for model in installed}
@@ -130,9 +130,9 @@ class Inventory:
         return len(new) <= CARDS_AT_A_TIME
 
 
-def _usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
+def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
     """The models whose names a request can have, and what is wrong with the names of the others."""
-    usable: list[InstalledModel] = []
+    found: list[InstalledModel] = []
     problems: list[str] = []
     for model in listed:
         try:
@@ -140,8 +140,8 @@ def _usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], lis
         except ValueError as error:
             problems.append(f"the model {model.name[:SHOWN_CHARS]!r} cannot be used: {error}")
         else:
-            usable.append(model)
-    return usable, problems
+            found.append(model)
+    return found, problems
 
 
 def _summary(problems: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from api_client import Forbidden, OllamaError, UntrustedCertificate
+from worker.host.inventory import usable
 from worker.host.ollama_client import ollama_client
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings, parallel_of_ollama
@@ -20,10 +21,13 @@ def look(config: Settings) -> Iterator[Finding]:
             yield Finding("ollama", False, f"{error.message}; {_remedy(error)}")
             return
         yield _version(version, ollama.address)
-    names = ", ".join(model.name for model in installed)
+    offered, unusable = usable(installed)
+    names = ", ".join(model.name for model in offered)
     yield Finding("models", True if names else None, names or "none: pull one first, as in `ollama pull llama3.2`")
     if installed.problems:
         yield Finding("models", None, f"left out, since they cannot be read: {'; '.join(installed.problems)}")
+    if unusable:
+        yield Finding("models", None, f"left out: {'; '.join(unusable)}")
     yield _slots(config)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from llamaq.cli.terminal.escaping import escaped
 from llamaq.store.clock import SYSTEM, Clock
 from worker.certificates import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
@@ -19,7 +20,7 @@ def main(config: Settings) -> int:
     code = 0
     for finding in check(config):
         mark = {True: "ok   ", None: "mind ", False: "WRONG"}[finding.well]
-        sys.stdout.write(f"{mark} {finding.name}: {finding.message}\n")
+        sys.stdout.write(f"{mark} {finding.name}: {escaped(finding.message)}\n")  # it may quote a host
         sys.stdout.flush()
         code = 1 if finding.well is False else code
     return code
