@@ -70,7 +70,6 @@ class Straight:
     def begin(self, scope: Scope) -> None:
         """Take pieces from now on: what came before is sent."""
         self._loop = asyncio.get_running_loop()
-        self._first_chunk = None
         self._body = open_body(scope)
 
     def take(self, piece: Piece) -> bool:
