@@ -57,36 +57,32 @@ class Straight:
         self.sent_at = 0.0
         self.opened_by: str | None = None
         self._chunk = chunk
-        self._first_chunk: Callable[[str], bytes | None] | None = None
-        self._open: Callable[[Callable[[], bytes | None]], bool]
+        self._opening: Callable[[str], bool] | None = None
         self._body: OpenBody | None = None
 
     def may_open(self, response: "Streamed", request: Request, chunk: Callable[[str], bytes | None]) -> None:
         """Let it write the first piece, as `chunk` makes it, with the head of the response."""
-        self._first_chunk = chunk
         send = request._send  # noqa: SLF001 - that of the middlewares, as the response gets it
-        self._open = lambda made: response.open(request.scope, send, made)
+        self._opening = lambda text: response.open(request.scope, send, lambda: chunk(text))
 
     def begin(self, scope: Scope) -> None:
         """Take pieces from now on: what came before is sent."""
         self._loop = asyncio.get_running_loop()
+        self._opening = None  # it holds the response, which holds this
         self._body = open_body(scope)
 
     def take(self, piece: Piece) -> bool:
         """Whether it has written a piece, which nobody else needs then."""
         body, text = self._body, piece.text_alone
-        if body is None and self._first_chunk is not None:
-            self._begin_with(piece.cursor, text, self._first_chunk)
+        if body is None and (opening := self._opening) is not None:
+            self._opening = None
+            if text and opening(text):
+                self.opened_by = piece.cursor
         if not text or body is None or not body.is_writable() or (chunk := self._chunk(text)) is None:
             return False
         body.write(chunk)
         self.sent_at = self._loop.time()
         return True
-
-    def _begin_with(self, cursor: str, text: str | None, chunk: Callable[[str], bytes | None]) -> None:
-        self._first_chunk = None
-        if text and self._open(lambda: chunk(text)):
-            self.opened_by = cursor
 
 
 class Streamed(Response):

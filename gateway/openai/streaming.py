@@ -34,7 +34,7 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     """
     waiting = Waiting()
     frames = _Frames(job, waiting, chunks)
-    straight = frames.straight
+    straight = Straight(frames.of_text)
     first = _First(job, waiting, straight)
     # Without a charset, as OpenAI and Ollama have it.
     headers = {"Content-Type": "text/event-stream", **headers}
@@ -42,6 +42,7 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     straight.may_open(response, request, frames.opening_with)
     async with cancelled_if_left(request, job):
         await first.wait()
+    frames.opened_by = straight.opened_by
     return response
 
 
@@ -116,14 +117,18 @@ async def _sent(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGe
 
 
 class _Frames:
-    """Writes the frames of the chunks, and the comments."""
+    """Writes the frames of the chunks, and the comments.
+
+    Attributes:
+        opened_by: the cursor of a first piece that was written with the head.
+    """
 
     def __init__(self, job: AsyncJob[Any], waiting: Waiting, chunks: Chunks) -> None:
         self._job = job
         self._waiting = waiting
         self._chunks = chunks
         self._opened = False
-        self.straight = Straight(self.of_text)
+        self.opened_by: str | None = None
 
     def of(self, event: Event | Piece) -> Iterator[bytes]:
         """The frames of an event.
@@ -133,7 +138,7 @@ class _Frames:
             JobError: the job ended without a result, or with another than was promised.
         """
         if isinstance(event, Piece):
-            if event.cursor == self.straight.opened_by:
+            if event.cursor == self.opened_by:
                 return
             yield from map(frame, self._opening(self._chunks.piece(event)))
         elif isinstance(event, Completed):

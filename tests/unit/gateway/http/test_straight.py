@@ -1,6 +1,8 @@
 """Live pieces that are written without the task of their request."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -94,3 +96,26 @@ def test_a_first_piece_may_be_written_with_the_head(given: str) -> None:
         assert server.transport.writes == [b"head first a" if given == "piece" else b"head a", b"b", b"end"]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("given", [[Piece("1-0", "", "a")], []], ids=["opened", "not opened"])
+def test_an_answer_is_freed_when_it_is_sent(given: list[Piece]) -> None:
+    """It refers to its request, whose body may be large, and to nothing that refers to it."""
+
+    async def run() -> None:
+        server, straight = Server(), Straight(str.encode)
+        offer_body(server.scope, Body(server))
+        answer = Streamed(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
+        straight.may_open(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode)
+        for piece in given:
+            straight.take(piece)
+        await served(server, answer)
+        left = weakref.ref(answer)
+        del answer
+        assert left() is None
+
+    gc.disable()
+    try:
+        asyncio.run(run())
+    finally:
+        gc.enable()

@@ -115,7 +115,7 @@ def test_a_first_piece_that_is_written_with_the_head_is_written_once() -> None:
     task, straight = (_Frames(job, Waiting(), form.chunks("id", 1)) for _ in range(2))
 
     opening = straight.opening_with("Hi")
-    straight.straight.opened_by = PIECE.cursor
+    straight.opened_by = PIECE.cursor
 
     assert opening == b"".join(task.of(PIECE))
     assert list(straight.of(PIECE)) == []
