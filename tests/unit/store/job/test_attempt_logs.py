@@ -207,13 +207,19 @@ def test_after_a_dropped_transaction_each_attempt_is_confirmed_anew(fleet: Fleet
 
 
 def test_a_log_that_was_deleted_ends_the_attempt(fleet: Fleet) -> None:
-    """No reader can have the whole text, and a log with the rest of it would look like one."""
-    attempt = Attempt(fleet)
+    """No reader can have the whole text, and a log with the rest of it would look like one. Others go on."""
+    attempt, other = Attempt(fleet), Attempt(fleet)
+    other.logs, other.place = attempt.logs, None
+    assert other.say("a") == "OK"
+    attempt.wire.sent.clear()
     fleet.redis.delete(fleet.keys.events(attempt.job.id))
 
-    assert attempt.say("second") == "GAP"
+    written = attempt.logs.write([attempt.flush("second"), other.flush("b")])
 
+    assert [attempt.told(written[0]), other.told(written[1])] == ["GAP", "OK"]
+    assert "EVALSHA" not in attempt.wire.sent
     assert not fleet.redis.exists(fleet.keys.events(attempt.job.id))
+    assert other.texts == ["first", "a", "b"]
 
 
 def test_a_renewal_goes_by_the_script(fleet: Fleet) -> None:
