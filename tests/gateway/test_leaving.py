@@ -12,7 +12,7 @@ from tests.faults.lateness import Lateness
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, until
 
-SECONDS = 0.25
+SECONDS = 1.0
 """From the client's close to the host's notice of it."""
 MESSAGES = [{"role": "user", "content": "Hi."}]
 ASKED: dict[str, dict[str, Any]] = {
