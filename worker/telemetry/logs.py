@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from llamaq.cli.terminal.escaping import escaped
 from llamaq.store.worker.claimed_job import ClaimedJob
 
 Format = Literal["json", "console"]
@@ -38,7 +39,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(chosen(wanted))],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(chosen(wanted))],
         )
     )
     root = logging.getLogger()
@@ -85,8 +86,15 @@ def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> struc
     }
 
 
-def _renderer(wanted: Format) -> structlog.types.Processor:
-    return structlog.dev.ConsoleRenderer() if wanted == "console" else structlog.processors.JSONRenderer()
+def _rendering(wanted: Format) -> list[structlog.types.Processor]:
+    if wanted == "json":
+        return [structlog.processors.JSONRenderer()]
+    return [_shown, structlog.dev.ConsoleRenderer()]
+
+
+def _shown(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Show control characters: a line may quote a host or a foreign message, which could change what is shown."""
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _log_uncaught(fault: threading.ExceptHookArgs) -> None:

@@ -110,6 +110,20 @@ def test_the_format_fits_the_stream_unless_asked_for(
     assert "said" in stream.getvalue()
 
 
+def test_what_others_say_does_not_control_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the text of a line, in its fields, and in the exception of a fault; the colours are our own."""
+    stream = io.StringIO()
+    with logging_to(stream, monkeypatch, "console"):
+        log = structlog.get_logger("ours")
+        log.warning("said \x1b[2J", reason="why\x9b2J")
+        log.error("a fault", exc_info=ValueError("the host said \x1b]0;title\x07"))
+
+    said = stream.getvalue()
+    assert not any(found in said for found in ("\x1b[2J", "\x1b]", "\x07", "\x9b"))
+    assert "\u241b[2J" in said
+    assert "the host said \u241b]0;title\u2407\n" in said
+
+
 def test_a_line_of_a_pull_names_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """And not the queue of such jobs; where the request cannot be read, that is all there is."""
     pull = replace(JOB, kind="pull", model=":pull", request_json='{"kind":"pull","model":"acme/big:7b"}')
