@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from llamaq.cli.terminal.escaping import with_escaped_texts
+
 
 def _without_colours(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:
     about.pop("color_message", None)  # uvicorn says each of its messages twice
@@ -23,12 +25,14 @@ def configure(wanted: Literal["json", "console"] | None) -> None:
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
     ]
-    last = structlog.dev.ConsoleRenderer() if chosen == "console" else structlog.processors.JSONRenderer()
+    last: list[structlog.types.Processor] = [structlog.processors.JSONRenderer()]
+    if chosen == "console":
+        last = [with_escaped_texts, structlog.dev.ConsoleRenderer()]
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()

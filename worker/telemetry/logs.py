@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from llamaq.cli.terminal.escaping import escaped
+from llamaq.cli.terminal.escaping import with_escaped_texts
 from llamaq.store.worker.claimed_job import ClaimedJob
 
 Format = Literal["json", "console"]
@@ -89,12 +89,7 @@ def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> struc
 def _rendering(wanted: Format) -> list[structlog.types.Processor]:
     if wanted == "json":
         return [structlog.processors.JSONRenderer()]
-    return [_shown, structlog.dev.ConsoleRenderer()]
-
-
-def _shown(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Show control characters: a line may quote a host or a foreign message, which could change what is shown."""
-    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+    return [with_escaped_texts, structlog.dev.ConsoleRenderer()]
 
 
 def _log_uncaught(fault: threading.ExceptHookArgs) -> None:
