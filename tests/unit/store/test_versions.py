@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,10 @@ def run_newer(newer: Path, fleet: Fleet) -> Run:
     """Does things in a process of that version, and returns what it printed."""
 
     def run(*words: str) -> list[str]:
+        # Hosts and versions live for 15 s, and the process may take that long to start.
+        fleet.redis.persist(fleet.keys.store())
+        for host in fleet.redis.zrange(fleet.keys.hosts(), 0, -1):
+            fleet.redis.zadd(fleet.keys.hosts(), {host: time.time() + 3600})
         path = os.pathsep.join([str(newer), str(CHECKOUT)])
         command = [sys.executable, "-c", PROGRAM, fleet.url, fleet.keys.prefix, *words]
         environment = {**os.environ, "PYTHONPATH": path}
