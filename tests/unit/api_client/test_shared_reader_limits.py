@@ -1,5 +1,6 @@
 """Silence, full sinks and missing end marks of answers that one thread reads."""
 
+import ssl
 import threading
 import time
 from typing import Any
@@ -12,7 +13,14 @@ from api_client.body.body_reader import BodyReader
 from tests.service import until
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import DONE, TOKEN, Kept, endless, one_then_silent, pushed, shared, whole
-from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
+from tests.unit.api_client.scripted_server import (
+    END_MARK,
+    PATIENCE_SECONDS,
+    STREAM_HEAD,
+    ScriptedServer,
+    Visit,
+    chunked,
+)
 
 LIMIT_SECONDS = 2 * PATIENCE_SECONDS  # of silence. It passes only where a test says so.
 
@@ -98,6 +106,24 @@ def test_a_body_that_goes_on_is_watched_for_silence_again(later: Later) -> None:
         until(lambda: not shared_reader._paused)
         later.seconds += 2 * LIMIT_SECONDS
         assert isinstance(waiting.join(), StallTimeout)
+
+
+def test_a_full_sink_leaves_no_part_of_a_tls_record_behind(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """The record of the headers is longer than their buffer. When the sink has room again, nothing more comes."""
+    sink, shared_reader = Filling(), BodyReader()
+    lines = [TOKEN, {"response": "x" * 12_000, "done": False}, DONE]
+
+    def script(visit: Visit) -> None:
+        visit.send(STREAM_HEAD + b"".join(map(chunked, lines)) + END_MARK)
+        visit.wait_until_gone()
+
+    with ScriptedServer(script, tls=server_tls) as server, shared(server, shared_reader, ca_file=ca_file) as client:
+        stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
+        waiting = Reader(lambda: stream.each(sink))
+        until(lambda: bool(shared_reader._paused) or sink.chunks == lines)
+        sink.full = False
+        assert waiting.join() is None
+        assert sink.chunks == lines
 
 
 def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
