@@ -12,8 +12,10 @@ from tests.faults.lateness import Lateness
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, until
 
-SECONDS = 1.0
-"""From the client's close to the host's notice of it."""
+SECONDS = 0.25
+"""From the client's close to the host's notice of it: the promise, which one of three has to keep."""
+LATEST_SECONDS = 1.0
+"""What each has. Three processes stand between the two, and the machine may let one of them stand still."""
 MESSAGES = [{"role": "user", "content": "Hi."}]
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": MODEL, "messages": MESSAGES},
@@ -42,15 +44,18 @@ def test_the_host_sees_the_request_closed_at_once(
     gateway: GatewayProcess, service: Service, path: str, *, stream: bool
 ) -> None:
     """Whether a piece was sent or not, and again and again; the job is cancelled, with the reason."""
+    took: list[float] = []
     for number in range(1, 4):
         gate = service.hold(tokens=["a", "b"], hold_after=1 if number % 2 else 0)
         with Lateness() as late:
             left = asyncio.run(_leave(gateway, service, path, gate, stream=stream))
             service.wait_hung_up(number)
         entry = [one for one in service.ollama.stats()["requests"] if one["hung_up_at"]][-1]
-        assert entry["hung_up_at"] - left < SECONDS + late.seconds
+        took.append(entry["hung_up_at"] - left - late.seconds)
         newest = service.queue.jobs(1)[0]
         assert (newest.state, newest.reason) == ("cancelled", "the client closed the connection")
+    assert min(took) < SECONDS
+    assert max(took) < LATEST_SECONDS
 
 
 @PATHS
