@@ -13,9 +13,9 @@ from tests.gateway_process import GatewayProcess
 from tests.service import Service, until
 
 SECONDS = 0.25
-"""From the client's close to the host's notice of it: the promise, which one of three has to keep."""
+"""From the client's close to the host's notice of it: the promise, which two of three have to keep."""
 LATEST_SECONDS = 1.0
-"""What each has. Three processes stand between the two, and the machine may let one of them stand still."""
+"""What the third has. Three processes stand between the two, and the machine may let one of them stand still."""
 MESSAGES = [{"role": "user", "content": "Hi."}]
 ASKED: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": {"model": MODEL, "messages": MESSAGES},
@@ -54,7 +54,7 @@ def test_the_host_sees_the_request_closed_at_once(
         took.append(entry["hung_up_at"] - left - late.seconds)
         newest = service.queue.jobs(1)[0]
         assert (newest.state, newest.reason) == ("cancelled", "the client closed the connection")
-    assert min(took) < SECONDS
+    assert sorted(took)[1] < SECONDS
     assert max(took) < LATEST_SECONDS
 
 
