@@ -18,8 +18,8 @@ from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
-from llamaq.store.connection import translated
 from llamaq.store.connections.clients import connect
+from llamaq.store.redis_errors import translated
 from llamaq.vocabulary.models import ModelStatus
 from worker.settings.environment import Settings
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 from redis import exceptions as redis
 
-from llamaq.store.connection import is_refusal
+from llamaq.store.redis_errors import is_refusal
 from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import BrokerUnavailable, SubmitError
 from llamaq.vocabulary.wire import byte_length

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from api_client.body.body_reader import BodyReader
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import translated
+from llamaq.store.redis_errors import translated
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore

@@ -10,9 +10,9 @@ from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connection import raised, run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.script_drivers import raised, run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.claimed_job import ClaimedJob

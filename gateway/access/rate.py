@@ -1,7 +1,7 @@
 """Requests a minute of a key, counted in Redis for all processes of all gateways."""
 
 from llamaq.client.aio.connection import AsyncConnection
-from llamaq.store.connection import raised
+from llamaq.store.script_drivers import raised
 
 MINUTE = 60
 

@@ -11,7 +11,7 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import FileDelete
-from llamaq.store.connection import raised
+from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 
 T = TypeVar("T", File, Batch)

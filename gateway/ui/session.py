@@ -16,7 +16,7 @@ from gateway.access.caller import LOCAL, Caller
 from gateway.access.keys_file import KeysFile, digest
 from gateway.http.errors import GatewayError
 from gateway.queue_access import redis_of
-from llamaq.store.connection import raised
+from llamaq.store.script_drivers import raised
 
 COOKIE = "llamaq_operator"
 LIFETIME_SECONDS = 12 * 3600

@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, fie
 
 from llamaq.client.answers import read_status
 from llamaq.store.answers import Answer
-from llamaq.store.connection import raised
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.producer_scripts import Jobs
+from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
 from llamaq.vocabulary.errors import InvalidRequest

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from llamaq.store.hosts import LIVE_SECONDS
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.models import WorkerStatus
-
-LIVE_SECONDS = 15.0
-"""A worker without a sign for so long is not listed. `HOST_SECONDS` in `keys.lua` is the same figure."""
 
 
 def commands(keys: Keys, host: str) -> list[list[str]]:

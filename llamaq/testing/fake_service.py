@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.settings.producer import Settings
-from llamaq.store.connection import run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore

@@ -8,8 +8,8 @@ from typing import Any
 import flower.views
 from kombu.transport.redis import Channel
 
-from llamaq.store.connection import raised
 from llamaq.store.connections.clients import connect_async
+from llamaq.store.script_drivers import raised
 
 LIMIT_SECONDS = 5.0
 

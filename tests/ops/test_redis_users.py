@@ -17,9 +17,9 @@ from llamaq import AsyncJobQueue, JobQueue
 from llamaq.admission.submission import Submission
 from llamaq.admission.submission import call as submit_call
 from llamaq.settings.producer import Settings
-from llamaq.store.connection import run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.script_drivers import run
 from llamaq.vocabulary.requests import parse
 from ops.topology.redis_server import REDIS, LockedRedis
 from tests.conftest import MODEL

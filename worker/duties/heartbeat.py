@@ -17,8 +17,8 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import refuses
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import refuses
 from worker.duties.duty import Duty
 from worker.duties.health import Health
 

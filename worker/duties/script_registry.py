@@ -16,10 +16,10 @@ from collections.abc import Callable
 import structlog
 
 from llamaq.store import script_runs, scripts
-from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import raised, run
 from llamaq.store.script_runs import Call
 from llamaq.store.scripts import Script
 from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS, Publish

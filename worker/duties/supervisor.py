@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from llamaq.store.clock import Clock
-from llamaq.store.connection import refuses
+from llamaq.store.redis_errors import refuses
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.duty import Duty, Phase
 from worker.duties.health import Health

@@ -7,10 +7,11 @@ from redis.exceptions import RedisError
 
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import is_denied, run, translated
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import is_denied, translated
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker import damaged_keys
 from llamaq.store.worker.failing_duties import FailingDuties

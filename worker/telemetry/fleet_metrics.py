@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from llamaq.store.answers import Answer, Fields
-from llamaq.store.connection import run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.worker_scripts import Gauges
 from llamaq.vocabulary.status import TERMINAL_STATES

@@ -21,7 +21,7 @@ from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, answer
 from llamaq import GenerateRequest
-from llamaq.store.connection import run
+from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, renewal
 from llamaq.vocabulary.wire import members

@@ -11,9 +11,10 @@ from llamaq.client.subscriptions import closed
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connection import run_async, translated
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import AsyncClient
+from llamaq.store.redis_errors import translated
+from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
 
 

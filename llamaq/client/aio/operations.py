@@ -14,9 +14,9 @@ from llamaq.client.dead_letters import DeadLetter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
-from llamaq.store.connection import raised, run_async, run_many_async
 from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
+from llamaq.store.script_drivers import raised, run_async, run_many_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import HostJobFields, LoadFields

@@ -12,9 +12,9 @@ from redis.exceptions import RedisError
 
 from llamaq.client.aio import io
 from llamaq.store.answers import Answer
-from llamaq.store.connection import driven_async
 from llamaq.store.connections.tries import of_master
 from llamaq.store.redis_client import AsyncClient
+from llamaq.store.script_drivers import driven_async
 from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
 
 

@@ -21,12 +21,13 @@ from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import fleet, workers
+from llamaq.store import hosts, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import raised, run_async, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import AsyncClient
+from llamaq.store.redis_errors import translated
+from llamaq.store.script_drivers import raised, run_async
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -130,10 +131,10 @@ class AsyncProducer:
         """The hosts that a worker has reported lately, also those that do not answer."""
         async with self._connection.reading() as redis:
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            names = fleet.live_hosts(time, seen)
-            commands = [command for name in names for command in fleet.commands(self._keys, name)]
+            names = hosts.live_hosts(time, seen)
+            commands = [command for name in names for command in hosts.commands(self._keys, name)]
             paused = await redis.hgetall(self._keys.paused())
-            return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
+            return hosts.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
 
     async def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""

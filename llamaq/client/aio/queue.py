@@ -15,7 +15,7 @@ from llamaq.client.aio.operations import AsyncOperations
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.images.image import ImageSource
-from llamaq.store.connection import run_async
+from llamaq.store.script_drivers import run_async
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
     AnyMessage,

@@ -15,7 +15,6 @@ from llamaq.client.log import PAUSE_SECONDS, joined, log_entries, poll_call, rea
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.connection import raised, run_async, translated
 from llamaq.store.connections.address import parsed
 from llamaq.store.log_follower import (
     PAGE,
@@ -33,6 +32,8 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
+from llamaq.store.redis_errors import translated
+from llamaq.store.script_drivers import raised, run_async
 from llamaq.vocabulary.events import Event, Piece, piece
 
 

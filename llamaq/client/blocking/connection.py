@@ -12,9 +12,10 @@ from llamaq.client.subscriptions import closed
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connection import run, translated
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import translated
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 
 

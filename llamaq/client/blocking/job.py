@@ -16,8 +16,8 @@ from llamaq.client.patience import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
-from llamaq.store.connection import run
 from llamaq.store.keys import text_id
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
 from llamaq.vocabulary.events import Event, Piece, Restarted

@@ -22,12 +22,13 @@ from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import fleet, workers
+from llamaq.store import hosts, workers
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import raised, run, translated
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import translated
+from llamaq.store.script_drivers import raised, run
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -131,10 +132,10 @@ class Producer:
         """The hosts that a worker has reported lately, also those that do not answer."""
         with self._connection.reading() as redis:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            names = fleet.live_hosts(time, seen)
-            commands = [command for name in names for command in fleet.commands(self._keys, name)]
+            names = hosts.live_hosts(time, seen)
+            commands = [command for name in names for command in hosts.commands(self._keys, name)]
             paused = redis.hgetall(self._keys.paused())
-            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
+            return hosts.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""

@@ -16,7 +16,7 @@ from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.operations import Operations
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.images.image import ImageSource
-from llamaq.store.connection import run
+from llamaq.store.script_drivers import run
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
     AnyMessage,

@@ -22,12 +22,12 @@ from redis.exceptions import RedisError
 
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connection import driven, run_many
 from llamaq.store.connections.deadline import limited
 from llamaq.store.connections.packing import packed_command
 from llamaq.store.connections.tries import of_master
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import driven, run_many
 from llamaq.store.script_runs import Command, Reply, begun
 from llamaq.store.worker.flushes import MOST_ATTEMPTS, MOST_CHARS, Flush, Written, calls, outcomes, running_jobs
 from llamaq.store.worker.transaction import Transaction, takes

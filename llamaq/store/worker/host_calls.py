@@ -10,9 +10,9 @@ from llamaq import __version__
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import Clock
-from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import raised, run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.worker_scripts import Down, Leave, Mend, Proven, Report

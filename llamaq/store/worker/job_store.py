@@ -11,22 +11,16 @@ from redis.exceptions import RedisError
 
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connection import is_refusal, run_many
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import is_refusal
+from llamaq.store.script_drivers import run_many
 from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
 from llamaq.store.worker.flushes import calls, renewal
 from llamaq.store.worker.host_calls import LEADER_SECONDS, HostCalls
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
-from llamaq.store.worker.worker_scripts import (
-    CallOff,
-    Claim,
-    Finish,
-    Reap,
-    Refuse,
-    Release,
-)
+from llamaq.store.worker.worker_scripts import CallOff, Claim, Finish, Reap, Refuse, Release
 from llamaq.vocabulary.errors import VersionMismatch
 from llamaq.vocabulary.wire import byte_length, dumps, members, storable
 

@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
-from llamaq.store.connection import raised, run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import raised, run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.worker_scripts import Gauges
 from llamaq.vocabulary.status import TERMINAL_STATES

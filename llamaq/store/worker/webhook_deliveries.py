@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from pydantic_core import from_json
 
-from llamaq.store.connection import run
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.worker_scripts import WebhookSettle, WebhookTake
 from llamaq.vocabulary.notify import EndedJob, Notice

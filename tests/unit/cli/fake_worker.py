@@ -10,9 +10,9 @@ from redis import Redis
 from embedded.scripted.fleet import EXHAUSTED, LOST, ORPHAN_SECONDS, ORPHANED, PATIENCE
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
-from llamaq.store.connection import raised, run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.script_drivers import raised, run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore

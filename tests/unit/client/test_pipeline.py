@@ -15,10 +15,10 @@ from llamaq import AsyncJobQueue, JobQueue, QueueFull, UnknownModel
 from llamaq.client.aio.pipeline import AsyncPipeline
 from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.settings.producer import Settings
-from llamaq.store.connection import run_many
 from llamaq.store.connections.aio_client import AsyncBoundedRedis
 from llamaq.store.connections.clients import BoundedRedis, connect_async
 from llamaq.store.producer_scripts import Status
+from llamaq.store.script_drivers import run_many
 from llamaq.store.script_runs import Call
 
 BATCH = 4

@@ -11,10 +11,10 @@ from redis.exceptions import ResponseError
 from embedded.redis import EmbeddedRedis
 from llamaq.store import script_runs, scripts
 from llamaq.store.answers import Answer
-from llamaq.store.connection import run, run_async, run_many
 from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.producer_scripts import Cancel, Status
 from llamaq.store.redis_client import Client
+from llamaq.store.script_drivers import run, run_async, run_many
 from llamaq.store.script_runs import Call, ScriptMissing, Send, running
 from llamaq.store.worker.worker_scripts import Leave, WebhookSettle
 

@@ -39,7 +39,7 @@ PROGRAM = """
 import json, sys
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import VersionMismatch
-from llamaq.store.connection import run
+from llamaq.store.script_drivers import run
 from llamaq.store.producer_scripts import Submit
 from worker.duties.script_registry import ScriptRegistry
 

@@ -18,9 +18,9 @@ from llamaq.store.batches.batch_scripts import (
     FileDelete,
     FileStore,
 )
-from llamaq.store.connection import run
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 
 TENANT = "acme"

@@ -8,8 +8,8 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, error
 from llamaq import Conversation, ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
-from llamaq.store.connection import run
 from llamaq.store.producer_scripts import ConversationDelete
+from llamaq.store.script_drivers import run
 from tests.unit.store.conversation.talking import NAME, contents, talked, turn
 
 

@@ -10,7 +10,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.admission import submission
 from llamaq.store.answers import Answer
-from llamaq.store.connection import run_many
+from llamaq.store.script_drivers import run_many
 from llamaq.store.script_runs import MOST_GROUPED, Call
 from tests.unit.store.held import differences, held
 

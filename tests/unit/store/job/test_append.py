@@ -9,8 +9,8 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
 from llamaq import Job
 from llamaq.store.answers import Answer
-from llamaq.store.connection import run
 from llamaq.store.connections import deadline
+from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.vocabulary.wire import members

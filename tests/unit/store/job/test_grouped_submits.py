@@ -8,7 +8,7 @@ from embedded.scripted.fleet import MODEL, Fleet, Message
 from llamaq.admission import submission
 from llamaq.store import script_runs
 from llamaq.store.answers import Answer
-from llamaq.store.connection import run_many
+from llamaq.store.script_drivers import run_many
 from llamaq.store.script_runs import MOST_GROUPED, Call
 from llamaq.store.scripts import Script
 

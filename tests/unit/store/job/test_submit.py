@@ -13,7 +13,7 @@ from llamaq.admission import submission
 from llamaq.admission.submission import UploadExpired
 from llamaq.images.image import Image
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store.connection import run
+from llamaq.store.script_drivers import run
 from llamaq.vocabulary import requests
 
 

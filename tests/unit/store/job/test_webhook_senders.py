@@ -6,7 +6,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import InvalidRequest, JobQueue
-from llamaq.store.connection import run
+from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.webhook_deliveries import Deliveries
 from llamaq.store.worker.worker_scripts import Gauges

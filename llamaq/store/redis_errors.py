@@ -1,91 +1,20 @@
-"""Runs scripts, and gives the errors of Redis as a producer gets them."""
+"""What an error of Redis means: whether it refuses the call, and how a producer gets it, with its remedy."""
 
-import asyncio
 import errno
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import redis
 from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
 
-from llamaq.store.answers import Answer
-from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.connections.tries import is_read_only
-from llamaq.store.redis_client import AsyncClient, Client
-from llamaq.store.script_runs import Call, Pause, Reply, Send, Steps, running
 from llamaq.vocabulary.errors import BrokerUnavailable
 
-T = TypeVar("T")
 Remedy = tuple[Callable[[Exception, str], bool], str]
-
-
-def run(client: Client, call: Call) -> Answer:
-    """Run a script.
-
-    Raises:
-        RedisError: it failed, or Redis does not answer.
-        VersionMismatch: the fleet runs another version, and the two do not fit together.
-    """
-    return raised(run_many(client, [call])[0])
-
-
-def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
-    """Run scripts in one round trip. A script that failed has its error in the list."""
-    return driven(client, running(calls), None)
-
-
-def driven(client: Client, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
-    """Do the steps, from the one with these replies on, and return their result."""
-    while True:
-        try:
-            step = steps.send(replies)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        match step:
-            case Send(commands):
-                replies = client.execute_all(commands)
-            case Pause(seconds):
-                SYSTEM.sleep(seconds)
-                replies = []
-
-
-async def run_async(client: AsyncClient, call: Call) -> Answer:
-    """As `run`, awaited."""
-    return raised((await run_many_async(client, [call]))[0])
-
-
-async def run_many_async(client: AsyncClient, calls: Sequence[Call]) -> list[Answer | Exception]:
-    """As `run_many`, awaited."""
-    return await driven_async(client, running(calls), None)
-
-
-async def driven_async(client: AsyncClient, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
-    """As `driven`, awaited."""
-    while True:
-        try:
-            step = steps.send(replies)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        match step:
-            case Send(commands):
-                replies = await client.execute_all(commands)
-            case Pause(seconds):
-                await asyncio.sleep(seconds)
-                replies = []
-
-
-def raised(answer: T | Exception) -> T:
-    """The answer, unless it is an error, which is raised."""
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 def is_refusal(error: Exception) -> bool:

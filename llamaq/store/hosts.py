@@ -8,7 +8,8 @@ from llamaq.store.keys import Keys
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
 LIVE_SECONDS = 15.0
-"""A host that has not answered for three probes offers nothing. `HOST_SECONDS` in `keys.lua` is the same figure."""
+"""A host that has not answered for three probes offers nothing, and a worker without a sign for so long is not listed.
+`HOST_SECONDS` in `keys.lua` is the same figure."""
 
 IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at", "running"})
 HOST_FIELDS = (

@@ -7,8 +7,8 @@ import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store.connection import is_refusal, translated
 from llamaq.store.connections.address import address
+from llamaq.store.redis_errors import is_refusal, translated
 
 SECRET = "hunter2"
 
