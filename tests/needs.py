@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from tests.programs import FIXTURES, PACKAGES, missing
+from tests.programs import FIXTURES, MARKS, PACKAGES, missing
 
 KEY = "needs"
 
@@ -63,6 +63,7 @@ def _summary(lacking: list[list[str]]) -> str:
 
 def _needs(item: pytest.Item) -> set[str]:
     named = {need for mark in item.iter_markers("needs") for need in mark.args}
+    named.update(*(MARKS.get(mark.name, ()) for mark in item.iter_markers()))
     return named.union(*(FIXTURES.get(fixture, ()) for fixture in getattr(item, "fixturenames", ())))
 
 

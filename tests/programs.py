@@ -4,10 +4,11 @@
 `@pytest.mark.needs("nginx")`; `tests/needs.py` skips it where that is missing.
 """
 
+import ctypes
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ops.topology import packages
@@ -18,6 +19,7 @@ PACKAGES: dict[str, str | None] = {
     "curl": "curl",
     "git": "git",
     "libfaketime": "libfaketime",
+    "libgomp": "libgomp1",
     "nginx": "nginx-light",
     "npm": "npm",
     "openssl": "openssl",
@@ -44,6 +46,9 @@ FIXTURES = {
 }
 """Fixture -> what it runs: a test that asks for it, also through another fixture, needs that."""
 
+MARKS = {"model": ("libgomp",)}
+"""Mark of a test -> what it needs: the runtime of the embedded language model is linked with libgomp."""
+
 
 def libfaketime() -> Path | None:
     """The library that a program is started with to have a clock of its own, or None."""
@@ -52,17 +57,8 @@ def libfaketime() -> Path | None:
 
 def is_there(need: str) -> bool:
     """Whether this machine has it."""
-    if need == "Linux":
-        return sys.platform == "linux"
-    if need == "libfaketime":
-        return libfaketime() is not None
-    if need == "package index":
-        return _index_answers()
-    if need == "npm registry":
-        return _npm_registry_answers()
-    if need == "redis-server 7":
-        return _redis_version() >= 7
-    return find(need) is not None
+    look = _LOOKS.get(need)
+    return look() if look else find(need) is not None
 
 
 def missing(needs: Iterable[str]) -> list[str]:
@@ -79,6 +75,14 @@ def main() -> int:
         sys.stderr.write(f"test --all: {error}\n")
         return 1
     return 0
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _index_answers() -> bool:
@@ -102,6 +106,16 @@ def _redis_version() -> int:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"v=(\d+)", said)
     return int(found[1]) if found else 0
+
+
+_LOOKS: dict[str, Callable[[], bool]] = {
+    "Linux": lambda: sys.platform == "linux",
+    "libfaketime": lambda: libfaketime() is not None,
+    "libgomp": lambda: sys.platform != "linux" or _loads("libgomp.so.1"),
+    "package index": _index_answers,
+    "npm registry": _npm_registry_answers,
+    "redis-server 7": lambda: _redis_version() >= 7,
+}
 
 
 if __name__ == "__main__":

@@ -6,13 +6,17 @@ import sys
 from pathlib import Path
 
 from embedded.engine.interface import DEFAULT_CONTEXT
-from embedded.engine.llama import LlamaEngine, smollm2
 from embedded.engine.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from embedded.ollama.routes import ROUTES
 from embedded.ollama.server import OllamaState, Server
 from embedded.ollama.serving import serve
 from embedded.weights import weights
 from embedded.wheels import NotFetched
+
+try:
+    from embedded.engine.llama import LlamaEngine, smollm2
+except ImportError as error:  # llama.cpp is linked with a library that a small Debian lacks
+    sys.exit(f"the embedded model's runtime cannot be loaded: {error} (Debian and Ubuntu: apt-get install libgomp1)")
 
 
 def _arguments() -> argparse.Namespace:

