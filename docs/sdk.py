@@ -41,17 +41,35 @@ _MODELS = (
     (
         "Results",
         "llamaq.vocabulary.kinds",
-        ("Result", "TextResult", "ChatResult", "ExtractionResult", "EmbeddingResult"),
+        (
+            "Result",
+            "Usage",
+            "Timings",
+            "TextResult",
+            "ChatResult",
+            "ReplyMessage",
+            "ExtractionResult",
+            "EmbeddingResult",
+        ),
     ),
-    ("Status", "llamaq.vocabulary.status", ("JobStatus",)),
+    ("Errors of jobs", "llamaq.vocabulary.results", ("ErrorInfo",)),
+    ("Status", "llamaq.vocabulary.status", ("JobStatus", "SubmittedRequest")),
+    ("Lists of jobs", "llamaq.client.job_lists", ("JobPage",)),
+    ("What waits", "llamaq.vocabulary.waiting", ()),
+    ("Minutes", "llamaq.client.minutes", ("Minute",)),
     ("Events", "llamaq.vocabulary.events", ()),
     ("Batches", "llamaq.client.batches", ("BatchResult",)),
     ("Dead letters", "llamaq.client.dead_letters", ("DeadLetter",)),
-    ("Hosts and models", "llamaq.vocabulary.models", ("HostStatus", "ModelStatus")),
+    (
+        "Kept conversations",
+        "llamaq.vocabulary.conversations",
+        ("KeptMessage", "ConversationSettings", "ConversationInfo"),
+    ),
+    ("Hosts, models and workers", "llamaq.vocabulary.models", ("HostStatus", "ModelStatus", "WorkerStatus")),
 )
 
 
-_NOT_SHOWN = {"TypedDict", "Frozen", "Generic", "BaseModel"}
+_NOT_SHOWN = {"TypedDict", "Frozen", "Generic", "BaseModel", "Strict", "list"}
 _INTERNAL = {"Piece"}
 
 

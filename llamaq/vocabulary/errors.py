@@ -206,11 +206,11 @@ class StreamError(LlamaqError):
 
 
 class CursorExpired(StreamError):
-    """The log that the cursor belongs to is no longer kept."""
+    """The log that the cursor belongs to is no longer kept, or Redis has lost the event at the cursor."""
 
 
 class StreamRestarted(StreamError):
-    """A new attempt began: discard the text received so far, and continue with `job.text(after=error.cursor)`.
+    """A new attempt began: the text received so far is void.
 
     Attributes:
         attempt: the number of the attempt that began.

@@ -38,8 +38,9 @@ T = TypeVar("T")
 class JobQueue(Operations):
     """Submits jobs, and attaches to them. Make one for a process and keep it; threads and event loops may share it.
 
-    Nothing connects until the first call. Every verb raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
-    `InvalidRequest`, `UnknownModel`) when the job was not queued. When it returns, the job is queued.
+    Nothing connects until the first call. A verb that submits raises `SubmitError` (`BrokerUnavailable`, `QueueFull`,
+    `InvalidRequest`, `UnknownModel`, `ConversationBusy`) when the job was not queued. When it returns, the job is
+    queued. Any verb may raise `BrokerUnavailable` and `VersionMismatch`.
     """
 
     def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> Job[TextResult]:
