@@ -87,7 +87,10 @@ _NOT_OURS = {
     ),
     "RuntimeError": ("a verb of a queue that was closed", "make one queue for the process, and close it at its end"),
     "RuntimeWarning": ("a blocking queue inside an event loop", "use [`AsyncJobQueue`](async.md)"),
-    "TypeError": ("an argument is missing, such as `schema`, or is none of the verb's", "see [sdk.md](sdk.md)"),
+    "TypeError": (
+        "an argument is missing, such as `schema`, or is none of the verb's; `result.parse` was given no type",
+        "see [sdk.md](sdk.md)",
+    ),
 }
 _DO: Mapping[type[LlamaqError], tuple[str, str]] = {
     errors.SubmitError: ("", "see those below; catch this one for all of them"),

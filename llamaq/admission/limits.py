@@ -1,7 +1,10 @@
 """Input limits. A request beyond a limit is refused, and not cut; the error names the field, the limit and the size."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from llamaq.admission.texts import counted, model_texts, rewritten
 from llamaq.settings.producer import Limits
@@ -12,6 +15,7 @@ from llamaq.vocabulary.requests import AnyRequest
 _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
+T = TypeVar("T")
 MOST_LISTED = 1_000_000
 """The highest `limit` of a call that lists something."""
 PAGE = 500
@@ -28,7 +32,18 @@ def listed_limit(limit: object, name: str = "limit") -> int:
     """
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
         raise InvalidRequest.of(name, f"give a whole number from 1 to {MOST_LISTED}")
-    return limit
+    return int(limit)
+
+
+def several(given: Iterable[T], name: str) -> Iterable[T]:
+    """What a call was given to take one by one: a list, a generator, or another iterable.
+
+    Raises:
+        InvalidRequest: it is none, or a single request or text: Python would iterate over its fields or letters.
+    """
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | bytearray | Mapping | BaseModel):
+        raise InvalidRequest.of(name, f"give a list (also for a single one) or an iterator, not {type(given).__name__}")
+    return given
 
 
 def pages(limit: int) -> Iterator[tuple[int, int]]:

@@ -35,7 +35,9 @@ class Preparation:
             InvalidRequest: names each field that is wrong.
         """
         given = {**fields, "kind": kind} | ({} if images is None else {"images": images})
-        wait, note = bool(given.pop("wait_for_model", False)), given.pop("note", "")
+        wait, note = given.pop("wait_for_model", None) or False, given.pop("note", "")
+        if not isinstance(wait, bool):
+            raise InvalidRequest.of("wait_for_model", f"give True or False, not {type(wait).__name__}")
         asked, sources = request_images.separated(given)
         return self._prepare(parse(asked), sources, job_id, wait=wait, note=note)
 
@@ -61,5 +63,5 @@ class Preparation:
     def _prepare(
         self, request: AnyRequest, sources: Sources, job_id: str | None, *, wait: bool = False, note: str = ""
     ) -> Submission:
-        job_id = job_id or self.new_id()
+        job_id = self.new_id() if job_id is None else job_id
         return submission.prepare(request, job_id, self._limits, sources=sources, wait_for_model=wait, note=note)

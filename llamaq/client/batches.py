@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, Generic
 
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
+from llamaq.admission.limits import listed_limit, several
 from llamaq.vocabulary.errors import (
     InvalidRequest,
     JobCancelled,
@@ -81,12 +83,10 @@ class Window:
         """Make it.
 
         Raises:
-            InvalidRequest: `in_flight` is less than 1.
+            InvalidRequest: `in_flight` is no whole number from 1.
         """
-        if in_flight < 1:
-            raise InvalidRequest.of("in_flight", f"at least 1, not {in_flight}")
         self._items = iter(items)
-        self._in_flight = in_flight
+        self._in_flight = listed_limit(in_flight, "in_flight")
         self._ordered = ordered
         self._started: deque[Item] = deque()
         self._ended: dict[int, BatchResult] = {}
@@ -131,9 +131,12 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
         InvalidRequest: one is none of these, or, with `run`, has the name of an earlier item.
     """
     keys = _Keys(run)
-    for number, given in enumerate(requests, 1):
+
+    def item_of(number: int, given: Any) -> Item:
         item = _item(given, number)
-        yield _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
+        return _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
+
+    return starmap(item_of, enumerate(several(requests, "items"), 1))
 
 
 def extractions(
@@ -144,11 +147,14 @@ def extractions(
     if "idempotency_key" in fields:
         raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
     keys = _Keys(run)
-    for number, given in enumerate(items, 1):
+
+    def item_of(number: int, given: Any) -> Item:
         own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
         custom_id = _name(own.pop("custom_id", None), number)
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
-        yield _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
+        return _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
+
+    return starmap(item_of, enumerate(several(items, "items"), 1))
 
 
 def _item(given: Any, number: int) -> Item:
@@ -176,6 +182,8 @@ class _Keys:
     """The idempotency keys of a run; without a run, none."""
 
     def __init__(self, run: str | None) -> None:
+        if run is not None and not (isinstance(run, str) and run):
+            raise InvalidRequest.of("run", "give the name of the run as a text that is not empty")
         self._run = run
         self._given: set[str] = set()
 

@@ -59,7 +59,13 @@ class Conversing:
         self.about_key = settings.keys.about(tenant, name)
 
     def asked(self, message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a turn."""
+        """The fields of a turn.
+
+        Raises:
+            InvalidRequest: they name another tenant.
+        """
+        if fields.get("tenant") not in (None, self.tenant):
+            raise InvalidRequest.of("tenant", f"the conversation is one of the tenant {self.tenant!r}: leave it out")
         message = list(message) if isinstance(message, tuple) else message
         return {**fields, "conversation": self.name, "tenant": self.tenant, "message": message}
 

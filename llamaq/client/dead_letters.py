@@ -49,6 +49,18 @@ def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter
     ]
 
 
+def checked_letter(letter: object) -> DeadLetter:
+    """The dead letter.
+
+    Raises:
+        InvalidRequest: it is something else, such as its id.
+    """
+    if not isinstance(letter, DeadLetter):
+        given = type(letter).__name__
+        raise InvalidRequest.of("letter", f"give a DeadLetter, as dead() and dead_letter(id) give it, not {given}")
+    return letter
+
+
 def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
     """A stored request with changed fields. Its idempotency key is removed, because it belongs to the first job.
 

@@ -10,7 +10,14 @@ from llamaq.store.log_follower import LogEntry, Receive, Step, Steps, Subscripti
 from llamaq.store.producer_scripts import Status
 from llamaq.store.redis_client import Entries
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.errors import JobCancelled, JobExpired, JobFailed, LlamaqError, StreamRestarted
+from llamaq.vocabulary.errors import (
+    InvalidRequest,
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    LlamaqError,
+    StreamRestarted,
+)
 from llamaq.vocabulary.events import Completed, Event, Expired, Failed, Piece, Progress, Restarted, Started
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import Snapshot
@@ -83,10 +90,10 @@ class Pieces:
         """Make it. `given` says that the caller has text already, from before the cursor.
 
         Raises:
-            ValueError: `on_restart` is neither of its values.
+            InvalidRequest: `on_restart` is neither of its values.
         """
         if on_restart not in get_args(OnRestart):
-            raise ValueError(f"on_restart is 'mark' or 'raise', not {on_restart!r}")
+            raise InvalidRequest.of("on_restart", "give 'mark' or 'raise'")
         self._raise = on_restart == "raise"
         self._given = given
 

@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 
 from llamaq.extraction.partial_json import NOTHING, GrowingJson
 from llamaq.extraction.partial_model import builder_of
+from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Started
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
-from llamaq.vocabulary.kinds.value_type import adapter_of
+from llamaq.vocabulary.kinds.value_type import given_type
 
 T = TypeVar("T")
 
@@ -18,7 +19,15 @@ class Partials(Generic[T]):
     """Takes the events of a job in their order."""
 
     def __init__(self, target: type[T] | TypeAdapter[T]) -> None:
-        self._adapter = adapter_of(target)
+        """Make it.
+
+        Raises:
+            InvalidRequest: the target is no type that pydantic knows.
+        """
+        try:
+            self._adapter = given_type(target)
+        except TypeError as error:
+            raise InvalidRequest.of("target", str(error)) from error
         self._build = builder_of(self._adapter._type)  # noqa: SLF001 - a TypeAdapter has no public name for it
         self._growing = GrowingJson()
         self._last: Any = NOTHING

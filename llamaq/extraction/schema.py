@@ -1,11 +1,9 @@
 """Schemas of extractions: made of the type that a producer asks for, and checked before the job is queued."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import is_dataclass
 from typing import Any, NoReturn
 
 import jsonschema_rs
-from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -16,7 +14,7 @@ from llamaq.extraction.references import Path
 from llamaq.extraction.schema_shape import check_shape, limits
 from llamaq.extraction.standard_types import StandardTypes
 from llamaq.vocabulary.errors import InvalidRequest, Problem
-from llamaq.vocabulary.kinds.value_type import adapter_of
+from llamaq.vocabulary.kinds.value_type import given_type, no_type
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 MOST_BYTES = 65_536
@@ -49,21 +47,14 @@ def schema_of(target: Any) -> JsonObject:
     if isinstance(target, dict):
         return target
     try:
-        schema = adapter_of(target).json_schema(schema_generator=_ForEngine)
+        adapter = given_type(target, "schema")
+    except TypeError as error:
+        raise InvalidRequest.of("schema", str(error)) from error
+    try:
+        schema = adapter.json_schema(schema_generator=_ForEngine)
         return schema if limits(schema) else {}  # of a type that allows anything: a title alone is refused
-    except Exception as error:  # whatever pydantic raises for what is no type
-        raise InvalidRequest.of("schema", _no_schema(target, error)) from error
-
-
-def _no_schema(target: Any, error: Exception) -> str:
-    of = type(target).__name__
-    if isinstance(target, str):
-        return f"give the type itself in place of its name {target[:100]!r}; a JSON Schema is given as a dict"
-    if isinstance(target, BaseModel) or (is_dataclass(target) and not isinstance(target, type)):
-        return f"give the class in place of an instance: schema={of}"
-    if isinstance(target, str | bytes | int | float | list | tuple | set | None):
-        return f"give a type that pydantic knows, its TypeAdapter, or a JSON Schema as a dict, not a value of {of}"
-    return f"{target!r} has no JSON Schema: {str(error).splitlines()[0]}"
+    except Exception as error:  # whatever pydantic raises for a type without a schema
+        raise InvalidRequest.of("schema", no_type(target, error, "schema")) from error
 
 
 def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:

@@ -10,7 +10,7 @@ from llamaq.client import minutes, queue_lists
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.answers import status_call
-from llamaq.client.dead_letters import DeadLetter, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, checked_letter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
@@ -211,7 +211,7 @@ class AsyncOperations(AsyncProducer):
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
-        if not is_cursor(letter_id):
+        if not is_cursor(text_id(letter_id)):
             return None
         async with self._connection.reading() as redis:
             found = letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
@@ -220,11 +220,11 @@ class AsyncOperations(AsyncProducer):
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
         async with self._connection.verb():
-            job = await self.submit(once_more(letter.kind, letter.message, changes))
+            job = await self.submit(once_more(checked_letter(letter).kind, letter.message, changes))
             await self.discard(letter)
             return job
 
     async def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
         async with self._connection.verb() as redis:
-            return bool(await redis.xdel(self._keys.dead(), letter.id))
+            return bool(await redis.xdel(self._keys.dead(), checked_letter(letter).id))

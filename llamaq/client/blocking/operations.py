@@ -11,7 +11,7 @@ from llamaq.client import minutes, queue_lists
 from llamaq.client.answers import status_call
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
-from llamaq.client.dead_letters import DeadLetter, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, checked_letter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.minutes import Minute
 from llamaq.store import cancel, pauses
@@ -206,7 +206,7 @@ class Operations(Producer):
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id; None when there is none."""
-        if not is_cursor(letter_id):
+        if not is_cursor(text_id(letter_id)):
             return None
         with self._connection.reading() as redis:
             found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
@@ -215,11 +215,11 @@ class Operations(Producer):
     def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
         with self._connection.verb():
-            job = self.submit(once_more(letter.kind, letter.message, changes))
+            job = self.submit(once_more(checked_letter(letter).kind, letter.message, changes))
             self.discard(letter)
             return job
 
     def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
         with self._connection.verb() as redis:
-            return bool(redis.xdel(self._keys.dead(), letter.id))
+            return bool(redis.xdel(self._keys.dead(), checked_letter(letter).id))

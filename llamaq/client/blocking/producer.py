@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from llamaq.admission import submission
 from llamaq.admission.host_jobs import digests_of
+from llamaq.admission.limits import several
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS
@@ -103,7 +104,8 @@ class Producer:
         the first error is raised, and the requests that were queued stay queued, also later ones of the same round
         trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
-        checked = io.in_thread(lambda: [self._preparation.item(request) for request in requests])
+        many = several(requests, "requests")
+        checked = io.in_thread(lambda: [self._preparation.item(request) for request in many])
         with translated(self.url):
             return self._submit_all(iter(checked))
 

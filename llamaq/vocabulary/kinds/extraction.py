@@ -9,7 +9,7 @@ from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Image, ModelText
 from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
-from llamaq.vocabulary.kinds.value_type import adapter_of
+from llamaq.vocabulary.kinds.value_type import given_type
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject, Strict, dumps
 
@@ -62,9 +62,10 @@ class ExtractionResult(Result, Generic[V]):
 
         Raises:
             pydantic.ValidationError: the value is valid against the JSON Schema, but not for `target`.
+            TypeError: `target` is no type.
         """
         # As JSON, because a strict model takes the text of a date from JSON alone.
-        return adapter_of(target).validate_json(dumps(self.value if self._as_json is None else self._as_json))
+        return given_type(target).validate_json(dumps(self.value if self._as_json is None else self._as_json))
 
     def typed(self, target: TypeAdapter[Any]) -> Self:
         """The result with the value as this type. Raises as `parse`."""

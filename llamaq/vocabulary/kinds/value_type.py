@@ -33,6 +33,34 @@ def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
     return adapter
 
 
+def given_type(target: type[T] | TypeAdapter[T], field: str = "target") -> TypeAdapter[T]:
+    """The adapter of a type that a caller gives in an argument.
+
+    Raises:
+        TypeError: it is no type that pydantic knows, and what to give in its place.
+    """
+    if isinstance(target, str | bytes | int | float | list | tuple | set | dict | None):
+        raise TypeError(_not_a_value(target, field))
+    try:
+        return adapter_of(target)
+    except Exception as error:  # whatever pydantic raises for what is no type
+        raise TypeError(no_type(target, error, field)) from error
+
+
+def no_type(target: Any, error: Exception, field: str) -> str:
+    """Why a target has no adapter, or no JSON Schema."""
+    if isinstance(target, pydantic.BaseModel) or (dataclasses.is_dataclass(target) and not isinstance(target, type)):
+        return f"give the class in place of an instance: {field}={type(target).__name__}"
+    return f"{target!r} has no JSON Schema: {(str(error).splitlines() or [type(error).__name__])[0]}"
+
+
+def _not_a_value(target: object, field: str) -> str:
+    schema = "; a JSON Schema is given as a dict" if field == "schema" else ""
+    if isinstance(target, str):
+        return f"give the type itself in place of its name {target[:100]!r}{schema}"
+    return f"give a type that pydantic knows, or its TypeAdapter, not a value of {type(target).__name__}{schema}"
+
+
 @contextmanager
 def _taken(target: Any) -> Iterator[None]:
     """A block in which pydantic takes each TypedDict of `typing`, wherever in the type it stands."""

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from llamaq import AsyncJobQueue, IdempotencyConflict, InvalidRequest, JobQueue
+from llamaq import AsyncJobQueue, ExtractionResult, GenerateRequest, IdempotencyConflict, InvalidRequest, JobQueue
 from llamaq.client import patience
 from llamaq.client.blocking import io
 
@@ -55,6 +55,33 @@ MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.job("a").result(10**400), "timeout: give a number of seconds"),
     (lambda q: q.job("a").result(Decimal("sNaN")), "timeout: give a number of seconds"),
     (lambda q: q.jobs(after=5), "after: give the `cursor` of a list"),
+    (lambda q: q.dead_letter(None), "id: must be a text, not NoneType"),
+    (lambda q: q.discard("1-0"), r"letter: give a DeadLetter, as dead\(\) and dead_letter\(id\) give it, not str"),
+    (lambda q: q.put_back({"id": "1-0"}), "letter: give a DeadLetter, .* not dict"),
+    (lambda q: q.submit({"kind": "generate", "model": "m", "prompt": "x"}, job_id=0), "id: must be a text, not int"),
+    (lambda q: q.submit_many(None), r"requests: give a list \(also for a single one\) or an iterator, not NoneType"),
+    (lambda q: q.submit_many({"kind": "generate"}), "requests: give a list .* not dict"),
+    (lambda q: q.submit_many(GenerateRequest(model="m", prompt="x")), "requests: give a list .* not GenerateRequest"),
+    (lambda q: q.generate("m", "x", wait_for_model="false"), "wait_for_model: give True or False, not str"),
+    (lambda q: q.extract("m", "x", schema=None), "not a value of NoneType"),
+    (lambda q: q.conversation("c").send("x", tenant="other"), "the conversation is one of the tenant 'default'"),
+]
+# By a verb that gives one after the other.
+MISTAKES_OF_READERS: list[tuple[Callable[[Any], Any], str]] = [
+    (lambda q: q.batch("x"), "items: give a list .* not str"),
+    (lambda q: q.batch(GenerateRequest(model="m", prompt="x")), "items: give a list .* not GenerateRequest"),
+    (lambda q: q.extract_many(Book, "a text", model="m"), "items: give a list .* not str"),
+    (lambda q: q.extract_many(Book, {"prompt": "x"}, model="m"), "items: give a list .* not dict"),
+    (lambda q: q.extract_many(Book, 5, model="m"), "items: give a list .* not int"),
+    (lambda q: q.batch([], in_flight=math.nan), "in_flight: give a whole number from 1"),
+    (lambda q: q.batch([], in_flight="8"), "in_flight: give a whole number from 1"),
+    (lambda q: q.batch([], in_flight=None), "in_flight: give a whole number from 1"),
+    (lambda q: q.batch([], run=""), "run: give the name of the run as a text"),
+    (lambda q: q.batch([], run=UUID(int=1)), "run: give the name of the run as a text"),
+    (lambda q: q.job("a").text(on_restart="rise"), "on_restart: give 'mark' or 'raise'"),
+    (lambda q: q.job("a").partials({"type": "object"}), "target: give a type that pydantic knows, .* value of dict"),
+    (lambda q: q.job("a").partials(Book(title="Dune")), "target: give the class in place of an instance: target=Book"),
+    (lambda q: q.job("a").partials("Book"), "target: give the type itself in place of its name 'Book'"),
 ]
 
 
@@ -71,6 +98,27 @@ def test_it_is_said_what_to_do(call: Callable[[Any], Any], said: str) -> None:
 
     with pytest.raises(InvalidRequest, match=said):
         asyncio.run(awaited())
+
+
+@pytest.mark.parametrize(("call", "said"), MISTAKES_OF_READERS, ids=[said[:30] for _, said in MISTAKES_OF_READERS])
+def test_a_reader_says_what_to_do(call: Callable[[Any], Any], said: str) -> None:
+    """With the first thing that it is asked for, by both clients; no letter of a text is taken for an item."""
+    with pytest.raises(InvalidRequest, match=said):
+        next(call(JobQueue("redis://127.0.0.1:1/0")))
+
+    async def awaited() -> None:
+        await anext(call(AsyncJobQueue("redis://127.0.0.1:1/0")))
+
+    with pytest.raises(InvalidRequest, match=said):
+        asyncio.run(awaited())
+
+
+@pytest.mark.parametrize("target", [{"type": "object"}, "Book", 5, [Book], object()])
+def test_a_result_says_what_is_no_type(target: Any) -> None:
+    """In place of what pydantic raises while it makes a schema of the type."""
+    fields = {"model": "m", "host": "h", "attempts": 1, "timings": {}, "value": {"title": "Dune"}}
+    with pytest.raises(TypeError, match=r"give the type itself|give a type that pydantic knows|has no JSON Schema"):
+        ExtractionResult(**fields).parse(target)
 
 
 def test_a_key_is_for_one_request(queue: JobQueue) -> None:
