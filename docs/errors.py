@@ -88,7 +88,7 @@ _NOT_OURS = {
     "RuntimeError": ("a verb of a queue that was closed", "make one queue for the process, and close it at its end"),
     "RuntimeWarning": ("a blocking queue inside an event loop", "use [`AsyncJobQueue`](async.md)"),
     "TypeError": (
-        "an argument is missing, such as `schema`, or is none of the verb's; `result.parse` was given no type",
+        "an argument is missing, such as `schema`, or the verb does not have it; `result.parse` was given no type",
         "see [sdk.md](sdk.md)",
     ),
 }
@@ -107,7 +107,7 @@ _DO: Mapping[type[LlamaqError], tuple[str, str]] = {
     errors.JobError: ("", "see those below"),
     errors.JobNotFound: ("no", "check the id; results are kept for `LLAMAQ_RESULT_TTL`"),
     errors.JobFailed: ("", "see its code below"),
-    errors.JobCancelled: ("", "somebody wanted it: the text is the reason that was given"),
+    errors.JobCancelled: ("", "nothing: somebody cancelled it, and the text is the reason that was given"),
     errors.JobExpired: (
         "yes",
         "give `start_within` more time, or add workers: `queue.waiting()` says why jobs wait",

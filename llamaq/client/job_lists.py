@@ -72,7 +72,7 @@ class JobPage(list[JobStatus]):
     """A list of jobs, the newest first.
 
     Attributes:
-        cursor: behind which `jobs(after=...)` goes on; None where there are no further jobs.
+        cursor: pass it to `jobs(after=...)` for the next page; None at the end.
     """
 
     def __init__(self, jobs: Iterable[JobStatus] = (), cursor: str | None = None) -> None:

@@ -182,9 +182,9 @@ class WorkerStatus(BaseModel):
         state: `running`; `draining`: it stops, or an operator drains its host, and nothing new begins; `paused`: an
             operator has paused its host.
         slots_used: jobs that it runs.
-        version: of its llamaq; None of an older one.
-        since: when it started; None of an older one.
-        seen_at: its last sign; of one that stops None.
+        version: of its llamaq; None where it does not report it.
+        since: when it started; None likewise.
+        seen_at: its last report; None while it stops.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")

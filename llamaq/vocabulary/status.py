@@ -29,9 +29,9 @@ class JobStatus(Frozen):
 
     Attributes:
         attempt: attempts begun so far.
-        worker: that has or had the last of them.
+        worker: of the last attempt.
         result: None until it is completed, and in lists of jobs.
-        tokens: of the last attempt so far: the pieces that Ollama has sent, mostly a token each. `result.usage` counts.
+        tokens: pieces of the last attempt so far, mostly a token each; `result.usage` has the exact number.
         last_token_at: when the last of them was written.
         start_after: the time before which it does not start, where one was given.
         position: jobs ahead, while queued; None once it has a slot, and before `start_after`.
@@ -39,7 +39,7 @@ class JobStatus(Frozen):
         reason: why it was cancelled or expired.
         metadata: of the request.
         tenant: whose job it is; None where a cancel came before the job itself.
-        lane: of its priority; None as above.
+        lane: its priority; None likewise.
         why: why it waits; None once it has a slot.
     """
 

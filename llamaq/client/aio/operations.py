@@ -210,7 +210,7 @@ class AsyncOperations(AsyncProducer):
         return found
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """The dead letter with this id; None when there is none."""
+        """The dead letter with this id, or None."""
         if not is_cursor(text_id(letter_id)):
             return None
         async with self._connection.reading() as redis:

@@ -117,7 +117,7 @@ class AsyncProducer:
         return [model for host in await self.hosts() for model in host.models]
 
     async def show(self, model: str) -> dict[str, Any] | None:
-        """What Ollama's `/api/show` tells of a model; None where its hosts have not told it.
+        """Ollama's `/api/show` of a model; None where its hosts have not reported it.
 
         Raises:
             UnknownModel: no host has it.
@@ -153,7 +153,7 @@ class AsyncProducer:
     async def aclose(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
 
-        Of an asyncio queue that holds for the event loop that closed it.
+        For an asyncio queue this concerns the event loop that closed it.
         """
         await self._connection.aclose()
 

@@ -118,7 +118,7 @@ class Producer:
         return [model for host in self.hosts() for model in host.models]
 
     def show(self, model: str) -> dict[str, Any] | None:
-        """What Ollama's `/api/show` tells of a model; None where its hosts have not told it.
+        """Ollama's `/api/show` of a model; None where its hosts have not reported it.
 
         Raises:
             UnknownModel: no host has it.
@@ -154,7 +154,7 @@ class Producer:
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
 
-        Of an asyncio queue that holds for the event loop that closed it.
+        For an asyncio queue this concerns the event loop that closed it.
         """
         self._connection.close()
 
