@@ -78,13 +78,12 @@ class Stream(Exchange):
                 raw = self._open()
                 reader = self._route.reader
                 sock = self.call.in_use()
-                taker = _Taker(self, self._parser, sink)
                 if reader is None or sock is None or not _is_plain(raw):
-                    self._pull(raw, taker)
-                else:
-                    limits = (self._limits.stall, END_MARK_SECONDS)
-                    reader.read(StreamedBody(raw, sock, taker, limits))
-                    taker.end()
+                    self._read_here(raw, sink)
+                    return
+                taker = _Taker(self, self._parser, sink)
+                reader.read(StreamedBody(raw, sock, taker, (self._limits.stall, END_MARK_SECONDS)))
+                taker.end()
         finally:
             super().close()
 
@@ -130,15 +129,12 @@ class Stream(Exchange):
             yield from self._parser.feed(piece)
         yield from self._parser.rest()
 
-    def _pull(self, raw: Any, taker: "_Taker") -> None:
-        body = pieces(raw)
-        for piece in body:
-            if taker.take(piece):
-                self._read_end_mark(body)
-                return
-            while taker.full:
+    def _read_here(self, raw: Any, sink: Sink) -> None:
+        for chunk in self._until_last(pieces(raw)):
+            while sink.full:
                 self.call.rest(FULL_SECONDS)
-        taker.end()
+            if not sink.take(chunk):
+                return
 
     def _read_end_mark(self, body: Iterator[bytes]) -> None:
         # The answer is complete. A failure of the connection must not fail the job now.

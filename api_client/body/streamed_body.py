@@ -12,7 +12,8 @@ from urllib3.util import wait_for_read
 from api_client.body.chunked_decoder import ChunkedDecoder
 
 PIECE_BYTES = 64 * 1024
-"""The most that is read of one body, beside the rest of a TLS record, before it is another one's turn."""
+"""The most that is read of one body before it is another one's turn. It is more than the 16 KiB of a TLS record, so a
+read leaves nothing decrypted behind, which would make no socket readable."""
 NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -46,7 +47,6 @@ class StreamedBody:
             limits: seconds of silence that are allowed: in the answer, and from its last line to the body's end mark.
         """
         self.sock = sock
-        self._tls = sock if isinstance(sock, ssl.SSLSocket) else None
         self.error: BaseException | None = None
         self.silent_at = float("inf")
         self._raw = raw
@@ -71,7 +71,8 @@ class StreamedBody:
         with suppress(*NOTHING_YET):
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
-        return (bool(data) and self._fed(data, now)) or (self._tls is not None and self._take_decrypted(self._tls, now))
+        # Of a TLS record that is longer than the buffer, the rest is decrypted, and makes no socket readable.
+        return (bool(data) and self._fed(data, now)) or (self._is_decrypted() and self.step(now))
 
     def arrives(self, seconds: float) -> bool:
         """Whether more bytes come within so many seconds, and can be taken."""
@@ -79,7 +80,14 @@ class StreamedBody:
 
     def step(self, now: float) -> bool:
         """Take what has arrived; returns whether the body is at its end."""
-        return self._take(now) or (self._tls is not None and self._take_decrypted(self._tls, now))
+        try:
+            data = self.sock.recv(PIECE_BYTES)
+        except NOTHING_YET:
+            return False
+        self.heard(now)
+        if not data:
+            raise ProtocolError("the connection was closed before the end of the body")
+        return self._fed(data, now)
 
     def heard(self, now: float) -> None:
         """Bytes have come: the silence begins anew."""
@@ -105,27 +113,14 @@ class StreamedBody:
         self._over.wait()
         if self.error is not None:
             raise self.error
-        if self._decoder.ended and not self._decoder.surplus and not (self._tls and self._tls.pending()):
+        if self._decoder.ended and not self._decoder.surplus and not self._is_decrypted():
             self.sock.settimeout(self._limit)
             self._raw._original_response.close()  # noqa: SLF001 - as urllib3 does at the end of a body
             self._raw.release_conn()
 
-    def _take(self, now: float) -> bool:
-        try:
-            data = self.sock.recv(PIECE_BYTES)
-        except NOTHING_YET:
-            return False
-        self.heard(now)
-        if not data:
-            raise ProtocolError("the connection was closed before the end of the body")
-        return self._fed(data, now)
-
-    def _take_decrypted(self, tls: ssl.SSLSocket, now: float) -> bool:
-        """Take the rest of a TLS record: what is decrypted already makes no socket readable."""
-        while tls.pending():
-            if self._take(now):
-                return True
-        return False
+    def _is_decrypted(self) -> bool:
+        """Whether TLS has decrypted bytes that were not taken."""
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
     def _fed(self, data: bytes, now: float) -> bool:
         for piece in self._decoder.feed(data):

@@ -1,5 +1,6 @@
 """Answers that one thread reads are the same as those that their own thread reads."""
 
+import io
 import itertools
 import json
 import ssl
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from api_client import Aborted, OllamaClient, OllamaError, StreamCut
 from api_client.body import body_reader
 from api_client.body.body_reader import BodyReader
+from tests.service import until
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import (
     DONE,
@@ -27,7 +29,7 @@ from tests.unit.api_client.reading import (
     shared,
     whole,
 )
-from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, ScriptedServer, Visit
+from tests.unit.api_client.scripted_server import END_MARK, PATIENCE_SECONDS, ScriptedServer, Visit, chunked
 
 LINES = st.sampled_from(
     [
@@ -72,7 +74,7 @@ def test_a_connection_serves_the_next_call(tls: bool, server_tls: ssl.SSLContext
 
 
 def test_bytes_that_come_one_by_one(server_tls: ssl.SSLContext, ca_file: str) -> None:
-    """Over TLS each is a record of its own, and some are decrypted before the socket is read again."""
+    """Over TLS each is a record of its own."""
     body = json.dumps(TOKEN).encode() + b"\n" + json.dumps(DONE).encode() + b"\n"
 
     def script(visit: Visit) -> None:
@@ -186,14 +188,53 @@ def test_a_tls_record_with_headers_and_the_whole_answer(server_tls: ssl.SSLConte
         assert pushed(client) == ([long, DONE], None)
 
 
-def test_a_body_that_is_not_chunked_is_read_by_its_own_thread() -> None:
-    """As of a proxy that speaks HTTP/1.0."""
+def test_a_tls_record_in_the_middle_of_an_answer(server_tls: ssl.SSLContext, ca_file: str) -> None:
+    """It is as long as one can be, and nothing follows that would wake the reader."""
+    sink, shared_reader, long = Kept(), BodyReader(), {"response": "x" * 16_000, "done": False}
 
     def script(visit: Visit) -> None:
-        visit.answer(200, json.dumps(TOKEN) + "\n" + json.dumps(DONE) + "\n")
+        visit.begin_stream()
+        visit.line(**TOKEN)
+        until(lambda: bool(shared_reader._bodies))
+        visit.send(chunked(long) + chunked(DONE) + END_MARK)
+        visit.wait_until_gone()
+
+    with ScriptedServer(script, tls=server_tls) as server, shared(server, shared_reader, ca_file=ca_file) as client:
+        stream = client.generate({}, stall_timeout_seconds=2 * PATIENCE_SECONDS)
+        assert Reader(lambda: stream.each(sink)).join() is None
+    assert sink.chunks == [TOKEN, long, DONE]
+
+
+class Patient:
+    """A sink that is full at the first looks, and wants no more after two lines."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.chunks: list[dict[str, Any]] = []
+
+    @property
+    def full(self) -> bool:
+        self.looks += 1
+        return self.looks < 3
+
+    def take(self, chunk: dict[str, Any]) -> bool:
+        assert self.looks >= 3
+        self.chunks.append(chunk)
+        return len(self.chunks) < 2
+
+
+def test_a_body_that_is_not_chunked_is_read_by_its_own_thread() -> None:
+    """As of a proxy that speaks HTTP/1.0. It waits for the sink, and reads no more than the sink wants."""
+
+    def script(visit: Visit) -> None:
+        visit.answer(200, "".join(json.dumps(line) + "\n" for line in (TOKEN, TOKEN, DONE)))
 
     with ScriptedServer(script) as server, shared(server) as client:
-        assert pushed(client) == ([TOKEN, DONE], None)
+        assert pushed(client) == ([TOKEN, TOKEN, DONE], None)
+        sink = Patient()
+        with client.generate({}) as stream:
+            stream.each(sink)
+        assert sink.chunks == [TOKEN, TOKEN]
 
 
 def test_a_closed_reader_aborts_what_it_reads_and_what_comes() -> None:
@@ -223,6 +264,23 @@ def test_bytes_after_the_end_cost_the_connection(tls: bool, server_tls: ssl.SSLC
         with shared(server, ca_file=ca_file if tls else None) as client:
             for _ in range(2):
                 assert pushed(client) == ([TOKEN, DONE], None)
+        assert server.connections == 2
+
+
+def test_bytes_after_the_end_that_only_tls_has_cost_the_connection_too(
+    server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    """Head and body fill the buffer through which the head is read, and the rest of the record is decrypted."""
+    body = chunked(DONE) + END_MARK
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Fill: %s\r\n\r\n"
+    fill = b"x" * (io.DEFAULT_BUFFER_SIZE - len(head % b"") - len(body))
+
+    with ScriptedServer(
+        lambda visit: visit.send(head % fill + body + b"HTTP/1.1 200 OK\r\n"), tls=server_tls
+    ) as server:
+        with shared(server, ca_file=ca_file) as client:
+            for _ in range(2):
+                assert pushed(client) == ([DONE], None)
         assert server.connections == 2
 
 
