@@ -27,6 +27,8 @@ where these characters, about 16,000 tokens, take 100 s.
 _OF_AN_INPUT = (BadRequest, ContextOverflow, ServerFault)
 """Errors that one input of a call can cause. Ollama does not tell which; NaN in a vector is its 500."""
 
+BEYOND_FLOAT32 = 2.0**128 - 2.0**103
+"""The least number that is infinite as a 32-bit float. Clients take vectors as such: OpenAI's, in base64."""
 Vectors = list[list[float]]
 
 
@@ -123,8 +125,8 @@ def _problem(vectors: Vectors, first: int, inputs: int, length: int, dimensions:
             return f"{where} is empty"
         if len(vector) != length:
             return f"{where} has {len(vector)} numbers, that of input 0 has {length}"
-        if not all(map(isfinite, vector)):
-            return f"{where} holds a number that is not finite (NaN or infinite)"
+        if not all(map(isfinite, vector)) or max(vector) >= BEYOND_FLOAT32 or min(vector) <= -BEYOND_FLOAT32:
+            return f"{where} holds a number that is not finite as a 32-bit float (NaN, infinite, or beyond them)"
     if dimensions and length > dimensions:
         return f"the vectors have {length} numbers though `dimensions` is {dimensions}: this Ollama does not know it"
     return ""

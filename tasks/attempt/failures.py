@@ -32,7 +32,7 @@ class WorkerEvent(StrEnum):
     """Failures that are no exceptions, with the text that the documentation shows."""
 
     DEADLINE = "`deadline` ran out"
-    BAD_VECTORS = "the vectors do not fit the inputs: their number or lengths, an empty one, NaN"
+    BAD_VECTORS = "the vectors do not fit the inputs: their number or lengths, an empty one, NaN, beyond 32-bit floats"
     UNREADABLE_RESULT = "the answer of the host makes a result that readers refuse, such as JSON nested too deep"
     INVALID_OUTPUT = "an extraction is still invalid after its repairs, or has no time left for one"
     OUTPUT_TOO_LONG = "an extraction is cut at the same length with more room for its answer"

@@ -40,6 +40,8 @@ def test_an_embedding_without_vectors_is_no_answer() -> None:
         ([[0.5, 1.0], [0.5], [0.5, 1.0]], "input 1 (counted from 0) has 1 numbers, that of input 0 has 2"),
         ([[0.5], [0.5], [float("nan")]], "input 2 (counted from 0) holds a number that is not finite"),
         ([[0.5], [float("inf")], [0.5]], "input 1 (counted from 0) holds a number that is not finite"),
+        ([[0.5], [3.4028235677973366e38], [0.5]], "input 1 (counted from 0) holds a number that is not finite"),
+        ([[0.5, 0.5], [0.5, -1e300], [0.5, 0.5]], "input 1 (counted from 0) holds a number that is not finite"),
     ],
 )
 def test_a_bad_vector_names_its_input(vectors: list[list[float]], words: str) -> None:
