@@ -211,15 +211,11 @@ class OllamaClient:
                 limit.cancel()
 
     def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Prepared:
-        body = None if payload is None else _json(payload)
         known = self._prepared_paths.get((method, path))
         if known is None:
             known = self._prepared_paths[method, path] = self._session.prepared(method, self._url + path)
-        if body is None:
-            return known
         # Not prepared anew: requests takes longer for that than to send it, and only the body differs.
-        headers = {**known.headers, "Content-Type": "application/json", "Content-Length": str(len(body))}
-        return known._replace(headers=headers, body=body)
+        return known if payload is None else known._replace(body=_encoded(payload))
 
     def _registered(self, exchange: AnyExchange) -> AnyExchange:
         with self._lock:
@@ -230,9 +226,12 @@ class OllamaClient:
         return exchange
 
 
-def _json(payload: Mapping[str, Any]) -> bytes:
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _encoded(payload: Mapping[str, Any]) -> bytes:
     try:
-        return json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+        return _JSON.encode(payload).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(f"the request cannot be written as JSON: {error}") from error
 

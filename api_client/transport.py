@@ -15,7 +15,7 @@ SPARE_CONNECTIONS = 2
 
 
 class Prepared(NamedTuple):
-    """A request as it is sent. `target` is the path, as in its first line."""
+    """A request as it is sent, but for the length of its body. `target` is the path, as in its first line."""
 
     method: str
     target: str
@@ -41,9 +41,11 @@ class DirectSession(Session):
         self._pool: Any = None
 
     def prepared(self, method: str, url: str) -> Prepared:
-        """A request without a body."""
-        self._known = request = self.prepare_request(Request(method, url))
-        return Prepared(method, self._adapter.request_url(request, {}), dict(request.headers))
+        """A request that has no body yet. That of a POST will be JSON."""
+        kind = {"Content-Type": "application/json"} if method == "POST" else {}
+        self._known = request = self.prepare_request(Request(method, url, kind))
+        headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
+        return Prepared(method, self._adapter.request_url(request, {}), headers)
 
     def open(self, request: Prepared, connect: float | None, read: float | None) -> BaseHTTPResponse:
         """Send it, and wait for the headers of the answer. The errors are urllib3's; the seconds limit its steps."""

@@ -5,27 +5,32 @@ from collections.abc import Sequence
 from llamaq.vocabulary.errors import VersionMismatch
 
 
+class _Values(dict[str, object]):
+    def __missing__(self, name: str) -> object:
+        raise unknown(f"no {name!r}")
+
+
 class Fields:
     """Named values of an answer or of a row in it. A method raises VersionMismatch where its value is missing."""
 
     def __init__(self, flat: Sequence[object]) -> None:
-        self._values = dict(zip(map(str, flat[::2]), flat[1::2], strict=True)) if flat else {}
+        self._values = _Values(zip(map(str, flat[::2]), flat[1::2], strict=True))
 
     def text(self, name: str) -> str:
         """A text."""
-        return str(self._value(name))
+        return str(self._values[name])
 
     def integer(self, name: str) -> int:
         """A whole number."""
-        return int(self.text(name))
+        return int(str(self._values[name]))
 
     def number(self, name: str) -> float:
         """A number with a fraction. Scripts answer it as text, because Redis would cut the fraction off."""
-        return float(self.text(name))
+        return float(str(self._values[name]))
 
     def flag(self, name: str) -> bool:
         """A truth value, which is 1 or 0."""
-        return self.text(name) == "1"
+        return str(self._values[name]) == "1"
 
     def texts(self, name: str) -> list[str]:
         """A list of texts."""
@@ -54,16 +59,10 @@ class Fields:
         return [Fields(each) for each in self._list(name) if isinstance(each, list)]
 
     def _list(self, name: str) -> list[object]:
-        value = self._value(name)
+        value = self._values[name]
         if not isinstance(value, list):
             raise unknown(f"{name}={value!r}")
         return value
-
-    def _value(self, name: str) -> object:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise unknown(f"no {name!r}") from None
 
 
 class Answer(Fields):

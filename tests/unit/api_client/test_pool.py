@@ -192,12 +192,18 @@ def test_each_request_has_its_own_body_and_headers() -> None:
         assert lengths == ["13", "18", None, "13"]
 
 
-def test_a_body_has_its_type_where_the_path_was_first_asked_without_one() -> None:
-    """And what is prepared for the path keeps none."""
-    with OllamaClient("http://127.0.0.1:1") as client:
-        without = client._prepared("POST", "/api/pull", None)
-        assert client._prepared("POST", "/api/pull", {"model": "m"}).headers["Content-Type"] == "application/json"
-        assert "Content-Type" not in without.headers
+def test_requests_in_a_row_have_the_same_head() -> None:
+    """But for the length: what was sent on a connection is sent again with another body."""
+    with ScriptedServer(plain) as server, OllamaClient(server.url) as client:
+        for text in ("a", "longer", "b"):
+            client.embed({"input": text}).result()
+        heads = [(visit.method, visit.path, visit.headers | {"content-length": ""}) for visit in server.visits]
+        assert heads == heads[:1] * 3
+        assert [visit.body for visit in server.visits] == [b'{"input":"a"}', b'{"input":"longer"}', b'{"input":"b"}']
+        assert server.visits[0].headers["content-type"] == "application/json"
+        client.version()
+        assert "content-type" not in server.visits[-1].headers
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(("size", "pieces"), [(10, 1), (PIECE_BYTES * 2, 4)])
