@@ -1,6 +1,6 @@
 """The reference of the SDK, rendered from its docstrings: `python3 run.py generate` writes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +152,19 @@ def _fields(module: Any, request: Any) -> Iterator[str]:
 
 def _fields_of(kind: Any) -> Iterator[str]:
     yield f"### `{kind.name}`\n"
-    yield from _said(kind)
+    sections = kind.docstring.parse("google") if kind.docstring else []
+    yield from (f"{section.value}\n" for section in sections if section.kind.value == "text")
+    meanings = {
+        one.name: _cell(one.description)
+        for section in sections
+        if section.kind.value == "attributes"
+        for one in section.value
+    }
     bases = [str(base).partition("[")[0] for base in kind.bases]
     shown = [f"[`{base}`](#{base.lower()})" for base in bases if base not in _NOT_SHOWN]
     if shown:
         yield f"Also the fields of {', '.join(shown)}.\n"
-    yield from _table(kind)
+    yield from _table(kind, meanings)
 
 
 def _own_classes(module: Any) -> list[Any]:
@@ -177,21 +184,31 @@ def _found(module: Any, names: tuple[str, ...]) -> Iterator[Any]:
     yield from (kind for kind in _own_classes(module) if not names or kind.name in names)
 
 
-def _table(kind: Any) -> Iterator[str]:
-    rows = [
-        f"| `{one.name}` | `{_line(str(one.annotation)).replace('|', chr(92) + '|')}` | {_default(one)} |\n"
+def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
+    fields = [
+        one
         for one in kind.members.values()
         if one.is_attribute
         and not one.is_alias
         and not one.name.startswith(("_", "model_config"))
         and one.annotation is not None
     ]
-    if rows:
-        yield "| field | type | default |\n|---|---|---|\n" + "".join(rows)
+    columns = {
+        "field": [f"`{one.name}`" for one in fields],
+        "type": [f"`{_cell(str(one.annotation))}`" for one in fields],
+        "default": ["" if one.value is None else f"`{_cell(str(one.value))}`" for one in fields],
+        "meaning": [meanings.get(one.name) or _cell(one.docstring.value if one.docstring else "") for one in fields],
+    }
+    # An attribute that `__init__` sets has no type here.
+    yield from [f"* `{name}`: {meaning}\n" for name, meaning in meanings.items() if f"`{name}`" not in columns["field"]]
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    if shown:
+        rows = [shown, ["---"] * len(shown), *zip(*shown.values(), strict=True)]
+        yield "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _default(one: Any) -> str:
-    return "" if one.value is None else f"`{_line(str(one.value))}`".replace("|", "\\|")
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")
 
 
 def _errors(module: Any) -> Iterator[str]:

@@ -73,7 +73,21 @@ AnyMessage = Message | ReplyMessage | KeptMessage | MessageDict
 
 
 class HostJobFields(TypedDict, total=False):
-    """The arguments of every verb; host jobs (`pull`, `unload`) take no others. Units: see `kinds.request.Request`."""
+    """The arguments of every verb; host jobs (`pull`, `unload`) take no others.
+
+    Attributes:
+        stream: False writes no deltas: the answer is in the result alone.
+        priority: the lane; by default `normal`.
+        tenant: whose job it is; tenants take turns. By default `default`.
+        idempotency_key: the same key of a tenant gives the same job, while that is kept.
+        metadata: texts that come back in the result, the status and webhooks.
+        notify: a webhook that is called when the job has ended.
+        start_after: seconds from the submit, up to 30 days, or a time.
+        start_within: seconds until the start; then the job ends `expired`.
+        stall_after: seconds without a piece of the answer; then the job fails.
+        deadline: seconds of running; then the job fails. By default 900.
+        wait_for_model: whether the job is queued although no host has the model.
+    """
 
     stream: bool
     priority: Lane
@@ -97,7 +111,15 @@ class LoadFields(HostJobFields, total=False):
 
 
 class CommonFields(HostJobFields, total=False):
-    """The further arguments of every verb that asks a model."""
+    """The further arguments of every verb that asks a model.
+
+    Attributes:
+        options: Ollama's, such as `num_ctx` and `temperature`.
+        keep_alive: how long the model stays in memory: seconds (-1 for ever), or a text such as `10m`.
+        think: whether a model that can think does, and how much.
+        first_token_within: seconds until the first piece; then the job fails. By default 600.
+        repetition_guard: False lets an answer repeat itself without end.
+    """
 
     options: Options | OptionsDict
     keep_alive: str | float
@@ -107,7 +129,14 @@ class CommonFields(HostJobFields, total=False):
 
 
 class AnswerFields(CommonFields, total=False):
-    """The further arguments of the verbs whose answer is a text."""
+    """The further arguments of the verbs whose answer is a text.
+
+    Attributes:
+        truncate: True lets Ollama cut a prompt that is longer than the context, which otherwise fails the job.
+        shift: False ends the answer where the context is full.
+        logprobs: True asks for the logarithm of each token's probability.
+        top_logprobs: of so many other tokens too, at most 20.
+    """
 
     truncate: bool
     shift: bool
@@ -116,7 +145,16 @@ class AnswerFields(CommonFields, total=False):
 
 
 class GenerateFields(AnswerFields, total=False):
-    """The arguments of `generate` beside the model and the prompt."""
+    """The arguments of `generate` beside the model and the prompt.
+
+    Attributes:
+        system: the system prompt, in place of the model's.
+        suffix: the text behind the answer, for models that can insert.
+        raw: True sends the prompt without the model's template, where a worker has `LLAMAQ_ALLOW_RAW=1`.
+        template: in place of the model's, under the same condition.
+        format: `json`, or a JSON Schema. For a checked value take `extract`.
+        context: the tokens of an earlier result, which the prompt goes on from.
+    """
 
     system: str
     suffix: str
@@ -127,14 +165,27 @@ class GenerateFields(AnswerFields, total=False):
 
 
 class EmbeddingFields(CommonFields, total=False):
-    """The arguments of `embed` beside the model and the input."""
+    """The arguments of `embed` beside the model and the input.
+
+    Attributes:
+        dimensions: how many numbers of each vector are kept.
+        truncate: True cuts an input that is longer than the context, which otherwise fails the job.
+    """
 
     dimensions: int
     truncate: bool
 
 
 class ChatFields(AnswerFields, total=False):
-    """The arguments of `chat` beside the model and `messages`: without those, `conversation` and `message`."""
+    """The arguments of `chat` beside the model and `messages`: without those, `conversation` and `message`.
+
+    Attributes:
+        conversation: the name of a kept one.
+        message: a text, a message, or a list of messages, such as the answers of tools.
+        when_busy: what happens where an earlier turn has not ended. By default this one waits.
+        tools: Ollama's objects.
+        format: `json`, or a JSON Schema.
+    """
 
     conversation: str
     message: str | AnyMessage | Sequence[AnyMessage]
@@ -163,7 +214,12 @@ class SettingsFields(TypedDict, total=False):
 
 
 class MultimodalFields(CommonFields, total=False):
-    """The arguments of `multimodal` beside the model, the prompt and the images."""
+    """The arguments of `multimodal` beside the model, the prompt and the images.
+
+    Attributes:
+        messages: in place of the prompt; each may have images.
+        max_edge: pixels of the longer edge, to which larger images are scaled down.
+    """
 
     system: str
     messages: Sequence[AnyMessage]
@@ -172,7 +228,12 @@ class MultimodalFields(CommonFields, total=False):
 
 
 class ExtractFields(CommonFields, total=False):
-    """The arguments of `extract` beside the model, the prompt and the schema."""
+    """The arguments of `extract` beside the model, the prompt and the schema.
+
+    Attributes:
+        repairs: how often the model is asked again after an invalid answer: 0 to 5, by default 2.
+        max_edge: pixels of the longer edge, to which larger images are scaled down.
+    """
 
     system: str
     repairs: int
