@@ -23,7 +23,7 @@ from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store import hosts, workers
+from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.keys import Keys
@@ -134,10 +134,10 @@ class Producer:
         """The hosts that a worker has reported lately, also those that do not answer."""
         with self._connection.reading() as redis:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            names = hosts.live_hosts(time, seen)
-            commands = [command for name in names for command in hosts.commands(self._keys, name)]
+            names = fleet.live_hosts(time, seen)
+            commands = [command for name in names for command in fleet.host_commands(self._keys, name)]
             paused = redis.hgetall(self._keys.paused())
-            return hosts.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
+            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
@@ -145,11 +145,11 @@ class Producer:
             seconds, _ = redis.time()
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], redis.hgetall(self._keys.paused())
-            commands = [command for name in names for command in workers.commands(self._keys, name)]
+            commands = [command for name in names for command in fleet.worker_commands(self._keys, name)]
             answers = [raised(reply) for reply in redis.execute_all(commands)]
-            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in workers.running_on(answers)]
+            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
             runs = [raised(reply) for reply in redis.execute_all(asked)]
-            return workers.workers(seconds, names, answers, runs, paused)
+            return fleet.workers(seconds, names, answers, runs, paused)
 
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

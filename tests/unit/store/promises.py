@@ -8,7 +8,7 @@ from typing import Any
 
 from embedded.scripted.fleet import ENDINGS, Fleet
 from llamaq import Job
-from llamaq.store.hosts import LIVE_SECONDS
+from llamaq.store.fleet import LIVE_SECONDS
 
 SLOTS, MAX_MODELS = 2, 1
 MODELS = ("a:latest", "b:latest")

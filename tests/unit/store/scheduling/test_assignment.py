@@ -4,7 +4,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
 from llamaq.store import scripts
-from llamaq.store.hosts import LIVE_SECONDS
+from llamaq.store.fleet import LIVE_SECONDS
 
 
 def test_no_more_jobs_than_slots_are_placed(fleet: Fleet) -> None:

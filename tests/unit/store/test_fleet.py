@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from llamaq.store import hosts
+from llamaq.store import fleet
 
 NOW = (1000, 0)
 MODEL = {
@@ -24,7 +24,7 @@ def host(circuit: str | None, seen_at: str, last_error_at: str | None, **status:
     error = last_error_at and "it broke"
     known = {"status": told, "slots": "2", "max_models": "1", "seen_at": seen_at, "circuit": circuit}
     record = {**known, "last_error": error, "last_error_at": last_error_at}
-    return hosts.hosts(NOW, ["alpha"], [[record.get(name) for name in hosts.HOST_FIELDS], [], {}], {})[0]
+    return fleet.hosts(NOW, ["alpha"], [[record.get(name) for name in fleet.HOST_FIELDS], [], {}], {})[0]
 
 
 def test_a_silent_host_has_nothing_in_memory_that_is_known() -> None:

@@ -1,11 +1,12 @@
-"""Reads the records of hosts, which their workers report, without any I/O."""
+"""Reads what workers report of their hosts and of themselves, without any I/O."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llamaq.store.keys import Keys
-from llamaq.vocabulary.models import HostStatus, ModelStatus
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
 LIVE_SECONDS = 15.0
 """A host that has not answered for three probes offers nothing, and a worker without a sign for so long is not listed.
@@ -30,7 +31,7 @@ def live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[s
     return sorted(host for host, at in seen if at > _seconds(time) - LIVE_SECONDS)
 
 
-def commands(keys: Keys, host: str) -> list[list[str]]:
+def host_commands(keys: Keys, host: str) -> list[list[str]]:
     """What asks for a host's `HOST_FIELDS`, the model of each slot that is held, and its refusals."""
     asked = ["HMGET", keys.host(host), *HOST_FIELDS]
     return [asked, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
@@ -39,9 +40,33 @@ def commands(keys: Keys, host: str) -> list[list[str]]:
 def hosts(
     time: Sequence[int], names: Sequence[str], answers: Sequence[Any], paused: Mapping[str, str]
 ) -> list[HostStatus]:
-    """The hosts. `answers` has the replies to the `commands` of each, `paused` is the hash of what is paused."""
+    """The hosts. `answers` has the replies to the `host_commands` of each, `paused` is the hash of what is paused."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
     return [_host(_seconds(time), paused, *record) for record in records]
+
+
+def worker_commands(keys: Keys, host: str) -> list[list[str]]:
+    """The commands that read the workers of a host, those that stop, and the jobs that hold its slots."""
+    own = keys.host(host)
+    return [["HGETALL", f"{own}:sizes"], ["HGETALL", f"{own}:leaving"], ["HKEYS", keys.slots(host)]]
+
+
+def running_on(answers: Sequence[Any]) -> list[str]:
+    """The jobs that hold slots, out of the replies to the `worker_commands` of each host."""
+    return [job_id for held in answers[2::3] for job_id in held]
+
+
+def workers(
+    now: float, hosts: Sequence[str], answers: Sequence[Any], runs: Sequence[object], paused: Mapping[str, str]
+) -> list[WorkerStatus]:
+    """The workers, sorted by host and name. `runs` holds the worker of each job of `running_on`."""
+    used = Counter(runs)
+    rows = [
+        {**row, "host": host, "slots_used": used[row["name"]]}
+        for host, present, leaving in zip(hosts, answers[::3], answers[1::3], strict=True)
+        for row in (*_present(now, present, paused.get(f"host:{host}", "running")), *_leaving(now, leaving))
+    ]
+    return [WorkerStatus.model_validate(row) for row in sorted(rows, key=lambda row: (row["host"], row["name"]))]
 
 
 def _host(
@@ -102,3 +127,17 @@ def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
 
 def _seconds(time: Sequence[int]) -> float:
     return int(time[0]) + int(time[1]) / 1e6
+
+
+def _present(now: float, rows: Mapping[str, str], state: str) -> Iterator[dict[str, Any]]:
+    for name, text in rows.items():
+        at, _slots, _max_models, _machine, version, since = (*text.split(" "), "", "", "")[:6]
+        if abs(now - float(at)) <= LIVE_SECONDS:
+            yield {"name": name, "state": state, "version": version or None, "since": since or None, "seen_at": at}
+
+
+def _leaving(now: float, rows: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for name, text in rows.items():
+        until, version, since = text.split(" ")
+        if float(until) > now:
+            yield {"name": name, "state": "draining", "version": version or None, "since": since or None}
