@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from llamaq.vocabulary.errors import InvalidRequest
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# No path of a URL has a segment `.` or `..`: clients and proxies take it out, also where it is percent-encoded.
+_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,128}")
 _CURSOR = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")  # Redis takes 64 bits
 
 
@@ -200,5 +201,6 @@ def checked_id(job_id: str) -> str:
         InvalidRequest: it cannot.
     """
     if not usable_id(text_id(job_id)):
-        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: up to 128 letters, digits and . _ -")
+        form = "up to 128 letters, digits and . _ -, but not . or .. alone"
+        raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: {form}")
     return job_id

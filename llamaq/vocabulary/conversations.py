@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, field_validator
 from pydantic_core import from_json
 
-from llamaq.vocabulary.kinds.chat import ChatRequest
+from llamaq.vocabulary.kinds.chat import ChatRequest, ConversationKey
 from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.kinds.request import Name, Tenant
 from llamaq.vocabulary.kinds.result import Usage
@@ -95,7 +95,7 @@ class ConversationInfo(Frozen):
 class ConversationName(Strict):
     """The name of a conversation, and its tenant."""
 
-    name: Name
+    name: ConversationKey
     tenant: Tenant = "default"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import History, Message, Messages
@@ -14,6 +14,16 @@ from llamaq.vocabulary.wire import Frozen, JsonObject
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
 
 
+def _in_a_path(name: str) -> str:
+    if name in (".", ".."):  # clients and proxies take it out of a path, also where it is percent-encoded
+        raise ValueError("no URL can have this name in its path: take another")
+    return name
+
+
+ConversationKey = Annotated[Name, AfterValidator(_in_a_path)]
+"""The name of a conversation."""
+
+
 class ChatRequest(AnswerRequest):
     """A turn of a chat: `messages` is the whole history; or `conversation` names a kept one, and `message` is new.
 
@@ -22,7 +32,7 @@ class ChatRequest(AnswerRequest):
 
     kind: Literal["chat"] = "chat"
     messages: History | None = None
-    conversation: Name | None = None
+    conversation: ConversationKey | None = None
     message: Prompt | Message | Messages | None = None
     when_busy: WhenBusy = "enqueue"
     tools: Annotated[list[JsonObject], MODEL_JSON] | None = None
