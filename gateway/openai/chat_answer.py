@@ -1,11 +1,11 @@
 """The answer to a chat completion: whole, or in chunks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema_rs
+from pydantic_core import from_json
 
 from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, usage_of
 from gateway.openai.logprobs import Tokens, of_chat
@@ -137,7 +137,7 @@ class ChatForm:
         if validator is None:
             return
         try:
-            problem = valid(validator, json.loads(text))
+            problem = valid(validator, from_json(text))
         except ValueError as error:
             problem = f"it is no JSON: {error}"
         if problem:

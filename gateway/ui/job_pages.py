@@ -4,6 +4,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+from pydantic_core import from_json
 from starlette.responses import Response
 
 from gateway.http.errors import GatewayError
@@ -57,7 +58,7 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     await _status(request, job_id)
     text = str(form.get("changes", "")).strip()
     try:
-        changes = json.loads(text) if text else {}
+        changes = from_json(text) if text else {}
     except ValueError as error:
         raise InvalidRequest.of("changes", f"is not JSON: {error}") from None
     if not isinstance(changes, dict):

@@ -1,9 +1,10 @@
 """Dead letters: messages that were set aside, as `JobQueue.dead` gives them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic_core import from_json
 
 from llamaq.client.request_changes import changed
 from llamaq.vocabulary.errors import InvalidRequest
@@ -68,7 +69,7 @@ def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest
         InvalidRequest: it cannot be read, or is not valid with the changes.
     """
     try:
-        fields = json.loads(request)
+        fields = from_json(request)
     except ValueError as error:
         raise InvalidRequest.of("request", f"the message is not JSON, so nothing can be changed: {error}") from error
     if not isinstance(fields, dict):

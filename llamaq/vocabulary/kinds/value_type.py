@@ -5,7 +5,7 @@ import sys
 import threading
 import typing
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import pydantic
@@ -25,11 +25,9 @@ def adapter_of(target: type[T] | TypeAdapter[T]) -> TypeAdapter[T]:
     """The adapter of a type: a pydantic model, a dataclass, a TypedDict, or another that pydantic knows."""
     if isinstance(target, TypeAdapter):
         return target
-    if _REFUSED is None:
-        return pydantic.TypeAdapter(target)
-    with _taken(target):
+    with _taken(target) if _REFUSED else nullcontext():
         adapter = pydantic.TypeAdapter(target)
-        adapter.rebuild()  # now, where the type's own configuration would defer it
+        adapter.rebuild()  # where the type's own configuration defers it, or a name is unknown: its error has the name
     return adapter
 
 

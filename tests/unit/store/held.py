@@ -6,7 +6,7 @@ from typing import Any
 
 from embedded.scripted.fleet import Fleet
 
-TIME = re.compile(r"\b\d{10}(\.\d+)?\b")
+TIME = re.compile(r"\b(\d{10}(\.\d+)?|\d\.\d+e\+9)\b")  # Redis 8 writes some with an exponent
 OWN = {"report", "traceparent"}
 """Fields with what is made of the prefix, or of a trace that another test has begun."""
 BY_TIME = (":jobs", ":ages:")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.ollama import bodies
 from gateway.ollama.asked import READERS, Asked
 from gateway.ollama.errors import error_answer
+from gateway.ollama.go.decoding import DEEPEST
 from gateway.ollama.refusal import Refusal
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
@@ -120,12 +121,24 @@ def test_the_other_bodies(read: Any, body: Any) -> None:
     assert refusal is None or refusal.status == 400
 
 
-def test_a_body_that_is_nested_deep() -> None:
-    """It is refused, and takes no time."""
-    for body in (
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b'{"model":"m","options":{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}}",
-    ):
+@pytest.mark.parametrize("levels", [DEEPEST + 1, 700, 1400, 50_000])
+@pytest.mark.parametrize("nested", [("[", "]"), ('{"a":', "}")])
+def test_a_body_that_is_nested_deep(levels: int, nested: tuple[str, str]) -> None:
+    """It is refused by every Python, and takes no time; also with half a surrogate pair, which is looked for in all."""
+    begin, end = nested
+    inner = begin * (levels - 2) + "0" + end * (levels - 2)
+    for text in ("?", r"\ud83d"):
+        with pytest.raises(Refusal, match="exceeded max depth"):
+            READERS["chat"](f'{{"model":"{text}","options":{{"a":{inner}}}}}'.encode())
         with pytest.raises(Refusal):
-            READERS["chat"](body)
+            READERS["chat"]((begin * levels).encode())
+
+
+@pytest.mark.parametrize("nested", [("[", "]"), ('{"a":', "}")])
+def test_a_body_that_is_not_nested_too_deep(nested: tuple[str, str]) -> None:
+    """However many parts it has beside each other."""
+    begin, end = nested
+    inner = begin * (DEEPEST - 2) + "0" + end * (DEEPEST - 2)
+    many = ",".join(["[]"] * 2 * DEEPEST)
+    body = f'{{"model":"m","a":"\\ud83d","options":{{"a":{inner},"b":[{many}]}}}}'
+    assert READERS["chat"](body.encode())
