@@ -79,7 +79,7 @@ class Producer:
         return cls(url, settings=settings)
 
     def with_most_waiting(self, jobs: int) -> Self:
-        """This queue, whose submits are refused while so many jobs of the tenant wait. It shares the connections.
+        """The same queue and connections, with a limit: a submit is refused while so many jobs of its tenant wait.
 
         Raises:
             InvalidRequest: the number is out of bounds.
