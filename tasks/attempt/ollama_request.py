@@ -50,9 +50,10 @@ class Reply:
 
 def payload(request: Request, **fields: Any) -> dict[str, Any]:
     """The body for Ollama: the common fields that were set, and the kind's own that are not None."""
+    options = request.options
     common = {
         "model": request.model,
-        "options": request.options.model_dump(exclude_none=True) or None,
+        "options": (options.model_fields_set and options.model_dump(exclude_none=True)) or None,
         "keep_alive": request.keep_alive,
         "think": request.think,
     }
