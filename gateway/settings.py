@@ -1,7 +1,14 @@
 """The settings of the gateway, beside those of a producer and of every process."""
 
+import re
+
+from pydantic import field_validator
+
 from llamaq.settings.declaration import MOST_COUNT, setting
+from llamaq.settings.lists import members
 from llamaq.settings.process import ProcessVariables
+
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#,]+")
 
 
 class GatewayVariables(ProcessVariables):
@@ -56,17 +63,28 @@ class GatewayVariables(ProcessVariables):
         most=1,
     )
 
+    @field_validator("gateway_hosts")
+    @classmethod
+    def _are_names(cls, text: str) -> str:
+        for name in members(text):
+            if "/" in name or name.count(":") == 1 or name.startswith("["):
+                raise ValueError(f"{name[:80]!r} is no name: write it without a scheme, a port and brackets")
+        return text
+
+    @field_validator("gateway_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        for origin in members(text):
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin[:80]!r} is no origin: write https://app.example.com, with nothing behind it")
+        return text
+
     @property
     def host_names(self) -> tuple[str, ...]:
         """The patterns of `gateway_hosts`."""
-        return listed(self.gateway_hosts.lower())
+        return tuple(members(self.gateway_hosts.lower()))
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """The origins of `gateway_origins`."""
-        return listed(self.gateway_origins)
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """The parts of a list that is joined by commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+        """The origins of `gateway_origins`, as browsers write them."""
+        return tuple(members(self.gateway_origins.lower()))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from gateway.access.caller import Caller
 from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed, read
-from gateway.settings import listed
 from llamaq.invocation import call
+from llamaq.settings.lists import members
 from llamaq.vocabulary.kinds.request import LANES
 
 PREFIX = "llq_"
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--lane", choices=LANES, default=LANES[0], help="the highest lane that it may ask for")
     add.add_argument("--waiting", type=int, help="jobs of the tenant that may wait")
     add.add_argument("--rate", type=int, help="requests a minute, over all processes")
-    add.add_argument("--models", default="", help="patterns of the models that it may use: llama3.2,qwen3:*")
+    add.add_argument("--models", type=_patterns, help="patterns of the models that it may use: llama3.2,qwen3:*")
     add.add_argument("--admin", action="store_true", help="sees and cancels the jobs of all tenants")
     commands.add_parser("list", help="who has a key, and what each one may")
     commands.add_parser("remove", help="the key is refused from now on").add_argument("name")
@@ -65,7 +65,7 @@ def _caller(given: argparse.Namespace) -> Caller:
         highest_lane=given.lane,
         most_waiting=given.waiting,
         requests_a_minute=given.rate,
-        models=listed(given.models),
+        models=() if given.models is None else tuple(given.models),
         admin=given.admin,
     )
 
@@ -84,6 +84,16 @@ def _without(text: str, name: str) -> str:
         there_are = ", ".join(entry.caller.name for entry in parsed(text)) or "none"
         raise WrongKeysFile(f"there is no key {name!r}; there are: {there_are}")
     return "".join(kept)
+
+
+def _patterns(text: str) -> list[str]:
+    try:
+        found = members(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not found:  # as of a variable that is not set: no pattern would be no limit
+        raise argparse.ArgumentTypeError("name a pattern, or leave it out for all models")
+    return found
 
 
 def _listed(entries: Sequence[Entry]) -> str:

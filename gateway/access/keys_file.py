@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.access.caller import Caller
+from llamaq.settings.lists import members
 from llamaq.vocabulary.kinds.request import LANES
 
 LOG = logging.getLogger(__name__)
@@ -44,15 +45,15 @@ def parsed(text: str) -> tuple[Entry, ...]:
         WrongKeysFile: with the number of the wrong line.
     """
     entries: list[Entry] = []
-    names: set[str] = set()
+    taken: set[str] = set()
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            entry = _entry(line.split(), names)
+            entry = _entry(line.split(), taken)
         except ValueError as error:
             raise WrongKeysFile(f"line {number}: {error}") from None
-        names.add(entry.caller.name)
+        taken |= {entry.caller.name, entry.digest}
         entries.append(entry)
     return tuple(entries)
 
@@ -96,6 +97,8 @@ def _entry(given: Sequence[str], taken: set[str]) -> Entry:
         raise ValueError("a second key has this name")
     if not _DIGEST.fullmatch(digested.lower()):
         raise ValueError("the second column must be the SHA-256 of the key: 64 hexadecimal digits")
+    if digested.lower() in taken:
+        raise ValueError("a second line has this SHA-256: a key has one name")
     tenant = name if tenant == NONE else tenant
     if not _NAME.fullmatch(tenant):
         raise ValueError("the tenant must be 1 to 128 letters, digits or . _ @ -")
@@ -109,7 +112,7 @@ def _entry(given: Sequence[str], taken: set[str]) -> Entry:
         highest_lane=next((one for one in LANES if one == lane), LANES[0]),
         most_waiting=_number(waiting, "most waiting"),
         requests_a_minute=_number(rate, "requests a minute"),
-        models=() if models == NONE else tuple(part for part in models.split(",") if part),
+        models=() if models == NONE else tuple(members(models)),
         admin=admin == "admin",
     )
     return Entry(digested.lower(), caller)

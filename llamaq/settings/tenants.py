@@ -14,9 +14,14 @@ def weights(text: str) -> Mapping[str, float]:
     """The weight of each tenant in a text.
 
     Raises:
-        ValueError: it is not a list of `tenant=number`, each number from 0.001 to 1000.
+        ValueError: it is not a list of `tenant=number`, each number from 0.001 to 1000, or a tenant has two.
     """
-    return dict(_weight(part.strip()) for part in text.split(",") if part.strip())
+    found: dict[str, float] = {}
+    for tenant, weight in map(_weight, filter(None, map(str.strip, text.split(",")))):
+        if tenant in found:
+            raise ValueError(f"{tenant!r} has two weights")
+        found[tenant] = weight
+    return found
 
 
 def check(given: Mapping[str, float]) -> None:

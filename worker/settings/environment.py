@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, stated
+from llamaq.settings.lists import members
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
 from llamaq.settings.unknown_variables import remarks
@@ -178,6 +179,12 @@ class Settings(ProcessVariables):
         if path:
             webhook_secret.checked(read_secret(path))
         return path
+
+    @field_validator("pull_allowed")
+    @classmethod
+    def _are_models(cls, text: str) -> str:
+        members(text)
+        return text
 
     @field_validator("filter_pattern")
     @classmethod

@@ -24,6 +24,7 @@ BAD_TEXTS = {
     "ollama_token_file": "/nonexistent",
     "ollama_url": "ftp://x",
     "prefix": "a b",
+    "pull_allowed": "qwen3 llama3.2",
     "redis_password_file": "/nonexistent",
     "redis_url": "http://x",
     "tenant_weights": "acme",
@@ -31,7 +32,7 @@ BAD_TEXTS = {
     "webhook_secret_file": "/nonexistent",
 }
 # The preflight looks whether the files and the address are usable.
-ANY_TEXT = {"ollama_ca_file", "pull_allowed", "liveness_file", "metrics_host"}
+ANY_TEXT = {"ollama_ca_file", "liveness_file", "metrics_host"}
 ANY_TEXT |= set(FlowerSettings.model_fields)
 
 

@@ -29,6 +29,12 @@ def test_what_is_no_weight_is_named(text: str) -> None:
         read({"LLAMAQ_TENANT_WEIGHTS": text})
 
 
+def test_a_tenant_has_one_weight() -> None:
+    """Which of two is meant cannot be known; blanks make no other tenant of it."""
+    with pytest.raises(InvalidRequest, match="LLAMAQ_TENANT_WEIGHTS: 'acme' has two weights"):
+        read({"LLAMAQ_TENANT_WEIGHTS": "acme=1, free=1, acme =2"})
+
+
 @pytest.mark.parametrize("weight", [0, -1, math.nan, math.inf, 1e-9, "3", None])
 def test_a_weight_in_the_program_is_checked_too(weight: Any) -> None:
     """Settings that are made by hand: 0 would be divided by, for everybody in the line."""

@@ -33,7 +33,10 @@ def test_a_line_is_read_as_it_is_written() -> None:
         (f"ci {DIGEST} a batch 0", "most waiting"),
         (f"ci {DIGEST} a batch 1 ²", "requests a minute"),
         (f"ci {DIGEST} a batch 1 1 - yes", "admin"),
-        (f"ci {DIGEST}\nci {DIGEST}", "line 2: a second key"),
+        (f"ci {DIGEST} a batch 1 1 ,", "no member: leave the setting out"),
+        (f"ci {DIGEST}\nci {digest('other')}", "line 2: a second key"),
+        (f"ci {DIGEST}\nweb {DIGEST}", "line 2: a second line has this SHA-256"),
+        (f"{DIGEST} {DIGEST}\nweb {DIGEST.upper()}", "line 2: a second line has this SHA-256"),
     ],
 )
 def test_a_wrong_line_is_named_and_not_quoted(text: str, says: str) -> None:
@@ -43,6 +46,17 @@ def test_a_wrong_line_is_named_and_not_quoted(text: str, says: str) -> None:
 
     assert "secret" not in str(refused.value)
     assert DIGEST not in str(refused.value)
+
+
+@pytest.mark.parametrize("models", ["", " ", ",", "llama3.2 qwen3:*"])
+def test_no_model_is_not_every_model(models: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a variable that is not set: `--models "$MODELS"`."""
+    with pytest.raises(SystemExit) as refused:
+        key_command.main(["add", "ci", "--models", models], str(tmp_path / "keys"))
+
+    assert refused.value.code == 2
+    assert "argument --models: " in capsys.readouterr().err
+    assert not (tmp_path / "keys").exists()
 
 
 def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,16 @@
+"""Settings that are lists: `a, b`."""
+
+
+def members(text: str) -> list[str]:
+    """The members of a list that is joined by commas, without the blanks around them; empty places do not matter.
+
+    Raises:
+        ValueError: it has only empty places, which would count as a setting that is not made; or a blank in a member.
+    """
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if text and not found:
+        raise ValueError("has no member: leave the setting out, or name one")
+    for part in found:
+        if any(letter.isspace() for letter in part):
+            raise ValueError(f"{part[:80]!r} has a blank in it: members are separated by commas")
+    return found
