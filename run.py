@@ -44,7 +44,7 @@ EVERYTHING = (*MODEL, "dev")
 PYTEST = ["-m", "pytest", "-n", str(min(os.cpu_count() or 1, 4) + 2), "--dist", "loadgroup"]
 # With -P a redis.py in the user's directory does not hide the library.
 FLOWER = ["-m", "celery", "--app", "worker.app", "flower", "--conf=ops/flower/flowerconfig.py"]
-CLI = ["-P", "-m", "worker.shell", sys.argv[0]]
+CLI = ["-P", "-m", "llamaq.cli.checkout", sys.argv[0]]
 Command = tuple[tuple[str, ...] | None, list[str], str]
 # Name, of one or two words -> (what it needs, what the venv's Python then runs, help). Needs None: any Python runs it.
 COMMANDS: dict[str, Command] = {

@@ -43,7 +43,6 @@ class Walkthrough:
     def __init__(self, queue: JobQueue, console: Console, offered: list[ModelStatus]) -> None:
         self._queue = queue
         self._console = console
-        self._offered = offered
         self.model = _first(offered, "completion")
         self._seen_by = _first(offered, "vision", self.model)
         self._timings: list[tuple[str, Timings, int | None]] = []

@@ -4,12 +4,8 @@ A host job waits in a queue of its own, `:pull` or `:pull@<host>`, and takes no 
 jobs of a model, and a busy model does not delay a pull.
 """
 
-from collections.abc import Sequence
-
-from llamaq.store.pauses import checked_name
 from llamaq.vocabulary.errors import InvalidRequest, SubmitError, UnknownModel
 from llamaq.vocabulary.kinds.request import HostJobRequest
-from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
 from llamaq.vocabulary.requests import AnyRequest
 
 
@@ -18,31 +14,6 @@ def queue_of(request: AnyRequest) -> str:
     if not isinstance(request, HostJobRequest):
         return request.model
     return f":{request.kind}@{request.host}" if request.host else f":{request.kind}"
-
-
-def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
-    """The hosts that have a model.
-
-    Raises:
-        InvalidRequest: it can be the name of no model.
-        UnknownModel: no host has it.
-    """
-    wanted = checked_name("model", model)
-    hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
-    if not hosts:
-        raise UnknownModel(wanted, near_matches(wanted, [status.model for status in offered]))
-    return hosts
-
-
-def digests_of(model: str, offered: Sequence[ModelStatus]) -> list[str]:
-    """The digests that a model has on its hosts, each once; those that no host tells are left out.
-
-    Raises:
-        UnknownModel: no host has it.
-    """
-    hosts_with(model, offered)
-    entries = [status.listed or {} for status in offered if status.model == normalise(model)]
-    return list(dict.fromkeys(str(entry["digest"]) for entry in entries if entry.get("digest")))
 
 
 def unknown_target(request: AnyRequest) -> SubmitError:

@@ -1,7 +1,7 @@
 """Input limits. A request beyond a limit is refused, and not cut; the error names the field, the limit and the size."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -13,26 +13,9 @@ from llamaq.vocabulary.requests import AnyRequest
 
 # Tab, newline and the carriage return of a Windows newline are allowed.
 _CONTROL = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-
 T = TypeVar("T")
-MOST_LISTED = 1_000_000
-"""The highest `limit` of a call that lists something."""
-PAGE = 500
-"""Entries that one command or script lists, or looks at: other calls wait for it."""
 MOST_NOTE = 2_097_152
 """Characters of a note."""
-
-
-def listed_limit(limit: object, name: str = "limit") -> int:
-    """The number of entries that a caller asks for.
-
-    Raises:
-        InvalidRequest: it is no whole number from 1 to a million.
-    """
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
-        raise InvalidRequest.of(name, f"give a whole number from 1 to {MOST_LISTED}")
-    return int(limit)
 
 
 def several(given: Iterable[T], name: str) -> Iterable[T]:
@@ -44,16 +27,6 @@ def several(given: Iterable[T], name: str) -> Iterable[T]:
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | bytearray | Mapping | BaseModel):
         raise InvalidRequest.of(name, f"give a list (also for a single one) or an iterator, not {type(given).__name__}")
     return given
-
-
-def pages(limit: int) -> Iterator[tuple[int, int]]:
-    """How many entries come before each page of a list, and how many the page has: Redis gives no long list at once.
-
-    Raises:
-        InvalidRequest: as `listed_limit`.
-    """
-    for skipped in range(0, listed_limit(limit), PAGE):
-        yield skipped, min(PAGE, limit - skipped)
 
 
 def check_note(note: object) -> None:

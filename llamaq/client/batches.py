@@ -9,7 +9,8 @@ from typing import Any, Generic
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
-from llamaq.admission.limits import listed_limit, several
+from llamaq.admission.limits import several
+from llamaq.client.list_pages import listed_limit
 from llamaq.vocabulary.errors import (
     InvalidRequest,
     JobCancelled,

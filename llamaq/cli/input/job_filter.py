@@ -5,9 +5,9 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from llamaq.admission.limits import MOST_LISTED, PAGE
 from llamaq.cli.input.moments import past
 from llamaq.client.blocking.queue import JobQueue
+from llamaq.client.list_pages import MOST_LISTED, PAGE
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
 from llamaq.vocabulary.status import JobStatus, State

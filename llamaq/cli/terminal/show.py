@@ -59,7 +59,6 @@ class Prose:
         self._screen = screen
         self._waiting = waiting
         self._streams = kind != "extraction"
-        self._resumed = resumed
         self._has_text = resumed
         self._began = screen.written()
 
@@ -98,7 +97,7 @@ class Prose:
                 self._screen.end_line()
             else:
                 self._screen.take_back(self._began)
-            self._has_text = self._resumed = False
+            self._has_text = False
         self._waiting.say(f"started on {event.host}")
 
     def _take(self, event: Delta) -> None:

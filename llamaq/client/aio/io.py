@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import ParamSpec, TypeVar
 
-from llamaq.admission.weight import is_light
+from llamaq.admission.light_requests import is_light
 from llamaq.client.aio.hub import HubsOfLoops, TaskInbox
 from llamaq.client.aio.loop_clients import LoopClients
 from llamaq.settings.producer import Settings

@@ -10,7 +10,6 @@ from typing import Any, Self
 from pydantic_core import from_json
 
 from llamaq.admission import submission
-from llamaq.admission.host_jobs import digests_of
 from llamaq.admission.limits import several
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
@@ -19,6 +18,7 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.pipeline import AsyncPipeline
 from llamaq.client.answers import BATCH, UPLOAD_SECONDS
+from llamaq.client.offered_models import digests_of
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings

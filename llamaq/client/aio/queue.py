@@ -5,7 +5,6 @@ from typing import Any, TypeVar, Unpack, overload
 
 from pydantic import TypeAdapter
 
-from llamaq.admission.limits import pages
 from llamaq.client import batches
 from llamaq.client.aio import batch, io
 from llamaq.client.aio.conversation import AsyncConversation
@@ -14,6 +13,7 @@ from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.operations import AsyncOperations
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
+from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
 from llamaq.store.script_drivers import run_async
 from llamaq.vocabulary.conversations import ConversationInfo

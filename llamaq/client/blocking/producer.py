@@ -11,7 +11,6 @@ from typing import Any, Self
 from pydantic_core import from_json
 
 from llamaq.admission import submission
-from llamaq.admission.host_jobs import digests_of
 from llamaq.admission.limits import several
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import Submission, UploadExpired
@@ -20,6 +19,7 @@ from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.pipeline import Pipeline
+from llamaq.client.offered_models import digests_of
 from llamaq.images.image import Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings

@@ -6,7 +6,6 @@ from typing import Any, TypeVar, Unpack, overload
 
 from pydantic import TypeAdapter
 
-from llamaq.admission.limits import pages
 from llamaq.client import batches
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.blocking import batch, io
@@ -15,6 +14,7 @@ from llamaq.client.blocking.extraction_job import typed
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.operations import Operations
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
+from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
 from llamaq.store.script_drivers import run
 from llamaq.vocabulary.conversations import ConversationInfo

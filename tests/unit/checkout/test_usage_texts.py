@@ -27,7 +27,7 @@ FOLDERS = (
 )
 SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 OF_OTHERS = ("pytest", "celery", "mkdocs")  # their usage texts are not ours
-NO_USAGE = ("codegen", "embedded.weights", "worker.shell")  # take no arguments; the last has click's help
+NO_USAGE = ("codegen", "embedded.weights", "llamaq.cli.checkout")  # take no arguments; the last has click's help
 MODULES = {name: words[words.index("-m") + 1] for name, (_, words, _) in run.COMMANDS.items() if "-m" in words}
 PROGRAMS = {name: module for name, module in MODULES.items() if module not in OF_OTHERS + NO_USAGE}
 
@@ -80,7 +80,7 @@ def test_no_text_has_the_other_form(folder: str) -> None:
         if path.is_relative_to(ROOT / folder)
         for text in _texts(path)
     ]
-    commands = {*MODULES.values()} - {*OF_OTHERS, "worker.shell"}  # the shell's docstring tells how run.py starts it
+    commands = {*MODULES.values()} - {*OF_OTHERS, "llamaq.cli.checkout"}  # its docstring tells how run.py starts it
     found = {
         (path, module)
         for path, text in texts

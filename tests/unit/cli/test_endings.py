@@ -171,7 +171,7 @@ def test_what_is_to_be_copied_starts_here_too(fake_worker: FakeWorker) -> None:
     """Started by run.py, there may be no `llamaq` on PATH: what is printed begins with what was typed."""
     where = {"LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix}
     process = subprocess.Popen(
-        bound([sys.executable, "-m", "worker.shell", "run.py", "generate", "m", "hello"]),
+        bound([sys.executable, "-m", "llamaq.cli.checkout", "run.py", "generate", "m", "hello"]),
         cwd=ROOT,
         env=os.environ | where,
         stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet, error
 from llamaq import AsyncJobQueue
-from llamaq.admission import limits
+from llamaq.client import list_pages
 
 PAGE = 3
 LISTED = 7
@@ -15,7 +15,7 @@ LISTED = 7
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three entries in a page."""
-    monkeypatch.setattr(limits, "PAGE", PAGE)
+    monkeypatch.setattr(list_pages, "PAGE", PAGE)
 
 
 @pytest.mark.parametrize("limit", [1, PAGE, PAGE + 1, 2 * PAGE, LISTED, 50])

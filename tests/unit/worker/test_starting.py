@@ -38,7 +38,7 @@ def _ran(*words: str, **environment: str) -> tuple[int, str]:
     [
         (["-m", "worker", "check"], "celery"),
         (["-m", "demo"], "rich"),
-        (["-m", "worker.shell", "run.py"], "click"),
+        (["-m", "llamaq.cli.checkout", "run.py"], "click"),
         (["-m", "llamaq"], "click"),
     ],
 )

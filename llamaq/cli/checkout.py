@@ -1,4 +1,4 @@
-"""`python -m worker.shell RUN.PY [WORD ...]`: run.py starts the command line with it; Ctrl-C ends the imports too."""
+"""`python -m llamaq.cli.checkout RUN.PY [WORD ...]`: the command line as the run.py of a checkout starts it."""
 
 import shlex
 import sys

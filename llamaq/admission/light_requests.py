@@ -1,4 +1,4 @@
-"""Whether a request is checked faster than a thread is woken for it."""
+"""Light requests: those that are checked faster than a thread is woken for it."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llamaq import GenerateRequest
-from llamaq.admission.weight import MOST_CHARACTERS, MOST_VALUES, is_light
+from llamaq.admission.light_requests import MOST_CHARACTERS, MOST_VALUES, is_light
 from llamaq.client.aio import io
 
 PROMPT: dict[str, Any] = {"kind": "generate", "model": "m", "prompt": "x"}

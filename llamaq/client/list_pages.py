@@ -1,0 +1,31 @@
+"""Lists are asked for in pages, and bounded: Redis gives no long list at once."""
+
+from collections.abc import Iterator
+
+from llamaq.vocabulary.errors import InvalidRequest
+
+MOST_LISTED = 1_000_000
+"""The highest `limit` of a call that lists something."""
+PAGE = 500
+"""Entries that one command or script lists, or looks at: other calls wait for it."""
+
+
+def listed_limit(limit: object, name: str = "limit") -> int:
+    """The number of entries that a caller asks for.
+
+    Raises:
+        InvalidRequest: it is no whole number from 1 to a million.
+    """
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
+        raise InvalidRequest.of(name, f"give a whole number from 1 to {MOST_LISTED}")
+    return int(limit)
+
+
+def pages(limit: int) -> Iterator[tuple[int, int]]:
+    """How many entries come before each page of a list, and how many the page has.
+
+    Raises:
+        InvalidRequest: as `listed_limit`.
+    """
+    for skipped in range(0, listed_limit(limit), PAGE):
+        yield skipped, min(PAGE, limit - skipped)

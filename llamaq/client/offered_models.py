@@ -1,0 +1,32 @@
+"""What the models that hosts offer say of one model: who has it, and as which files."""
+
+from collections.abc import Sequence
+
+from llamaq.store.pauses import checked_name
+from llamaq.vocabulary.errors import UnknownModel
+from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
+
+
+def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
+    """The hosts that have a model.
+
+    Raises:
+        InvalidRequest: it can be the name of no model.
+        UnknownModel: no host has it.
+    """
+    wanted = checked_name("model", model)
+    hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
+    if not hosts:
+        raise UnknownModel(wanted, near_matches(wanted, [status.model for status in offered]))
+    return hosts
+
+
+def digests_of(model: str, offered: Sequence[ModelStatus]) -> list[str]:
+    """The digests that a model has on its hosts, each once; those that no host tells are left out.
+
+    Raises:
+        UnknownModel: no host has it.
+    """
+    hosts_with(model, offered)
+    entries = [status.listed or {} for status in offered if status.model == normalise(model)]
+    return list(dict.fromkeys(str(entry["digest"]) for entry in entries if entry.get("digest")))
