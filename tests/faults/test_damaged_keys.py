@@ -54,6 +54,7 @@ def test_a_worker_outlives_damaged_keys(calm: Site, names: list[str]) -> None:
 
     assert running.result(60).attempts <= 2
     until(lambda: completes(calm))
+    until(lambda: calm.redis.type(calm.keys.inbox()) != "string")
     calm.redis.xadd(calm.keys.inbox(), {"id": f"inbox-{len(names)}", "kind": "generate", "request": "{}"})
     until(lambda: calm.redis.exists(calm.keys.record(f"inbox-{len(names)}")))
     until(lambda: calm.redis.type(calm.keys.intake_queue()) != "string")

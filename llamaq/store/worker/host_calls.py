@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
-from redis.exceptions import ResponseError
-
 from llamaq import __version__
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
@@ -26,8 +24,6 @@ SAME_CLOCK_SECONDS = 60.0
 """For so long the time of Redis is told by this machine's clock."""
 CARD_SECONDS = 900
 """How long the description of a model is kept after the last worker that reports it."""
-MOST_MENDS = 3
-"""Damaged keys may hide others: those of a model are found by the keys of its host."""
 
 
 class HostCalls:
@@ -148,12 +144,4 @@ class HostCalls:
         return 0.0
 
     def _run(self, arguments: Arguments) -> Answer:
-        call = Call(self._keys.prefix, arguments)
-        for _ in range(MOST_MENDS):  # every script may be sent twice
-            try:
-                return run(self._client, call)
-            except ResponseError as error:
-                if "WRONGTYPE" not in str(error):
-                    raise
-                self.mend()
-        return run(self._client, call)
+        return run(self._client, Call(self._keys.prefix, arguments))

@@ -51,7 +51,10 @@ KEYS = {
 FIELDS = [
     *(
         (":host:alpha", name)
-        for name in ("slots", "max_models", "patience", "swaps", "assigned_at", "trips", "seen_at")
+        for name in (
+            *("slots", "max_models", "patience", "lane_patience", "swaps", "assigned_at", "trips", "seen_at"),
+            *("report_keys", "reported_at"),
+        )
     ),
     *((":reaper", name) for name in ("last", "slow", "grace", "until", "longest_lease", "strays_page")),
     *((f":lane{QUEUE}", name) for name in ("virtual", "jobs", "since", "passed")),
@@ -243,10 +246,10 @@ def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
 
 
 def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:
-    """A key of its model's only host is damaged: the jobs of the other host, also a turn, get slots all the same."""
+    """The record of its model's only host is damaged: jobs of the other host, also a turn, get slots all the same."""
     fleet.host("alpha", models=["a:latest"])
     fleet.host("beta", models=["b:latest"], slots=3)
-    overwrite(fleet, f"{fleet.keys.prefix}:host:alpha:loaded", "hash")
+    fleet.redis.hset(f"{fleet.keys.prefix}:host:alpha", "slots", "x")
     job: dict[str, Any] = {"kind": "generate", "model": "b", "prompt": "x"}
     turn: dict[str, Any] = {"kind": "chat", "model": "b", "conversation": "c", "message": "x"}
 

@@ -1,6 +1,7 @@
 """How scripts are run where Redis does not know them: loaded, or waited for by a user that may not load them."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterator
 
@@ -52,9 +53,9 @@ def test_a_script_that_redis_forgot_is_loaded_and_run(server: EmbeddedRedis) -> 
 
 def test_an_error_in_one_of_many_stands_in_its_place(server: EmbeddedRedis) -> None:
     """The others have their answers; alone, it is raised."""
-    broken = Call("p", WebhookSettle(id="broken", tries=1, outcome="done", seconds=0, reason="", body=""))
+    broken = Call("p", WebhookSettle(id="broken", tries=1, outcome="later", seconds=math.nan, reason="", body=""))
     with connect(server.url) as client, redis.Redis.from_url(server.url) as other:
-        other.set("p:webhook:broken", "no hash")
+        other.hset("p:webhook:broken", "tries", 1)
         first, second, third = run_many(client, [CALL, broken, CALL])
 
         assert words([first, third]) == ["MISSING"] * 2

@@ -28,9 +28,10 @@ end
 
 -- Whether this report only repeats the last one, of the host's only worker. Then `known.offers`: whether none is missing.
 function repeated.is_so(host, models, known)
-  if known.report ~= said() or math.abs(NOW - tonumber(known.reported_at)) >= repeated.WHOLE_SECONDS
+  local keys, reported_at = tonumber(known.report_keys), tonumber(known.reported_at)
+  if not keys or not reported_at then return false end  -- they were deleted or written over
+  if known.report ~= said() or math.abs(NOW - reported_at) >= repeated.WHOLE_SECONDS
     or redis.call('HLEN', sizes_key(host)) ~= 1 then return false end
-  local keys = tonumber(known.report_keys)
   known.offers = repeated.keys(host, models, true) == keys + #models
   return known.offers or repeated.keys(host, models) == keys
 end

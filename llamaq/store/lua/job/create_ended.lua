@@ -3,7 +3,7 @@
 local function create_ended(id, state, kind, members, ttl, field, value)
   redis.call('HSET', record(id), 'v', WIRE, 'state', state, 'kind', kind, 'model', '', 'attempt', 0, 'submitted_at', STAMP,
     'finished_at', STAMP, field, value)
-  redis.call('HINCRBY', ENDED, state, 1)
+  redis.call('HINCRBY', counted.ENDED, state, 1)
   append_event(id, state, 0, members)
   redis.call('EXPIRE', record(id), ttl)
   redis.call('EXPIRE', log(id), ttl)

@@ -11,11 +11,7 @@ local TERMINAL = {completed = true, failed = true, cancelled = true, expired = t
 local function append_event(id, kind, attempt, members)
   local body = '{"v":1,"type":"' .. kind .. '","attempt":' .. attempt .. ',"at":' .. STAMP
   body = body .. (members ~= '' and ',' or '') .. members .. '}'
-  local cursor = redis.pcall('XADD', log(id), '*', 'event', body)
-  if type(cursor) == 'table' then  -- an error
-    damage.set_aside(log(id), 'stream')
-    cursor = redis.call('XADD', log(id), '*', 'event', body)
-  end
+  local cursor = redis.call('XADD', log(id), '*', 'event', body)
   redis.call('PUBLISH', log(id), cursor .. ' ' .. body)
   return cursor
 end

@@ -30,17 +30,13 @@ local BLOBS, SERVICE, QUEUED = P .. ':blobs', P .. ':service', P .. ':queued'
 local counted = {  -- hashes that outlive a record which is deleted by hand
   IMAGES = P .. ':images_of',   -- of each job that has not ended, as they count in BLOBS
   TENANTS = P .. ':tenant_of',  -- of each job that waits, as it counts in QUEUED
+  ENDED = P .. ':ended',        -- numbers of ended jobs by state
 }
-local ENDED = P .. ':ended'  -- hash: numbers of ended jobs by state
 local HOST_SECONDS = 15      -- three probes; a host that was last reported longer ago gets no jobs
 
--- The named fields of a hash, as a table by those names; false where one is not set. A key of another type is set aside.
+-- The named fields of a hash, as a table by those names; false where one is not set.
 local function fields(key, ...)
-  local names, values, found = {...}, redis.pcall('HMGET', key, ...), {}
-  if values.err then
-    damage.set_aside(key, 'hash')
-    values = redis.call('HMGET', key, ...)
-  end
+  local names, values, found = {...}, redis.call('HMGET', key, ...), {}
   for index = 1, #names do found[names[index]] = values[index] end  -- cheaper than ipairs
   return found
 end

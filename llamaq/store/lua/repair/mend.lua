@@ -9,7 +9,7 @@
 --            it writes its place in the lists alone.
 -- include: keys events queue fairness dead_letter webhook refusals loaded_models offers sizes host_jobs conversations
 local LEADER, PRIORITIES = P .. ':reaper', {'', '\6\0223', '\6\0226', '\6\0229'}  -- kombu has a list for each priority
-local damaged, lost_index, models = 0, false, {}
+local damaged, models = 0, {}
 
 local function check(wanted, ...)
   local found = false
@@ -47,8 +47,7 @@ end
 
 -- A queue, and what belongs to it. The queues of runners are those of its first jobs.
 local function check_queue(model, lane)
-  lost_index = check('zset', queue_key(model, lane)) or lost_index
-  check('zset', ages_key(model, lane), tenants_key(model, lane), runner_queue_key(model, lane, ''))
+  check('zset', queue_key(model, lane), ages_key(model, lane), tenants_key(model, lane), runner_queue_key(model, lane, ''))
   check('hash', lane_key(model, lane))
   damage.check_numbers(lane_key(model, lane), false, 'virtual', 'since', 'orphan_since')
   damage.check_numbers(lane_key(model, lane), true, 'jobs', 'passed', 'orphan_page')
@@ -70,11 +69,11 @@ local function check_queues(model)
   for _, lane in ipairs(LANES) do check_queue(model, lane) end
 end
 
-check('hash', LEADER, ENDED, SERVICE, P .. '.store', P .. '.scripts')
+check('hash', LEADER, counted.ENDED, SERVICE, P .. '.store', P .. '.scripts')
 check_rare('hash', pauses.KEY, BLOBS, counted.IMAGES, QUEUED, counted.TENANTS, P .. ':inbox:taken', P .. '.unacked')
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE)
 check_rare('zset', P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, FAILING, P .. '.unacked_index', refusals.ENDS, P .. ':batches')
-lost_index = check_rare('zset', LEASES, DELAYED, STARTS) or lost_index
+check_rare('zset', LEASES, DELAYED, STARTS)
 check('set', schedule.MODELS)
 check('stream', DEAD, P .. ':inbox')
 check('string', P .. '.unacked_mutex')
@@ -83,7 +82,7 @@ check_celery_queue(P)
 check_celery_queue(given.queue)
 damage.check_numbers(LEADER, false, 'last', 'grace', 'longest_lease', 'until')
 damage.check_numbers(LEADER, true, 'slow', 'delays_page', 'strays_page', 'mended_hosts')
-damage.check_numbers(ENDED, true, 'completed', 'failed', 'cancelled', 'expired')
+damage.check_numbers(counted.ENDED, true, 'completed', 'failed', 'cancelled', 'expired')
 check_host(given.host)
 local first = tonumber(redis.call('HGET', LEADER, 'mended_hosts') or 0)
 local hosts = redis.call('ZRANGE', HOSTS, first, first + given.at_a_time - 1)
@@ -92,7 +91,7 @@ for _, host in ipairs(hosts) do
 end
 redis.call('HSET', LEADER, 'mended_hosts', #hosts < tonumber(given.at_a_time) and 0 or first + #hosts)
 for _, lane in ipairs(LANES) do
-  lost_index = check('set', WAITING .. lane) or lost_index
+  check('set', WAITING .. lane)
   local place = 'mended:' .. lane
   local page = redis.call('SSCAN', WAITING .. lane, redis.call('HGET', LEADER, place) or 0, 'COUNT', given.at_a_time)
   redis.call('HSET', LEADER, place, page[1])
@@ -107,5 +106,4 @@ end
 if lost_offers then  -- the next report of each host makes them anew
   for _, host in ipairs(redis.call('ZRANGE', HOSTS, 0, -1)) do redis.call('HDEL', host_key(host), 'offered') end
 end
-if lost_index then redis.call('HSET', LEADER, 'strays_page', 0, 'strays_soon', 1) end
 return {'OK', 'damaged', damaged}

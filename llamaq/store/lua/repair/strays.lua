@@ -41,7 +41,7 @@ function strays.look_at(id, leases, queues)
     redis.call('HSET', record(id), 'fence', '')
   end
   local queue = queue_key(job.model, job.lane)
-  queues[queue] = queues[queue] or {}
+  queues[queue] = queues[queue] or {model = job.model, lane = job.lane}
   table.insert(queues[queue], id)
 end
 
@@ -51,20 +51,16 @@ function strays.restore_page(place, most, guarded, lease_seconds)
   local known = fields(place, 'strays_page', 'strays_soon')
   local page = tonumber(known.strays_page or 0)
   local ids = redis.call('ZRANGE', JOBS, page, page + most - 1)
-  local leases, queues, lost = {ends_at = string.format('%.6f', NOW + lease_seconds)}, {}, false
+  local leases, queues = {ends_at = string.format('%.6f', NOW + lease_seconds)}, {}
   for _, id in ipairs(ids) do guarded(id, strays.look_at, id, leases, queues) end
   if leases[1] then redis.call('ZADD', LEASES, 'NX', unpack(leases)) end
   for queue, waiting in pairs(queues) do
-    local scores = redis.pcall('ZMSCORE', queue, unpack(waiting))
-    if scores.err then
-      lost = damage.set_aside(queue, 'zset') or lost
-      scores = redis.call('ZMSCORE', queue, unpack(waiting))
-    end
-    for index, score in ipairs(scores) do
+    for index, score in ipairs(redis.call('ZMSCORE', queue, unpack(waiting))) do
       if not score then guarded(waiting[index], strays.place, waiting[index]) end
     end
+    if redis.call('EXISTS', queue) == 1 then redis.call('SADD', WAITING .. waiting.lane, waiting.model) end
   end
-  local last = #ids < most
+  local last, lost = #ids < most, damage.lost_index
   redis.call('HSET', place, 'strays_page', (last or lost) and 0 or page + most)
   if lost then redis.call('HSET', place, 'strays_soon', 1) elseif last then redis.call('HDEL', place, 'strays_soon') end
   return lost or known.strays_soon and not last

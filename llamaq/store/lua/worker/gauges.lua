@@ -8,8 +8,8 @@
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
 --            circuit, running (jobs by model), models (that it offers)
--- Invariant: it only reads. A damaged key gives 0 or nothing, so that the other figures are still told. Its cost grows with
--- hosts and models, and not with the backlog or the jobs that are kept.
+-- Invariant: it only reads, but that it may set a damaged key aside. Such a key gives 0 or nothing, so that the other figures
+-- are still told. Its cost grows with hosts and models, and not with the backlog or the jobs that are kept.
 -- include: keys events ages dead_letter webhook
 local UNSENT_SECONDS = 60
 local models = {}
@@ -66,7 +66,7 @@ for model in pairs(models) do
       'age_seconds', string.format('%.3f', age_of_oldest(model, lane))}
   end
 end
-local ended, all = {}, list('HGETALL', ENDED)
+local ended, all = {}, list('HGETALL', counted.ENDED)
 for index = 1, #all, 2 do
   ended[index], ended[index + 1] = all[index], math.floor(number(all[index + 1]))
 end
