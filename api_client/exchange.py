@@ -69,11 +69,6 @@ class Exchange:
         return self.call.answered
 
     @property
-    def aborted(self) -> bool:
-        """Whether `abort` was called."""
-        return self.call.aborted
-
-    @property
     def silence_seconds(self) -> float | None:
         """The limit for silence that is in force."""
         return self._limits.stall if self.answered else self._limits.first_byte

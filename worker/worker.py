@@ -32,6 +32,7 @@ from worker.attempt.running_attempts import RunningAttempts
 from worker.attempt.stream_reader import StreamReader
 from worker.attempt.timers import Timers
 from worker.connections import Connections
+from worker.duties import webhook_post
 from worker.duties.cancel_channel import CancelChannel
 from worker.duties.dead_letters import DeadLetters
 from worker.duties.duty import Duty
@@ -42,7 +43,7 @@ from worker.duties.minutes import Minutes
 from worker.duties.reaper import Reaper
 from worker.duties.script_registry import ScriptRegistry
 from worker.duties.supervisor import Supervisor
-from worker.duties.webhooks import Webhooks, poster
+from worker.duties.webhooks import Webhooks
 from worker.gate import Incoming
 from worker.host.probe import Probe
 from worker.settings.environment import Settings
@@ -232,7 +233,7 @@ class Worker:
         ]
         if self._config.webhook_secret:
             secret = self._config.webhook_secret.get_secret_value()
-            post = poster(private=bool(self._config.webhook_private))
+            post = partial(webhook_post.post, private=bool(self._config.webhook_private))
             duties.append(Webhooks(Deliveries(redis, keys, self._config.webhooks), secret, self._clock, post))
         return duties
 

@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.asgi_extensions import has_come
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
-from gateway.http.joined_writes import has_come
 
 LEAST_RATE = 16_384
 """The least average rate of a body, in bytes a second. A slower one is refused."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http.joined_writes import OpenBody, joined, later_send, open_body
+from gateway.http.asgi_extensions import OpenBody, joined, later_send, open_body
 from gateway.http.leaving import cancelled_if_cut, until_left
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from llamaq.cli.terminal.escaping import with_escaped_texts
+from llamaq.escaping import with_escaped_texts
 
 
 def _without_colours(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -7,7 +7,7 @@ import traceback
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.joined_writes import offer_send
+from gateway.http.asgi_extensions import offer_send
 from gateway.server.metrics import FAULTS, OPEN, REQUESTS, SECONDS
 
 LOG = logging.getLogger("gateway")

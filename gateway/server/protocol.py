@@ -6,7 +6,7 @@ from typing import Any, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.http.joined_writes import JoiningTransport, offer, offer_body
+from gateway.http.asgi_extensions import JoiningTransport, offer, offer_body
 
 MOST_HEAD_BYTES = 65_536
 

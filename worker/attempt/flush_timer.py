@@ -79,8 +79,3 @@ class FlushTimer:
         self.behind = not self.renewing
         if self.renewing:
             self._renewed_at = now
-
-    @property
-    def retrying(self) -> bool:
-        """Whether the last call was not taken."""
-        return self._retry_at > 0

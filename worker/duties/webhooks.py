@@ -8,7 +8,6 @@ the call is due again.
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -126,8 +125,3 @@ class Webhooks(Duty):
         final = isinstance(error, webhook_post.WebhookRefused)
         again = self._deliveries.failed(delivery, str(error), self._clock.random(), final=final)
         _log.warning("webhook failed", reason=str(error), again=again, **fields)
-
-
-def poster(*, private: bool) -> Post:
-    """The function that sends a message; `private` allows addresses of private networks."""
-    return partial(webhook_post.post, private=private)

@@ -84,29 +84,22 @@ class Inventory:
         installed, unusable = usable(listed)
         whole = self._learn(installed)
         problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
-        cards = {normalise(model.name): self._cards.get(_key(model), _UNKNOWN) for model in installed}
-        resident = residents(installed, running, cards)
-        trained = {
-            normalise(model.name): model.details.context_length or cards[normalise(model.name)].context_length
-            for model in installed
-        }
         named = {normalise(model.name): model for model in installed}
+        cards = {name: self._cards.get(_key(model), _UNKNOWN) for name, model in named.items()}
+        resident = residents(installed, running, cards)
+        trained = {name: model.details.context_length or cards[name].context_length for name, model in named.items()}
         return Report(
-            status(installed, resident, version, cards, problem),
-            list(cards),
-            frozenset(resident),
-            whole,
-            {name: card.template for name, card in cards.items()},
-            described(cards, trained),
-            {name: model.context_length for name, model in resident.items() if model.context_length},
-            problem,
-            frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
-            {name: model.name for name, model in named.items()},
-            {
-                model.digest: self._texts[_key(model)]
-                for model in installed
-                if model.digest and _key(model) in self._texts
-            },
+            status=status(installed, resident, version, cards, problem),
+            models=list(cards),
+            loaded=frozenset(resident),
+            whole=whole,
+            templates={name: card.template for name, card in cards.items()},
+            runners=described(cards, trained),
+            contexts={name: model.context_length for name, model in resident.items() if model.context_length},
+            problem=problem,
+            thinking=frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
+            own_names={name: model.name for name, model in named.items()},
+            cards={model.digest: self._texts[model.digest] for model in installed if model.digest in self._texts},
         )
 
     def _learn(self, installed: Sequence[InstalledModel]) -> bool:

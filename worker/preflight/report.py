@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from llamaq.cli.terminal.escaping import escaped
+from llamaq.escaping import escaped
 from llamaq.store.clock import SYSTEM, Clock
 from worker.certificates import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from llamaq.cli.terminal.escaping import with_escaped_texts
+from llamaq.escaping import with_escaped_texts
 from llamaq.store.worker.claimed_job import ClaimedJob
 
 Format = Literal["json", "console"]

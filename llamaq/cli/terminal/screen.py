@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from llamaq.cli.terminal.escaping import escaped, escaped_json
+from llamaq.escaping import escaped, escaped_json
 
 _DIM = Style(dim=True)
 

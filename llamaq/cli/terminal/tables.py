@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from llamaq.cli.terminal.escaping import escaped
 from llamaq.cli.terminal.screen import Screen
+from llamaq.escaping import escaped
 
 _GAP = 2
 

@@ -9,8 +9,8 @@ from rich.status import Status
 from rich.text import Text
 
 from llamaq.cli.terminal.duration import seconds
-from llamaq.cli.terminal.escaping import escaped
 from llamaq.cli.terminal.screen import Screen
+from llamaq.escaping import escaped
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 from llamaq.vocabulary.status import JobStatus

@@ -208,7 +208,7 @@ def test_twice_and_then_closing_is_harmless() -> None:
             next(iter(stream))
             stream.abort()
             stream.abort()
-            assert stream.aborted
+            assert stream.call.aborted
         assert server.visits[0].gone.wait(PATIENCE_SECONDS)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any
 
-from gateway.http.joined_writes import JoiningTransport, offer
+from gateway.http.asgi_extensions import JoiningTransport, offer
 from gateway.http.streamed import Streamed
 
 Message = MutableMapping[str, Any]

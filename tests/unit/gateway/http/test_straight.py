@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.http.joined_writes import offer_body
+from gateway.http.asgi_extensions import offer_body
 from gateway.http.streamed import Straight, Streamed
 from llamaq.vocabulary.events import Piece
 from tests.unit.gateway.http.server import Server, chunks_of, served

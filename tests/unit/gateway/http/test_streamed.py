@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http import leaving
-from gateway.http.joined_writes import JoiningTransport, offer_send
+from gateway.http.asgi_extensions import JoiningTransport, offer_send
 from gateway.http.streamed import Last, Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from gateway.http.joined_writes import open_body
+from gateway.http.asgi_extensions import open_body
 from gateway.server.protocol import BoundedProtocol
 
 MUCH = b"x" * 32_000_000

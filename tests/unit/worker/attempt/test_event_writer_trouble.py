@@ -259,7 +259,7 @@ def test_what_one_job_cannot_write_keeps_no_other_waiting(fleet: Fleet, writing:
         bad.delta("x")
         good.delta("a")
     until(lambda: deltas(fleet, good_job) == ["a"])
-    until(lambda: bad.timer.retrying)
+    until(lambda: bad.timer._retry_at > 0)
     bad.delta("y")
     good.delta("b")
     good.close()

@@ -1,4 +1,6 @@
-"""Extensions of ASGI that make a stream cheaper: several writes in one, `send` without the middlewares or a task.
+"""Extensions of ASGI that make a stream cheaper. The server offers them, and the application asks for them.
+
+They are several writes in one, `send` without the middlewares, and a body that is written to without waiting.
 
 The server still makes the form of an answer on the wire, such as its chunks.
 """
