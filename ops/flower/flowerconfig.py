@@ -16,10 +16,12 @@ def login() -> str:
         SystemExit: there is no password.
     """
     settings = environment.read_as(FlowerSettings)
+    if not settings.flower_password_file:
+        raise SystemExit("Flower needs a password: LLAMAQ_FLOWER_PASSWORD_FILE has to name a file with one line")
     try:
-        password = read_secret(settings.flower_password_file or "/nonexistent")
+        password = read_secret(settings.flower_password_file)
     except ValueError as error:
-        raise SystemExit(f"Flower starts with a password alone: LLAMAQ_FLOWER_PASSWORD_FILE: {error}") from None
+        raise SystemExit(f"Flower needs a password: LLAMAQ_FLOWER_PASSWORD_FILE: {error}") from None
     return f"{settings.flower_user}:{password}"
 
 
