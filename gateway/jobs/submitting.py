@@ -24,20 +24,18 @@ MOST_SECONDS = 600.0
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has ended, at the latest after 30 s")]
 
+IdempotencyKey = Annotated[str, Header(description="the same key gives the same job, while it is kept")]
+
 
 @router.post("/jobs", status_code=201, openapi_extra=request_body("Job"), responses=answer("JobStatus", 201))
 async def submit_job(
     request: Request,
     caller: Admitted,
-    idempotency_key: Annotated[str, Header(description="the same key gives the same job, while it is kept")] = "",
+    idempotency_key: IdempotencyKey = "",
     prefer: Prefer = "",
 ) -> Response:
     """Enqueue a job: a JSON object with its `kind` and the fields of its request. The answer is its status."""
-    job = await json_object(request)
-    if idempotency_key:
-        if job.get("idempotency_key") not in (None, idempotency_key):
-            raise InvalidRequest.of("idempotency_key", "is another one than that of the header Idempotency-Key")
-        job["idempotency_key"] = idempotency_key
+    job = _keyed(request, await json_object(request), idempotency_key)
     return await _created(request, await submit(request, caller, job), prefer)
 
 
@@ -69,7 +67,10 @@ async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer
 async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
     """End a job now, in whatever state it is. The body may have a `reason`."""
     job = await own_job(request, caller, job_id)
-    reason = (await _optional(request)).get("reason")
+    body = await _optional(request)
+    if unknown := sorted(body.keys() - {"reason"}):
+        raise InvalidRequest.of(unknown[0], "there is no such field: the body may have a `reason`")
+    reason = body.get("reason")
     reason = "cancelled by the producer" if reason is None else reason
     if not isinstance(reason, str) or len(reason) > 1000:
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
@@ -85,7 +86,9 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     openapi_extra=request_body("Changes", required=False),
     responses=answer("JobStatus", 201),
 )
-async def replay(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
+async def replay(
+    request: Request, caller: Admitted, job_id: str, idempotency_key: IdempotencyKey = "", prefer: Prefer = ""
+) -> Response:
     """Enqueue a kept job's request again, as a new job.
 
     The body may have changes of fields; null removes a field, and a dotted name (`options.num_ctx`) is one inside a
@@ -93,7 +96,8 @@ async def replay(request: Request, caller: Admitted, job_id: str, prefer: Prefer
     """
     kept = await (await own_job(request, caller, job_id)).request()
     fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
-    return await _created(request, await submit(request, caller, changed(fields, await _optional(request))), prefer)
+    job = _keyed(request, changed(fields, await _optional(request)), idempotency_key)
+    return await _created(request, await submit(request, caller, job), prefer)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, response_class=Response)
@@ -135,6 +139,15 @@ async def _wait(request: Request, job: AsyncJob[Any], seconds: float) -> None:
 async def _left(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _keyed(request: Request, job: dict[str, Any], key: str) -> dict[str, Any]:
+    """The job with the key of the header Idempotency-Key. An empty one is refused with the job: it would be no key."""
+    if "Idempotency-Key" not in request.headers:
+        return job
+    if job.get("idempotency_key") not in (None, key):
+        raise InvalidRequest.of("idempotency_key", "is another one than that of the header Idempotency-Key")
+    return {**job, "idempotency_key": key}
 
 
 def _seconds(prefer: str) -> float:

@@ -136,7 +136,10 @@ class _Frames:
                     async for part in parts:
                         yield part
                         if self._builder.ended:
-                            return
+                            break
+            if self._builder.ended and self._after >= self._builder.next:
+                said = f"there is no event {self._after}: the last one of the response is {self._builder.next - 1}"
+                yield [_error(InvalidRequest.of("starting_after", said), self._builder.next)]
         except LlamaqError as error:  # the status is sent already
             yield [_error(error, self._builder.next)]
 

@@ -63,6 +63,19 @@ def test_an_idempotency_key_gives_the_same_job(gateway: GatewayProcess) -> None:
     assert (conflicting.status_code, conflicting.json()["error"]["field"]) == (400, "idempotency_key")
 
 
+def test_an_idempotency_key_holds_for_a_replay_and_is_not_empty(gateway: GatewayProcess) -> None:
+    """A header that was ignored would make a second job of a repeated request."""
+    wanted = {"kind": "generate", "model": MODEL, "prompt": "x"}
+    job_id = gateway.http.post("/jobs", json=wanted, headers={"Prefer": "wait=30"}).json()["id"]
+    headers = {"Idempotency-Key": fresh_name()}
+
+    again = [gateway.http.post(f"/jobs/{job_id}/replay", headers=headers).json()["id"] for _ in range(2)]
+    empty = gateway.http.post("/jobs", json=wanted, headers={"Idempotency-Key": ""})
+
+    assert again[0] == again[1] != job_id
+    assert (empty.status_code, empty.json()["error"]["field"]) == (400, "idempotency_key")
+
+
 def test_a_running_job_is_no_result_yet_and_can_be_cancelled(gateway: GatewayProcess, service: Service) -> None:
     """202 with the status; the cancel ends the request to the host; a second cancel changes nothing."""
     gate = service.hold(tokens=["a", "b"], hold_after=1)
@@ -71,6 +84,8 @@ def test_a_running_job_is_no_result_yet_and_can_be_cancelled(gateway: GatewayPro
 
     running = gateway.http.get(f"/jobs/{job_id}/result")
     assert (running.status_code, running.json()["state"]) == (202, "running")
+    misspelt = gateway.http.post(f"/jobs/{job_id}/cancel", json={"raeson": "enough"})
+    assert (misspelt.status_code, misspelt.json()["error"]["field"]) == (400, "raeson")
     cancelled = gateway.http.post(f"/jobs/{job_id}/cancel", json={"reason": "enough"}).json()
     assert (cancelled["state"], cancelled["reason"]) == ("cancelled", "enough")
     service.wait_hung_up()

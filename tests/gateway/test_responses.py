@@ -245,6 +245,18 @@ def test_the_items_of_an_input_come_in_pages(gateway: GatewayProcess, service: S
     assert gateway.http.get(f"{PATH}/{response_id}/input_items", params={"after": "x"}).status_code == 400
 
 
+def test_a_stream_behind_an_event_that_is_not_there_says_so(gateway: GatewayProcess, service: Service) -> None:
+    """At its end, when the number of events is known. Behind the last event there is nothing, and no error."""
+    name = created(gateway)["id"]
+    last = stream(gateway, name)[-1]["sequence_number"]
+
+    (error,) = stream(gateway, name, last + 1)
+
+    assert stream(gateway, name, last) == []
+    assert (error["type"], error["code"], error["param"]) == ("error", "invalid_request", "starting_after")
+    assert f"the last one of the response is {last}" in error["message"]
+
+
 @pytest.mark.parametrize("query", [{"starting_after": "x"}, {"starting_after": -2}, {"stream": "perhaps"}])
 def test_a_wrong_query_is_refused(gateway: GatewayProcess, service: Service, query: dict[str, Any]) -> None:
     """By the name of its parameter."""
