@@ -54,7 +54,7 @@ class Call:
                 raise Aborted("the call was aborted")
             # A duplicate descriptor: the reading thread may close or wrap the socket object at any moment, and
             # then the number of its descriptor may be used again.
-            self._handle = socket.socket(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
+            self._handle = socket.socket(fileno=os.dup(sock.fileno()))
             self._socket = sock
 
     def release(self) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 _PLAIN = re.compile(rb"([!-9;-~]+):[ \t]*([\t -~]*)\r\n")
 """A line of a header as nearly all are: one that is not continued, and is ASCII."""
+_SWITCHING, _OK = int(HTTPStatus.SWITCHING_PROTOCOLS), int(HTTPStatus.OK)
 
 
 def headers_of(fp: BinaryIO) -> HTTPMessage:
@@ -35,8 +36,8 @@ class FinalResponse(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed has no private methods
-            if status == HTTPStatus.SWITCHING_PROTOCOLS:  # nobody has asked for it, and no HTTP would follow
+            if status == _SWITCHING:  # nobody has asked for it, and no HTTP would follow
                 raise BadStatusLine(f"{version} {status} {reason}")
-            if not HTTPStatus.SWITCHING_PROTOCOLS < status < HTTPStatus.OK:
+            if not _SWITCHING < status < _OK:
                 return version, status, reason
             parse_headers(self.fp)
