@@ -21,7 +21,13 @@ SENTENCES = {
 
 
 class Why(Frozen):
-    """Why a job waits."""
+    """Why a job waits.
+
+    Attributes:
+        word: `no_worker`, `no_model`, `circuit_open`, `loading`, `busy`, `not_before`, `host_paused`, `model_paused`,
+            `conversation`, `retry` or `newer_producer`; later versions may have further ones.
+        sentence: the same for people.
+    """
 
     word: str
     sentence: str

@@ -48,7 +48,7 @@ def _version(version: str, where: str) -> Finding:
         return Finding("ollama", True, shown)
     if tuple(map(int, numbers)) < FIXED:
         fixed = ".".join(map(str, FIXED))
-        return Finding("ollama", None, f"{shown}; versions before {fixed} have known holes: upgrade it")
+        return Finding("ollama", None, f"{shown}; versions before {fixed} have known vulnerabilities: upgrade it")
     return Finding("ollama", True, shown)
 
 

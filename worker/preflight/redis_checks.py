@@ -162,7 +162,7 @@ def _clock(client: Client, clock: Clock) -> Finding:
     seconds, micros = client.time()
     apart = abs(seconds + micros / 1e6 - (before + clock.time()) / 2)
     if apart < CLOCK_SECONDS:
-        return Finding("clock", True, "as Redis'")
+        return Finding("clock", True, "the same as Redis'")
     remedy = (
         f"{apart:.0f} s apart from Redis': jobs go by Redis' clock alone, but logs and metrics will not fit together; "
         "let NTP set both"
@@ -189,7 +189,7 @@ def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
     if sizes is not None:
         differing.append(f"its workers state {sizes} (LLAMAQ_SLOTS x LLAMAQ_MAX_MODELS), and the least counts")
     if differing:
-        said = f"another worker of {config.host} says otherwise: {'; '.join(differing)}; set the same for all"
+        said = f"another worker of {config.host} has other settings: {'; '.join(differing)}; set the same for all"
         yield Finding("slots", None, said)
 
 
@@ -213,6 +213,6 @@ def _damaged(client: Client, config: Settings) -> Iterator[Finding]:
         said = (
             f"{len(found)} damaged keys or fields are set aside. The last one, {last.seconds_ago:.0f} s ago, was "
             f"{place}: {last.found!r} instead of a {last.wanted}. Find what else writes under {keys.prefix!r}; keys "
-            f"are kept as {keys.damaged()}:<key>; delete {keys.damaged()} when it is done"
+            f"are kept as {keys.damaged()}:<key>; then delete {keys.damaged()}"
         )
         yield Finding("keys", None, said)
