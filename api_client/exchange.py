@@ -1,7 +1,6 @@
 """One request and its answer. Reading sends it, any thread can abort it, and it is always closed."""
 
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from urllib3 import BaseHTTPResponse
@@ -95,9 +94,7 @@ class Exchange:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self) -> Any:

@@ -14,7 +14,7 @@ from llamaq import InvalidRequest, JobFailed, JobQueue, OptionsDict
 from llamaq.cli.commands.listing import models_sheet
 from llamaq.cli.terminal.tables import table
 from llamaq.client.blocking.job import Job
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, Retrying
 from llamaq.vocabulary.kinds.result import Timings
 from llamaq.vocabulary.models import ModelStatus

@@ -4,7 +4,6 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -39,9 +38,7 @@ class WorkerProcess:
         self._process = spawn(self._command, output=output, errors=output, group=self._group)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Killed, because a drain would take time, and its jobs are not needed any more.
         for one in family(self.pid):
             one.kill()

@@ -18,7 +18,7 @@ from gateway.ollama.serving import NDJSON, UNBUFFERED
 from gateway.queue_access import JOB_HEADER, submit
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Progress
 

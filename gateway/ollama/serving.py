@@ -18,7 +18,7 @@ from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
 from gateway.queue_access import JOB_HEADER, pieces, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Piece, Retrying, Started

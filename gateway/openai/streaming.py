@@ -16,7 +16,7 @@ from gateway.openai.asked import Chunks
 from gateway.queue_access import pieces
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import LlamaqError, StreamRestarted
 from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.wire import dumps

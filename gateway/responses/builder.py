@@ -12,7 +12,7 @@ from gateway.openai.asked import finish_reason, usage_of
 from gateway.responses.asked import Kept
 from gateway.responses.output import Output, Unnumbered
 from llamaq import Event
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import JobCancelled, LlamaqError
 from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.kinds.chat import ChatResult

@@ -1,7 +1,6 @@
 """Everything that one test may break: a Redis, a host, workers and a producer, each of its own."""
 
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -84,9 +83,7 @@ class Site(Service):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ready(self, worker: WorkerProcess, host: str) -> None:

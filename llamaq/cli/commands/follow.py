@@ -8,7 +8,7 @@ from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.show import Lines, Prose, View
 from llamaq.cli.terminal.waiting import Waiting
 from llamaq.client.blocking.job import Job
-from llamaq.client.log import outcome
+from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult

@@ -12,7 +12,7 @@ import redis
 
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub, ThreadInbox
-from llamaq.client.log import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
+from llamaq.client.job_events import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
 from llamaq.client.patience import Patience
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock

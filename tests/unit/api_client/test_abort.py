@@ -64,22 +64,26 @@ def test_ends_a_wait_for_headers(scheme: Scheme) -> None:
         assert len(server.visits) == 2, "an aborted request must not be sent again"
 
 
+def _abort_after_a_token(server: ScriptedServer, client: OllamaClient) -> None:
+    stream = client.generate({}, stall_timeout_seconds=None)
+    got_one = threading.Event()
+
+    def read() -> None:
+        for _ in stream:
+            got_one.set()
+
+    reader = Reader(read)
+    visit = server.next_visit()
+    assert got_one.wait(PATIENCE_SECONDS)
+    stream.abort()
+    assert isinstance(reader.join(), Aborted)
+    assert visit.gone.wait(PATIENCE_SECONDS)
+
+
 def test_ends_a_wait_between_tokens(scheme: Scheme) -> None:
     """A stream that has fallen silent ends, after the tokens that came."""
     with scheme.server(one_token_then_silent, whole) as server, scheme.client(server) as client:
-        stream = client.chat({}, stall_timeout_seconds=None)
-        got_one = threading.Event()
-
-        def read() -> None:
-            for _ in stream:
-                got_one.set()
-
-        reader = Reader(read)
-        visit = server.next_visit()
-        assert got_one.wait(PATIENCE_SECONDS)
-        stream.abort()
-        assert isinstance(reader.join(), Aborted)
-        assert visit.gone.wait(PATIENCE_SECONDS)
+        _abort_after_a_token(server, client)
         assert len(list(client.chat({}))) == 2
 
 
@@ -92,19 +96,7 @@ def test_ends_a_body_that_is_not_chunked(scheme: Scheme) -> None:
         visit.wait_until_gone()
 
     with scheme.server(until_closed) as server, scheme.client(server) as client:
-        stream = client.generate({}, stall_timeout_seconds=None)
-        got_one = threading.Event()
-
-        def read() -> None:
-            for _ in stream:
-                got_one.set()
-
-        reader = Reader(read)
-        visit = server.next_visit()
-        assert got_one.wait(PATIENCE_SECONDS)
-        stream.abort()
-        assert isinstance(reader.join(), Aborted)
-        assert visit.gone.wait(PATIENCE_SECONDS)
+        _abort_after_a_token(server, client)
 
 
 def test_ends_an_embedding(scheme: Scheme) -> None:

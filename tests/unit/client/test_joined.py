@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import StreamError
-from llamaq.client.log import MOST_JOINED, joined
+from llamaq.client.job_events import MOST_JOINED, joined
 from llamaq.store.log_follower import LogEntry, LogFollower, ReadLog, Receive, SubscriptionLost
 from llamaq.vocabulary.events import piece
 from tests.unit.store.log_world import END, delta_entry

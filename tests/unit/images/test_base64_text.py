@@ -102,6 +102,7 @@ def test_base64_in_bytes_and_files_is_read() -> None:
         (PLAIN.rstrip("=")[:-1], "no whole number of bytes, so it is cut"),
         (PLAIN[:-40], "a damaged image: it is cut"),
         ("aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ=", "a text that begins with 'hello world hello world"),
+        ("data:image/png;base64,aGk=", "a text that begins with 'hi'"),
         ("data:image/svg+xml;utf8,<svg xmlns='x'/>", "SVG, a drawing"),
         ("data:image/png;base64", "';'|':'"),
         ("", "empty"),
