@@ -24,6 +24,9 @@ from llamaq.vocabulary.notify import names_private, notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
+BATCH = 128
+"""Jobs in one round trip of `submit_many`. Two are under way at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from typing import Any, Literal, get_args
 
-from llamaq.client.answers import read_position
+from llamaq.client.job_status import read_position
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys
 from llamaq.store.log_follower import LogEntry, Receive, Step, Steps, SubscriptionLost

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
 
-from llamaq.client.answers import read_status
+from llamaq.client.job_status import read_status
 from llamaq.store.answers import Answer
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.producer_scripts import Jobs

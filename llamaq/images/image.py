@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 REFERENCE = "sha256:"
+UPLOAD_SECONDS = 3600
+"""How long a stored image is kept without a job."""
 
 
 class Picture(Protocol):

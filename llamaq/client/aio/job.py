@@ -9,8 +9,8 @@ from pydantic_core import from_json
 
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
-from llamaq.client.answers import read_status, status_call
 from llamaq.client.job_events import OnRestart, Pieces, outcome
+from llamaq.client.job_status import read_status, status_call
 from llamaq.client.patience import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower

@@ -12,14 +12,13 @@ from pydantic_core import from_json
 from llamaq.admission import submission
 from llamaq.admission.limits import several
 from llamaq.admission.preparation import Preparation
-from llamaq.admission.submission import Submission, UploadExpired
+from llamaq.admission.submission import BATCH, Submission, UploadExpired
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.pipeline import AsyncPipeline
-from llamaq.client.answers import BATCH, UPLOAD_SECONDS
 from llamaq.client.offered_models import digests_of
-from llamaq.images.image import Image
+from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet

@@ -8,10 +8,10 @@ from typing import Generic, Literal, TypeVar, cast, overload
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from llamaq.client.answers import read_status, status_call
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.job_events import OnRestart, Pieces, outcome
+from llamaq.client.job_status import read_status, status_call
 from llamaq.client.patience import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any, Unpack
 
 from llamaq.client import minutes, queue_lists
-from llamaq.client.answers import status_call
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, checked_letter, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
+from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
 from llamaq.client.minutes import Minute
 from llamaq.client.offered_models import hosts_with

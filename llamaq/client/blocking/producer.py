@@ -13,14 +13,13 @@ from pydantic_core import from_json
 from llamaq.admission import submission
 from llamaq.admission.limits import several
 from llamaq.admission.preparation import Preparation
-from llamaq.admission.submission import Submission, UploadExpired
-from llamaq.client.answers import BATCH, UPLOAD_SECONDS
+from llamaq.admission.submission import BATCH, Submission, UploadExpired
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.client.offered_models import digests_of
-from llamaq.images.image import Image
+from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings
 from llamaq.store import fleet

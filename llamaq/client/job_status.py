@@ -1,4 +1,4 @@
-"""Reads the answers of the store to a producer, without any I/O."""
+"""Asks for the status of a job, and reads the answer, without any I/O."""
 
 from llamaq.store.answers import Fields
 from llamaq.store.keys import Keys
@@ -6,11 +6,6 @@ from llamaq.store.producer_scripts import Status
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
 from llamaq.vocabulary.status import JobStatus
-
-UPLOAD_SECONDS = 3600
-"""How long a stored image is kept without a job."""
-BATCH = 128
-"""Jobs in one round trip of `submit_many`. Two are under way at a time."""
 
 
 def status_call(keys: Keys, job_id: str, *, why: bool = False) -> Call:
