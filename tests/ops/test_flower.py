@@ -258,3 +258,5 @@ def test_it_does_not_start_without_a_password(how: str, tmp_path: Path) -> None:
 
     assert done.returncode != 0
     assert "LLAMAQ_FLOWER_PASSWORD_FILE" in done.stderr
+    assert (f"{file} " in done.stderr) == (how != "none"), "it names the file that was given, and no other"
+    assert "nonexistent" not in done.stderr
