@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from llamaq.settings import declaration
 from llamaq.settings.declaration import variable
-from llamaq.settings.producer import ProducerVariables, Settings
+from llamaq.settings.producer import ProducerVariables, Settings, check_type
 from llamaq.settings.unknown_variables import remarks
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 
@@ -50,8 +50,10 @@ def read_as(model: type[V], environ: Mapping[str, str] | None = None) -> V:
     Raises:
         InvalidRequest: with a problem for each variable that is wrong.
     """
+    given = os.environ if environ is None else environ
+    check_type("environ", given, Mapping)
     try:
-        return model.model_validate(declaration.stated(model, os.environ if environ is None else environ))
+        return model.model_validate(declaration.stated(model, given))
     except ValidationError as error:
         found = declaration.problems(model, error)
         raise InvalidRequest(

@@ -139,14 +139,14 @@ def _taken(of: "type[Limits | Settings]", given: ProducerVariables) -> dict[str,
     return {name: getattr(given, declared) for name, declared in _variables(of).items()}
 
 
-def _check(given: "Limits | Settings") -> None:
+def _check(given: "Limits | Settings", **further: object) -> None:
     names = {declared: name for name, declared in _variables(given).items()}
-    stated = {declared: getattr(given, name) for declared, name in names.items()}
+    stated = {declared: getattr(given, name) for declared, name in names.items()} | further
     try:
         ProducerVariables.model_validate(stated, strict=True)
     except ValidationError as error:
         found = declaration.problems(ProducerVariables, error)
-        raise InvalidRequest([Problem(names[one.field], one.message) for one in found]) from None
+        raise InvalidRequest([Problem(names.get(one.field, one.field), one.message) for one in found]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,30 @@ class Settings:
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
-        _check(self)
+        """Check the types and the bounds."""
+        for name, kind in (("keys", Keys), ("limits", Limits), ("tenant_weights", Mapping)):
+            check_type(name, getattr(self, name), kind)
+        _check(self, prefix=self.keys.prefix)
         tenants.check(self.tenant_weights)
+
+
+def settings_of(given: Settings | None, prefix: str, limits: Limits | None) -> Settings:
+    """The settings of a client: those that it was given, or of a prefix and limits.
+
+    Raises:
+        InvalidRequest: one of them is wrong.
+    """
+    if given is None:
+        return Settings(keys=Keys(prefix), limits=Limits() if limits is None else limits)
+    check_type("settings", given, Settings)
+    return given
+
+
+def check_type(name: str, given: object, kind: type) -> None:
+    """Refuse an argument of another type.
+
+    Raises:
+        InvalidRequest: names it.
+    """
+    if not isinstance(given, kind):
+        raise InvalidRequest.of(name, f"give a value of {kind.__name__}, not {type(given).__name__}")

@@ -28,9 +28,11 @@ def check(given: Mapping[str, float]) -> None:
     """Refuse weights that the scheduler cannot divide by.
 
     Raises:
-        InvalidRequest: one is not a number from 0.001 to 1000.
+        InvalidRequest: one is not a number from 0.001 to 1000, or of no tenant.
     """
     for tenant, weight in given.items():
+        if not isinstance(tenant, str) or not _TENANT.fullmatch(tenant):
+            raise InvalidRequest.of("tenant_weights", f"no tenant is called {str(tenant)[:80]!r}")
         if not isinstance(weight, int | float) or not LEAST <= weight <= MOST:
             raise InvalidRequest.of(
                 "tenant_weights", f"{tenant[:80]!r} has {weight!r}, not a number from {LEAST} to {MOST}"

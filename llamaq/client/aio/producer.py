@@ -20,11 +20,10 @@ from llamaq.client.aio.pipeline import AsyncPipeline
 from llamaq.client.offered_models import digests_of
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
-from llamaq.settings.producer import Limits, Settings
+from llamaq.settings.producer import Limits, Settings, settings_of
 from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.keys import Keys
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import translated
 from llamaq.store.script_drivers import raised, run_async
@@ -55,9 +54,9 @@ class AsyncProducer:
             clock: gives times and ids.
 
         Raises:
-            InvalidRequest: the URL cannot be one of a Redis.
+            InvalidRequest: the URL cannot be one of a Redis, or a setting is wrong.
         """
-        self.settings = settings or Settings(keys=Keys(prefix), limits=limits or Limits())
+        self.settings = settings_of(settings, prefix, limits)
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
         self.url = self._connection.url

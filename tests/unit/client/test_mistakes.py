@@ -124,6 +124,32 @@ def test_a_result_says_what_is_no_type(target: Any) -> None:
         ExtractionResult(**fields).parse(target)
 
 
+@pytest.mark.parametrize("queue", [JobQueue, AsyncJobQueue])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prefix": "a b"}, "prefix: must be 1 to 64 letters"),
+        ({"prefix": ""}, "prefix: must be 1 to 64 letters"),
+        ({"prefix": None}, "prefix: must be 1 to 64 letters"),
+        ({"prefix": 5}, "prefix: must be 1 to 64 letters"),
+        ({"limits": 5}, "limits: give a value of Limits, not int"),
+        ({"settings": {}}, "settings: give a value of Settings, not dict"),
+        ({"settings": "x"}, "settings: give a value of Settings, not str"),
+    ],
+)
+def test_a_wrong_setting_of_a_queue_is_named(queue: Any, given: dict[str, Any], said: str) -> None:
+    """When it is made: keys of another prefix would be another store, in which no worker looks."""
+    with pytest.raises(InvalidRequest, match=said):
+        queue("redis://127.0.0.1:1/0", **given)
+
+
+@pytest.mark.parametrize("environ", ["LLAMAQ_PREFIX=x", 5, ["a"]])
+def test_an_environment_is_a_mapping(environ: Any) -> None:
+    """In place of Python's own error about a missing `get`."""
+    with pytest.raises(InvalidRequest, match="environ: give a value of Mapping"):
+        JobQueue.from_env(environ)
+
+
 def test_a_key_is_for_one_request(queue: JobQueue) -> None:
     """Used for something else it is refused, also among many; what only says when and for whom may differ."""
     first = queue.generate("m", "x", wait_for_model=True, idempotency_key="k", metadata={"try": "1"})

@@ -40,3 +40,10 @@ def test_a_weight_in_the_program_is_checked_too(weight: Any) -> None:
     """Settings that are made by hand: 0 would be divided by, for everybody in the line."""
     with pytest.raises(InvalidRequest, match="tenant_weights: 'acme' has"):
         Settings(tenant_weights={"acme": weight})
+
+
+@pytest.mark.parametrize("tenant", [1, "a b", "", None])
+def test_a_weight_of_no_tenant_is_refused(tenant: Any) -> None:
+    """No job would have it."""
+    with pytest.raises(InvalidRequest, match="tenant_weights: no tenant is called"):
+        Settings(tenant_weights={tenant: 2})
