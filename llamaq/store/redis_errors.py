@@ -79,7 +79,7 @@ def _is_lost(error: Exception) -> bool:
 
 
 _NO_ANSWER = "no answer ({}); is it running there? The address is LLAMAQ_REDIS_URL"
-_CLUSTER = re.compile(r"cluster mode|Hash slot not served|MOVED \d+|same slot|in a cluster node")
+_CLUSTER = re.compile(r"cluster mode|slot not served|MOVED \d+|same slot|in a cluster node")
 _OF_TLS: Sequence[Remedy] = (
     (lambda _, text: PLAIN in text, "{}, without TLS: begin LLAMAQ_REDIS_URL with redis://"),
     (

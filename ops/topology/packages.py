@@ -9,7 +9,7 @@ from pathlib import Path
 
 PROGRAMS = {"redis-server": "redis-server", "nginx": "nginx-light", "prometheus": "prometheus", "openssl": "openssl"}
 """Program of the topology -> Debian's package. Each of them is started by itself, never by Debian."""
-_SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 """Debian keeps daemons here, and what dpkg runs; only root's own PATH has these folders, and `su` keeps the user's."""
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -20,7 +20,7 @@ class NotInstalled(Exception):
 
 def find(program: str) -> str | None:
     """The path of a program, or None."""
-    return shutil.which(program) or shutil.which(program, path=_SBIN)
+    return shutil.which(program) or shutil.which(program, path=SBIN)
 
 
 def bring(packages: Iterable[str]) -> None:
@@ -48,6 +48,6 @@ def bring(packages: Iterable[str]) -> None:
 
 def _apt(words: Sequence[str]) -> int:
     command = ["apt-get", "-q", "-o", "Acquire::Retries=3", *words]
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), _SBIN])
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), SBIN])
     given = {**os.environ, "PATH": path, "DEBIAN_FRONTEND": "noninteractive"}
     return subprocess.call(command, env=given, stdin=subprocess.DEVNULL)  # noqa: S603 - the machine's own apt-get

@@ -17,6 +17,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from llamaq.cli.app import main as llamaq
 from llamaq.settings.producer import ProducerVariables
+from ops.topology.packages import SBIN
 from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
@@ -96,6 +97,7 @@ class Desk:
     def settings(self, user: str) -> dict[str, str]:
         """The environment of a program under this user of Redis."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+        own["PATH"] = f"{own['PATH']}:{SBIN}"  # an operator is root; a plain user of Debian has no nginx in the PATH
         if user == "none":
             return own
         name = user.removeprefix("llamaq-")

@@ -127,3 +127,18 @@ def test_a_call_that_redis_refuses_is_told_from_a_state_of_redis(text: str, *, r
     assert is_refusal(redis.ResponseError(text)) is refused
     assert not is_refusal(redis.ConnectionError(text))
     assert not is_refusal(redis.exceptions.ReadOnlyError(text))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Script attempted to access a non local key in a cluster node script: x, on @user_script:1.",  # Redis 7.0
+        "Script attempted to access a slot not served script: x, on @user_script:1.",  # Redis 8
+        "Hash slot not served",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+    ],
+)
+def test_a_cluster_is_named(said: str) -> None:
+    """Each version of Redis has words of its own for it."""
+    with pytest.raises(BrokerUnavailable, match="it is a Redis Cluster"), translated("redis://127.0.0.1:1/0"):
+        raise redis.ResponseError(said)
