@@ -1,10 +1,13 @@
 """The reference of the SDK, rendered from its docstrings: `python3 run.py generate` writes it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import griffe
+
+from llamaq.client.batches import IN_FLIGHT
 
 PAGE = Path(__file__).with_name("sdk.md")
 CHECKOUT = PAGE.parents[1]
@@ -69,6 +72,26 @@ _MODELS = (
 )
 
 
+_ALIASES = (
+    "vocabulary.kinds.request.Lane",
+    "vocabulary.requests.Kind",
+    "vocabulary.status.State",
+    "vocabulary.notify.Ending",
+    "vocabulary.kinds.chat.WhenBusy",
+    "client.conversation_calls.Side",
+    "client.job_events.OnRestart",
+    "vocabulary.models.Circuit",
+    "vocabulary.models.HostWork",
+    "images.image.ImageSource",
+)
+_PLAIN = {
+    r"Annotated\[(\w+), [^\]]*\]": r"\1",  # its bounds are said in words
+    r"\bTaggedResult\b": "Result",
+    r"\bName\b": "str",
+    r"\bJsonObject\b": "dict[str, Any]",
+    r"Field\(default_factory=dict\)": "{}",
+    r"batches\.IN_FLIGHT": str(IN_FLIGHT),
+}
 _NOT_SHOWN = {"TypedDict", "Frozen", "Generic", "BaseModel", "Strict", "list"}
 _INTERNAL = {"Piece"}
 
@@ -80,6 +103,7 @@ def page() -> str:
     for title, path in _CLASSES:
         parts += _class(title, package[path.removeprefix("llamaq.")])
     parts += _fields(package["vocabulary.fields"], package["vocabulary.kinds.request.Request"])
+    parts += _aliases(package)
     for title, path, names in _MODELS:
         parts += _models(title, package[path.removeprefix("llamaq.")], names)
     parts += _errors(package["vocabulary.errors"])
@@ -117,8 +141,8 @@ def _signature(verb: Any) -> str:
 def _parameter(one: Any) -> str:
     if one.kind.value == "variadic keyword":
         return f"**{one.name}: {str(one.annotation).removeprefix('Unpack[').removesuffix(']')}"
-    default = "" if one.default is None else f" = {one.default}"
-    return f"{one.name}: {one.annotation}{default}"
+    default = "" if one.default is None else f" = {_plain(one.default)}"
+    return f"{one.name}: {_plain(one.annotation)}{default}"
 
 
 def _said(of: Any) -> Iterator[str]:
@@ -195,8 +219,8 @@ def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
     ]
     columns = {
         "field": [f"`{one.name}`" for one in fields],
-        "type": [f"`{_cell(str(one.annotation))}`" for one in fields],
-        "default": ["" if one.value is None else f"`{_cell(str(one.value))}`" for one in fields],
+        "type": [f"`{_cell(_plain(one.annotation))}`" for one in fields],
+        "default": ["" if one.value is None else f"`{_cell(_plain(one.value))}`" for one in fields],
         "meaning": [meanings.get(one.name) or _cell(one.docstring.value if one.docstring else "") for one in fields],
     }
     # An attribute that `__init__` sets has no type here.
@@ -205,6 +229,21 @@ def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
     if shown:
         rows = [shown, ["---"] * len(shown), *zip(*shown.values(), strict=True)]
         yield "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _aliases(package: Any) -> Iterator[str]:
+    yield "## Names of types\n"
+    yield "| name | stands for |\n| --- | --- |\n" + "".join(
+        f"| `{path.rpartition('.')[2]}` | `{_cell(str(package[path].value))}` |\n" for path in _ALIASES
+    )
+
+
+def _plain(expression: Any) -> str:
+    """An annotation or a default, without names that only the code knows."""
+    text = str(expression)
+    for pattern, shown in _PLAIN.items():
+        text = re.sub(pattern, shown, text)
+    return text
 
 
 def _cell(text: str) -> str:

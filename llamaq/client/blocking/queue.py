@@ -86,7 +86,7 @@ class JobQueue(Operations):
         images: Sequence[ImageSource] | None = None,
         **fields: Unpack[MultimodalFields],
     ) -> Job[Any]:
-        """Answer a prompt (or `messages`) about images; for their forms see `llamaq.images.image.ImageSource`.
+        """Answer a prompt (or `messages`) about images: paths, bytes, base64, open files or pictures of Pillow.
 
         The messages may have images themselves.
         """
