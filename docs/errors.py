@@ -63,7 +63,8 @@ _CODES = """\
 ## Codes of `JobFailed`
 
 `error.code` of a job that ended `failed`. `error.retryable` says for each single failure whether the same request may
-succeed later. What a retry may mend, the workers have tried up to `LLAMAQ_MAX_ATTEMPTS` times before.
+succeed later. Where a retry may help, the workers have already made up to
+`LLAMAQ_MAX_ATTEMPTS` attempts.
 [failures.md](failures.md) has every cause.
 
 | code | retryable | what to do | HTTP |

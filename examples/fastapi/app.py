@@ -37,7 +37,7 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # the latter
 
 
 class Question(BaseModel):
-    """What a browser may ask for: not the whole of a request, of which options, tenant and priority are ours to say."""
+    """The fields that a browser may set. Options, tenant and priority are set here."""
 
     model: str
     prompt: str
