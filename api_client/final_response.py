@@ -8,22 +8,26 @@ from http import HTTPStatus, client
 from http.client import BadStatusLine, HTTPMessage, HTTPResponse, parse_headers
 from io import BytesIO
 from types import FunctionType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _PLAIN = re.compile(rb"([!-9;-~]+):[ \t]*([\t -~]*)\r\n")
 """A line of a header as nearly all are: one that is not continued, and is ASCII."""
+_ENDS = (b"\r\n", b"\n", b"")
 _SWITCHING, _OK = int(HTTPStatus.SWITCHING_PROTOCOLS), int(HTTPStatus.OK)
 
 
-def headers_of(fp: BinaryIO) -> HTTPMessage:
-    """As `http.client.parse_headers`, whose parser is that of e-mails and takes far longer. It reads odd ones alone."""
-    lines = client._read_headers(fp)  # type: ignore[attr-defined]  # noqa: SLF001 - it bounds them
+def headers_of(fp: BinaryIO, **limits: Any) -> HTTPMessage:
+    """As `http.client.parse_headers`, whose parser is that of e-mails and takes far longer. It reads odd ones alone.
+
+    The `limits` are those of later versions of Python, whose list of lines does not have the empty one.
+    """
+    lines = client._read_headers(fp, *limits.values())  # type: ignore[attr-defined]  # noqa: SLF001 - it bounds them
     message = HTTPMessage()
-    for line in lines[:-1]:
-        plain = _PLAIN.fullmatch(line)
-        if plain is None:
+    for line in lines:
+        if plain := _PLAIN.fullmatch(line):
+            message.set_raw(plain[1].decode(), plain[2].decode())
+        elif line not in _ENDS:
             return parse_headers(BytesIO(b"".join(lines)))
-        message.set_raw(plain[1].decode(), plain[2].decode())
     return message
 
 
@@ -32,6 +36,7 @@ class FinalResponse(HTTPResponse):
 
     # http.client's own function, which finds `parse_headers` by its name.
     begin = FunctionType(HTTPResponse.begin.__code__, vars(client) | {"parse_headers": headers_of})
+    begin.__kwdefaults__ = HTTPResponse.begin.__kwdefaults__
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:

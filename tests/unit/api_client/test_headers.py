@@ -1,5 +1,6 @@
 """The headers of an answer are what http.client reads of them, which has the parser of e-mails read them."""
 
+from http import client
 from http.client import HTTPException, HTTPMessage, parse_headers
 from io import BytesIO
 
@@ -57,6 +58,13 @@ def test_plain_headers_are_not_read_by_the_parser_of_e_mails(monkeypatch: pytest
     """It takes longer than all else that an answer's head needs."""
     monkeypatch.setattr(final_response, "parse_headers", None)
     assert final_response.headers_of(BytesIO(PLAIN + b"\r\n"))["content-type"] == "application/x-ndjson"
+
+
+def test_the_lines_may_come_without_the_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As later versions of Python give them, which are told how many there may be."""
+    monkeypatch.setattr(client, "_read_headers", lambda fp, most: [fp.readline() for _ in range(most)])
+    read = final_response.headers_of(BytesIO(PLAIN + b"\r\n"), _max_headers=2)
+    assert read.items() == parse_headers(BytesIO(PLAIN + b"\r\n")).items()[:2]
 
 
 @pytest.mark.parametrize("head", [b"X: y\r\n" * 101, b"X: " + b"y" * 70_000 + b"\r\n"])
