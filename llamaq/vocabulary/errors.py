@@ -23,12 +23,23 @@ LlamaqError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llamaq.vocabulary.results import ErrorInfo
 
 
 class LlamaqError(Exception):
-    """The base of every error that llamaq raises."""
+    """The base of every error that llamaq raises. Each can be pickled, as between the processes of a pool."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An exception's own way would call `__init__` with the message alone."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[LlamaqError], args: tuple[object, ...], members: dict[str, object]) -> LlamaqError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(members)
+    return error
 
 
 class SubmitError(LlamaqError):
