@@ -30,8 +30,7 @@ class Sink(Protocol):
     def take(self, chunk: Chunk) -> bool:
         """Take one line; returns whether more are wanted."""
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether it takes no more for now."""
 
 
@@ -131,7 +130,7 @@ class Stream(Exchange):
 
     def _read_here(self, raw: Any, sink: Sink) -> None:
         for chunk in self._until_last(pieces(raw)):
-            while sink.full:
+            while sink.is_full():
                 self.call.rest(FULL_SECONDS)
             if not sink.take(chunk):
                 return
@@ -159,26 +158,11 @@ class _Taker:
         self._parser = parser
         self._sink = sink
         self._complete = False
+        self.is_full = sink.is_full
 
-    @property
-    def full(self) -> bool:
-        return self._sink.full
-
-    def take(self, piece: bytes) -> bool:
-        """Takes the next bytes; returns whether the last line was among them."""
-        return self._taken(self._parser.feed(piece))
-
-    def end(self) -> None:
-        """Takes a last line without newline.
-
-        Raises:
-            StreamCut: The body ended before its last line.
-        """
-        if not self._complete and not self._taken(self._parser.rest()):
-            raise StreamCut("the stream ended without its last line")
-
-    def _taken(self, chunks: Iterator[Chunk]) -> bool:
-        for chunk in chunks:
+    def take(self, piece: bytes | None) -> bool:
+        """Takes the next bytes, or with None the end of the body; returns whether the last line was among them."""
+        for chunk in self._parser.rest() if piece is None else self._parser.feed(piece):
             self._complete = self._checked(chunk)
             more = self._sink.take(chunk)
             if self._complete:
@@ -186,6 +170,15 @@ class _Taker:
             if not more:
                 raise _Enough
         return False
+
+    def end(self) -> None:
+        """Takes a last line without newline.
+
+        Raises:
+            StreamCut: The body ended before its last line.
+        """
+        if not self._complete and not self.take(None):
+            raise StreamCut("the stream ended without its last line")
 
 
 def _is_plain(raw: Any) -> bool:

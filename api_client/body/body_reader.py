@@ -124,8 +124,11 @@ class BodyReader:
             body = self._new.popleft()
             self._bodies.add(body)
             body.heard(now)  # its bytes may have waited for this thread: that is no silence of the host
-            if self._register(body) and not self._paused_if_full(body):
-                self._advance(body, now)
+            if self._register(body):
+                if body.is_full():
+                    self._pause(body)
+                else:
+                    self._advance(body, now)
 
     def _register(self, body: StreamedBody) -> bool:
         try:
@@ -146,18 +149,16 @@ class BodyReader:
             self._end(body)
             return
         self._check_at = min(self._check_at, body.silent_at)  # after the last line it is sooner
-        self._paused_if_full(body)
+        if body.is_full():
+            self._pause(body)
 
-    def _paused_if_full(self, body: StreamedBody) -> bool:
-        """Read no more of a body for now whose taker is full; returns whether it is."""
-        if not body.full:
-            return False
+    def _pause(self, body: StreamedBody) -> None:
+        """Read no more of a body for now, whose taker is full."""
         self._selector.unregister(body.sock)
         self._paused.add(body)
-        return True
 
     def _go_on(self, now: float) -> None:
-        for body in [body for body in self._paused if not body.full]:
+        for body in [body for body in self._paused if not body.is_full()]:
             self._paused.discard(body)
             body.heard(now)
             self._register(body)

@@ -23,8 +23,7 @@ class Pieces(Protocol):
     def take(self, piece: bytes) -> bool:
         """Take the next bytes; returns whether the answer is complete. What it raises ends the body."""
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether it takes no more for now."""
 
 
@@ -33,6 +32,7 @@ class StreamedBody:
 
     Attributes:
         sock: the connection.
+        is_full: whether its taker takes no more for now.
         silent_at: monotonic time at which the host has been silent for too long; infinite without a limit.
         error: why it ended; None for a body that was taken to its end.
     """
@@ -51,16 +51,12 @@ class StreamedBody:
         self.silent_at = float("inf")
         self._raw = raw
         self._taker = taker
+        self.is_full = taker.is_full
         self._limit, self._end_limit = limits
         self._decoder = ChunkedDecoder()
         self._complete = False
         self._over = threading.Event()
         sock.settimeout(0)
-
-    @property
-    def full(self) -> bool:
-        """Whether its taker takes no more for now."""
-        return self._taker.full
 
     def begin(self, now: float) -> bool:
         """Take what has come with the headers; returns whether the body is at its end."""
@@ -76,7 +72,7 @@ class StreamedBody:
 
     def arrives(self, seconds: float) -> bool:
         """Whether more bytes come within so many seconds, and can be taken."""
-        return wait_for_read(self.sock, seconds) and not self.full
+        return wait_for_read(self.sock, seconds) and not self.is_full()
 
     def step(self, now: float) -> bool:
         """Take what has arrived; returns whether the body is at its end."""

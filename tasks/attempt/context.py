@@ -15,8 +15,7 @@ from tasks.input_policy.policy import InputPolicy
 class Events(Protocol):
     """The events of one attempt, as a task writes them."""
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether so much waits to be written that no more of the answer should be read for now."""
 
     def delta(

@@ -122,7 +122,11 @@ def _held_back(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
 
 
 class _Answer:
-    """An answer that is being read: what takes the lines of its stream."""
+    """An answer that is being read: what takes the lines of its stream.
+
+    Attributes:
+        is_full: whether too much waits to be written.
+    """
 
     def __init__(
         self,
@@ -134,6 +138,7 @@ class _Answer:
         split: bool,
     ) -> None:
         self._events = events
+        self.is_full = events.is_full
         self._piece_of = piece_of
         self._arrives: Callable[[], None] | None = arrives
         self._splitter = ThinkingSplitter() if split else None
@@ -143,11 +148,6 @@ class _Answer:
         self._tool_calls: Objects = []
         self._logprobs: Objects = []
         self._stats: Chunk = {"done_reason": REPETITION}
-
-    @property
-    def full(self) -> bool:
-        """Whether too much waits to be written."""
-        return self._events.full
 
     def take(self, chunk: Chunk) -> bool:
         """Take one line. No more is wanted of an answer that repeats itself; then the connection is closed."""

@@ -96,8 +96,7 @@ class EventBuffer:
         self._added = self.pieces = 0
         self.numbered = 0
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether more than `MOST_PENDING_CHARS` wait to be written, and no more of the answer should be read."""
         return self._pending_chars > MOST_PENDING_CHARS and not (self.revoked or self.attempt.stopped)
 

@@ -211,10 +211,7 @@ class _TracedSink:
     def __init__(self, call: _TracedCall, sink: Sink) -> None:
         self._call = call
         self._sink = sink
-
-    @property
-    def full(self) -> bool:
-        return self._sink.full
+        self.is_full = sink.is_full
 
     def take(self, chunk: Chunk) -> bool:
         self._call.took(chunk)

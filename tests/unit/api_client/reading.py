@@ -22,6 +22,9 @@ class Kept:
         self.full = False
         self._most = most
 
+    def is_full(self) -> bool:
+        return self.full
+
     def take(self, chunk: dict[str, Any]) -> bool:
         self.chunks.append(chunk)
         self.came.set()

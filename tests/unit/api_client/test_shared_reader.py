@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api_client import Aborted, OllamaClient, OllamaError, StreamCut
@@ -46,6 +46,7 @@ LINES = st.sampled_from(
 )
 
 
+@example([b'{"response": "its last line has no newline", "done": true}'], [], True)
 @given(st.lists(LINES, max_size=5), st.lists(st.integers(0, 500), max_size=6), st.booleans())
 def test_any_body_is_read_as_by_a_thread_of_its_own(lines: list[bytes], cuts: list[int], ended: bool) -> None:
     """The same lines and the same error, wherever the bytes are cut into chunks, and whether or not the body ends."""
@@ -212,8 +213,7 @@ class Patient:
         self.looks = 0
         self.chunks: list[dict[str, Any]] = []
 
-    @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         self.looks += 1
         return self.looks < 3
 

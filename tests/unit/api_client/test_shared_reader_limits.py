@@ -89,6 +89,7 @@ def test_a_sink_that_is_full_stops_the_host_and_no_other(later: Later) -> None:
         sink.came.clear()
         sink.full = False
         assert sink.came.wait(PATIENCE_SECONDS)
+        until(lambda: bool(shared_reader._paused))  # it is full again
         stream.abort()
         sink.full = False
         assert isinstance(waiting.join(), Aborted)

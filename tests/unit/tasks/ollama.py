@@ -17,10 +17,15 @@ from tasks.input_policy.policy import InputPolicy
 
 
 class Said:
-    """One answer: the chunks of a stream, or a whole object."""
+    """One answer: the chunks of a stream, or a whole object.
+
+    Attributes:
+        was_full: whether the sink was full, before each chunk.
+    """
 
     def __init__(self, chunks: list[dict[str, Any]]) -> None:
         self._chunks = chunks
+        self.was_full: list[bool] = []
         self.cut = threading.Event()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -28,6 +33,7 @@ class Said:
 
     def each(self, sink: Sink) -> None:
         for chunk in self._chunks:
+            self.was_full.append(sink.is_full())
             if not sink.take(chunk):
                 break
 
@@ -50,17 +56,20 @@ class Ollama:
     Attributes:
         asked: the bodies that came, in order.
         limits: the seconds of silence that were allowed between two pieces.
+        said: what it answered.
     """
 
     def __init__(self, *answers: list[dict[str, Any]]) -> None:
         self._answers = iter(answers)
         self.asked: list[dict[str, Any]] = []
         self.limits: list[float | None] = []
+        self.said: list[Said] = []
 
     def _ask(self, body: dict[str, Any], **how: Any) -> Said:
         self.asked.append(dict(body))
         self.limits.append(how.get("stall_timeout_seconds"))
-        return Said(next(self._answers))
+        self.said.append(Said(next(self._answers)))
+        return self.said[-1]
 
     generate = chat = embed = _ask
 
@@ -72,12 +81,14 @@ class Ollama:
 
 
 class EventBuffer:
-    """Remembers what was said."""
+    """Remembers what was said. It is full after `most` pieces."""
 
-    full = False
-
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1000) -> None:
         self.said: list[Any] = []
+        self._most = most
+
+    def is_full(self) -> bool:
+        return len(self.said) >= self._most
 
     def delta(self, *words: Any) -> None:
         self.said.append(words)

@@ -79,6 +79,13 @@ def test_a_generate_answer_is_joined_and_told_as_it_comes() -> None:
     assert [words[:2] for words in transcript.said] == [("", "hm"), ("Hel", ""), ("lo", "")]
 
 
+def test_an_answer_is_full_where_too_much_waits_to_be_written() -> None:
+    """Then no more of it is read for now."""
+    ollama = Ollama([{"response": "a"}, {"response": "b"}, {"response": "", "done": True}])
+    _run(ollama, EventBuffer(most=2), kind="generate", prompt="x")
+    assert ollama.said[0].was_full == [False, False, True]
+
+
 def test_logprobs_are_told_and_kept() -> None:
     """As Ollama's objects, in the pieces and in the result; of a line without text too."""
     one, two = {"token": "a", "logprob": -1.5, "bytes": [97]}, {"token": "b", "logprob": -2.0}

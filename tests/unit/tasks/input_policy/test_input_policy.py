@@ -47,7 +47,6 @@ def test_pulls_are_for_models_on_the_list_alone() -> None:
     ("allowed", "model", "may"),
     [
         ("", "m:latest", False),
-        (" , ", "m:latest", False),
         ("m", "m:latest", True),
         ("m", "m:7b", False),
         ("M:7B", "m:7b", True),
