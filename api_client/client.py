@@ -19,7 +19,7 @@ from api_client.shapes.reading import Shape
 from api_client.stream import Stream
 from api_client.transport import Prepared, new_session
 
-# The defaults of a job's `first_token_within` and `stall_after`.
+# The defaults of a call. Those of a job whose `stall_after` is not set are the same.
 FIRST_BYTE_TIMEOUT_SECONDS = 600.0
 STALL_TIMEOUT_SECONDS = 60.0
 # Ollama answers requests that need no model at once.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from api_client import Chunk
+from api_client import FIRST_BYTE_TIMEOUT_SECONDS, STALL_TIMEOUT_SECONDS, Chunk
 from llamaq.vocabulary.conversations import MessageObject
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.request import AnswerRequest, Request
@@ -15,9 +15,6 @@ from tasks.attempt.thinking import ThinkingSplitter
 NANOSECONDS = 1e9
 REPETITION = "repetition"
 """The `done_reason` of an answer that repeated itself, and was ended here."""
-STALL_SECONDS = 60.0
-HELD_BACK_STALL_SECONDS = 600.0
-"""The silence that is allowed where Ollama may hold an answer back until it is whole: as long as for a first token."""
 Objects = list[dict[str, Any]]
 Piece = tuple[str, str, Objects | None]
 """Text, thinking and tool calls of one chunk."""
@@ -90,6 +87,8 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
     ollama = context.ollama
     thinks = context.thinks(request.model)
     held_back = _held_back(body, thinks=thinks)
+    # Where Ollama may hold an answer back until it is whole, its silence may last as long as before a first token.
+    stall_after = request.stall_after or (FIRST_BYTE_TIMEOUT_SECONDS if held_back else STALL_TIMEOUT_SECONDS)
     send: Callable[..., Any] = {
         Endpoint.GENERATE: ollama.generate,
         Endpoint.CHAT: ollama.chat,
@@ -98,7 +97,7 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
     call = send(
         {**context.input_policy.escaped(request, body), "model": context.own_name(request.model)},
         first_byte_timeout_seconds=request.first_token_within,
-        stall_timeout_seconds=request.stall_after or (HELD_BACK_STALL_SECONDS if held_back else STALL_SECONDS),
+        stall_timeout_seconds=stall_after,
     )
     if endpoint is Endpoint.EMBED:
         with context.attempt.during(call), call:
