@@ -1,7 +1,7 @@
 """Makes the spans of OpenTelemetry. Imported only where `LLAMAQ_OTEL` is set."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, cast
@@ -23,7 +23,6 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from worker.settings.environment import Export
-from worker.telemetry.tracing import Ended
 
 _FLUSH_MILLISECONDS = 5_000
 _log = structlog.get_logger(__name__)
@@ -62,7 +61,7 @@ class Traced:
         self._content = content
 
     @contextmanager
-    def attempt(self, job: ClaimedJob) -> Iterator[Ended]:
+    def attempt(self, job: ClaimedJob) -> Iterator[Callable[[str, Outcome], None]]:
         """The span of one attempt. Each line that is logged inside has its `trace_id`."""
         about: dict[str, str | int] = {
             **describe(job.kind, job.named_model),
