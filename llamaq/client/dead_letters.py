@@ -39,11 +39,11 @@ def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter
     return [
         DeadLetter(
             id=entry,
-            job_id=fields["id"],
-            kind=fields["kind"],
-            source=fields["source"],
-            message=fields["message"],
-            reason=fields["reason"],
+            job_id=fields.get("id", ""),
+            kind=fields.get("kind", ""),
+            source=fields.get("source", ""),
+            message=fields.get("message", ""),
+            reason=fields.get("reason", ""),
             at=datetime.fromtimestamp(int(entry.split("-", 1)[0]) / 1000, UTC),
         )
         for entry, fields in entries

@@ -33,7 +33,7 @@ MOST_JOINED = 16_384
 
 def log_entries(answer: Entries) -> list[LogEntry]:
     """The entries in the answer of XRANGE."""
-    return [(cursor, fields["event"]) for cursor, fields in answer]
+    return [(cursor, fields.get("event", "")) for cursor, fields in answer]
 
 
 def poll_call(keys: Keys, job_id: str) -> Call:

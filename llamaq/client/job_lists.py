@@ -114,7 +114,7 @@ def read_jobs(answer: Answer) -> JobPage:
     for row in answer.rows("jobs"):
         try:
             found.append(read_status(row.text("id"), row))
-        except ValueError:  # of pydantic, json or status.read
+        except (ValueError, LookupError):  # of pydantic, json or status.read
             _log.warning("the record of job %s is damaged; it is left out of the list", row.text("id"))
     return found
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import Field
 
 from llamaq.store.keys import Keys
+from llamaq.store.redis_errors import is_of_another_type
+from llamaq.store.script_drivers import raised
 from llamaq.store.worker.minute_figures import ENDED, FIRST, KEPT_MINUTES, WAITING, quantile
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import Frozen
@@ -53,8 +56,9 @@ def commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
     return [["HGETALL", keys.minute(number)] for number in range(this - minutes - 1, this)]
 
 
-def read(now: int, answers: Sequence[Mapping[str, str]]) -> list[Minute]:
-    """The minutes, oldest first, out of the answers to the `commands`."""
+def read(now: int, replies: Sequence[object]) -> list[Minute]:
+    """The minutes, oldest first, out of the replies to the `commands`. A key of another type is an empty minute."""
+    answers: list[Any] = [{} if is_of_another_type(reply) else raised(reply) for reply in replies]
     first = now // 60 - len(answers)
     return [
         _minute(datetime.fromtimestamp(60 * (first + index), UTC), answers[index], answers[index - 1])
@@ -65,18 +69,21 @@ def read(now: int, answers: Sequence[Mapping[str, str]]) -> list[Minute]:
 def _minute(at: datetime, fields: Mapping[str, str], before: Mapping[str, str]) -> Minute:
     totals, totals_before = _numbers(fields, ENDED), _numbers(before, ENDED)
     ended = {state: max(number - totals_before.get(state, 0), 0) for state, number in totals.items()}
-    first = {int(index): number for index, number in _numbers(fields, FIRST).items()}
+    first = {_number(index): number for index, number in _numbers(fields, FIRST).items()}
     return Minute(
         at=at,
         ended=ended if totals_before else {},
         waiting=_numbers(fields, WAITING),
-        slots=int(fields.get("slots", 0)),
-        slots_used=int(fields.get("slots_used", 0)),
-        tokens=int(fields.get("tokens", 0)),
+        **{name: _number(fields.get(name, "")) for name in ("slots", "slots_used", "tokens")},
         first_token_p50=quantile(first, 0.5),
         first_token_p95=quantile(first, 0.95),
     )
 
 
 def _numbers(fields: Mapping[str, str], beginning: str) -> dict[str, int]:
-    return {name.removeprefix(beginning): int(text) for name, text in fields.items() if name.startswith(beginning)}
+    return {name.removeprefix(beginning): _number(text) for name, text in fields.items() if name.startswith(beginning)}
+
+
+def _number(text: str) -> int:
+    """The number; 0 for what something else has written."""
+    return int(text) if text.isdecimal() else 0

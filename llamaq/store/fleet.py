@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from llamaq.store.keys import Keys
@@ -69,6 +70,14 @@ def workers(
     return [WorkerStatus.model_validate(row) for row in sorted(rows, key=lambda row: (row["host"], row["name"]))]
 
 
+def _report(text: str | None) -> dict[str, Any]:
+    """What the host has reported. Until it reports again, one that something else has written over counts as none."""
+    with suppress(ValueError):
+        found = json.loads(text or "{}")
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
 def _host(
     now: float,
     paused: Mapping[str, str],
@@ -78,7 +87,7 @@ def _host(
     refusals: Mapping[str, str],
 ) -> HostStatus:
     record = dict(zip(HOST_FIELDS, fields, strict=True))
-    report: dict[str, Any] = json.loads(record.pop("status") or "{}")
+    report = _report(record.pop("status"))
     common: dict[str, Any] = {key: value for key, value in record.items() if value is not None}
     common |= {"host": name, "version": report.get("version")}
     seen, failed = float(record["seen_at"] or 0), float(record["last_error_at"] or 0)

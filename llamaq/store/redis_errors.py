@@ -27,6 +27,11 @@ def is_refusal(error: Exception) -> bool:
     return type(error) is ResponseError and (code is None or code[1] in {"ERR", "WRONGTYPE"})
 
 
+def is_of_another_type(reply: object) -> bool:
+    """Whether the key of a command is not of the type that the command needs."""
+    return isinstance(reply, ResponseError) and "WRONGTYPE" in str(reply)
+
+
 def is_denied(error: BaseException) -> bool:
     """Whether the user of Redis lacks the right, also within a script, whose error has no type of its own."""
     text = str(error)
@@ -55,6 +60,33 @@ class Translated:
         # A `TimeoutError` is the caller's own timeout: redis-py raises another class.
         if isinstance(error, RedisError | OSError) and not isinstance(error, TimeoutError):
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
+
+
+class Readable:
+    """The context manager of `readable`."""
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ValueError | LookupError | ArithmeticError):
+            what = " ".join(str(error).split())[:200]
+            text = f"what is kept there cannot be read, as something else has written over it ({what})"
+            raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
+
+
+def readable(url: str) -> Readable:
+    """For what reads a text or a number that Redis keeps.
+
+    Raises:
+        BrokerUnavailable: it is none that llamaq has written.
+    """
+    return Readable(url)
 
 
 def translated(url: str) -> Translated:
@@ -148,6 +180,10 @@ _REMEDIES: Sequence[Remedy] = (
     (
         lambda error, _: is_read_only(error),
         "it is a replica ({}): the address in LLAMAQ_REDIS_URL must lead to the master",
+    ),
+    (
+        lambda error, _: is_of_another_type(error),
+        "something else has written over a key of llamaq ({}): within 10 s the workers set it aside",
     ),
     (
         lambda _, text: "OOM" in text or "used memory" in text,  # hiredis leaves the code OOM out

@@ -13,7 +13,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import AsyncClient
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import readable, translated
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
 
@@ -93,11 +93,12 @@ class AsyncConnection:
         """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
 
         Raises:
-            BrokerUnavailable: Redis did not answer, or refused.
+            BrokerUnavailable: Redis did not answer, or refused, or something else has written over what it keeps.
         """
         async with self.verb() as redis:
             await redis.execute_all([self.settings.keys.master_proof()])
-            yield redis
+            with readable(self.url):
+                yield redis
 
     async def run(self, call: Call) -> Answer:
         """The answer of a script.

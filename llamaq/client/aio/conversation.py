@@ -7,6 +7,7 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
 from llamaq.store.answers import Answer
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
@@ -56,7 +57,8 @@ class AsyncConversation:
 
     async def history(self) -> list[KeptMessage]:
         """The kept messages, oldest first; an empty list where there is no such conversation."""
-        return read_history(await self._texts())
+        async with self._connection.reading() as redis:
+            return read_history(await redis.lrange(self._verbs.messages_key, 0, -1))
 
     async def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
@@ -106,7 +108,10 @@ class AsyncConversation:
     async def _change(self, call: Callable[[list[str]], Call], new_name: str = "") -> None:
         async with self._connection.verb():
             for _ in range(TRIES):
-                if self._verbs.done(await self._run(call(await self._texts())), new_name):
+                texts = await self._texts()
+                with readable(self._connection.url):
+                    asked = call(texts)
+                if self._verbs.done(await self._run(asked), new_name):
                     return
         raise ConversationBusy(self.name)
 

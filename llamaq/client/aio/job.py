@@ -16,6 +16,7 @@ from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.keys import text_id
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
@@ -156,7 +157,8 @@ class AsyncJob(Generic[R]):
         answer = await self._ask(status_call(self._connection.settings.keys, self.id, why=True))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
-        return read_status(self.id, answer)
+        with readable(self._connection.url):
+            return read_status(self.id, answer)
 
     async def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.
@@ -167,9 +169,9 @@ class AsyncJob(Generic[R]):
         record = self._connection.settings.keys.record(self.id)
         async with self._connection.reading() as redis:
             kind, request, note = await redis.hmget(record, "kind", "request", "note")
-        if kind is None or request is None:
-            raise JobNotFound(self.id)
-        return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
+            if kind is None or request is None:
+                raise JobNotFound(self.id)
+            return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
 
     async def cancel(self, reason: str = "cancelled by the producer") -> bool:
         """End the job now, in whatever state it is; a running request to Ollama is cut.

@@ -16,6 +16,7 @@ from llamaq.client.offered_models import hosts_with
 from llamaq.store import cancel, pauses
 from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_drivers import raised, run_async, run_many_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
@@ -86,17 +87,19 @@ class AsyncOperations(AsyncProducer):
             answers = [raised(reply) for reply in await redis.execute_all(held)]
             ids = job_ids(answers)
             found = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
-        return read_running(ids, found)
+            return read_running(ids, found)
 
     async def waiting(self) -> list[QueueStatus]:
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
-        return queue_lists.read(await self._connection.run(Call(self._keys.prefix, Waiting())))
+        answer = await self._connection.run(Call(self._keys.prefix, Waiting()))
+        with readable(self.url):
+            return queue_lists.read(answer)
 
     async def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
         async with self._connection.reading() as redis:
             counts = await redis.hgetall(self._keys.queued())
-        return {tenant: int(number) for tenant, number in sorted(counts.items())}
+            return {tenant: int(number) for tenant, number in sorted(counts.items())}
 
     async def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
@@ -107,8 +110,8 @@ class AsyncOperations(AsyncProducer):
         asked = minutes.checked(number)
         async with self._connection.reading() as redis:
             now, _ = await redis.time()
-            answers: list[Any] = await redis.execute_all(minutes.commands(self._keys, now, asked))
-            return minutes.read(now, [raised(reply) for reply in answers])
+            answers = await redis.execute_all(minutes.commands(self._keys, now, asked))
+            return minutes.read(now, answers)
 
     async def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.

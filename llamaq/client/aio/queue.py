@@ -72,7 +72,7 @@ class AsyncJobQueue(AsyncOperations):
             async with self._connection.reading() as redis:
                 answer = await run_async(redis, listing(self.settings, tenant, skipped, number))
                 seconds, _ = await redis.time()
-            found |= {row.name: row for row in listed(tenant, answer, seconds)}
+                found |= {row.name: row for row in listed(tenant, answer, seconds)}
             if not answer.flag("more"):
                 break
         return list(found.values())

@@ -14,7 +14,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import Client
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import readable, translated
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 
@@ -94,11 +94,12 @@ class Connection:
         """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
 
         Raises:
-            BrokerUnavailable: Redis did not answer, or refused.
+            BrokerUnavailable: Redis did not answer, or refused, or something else has written over what it keeps.
         """
         with self.verb() as redis:
             redis.execute_all([self.settings.keys.master_proof()])
-            yield redis
+            with readable(self.url):
+                yield redis
 
     def run(self, call: Call) -> Answer:
         """The answer of a script.

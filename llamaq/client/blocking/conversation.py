@@ -8,6 +8,7 @@ from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.conversation_calls import TRIES, Conversing, Side
 from llamaq.store.answers import Answer
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
@@ -55,7 +56,8 @@ class Conversation:
 
     def history(self) -> list[KeptMessage]:
         """The kept messages, oldest first; an empty list where there is no such conversation."""
-        return read_history(self._texts())
+        with self._connection.reading() as redis:
+            return read_history(redis.lrange(self._verbs.messages_key, 0, -1))
 
     def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
@@ -105,7 +107,10 @@ class Conversation:
     def _change(self, call: Callable[[list[str]], Call], new_name: str = "") -> None:
         with self._connection.verb():
             for _ in range(TRIES):
-                if self._verbs.done(self._run(call(self._texts())), new_name):
+                texts = self._texts()
+                with readable(self._connection.url):
+                    asked = call(texts)
+                if self._verbs.done(self._run(asked), new_name):
                     return
         raise ConversationBusy(self.name)
 

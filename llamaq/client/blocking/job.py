@@ -17,6 +17,7 @@ from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.keys import text_id
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
@@ -157,7 +158,8 @@ class Job(Generic[R]):
         answer = self._ask(status_call(self._connection.settings.keys, self.id, why=True))
         if answer.word == "MISSING":
             raise JobNotFound(self.id)
-        return read_status(self.id, answer)
+        with readable(self._connection.url):
+            return read_status(self.id, answer)
 
     def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.
@@ -168,9 +170,9 @@ class Job(Generic[R]):
         record = self._connection.settings.keys.record(self.id)
         with self._connection.reading() as redis:
             kind, request, note = redis.hmget(record, "kind", "request", "note")
-        if kind is None or request is None:
-            raise JobNotFound(self.id)
-        return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
+            if kind is None or request is None:
+                raise JobNotFound(self.id)
+            return SubmittedRequest(kind=kind, request=from_json(request), note=note or "")
 
     def cancel(self, reason: str = "cancelled by the producer") -> bool:
         """End the job now, in whatever state it is; a running request to Ollama is cut.

@@ -17,6 +17,7 @@ from llamaq.client.offered_models import hosts_with
 from llamaq.store import cancel, pauses
 from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
+from llamaq.store.redis_errors import readable
 from llamaq.store.script_drivers import raised, run, run_many
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
@@ -81,17 +82,19 @@ class Operations(Producer):
             answers = [raised(reply) for reply in redis.execute_all(held)]
             ids = job_ids(answers)
             found = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
-        return read_running(ids, found)
+            return read_running(ids, found)
 
     def waiting(self) -> list[QueueStatus]:
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
-        return queue_lists.read(self._connection.run(Call(self._keys.prefix, Waiting())))
+        answer = self._connection.run(Call(self._keys.prefix, Waiting()))
+        with readable(self.url):
+            return queue_lists.read(answer)
 
     def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
         with self._connection.reading() as redis:
             counts = redis.hgetall(self._keys.queued())
-        return {tenant: int(number) for tenant, number in sorted(counts.items())}
+            return {tenant: int(number) for tenant, number in sorted(counts.items())}
 
     def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
@@ -102,8 +105,8 @@ class Operations(Producer):
         asked = minutes.checked(number)
         with self._connection.reading() as redis:
             now, _ = redis.time()
-            answers: list[Any] = redis.execute_all(minutes.commands(self._keys, now, asked))
-            return minutes.read(now, [raised(reply) for reply in answers])
+            answers = redis.execute_all(minutes.commands(self._keys, now, asked))
+            return minutes.read(now, answers)
 
     def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.

@@ -73,7 +73,7 @@ class JobQueue(Operations):
             with self._connection.reading() as redis:
                 answer = run(redis, listing(self.settings, tenant, skipped, number))
                 seconds, _ = redis.time()
-            found |= {row.name: row for row in listed(tenant, answer, seconds)}
+                found |= {row.name: row for row in listed(tenant, answer, seconds)}
             if not answer.flag("more"):
                 break
         return list(found.values())

@@ -5,7 +5,7 @@ and a call is repeated as a whole: every script may be sent twice. A try has a t
 that has gone silent is given up in time for a new one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
@@ -32,6 +32,8 @@ T = TypeVar("T")
 DEFAULT_LIMIT_SECONDS = 15.0
 """The limit of a call where nothing else is said."""
 DEFAULT_MOST = 1000
+_AS_TEXT: Mapping[str, Any] = {"decode_responses": True, "encoding_errors": "replace"}
+"""What something else has written need not be UTF-8: an error in the middle of a reply would end its connection."""
 
 
 class BoundedRedis(redis.Redis):
@@ -170,7 +172,7 @@ def connect_async(
     """A client as of `connect` for asyncio."""
     target = parsed(url)
     retrying = Retrying(limit_seconds, retry=True, failover=bool(target.master))
-    given = {**async_options(target), "decode_responses": True, "max_connections": most}
+    given = {**async_options(target), **_AS_TEXT, "max_connections": most}
     pool: redis.asyncio.ConnectionPool
     if target.master:
         pool = AsyncMasterPool(target, retrying.try_seconds, **given)
@@ -190,7 +192,7 @@ def _blocking(
     given = {
         **options(target, retrying.try_seconds),
         "connection_class": _class(target),
-        "decode_responses": decode_responses,
+        **(_AS_TEXT if decode_responses else {}),
         "max_connections": most,
     }
     pool = MasterPool(target, retrying.try_seconds, **given) if target.master else Pool(**given)

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from embedded.scripted.fleet import MODEL, Fleet, answer, error
@@ -87,6 +89,7 @@ class AllKeys:
             if members:
                 self.fleet.redis.zadd(self.fleet.keys.leases(), dict.fromkeys(members, 1))
             self.fleet.patient()
+            self.store.mend()
             self.store.reap()
             self.report()
             self.work()
@@ -139,7 +142,7 @@ class AllKeys:
             "hold a batch": lambda: batches.hold("b1", "me"),
             "cancel a batch": lambda: batches.cancel("b2"),
             "delete a file": lambda: batches.delete("in2"),
-            "webhook": lambda: Deliveries(fleet.redis, fleet.keys, "private").take(),
+            "webhook": self.webhook,
             "reap": self.store.reap,
             "report": self.report,
             "down": lambda: self.store.down(2, 1, "x"),
@@ -148,7 +151,32 @@ class AllKeys:
         verbs |= {f"status of {name}": job.status for name, job in self.jobs.items()}
         return verbs
 
+    def readers(self) -> Verbs:
+        """Calls of the SDK that read without a script."""
+        queue, talk = self.fleet.queue, self.fleet.queue.conversation("c")
+        names = ["hosts", "workers", "models", "waiting_by_tenant", "running", "dead"]
+        found: Verbs = {name: getattr(queue, name) for name in names}
+        found |= {
+            "minutes": lambda: queue.history(5),
+            "messages": talk.history,
+            "settings": talk.settings,
+            "edit": lambda: talk.edit(1, "x"),
+            "cut": lambda: talk.delete(after=1),
+        }
+        for name, job in self.jobs.items():
+            found |= {f"request of {name}": job.request, f"first event of {name}": partial(_first_event, job)}
+        return found
+
+    def webhook(self) -> None:
+        """Take a delivery. One that cannot be read is set aside."""
+        with suppress(ValueError, KeyError):
+            Deliveries(self.fleet.redis, self.fleet.keys, "private").take()
+
     def close(self) -> None:
         """Close the connections."""
         self.fleet.close()
         self.batches.close()
+
+
+def _first_event(job: Job[Any]) -> Any:
+    return next(job.events())

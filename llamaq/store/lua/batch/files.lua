@@ -24,7 +24,7 @@ end
 function files.forget_expired(tenant)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', files.ends(tenant), '-inf', NOW, 'LIMIT', 0, files.MOST)) do
     local id, bytes = string.match(entry, '^(%S+) (%d+)$')
-    files.forget(tenant, id, bytes)
+    if id then files.forget(tenant, id, bytes) else redis.call('ZREM', files.ends(tenant), entry) end
   end
 end
 

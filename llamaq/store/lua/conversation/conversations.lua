@@ -28,14 +28,14 @@ local function sweep_conversations()
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', LAPSES, '-inf', NOW, 'LIMIT', 0, LAPSED_AT_A_TIME)) do
     local tenant, name = string.match(entry, '^(%S+) (.+)$')
     redis.call('ZREM', LAPSES, entry)
-    if not conversation_exists(tenant, name) then redis.call('ZREM', index_key(tenant), name) end
+    if tenant and not conversation_exists(tenant, name) then redis.call('ZREM', index_key(tenant), name) end
   end
 end
 
 -- Restarts the conversation's expiry. `ttl` counts where the conversation has none of its own.
 local function refresh_conversation(tenant, name, ttl)
   local about = about_key(tenant, name)
-  ttl = tonumber(redis.call('HGET', about, 'ttl') or ttl)
+  ttl = tonumber(redis.call('HGET', about, 'ttl') or nil) or tonumber(ttl)
   redis.call('HSETNX', about, 'created_at', STAMP)
   redis.call('HSET', about, 'updated_at', STAMP)
   redis.call('EXPIRE', about, ttl)

@@ -1,5 +1,5 @@
 -- Fragment: the turns of a conversation that have not ended: a sorted set, numbered in the order in which they came.
--- include: keys
+-- include: keys events
 local function about_key(tenant, name) return P .. ':about:' .. tenant .. ':' .. name end
 
 -- The images of conversations. A table, since a script has a limit of locals.
@@ -20,11 +20,13 @@ function kept_images.note(sha, who, seconds)
   if redis.call('TTL', shown_key(sha)) < seconds then redis.call('EXPIRE', shown_key(sha), seconds) end
 end
 
--- The first of them; false where there is none. A turn whose record was deleted by hand is removed: it would never end,
--- and the others would wait for it.
+-- The first of them; false where there is none. A turn whose record was deleted by hand, or that has ended without a word of
+-- its conversation, is removed: the others would wait for it for ever.
 local function first_turn(key)
   local head = redis.call('ZRANGE', key, 0, 0)[1]
-  while head and redis.call('EXISTS', record(head)) == 0 do
+  while head do
+    local state = redis.call('HGET', record(head), 'state')
+    if state and not TERMINAL[state] then break end
     redis.call('ZREM', key, head)
     head = redis.call('ZRANGE', key, 0, 0)[1]
   end

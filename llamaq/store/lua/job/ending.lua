@@ -8,9 +8,9 @@ local function release_images(id, list, ttl)
   redis.call('HDEL', counted.IMAGES, id)
   for sha in string.gmatch(list, '[^ ]+') do
     kept_images.note(sha, id, ttl)
-    local left = redis.pcall('HINCRBY', BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
+    local left = redis.pcall('HINCRBY', counted.BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
     if type(left) == 'number' and left <= 0 then
-      redis.call('HDEL', BLOBS, sha)
+      redis.call('HDEL', counted.BLOBS, sha)
       redis.call('EXPIRE', blob_key(sha), ttl)
     end
   end
@@ -31,7 +31,7 @@ function kept_images.delete(id, list)
   for sha in string.gmatch(list, '[^ ]+') do
     redis.call('ZREM', shown_key(sha), id)
     redis.call('ZREMRANGEBYSCORE', shown_key(sha), '-inf', NOW)
-    local needed = redis.call('EXISTS', shown_key(sha)) == 1 or redis.call('HEXISTS', BLOBS, sha) == 1
+    local needed = redis.call('EXISTS', shown_key(sha)) == 1 or redis.call('HEXISTS', counted.BLOBS, sha) == 1
     if not needed then redis.call('DEL', blob_key(sha)) end
   end
 end
@@ -80,12 +80,15 @@ end
 -- connection to Ollama is closed. The caller also assigns the models that are noted in PENDING. `job` has the
 -- `ending.fields`.
 local function end_known_job(id, job, state, members, ...)
-  -- A script is no transaction: what is wrong with a record is found before the first write.
+  -- A script is no transaction: what is wrong with a record is found before the first write. The job ends all the same.
   for _, name in ipairs(ending.names) do
-    if not ending.is_sound(name, job[name]) then error('the record of job ' .. id .. ' has no ' .. name) end
+    if not ending.is_sound(name, job[name]) then
+      damage.note(record(id), name, job[name] or '', type(ending.defaults[name]) == 'string' and 'text' or 'number')
+      job[name] = ending.defaults[name]
+    end
   end
   local ttl = math.max(1, math.min(1e9, math.floor(tonumber(job.ttl))))
-  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - tonumber(job.assigned_at) or 0)
+  local slot_seconds = tonumber(job.running) + (job.lease ~= '' and NOW - (tonumber(job.assigned_at) or NOW) or 0)
   redis.call('HSET', record(id), 'state', state, 'finished_at', STAMP, ...)
   redis.call('HINCRBY', counted.ENDED, state, 1)
   append_event(id, state, job.attempt, members)

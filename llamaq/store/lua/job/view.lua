@@ -3,10 +3,13 @@
 -- include: keys events queue estimate progress
 local view = {forecasts = {}, reasons = {}}
 
--- What is needed of the record; nil where there is no such job.
+-- What is needed of the record, with `damaged` where it lacks some of that; nil where there is no such job.
 function view.job(id)
   local job = fields(record(id), 'v', 'state', 'kind', 'model', 'target', 'lane', 'lease', 'tenant', 'conversation',
     'not_before')
+  for _, name in ipairs({'model', 'lane', 'lease', 'tenant', 'conversation'}) do
+    if not job[name] then job[name], job.damaged = '', not TERMINAL[job.state] end
+  end
   return job.state and job.state ~= 'deleted' and job or nil
 end
 
@@ -46,11 +49,6 @@ function view.why(id, job)
     return tonumber(job.not_before or 0) > NOW and 'not_before' or 'conversation'
   end
   return view.why_of_model(job.model)
-end
-
--- Whether the record has what is needed to say where the job is. A damaged one may lack it.
-function view.is_sound(job)
-  return TERMINAL[job.state] or job.state and job.model and job.lane and job.lease and job.tenant and job.conversation
 end
 
 -- The answer of a script: `position` and `eta_seconds`, or '', `record` with those of the fields `names` (joined by blanks)

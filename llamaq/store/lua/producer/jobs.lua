@@ -51,7 +51,7 @@ for index = 1, #page, 2 do
   end
   at, last = time, id
   local job = view.job(id)
-  if job and view.is_sound(job) and passes(id, job) then
+  if job and not job.damaged and passes(id, job) then
     found[#found + 1] = {'id', id, unpack(view.of(id, job, given.fields, true))}
   end
   if #found == tonumber(given.most) then

@@ -145,7 +145,7 @@ local function write_job(score, weight, runner, later, now)
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
   if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
   for image in string.gmatch(given.images, '[^ ]+') do
-    redis.call('HINCRBY', BLOBS, image, 1)
+    redis.call('HINCRBY', counted.BLOBS, image, 1)
     redis.call('PERSIST', blob_key(image))
     redis.call('ZADD', shown_key(image), '+inf', id)
     redis.call('PERSIST', shown_key(image))

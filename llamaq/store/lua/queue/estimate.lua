@@ -36,7 +36,7 @@ end
 -- of the times, at even steps.
 function estimates.kept_forecast(model)
   local key = P .. ':forecast:' .. model
-  local at, count, idle, times = string.match(redis.call('GET', key) or '', '^(%S+) (%S+) (%S+) (.*)$')
+  local at, count, idle, times = string.match(redis.call('GET', key) or '', '^([%d.]+) (%d+) (%d+) ([%d. -]*)$')
   if at and NOW - tonumber(at) >= 0 and NOW - tonumber(at) < estimates.FORECAST_SECONDS then
     local free = {}
     for time in string.gmatch(times, '%S+') do free[#free + 1] = tonumber(time) end

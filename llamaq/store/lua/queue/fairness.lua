@@ -56,7 +56,7 @@ end
 local function overdue(model, lane, max_wait, loaded)
   if lane == LANES[1] then return false end
   local found = fields(lane_key(model, lane), 'since', 'passed')
-  if not found.since or tonumber(found.since) + max_wait > NOW then return false end
+  if not found.since or (tonumber(found.since) or NOW) + max_wait > NOW then return false end
   return not loaded or tonumber(found.passed or 0) >= PASSED_OVER
 end
 

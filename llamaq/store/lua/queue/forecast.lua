@@ -13,7 +13,7 @@ function estimates.add_host(host, model, free)
   local busy, last, idle, known, lefts = running[as] or 0, 0, 0, {}, {}
   for index = 1, math.min(#flat, 2 * estimates.JOBS_LOOKED_AT), 2 do
     local other = flat[index + 1]
-    local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or NOW)
+    local began = tonumber(redis.call('HGET', record(flat[index]), 'assigned_at') or nil) or NOW
     known[other] = known[other] or estimates.recent_service_seconds(other) or 0
     local left = math.abs(known[other] - (NOW - began))
     if other == model or runners.of(host, other).as == as then lefts[#lefts + 1] = left else last = math.max(last, left) end

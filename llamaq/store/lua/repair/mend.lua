@@ -32,6 +32,19 @@ local function check_celery_queue(name)
   check_rare('list', unpack(lists))
 end
 
+-- A slot that no job holds and no lease ends would be taken for ever.
+local function check_slots(host)
+  for _, id in ipairs(redis.call('HKEYS', slots_key(host))) do
+    local held = redis.call('ZSCORE', LEASES, id .. ' ' .. host) or (fields(record(id), 'lease').lease or '') ~= ''
+    if not held then
+      redis.call('HDEL', slots_key(host), id)
+      redis.call('HDEL', host_key(host), 'offered')  -- its offers are made anew
+      damage.note(slots_key(host), id, 'no job', 'a job with a lease')
+      damaged = damaged + 1
+    end
+  end
+end
+
 local function check_host(host)
   check('hash', host_key(host), capabilities_key(host), runners.key(host), sizes_key(host))
   check_rare('hash', slots_key(host), loaded_key(host), host_jobs_key(host), refusals.key(host), leaving_key(host))
@@ -43,6 +56,7 @@ local function check_host(host)
     'assigned_at', 'seen_at', 'retry_at', 'last_error_at')
   damage.check_numbers(host_key(host), true, 'swaps', 'faults', 'trips')
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do models[model] = true end
+  check_slots(host)
 end
 
 -- A queue, and what belongs to it. The queues of runners are those of its first jobs.
@@ -70,7 +84,7 @@ local function check_queues(model)
 end
 
 check('hash', LEADER, counted.ENDED, SERVICE, P .. '.store', P .. '.scripts')
-check_rare('hash', pauses.KEY, BLOBS, counted.IMAGES, QUEUED, counted.TENANTS, P .. ':inbox:taken', P .. '.unacked')
+check_rare('hash', pauses.KEY, counted.BLOBS, counted.IMAGES, QUEUED, counted.TENANTS, P .. ':inbox:taken', P .. '.unacked')
 check('zset', JOBS, EXPIRING, HOSTS, offers.DUE)
 check_rare('zset', P .. ':failing', LAPSES, WEBHOOKS, RECEIVERS, FAILING, P .. '.unacked_index', refusals.ENDS, P .. ':batches')
 check_rare('zset', LEASES, DELAYED, STARTS)

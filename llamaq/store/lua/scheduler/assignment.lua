@@ -46,7 +46,7 @@ end
 local function host_state(host, spec, admitted)
   local running, models, used = loads.usage(host)
   return {slots = tonumber(spec.slots or 0), max_models = tonumber(spec.max_models or 0), used = used,
-    load_wait = tonumber(spec.patience or 15), lane_wait = tonumber(spec.lane_patience or 60),
+    load_wait = tonumber(spec.patience) or 15, lane_wait = tonumber(spec.lane_patience) or 60,
     running = running, models = models, loaded = loads.now(host, running), default_ctx = tonumber(spec.default_ctx),
     refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or ''),
     assigned_at = tonumber(spec.assigned_at or 0)}

@@ -89,10 +89,6 @@ local function guarded(id, handle, ...)
   local well, problem = pcall(handle, ...)
   if well or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
   if TERMINAL[redis.call('HGET', record(id), 'state')] then return end
-  for name, default in pairs(ending.defaults) do
-    local value = redis.call('HGET', record(id), name)
-    if not ending.is_sound(name, value) then redis.call('HSET', record(id), name, default) end
-  end
   local message = cjson.encode('the record is damaged: ' .. (type(problem) == 'table' and problem.err or problem))
   local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
   well = pcall(end_job, id, 'failed', '"error":' .. error, 'error', error)
@@ -109,6 +105,14 @@ local function lose(id, tries, max_attempts)
   end
 end
 
+-- No worker has claimed the job. Where its record is the reason, it ends: it would be assigned again for ever.
+local function put_back(id)
+  for name, value in pairs(fields(record(id), 'v', 'attempt', 'tries', 'max_attempts', 'submitted_at', 'start_by')) do
+    if value and value ~= '' and not tonumber(value) then error(name .. ' is no number') end
+  end
+  enqueue(id)
+end
+
 local function reap_leases()
   local lost, unclaimed = 0, 0
   for _, entry in ipairs(due_in(LEASES)) do
@@ -118,7 +122,7 @@ local function reap_leases()
       redis.call('ZREM', LEASES, entry)  -- something else has written it
     elseif job.lease == 'assigned' then
       free_slot(host, id)
-      guarded(id, enqueue, id)
+      guarded(id, put_back, id)
       unclaimed = unclaimed + 1
     elseif not clock.in_grace then
       take_fence(host, id)

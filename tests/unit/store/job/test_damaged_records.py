@@ -121,3 +121,32 @@ def test_records_deleted_by_hand_are_counted_nowhere(fleet: Fleet) -> None:
     pictures[1].cancel()
     assert fleet.redis.ttl(fleet.keys.blob(image)) > 0
     assert not fleet.redis.exists(f"{fleet.keys.prefix}:images_of")
+
+
+@pytest.mark.parametrize("field", ["v", "attempt", "tries", "start_by"])
+def test_a_job_that_no_claim_can_take_ends(fleet: Fleet, field: str) -> None:
+    """It would be assigned again for ever: no worker gets past the claim."""
+    store = fleet.host()
+    damaged, following = fleet.submit(), fleet.submit()
+    fleet.redis.hset(fleet.keys.record(damaged.id), field, "no number")
+    fleet.lapse(damaged.id)
+
+    assert store.reap() is not None
+
+    assert list(fleet.slots()) == [following.id]
+    assert fleet.types(damaged.id)[-1] == "failed"
+
+
+@pytest.mark.parametrize("field", [*LOST_FIELDS, "lane"])
+def test_a_job_with_a_damaged_record_can_be_cancelled(fleet: Fleet, field: str) -> None:
+    """It ends with what its record still says; the next turn of its conversation follows."""
+    store = fleet.host()
+    damaged, following = (fleet.queue.chat(MODEL, conversation="c", message=text) for text in "ab")
+    claimed = fleet.claim(store, damaged)
+    fleet.redis.hdel(fleet.keys.record(damaged.id), field)
+
+    assert damaged.cancel()
+    assert store.free_slot(claimed) == "cancelled"
+    assert store.reap() is not None
+
+    assert list(fleet.slots()) == [following.id]
