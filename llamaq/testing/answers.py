@@ -45,7 +45,7 @@ def text_of(request: AnyRequest, value: Any) -> str:
     """What the model has said, for the `delta` events."""
     if isinstance(request, ExtractionRequest):
         return dumps(to_jsonable_python(value))
-    return value if isinstance(value, str) else str(value.get("content", "")) if isinstance(value, Mapping) else ""
+    return value if isinstance(value, str) else str(value.get("content") or "") if isinstance(value, Mapping) else ""
 
 
 def pieces(text: str) -> list[str]:
@@ -73,7 +73,9 @@ def result_of(request: AnyRequest, value: Any) -> JsonObject:
     if not isinstance(value, str | Mapping):
         raise TypeError(f"an answer of the kind {request.kind} is a text or a message, not {type(value).__name__}")
     if isinstance(request, ChatRequest) or (isinstance(request, MultimodalRequest) and request.messages is not None):
-        return {"message": {"role": "assistant", "content": value} if isinstance(value, str) else dict(value)}
+        given = {"content": value} if isinstance(value, str) else value
+        said = {name: each for name, each in given.items() if each is not None}
+        return {"message": {"role": "assistant", "content": "", **said}}
     return {"text": text_of(request, value)}
 
 

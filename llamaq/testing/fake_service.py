@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Self
 
+from llamaq.admission.limits import several
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connections.clients import connect
@@ -17,9 +18,10 @@ from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
 from llamaq.testing.answers import Answer, pieces, result_of, text_of, turn_of, unscripted
-from llamaq.vocabulary.errors import JobFailed
+from llamaq.vocabulary.errors import InvalidRequest, JobFailed
 from llamaq.vocabulary.models import model_name
 from llamaq.vocabulary.requests import AnyRequest
+from llamaq.vocabulary.results import RESULT
 from llamaq.vocabulary.wire import dumps, members
 
 HOST = "fake"
@@ -53,7 +55,9 @@ class FakeService:
 
         Raises:
             ImportError: `llamaq[testing]` is not installed.
+            InvalidRequest: the models are no list of names.
         """
+        self._models = [_name(model) for model in several(models, "models")]
         try:
             from fakeredis import TcpFakeServer  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -63,7 +67,6 @@ class FakeService:
         self._serving.start()
         self.url = f"redis://127.0.0.1:{self._server.server_address[1]}/0"
         self._settings = settings or Settings(keys=Keys("llamaq"))
-        self._models = [model_name(model) for model in models]
         self.queue = JobQueue(self.url, settings=self._settings)
         self.requests: list[AnyRequest] = []
         self._answers: deque[Answer] = deque()
@@ -140,28 +143,34 @@ class FakeService:
             self.requests.append(request)
             answer = self._answers.popleft() if self._answers else unscripted
             value = answer(request) if callable(answer) else answer
-            result = result_of(request, value)
+            self._complete(job, request, value, result_of(request, value))
         except JobFailed as error:
             self._store.fail(job, Error(error.code, error.error.message, error.error.retryable))
-        except Exception as error:  # noqa: BLE001 - the test's own function; the job tells it
+        except BaseException as error:  # noqa: BLE001 - pytest.fail in the test's own function; the job tells it
             _log.exception("the answer of the job %s could not be made", job.id)
             self._store.fail(job, Error("internal", f"{type(error).__name__}: {error}"))
-        else:
-            self._complete(job, request, value, result)
 
     def _complete(self, job: ClaimedJob, request: AnyRequest, value: Any, result: dict[str, Any]) -> None:
         said = pieces(text_of(request, value))
-        for number, piece in enumerate(said if request.stream else [], 1):
-            event = (number, "delta", members(text=piece))
-            flush = Flush(job, f"{job.id} {HOST}", renews=True, events=[event], pieces=number)
-            (call,) = calls(self._settings.keys, _LEASE_SECONDS, [flush])
-            outcomes([run(self._redis, call)], [flush])
-        common = {
+        whole = {
             "model": job.model if request.kind not in {"pull", "unload", "load"} else request.model,
             "host": HOST,
             "attempts": job.attempt,
             "done_reason": "stop",
             "usage": {"output_tokens": len(said)},
             "metadata": request.metadata,
+            **result,
         }
-        self._store.complete(job, Completed({**common, **result}, turn_of(job.id, request, result)))
+        RESULT.validate_json(dumps(whole))  # the readers of the job could not read another one
+        for number, piece in enumerate(said if request.stream else [], 1):
+            event = (number, "delta", members(text=piece))
+            flush = Flush(job, f"{job.id} {HOST}", renews=True, events=[event], pieces=number)
+            (call,) = calls(self._settings.keys, _LEASE_SECONDS, [flush])
+            outcomes([run(self._redis, call)], [flush])
+        self._store.complete(job, Completed(whole, turn_of(job.id, request, result)))
+
+
+def _name(model: object) -> str:
+    if not isinstance(model, str):
+        raise InvalidRequest.of("models", f"give the names of models, not {type(model).__name__}")
+    return model_name(model)

@@ -1,12 +1,14 @@
 """`llamaq.testing`: what an application's own tests use."""
 
 import asyncio
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from llamaq import AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
+from llamaq import AnyMessage, AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
 from llamaq.testing import FakeService, failed
 
 
@@ -66,6 +68,54 @@ def test_failures_are_scripted_and_refusals_are_real(fake: FakeService) -> None:
         fake.queue.generate("llama4", "x")
     with pytest.raises(InvalidRequest):
         fake.queue.generate("llama3.2", "")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"content": object()},
+        {"content": "x", "tool_calls": [{"function": {"name": "f", "arguments": {"a": math.nan}}}]},
+        {"content": {"no": "text"}},
+        ["no text"],
+        lambda _: pytest.fail("it was asked"),
+    ],
+)
+def test_an_answer_that_is_none_fails_its_job_alone(fake: FakeService, answer: Any) -> None:
+    """A worker that ended with it would leave this job and all later ones without an end."""
+    fake.answer(answer)
+    asked: list[AnyMessage] = [{"role": "user", "content": "x"}]
+
+    with pytest.raises(JobFailed) as caught:
+        fake.queue.chat("llama3.2", asked).result(10)
+
+    assert caught.value.code == "internal"
+    assert fake.queue.chat("llama3.2", asked).result(10).text == "answer"
+
+
+@pytest.mark.parametrize("vectors", [[[math.nan]], [1.0, 2.0], [["x"]]])
+def test_vectors_that_are_none_fail_their_job_alone(fake: FakeService, vectors: Any) -> None:
+    """The readers of its job could not read them."""
+    fake.answer(vectors)
+
+    with pytest.raises(JobFailed):
+        fake.queue.embed("nomic-embed-text", "x").result(10)
+
+
+def test_a_message_may_lack_what_ollama_leaves_out(fake: FakeService) -> None:
+    """A role and a content beside calls: as OpenAI's null, or not at all."""
+    calls = [{"function": {"name": "f", "arguments": {}}}]
+    fake.answer({"content": None, "tool_calls": calls}, {"tool_calls": calls})
+
+    for _ in range(2):
+        message = fake.queue.chat("llama3.2", [{"role": "user", "content": "x"}]).result(10).message
+        assert (message.role, message.content, message.tool_calls) == ("assistant", "", calls)
+
+
+@pytest.mark.parametrize("models", ["llama3.2", None, 5, [5], {"llama3.2": 1}])
+def test_models_are_a_list_of_names(models: Any) -> None:
+    """A name alone would be a model for each of its letters."""
+    with pytest.raises(InvalidRequest, match="models: give "):
+        FakeService(models=models)
 
 
 def test_the_awaited_queue_too(fake: FakeService) -> None:
