@@ -91,9 +91,7 @@ class CancelChannel(Duty):
 
     def _catch_up(self) -> None:
         ids = self._running()
-        states = (
-            self._client.execute_all([["HGET", self._keys.record(job_id), "state"] for job_id in ids]) if ids else []
-        )
+        states = self._client.execute_all([["HGET", self._keys.record(job_id), "state"] for job_id in ids])
         for job_id, state in zip(ids, states, strict=True):
             if state in TERMINAL_STATES:
                 self._cancel(job_id)

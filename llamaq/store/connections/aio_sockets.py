@@ -1,6 +1,7 @@
 """Connections of redis-py for asyncio that end with their client, whatever a resolver or a frozen server does.
 
-A lost connection is a `redis.ConnectionError` in every event loop: uvloop raises `RuntimeError` where one writes to it.
+A lost connection is a `redis.ConnectionError` in every event loop. A write to it raises `RuntimeError` under uvloop,
+and `AttributeError` under asyncio in early releases of Python 3.12 and 3.13.
 
 asyncio resolves names in the threads of the loop's default executor. `asyncio.run` waits for them at its end, and there
 are six of them on two cores. So a resolver that hangs would hold up the program.
@@ -30,7 +31,7 @@ class Written:
         """
         try:
             await super().send_packed_command(*given, **more)  # type: ignore[misc]  # of the connection that this is mixed with
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError) as error:
             raise redis.ConnectionError(f"the connection was lost: {error}") from error
 
 

@@ -57,7 +57,7 @@ class BoundedRedis(redis.Redis):
 
     def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to commands that are sent together; an error of one is its reply."""
-        return self._tried(lambda: self._execute_all(commands))
+        return self._tried(lambda: self._execute_all(commands)) if commands else []
 
     def _execute(self, *command: Any, **options: Any) -> Any:
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types

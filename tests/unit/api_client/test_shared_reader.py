@@ -270,10 +270,13 @@ def test_bytes_after_the_end_cost_the_connection(tls: bool, server_tls: ssl.SSLC
 def test_bytes_after_the_end_that_only_tls_has_cost_the_connection_too(
     server_tls: ssl.SSLContext, ca_file: str
 ) -> None:
-    """Head and body fill the buffer through which the head is read, and the rest of the record is decrypted."""
+    """Head and body fill the buffer through which the head is read, and the rest of the record is decrypted.
+
+    In Python 3.14 that buffer is larger than a record, and has the rest too.
+    """
     body = chunked(DONE) + END_MARK
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Fill: %s\r\n\r\n"
-    fill = b"x" * (io.DEFAULT_BUFFER_SIZE - len(head % b"") - len(body))
+    fill = b"x" * (min(io.DEFAULT_BUFFER_SIZE, 8_192) - len(head % b"") - len(body))
 
     with ScriptedServer(
         lambda visit: visit.send(head % fill + body + b"HTTP/1.1 200 OK\r\n"), tls=server_tls

@@ -102,3 +102,14 @@ def test_an_awaited_connection_that_is_reset_is_a_lost_one(
     reading = asyncio.StreamReader.read
     assert asyncio.run(both()) == ["b"]
     assert not resets
+
+
+def test_without_commands_nothing_is_sent() -> None:
+    """In Python 3.12 and 3.13 asyncio keeps an empty write in its buffer, and closes the connection no more."""
+    nobody = "redis://127.0.0.1:1/0"
+
+    async def awaited() -> list[Any]:
+        return await connect_async(nobody).execute_all([])
+
+    with connect(nobody) as client:
+        assert client.execute_all([]) == asyncio.run(awaited()) == []
