@@ -45,8 +45,14 @@ def refuses(error: BaseException) -> bool:
     return own or (error.__cause__ is not None and refuses(error.__cause__))
 
 
-class Translated:
-    """The context manager of `translated`. One made of a generator takes longer, and each call has one."""
+class translated:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+    """Turns the errors of redis-py in its block into one that names the remedy.
+
+    This is a class because a context manager that is made of a generator takes longer, and each call has one.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer, or refused.
+    """
 
     __slots__ = ("_url",)
 
@@ -62,8 +68,12 @@ class Translated:
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
 
 
-class Readable:
-    """The context manager of `readable`."""
+class readable:  # noqa: N801 - as above
+    """A block that reads a text or a number that Redis keeps.
+
+    Raises:
+        BrokerUnavailable: it is none that llamaq has written.
+    """
 
     __slots__ = ("_url",)
 
@@ -78,24 +88,6 @@ class Readable:
             what = " ".join(str(error).split())[:200]
             text = f"what is kept there cannot be read, as something else has written over it ({what})"
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
-
-
-def readable(url: str) -> Readable:
-    """For what reads a text or a number that Redis keeps.
-
-    Raises:
-        BrokerUnavailable: it is none that llamaq has written.
-    """
-    return Readable(url)
-
-
-def translated(url: str) -> Translated:
-    """Turn the errors of redis-py into one that names the remedy.
-
-    Raises:
-        BrokerUnavailable: Redis did not answer, or refused.
-    """
-    return Translated(url)
 
 
 def _remedy(error: Exception, url: str) -> str:

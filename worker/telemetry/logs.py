@@ -52,8 +52,11 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     threading.excepthook = _log_uncaught
 
 
-class About:
-    """The context manager of `about`. The names are made for each line, because most attempts log only one."""
+class about:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+    """A block in which each line that this thread logs names the attempt, also where a library logs it.
+
+    The names are made for each line, because most attempts log only one.
+    """
 
     __slots__ = ("_job", "_token")
 
@@ -65,11 +68,6 @@ class About:
 
     def __exit__(self, *_: object) -> None:
         _attempt.reset(self._token)
-
-
-def about(job: ClaimedJob) -> About:
-    """A block in which each line that this thread logs names the attempt, also where a library logs it."""
-    return About(job)
 
 
 def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -18,8 +18,12 @@ LEAST_SECONDS = 0.001
 """A socket that is given 0 seconds would not block at all, and raise another error than that of its timeout."""
 
 
-class Limited:
-    """The context manager of `limited`. One made of a generator takes twice the time, and a call has three."""
+class limited:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+    """All calls of Redis in this block end within so many seconds; a later one raises `redis.TimeoutError`.
+
+    There must be no `yield` of a generator in the block: the limit would hold for its caller too. This is a class
+    because a context manager that is made of a generator takes twice the time, and a call has three.
+    """
 
     __slots__ = ("_seconds", "_token")
 
@@ -33,16 +37,14 @@ class Limited:
         _ends_at.reset(self._token)
 
 
-def limited(seconds: float) -> Limited:
-    """All calls of Redis in this block end within so many seconds; a later one raises `redis.TimeoutError`.
+class limited_async:  # noqa: N801 - as above
+    """As `limited`, for asyncio. A task that is begun in the block has its limit, but is not ended by it.
 
-    There must be no `yield` of a generator in the block: the limit would hold for its caller too.
+    A limit that ends behind the one around it needs no timer.
+
+    Raises:
+        redis.TimeoutError: the time is over.
     """
-    return Limited(seconds)
-
-
-class AsyncLimited:
-    """The context manager of `limited_async`. A limit that ends behind the one around it needs no timer."""
 
     __slots__ = ("_seconds", "_timeout", "_token")
 
@@ -68,15 +70,6 @@ class AsyncLimited:
             raise timed_out(self._seconds) from late
         if isinstance(error, TimeoutError):
             raise timed_out(self._seconds) from error
-
-
-def limited_async(seconds: float) -> AsyncLimited:
-    """As `limited`, for asyncio. A task that is begun in the block has its limit, but is not ended by it.
-
-    Raises:
-        redis.TimeoutError: the time is over.
-    """
-    return AsyncLimited(seconds)
 
 
 def timed_out(seconds: float) -> redis.TimeoutError:
