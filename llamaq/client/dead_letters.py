@@ -1,5 +1,6 @@
 """Dead letters: messages that were set aside, as `JobQueue.dead` gives them."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from llamaq.client.request_changes import changed
+from llamaq.store.keys import Keys
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse
 from llamaq.vocabulary.wire import Frozen
@@ -48,6 +50,11 @@ def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter
         )
         for entry, fields in entries
     ]
+
+
+def job_id_of(keys: Keys, letter: DeadLetter) -> str:
+    """The id of the job that the letter becomes, always the same: a lost answer may have put it back already."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{keys.dead()} {letter.id}"))
 
 
 def checked_letter(letter: object) -> DeadLetter:

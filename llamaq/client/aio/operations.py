@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from llamaq.client import minutes, queue_lists
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
-from llamaq.client.dead_letters import DeadLetter, checked_letter, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
@@ -221,9 +221,11 @@ class AsyncOperations(AsyncProducer):
         return found[0] if found else None
 
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
-        """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
+        """Enqueue a dead letter, with `changes`, as a new job, and delete it. Two calls for a letter make one job."""
         async with self._connection.verb():
-            job = await self.submit(once_more(checked_letter(letter).kind, letter.message, changes))
+            job = await self.submit(
+                once_more(checked_letter(letter).kind, letter.message, changes), job_id=job_id_of(self._keys, letter)
+            )
             await self.discard(letter)
             return job
 

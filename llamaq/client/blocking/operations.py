@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from llamaq.client import minutes, queue_lists
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
-from llamaq.client.dead_letters import DeadLetter, checked_letter, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
@@ -216,9 +216,11 @@ class Operations(Producer):
         return found[0] if found else None
 
     def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
-        """Enqueue a dead letter, with `changes`, as a new job, and delete it."""
+        """Enqueue a dead letter, with `changes`, as a new job, and delete it. Two calls for a letter make one job."""
         with self._connection.verb():
-            job = self.submit(once_more(checked_letter(letter).kind, letter.message, changes))
+            job = self.submit(
+                once_more(checked_letter(letter).kind, letter.message, changes), job_id=job_id_of(self._keys, letter)
+            )
             self.discard(letter)
             return job
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedded.scripted.fleet import Fleet, answer
+from embedded.scripted.fleet import Fleet, answer, request_json
 from llamaq import JobFailed
 from llamaq.store.worker.outcome import Error
 
@@ -99,3 +99,16 @@ def test_a_dead_letter_of_long_ago_is_deleted(fleet: Fleet) -> None:
     fleet.worker().refuse("", "new", "inbox", "x", REFUSAL)
 
     assert [fields["kind"] for _, fields in fleet.redis.xrange(fleet.keys.dead())] == ["new"]
+
+
+def test_a_letter_that_is_put_back_again_is_one_job(fleet: Fleet) -> None:
+    """The answer of the first call may have been lost, also before the letter was deleted."""
+    fleet.worker().refuse("bad", "generate", "inbox", request_json(wait_for_model=True), REFUSAL)
+    fleet.worker().refuse("worse", "generate", "inbox", request_json(wait_for_model=True), REFUSAL)
+    letter, other = fleet.queue.dead()
+
+    jobs = [fleet.queue.put_back(each) for each in (letter, letter, other)]
+
+    assert jobs[0].id == jobs[1].id
+    assert fleet.waiting() == [jobs[0].id, jobs[2].id]
+    assert fleet.queue.dead() == []
