@@ -103,8 +103,8 @@ def test_a_dead_letter_of_long_ago_is_deleted(fleet: Fleet) -> None:
 
 def test_a_letter_that_is_put_back_again_is_one_job(fleet: Fleet) -> None:
     """The answer of the first call may have been lost, also before the letter was deleted."""
-    fleet.worker().refuse("bad", "generate", "inbox", request_json(wait_for_model=True), REFUSAL)
-    fleet.worker().refuse("worse", "generate", "inbox", request_json(wait_for_model=True), REFUSAL)
+    fleet.worker().refuse("bad", "generate", "inbox", request_json(), REFUSAL)
+    fleet.worker().refuse("worse", "generate", "inbox", request_json(), REFUSAL)
     letter, other = fleet.queue.dead()
 
     jobs = [fleet.queue.put_back(each) for each in (letter, letter, other)]
