@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,14 +56,6 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
     for error in (*EXPECTED, Exception):
         app.add_exception_handler(error, answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
-    if settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=[JOB_HEADER, "Location", "Retry-After"],
-        )
     return app
 
 

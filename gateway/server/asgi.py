@@ -6,11 +6,13 @@ import signal
 import threading
 from multiprocessing.process import BaseProcess
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway import app
 from gateway.access.keys_file import KeysFile
 from gateway.http.guard import Guard
+from gateway.queue_access import JOB_HEADER
 from gateway.server import logs
 from gateway.server.direct import Direct
 from gateway.server.observed import Observed
@@ -36,14 +38,21 @@ def make() -> ASGIApp:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
     keys = KeysFile.of(settings.gateway_keys_file)
     application = app.make(settings, keys)
-    guarded = Guard(
-        # With origins, a middleware of the application adds headers to each answer.
-        application if settings.origins else Direct(application, app.answer, app.EXPECTED),
+    guarded: ASGIApp = Guard(
+        Direct(application, app.answer, app.EXPECTED),
         hosts=settings.host_names or (LOCAL_NAMES if keys is None else ()),
         origins=None if keys else (*LOCAL_ORIGINS, *settings.origins),
         most_bytes=settings.gateway_max_body_bytes,
         pause_seconds=settings.gateway_head_seconds,
     )
+    if settings.origins:  # around the guard, so that a page may read its refusals too
+        guarded = CORSMiddleware(
+            guarded,
+            allow_origins=settings.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=[JOB_HEADER, "Location", "Retry-After"],
+        )
     return Observed(guarded)
 
 

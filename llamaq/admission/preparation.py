@@ -35,7 +35,8 @@ class Preparation:
             InvalidRequest: names each field that is wrong.
         """
         given = {**fields, "kind": kind} | ({} if images is None else {"images": images})
-        wait, note = given.pop("wait_for_model", None) or False, given.pop("note", "")
+        wait, note = given.pop("wait_for_model", None), given.pop("note", "")
+        wait = False if wait is None else wait
         if not isinstance(wait, bool):
             raise InvalidRequest.of("wait_for_model", f"give True or False, not {type(wait).__name__}")
         asked, sources = request_images.separated(given)

@@ -145,7 +145,7 @@ def test_without_keys_only_this_machines_own_names_and_pages_are_served(narrow: 
 
 
 def test_no_page_may_read_the_answers_unless_its_origin_is_set(redis_server: EmbeddedRedis) -> None:
-    """CORS: none by default; with `LLAMAQ_GATEWAY_ORIGINS` these and no others. `Host` is that of the setting."""
+    """CORS: none by default; with `LLAMAQ_GATEWAY_ORIGINS` these alone, for refusals too. `Host` is the setting's."""
     given = {"gateway_origins": "https://app.example", "gateway_hosts": "llm.example,*.internal"}
     with GatewayProcess(redis_server.url, **given) as gateway:
         host = {"Host": "llm.example"}
@@ -154,5 +154,11 @@ def test_no_page_may_read_the_answers_unless_its_origin_is_set(redis_server: Emb
         assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
         refused = gateway.http.options("/jobs", headers={**host, **asked, "Origin": "https://evil.example"})
         assert "Access-Control-Allow-Origin" not in refused.headers
+        with connected(gateway.url) as raw:
+            page = b"Host: llm.example\r\nOrigin: https://app.example\r\nExpect: 100-continue\r\n"
+            raw.send(b"POST /api/chat HTTP/1.1\r\n", page, b"Content-Length: 1099511627776\r\n\r\n")
+            refused_body = raw.rest().lower()
+        assert refused_body.startswith(b"http/1.1 413 ")
+        assert b"access-control-allow-origin: https://app.example\r\n" in refused_body
         assert gateway.http.get("/healthz", headers={"Host": "a.internal:8080"}).status_code == 200
         assert gateway.http.get("/healthz", headers={"Host": "localhost"}).status_code == 421

@@ -63,6 +63,7 @@ MISTAKES: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.submit_many({"kind": "generate"}), "requests: give a list .* not dict"),
     (lambda q: q.submit_many(GenerateRequest(model="m", prompt="x")), "requests: give a list .* not GenerateRequest"),
     (lambda q: q.generate("m", "x", wait_for_model="false"), "wait_for_model: give True or False, not str"),
+    (lambda q: q.generate("m", "x", wait_for_model=0), "wait_for_model: give True or False, not int"),
     (lambda q: q.conversation(".."), "name: .*no URL can have this name in its path"),
     (lambda q: q.chat("m", conversation=".", message="x"), "conversation: .*no URL can have this name in its path"),
     (lambda q: q.submit({"kind": "embedding", "model": "m", "input": "x"}, job_id=".."), r"not \. or \.\. alone"),
