@@ -146,6 +146,7 @@ def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert cache_directory() == tmp_path / ".cache" / "llamaq"
 
 
+@pytest.mark.needs("libgomp")
 def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
     """Without weights and without pip the server ends with status 1 and one line of its own."""
     program = (
