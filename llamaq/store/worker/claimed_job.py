@@ -1,5 +1,6 @@
 """A job that this worker has claimed."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -7,6 +8,8 @@ from typing import Protocol
 from llamaq.store.answers import Answer, Fields
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse_json
+
+_log = logging.getLogger(__name__)
 
 
 class UnreadableRequest(InvalidRequest):
@@ -69,9 +72,17 @@ class ClaimedJob:
 
     @classmethod
     def following(cls, host: str, fence: str, answer: Answer) -> list["ClaimedJob"]:
-        """The job that `finish.lua` has claimed with this fence, in a list; an empty one where it claimed none."""
-        rows = answer.rows("next") if fence and answer.word != "FENCED" else []
-        return [cls.of(told.text("id"), host, fence, told) for told in rows]
+        """The job that `finish.lua` has claimed with this fence, in a list; an empty one where it claimed none.
+
+        One whose record is damaged is left out, as the end of the job before it is not to fail: the reaper ends it.
+        """
+        found: list[ClaimedJob] = []
+        for told in answer.rows("next") if fence and answer.word != "FENCED" else []:
+            try:
+                found.append(cls.of(told.text("id"), host, fence, told))
+            except ValueError as error:
+                _log.error("job %s is claimed, and its record is damaged: %s", told.text("id"), error)
+        return found
 
     @cached_property
     def request(self) -> AnyRequest:

@@ -5,6 +5,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, Message, answer, error
 from tests.unit.store.begun import Begun
 from tests.unit.store.job.ends import finish
@@ -68,6 +70,24 @@ def test_where_several_workers_serve_a_host_each_job_has_a_message(fleet: Fleet)
 
     assert begun.jobs == []
     assert fleet.messages() == [Message(following.id, "generate", "alpha")]
+
+
+@pytest.mark.parametrize("field", ["running", "max_attempts"])
+def test_a_next_job_with_a_damaged_record_fails_no_end(fleet: Fleet, field: str) -> None:
+    """It ends by itself, when its lease is over."""
+    store = fleet.host()
+    begun = store.direct = Begun()
+    _, claimed = fleet.running(store)
+    following = fleet.submit()
+    fleet.redis.hset(fleet.keys.record(following.id), field, "no number")
+
+    assert store.complete(claimed, answer()) == "ok"
+
+    assert begun.jobs == []
+    fleet.lapse(following.id)
+    fleet.patient()
+    store.reap()
+    assert fleet.types(following.id)[-1] == "failed"
 
 
 def test_a_next_job_that_cannot_be_claimed_gets_its_message(fleet: Fleet) -> None:
