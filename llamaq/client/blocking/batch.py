@@ -39,7 +39,7 @@ class _Threads:
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._stopped = threading.Event()
-        self._ends: SimpleQueue[tuple[Item, BatchResult | Exception]] = SimpleQueue()
+        self._ends: SimpleQueue[tuple[Item, BatchResult | BaseException]] = SimpleQueue()
 
     def start(self, item: Item) -> None:
         """Start the item."""
@@ -48,7 +48,7 @@ class _Threads:
     def next(self) -> tuple[Item, BatchResult]:
         """Wait for the next result of any item. Raises the errors that concern all items."""
         item, outcome = next_item(self._ends, math.inf)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return item, outcome
 
@@ -59,7 +59,7 @@ class _Threads:
     def _work(self, item: Item) -> None:
         try:
             result = self._end(item)
-        except Exception as error:  # noqa: BLE001 - `next` raises it in the caller's thread
+        except BaseException as error:  # noqa: BLE001 - `next` raises it in the caller's thread
             self._ends.put((item, error))
         else:
             if result is not None:

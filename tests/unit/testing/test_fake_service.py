@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from llamaq import AnyMessage, AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
 from llamaq.testing import FakeService, failed
@@ -126,3 +126,20 @@ def test_the_awaited_queue_too(fake: FakeService) -> None:
             return (await (await queue.generate("llama3.2", "x")).result(10)).text
 
     assert asyncio.run(ask()) == "answer"
+
+
+class Leaving(BaseModel):
+    title: str
+
+    @field_validator("title")
+    @classmethod
+    def _leaves(cls, title: str) -> str:
+        raise SystemExit(title)
+
+
+def test_a_batch_raises_whatever_a_validator_does(fake: FakeService) -> None:
+    """In its caller's thread, also what is none of `Exception`: the batch would wait for that item for ever."""
+    fake.answer({"title": "Dune"})
+
+    with pytest.raises(SystemExit, match="Dune"):
+        next(fake.queue.extract_many(Leaving, ["a text"], model="llama3.2"))
