@@ -2,16 +2,14 @@
 
 Two private methods of urllib3 are overridden, because it has no public hooks at these moments: `_new_conn` comes before
 the TLS handshake, which may block, and `_put_conn` comes before the connection may serve another call. The tests of
-`abort` fail if either is renamed. `_send_again` sets private attributes of urllib3 and http.client, because both check
-and write the headers of each request anew. The tests of `pool` fail if one is renamed.
+`abort` fail if either is renamed.
 """
 
 import socket
 import ssl
 from collections.abc import Iterator
 from functools import partial
-from http.client import _CS_REQ_SENT  # type: ignore[attr-defined]  # typeshed has no private names
-from typing import Any, NamedTuple
+from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,22 +23,12 @@ from api_client.final_response import FinalResponse
 PIECE_BYTES = 64 * 1024
 
 
-class _Sent(NamedTuple):
-    """A request that was sent: what was asked for, and its head before and behind the length of the body."""
-
-    asked: tuple[str, str, Any, dict[str, Any]]
-    options: Any
-    before: bytes
-    behind: bytes
-
-
 class AbortableConnection(HTTPConnection):
     """A plain connection whose socket is shut down when the call that uses it is aborted."""
 
     response_class = FinalResponse
     call: Call | None = None
     _held: bytearray | None = None
-    _sent: _Sent | None = None
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -62,28 +50,16 @@ class AbortableConnection(HTTPConnection):
         elif len(body) > PIECE_BYTES:
             super().request(method, url, _pieces(body), {**headers, "Content-Length": str(len(body))}, **kw)
         else:
-            self._send_at_once((method, url, headers, kw), body)
+            self._send_at_once(method, url, body, headers, kw)
 
-    def _send_at_once(self, asked: tuple[str, str, Any, dict[str, Any]], body: bytes) -> None:
+    def _send_at_once(self, method: str, url: str, body: bytes, headers: Any, kw: dict[str, Any]) -> None:
         """In one piece: http.client would send the headers first, and wake the server for them alone."""
-        if self.sock is not None and self._sent is not None and self._sent.asked == asked:
-            self._send_again(self._sent, body)
-            return
-        method, url, headers, kw = asked
         self._held = bytearray()
         try:
             super().request(method, url, body, headers, **kw)
         finally:
-            held, self._held = bytes(self._held), None
-        before, length, behind = held.removesuffix(body).partition(b"Content-Length: %d\r\n" % len(body))
-        self._sent = _Sent(asked, self._response_options, before, behind) if length else None
+            held, self._held = self._held, None
         self.send(held)
-
-    def _send_again(self, sent: _Sent, body: bytes) -> None:
-        self.sock.settimeout(self.timeout)
-        self._response_options, self._method = sent.options, sent.asked[0]
-        self._HTTPConnection__state = _CS_REQ_SENT
-        self.send(b"%bContent-Length: %d\r\n%b%b" % (sent.before, len(body), sent.behind, body))
 
     def send(self, data: Any) -> None:
         """Sends bytes, or holds them back until the request is whole."""
