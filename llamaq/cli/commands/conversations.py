@@ -7,6 +7,7 @@ import click
 
 from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input.job_filter import limited
+from llamaq.cli.input.json_input import json_of
 from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
@@ -178,6 +179,6 @@ def _spoken(message: KeptMessage) -> str:
 
 def _json_of(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return json_of(data)
     except ValueError as error:
         raise click.UsageError(f"--tools is no JSON: {error}") from error

@@ -1,6 +1,5 @@
 """The commands replay and dead: submit a job again, and list, put back or delete dead letters."""
 
-import json
 from typing import Any
 
 import click
@@ -9,6 +8,7 @@ from llamaq.cli import exits
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exits import Ended
 from llamaq.cli.input.job_filter import limited
+from llamaq.cli.input.json_input import json_of
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.tables import Column, Sheet
@@ -26,7 +26,7 @@ def _changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
         if not equals or not name:
             raise click.BadParameter(f"{value!r} is not FIELD=VALUE", ctx, param)
         try:
-            changes[name] = json.loads(text)
+            changes[name] = json_of(text)
         except ValueError:  # a word without JSON's quotes
             changes[name] = text
     return changes

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from llamaq.cli.input.json_input import json_of
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest
@@ -100,7 +101,7 @@ class Input:
 
     def _request_line(self, number: int, line: bytes) -> RequestLine:
         try:
-            return self._read(number, json.loads(line.decode("utf-8-sig")))
+            return self._read(number, json_of(line.decode("utf-8-sig")))
         except ValueError as error:
             raise self._wrong(number, str(error)) from error
 
@@ -183,7 +184,7 @@ class Output:
 
     def _keep(self, path: Path, number: int, line: bytes) -> None:
         try:
-            found = json.loads(line)
+            found = json_of(line)
             self.done[found["custom_id"]] = {"key": found["key"], "job_id": found["job_id"], **found}
         except (ValueError, KeyError, TypeError) as error:
             what = "is no line of results, so nothing is added to this file"

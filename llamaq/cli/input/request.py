@@ -1,12 +1,12 @@
 """The options that all kinds of request have, and their fields."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, NoReturn, TypeVar, get_args
+from typing import Any, BinaryIO, TypeVar, get_args
 
 import click
 
+from llamaq.cli.input.json_input import json_of
 from llamaq.cli.input.moments import future
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
@@ -45,13 +45,9 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 def _typed(text: str) -> Any:
     """A number or a truth value where the text is one. The request model checks its type."""
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json_of(text)
     except ValueError:
         return text
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
 
 
 def _think(_ctx: click.Context, _param: click.Parameter, value: str | None) -> bool | str | None:

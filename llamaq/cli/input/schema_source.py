@@ -1,7 +1,6 @@
 """Loads the schema of an extraction from a file, or from a class that is named on the command line."""
 
 import importlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import click
 from pydantic import TypeAdapter
 
 from llamaq.cli.input.image_arguments import is_file
+from llamaq.cli.input.json_input import json_of
 
 
 def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:
@@ -29,7 +29,7 @@ def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:
 
 def _file(path: Path) -> Any:
     try:
-        schema = json.loads(path.read_bytes())
+        schema = json_of(path.read_bytes())
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror} (a class is given as module:Class)") from error
     except ValueError as error:
