@@ -89,7 +89,7 @@ def hosts(results: Results) -> str:
         [title, *(_both(results, f"hosts_{call}_ms", f"hosts_{call}_us", count) for count in counts)]
         for call, title in HOST_CALLS.items()
     ]
-    return markdown(["ms for the caller / µs of Redis", *(f"{int(count):,} hosts" for count in counts)], rows)
+    return markdown(["hosts: ms for the caller / µs of Redis", *(f"{int(count):,}" for count in counts)], rows)
 
 
 def simulation(results: Results) -> str:
