@@ -121,9 +121,15 @@ def kept_messages(request: ChatRequest, job_id: str) -> list[str]:
 
 
 def with_turns(messages: Iterable[MessageObject]) -> Iterable[tuple[int, MessageObject]]:
-    """Each message with the number of its turn. A turn is one job's messages, or, without a job, up to an answer."""
+    """Each message with the number of its turn. A turn is one job's messages, or, without a job, up to an answer.
+
+    Raises:
+        ValueError: one is no object, so something else has written it.
+    """
     turn, before = 0, None
     for message in messages:
+        if not isinstance(message, dict):
+            raise ValueError("a message of the conversation is no object")  # noqa: TRY004 - it was read, and not given
         turn += before is None or not _same_turn(before, message)
         before = message
         yield turn, message

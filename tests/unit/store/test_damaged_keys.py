@@ -246,10 +246,12 @@ def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
 
 
 def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:
-    """The record of its model's only host is damaged: jobs of the other host, also a turn, get slots all the same."""
+    """The lane of its model is damaged: jobs of the other model, also a turn, get slots all the same."""
     fleet.host("alpha", models=["a:latest"])
     fleet.host("beta", models=["b:latest"], slots=3)
-    fleet.redis.hset(f"{fleet.keys.prefix}:host:alpha", "slots", "x")
+    fleet.submit("a")
+    fleet.submit("a")
+    fleet.redis.hset(f"{fleet.keys.prefix}:lane:normal:a:latest", "virtual", "nan")
     job: dict[str, Any] = {"kind": "generate", "model": "b", "prompt": "x"}
     turn: dict[str, Any] = {"kind": "chat", "model": "b", "conversation": "c", "message": "x"}
 

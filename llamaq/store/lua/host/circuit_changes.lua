@@ -41,9 +41,9 @@ local function record_failure(host, id, blame, reason)
   local found = fields(host_key(host), 'circuit', 'faults', 'fault_job', 'trips')
   redis.call('HSET', host_key(host), 'last_error', reason, 'last_error_at', STAMP)
   if found.circuit == 'open' or (blame == 'doubt' and found.fault_job == id) then return end
-  local faults = tonumber(found.faults or 0) + 1
+  local faults = damage.number(found.faults, 0) + 1
   redis.call('HSET', host_key(host), 'faults', faults, 'fault_job', id)
-  if found.circuit == 'half_open' or faults >= FAULTS then open_circuit(host, tonumber(found.trips or 0)) end
+  if found.circuit == 'half_open' or faults >= FAULTS then open_circuit(host, damage.number(found.trips, 0)) end
 end
 
 -- A job was refused (503, 429). No job opens the circuit of its model alone. `wait` is the seconds of its Retry-After, or 0.

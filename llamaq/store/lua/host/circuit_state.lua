@@ -9,7 +9,7 @@ local function circuit_of(host) return redis.call('HGET', host_key(host), 'circu
 
 -- `found` has the fields `circuit` and `retry_at` of the host's record.
 local function is_open(found)
-  return found.circuit == 'open' and not (found.retry_at and tonumber(found.retry_at) <= NOW)
+  return found.circuit == 'open' and damage.number(found.retry_at, NOW + 1) > NOW
 end
 
 -- How many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its pause

@@ -7,7 +7,7 @@ estimates.JOBS_LOOKED_AT = 16  -- of one host
 -- other models take the host, all its slots are free when the last of those ends. Of many jobs the first stand for all.
 -- Returns how many are free now.
 function estimates.add_host(host, model, free)
-  local spec = fields(host_key(host), 'slots', 'max_models')
+  local slots, max_models = host_size(fields(host_key(host), 'slots', 'max_models'))
   local flat, running, models = redis.call('HGETALL', slots_key(host)), loads.usage(host)
   local as = runners.of(host, model).as
   local busy, last, idle, known, lefts = running[as] or 0, 0, 0, {}, {}
@@ -19,8 +19,8 @@ function estimates.add_host(host, model, free)
     if other == model or runners.of(host, other).as == as then lefts[#lefts + 1] = left else last = math.max(last, left) end
   end
   for index = 1, busy do free[#free + 1] = #lefts > 0 and lefts[(index - 1) % #lefts + 1] or 0 end
-  local taken = busy == 0 and models >= tonumber(spec.max_models or 0)
-  for _ = busy + 1, tonumber(spec.slots or 0) do
+  local taken = busy == 0 and models >= max_models
+  for _ = busy + 1, slots do
     free[#free + 1] = taken and last or estimates.FREE_NOW
     if not taken then idle = idle + 1 end
   end

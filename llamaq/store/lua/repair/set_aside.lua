@@ -35,12 +35,18 @@ function damage.set_aside(key, wanted)
   return true
 end
 
+-- The number that a text says; `default` for none and for what something else has written: NaN, or one beyond `most`. A loop
+-- up to such a number would hold Redis up for ever.
+function damage.number(text, default, most)
+  local number = tonumber(text or nil)
+  return number and math.abs(number) < (most or 1e15) and number or default
+end
+
 -- Removes the fields of a hash that are no numbers. Those in `whole` have to be whole ones.
 function damage.check_numbers(key, whole, ...)
   local names = {...}
   for index, value in ipairs(plain.call('HMGET', key, ...)) do
-    local number = value and tonumber(value)
-    local sound = number and math.abs(number) < 1e15 and (not whole or string.find(value, '^%-?%d+$'))
+    local sound = damage.number(value) and (not whole or string.find(value, '^%-?%d+$'))
     if value and not sound then
       plain.call('HDEL', key, names[index])
       damage.note(key, names[index], value, whole and 'whole number' or 'number')

@@ -42,14 +42,18 @@ local function free_slot(host, id)
   note(PENDING.hosts, host)
 end
 
+-- Its slots, and the models that run on it at a time; 0 where no worker has said so. The settings allow no more than these.
+local function host_size(spec) return damage.number(spec.slots, 0, 1001), damage.number(spec.max_models, 0, 101) end
+
 -- The state of a host for the assignment. `trial` is the last trial, where the next job is one.
 local function host_state(host, spec, admitted)
   local running, models, used = loads.usage(host)
-  return {slots = tonumber(spec.slots or 0), max_models = tonumber(spec.max_models or 0), used = used,
-    load_wait = tonumber(spec.patience) or 15, lane_wait = tonumber(spec.lane_patience) or 60,
-    running = running, models = models, loaded = loads.now(host, running), default_ctx = tonumber(spec.default_ctx),
+  local slots, max_models = host_size(spec)
+  return {slots = slots, max_models = max_models, used = used,
+    load_wait = damage.number(spec.patience, 15), lane_wait = damage.number(spec.lane_patience, 60),
+    running = running, models = models, loaded = loads.now(host, running), default_ctx = damage.number(spec.default_ctx),
     refusals = refusals.on(host), trial = admitted == 'one' and (spec.trial or ''),
-    assigned_at = tonumber(spec.assigned_at or 0)}
+    assigned_at = damage.number(spec.assigned_at, 0)}
 end
 
 -- The first job that `host` gets in this script. It has no message, because finish.lua, which sets `host`, claims it.

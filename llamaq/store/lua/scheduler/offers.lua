@@ -27,7 +27,7 @@ end
 
 -- When a circuit of the host, or of a model on it, lets a trial through.
 function offers.note_due(host, spec, state)
-  local due = spec.circuit == 'open' and tonumber(spec.retry_at)
+  local due = spec.circuit == 'open' and damage.number(spec.retry_at)
   for _, entry in pairs(state and state.refusals or {}) do
     if refusals.is_open(entry) then due = math.min(due or math.huge, entry.retry_at) end
   end
