@@ -167,13 +167,18 @@ class LogFollower:
         if not entries:
             entries = yield from self._appear(ReadLastEntry())
         while not self.ended:
-            yield from self._accept([entry for entry in entries if is_end(entry[1])])
+            yield from self._accept([entry for entry in entries if self._ends(*entry)])
             if not self.ended:
                 entry = yield Receive(self._check_seconds)
                 missed = entry is None or entry == RESUBSCRIBED
                 entries = (yield ReadLastEntry()) if missed else [entry]
                 if missed and not entries:
                     entries = yield from self._appear(ReadLastEntry())
+
+    def _ends(self, cursor: str, payload: str) -> bool:
+        if not payload.startswith('{"v":'):
+            self._parse(cursor, payload)  # raises StreamError: behind what something else has written no end may come
+        return is_end(payload)
 
     def _read_log(self) -> Steps:
         yield from self._require_last_event()
@@ -253,11 +258,7 @@ class LogFollower:
         self._queued = any(_type(payload) == "queued" for _, payload in last)
 
     def _require_last_event(self) -> Steps:
-        """Check that the log still has the event at the cursor.
-
-        A failover to a replica that lagged behind loses the last writes. Then the log goes on from an earlier event, by
-        the clock of another server: what it holds behind the cursor, if anything, does not continue what was given.
-        """
+        # A failover to a replica that lagged behind loses the last writes. The log then goes on from an earlier event.
         if self._order == (0, 0):
             return
         found: list[LogEntry] = yield ReadEntry(self.cursor)
@@ -296,4 +297,4 @@ def _order(cursor: str) -> tuple[int, int]:
 
 
 def _type(payload: str) -> str:
-    return payload[_TYPE_AT : payload.index('"', _TYPE_AT)]
+    return payload[_TYPE_AT : payload.find('"', _TYPE_AT)]  # of what something else has written: any text

@@ -168,7 +168,8 @@ def parse(cursor: str, payload: str | bytes) -> Event:
             )
     except ValidationError as error:
         raise StreamError(
-            f"event {cursor} is not one of wire version {WIRE_VERSION}: is the worker newer than this llamaq? {error}"
+            f"event {cursor} is not one of wire version {WIRE_VERSION}: is the worker newer than this llamaq? "
+            f"{error.errors()[0]['msg']}"
         ) from error
     text = payload if isinstance(payload, str) else payload.decode()
     event._entry = _Entry(cursor, text)  # noqa: SLF001 - the reader sets it, and no caller

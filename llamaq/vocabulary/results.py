@@ -64,7 +64,7 @@ class _ByItsOwnField:
         def tag(value: Any) -> str:
             if isinstance(value, Result):
                 return tag_of(type(value))
-            return next((name for name in others if name in value), fallback)
+            return next((name for name in others if isinstance(value, dict) and name in value), fallback)
 
         union: Any = None
         for name, shape in shapes.items():

@@ -144,7 +144,10 @@ class AsyncJob(Generic[R]):
         try:
             async with self._connection.verb() as redis, io.limited(STANDING_SECONDS):
                 answer = await run_async(redis, status_call(keys, self.id, why=True))
-            return message if answer.word == "MISSING" else f"{message}: {read_status(self.id, answer).standing}"
+            if answer.word == "MISSING":
+                return message
+            with readable(self._connection.url):
+                return f"{message}: {read_status(self.id, answer).standing}"
         except LlamaqError:
             return message
 
