@@ -8,7 +8,7 @@ from llamaq.settings.declaration import MOST_COUNT, setting
 from llamaq.settings.lists import members
 from llamaq.settings.process import ProcessVariables
 
-_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#,]+")
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#,*]+")
 
 
 class GatewayVariables(ProcessVariables):
@@ -76,7 +76,8 @@ class GatewayVariables(ProcessVariables):
     def _are_origins(cls, text: str) -> str:
         for origin in members(text):
             if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin[:80]!r} is no origin: write https://app.example.com, with nothing behind it")
+                form = "write https://app.example.com, without a path or a pattern"
+                raise ValueError(f"{origin[:80]!r} is no origin: {form}")
         return text
 
     @property

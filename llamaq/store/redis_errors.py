@@ -175,7 +175,7 @@ _REMEDIES: Sequence[Remedy] = (
     ),
     (
         lambda error, _: is_of_another_type(error),
-        "something else has written over a key of llamaq ({}): within 10 s the workers set it aside",
+        "something else has written over a key of llamaq ({}), which is set aside as soon as llamaq writes to it",
     ),
     (
         lambda _, text: "OOM" in text or "used memory" in text,  # hiredis leaves the code OOM out

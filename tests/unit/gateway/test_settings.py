@@ -33,7 +33,9 @@ def test_a_host_is_a_name(text: str) -> None:
         GatewayVariables(gateway_hosts=text)
 
 
-@pytest.mark.parametrize("text", ["app.example", "https://app.example/", "https://app.example/x", "https://"])
+@pytest.mark.parametrize(
+    "text", ["app.example", "https://app.example/", "https://app.example/x", "https://*.example", "https://"]
+)
 def test_an_origin_is_one_as_browsers_write_it(text: str) -> None:
     """No browser sends another one."""
     with pytest.raises(ValueError, match=r"is no origin: write https://app.example.com"):

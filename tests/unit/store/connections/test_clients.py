@@ -105,7 +105,7 @@ def test_an_awaited_connection_that_is_reset_is_a_lost_one(
 
 
 def test_without_commands_nothing_is_sent() -> None:
-    """In Python 3.12 and 3.13 asyncio keeps an empty write in its buffer, and closes the connection no more."""
+    """In releases of Python 3.12 to 3.14 asyncio keeps an empty write, and closes the connection no more."""
     nobody = "redis://127.0.0.1:1/0"
 
     async def awaited() -> list[Any]:

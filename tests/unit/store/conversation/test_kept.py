@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
-from llamaq import Conversation, InvalidRequest, Limits
+from llamaq import BrokerUnavailable, Conversation, InvalidRequest, Limits
 from llamaq.settings.producer import Settings
 from tests.unit.store.conversation.talking import NAME, talked, turn
 
@@ -160,3 +160,14 @@ def test_a_name_or_tenant_that_cannot_be_a_key_is_refused(fleet: Fleet) -> None:
             fleet.queue.conversation(name, tenant)
         assert refused.value.problems[0].field == field
     assert Settings().conversation_ttl == 2_592_000
+
+
+def test_messages_that_were_written_over_are_set_aside_by_the_next_turn(fleet: Fleet, talk: Conversation) -> None:
+    """A reader alone cannot do that: it says when it will be done."""
+    fleet.redis.set(fleet.keys.conversation("default", NAME), "no list")
+
+    with pytest.raises(BrokerUnavailable, match="is set aside as soon as llamaq writes to it"):
+        talk.history()
+    talked(fleet, "a")
+
+    assert [said.content for said in talk.history()] == ["a", "re: a"]
