@@ -181,5 +181,9 @@ _REMEDIES: Sequence[Remedy] = (
         lambda _, text: "OOM" in text or "used memory" in text,  # hiredis leaves the code OOM out
         "it is out of memory ({}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)",
     ),
+    (
+        lambda _, text: "user_script" in text,
+        "a script of llamaq failed ({}): where something else has written over a key, the workers mend it within 10 s",
+    ),
 )
 """Which errors have which remedy; the first that applies is told."""

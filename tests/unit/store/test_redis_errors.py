@@ -142,3 +142,13 @@ def test_a_cluster_is_named(said: str) -> None:
     """Each version of Redis has words of its own for it."""
     with pytest.raises(BrokerUnavailable, match="it is a Redis Cluster"), translated("redis://127.0.0.1:1/0"):
         raise redis.ResponseError(said)
+
+
+def test_a_script_that_failed_names_what_may_be_wrong() -> None:
+    """Its own words are those of Lua; a lack of memory, which comes in the same form, keeps its own remedy."""
+    said = "user_script:9: attempt to compare nil with number script: 0a, on @user_script:9."
+    url = "redis://127.0.0.1:1/0"
+    with pytest.raises(BrokerUnavailable, match="the workers mend it within 10 s"), translated(url):
+        raise redis.ResponseError(said)
+    with pytest.raises(BrokerUnavailable, match="it is out of memory"), translated(url):
+        raise redis.ResponseError("OOM command not allowed script: 0a, on @user_script:9.")
