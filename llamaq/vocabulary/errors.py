@@ -47,7 +47,10 @@ class SubmitError(LlamaqError):
 
 
 class BrokerUnavailable(SubmitError):
-    """Redis did not answer, or refused. `str(error)` names the address and the remedy."""
+    """Redis did not answer, or refused, or something else has written over what llamaq keeps there.
+
+    `str(error)` names the address and the remedy.
+    """
 
 
 class QueueFull(SubmitError):

@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
+from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import BrokerUnavailable, JobQueue
 from llamaq.store.connections.address import address
 from llamaq.store.redis_errors import is_refusal, translated
@@ -63,6 +64,22 @@ def test_a_user_without_rights_points_to_the_acl() -> None:
         message = _refused(f"redis://weak:{SECRET}@127.0.0.1:{server.port}/0")
 
         assert "the ACL" in message
+
+
+def test_a_user_who_may_not_mend_a_key_is_told_what_is_wrong_with_it(fleet: Fleet) -> None:
+    """And not that a right is missing. So it is with Celery's queue of a host, and the user of producers."""
+    fleet.host()
+    fleet.redis.hset(f"{fleet.keys.prefix}.host.alpha", "x", 1)
+    fleet.redis.acl_setuser(
+        "narrow", enabled=True, passwords=[f"+{SECRET}"], commands=["+@all", "-type"], keys=["*"], channels=["*"]
+    )
+    try:
+        url = fleet.url.replace("//", f"//narrow:{SECRET}@")
+        told = pytest.raises(BrokerUnavailable, match="something else has written over a key of llamaq")
+        with JobQueue(url, prefix=fleet.keys.prefix) as queue, told:
+            queue.generate(MODEL, "x")
+    finally:
+        fleet.redis.acl_deluser("narrow")
 
 
 def test_a_redis_without_memory_says_so() -> None:

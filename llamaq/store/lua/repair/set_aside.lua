@@ -20,10 +20,11 @@ function damage.note(key, field, found, wanted)
   plain.call('EXPIRE', damage.KEY, damage.KEPT_SECONDS)
 end
 
--- Sets a key aside that is of another type. Returns whether it was one.
+-- Sets a key aside that is of another type. Returns whether it was one. Producers may not ask for the type of Celery's keys:
+-- there the error of their own command says what is wrong.
 function damage.set_aside(key, wanted)
-  local found = plain.call('TYPE', key).ok
-  if found == wanted or found == 'none' then return false end
+  local found = plain.pcall('TYPE', key).ok
+  if not found or found == wanted or found == 'none' then return false end
   local moved = plain.pcall('RENAME', key, damage.KEY .. ':' .. key)
   if moved.err then error(key .. ' is a ' .. found .. ', not a ' .. wanted .. ', and cannot be renamed: ' .. moved.err) end
   plain.call('EXPIRE', damage.KEY .. ':' .. key, damage.KEPT_SECONDS)
