@@ -152,9 +152,7 @@ _REMEDIES: Sequence[Remedy] = (
     ),
     (
         # Redis refuses a long command that comes before the password as an error of the protocol, without a class.
-        lambda error, text: (
-            isinstance(error, redis.AuthenticationError | NoPermissionError) or "unauthenticated" in text
-        ),
+        lambda error, text: is_denied(error) or "unauthenticated" in text,
         "{}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL",
     ),
     (
