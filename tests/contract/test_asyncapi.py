@@ -1,5 +1,6 @@
 """docs/asyncapi.yaml: valid by the official parser, and complete."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any, get_args
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from docs.schemas import HERE
+from llamaq.store.keys import usable_id
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.requests import KINDS
 from tests.commands import run
@@ -53,3 +55,11 @@ def test_each_kind_and_each_event_is_in_it(document: Any) -> None:
         assert (HERE / folder / f"{name}.json").is_file()
     sent = [message["$ref"].rpartition("/")[2] for message in document["operations"]["submit"]["messages"]]
     assert sent == list(KINDS)
+
+
+@pytest.mark.parametrize("job_id", ["a", ".a", "...", "A_b-1." + "x" * 122, ".", "..", "", "a b", "a/b", "x" * 129])
+def test_the_ids_that_it_allows_are_those_that_are_taken(document: Any, job_id: str) -> None:
+    """Its pattern is written a second time."""
+    pattern = document["components"]["schemas"]["id"]["pattern"]
+
+    assert (re.search(pattern, job_id) is not None) == usable_id(job_id)
