@@ -857,9 +857,9 @@ export interface components {
          *
          *     Attributes:
          *         attempt: attempts begun so far.
-         *         worker: that has or had the last of them.
+         *         worker: of the last attempt.
          *         result: null until it is completed, and in lists of jobs.
-         *         tokens: of the last attempt so far: the pieces that Ollama has sent, mostly a token each. `result.usage` counts.
+         *         tokens: pieces of the last attempt so far, mostly a token each; `result.usage` has the exact number.
          *         last_token_at: when the last of them was written.
          *         start_after: the time before which it does not start, where one was given.
          *         position: jobs ahead, while queued; null once it has a slot, and before `start_after`.
@@ -867,7 +867,7 @@ export interface components {
          *         reason: why it was cancelled or expired.
          *         metadata: of the request.
          *         tenant: whose job it is; null where a cancel came before the job itself.
-         *         lane: of its priority; null as above.
+         *         lane: its priority; null likewise.
          *         why: why it waits; null once it has a slot.
          */
         JobStatus: {
@@ -1527,6 +1527,11 @@ export interface components {
         /**
          * Why
          * @description Why a job waits.
+         *
+         *     Attributes:
+         *         word: `no_worker`, `no_model`, `circuit_open`, `loading`, `busy`, `not_before`, `host_paused`, `model_paused`,
+         *             `conversation`, `retry` or `newer_producer`; later versions may have further ones.
+         *         sentence: the same for people.
          */
         Why: {
             word: string;
@@ -1549,9 +1554,9 @@ export interface components {
          *         state: `running`; `draining`: it stops, or an operator drains its host, and nothing new begins; `paused`: an
          *             operator has paused its host.
          *         slots_used: jobs that it runs.
-         *         version: of its llamaq; null of an older one.
-         *         since: when it started; null of an older one.
-         *         seen_at: its last sign; of one that stops null.
+         *         version: of its llamaq; null where it does not report it.
+         *         since: when it started; null likewise.
+         *         seen_at: its last report; null while it stops.
          */
         WorkerStatus: {
             name: string;
@@ -3053,6 +3058,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description the same key gives the same job, while it is kept */
+                "idempotency-key"?: string;
                 /** @description `wait=30`: answer when the job has ended, at the latest after 30 s */
                 prefer?: string;
             };
