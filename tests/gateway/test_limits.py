@@ -8,9 +8,10 @@ import psutil
 import pytest
 
 from embedded.redis import EmbeddedRedis
+from tests.conftest import MODEL
 from tests.gateway.raw import connected
 from tests.gateway_process import GatewayProcess
-from tests.service import fresh_name
+from tests.service import Service, fresh_name
 
 MOST = 100_000
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n"
@@ -162,3 +163,17 @@ def test_no_page_may_read_the_answers_unless_its_origin_is_set(redis_server: Emb
         assert b"access-control-allow-origin: https://app.example\r\n" in refused_body
         assert gateway.http.get("/healthz", headers={"Host": "a.internal:8080"}).status_code == 200
         assert gateway.http.get("/healthz", headers={"Host": "localhost"}).status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
+def test_a_page_of_an_allowed_origin_can_read_a_stream(service: Service, path: str) -> None:
+    """Its head has the headers of CORS too, although pieces are written past what adds them."""
+    service.ollama.script(tokens=["a", "b", "c"], rate=20)
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    given = {"prefix": service.prefix, "gateway_origins": "https://app.example"}
+    with GatewayProcess(service.url, **given) as gateway:
+        answer = gateway.http.post(path, json=asked, headers={"Origin": "https://app.example"})
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "X-Llamaq-Job" in answer.headers["Access-Control-Expose-Headers"]
+    assert re.findall(r'"content": ?"([abc])"', answer.text) == ["a", "b", "c"]
