@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.access.caller import Caller
+from gateway.batches.file import RESULTS
+from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 _TIMES = ("in_progress_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at")
@@ -56,6 +58,19 @@ class Batch:
     def number(self, name: str) -> int:
         """A count of its record: `total`, `completed`, `failed`, `output_bytes`, `errors_bytes`."""
         return int(self.record[name])
+
+    def results(self, name: str, ttl: int) -> FileStore:
+        """The call that makes a file of the written lines. `BatchLine` has bounded their bytes already."""
+        return FileStore(
+            id=self.record[name],
+            tenant=self.tenant,
+            filename=f"{self.id}_{name}.jsonl",
+            purpose=RESULTS,
+            bytes=self.number(f"{name}_bytes"),
+            pieces=self.number("last_line"),
+            ttl=ttl,
+            most_bytes=0,
+        )
 
     def shown(self) -> JsonObject:
         """The batch as OpenAI's object."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from gateway.batches.batch import Batch
 from gateway.batches.endpoints import Question, question
-from gateway.batches.file import RESULTS
 from gateway.batches.lines import Line, Reader
 from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
 from gateway.batches.store import BatchStore
@@ -20,7 +19,7 @@ from gateway.http.errors import GatewayError, failure_of
 from gateway.queue_access import allowed
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
-from llamaq.store.batches.batch_scripts import BatchHold, BatchLine, BatchSet, FileStore
+from llamaq.store.batches.batch_scripts import BatchHold, BatchLine, BatchSet
 from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest, JobNotFound, LlamaqError
 from llamaq.vocabulary.wire import dumps
 
@@ -35,7 +34,7 @@ LEAST_PAUSE, MOST_PAUSE = 1.0, 30.0
 
 
 class Lost(Exception):
-    """Another process holds the batch."""
+    """Another process holds the batch, or Redis has lost a part of it."""
 
 
 class Run:
@@ -55,6 +54,7 @@ class Run:
         self._jobs: dict[int, AsyncJob[Any]] = {}
         self._dropping = asyncio.Semaphore(DROPPED_AT_A_TIME)
         self._stop = asyncio.Event()
+        self._left_out = 0  # lines for which neither file had room
         self._why = "completed"
         if batch.status == "cancelling":
             self._why = "cancelled"
@@ -92,6 +92,7 @@ class Run:
                 return
             await self._set("in_progress", {"total": str(reader.total), "last_line": str(reader.number)})
         await self._work()
+        await self._written()
         await self._set("finalizing", {})
         await self._finish()
 
@@ -167,7 +168,9 @@ class Run:
     async def _line(self, line: Line) -> None:
         outcome = await self._outcome(line)
         if outcome is not None and await self._write(line, outcome) == "FULL":
-            await self._write(line, dropped(self._batch.id, line, "output_file_full", TOO_LARGE))
+            too_large = dropped(self._batch.id, line, "output_file_full", TOO_LARGE)
+            if await self._write(line, too_large) == "FULL":
+                self._left_out += 1
 
     async def _write(self, line: Line, outcome: Outcome) -> str:
         input_tokens, output_tokens = outcome.usage
@@ -258,28 +261,23 @@ class Run:
 
     async def _finish(self) -> None:
         """Make the files of what was written, and end the batch."""
-        batch = await self._store.held(self._batch.id)
-        if batch is None:
-            raise Lost
+        batch = await self._written()
         made = {}
         for name, field in (("output", "output_file_id"), ("errors", "error_file_id")):
             if batch.number(f"{name}_bytes"):
                 made[field] = batch.record[name]
-                await self._store.run(self._results(batch, name))
+                await self._store.run(batch.results(name, self._store.ttl))
         await self._set(self._why, made, ended=True)
 
-    def _results(self, batch: Batch, name: str) -> FileStore:
-        """The call that makes a file of the written lines. `BatchLine` has bounded their bytes already."""
-        return FileStore(
-            id=batch.record[name],
-            tenant=batch.tenant,
-            filename=f"{batch.id}_{name}.jsonl",
-            purpose=RESULTS,
-            bytes=batch.number(f"{name}_bytes"),
-            pieces=batch.number("last_line"),
-            ttl=self._store.ttl,
-            most_bytes=0,
-        )
+    async def _written(self) -> Batch:
+        """The batch, when it has all its lines. A crash of Redis may lose the last ones that it has confirmed."""
+        batch = await self._store.held(self._batch.id)
+        if batch is None or batch.status == "validating":
+            raise Lost
+        ended = batch.number("completed") + batch.number("failed") + self._left_out
+        if self._why != "cancelled" and ended < batch.number("total"):
+            raise Lost
+        return batch
 
     async def _set(self, status: str, changes: dict[str, str], *, ended: bool = False) -> None:
         moved = BatchSet(

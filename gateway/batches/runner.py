@@ -92,7 +92,7 @@ class Runner:
                 run = Run(batch, owner, self._queue, self._store, self._slots)
                 await run.whole()
         except* Lost:
-            LOG.info("the batch %s is held by another process now", batch_id)
+            LOG.info("the batch %s is held by another process now, or Redis has lost a part of it", batch_id)
         except* BrokerUnavailable as errors:
             LOG.warning("the batch %s waits for Redis: %s", batch_id, errors.exceptions[0])
             done = False

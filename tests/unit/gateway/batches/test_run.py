@@ -92,6 +92,8 @@ class Store:
         there: ids of jobs that the queue has.
         holds: what the renewals of the lease answer, one after another; the last stays.
         answers: whether they answer.
+        lost: outcomes that a crash of Redis has lost.
+        reads: the status that is read.
     """
 
     keys = Keys("p")
@@ -107,6 +109,7 @@ class Store:
         self.holds = [["OK", "status", "in_progress", "now", str(NOW)]]
         self.answers = asyncio.Event()
         self.answers.set()
+        self.lost, self.reads = 0, "finalizing"
         self._number = number
 
     async def run(self, arguments: Arguments) -> Answer:
@@ -138,13 +141,14 @@ class Store:
         return self.known & set(numbers)
 
     async def held(self, batch_id: str) -> Batch:
-        return batch("finalizing")
+        kept = len({number for number, _, _ in self.written[self.lost :]} | self.known)
+        return batch(self.reads, total=str(self._number), completed=str(kept))
 
 
-def batch(status: str) -> Batch:
+def batch(status: str, **more: str) -> Batch:
     record = {"tenant": "t", "status": status, "input": "file-1", "endpoint": CHAT, "expires_at": str(NOW + 100)}
     figures = {"output_bytes": "0", "errors_bytes": "0", "caller": caller_field(Caller("k", "t"))}
-    return Batch("b", record | figures)
+    return Batch("b", record | figures | {"total": "0", "completed": "0", "failed": "0"} | more)
 
 
 async def run(store: Store, jobs: Jobs, status: str = "in_progress", slots: int = 64) -> None:
