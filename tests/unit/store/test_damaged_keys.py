@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from redis.exceptions import RedisError
 
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
-from llamaq import Job
+from llamaq import Job, JobQueue
 from llamaq.store.worker.job_store import REAPED_AT_A_TIME
 from llamaq.vocabulary.errors import BrokerUnavailable
 from worker.duties.reaper import Reaper
@@ -246,17 +246,17 @@ def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
 
 
 def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:
-    """The lane of its model is damaged: jobs of the other model, also a turn, get slots all the same."""
+    """A producer may not mend its host's damaged queue. Jobs of the other host, also a turn, get slots all the same."""
     fleet.host("alpha", models=["a:latest"])
     fleet.host("beta", models=["b:latest"], slots=3)
-    fleet.submit("a")
-    fleet.submit("a")
-    fleet.redis.hset(f"{fleet.keys.prefix}:lane:normal:a:latest", "virtual", "nan")
+    fleet.redis.set(f"{fleet.keys.prefix}.host.alpha", "x")
+    fleet.redis.acl_setuser("producer", enabled=True, nopass=True, keys="*", channels="*", commands=["+@all", "-type"])
+    queue = JobQueue(fleet.url.replace("://", "://producer:x@"), prefix=fleet.keys.prefix)
     job: dict[str, Any] = {"kind": "generate", "model": "b", "prompt": "x"}
     turn: dict[str, Any] = {"kind": "chat", "model": "b", "conversation": "c", "message": "x"}
 
-    with pytest.raises(BrokerUnavailable):
-        fleet.queue.submit_many([job, {**job, "model": "a"}, turn, job])
+    with queue, pytest.raises(BrokerUnavailable):
+        queue.submit_many([job, {**job, "model": "a"}, turn, job])
 
     assert list(fleet.slots("beta").values()) == ["b:latest"] * 3
 
