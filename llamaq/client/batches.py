@@ -210,10 +210,10 @@ def _with(item: Item, defaults: dict[str, str]) -> Item:
     return replace(item, request=request.model_copy(update=unset))
 
 
-def refused(item: Item, error: InvalidRequest | UnknownModel) -> BatchResult:
-    """The result of an item that never became a job."""
+def refused(item: Item, error: InvalidRequest | UnknownModel, job_id: str | None = None) -> BatchResult:
+    """The result of an item that never became a job, or whose further job was not queued."""
     code = "model_not_found" if isinstance(error, UnknownModel) else error.code
-    return BatchResult(custom_id=item.custom_id, error=ErrorInfo(code=code, message=str(error)))
+    return BatchResult(custom_id=item.custom_id, job_id=job_id, error=ErrorInfo(code=code, message=str(error)))
 
 
 def ended(item: Item, job_id: str, outcome: AnyResult | JobError) -> BatchResult:

@@ -19,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from llamaq import AsyncJobQueue, JobFailed
+from llamaq import AsyncJobQueue, BatchResult, ExtractionResult, JobFailed, JobQueue
+from llamaq.settings.producer import Settings
+from llamaq.store.keys import Keys
 from tests.conftest import MODEL
 from tests.service import Service
 
@@ -165,3 +167,52 @@ def test_many_extractions_have_their_type_too(service: Service, asynchronous: bo
     )
     assert [result.parse(EVEN) for result in results] == [412, 2]
     assert len(service.asked()) == 3
+
+
+def _drawn(
+    service: Service, kind: Any, texts: list[str], *, asynchronous: bool, **settings: Any
+) -> list[BatchResult[ExtractionResult[Any]]]:
+    given = Settings(keys=Keys(service.prefix), **settings)
+
+    async def read() -> list[BatchResult[ExtractionResult[Any]]]:
+        async with AsyncJobQueue(service.url, settings=given) as queue:
+            return [found async for found in queue.extract_many(kind, texts, model=MODEL)]
+
+    if asynchronous:
+        return asyncio.run(read())
+    with JobQueue(service.url, settings=given) as queue:
+        return list(queue.extract_many(kind, texts, model=MODEL))
+
+
+@pytest.mark.parametrize("error", [TimeoutError, LookupError])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_error_of_a_validator_ends_a_batch(service: Service, asynchronous: bool, error: type[Exception]) -> None:
+    """Also one that looks like the end of a wait for the job: the value would be refused as often as it is read."""
+
+    def look_up(_: int) -> int:
+        raise error("the other service does not answer")
+
+    service.ollama.script(tokens=["1"])
+
+    with pytest.raises(error, match="the other service"):
+        _drawn(service, TypeAdapter(Annotated[int, AfterValidator(look_up)]), ["one"], asynchronous=asynchronous)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_batch_waits_for_a_full_queue_with_a_further_job_too(service: Service, asynchronous: bool) -> None:
+    """Others have filled it since the item was submitted; it is one repair still."""
+    fillers: list[str] = []
+
+    def fill(number: int) -> int:
+        if number == 411 and not fillers:
+            fillers.append(service.queue.generate(MODEL, "Wait.", start_after=1).id)
+        return _even(number)
+
+    service.ollama.script(contains="one", tokens=["411"])
+    service.ollama.script(contains="one", tokens=["412"])
+    kind = TypeAdapter(Annotated[int, AfterValidator(fill)])
+
+    (result,) = _drawn(service, kind, ["one"], asynchronous=asynchronous, max_queued_per_tenant=1)
+
+    assert (result.parse(EVEN), result.result and result.result.repairs) == (412, 1)
+    assert fillers

@@ -1,14 +1,15 @@
 """Batches for asyncio: a task for each item in flight."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
 
-from llamaq.client.aio.extraction_job import typed
-from llamaq.client.aio.job import AsyncJob
+from llamaq.client.aio.extraction_job import AsyncExtractionJob, typed
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.batches import BatchResult, Item, Window, ended, refused
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
+
+T = TypeVar("T")
 
 
 async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchResult, None]:
@@ -36,19 +37,24 @@ async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchRe
 
 async def _end(producer: AsyncProducer, item: Item) -> BatchResult:
     try:
-        job = await _submitted(producer, item)
+        job = await _patiently(lambda: producer.submit(item.request))
     except (InvalidRequest, UnknownModel) as error:
         return refused(item, error)
     try:
+        drawn = job if item.target is None else typed(producer, job, item.target, item.request)
+        if isinstance(drawn, AsyncExtractionJob):
+            return ended(item, job.id, drawn.typed(await _patiently(drawn.untyped)))
         return ended(item, job.id, await job.result())
     except JobError as error:
         return ended(item, job.id, error)
+    except UnknownModel as error:  # of a further job
+        return refused(item, error, job.id)
 
 
-async def _submitted(producer: AsyncProducer, item: Item) -> AsyncJob[Any]:
+async def _patiently(verb: Callable[[], Awaitable[T]]) -> T:
+    """What the verb returns, as soon as the queue is not full."""
     while True:
         try:
-            job = await producer.submit(item.request)
-            return job if item.target is None else typed(producer, job, item.target, item.request)
+            return await verb()
         except QueueFull as full:
             await asyncio.sleep(full.retry_after)

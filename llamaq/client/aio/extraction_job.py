@@ -42,10 +42,18 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
             TimeoutError: it has not ended yet; the job goes on.
             SubmitError: a further job was not queued; a later call tries it again.
         """
+        return self.typed(await self.untyped(timeout))
+
+    async def untyped(self, timeout: float | None = None) -> ExtractionResult[Any]:  # noqa: ASYNC109 - as above
+        """As `result`, but the last value is not checked, so no error of the application's validators is raised."""
         until = left_of(timeout, self._connection.clock)
         found = await super().result(timeout)
         while (following := await self._following(found)) is not None:
             found = counted(found, await following.result(until()))
+        return found
+
+    def typed(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
+        """The result of `untyped`, with the value as the type. Raises as `result`."""
         return self._repairs.typed(self.id, found)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:

@@ -2,16 +2,17 @@
 
 import math
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from queue import SimpleQueue
-from typing import Any
+from typing import TypeVar
 
 from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended, refused
-from llamaq.client.blocking.extraction_job import typed
-from llamaq.client.blocking.job import Job
+from llamaq.client.blocking.extraction_job import ExtractionJob, typed
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.blocking.waiting import next_item
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
+
+T = TypeVar("T")
 
 
 def run(producer: Producer, window: Window) -> Generator[BatchResult, None, None]:
@@ -58,32 +59,43 @@ class _Threads:
 
     def _work(self, item: Item) -> None:
         try:
-            result = self._end(item)
+            self._ends.put((item, self._end(item)))
+        except _Stopped:
+            pass
         except BaseException as error:  # noqa: BLE001 - `next` raises it in the caller's thread
             self._ends.put((item, error))
-        else:
-            if result is not None:
-                self._ends.put((item, result))
 
-    def _end(self, item: Item) -> BatchResult | None:
+    def _end(self, item: Item) -> BatchResult:
         try:
-            job = self._submitted(item)
+            job = self._patiently(lambda: self._producer.submit(item.request))
         except (InvalidRequest, UnknownModel) as error:
             return refused(item, error)
-        while job is not None and not self._stopped.is_set():
+        try:
+            drawn = job if item.target is None else typed(self._producer, job, item.target, item.request)
+            if isinstance(drawn, ExtractionJob):  # a TimeoutError of its validators is no reason to wait on
+                return ended(item, job.id, drawn.typed(self._waited(drawn.untyped)))
+            return ended(item, job.id, self._waited(job.result))
+        except JobError as error:
+            return ended(item, job.id, error)
+        except UnknownModel as error:  # of a further job
+            return refused(item, error, job.id)
+
+    def _waited(self, result: Callable[[float], T]) -> T:
+        while True:
             try:
-                return ended(item, job.id, job.result(POLL_SECONDS))
+                return self._patiently(lambda: result(POLL_SECONDS))
             except TimeoutError:
                 continue
-            except JobError as error:
-                return ended(item, job.id, error)
-        return None
 
-    def _submitted(self, item: Item) -> Job[Any] | None:
+    def _patiently(self, verb: Callable[[], T]) -> T:
+        """What the verb returns, as soon as the queue is not full."""
         while not self._stopped.is_set():
             try:
-                job = self._producer.submit(item.request)
-                return job if item.target is None else typed(self._producer, job, item.target, item.request)
+                return verb()
             except QueueFull as full:
                 self._stopped.wait(full.retry_after)
-        return None
+        raise _Stopped
+
+
+class _Stopped(Exception):
+    """The caller wants no more results."""
