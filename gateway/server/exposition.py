@@ -12,26 +12,15 @@ from prometheus_client.registry import REGISTRY
 from gateway.settings import GatewayVariables
 
 
-class PortTaken(Exception):
-    """The metrics cannot be served; the message says what to do."""
-
-
 def serve(settings: GatewayVariables) -> None:
     """Serve them in a thread of this process, where a port is set. Called before other processes are started.
 
     Raises:
-        PortTaken: another process listens there, or the address is not of this machine.
+        OSError: another process listens there, or the address is not of this machine.
     """
-    if settings.metrics_port is None:
-        return
-    host, port = settings.metrics_host, settings.metrics_port
-    try:
-        start_http_server(port, host, REGISTRY if settings.gateway_processes == 1 else _of_all())
-    except OSError as error:
-        raise PortTaken(
-            f"metrics cannot be served on {host}:{port} ({error.strerror or error}): each process of a machine "
-            "needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an address of this machine"
-        ) from error
+    if settings.metrics_port is not None:
+        registry = REGISTRY if settings.gateway_processes == 1 else _of_all()
+        start_http_server(settings.metrics_port, settings.metrics_host, registry)
 
 
 def _of_all() -> CollectorRegistry:

@@ -55,8 +55,12 @@ def main(settings: GatewayVariables) -> int:
         return 1
     try:
         exposition.serve(settings)
-    except exposition.PortTaken as error:
-        sys.stderr.write(f"{error}\n")
+    except OSError as error:
+        sys.stderr.write(
+            f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({error.strerror or error}): "
+            "each process of a machine needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an "
+            "address of this machine\n"
+        )
         return 1
     config = uvicorn.Config(
         "gateway.server.asgi:make",

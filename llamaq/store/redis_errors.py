@@ -45,13 +45,10 @@ def refuses(error: BaseException) -> bool:
     return own or (error.__cause__ is not None and refuses(error.__cause__))
 
 
-class translated:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
-    """Turns the errors of redis-py in its block into one that names the remedy.
+class _Translating:
+    """A block whose errors become ones that a producer knows.
 
     This is a class because a context manager that is made of a generator takes longer, and each call has one.
-
-    Raises:
-        BrokerUnavailable: Redis did not answer, or refused.
     """
 
     __slots__ = ("_url",)
@@ -61,6 +58,16 @@ class translated:  # noqa: N801 - it is used as a function, like `contextlib.sup
 
     def __enter__(self) -> None:
         pass
+
+
+class translated(_Translating):  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+    """Turns the errors of redis-py in its block into one that names the remedy.
+
+    Raises:
+        BrokerUnavailable: Redis did not answer, or refused.
+    """
+
+    __slots__ = ()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         # A `TimeoutError` is the caller's own timeout: redis-py raises another class.
@@ -68,20 +75,14 @@ class translated:  # noqa: N801 - it is used as a function, like `contextlib.sup
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
 
 
-class readable:  # noqa: N801 - as above
+class readable(_Translating):  # noqa: N801 - as above
     """A block that reads a text or a number that Redis keeps.
 
     Raises:
         BrokerUnavailable: it is none that llamaq has written.
     """
 
-    __slots__ = ("_url",)
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __enter__(self) -> None:
-        pass
+    __slots__ = ()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, ValueError | LookupError | ArithmeticError):

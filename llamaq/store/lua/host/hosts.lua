@@ -7,7 +7,7 @@ local function forget_host(host)
   end
   redis.call('ZREM', offers.DUE, host)
   redis.call('DEL', host_key(host), host_models_key(host), workers_key(host), loaded_key(host),
-    capabilities_key(host), refusals.key(host), sizes_key(host), leaving_key(host), runners.key(host), celery_queue(host),
+    capabilities_key(host), refusals.key(host), stated_size.key(host), stated_size.leaving_key(host), runners.key(host), celery_queue(host),
     host_key(host) .. ':generation')
   redis.call('ZREM', HOSTS, host)
 end

@@ -31,7 +31,7 @@ function repeated.is_so(host, models, known)
   local keys, reported_at = tonumber(known.report_keys), tonumber(known.reported_at)
   if not keys or not reported_at then return false end  -- they were deleted or written over
   if known.report ~= said() or math.abs(NOW - reported_at) >= repeated.WHOLE_SECONDS
-    or redis.call('HLEN', sizes_key(host)) ~= 1 then return false end
+    or redis.call('HLEN', stated_size.key(host)) ~= 1 then return false end
   known.offers = repeated.keys(host, models, true) == keys + #models
   return known.offers or repeated.keys(host, models) == keys
 end

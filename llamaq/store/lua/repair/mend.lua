@@ -46,8 +46,8 @@ local function check_slots(host)
 end
 
 local function check_host(host)
-  check('hash', host_key(host), capabilities_key(host), runners.key(host), sizes_key(host))
-  check_rare('hash', slots_key(host), loaded_key(host), host_jobs_key(host), refusals.key(host), leaving_key(host))
+  check('hash', host_key(host), capabilities_key(host), runners.key(host), stated_size.key(host))
+  check_rare('hash', slots_key(host), loaded_key(host), host_jobs_key(host), refusals.key(host), stated_size.leaving_key(host))
   check_rare('string', host_key(host) .. ':generation')
   check('set', host_models_key(host))
   check('zset', workers_key(host))

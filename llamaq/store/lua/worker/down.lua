@@ -10,7 +10,7 @@
 -- Answers    OK circuit, wanted (1 while jobs wait for its models)
 -- include: keys events queue assignment ending requeue sizes senders
 local host = given.host
-set_size(host, given.worker, given.slots, given.max_models, '', given.version, given.since)
+stated_size.set(host, given.worker, given.slots, given.max_models, '', given.version, given.since)
 senders.state(given.webhooks)
 redis.call('HSET', host_key(host), 'last_error', given.reason, 'last_error_at', STAMP)
 redis.call('ZADD', HOSTS, NOW, host)

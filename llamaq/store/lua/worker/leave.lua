@@ -7,13 +7,13 @@
 -- include: keys events queue assignment ending requeue sizes
 local host = given.host
 redis.call('ZREM', workers_key(host), given.worker)
-redis.call('HDEL', sizes_key(host), given.worker)
+redis.call('HDEL', stated_size.key(host), given.worker)
 if tonumber(given.seconds) > 0 then
-  redis.call('HSET', leaving_key(host), given.worker,
+  redis.call('HSET', stated_size.leaving_key(host), given.worker,
     string.format('%d %s %s', NOW + given.seconds, given.version, given.since))
-  redis.call('EXPIRE', leaving_key(host), math.ceil(given.seconds))
+  redis.call('EXPIRE', stated_size.leaving_key(host), math.ceil(given.seconds))
 else
-  redis.call('HDEL', leaving_key(host), given.worker)
+  redis.call('HDEL', stated_size.leaving_key(host), given.worker)
 end
 redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
 if redis.call('ZCARD', workers_key(host)) > 0 then return {'OK'} end

@@ -22,16 +22,16 @@ local sizes, machines = '', given.machine ~= '' and 1 or 0
 
 -- Writes the times and the size alone.
 local function repeat_report()
-  state_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
+  stated_size.state(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
   redis.call('HSET', host_key(host), 'seen_at', STAMP, 'slots', given.slots, 'max_models', given.max_models)
 end
 
 -- Does all that a report may have to do. `repeats`: what the models are is known.
-local function look_at_host(repeats)
+local function look_at_host(host, models, repeats)
   -- include: assignment ending hosts
   local known = cjson.decode(given.runners)
   if not repeats then
-    sizes, machines = set_size(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
+    sizes, machines = stated_size.set(host, given.worker, given.slots, given.max_models, given.machine, given.version, given.since)
     redis.call('HSET', host_key(host), 'status', given.status, 'seen_at', STAMP, 'patience', given.affinity_patience,
       'lane_patience', given.lane_patience)
     redis.call('ZREMRANGEBYSCORE', workers_key(host), '-inf', NOW - HOST_SECONDS)
@@ -62,6 +62,6 @@ senders.state(given.webhooks)
 local known = repeated.known(host)
 local repeats = repeated.is_so(host, models, known)
 if repeats then repeat_report() end
-if not repeats or not repeated.is_idle(host, models, known) then return look_at_host(repeats) end
+if not repeats or not repeated.is_idle(host, models, known) then return look_at_host(host, models, repeats) end
 return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', sizes,
   'machines', machines}
