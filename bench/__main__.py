@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bench.command import arguments, results_of
 from bench.figures import plots, report
+from bench.figures.page import renew
 from bench.measures import MEASURES
 from bench.plan import FULL, QUICK
 
@@ -23,7 +24,7 @@ def main() -> None:
     ):
         print(f"\n{text}")
     if given.write:
-        (DOCS / "performance.md").write_text(report.document(results))
+        renew(DOCS / "performance.md", report.parts(results))
         plots.draw(results, DOCS / "img")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.extraction import report
 from bench.extraction.runs import run_model, run_scripted
 from bench.figures import machine
+from bench.figures.page import renew
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
 
@@ -21,7 +22,7 @@ def main() -> None:
     text = report.table(run_model(), scripted, machine.about())
     print(text)
     if given.write:
-        DOCUMENT.write_text(report.put_in(DOCUMENT.read_text("utf-8"), text), "utf-8")
+        renew(DOCUMENT, {"pairs": text})
 
 
 if __name__ == "__main__":

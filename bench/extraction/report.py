@@ -1,4 +1,4 @@
-"""Makes the table, and puts it into the document."""
+"""Makes the table of docs/extraction.md."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,8 +6,6 @@ from typing import Any
 
 from bench.extraction.pairs import PAIRS
 from bench.extraction.runs import REPAIRS, TOKENS, Row
-
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
 def table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
@@ -28,13 +26,6 @@ def table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) 
         dict(sum((Counter(row.failed) for row in scripted), Counter())),
     )
     return "\n".join([*head, *(_line(row) for row in (*model, *scripted, total))])
-
-
-def put_in(document: str, text: str) -> str:
-    """The document with the table in its place."""
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
 def _line(row: Row) -> str:

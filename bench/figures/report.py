@@ -1,13 +1,9 @@
-"""Turns results into text: the tables, and the whole of docs/performance.md."""
-
-from pathlib import Path
-from string import Template
+"""Turns results into text: the tables, and the measured parts of docs/performance.md."""
 
 from bench.environment.workers import PEERS
 from bench.figures.results import Results
 from bench.figures.rows import ROWS
 
-TEMPLATE = Path(__file__).parent / "performance.md"
 PATHS = {
     "direct": "direct",
     "naive": "naive Celery",
@@ -77,29 +73,22 @@ def misses(results: Results) -> str:
     return "\n".join(f"* {sentence}" for sentence in found) or "Every target was reached."
 
 
-def quiet(results: Results) -> str:
-    """How much the machine's own speed varied."""
-    spin = results.get("spin_ms", "machine")
-    if spin is None:
-        return "was not measured"
-    return f"took {spin.least:.1f} to {spin.most:.1f} ms (median {spin.median:.1f})"
+def machine(results: Results) -> str:
+    """The machine, its load, and how much its own speed varied."""
+    about, spin = results.about, results.get("spin_ms", "machine")
+    took = f"took {spin.least:.1f} to {spin.most:.1f} ms (median {spin.median:.1f})" if spin else "was not measured"
+    packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+    return (
+        f"Measured on {about['day']}: {about['processor']}, {about['cores']} cores, Python {about['python']}, "
+        f"{about['redis']}, {packages}. Load before the start: {about['load']}, at the end: {about['load_at_end']}.\n"
+        f"A fixed piece of work, timed in every round, {took}. A wide range means that other programs used the machine."
+    )
 
 
-def document(results: Results) -> str:
-    """The text of docs/performance.md."""
-    about = results.about
-    facts = {
-        **{name: str(value) for name, value in about.items()},
-        "packages": ", ".join(f"{name} {number}" for name, number in about["packages"].items()),
-        "quiet": quiet(results),
-        "table": table(results),
-        "spreads": spreads(results),
-        "peers": peers(results),
-        "steps": steps(results),
-        "sessions": sessions(results),
-        "misses": misses(results),
-    }
-    return Template(TEMPLATE.read_text()).substitute(facts)
+def parts(results: Results) -> dict[str, str]:
+    """The measured parts of docs/performance.md."""
+    made = (machine, table, peers, misses, steps, sessions, spreads)
+    return {part.__name__: part(results) for part in made}
 
 
 def _median(results: Results, metric: str, path: str, digits: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.command import arguments, results_of
+from bench.figures.page import renew
 from bench.figures.results import Results
 from bench.gateway import measures, report
 from bench.gateway.plan import FULL, QUICK, Plan
@@ -25,7 +26,7 @@ def main() -> None:
     for text in report.tables(results):
         print(f"\n{text}")
     if given.write:
-        PAGE.write_text(report.document(results))
+        renew(PAGE, report.parts(results))
 
 
 if __name__ == "__main__":

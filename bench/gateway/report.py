@@ -1,13 +1,9 @@
-"""The page of the gateway's results: docs/gateway-performance.md."""
+"""The measured parts of docs/gateway-performance.md."""
 
-from pathlib import Path
-from string import Template
-
-from bench.figures.report import markdown, quiet
+from bench.figures.report import machine, markdown
 from bench.figures.results import Results
 from bench.figures.rows import Figure, Row
 
-TEMPLATE = Path(__file__).with_name("page.md")
 PATHS = {
     "direct": "direct",
     "sdk": "SDK",
@@ -71,9 +67,6 @@ def tables(results: Results) -> list[str]:
     return [*shown, rivals(results), misses(results)]
 
 
-def document(results: Results) -> str:
-    """The text of docs/gateway-performance.md."""
-    about = {name: str(value) for name, value in results.about.items()}
-    parts = {"table": table, "crowd": crowd, "rivals": rivals, "misses": misses, "quiet": quiet}
-    made = {name: part(results) for name, part in parts.items()}
-    return Template(TEMPLATE.read_text()).substitute(about | made)
+def parts(results: Results) -> dict[str, str]:
+    """The measured parts of the page."""
+    return {part.__name__: part(results) for part in (machine, rivals, table, misses, crowd)}

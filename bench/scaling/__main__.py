@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.command import arguments, results_of
+from bench.figures.page import renew
 from bench.figures.results import Results
 from bench.scaling.figures import plots, report
 from bench.scaling.measures import backlog, failover, hosts, memory, simulation, streams, throughput
@@ -29,7 +30,7 @@ def main() -> None:
     for text in report.tables(results):
         print(f"\n{text}")
     if given.write:
-        (DOCS / "scaling.md").write_text(report.document(results))
+        renew(DOCS / "scaling.md", report.parts(results))
         plots.draw(results, DOCS / "img")
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.figures.page import renew
 from tests.chaos.fleet import LEASE_SECONDS
 from tests.chaos.injected import InjectedFaults
 from tests.chaos.invariants import Findings, Told
 from tests.chaos.traffic import Sent
 
 BOOK = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,4 @@ def _spread(seconds: Sequence[float]) -> str:
 
 def write(table: str, command: str) -> None:
     """Replace the figures in docs/reliability.md."""
-    before, _, rest = BOOK.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    BOOK.write_text(f"{before}{BEGIN}\n`{command}`:\n\n{table}\n{END}{after}")
+    renew(BOOK, {"chaos": f"`{command}`:\n\n{table.strip()}"})

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.figures.page import renewed
 from bench.figures.results import Results
-from bench.scaling.__main__ import main
+from bench.scaling.__main__ import DOCS, main
 from bench.scaling.figures import report
 from tests.integration.benches import run_bench
 
@@ -20,6 +21,5 @@ def test_a_quick_run_measures_all_that_the_page_shows(
     run_bench(monkeypatch, main, "--quick", "--save", saved)
 
     assert "| workers and hosts |" in capsys.readouterr().out
-    page = report.document(Results.load(saved))
-    assert "What one Redis can carry" in page
+    page = renewed((DOCS / "scaling.md").read_text(), report.parts(Results.load(saved)))
     assert "$" not in page

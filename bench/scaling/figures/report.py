@@ -1,10 +1,11 @@
-"""Turns results into text: the tables, and the whole of docs/scaling.md."""
+"""Turns results into text: the tables, and the measured parts of docs/scaling.md."""
 
 from pathlib import Path
 from statistics import median
 from string import Template
 
-from bench.figures.report import markdown, quiet
+from bench.figures.page import parts_of
+from bench.figures.report import machine, markdown
 from bench.figures.results import Results
 from bench.scaling.figures.medians import Medians
 from bench.scaling.figures.sizing import numbers
@@ -12,7 +13,8 @@ from bench.scaling.measures.failover import PATH as FAILOVER
 from bench.scaling.measures.simulation import PATH as SIMULATED
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 
-TEMPLATE = Path(__file__).parent / "scaling.md"
+ARITHMETIC = Path(__file__).with_name("arithmetic.md")
+"""The parts of the page whose numbers follow from each other."""
 FLOOD = "flood_per_second"
 AIM = 0.95
 MOST_NOISE = 1.5
@@ -184,20 +186,12 @@ def tables(results: Results) -> list[str]:
     ]
 
 
-def document(results: Results) -> str:
-    """The text of docs/scaling.md."""
-    made = {
-        "quiet": quiet, "throughput": throughput, "linear": linear, "flood": flood, "backlog": backlog, "flat": flat,
-        "hosts": hosts, "simulation": simulation, "costs": costs, "memory": memory, "idle": idle,
-        "failover": failover,
-    }  # fmt: skip
-    facts = {
-        **{name: str(value) for name, value in results.about.items()},
-        "packages": ", ".join(f"{name} {number}" for name, number in results.about["packages"].items()),
-        **{name: text(results) for name, text in made.items()},
-        **{name: shown(value) for name, value in numbers(Medians(results)).items()},
-    }
-    return Template(TEMPLATE.read_text()).substitute(facts)
+def parts(results: Results) -> dict[str, str]:
+    """The measured parts of the page."""
+    made = (machine, throughput, linear, flood, backlog, flat, hosts, simulation, costs, memory, idle, failover)
+    found = {name: shown(value) for name, value in numbers(Medians(results)).items()}
+    arithmetic = {name: Template(text).substitute(found) for name, text in parts_of(ARITHMETIC.read_text()).items()}
+    return {part.__name__: part(results) for part in made} | arithmetic
 
 
 def shown(value: float) -> str:

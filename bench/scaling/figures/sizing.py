@@ -1,9 +1,8 @@
-"""The numbers of the arithmetic in docs/scaling.md; the template shows which of them make which."""
+"""The numbers of the arithmetic in docs/scaling.md; arithmetic.md shows which of them make which."""
 
 import math
 
 from bench.scaling.figures.medians import ANSWER_TOKENS, ANSWERS_PER_SLOT, BUDGET_US, SLOTS, Medians
-from bench.scaling.fleet.sentinel import DOWN_MILLISECONDS
 from bench.scaling.measures.memory import NODE_BYTES
 from bench.scaling.measures.streams import DEFAULT, JOINED, READ
 from bench.scaling.plan import RATE
@@ -20,7 +19,7 @@ _OWN, _SMALL = (str(size) for size in NODE_BYTES)
 
 
 def numbers(of: Medians) -> dict[str, float]:
-    """Every placeholder of the template that is a number."""
+    """Every placeholder of arithmetic.md."""
     return {
         **_one_redis(of),
         **_memory(of),
@@ -34,7 +33,6 @@ def numbers(of: Medians) -> dict[str, float]:
 def _one_redis(of: Medians) -> dict[str, float]:
     token, joined, job = of.token_us, of.joined_us, of("job_redis_us", DEFAULT)
     return {
-        "down_ms": DOWN_MILLISECONDS,
         "budget": BUDGET_US,
         "rate": RATE,
         "slots": SLOTS,
@@ -51,7 +49,6 @@ def _one_redis(of: Medians) -> dict[str, float]:
         "joined_tokens": BUDGET_US / joined,
         "joined_streams": BUDGET_US / joined / RATE,
         "jobs": BUDGET_US / job,
-        "answer_us": ANSWER_TOKENS * token + job,
         "answers": BUDGET_US / (ANSWER_TOKENS * token + job),
         "disk_token": of("token_file_bytes", DEFAULT),
         "disk_rate": BUDGET_US / token * of("token_file_bytes", DEFAULT) / 1e6,
@@ -66,7 +63,6 @@ def _memory(of: Medians) -> dict[str, float]:
         "queued_jobs": GIGABYTE / queued,
         "delta_bytes": delta,
         "ended_bytes": ended,
-        "kept_bytes": ended + ANSWER_TOKENS * delta,
         "kept_answers": GIGABYTE / (ended + ANSWER_TOKENS * delta),
         "node_own": NODE_BYTES[0],
         "node_small": NODE_BYTES[1],

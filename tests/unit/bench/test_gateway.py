@@ -8,8 +8,10 @@ import pytest
 
 from bench.environment import venvs
 from bench.environment.venvs import NotInstalled, installed
+from bench.figures.page import renewed
 from bench.figures.results import Results
 from bench.gateway import report, rivals
+from bench.gateway.__main__ import PAGE
 from bench.gateway.rivals import LITELLM, OLLAMA_QUEUE_PROXY
 
 PLAIN = {"day": "1970-01-01", "processor": "P", "cores": 2, "python": "3", "redis": "r", "load": 0, "load_at_end": 1}
@@ -26,7 +28,13 @@ MEASURED: dict[str, dict[str, float]] = {
 @pytest.fixture
 def results() -> Results:
     """Results of one round, in which one proxy was installed and the other not."""
-    made = Results(about={**PLAIN, "rivals": {"LiteLLM": "1.2.3", "ollama-queue-proxy": "not measured: no such file"}})
+    made = Results(
+        about={
+            **PLAIN,
+            "packages": {"celery": "5"},
+            "rivals": {"LiteLLM": "1.2.3", "ollama-queue-proxy": "not measured: no such file"},
+        }
+    )
     for metric, paths in MEASURED.items():
         for path, value in paths.items():
             made.add(metric, path, value)
@@ -35,9 +43,8 @@ def results() -> Results:
 
 def test_the_page_has_what_was_measured_and_names_what_was_not(results: Results) -> None:
     """Nothing is left to fill in; a proxy that was not measured has its reason, and no column."""
-    page = report.document(results)
+    page = renewed(PAGE.read_text(), report.parts(results))
 
-    assert "$" not in page
     assert "* LiteLLM: 1.2.3" in page
     assert "* ollama-queue-proxy: not measured: no such file" in page
     assert "|  | direct | SDK | gateway | LiteLLM | target |" in page
