@@ -78,6 +78,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 async def answer(request: Request, error: Exception) -> Response:
     """The answer to a request that ended with an error, in the words of its dialect."""
     if isinstance(error, HTTPException) and error.status_code in (404, 405):
+        if (redirect := ollama.undoubled(request)) is not None:
+            return redirect
         if ollama.is_own(request.url.path):
             return ollama.unserved(request, meant(request))
         error = explained(request, error)

@@ -9,8 +9,8 @@ from gateway.openai.asked import Asked
 from gateway.openai.parameters import unsupported
 from gateway.openai.routes import READERS
 from gateway.responses import asked as responses
-from gateway.responses.found import history
 from gateway.responses.reading import read_to_end
+from gateway.responses.references import asked_of
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.clock import SYSTEM
@@ -41,7 +41,7 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
 
     Raises:
         InvalidRequest: names the parameter that is wrong.
-        GatewayError: there is no response with the id `previous_response_id`.
+        GatewayError: there is no response, or no item, with an id that it names.
     """
     for name in ("stream", "background"):
         if body.get(name):
@@ -49,7 +49,7 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
     if endpoint != RESPONSES:
         return _asked(READERS[endpoint](body))
     given = responses.parameters(body)
-    wanted = responses.asked(given, await history(queue, by, given.previous_response_id))
+    wanted = await asked_of(queue, by, given)
     return Question(wanted.job, wanted.named, lambda job: _response(job, wanted.job["note"]))
 
 

@@ -1,6 +1,6 @@
 """Ollama's API."""
 
 from gateway.ollama.routes import router
-from gateway.ollama.routing import is_own, unserved
+from gateway.ollama.routing import is_own, undoubled, unserved
 
-__all__ = ["is_own", "router", "unserved"]
+__all__ = ["is_own", "router", "undoubled", "unserved"]

@@ -1,6 +1,11 @@
-"""Paths and methods as Ollama's router (gin) has them: what is not served is answered in its words."""
+"""Paths and methods as Ollama's server has them: what is not served is answered in its words.
 
+Its router is gin, behind a `ServeMux` of Go, which redirects a path with a doubled `/` before gin sees it.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,6 +29,9 @@ METHODS: Mapping[str, Sequence[str]] = {
 }
 BLOBS = "/api/blobs/"
 _OF_BLOBS = ("HEAD", "POST")
+_DOUBLED = re.compile("//+")
+_IN_PATHS = "/:@!$&'()*+,;=~"
+"""What stands for itself in a path."""
 
 
 def is_own(path: str) -> bool:
@@ -46,7 +54,7 @@ def unserved(request: Request, meant: str | None = None) -> Response:
     path = request.url.path
     shorter = path.rstrip("/") if path.endswith("/") and not path.endswith("//") else ""
     if shorter and request.method in methods_of(shorter):
-        return _moved(request, shorter)
+        return _moved(request, shorter, 301 if request.method == "GET" else 307)
     methods = methods_of(path)
     if methods:
         return _plain("405 method not allowed", 405, {"Allow": ", ".join(methods)})
@@ -54,9 +62,22 @@ def unserved(request: Request, meant: str | None = None) -> Response:
     return _plain(f"404 page not found: did you mean {meant}?" if elsewhere else "404 page not found", 404)
 
 
-def _moved(request: Request, to: str) -> Response:
+def undoubled(request: Request) -> Response | None:
+    """The redirect of a path of Ollama's or OpenAI's API with a doubled `/`; None for any other path.
+
+    A client makes one of a base address that ends with `/`.
+    """
+    path = request.scope["path"]
+    plain = _DOUBLED.sub("/", path)
+    if plain == path or not (is_own(plain) or plain.startswith("/v1/")):
+        return None
+    return _moved(request, plain, 307)
+
+
+def _moved(request: Request, to: str, status: int) -> Response:
+    to = quote(to, safe=_IN_PATHS)
     location = f"{to}?{request.url.query}" if request.url.query else to
-    status, reason = (301, "Moved Permanently") if request.method == "GET" else (307, "Temporary Redirect")
+    reason = "Moved Permanently" if status == 301 else "Temporary Redirect"
     headers = {"Location": location}
     if request.method not in ("GET", "HEAD"):
         return Response(status_code=status, headers=headers)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -59,6 +60,8 @@ async def list_models(request: Request, by: Admitted) -> Response:
 @router.get("/v1/models/{name:path}")
 async def one_model(request: Request, by: Admitted, name: str) -> Response:
     """One model."""
+    if not name:
+        raise HTTPException(404)  # the path of the list, with a `/` too much
     found = models.one(await _models(request, by), name)
     if found is None:
         raise GatewayError(404, "model_not_found", f"model '{name}' not found", param="model")

@@ -9,7 +9,6 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject
 
 _MESSAGES = {"system", "developer", "user", "assistant"}
-_NO_REFERENCE = "an item is not kept by itself; send it, or name the response that it is of: previous_response_id"
 
 
 @dataclass(slots=True)
@@ -60,10 +59,8 @@ class Translated:
                 self._say({"role": "tool", "content": content, "tool_call_id": call}, where)
                 self.items.append({**_plain(item), "type": kind, "output": kept})
             case "reasoning":
-                self._thinking = _thought(item)
+                self._thinking = _joined(self._thinking, _thought(item))
                 self.items.append({**_plain(item), "type": kind})
-            case "item_reference":
-                raise unsupported(where, _NO_REFERENCE)
             case str():
                 raise unsupported(f"{where}.type", f"Ollama has no items of the type {kind[:60]!r}")
             case _:
@@ -90,15 +87,19 @@ class Translated:
         calls = self.messages[-1].setdefault("tool_calls", [])
         self._calls[len(self.messages) - 1, len(calls)] = where
         calls.append(call)
-        if self._thinking:
-            self.messages[-1]["reasoning"], self._thinking = self._thinking, ""
+        self._think(self.messages[-1])
         self.items.append({**_plain(item), "type": "function_call"})
 
     def _say(self, message: JsonObject, where: str) -> None:
-        if self._thinking and message["role"] == "assistant":
-            message["reasoning"], self._thinking = self._thinking, ""
+        if message["role"] == "assistant":
+            self._think(message)
         self.messages.append(message)
         self._places.append(where)
+
+    def _think(self, message: JsonObject) -> None:
+        """Give an answer the thinking ahead of it. It may have some already: one that thinks again before it calls."""
+        if self._thinking:
+            message["reasoning"], self._thinking = _joined(message.get("reasoning", ""), self._thinking), ""
 
 
 def translated(given: Any) -> Translated:
@@ -158,6 +159,10 @@ def _part(part: Any, where: str) -> tuple[JsonObject, JsonObject]:
 def _as_parts(content: Any, role: str) -> Any:
     kind = "output_text" if role == "assistant" else "input_text"
     return [{"type": kind, "text": content}] if isinstance(content, str) else content
+
+
+def _joined(*texts: str) -> str:
+    return "\n".join(filter(None, texts))
 
 
 def _thought(item: Mapping[str, Any]) -> str:

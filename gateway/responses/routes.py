@@ -16,11 +16,12 @@ from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.http.streamed import written
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
-from gateway.responses.asked import Kept, asked, kept, parameters
+from gateway.responses.asked import Kept, kept, parameters
 from gateway.responses.builder import ResponseBuilder
-from gateway.responses.found import Found, found, history
+from gateway.responses.found import Found, found
 from gateway.responses.input_items import listed
 from gateway.responses.reading import read_to_end
+from gateway.responses.references import asked_of
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
@@ -35,7 +36,7 @@ router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 async def create(request: Request, by: Admitted) -> Response:
     """Answer an input: at once, in a stream, or in the background."""
     given = parameters(await json_object(request))
-    wanted = asked(given, await history(queue_of(request), by, given.previous_response_id))
+    wanted = await asked_of(queue_of(request), by, given)
     try:
         job = await submit(request, by, wanted.job)
     except InvalidRequest as error:

@@ -5,6 +5,7 @@ import io
 
 from PIL import Image
 
+from embedded.scripted.script import ScriptedModel
 from tests.gateway.responding import (
     PATH,
     create,
@@ -13,7 +14,7 @@ from tests.gateway.responding import (
     text_of,
 )
 from tests.gateway_process import GatewayProcess
-from tests.service import Service
+from tests.service import Service, until
 
 TOOLS_MODEL, VISION_MODEL = "smollm2-tools:135m", "smollm2-vision:135m"
 
@@ -67,6 +68,47 @@ def test_tools_are_called_and_answered_over_two_responses(gateway: GatewayProces
     assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
     assert messages[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
     assert messages[2]["tool_name"] == "weather"
+
+
+def test_what_is_kept_may_be_named_by_its_id(gateway: GatewayProcess, service: Service) -> None:
+    """Some clients send the id of an item that they know to be kept: its thinking, text and call are those of then."""
+    call = {"function": {"name": "weather", "arguments": {"city": "Rome"}}}
+    service.ollama.script(thinking=["Hm"], tokens=["Let me look."], tool_calls=[call])
+    service.ollama.script(tokens=["Sunny."], times=None)
+    model = "smollm2-agent:135m"
+    service.ollama.set_model(ScriptedModel(model, ("completion", "tools", "thinking")))
+    until(lambda: any(one.model == model for one in service.queue.models()))
+    first = created(gateway, "Weather?", model=model, tools=[WEATHER])
+    thought, text, called = first["output"]
+    output = {"type": "function_call_output", "call_id": called["call_id"], "output": "sun"}
+    asked = {"role": "user", "content": "Weather?"}
+    named = [{"type": "item_reference", "id": thought["id"]}, {"id": text["id"]}]
+
+    created(gateway, [asked, *named, called, output], model=model, tools=[WEATHER])
+    created(gateway, [asked, thought, text, called, output], model=model, tools=[WEATHER])
+
+    _, by_id, sent = service.asked("/api/chat")
+    assert by_id["messages"] == sent["messages"]
+    assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "tool"]
+    assert (sent["messages"][1]["thinking"], sent["messages"][1]["content"]) == ("Hm", "Let me look.")
+
+
+def test_an_item_that_is_not_kept_is_named(gateway: GatewayProcess, service: Service) -> None:
+    """No answer without what the client meant: of no response, of one that is not kept or runs, or not an id."""
+    gate = service.hold(tokens=["a"])
+    running = created(gateway, background=True)["id"]
+    service.wait_held(gate)
+    forgotten = created(gateway, store=False)["output"][0]["id"]
+    ended = created(gateway)["output"][0]["id"]
+    ids = [forgotten, ended.replace("_0", "_1"), "msg_" + "0" * 32 + "_0", "msg_x", None]
+    ids.append(f"msg_{running.removeprefix('resp_').replace('-', '')}_0")
+
+    for each in ids:
+        refused = create(gateway, [{"role": "user", "content": "hi"}, {"type": "item_reference", "id": each}])
+
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"], error["param"]) == (404, "item_not_found", "input[1].id")
+    service.ollama.release(gate)
 
 
 def test_a_picture_of_an_earlier_response_is_seen_again(gateway: GatewayProcess, service: Service) -> None:

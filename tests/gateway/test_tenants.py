@@ -46,16 +46,20 @@ def holders(
             holder.http.close()
 
 
+NOT_FOUND = {"not_found", "response_not_found", "item_not_found"}
+
+
 def missing(answer: httpx.Response) -> bool:
     """Whether it says what it says of an id that there is not."""
-    return answer.status_code == 404 and answer.json()["error"]["code"] in {"not_found", "response_not_found"}
+    return answer.status_code == 404 and answer.json()["error"]["code"] in NOT_FOUND
 
 
 def test_the_response_of_another_tenant_is_not_there(holders: dict[str, Holder], service: Service) -> None:
     """Neither to be read, nor to be followed; `admin` sees it."""
     service.ollama.script(tokens=["secret"])
     given = {"model": MODEL, "input": "hi"}
-    name = holders["alice"].http.post("/v1/responses", json=given).json()["id"]
+    made = holders["alice"].http.post("/v1/responses", json=given).json()
+    name, item = made["id"], {"type": "item_reference", "id": made["output"][0]["id"]}
 
     bob = holders["bob"].http
     for method, path in (
@@ -69,6 +73,7 @@ def test_the_response_of_another_tenant_is_not_there(holders: dict[str, Holder],
     follows = bob.post("/v1/responses", json={**given, "previous_response_id": name})
     assert missing(follows)
     assert "secret" not in follows.text
+    assert missing(bob.post("/v1/responses", json={**given, "input": [item]}))
     assert holders["root"].http.get(f"/v1/responses/{name}").status_code == 200
     assert holders["alice"].http.delete(f"/v1/responses/{name}").status_code == 200
 

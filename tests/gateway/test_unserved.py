@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 
 PLAIN = "text/plain"
@@ -49,6 +50,7 @@ def test_what_is_not_served(
         ("POST", "/v1/v1/chat/completions", "did you mean /v1/chat/completions?"),
         ("POST", "/v1/chat/completion", "did you mean /v1/chat/completions?"),
         ("GET", "/v1/jobs/x", "did you mean /jobs/x?"),
+        ("GET", "/v1/models/", "did you mean /v1/models?"),
         ("GET", "/tags", "did you mean /api/tags?"),
         ("GET", "/v1/images/generations", "/docs lists the paths of the jobs API"),
         ("PUT", "/jobs", "PUT is not served at /jobs; served there: "),
@@ -74,6 +76,20 @@ def test_the_answer_says_what_was_meant(gateway: GatewayProcess, method: str, pa
 def test_ollamas_404_names_the_path_of_another_api(gateway: GatewayProcess, path: str, text: str) -> None:
     """A client of OpenAI's whose base address is `/api` shows it; for its own paths Ollama's has no more words."""
     assert gateway.http.post(path, json={}).text == text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("//api/chat", {"messages": [{"role": "user", "content": "hi"}], "stream": False}),
+        ("/v1//chat/completions", {"messages": [{"role": "user", "content": "hi"}]}),
+    ],
+)
+def test_a_base_address_that_ends_with_a_slash(gateway: GatewayProcess, path: str, body: dict[str, object]) -> None:
+    """A client that joins it and a path asks for `//`: the server of Ollama sends it on, with its body."""
+    answer = gateway.http.post(gateway.url + path, json={"model": MODEL, **body}, follow_redirects=True)
+
+    assert (answer.status_code, [each.status_code for each in answer.history]) == (200, [307])
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json"])

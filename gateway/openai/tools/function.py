@@ -13,7 +13,7 @@ NO_PARAMETERS: JsonObject = {"type": "object", "properties": {}}
 class Function(Strict):
     """A function. With `strict` its arguments are checked against `parameters`, a JSON Schema."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
     description: str | None = None
     parameters: JsonObject | None = None
     strict: bool | None = None

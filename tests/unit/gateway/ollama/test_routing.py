@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from gateway.ollama.routing import unserved
+from gateway.ollama.routing import undoubled, unserved
 
 
 def request(method: str, path: str, query: str = "") -> Request:
@@ -24,8 +24,6 @@ def request(method: str, path: str, query: str = "") -> Request:
         ("GET", "/api/blobs/sha256:1", 405, "HEAD, POST"),
         ("GET", "/api/nosuch", 404, None),
         ("GET", "/api/Tags", 404, None),
-        ("GET", "/api//tags", 404, None),
-        ("GET", "/api/tags//", 404, None),
         ("POST", "/api/tags/", 404, None),
         ("GET", "/api/generate/", 404, None),
         ("POST", "/api/blobs/", 404, None),
@@ -51,3 +49,31 @@ def test_a_slash_too_much_is_a_redirect() -> None:
     assert (kept.status_code, kept.headers["location"], kept.body) == (307, "/api/generate", b"")
     assert "content-type" not in kept.headers
     assert (head.status_code, head.headers["content-type"], head.body) == (307, "text/html; charset=utf-8", b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("//api/tags", "/api/tags"),
+        ("/api//tags", "/api/tags"),
+        ("/api/tags//", "/api/tags/"),
+        ("///", "/"),
+        ("/v1//chat///completions", "/v1/chat/completions"),
+        ("//api/\r\nSet-Cookie: a", "/api/%0D%0ASet-Cookie:%20a"),
+    ],
+)
+def test_a_doubled_slash_is_a_redirect(path: str, location: str) -> None:
+    """One that keeps the method and the body, in whatever method, and stays on this server."""
+    shown, kept = undoubled(request("GET", path, "a=1")), undoubled(request("POST", path))
+
+    assert shown is not None
+    assert kept is not None
+    assert (shown.status_code, shown.headers["location"]) == (307, f"{location}?a=1")
+    assert shown.body == f'<a href="{location}?a=1">Temporary Redirect</a>.\n\n'.encode()
+    assert (kept.status_code, kept.headers["location"], kept.body) == (307, location, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/tags", "/api/tags/", "//jobs", "//ui", "//example.org/api", "/v1/models"])
+def test_other_paths_are_no_redirect(path: str) -> None:
+    """The jobs API names the path that was meant."""
+    assert undoubled(request("GET", path)) is None

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.openai.tools.function import NO_PARAMETERS
 from gateway.responses.asked import History, asked, kept, parameters
 from llamaq.vocabulary.errors import InvalidRequest
 
@@ -30,79 +31,6 @@ BEFORE: dict[str, Any] = {"role": "user", "content": "before"}
 
 
 @pytest.mark.parametrize(
-    ("given", "messages"),
-    [
-        ("hi", [{"role": "user", "content": "hi"}]),
-        ([{"role": "developer", "content": "Be kind."}], [{"role": "system", "content": "Be kind."}]),
-        (
-            [
-                {
-                    "type": "message",
-                    "role": "user",
-                    "content": [{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}],
-                }
-            ],
-            [{"role": "user", "content": "a\nb"}],
-        ),
-        (
-            [{"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}],
-            [{"role": "user", "content": "", "images": [PICTURE]}],
-        ),
-        (
-            [
-                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}], "id": "rs_1"},
-                CALL,
-                {**CALL, "call_id": "c2"},
-                {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
-                {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "wet"}]},
-            ],
-            [
-                {
-                    "role": "assistant",
-                    "content": "",
-                    "thinking": "Hm",
-                    "tool_calls": [
-                        {"id": name, "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
-                        for name in ("c1", "c2")
-                    ],
-                },
-                {"role": "tool", "content": "sunny", "tool_name": "weather", "tool_call_id": "c1"},
-                {"role": "tool", "content": "wet", "tool_name": "weather", "tool_call_id": "c2"},
-            ],
-        ),
-        (
-            [{"role": "assistant", "content": "a"}, {"type": "reasoning", "encrypted_content": "Hm"}, CALL],
-            [
-                {
-                    "role": "assistant",
-                    "content": "a",
-                    "thinking": "Hm",
-                    "tool_calls": [{"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
-                }
-            ],
-        ),
-        (
-            [{"type": "reasoning", "encrypted_content": "Hm"}, {"role": "assistant", "content": "a"}],
-            [{"role": "assistant", "content": "a", "thinking": "Hm"}],
-        ),
-        (
-            [{"role": "assistant", "content": [{"type": "output_text", "text": "a", "annotations": []}]}, CALL],
-            [
-                {
-                    "role": "assistant",
-                    "content": "a",
-                    "tool_calls": [{"id": "c1", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}],
-                }
-            ],
-        ),
-    ],
-)
-def test_items_become_messages(given: Any, messages: list[dict[str, Any]]) -> None:
-    """As Ollama's own endpoint reads them."""
-    assert job(given)["messages"] == messages
-
-
-@pytest.mark.parametrize(
     ("given", "fields"),
     [
         ({"max_output_tokens": 9}, {"options": {"temperature": 1.0, "top_p": 1.0, "num_predict": 9}}),
@@ -118,6 +46,10 @@ def test_items_become_messages(given: Any, messages: list[dict[str, Any]]) -> No
         (
             {"tools": [TOOL]},
             {"tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]},
+        ),
+        (
+            {"tools": [{"type": "function", "name": "a" * 128}]},
+            {"tools": [{"type": "function", "function": {"name": "a" * 128, "parameters": NO_PARAMETERS}}]},
         ),
         ({"tools": [TOOL], "tool_choice": "none"}, {}),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "weather"}}, {"format": {"type": "object"}}),
@@ -148,7 +80,8 @@ def test_parameters_become_fields_of_the_job(given: dict[str, Any], fields: dict
         ({"include": ["message.output_text.logprobs"]}, "unsupported_parameter", "include[0]"),
         ({"text": {"verbosity": "low"}}, "unsupported_parameter", "text.verbosity"),
         ({"seed": 1}, "unsupported_parameter", "seed"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "unsupported_parameter", "input[0]"),
+        ({"input": [{"type": "web_search_call", "id": "x"}]}, "unsupported_parameter", "input[0].type"),
+        ({"tools": [{**TOOL, "name": "a" * 129}]}, "invalid_value", "tools[0].name"),
         ({"input": [{"type": "computer_call"}]}, "unsupported_parameter", "input[0].type"),
         (
             {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}]},

@@ -1,0 +1,80 @@
+"""Items of earlier responses that an input names by their ids: clients send `item_reference` for what is kept here."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from gateway.access.caller import Caller
+from gateway.http.errors import GatewayError
+from gateway.responses.asked import Asked, asked
+from gateway.responses.builder import PREFIX
+from gateway.responses.found import found, history
+from gateway.responses.parameters import Response
+from gateway.responses.reading import read_to_end
+from llamaq import AsyncJobQueue
+from llamaq.vocabulary.wire import JsonObject
+
+_ID = re.compile(r"(?:rs|msg|fc)_([0-9a-f]{32})_\d+")
+"""The id of an item of an answer, with its job's."""
+
+
+async def asked_of(queue: AsyncJobQueue, by: Caller, given: Response) -> Asked:
+    """The job that a request asks for, with what it names of earlier responses.
+
+    Raises:
+        InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
+        GatewayError: 404: there is no such response or item; 400: the response has no answer.
+    """
+    named = await _resolved(queue, by, given.input)
+    return asked(given.model_copy(update={"input": named}), await history(queue, by, given.previous_response_id))
+
+
+async def _resolved(queue: AsyncJobQueue, by: Caller, given: Any) -> Any:
+    """An input with the items themselves in place of their references."""
+    if not isinstance(given, list):
+        return given
+    kept: dict[str, Mapping[str, JsonObject]] = {}
+    items = []
+    for number, item in enumerate(given):
+        if _is_reference(item):
+            items.append(await _item(queue, by, item.get("id"), f"input[{number}].id", kept))
+        else:
+            items.append(item)
+    return items
+
+
+def _is_reference(item: Any) -> bool:
+    """Whether an item is a reference; its type may be left out, as in OpenAI's API."""
+    if not isinstance(item, Mapping):
+        return False
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and "role" not in item and isinstance(item.get("id"), str))
+
+
+async def _item(
+    queue: AsyncJobQueue, by: Caller, item_id: Any, param: str, kept: dict[str, Mapping[str, JsonObject]]
+) -> JsonObject:
+    """The item with an id. `kept` has the items of the responses that were read, by the id of the response."""
+    what = f"Item with id '{str(item_id)[:200]}' not found. The items of a response with store: false are not kept."
+    missing = GatewayError(404, "item_not_found", what, param=param)
+    parts = _ID.fullmatch(item_id) if isinstance(item_id, str) else None
+    if parts is None:
+        raise missing
+    response_id = f"{PREFIX}{UUID(parts[1])}"
+    if response_id not in kept:
+        kept[response_id] = await _items(queue, by, response_id, missing)
+    if item_id not in kept[response_id]:
+        raise missing
+    return kept[response_id][item_id]
+
+
+async def _items(queue: AsyncJobQueue, by: Caller, response_id: str, missing: GatewayError) -> Mapping[str, JsonObject]:
+    try:
+        it = await found(queue, by, response_id)
+    except GatewayError:
+        raise missing from None
+    if not it.status.ended:
+        return {}
+    builder = await read_to_end(it.job, it.kept)
+    return {item["id"]: item for item in builder.response()["output"]}
