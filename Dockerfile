@@ -17,6 +17,7 @@ COPY --from=packages /opt/llamaq /opt/llamaq
 WORKDIR /srv/llamaq
 COPY llamaq llamaq
 COPY api_client api_client
+COPY ollama_api ollama_api
 COPY tasks tasks
 COPY worker worker
 COPY gateway gateway

@@ -7,9 +7,9 @@ import jsonschema_rs
 
 from embedded.engine.interface import EngineError, Json, Model
 from embedded.engine.lines import encode
+from ollama_api.encoding import encoded, quoted
 
 _IMAGE_SIGNS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
-_THINK_LEVELS = ("high", "medium", "low", "max")
 
 
 def nested(status: int, message: str, kind: str = "invalid_request_error", **more: Any) -> EngineError:
@@ -38,8 +38,9 @@ def schema_of(body: Json) -> Json | None:
     if wanted == "json":
         return {"type": "object"}
     if not isinstance(wanted, dict):
-        quoted = encode({"f": encode({"f": wanted}).decode()[5:-1]}).decode()[5:-1]
-        raise EngineError(500, f'invalid format: {quoted}; expected "json" or a valid JSON Schema object')
+        raise EngineError(
+            500, f'invalid format: {quoted(encoded(wanted))}; expected "json" or a valid JSON Schema object'
+        )
     _check_schema(wanted)
     return wanted
 
@@ -59,17 +60,12 @@ def _refuse(uri: str) -> NoReturn:
 
 
 def check_thinking(body: Json, model: Model, name: str) -> None:
-    """Refuse `think` where the model lacks it, and unknown values.
+    """Refuse `think` where the model lacks it.
 
     Raises:
         EngineError: 400.
     """
-    wanted = body.get("think")
-    if isinstance(wanted, str) and wanted not in _THINK_LEVELS:
-        raise EngineError(
-            400, f'invalid think value: "{wanted}" (must be "high", "medium", "low", "max", true, or false)'
-        )
-    if wanted and "thinking" not in model.capabilities:
+    if body.get("think") and "thinking" not in model.capabilities:
         raise EngineError(400, f'"{name}" does not support thinking')
 
 

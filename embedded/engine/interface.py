@@ -4,23 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ollama_api.refusal import Refusal
+
 Json = dict[str, Any]
 
 DEFAULT_CONTEXT = 4096
 
 
-class EngineError(Exception):
-    """A request that ends with an error in Ollama's words.
-
-    Attributes:
-        status: The HTTP status, where no byte has been sent yet.
-        message: The text of `{"error": ...}`.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+class EngineError(Refusal):
+    """A request that ends with an error in Ollama's words."""
 
 
 @dataclass(frozen=True)

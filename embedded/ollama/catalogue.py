@@ -7,9 +7,9 @@ from typing import Any
 from embedded.engine.interface import EngineError, Json, Model
 from embedded.engine.lines import encode, timestamp
 from embedded.engine.scheduler import Loaded
-from embedded.ollama.decoding import PULL, SHOW, decode
 from embedded.ollama.reply import send_json
 from embedded.ollama.server import VERSION, OllamaHandler
+from ollama_api import bodies
 
 # Ollama's time for a model that is never unloaded: the year 2319.
 _FOREVER = "2319-03-04T17:24:29.562959875Z"
@@ -103,7 +103,7 @@ class Show(OllamaHandler):
         await self.run_until_disconnect(self._show())
 
     async def _show(self) -> None:
-        body = decode(self.request.body, SHOW)
+        body = bodies.show(self.request.body)
         model = self.state.model(body.get("model") or body.get("name", ""))
         send_json(self, 200, self._description(model))
 
@@ -138,7 +138,7 @@ class Pull(OllamaHandler):
         await self.run_until_disconnect(self._pull())
 
     async def _pull(self) -> None:
-        body = decode(self.request.body, PULL)
+        body = bodies.pull(self.request.body)
         end = self._end(body.get("model") or body.get("name", ""))
         if body.get("stream", True):
             self.set_header("Content-Type", "application/x-ndjson")

@@ -1,11 +1,10 @@
 """`/api/embed` and the older `/api/embeddings`."""
 
 from embedded.engine.interface import EngineError, Json, Runner, Vectors
-from embedded.ollama.decoding import EMBED, EMBEDDINGS, decode
-from embedded.ollama.durations import keep_alive_seconds
-from embedded.ollama.options import checked, context_length
 from embedded.ollama.reply import send_json
-from embedded.ollama.server import OllamaHandler
+from embedded.ollama.server import OllamaHandler, context_length
+from ollama_api import bodies
+from ollama_api.options import options_of
 
 _MISSING = 'model "{}" not found, try pulling it first'
 _TOO_LONG = "the input length exceeds the context length"
@@ -21,8 +20,8 @@ class _Embedding(OllamaHandler):
         """The vectors, and the nanoseconds until the model was loaded."""
         started = self.state.clock.monotonic()
         model = self.state.model(body.get("model", ""), _MISSING)
-        options = checked(body.get("options", {}))
-        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.state.keep_alive)
+        options = options_of(body.get("options", {}))
+        keep_alive = self.state.keep_alive_of(body)
         length = context_length(options, model.context_length)
         async with self.state.scheduler.hold(model, length, keep_alive) as loaded:
             waited = int((self.state.clock.monotonic() - started) * 1e9)
@@ -42,7 +41,7 @@ class Embed(_Embedding):
 
     async def _embed(self) -> None:
         started = self.state.clock.monotonic()
-        body = decode(self.request.body, EMBED)
+        body = bodies.embed(self.request.body)
         vectors, waited = await self._vectors(body, _inputs(body.get("input")))
         answer: Json = {"model": body.get("model", ""), "embeddings": vectors.embeddings}
         if vectors.embeddings:
@@ -59,7 +58,7 @@ class Embeddings(_Embedding):
         await self.run_until_disconnect(self._embed())
 
     async def _embed(self) -> None:
-        body = decode(self.request.body, EMBEDDINGS)
+        body = bodies.embeddings(self.request.body)
         prompt = body.get("prompt")
         try:
             vectors, _ = await self._vectors(body, [prompt] if prompt else [])

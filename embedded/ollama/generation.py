@@ -1,5 +1,6 @@
 """`/api/generate` and `/api/chat`: from a request to a slot on a model in memory."""
 
+import base64
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -7,11 +8,10 @@ from embedded.engine.formats import check_images, check_thinking, schema_of
 from embedded.engine.interface import Call, EngineError, Json, Model
 from embedded.engine.lines import bare_line
 from embedded.engine.scheduler import Loaded
-from embedded.ollama.decoding import CHAT, GENERATE, Shape, decode, images_of
-from embedded.ollama.durations import keep_alive_seconds
-from embedded.ollama.options import checked, context_length
 from embedded.ollama.reply import Reply, send_json
-from embedded.ollama.server import OllamaHandler
+from embedded.ollama.server import OllamaHandler, context_length
+from ollama_api import bodies
+from ollama_api.options import options_of
 
 # Some of Ollama's errors name a model without a namespace by its full name.
 _LIBRARY = "registry.ollama.ai/library/"
@@ -21,12 +21,19 @@ class _Generation(OllamaHandler):
     """The part that both endpoints share. The checks are in Ollama's order, because the first failure is reported."""
 
     kind: ClassVar[Literal["generate", "chat"]]
-    shape: ClassVar[Shape]
 
     async def post(self) -> None:
         """Answer with tokens, or load or unload the model where there is no prompt."""
         self._started = self.state.clock.monotonic()
         await self.run_until_disconnect(self._serve())
+
+    def body(self) -> Json:
+        """The request.
+
+        Raises:
+            Refusal: 400.
+        """
+        raise NotImplementedError
 
     def only_loads(self, body: Json) -> bool:
         """Whether the request only loads or unloads the model."""
@@ -41,10 +48,10 @@ class _Generation(OllamaHandler):
         raise NotImplementedError
 
     async def _serve(self) -> None:
-        body = decode(self.request.body, self.shape)
+        body = self.body()
         name = body.get("model", "")
         model = self._model(name)
-        keep_alive = keep_alive_seconds(body.get("keep_alive"), self.state.keep_alive)
+        keep_alive = self.state.keep_alive_of(body)
         if self.only_loads(body) and keep_alive == 0:
             await self.state.scheduler.unload(model)
             self._send_bare(Call(self.kind, model, name, body, stream=False, options={}), "unload")
@@ -60,9 +67,9 @@ class _Generation(OllamaHandler):
         return self.state.model(name)
 
     def _call(self, model: Model, name: str, body: Json) -> Call:
-        options = checked(body.get("options", {}))
+        options = options_of(body.get("options", {}))
         return Call(
-            self.kind, model, name, body, stream=body.get("stream", True), options=options, images=images_of(body)
+            self.kind, model, name, body, stream=body.get("stream", True), options=options, images=_images_of(body)
         )
 
     async def _answer(self, call: Call, loaded: Loaded) -> None:
@@ -90,7 +97,10 @@ class Generate(_Generation):
     """A prompt in, text out."""
 
     kind = "generate"
-    shape = GENERATE
+
+    def body(self) -> Json:
+        """As Ollama reads it."""
+        return bodies.generate(self.request.body)
 
     def only_loads(self, body: Json) -> bool:
         """No prompt."""
@@ -108,7 +118,10 @@ class Chat(_Generation):
     """Messages in, a message out."""
 
     kind = "chat"
-    shape = CHAT
+
+    def body(self) -> Json:
+        """As Ollama reads it."""
+        return bodies.chat(self.request.body)
 
     def only_loads(self, body: Json) -> bool:
         """No messages."""
@@ -125,3 +138,9 @@ class Chat(_Generation):
         if not name:
             raise EngineError(400, "model is required")
         return super()._model(name)
+
+
+def _images_of(body: Json) -> tuple[bytes, ...]:
+    """All images of a request, of its messages too, in order."""
+    carriers = [body, *body.get("messages", ())]
+    return tuple(base64.b64decode(image) for carrier in carriers for image in carrier.get("images", ()))

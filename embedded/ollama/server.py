@@ -2,8 +2,9 @@
 
 import asyncio
 import ipaddress
+import math
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -14,14 +15,16 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from embedded.engine.interface import Engine, EngineError, Model
+from embedded.engine.interface import DEFAULT_CONTEXT, Engine, EngineError, Model
 from embedded.engine.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from embedded.ollama.reply import send_json
 from llamaq.store.clock import SYSTEM, Clock
+from ollama_api.refusal import Refusal
 
 VERSION = "0.32.15"
 _LOCAL_NAMES = (".localhost", ".local", ".internal")
 _LARGEST_BODY_BYTES = 512 << 20
+_SMALLEST_CONTEXT = 4
 
 
 class Dispatcher(Protocol):
@@ -57,6 +60,11 @@ class OllamaState:
     keep_alive: float = DEFAULT_KEEP_ALIVE_SECONDS
     clock: Clock = SYSTEM
     dispatcher: Dispatcher | None = None
+
+    def keep_alive_of(self, body: Mapping[str, Any]) -> float:
+        """Seconds that the model stays after a request; infinity where its `keep_alive` is negative."""
+        seconds = float(body.get("keep_alive", self.keep_alive))
+        return math.inf if seconds < 0 else seconds
 
     def model(self, name: str, message: str = "model '{}' not found") -> Model:
         """The catalogue's entry for a name as a client writes it: no tag means `:latest`.
@@ -118,7 +126,7 @@ class OllamaHandler(RequestHandler):
         self._work = asyncio.ensure_future(work)
         try:
             await self._work
-        except EngineError as error:
+        except Refusal as error:
             send_json(self, error.status, {"error": error.message})
         except StreamClosedError:
             self._disconnected = True
@@ -211,6 +219,12 @@ class Server:
         self._http.stop()
         await self._http.close_all_connections()
         await self.state.scheduler.close()
+
+
+def context_length(options: Mapping[str, Any], trained: int) -> int:
+    """The `num_ctx` in force, tokens: never above what the model was trained on, never below 4."""
+    asked = int(options.get("num_ctx", min(DEFAULT_CONTEXT, trained)))
+    return max(_SMALLEST_CONTEXT, min(asked, trained))
 
 
 def _defined_by(handler: type[RequestHandler]) -> set[str]:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.ollama import bodies, names
-from gateway.ollama.go.decoding import Json
-from gateway.ollama.go.encoding import encoded, quoted
-from gateway.ollama.options import options_of
-from gateway.ollama.refusal import Refusal
+from gateway.ollama import names
+from ollama_api import bodies
+from ollama_api.decoding import Json
+from ollama_api.encoding import encoded, quoted
+from ollama_api.options import options_of
+from ollama_api.refusal import Refusal
 
 Endpoint = Literal["generate", "chat", "embed", "embeddings"]
 LONGEST_SECONDS = 86_400.0

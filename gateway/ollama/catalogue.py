@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.ollama.go.decoding import Json
 from llamaq import HostStatus, ModelStatus
 from llamaq.vocabulary.models import normalise
+from ollama_api.decoding import Json
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Allowed = Callable[[str], bool]

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from gateway.http.errors import Failure, error_headers, failure_of
 from gateway.ollama import names
 from gateway.ollama.asked import Asked
-from gateway.ollama.go.encoding import encoded, quoted
-from gateway.ollama.refusal import Refusal
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed, QueueFull, UnknownModel
 from llamaq.vocabulary.results import ErrorInfo
+from ollama_api.encoding import encoded, quoted
+from ollama_api.refusal import Refusal
 
 JSON, JSON_UTF8 = "application/json", "application/json; charset=utf-8"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"

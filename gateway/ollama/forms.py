@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.ollama.asked import Asked, Endpoint
-from gateway.ollama.go.encoding import encoded, text, timestamp
 from llamaq import ChatResult, EmbeddingResult, TextResult
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
+from ollama_api.encoding import encoded, text, timestamp
 
 NANOSECONDS = 1_000_000_000
 _MESSAGE = '"message":{"role":"assistant","content":'

@@ -2,8 +2,8 @@
 
 import re
 
-from gateway.ollama.refusal import Refusal
 from llamaq.vocabulary.models import normalise
+from ollama_api.refusal import Refusal
 
 _REGISTRY = "registry.ollama.ai"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"

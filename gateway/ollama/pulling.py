@@ -10,10 +10,8 @@ from starlette.responses import Response
 from gateway.access.caller import Caller
 from gateway.http.leaving import cancelled_if_left
 from gateway.http.streamed import Streamed
-from gateway.ollama import bodies, names
+from gateway.ollama import names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
-from gateway.ollama.go.encoding import encoded
-from gateway.ollama.refusal import Refusal
 from gateway.ollama.serving import NDJSON, UNBUFFERED
 from gateway.queue_access import JOB_HEADER, submit
 from llamaq import Event
@@ -21,6 +19,9 @@ from llamaq.client.aio.job import AsyncJob
 from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Progress
+from ollama_api import bodies
+from ollama_api.encoding import encoded
+from ollama_api.refusal import Refusal
 
 SUCCESS = encoded({"status": "success"})
 

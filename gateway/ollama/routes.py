@@ -11,15 +11,18 @@ from gateway.access.keyed import Handler, KeyedRoute
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import whole_body
 from gateway.ollama import asked as reading
-from gateway.ollama import bodies, catalogue, loading, names, pulling, routing
+from gateway.ollama import catalogue, loading, names, pulling, routing
 from gateway.ollama.asked import Asked, Endpoint
 from gateway.ollama.errors import JSON_UTF8, error_answer, is_image
-from gateway.ollama.go.encoding import encoded
 from gateway.ollama.offered import check_able, offered
-from gateway.ollama.refusal import Refusal
 from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
+from ollama_api import bodies
+from ollama_api.encoding import encoded
+from ollama_api.refusal import Refusal
+
+FAILURES = (Refusal, GatewayError, LlamaqError, TimeoutError)
 
 
 class OllamaRoute(KeyedRoute):
@@ -32,7 +35,7 @@ class OllamaRoute(KeyedRoute):
         async def handle(request: Request) -> Response:
             try:
                 return await handler(request)
-            except (GatewayError, LlamaqError, TimeoutError) as error:
+            except FAILURES as error:
                 return error_answer(error).response(headers=_job_of(request))
 
         return handle
@@ -95,7 +98,7 @@ def _add(endpoint: Endpoint) -> None:
         asked = reading.READERS[endpoint](await whole_body(request))
         try:
             return await _served(request, by, asked, waited)
-        except (GatewayError, LlamaqError, TimeoutError) as error:
+        except FAILURES as error:
             return error_answer(error, asked).response(streamed=asked.stream, headers=_job_of(request))
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.commands import run
 from tests.contract.built import CHECKOUT
 
-PACKAGES = ("llamaq", "api_client", "tasks", "worker", "gateway", "embedded", "demo", "ops/flower")
+PACKAGES = ("llamaq", "api_client", "ollama_api", "tasks", "worker", "gateway", "embedded", "demo", "ops/flower")
 WHOLE = (*PACKAGES, "bench", "checkout", "codegen")
 MOST_LINES = 300
 MOST_MODULES = 14

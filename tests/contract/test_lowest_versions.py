@@ -95,7 +95,7 @@ def oldest(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def alone(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A folder with the service beside an installed SDK, and an environment without this checkout."""
-    for name in ("api_client", "tasks", "worker", "gateway"):
+    for name in ("api_client", "ollama_api", "tasks", "worker", "gateway"):
         shutil.copytree(CHECKOUT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path, {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "PYTHON"))}
 
@@ -105,7 +105,7 @@ def alone(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 def test_every_module_can_be_imported(oldest: Path, alone: tuple[Path, dict[str, str]]) -> None:
     """Of the wheel and of the service, with the lowest version of each package they need."""
     folder, environment = alone
-    command = [str(oldest), "-c", IMPORTS, "llamaq", "api_client", "tasks", "worker", "gateway"]
+    command = [str(oldest), "-c", IMPORTS, "llamaq", "api_client", "ollama_api", "tasks", "worker", "gateway"]
 
     done = run(command, cwd=folder, env=environment)
 

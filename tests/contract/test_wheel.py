@@ -19,7 +19,7 @@ from tests.contract.built import CHECKOUT
 pytestmark = pytest.mark.xdist_group("wheel")
 SERVICE = (
     *("celery", "kombu", "requests", "flower", "structlog", "prometheus_client"),
-    *("tasks", "worker", "gateway", "api_client", "fastapi", "uvicorn"),
+    *("tasks", "worker", "gateway", "api_client", "ollama_api", "fastapi", "uvicorn"),
 )
 PROGRAM = f"""
 import sys

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from embedded.engine.interface import EngineError
-from embedded.ollama.decoding import CHAT, decode
 from llamaq import InvalidRequest, KeptMessage
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.conversations import new_messages
 from llamaq.vocabulary.kinds.chat import ChatRequest, ReplyMessage
 from llamaq.vocabulary.requests import dump_json, parse_json
+from ollama_api import bodies
+from ollama_api.refusal import Refusal
 from tests.histories import IMAGE, Message, histories
 
 CALL: dict[str, Any] = {"id": "call_7", "function": {"index": 0, "name": "weather", "arguments": {"city": "Ulm"}}}
@@ -21,8 +21,8 @@ READ = ("role", "content", "thinking", "tool_calls", "tool_name", "tool_call_id"
 
 
 def as_ollama_reads(messages: list[Message]) -> list[Message]:
-    """The messages as Ollama's decoder has them: raises `EngineError` for those that it refuses."""
-    read = decode(json.dumps({"model": "m", "messages": messages}).encode(), CHAT)["messages"]
+    """The messages as Ollama's decoder has them: raises `Refusal` for those that it refuses."""
+    read = bodies.chat(json.dumps({"model": "m", "messages": messages}).encode())["messages"]
     return [{name: said[name] for name in READ if said.get(name) not in (None, "", [])} for said in read]
 
 
@@ -47,7 +47,7 @@ def test_whatever_ollama_takes_is_taken(messages: list[Message]) -> None:
     """And it reads the same of what is sent as of what was given."""
     try:
         expected = as_ollama_reads(messages)
-    except EngineError:
+    except Refusal:
         return
 
     found = sent(messages)

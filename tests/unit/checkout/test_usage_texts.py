@@ -18,6 +18,7 @@ FOLDERS = (
     "gateway",
     "tasks",
     "api_client",
+    "ollama_api",
     "embedded",
     "demo",
     "bench",

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ollama import bodies
 from gateway.ollama.asked import READERS, Asked
 from gateway.ollama.errors import error_answer
-from gateway.ollama.go.decoding import DEEPEST
-from gateway.ollama.refusal import Refusal
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
+from ollama_api import bodies
+from ollama_api.decoding import DEEPEST
+from ollama_api.refusal import Refusal
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 LEAVES = (

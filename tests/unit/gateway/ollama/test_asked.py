@@ -7,7 +7,7 @@ import pytest
 
 from gateway.ollama import asked as reading
 from gateway.ollama.asked import Asked
-from gateway.ollama.refusal import Refusal
+from ollama_api.refusal import Refusal
 
 MODEL = {"model": "M:1"}
 PROMPT = {**MODEL, "prompt": "hi"}
@@ -99,7 +99,7 @@ def test_messages_are_a_job() -> None:
 
     job = set_fields(read("chat", {**MODEL, "messages": messages, "tools": tools}))
 
-    sent = [{"role": "USER", "content": "hi", "images": ["aGk="]}, {"role": "assistant"}]
+    sent = [{"role": "user", "content": "hi", "images": ["aGk="]}, {"role": "assistant"}]
     assert job == {"kind": "chat", "model": "M:1", "messages": sent, "tools": tools, **TEXTS}
 
 

@@ -7,9 +7,9 @@ import pytest
 from gateway.http.errors import AWAY, GatewayError
 from gateway.ollama.asked import Asked, Endpoint
 from gateway.ollama.errors import BUSY, JSON, JSON_UTF8, NO_EMBEDDINGS, error_answer
-from gateway.ollama.refusal import Refusal
 from llamaq import ErrorInfo
 from llamaq.vocabulary import errors
+from ollama_api.refusal import Refusal
 
 NESTED = '{{"error":{{"code":400,"message":"{}","type":"invalid_request_error"}}}}'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.ollama.go.durations import FOREVER, keep_alive, parsed
+from ollama_api.durations import FOREVER, keep_alive, parsed
 
 
 @pytest.mark.parametrize(

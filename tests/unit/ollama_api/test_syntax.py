@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ollama.go.syntax import problem_of
+from ollama_api.syntax import problem_of
 
 CUT = "unexpected EOF"
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from gateway.ollama.go import syntax
-from gateway.ollama.refusal import Refusal
+from ollama_api import syntax
+from ollama_api.refusal import Refusal
 
 Json = dict[str, Any]
 _NAMES: dict[type, str] = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}

@@ -2,7 +2,7 @@
 
 import re
 
-from gateway.ollama.go.encoding import quoted
+from ollama_api.encoding import quoted
 
 FOREVER = -1
 """The `keep_alive` of a model that stays in memory. Ollama takes any negative number for it."""

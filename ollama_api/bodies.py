@@ -5,8 +5,8 @@ What a job passes on as it is, such as the parts of a tool, is left to the host'
 
 from typing import Any
 
-from gateway.ollama.go import durations
-from gateway.ollama.go.decoding import (
+from ollama_api import durations
+from ollama_api.decoding import (
     Json,
     Read,
     Where,
@@ -18,8 +18,8 @@ from gateway.ollama.go.decoding import (
     struct,
     struct_by_itself,
 )
-from gateway.ollama.go.encoding import quoted
-from gateway.ollama.refusal import Refusal
+from ollama_api.encoding import quoted
+from ollama_api.refusal import Refusal
 
 LEVELS = ("high", "medium", "low", "max")
 _CHOICES = ", ".join(map(quoted, LEVELS)) + ", true, or false"
@@ -52,6 +52,10 @@ def _think(value: Any, where: Where) -> bool | str:  # noqa: ARG001 - as above
     return value
 
 
+def _role(value: Any, where: Where) -> str:
+    return str(_TEXT(value, where)).lower()
+
+
 def _arguments(value: Any, where: Where) -> Json:  # noqa: ARG001 - as above
     if not isinstance(value, dict):
         raise Refusal(400, "Value looks like object, but can't find closing '}' symbol")
@@ -64,7 +68,7 @@ _TOOL_CALL = struct("api.ToolCall", {"id": _TEXT, "function": _FUNCTION})
 _MESSAGE = struct_by_itself(
     "Alias",
     {
-        "role": _TEXT,
+        "role": _role,
         "content": _TEXT,
         "thinking": _TEXT,
         "images": _IMAGES,

@@ -3,7 +3,7 @@
 import string
 from collections.abc import Callable
 
-from gateway.ollama.go.encoding import quoted
+from ollama_api.encoding import quoted
 
 _BLANK = b" \t\r\n"
 _LITERALS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}

@@ -1,15 +1,17 @@
-"""What the gateway refuses in Ollama's words."""
-
-from gateway.http.errors import GatewayError
+"""What is refused in Ollama's words."""
 
 
-class Refusal(GatewayError):
+class Refusal(Exception):
     """A refusal.
 
     Attributes:
+        status: of HTTP, where no byte has been sent yet.
+        message: the text of `{"error": ...}`.
         late: whether it comes from the engine. In a stream Ollama then leaves the charset out of the content type.
     """
 
     def __init__(self, status: int, message: str, *, late: bool = False) -> None:
-        super().__init__(status, "not_found" if status == 404 else "invalid_request", message)
+        super().__init__(message)
+        self.status = status
+        self.message = message
         self.late = late

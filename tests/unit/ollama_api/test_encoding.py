@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ollama.go.encoding import encoded, number, quoted, text, timestamp
+from ollama_api.encoding import encoded, number, quoted, text, timestamp
 
 RECORDINGS = sorted((Path(__file__).parents[4] / "recordings").glob("*.json"))
 

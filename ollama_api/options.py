@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.ollama.go.encoding import quoted
-from gateway.ollama.refusal import Refusal
 from llamaq.vocabulary.options import Options
+from ollama_api.encoding import quoted
+from ollama_api.refusal import Refusal
 
 _LIMIT = 2**63 - 1
 

@@ -1,1 +1,0 @@
-"""JSON as Go reads and writes it: Ollama's bodies, down to the texts of errors."""
