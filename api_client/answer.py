@@ -5,7 +5,8 @@ from typing import Generic, TypeVar
 
 from pydantic_core import from_json
 
-from api_client.diagnosis import diagnose, reported
+from api_client.diagnosis.error_body import reported
+from api_client.diagnosis.rules import diagnose
 from api_client.errors import StreamError
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.shapes.reading import Shape

@@ -19,7 +19,7 @@
     │   ├── RequestTimeout         408: the server waited too long for the request
     │   ├── RegistryUnreachable    a pull: the registry does not answer the server
     │   ├── ServerBusy             503, 429: `retry_after_seconds` where the server gives it
-    │   ├── GatewayError           502, 504: a proxy answered in place of Ollama
+    │   ├── GatewayError           502, 504 and alike: a proxy answered in place of Ollama
     │   ├── RunnerDied             the process that holds the model died; the next request loads it again
     │   └── ServerFault            any other failure inside the server
     ├── StreamError                the answer is not what Ollama sends: garbage, or beyond the size limits

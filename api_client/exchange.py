@@ -9,7 +9,8 @@ from urllib3.exceptions import HTTPError
 from api_client.body.body_reader import BodyReader
 from api_client.call import Call, current_call
 from api_client.clock import Clock
-from api_client.diagnosis import diagnose, read_body
+from api_client.diagnosis.error_body import read_body
+from api_client.diagnosis.rules import diagnose
 from api_client.errors import Aborted, OllamaStatusError
 from api_client.retry import seconds_from
 from api_client.translation import translated

@@ -9,7 +9,8 @@ from urllib3.exceptions import HTTPError
 
 from api_client.body.body_reader import FULL_SECONDS
 from api_client.body.streamed_body import StreamedBody
-from api_client.diagnosis import diagnose, reported
+from api_client.diagnosis.error_body import reported
+from api_client.diagnosis.rules import diagnose
 from api_client.errors import Aborted, OllamaStatusError, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.ndjson import LineParser

@@ -25,7 +25,7 @@ Ollama answers when all inputs of a call are embedded. So a call has to end with
 where these characters, about 16,000 tokens, take 100 s.
 """
 _OF_AN_INPUT = (BadRequest, ContextOverflow, ServerFault)
-"""Errors that one input of a call can cause. Ollama does not tell which; NaN in a vector is its 500."""
+"""Errors that one input of a call can cause. Ollama does not tell which; NaN in a vector is its 500 or 400."""
 
 BEYOND_FLOAT32 = 2.0**128 - 2.0**103
 """The least number that is infinite as a 32-bit float. Clients take vectors as such: OpenAI's, in base64."""

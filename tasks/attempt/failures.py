@@ -91,7 +91,7 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.ConnectTimeout: _retry("ollama_unavailable", "no connection in time", "host", "never"),
     api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: busy, or a quota is used up", "model", "alone"),
     api_client.ConnectionLost: _retry("ollama_unavailable", "cut before the headers", "doubt", "later"),
-    api_client.GatewayError: _retry("ollama_unavailable", "502 or 504 of a proxy", "doubt", "later"),
+    api_client.GatewayError: _retry("ollama_unavailable", "499, 502, 504 or 520 to 530 of a proxy", "doubt", "later"),
     api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS"),
     api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted"),
     api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),

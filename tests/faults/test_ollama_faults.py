@@ -11,6 +11,7 @@ from tests.faults.site import Site
 from tests.service import last_text, retried
 
 BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}
+PAGE = "<!DOCTYPE html>\n<title>ollama.example.com | 521: Web server is down</title>"
 REQUESTS_PER_ATTEMPT = 3
 """The API client asks twice again by itself where nothing had come yet."""
 
@@ -22,6 +23,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "reset": ({"tokens": ["a", "b"], "fault": "reset", "rate": 50}, "ollama_error"),
     "the runner died before the first token": ({"fault": "error", "fault_after": 0}, "ollama_error"),
     "gateway timeout": ({"status": 504, "times": REQUESTS_PER_ATTEMPT}, "ollama_unavailable"),
+    "a host that Cloudflare does not reach": ({"status": 521, "body": PAGE}, "ollama_unavailable"),
     "busy": ({**BUSY, "times": REQUESTS_PER_ATTEMPT}, "ollama_unavailable"),
 }
 
@@ -36,6 +38,20 @@ def test_a_fault_that_passes_is_recovered_from(calm: Site, fault: str) -> None:
     events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=2, text="the whole")
 
     assert retried(events) == [code]
+
+
+@pytest.mark.parametrize(
+    "error",
+    ['do embedding request: Post "http://127.0.0.1:5/v1/embeddings": EOF', "embedding contains NaN or Inf values"],
+)
+def test_an_embedding_that_is_refused_for_a_fault_of_the_host(calm: Site, error: str) -> None:
+    """/api/embed answers 400 to that too: the request is right, so another attempt follows."""
+    calm.ollama.script(status=400, body={"error": error})
+
+    job = calm.queue.embed("smollm2-embed:135m", "Why?")
+
+    assert job.result(60).attempts == 2
+    assert retried(list(job.events())) == ["ollama_error"]
 
 
 def test_busy_for_two_attempts_and_more(calm: Site) -> None:

@@ -5,13 +5,17 @@ import pytest
 from api_client import (
     BadRequest,
     ContextOverflow,
+    Forbidden,
+    GatewayError,
+    ModelNotFound,
     OllamaStatusError,
     RegistryUnreachable,
     RunnerDied,
     ServerFault,
     Unsupported,
 )
-from api_client.diagnosis import ErrorBody, diagnose, own_words, reported
+from api_client.diagnosis.error_body import ErrorBody, own_words, read_body, reported
+from api_client.diagnosis.rules import diagnose
 
 TRAPS = (
     "json: cannot unmarshal array",
@@ -37,15 +41,25 @@ QUOTING = (
 )
 # As servers of many versions say it: text, type before a stream (500), type at 400.
 TEXTS: list[tuple[str, type[OllamaStatusError], type[OllamaStatusError]]] = [
-    ("an error was encountered while running the model: unexpected EOF", RunnerDied, BadRequest),
-    ("llama runner process has terminated: exit status 2", RunnerDied, BadRequest),
-    ("llama runner process no longer running: 1 error: out of memory", RunnerDied, BadRequest),
-    ("model runner has unexpectedly stopped, this may be due to resource limitations", RunnerDied, BadRequest),
-    ("llama-server process has terminated: signal: killed", RunnerDied, BadRequest),
-    ("error reading llama-server response: context canceled", RunnerDied, BadRequest),
-    ('do completion request: Post "http://127.0.0.1:41927/completion": EOF', RunnerDied, BadRequest),
-    ('do embedding request: Post "http://127.0.0.1:41927/embedding": EOF', RunnerDied, BadRequest),
-    ('embedding generation failed: do embedding request: Post "http://h/embedding": EOF', RunnerDied, BadRequest),
+    ("an error was encountered while running the model: unexpected EOF", RunnerDied, RunnerDied),
+    ("llama runner process has terminated: exit status 2", RunnerDied, RunnerDied),
+    ("llama runner process no longer running: 1 error: out of memory", RunnerDied, RunnerDied),
+    ("model runner has unexpectedly stopped, this may be due to resource limitations", RunnerDied, RunnerDied),
+    ("llama-server process has terminated: signal: killed", RunnerDied, RunnerDied),
+    ("error reading llama-server response: context canceled", RunnerDied, RunnerDied),
+    ('do completion request: Post "http://127.0.0.1:41927/completion": EOF', RunnerDied, RunnerDied),
+    ('do embedding request: Post "http://127.0.0.1:41927/embedding": EOF', RunnerDied, RunnerDied),
+    ('embedding generation failed: do embedding request: Post "http://h/embedding": EOF', RunnerDied, RunnerDied),
+    ('do embedding request: Post "http://h/v1/embeddings": dial tcp h: connection refused', RunnerDied, RunnerDied),
+    ('POST predict: Post "http://h/completion": read tcp h: wsarecv: forcibly closed', RunnerDied, RunnerDied),
+    ('health resp: Get "http://h/health": dial tcp h: connectex: No connection could be made', RunnerDied, RunnerDied),
+    ('Post "http://h/tokenize": dial tcp h: connect: connection refused', RunnerDied, RunnerDied),
+    ("embedding contains NaN or Inf values", ServerFault, ServerFault),
+    ("error reading embed response: unexpected EOF", ServerFault, ServerFault),
+    ("unexpected server status: llm server error", ServerFault, ServerFault),
+    ("model 'm' not found", ModelNotFound, BadRequest),
+    ('model "m" not found, try pulling it first', ModelNotFound, BadRequest),
+    ("input (3000 tokens) is larger than the max context size. skipping", ContextOverflow, ContextOverflow),
     ('option "num_predict" must be of type integer', BadRequest, BadRequest),
     ('invalid format: "xml"; expected "json" or a valid JSON Schema object', BadRequest, BadRequest),
     ("json: cannot unmarshal string into Go struct field GenerateRequest.stream of type bool", BadRequest, BadRequest),
@@ -86,7 +100,7 @@ TEXTS: list[tuple[str, type[OllamaStatusError], type[OllamaStatusError]]] = [
 def test_a_text_of_a_server_has_its_type(
     text: str, failed: type[OllamaStatusError], refused: type[OllamaStatusError]
 ) -> None:
-    """As a 500, as an error line in a stream, and as a 400."""
+    """As a 500, as an error line in a stream, and as a 400, which /api/embed answers to failures of the server too."""
     assert type(diagnose(ErrorBody(500, text))) is failed
     assert type(diagnose(ErrorBody(None, text))) is failed
     assert type(diagnose(ErrorBody(400, text))) is refused
@@ -122,3 +136,60 @@ def test_an_error_without_a_text_has_one(empty: object) -> None:
     """As a line of a stream it has no status that could stand for it."""
     assert str(diagnose(reported(None, empty))) == "an error without a text"
     assert str(diagnose(reported(500, empty))) == "HTTP status 500"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            "<html>\r\n<head><title>413 Request\r\nToo &amp; Large</title></head><body>x</body></html>",
+            "413 Request Too & Large",
+        ),
+        ("<!DOCTYPE html>\n<!--[if lt IE 7]> <html> <![endif]-->\n<title>Attention!</title>", "Attention!"),
+        ("<h1>Bad</h1>\n<p>Gateway</p>", "Bad Gateway"),
+        ("<html", "<html"),
+        ('{"detail": "Not authenticated"}', "Not authenticated"),
+        ('{"message": "API rate limit exceeded", "detail": "x"}', "API rate limit exceeded"),
+        ('{"detail": [{"loc": ["body"]}]}', '{"detail": [{"loc": ["body"]}]}'),
+        ('{"error": {"detail": "upstream went away"}}', "upstream went away"),
+        ("error code: 1033", "error code: 1033"),
+    ],
+)
+def test_the_text_of_a_proxy_is_what_a_person_reads(body: str, text: str) -> None:
+    """Of a page its title, of JSON its `message` or `detail`, of anything else all of it."""
+    assert read_body(500, body.encode()).message == text
+
+
+@pytest.mark.parametrize("status", [499, 502, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530])
+def test_a_gateway_answers_in_place_of_the_host(status: int) -> None:
+    """Its page may name the host, so the message has the status alone."""
+    error = diagnose(read_body(status, b"<title>ollama.example.com | 521: Web server is down</title>"))
+    assert type(error) is GatewayError
+    assert str(error) == f"the proxy before Ollama answered HTTP status {status}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            401,
+            '{"error": "unauthorized", "signin_url": "https://ollama.com/connect?key=k"}',
+            "run `ollama signin` on it",
+        ),
+        (401, '{"error": "unauthorized"}', "a proxy asks for a token"),
+        (401, "<title>401 Authorization Required</title>", "a proxy asks for a token"),
+        (
+            403,
+            '{"error": "this model requires a subscription"}',
+            "this model requires a subscription (HTTP status 403)",
+        ),
+        (403, "<title>403 Forbidden</title>", "403 Forbidden (HTTP status 403; check the token)"),
+        (403, "", "OLLAMA_ORIGINS"),
+    ],
+)
+def test_a_refused_access_has_its_own_remedy(status: int, body: str, words: str) -> None:
+    """Ollama says itself why it does not run a model of its cloud; the address at which one signs in is not told."""
+    error = diagnose(read_body(status, body.encode()))
+    assert type(error) is Forbidden
+    assert words in str(error)
+    assert "https://" not in str(error)

@@ -8,6 +8,7 @@ Of the wording only the beginning counts, without quoted spans: `error parsing t
     400, 413, 422 engine error `exceed_context_size_error` ContextOverflow
                   "... context length/size ..."            ContextOverflow
                   "... does not support X"                 Unsupported
+                  the runner died, NaN in a vector         RunnerDied, ServerFault   /api/embed says 400 to all
                   anything else                            BadRequest
     401, 403      any (Ollama's own 403 is empty)          Forbidden
     404           {"error": ...}                           ModelNotFound
@@ -16,12 +17,14 @@ Of the wording only the beginning counts, without quoted spans: `error parsing t
     429, 503      any                                      ServerBusy
     500           "... does not support X"                 Unsupported          legacy /api/embeddings
                   option type, `format`, ...               BadRequest           the request is wrong despite the 500
+                  "model ... not found"                    ModelNotFound
                   pull: the registry does not answer       RegistryUnreachable
                   pull of a model that is not there        OllamaStatusError
                   the runner died                          RunnerDied           the next request loads it again
                   anything else                            ServerFault
     501           any                                      Unsupported
-    502, 504      any                                      GatewayError
+    499, 502, 504 any                                      GatewayError         a proxy's; at 499 it had left
+    520-527, 530  any                                      GatewayError         Cloudflare's
     other 4xx     any                                      OllamaStatusError
     other 5xx     any                                      ServerFault
 
@@ -30,12 +33,9 @@ same text as a 500.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
-from pydantic_core import from_json
-
+from api_client.diagnosis.error_body import ErrorBody
 from api_client.errors import (
     BadRequest,
     ContextOverflow,
@@ -51,16 +51,10 @@ from api_client.errors import (
     Unsupported,
 )
 
-# Limits the message, which may be a proxy's whole error page.
-MESSAGE_LIMIT = 2000
 MOST_TOKENS = 2**31
-SAID_LIMIT = 4 * MESSAGE_LIMIT
+# Beside nginx's and Traefik's: Cloudflare's, for a host that it does not reach, or that does not answer in time.
+GATEWAY_STATUSES = frozenset({499, 502, 504, *range(520, 528), 530})
 
-# Quoted spans, longest kinds first: the model's raw text, which may itself hold quotes and is written to its end; JSON;
-# quoted words; an open quote. An apostrophe inside a word is none.
-_QUOTED = re.compile(
-    r"""raw='.*'|raw=.*|\{.*\}|\[.*\]|"(?:[^"\\]|\\.)*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|(?<!\w)["'`].*""", re.DOTALL
-)
 # Go wraps errors as `what failed: why`. A pattern matches the beginning, so words further on do not count.
 _WRAPPED = r"(?:failed to [a-z ]+: |[a-z]+ generation failed: )*"
 _LACKS = re.compile(
@@ -84,7 +78,8 @@ _CAPABILITIES = {
     "insert": "insert",
 }
 _OVERFLOW = re.compile(
-    r"(?:the )?(?:input|prompt|request)\b[^:]*(?:exceed|longer than|too long)[^:]*context (?:length|size|window)"
+    r"(?:the )?(?:input|prompt|request)\b[^:]*(?:exceed|longer than|larger than|too long)"
+    r"[^:]*context (?:length|size|window)"
     r"|(?:the )?prompt (?:is )?too long"
     r"|(?:the )?(?:available |maximum )?context (?:length|size|window)[^:]*exceed",
     re.IGNORECASE,
@@ -94,8 +89,14 @@ _RUNNER_DIED = re.compile(
     r"|(?:the )?(?:(?:llama|model) )?(?:runner|llama-server)\b[^:]*"
     r"(?:stopped|terminated|no longer running|crash|exited)"
     r"|error reading llama-server response"
+    r'|(?:(?:(?:do|POST) [a-z ]+|health resp): )?Post "": '
+    r'|health resp: Get "": '
     r"|(?:do|POST) [a-z ]+: .*EOF)",
     re.IGNORECASE | re.DOTALL,
+)
+_FAULT_AS_REFUSAL = re.compile(
+    r"embedding contains NaN|error reading embed|unexpected server status|server not responding|connection refused",
+    re.IGNORECASE,
 )
 _CLIENT_MISTAKE = re.compile(
     r'option "" must be of type|invalid format|json: cannot unmarshal'
@@ -108,69 +109,7 @@ _REGISTRY_SILENT = re.compile(
     re.IGNORECASE,
 )
 _PULL_FAILED = re.compile(r"pull model manifest|file does not exist", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
-    """The error that a server reported, unwrapped.
-
-    Attributes:
-        status: The HTTP status, or None for a line of a stream.
-        message: The innermost text.
-        structured: Whether it came as `{"error": ...}`.
-        details: The engine's own error object (`type`, `n_ctx`, ...), or empty.
-        retry_after_seconds: From the header, or None.
-        said: The text of `error` as it came; None where it was no text.
-    """
-
-    status: int | None
-    message: str
-    structured: bool = True
-    details: Mapping[str, Any] | None = None
-    retry_after_seconds: float | None = None
-    said: str | None = None
-
-    def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """The match of a pattern at the beginning of the server's own words."""
-        return pattern.match(own_words(self.message))
-
-
-def own_words(message: str) -> str:
-    """A message without what it quotes: an error about a model's answer may quote any words."""
-    return _QUOTED.sub(_emptied, message).strip()
-
-
-def _emptied(quoted: re.Match[str]) -> str:
-    return '""' if quoted[0].startswith('"') and quoted[0].endswith('"') else ""
-
-
-def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
-    """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
-    answer = _parsed(body)
-    if isinstance(answer, dict) and "error" in answer:
-        return reported(status, answer["error"], retry_after_seconds)
-    text = body.decode("utf-8", "replace").strip()[:MESSAGE_LIMIT]
-    return ErrorBody(status, text, False, None, retry_after_seconds)
-
-
-def reported(status: int | None, error: object, retry_after_seconds: float | None = None) -> ErrorBody:
-    """The `error` value of a body, or of a line of a stream."""
-    message, details = unwrapped(error)
-    said = error[:SAID_LIMIT] if isinstance(error, str) else None
-    return ErrorBody(status, message, True, details, retry_after_seconds, said)
-
-
-def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
-    """Text and details of an `error` value: a string, the engine's JSON inside a string, or the object of /v1."""
-    details: Mapping[str, Any] = {}
-    for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body could nest without end
-        if isinstance(error, str) and error.startswith("{"):
-            error = _parsed(error.encode()) or error
-        if not isinstance(error, dict):
-            break
-        details = error if "message" in error else details
-        error = error.get("message", error.get("error", str(error)))
-    return str(error)[:MESSAGE_LIMIT], details
+_NOT_FOUND = re.compile(r'model\s+(?:"" )?not found', re.IGNORECASE)
 
 
 def diagnose(body: ErrorBody) -> OllamaStatusError:
@@ -189,13 +128,6 @@ def _diagnosed(body: ErrorBody) -> OllamaStatusError:
     return _plain(body) if status < 500 else _made(ServerFault, body)
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return from_json(body)
-    except ValueError:
-        return None  # a proxy's page, a cut body or Go's plain text: the status alone decides then
-
-
 def _made(kind: type[OllamaStatusError], body: ErrorBody) -> OllamaStatusError:
     without = "an error without a text" if body.status is None else f"HTTP status {body.status}"
     return kind(body.message or without, status=body.status)
@@ -207,7 +139,14 @@ def _plain(body: ErrorBody, remedy: str = "", kind: type[OllamaStatusError] = Ol
 
 
 def _refused(body: ErrorBody) -> OllamaStatusError:
-    return _overflow(body) or _lacking(body) or _made(BadRequest, body)
+    return _overflow(body) or _lacking(body) or _made(_refused_as(body), body)
+
+
+def _refused_as(body: ErrorBody) -> type[OllamaStatusError]:
+    """/api/embed answers 400 also to what is no fault of the request."""
+    if body.says(_RUNNER_DIED):
+        return RunnerDied
+    return ServerFault if body.says(_FAULT_AS_REFUSAL) else BadRequest
 
 
 def _overflow(body: ErrorBody) -> ContextOverflow | None:
@@ -238,15 +177,22 @@ def _unsupported(body: ErrorBody) -> Unsupported:
 
 
 def _forbidden(body: ErrorBody) -> OllamaStatusError:
-    if body.status == 401:
-        remedy = "a proxy asks for a token: check the one that was given"
-    else:
-        remedy = (
-            "check the token; an empty 403 is Ollama itself refusing a foreign Host or Origin header: "
-            "let the proxy send `Host: localhost`, or allow the origin with OLLAMA_ORIGINS"
-        )
     said = f"{body.message} " if body.message else ""
-    return Forbidden(f"{said}(HTTP status {body.status}; {remedy})", status=body.status)
+    remedy = f"; {text}" if (text := _remedy(body)) else ""
+    return Forbidden(f"{said}(HTTP status {body.status}{remedy})", status=body.status)
+
+
+def _remedy(body: ErrorBody) -> str:
+    if body.signed_out:
+        return "the host is not signed in to ollama.com: run `ollama signin` on it"
+    if body.status == 401:
+        return "a proxy asks for a token: check the one that was given"
+    if body.message:
+        return "" if body.structured else "check the token"
+    return (
+        "check the token; an empty 403 is Ollama itself refusing a foreign Host or Origin header: "
+        "let the proxy send `Host: localhost`, or allow the origin with OLLAMA_ORIGINS"
+    )
 
 
 def _missing(body: ErrorBody) -> OllamaStatusError:
@@ -280,6 +226,7 @@ _FAILURES: tuple[tuple[re.Pattern[str], type[OllamaStatusError]], ...] = (
     (_RUNNER_DIED, RunnerDied),
     (_REGISTRY_SILENT, RegistryUnreachable),
     (_PULL_FAILED, OllamaStatusError),
+    (_NOT_FOUND, ModelNotFound),
     (_CLIENT_MISTAKE, BadRequest),
 )
 _BY_STATUS: dict[int, Callable[[ErrorBody], OllamaStatusError]] = {
@@ -293,7 +240,6 @@ _BY_STATUS: dict[int, Callable[[ErrorBody], OllamaStatusError]] = {
     429: _busy,
     500: _failed,
     501: _unsupported,
-    502: _gateway,
     503: _busy,
-    504: _gateway,
+    **dict.fromkeys(GATEWAY_STATUSES, _gateway),
 }

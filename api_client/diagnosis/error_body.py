@@ -1,0 +1,108 @@
+"""Reads the error that a server reports: Ollama's JSON, another server's, or a proxy's page."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+# Limits the message, which may be a proxy's whole error page.
+MESSAGE_LIMIT = 2000
+SAID_LIMIT = 4 * MESSAGE_LIMIT
+
+# Quoted spans, longest kinds first: the model's raw text, which may itself hold quotes and is written to its end; JSON;
+# quoted words; an open quote. An apostrophe inside a word is none.
+_QUOTED = re.compile(
+    r"""raw='.*'|raw=.*|\{.*\}|\[.*\]|"(?:[^"\\]|\\.)*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|(?<!\w)["'`].*""", re.DOTALL
+)
+_TITLE = re.compile(r"<title>([^<]+)</title>", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The error that a server reported, unwrapped.
+
+    Attributes:
+        status: The HTTP status, or None for a line of a stream.
+        message: The innermost text.
+        structured: Whether it came as `{"error": ...}`.
+        details: The engine's own error object (`type`, `n_ctx`, ...), or empty.
+        retry_after_seconds: From the header, or None.
+        said: The text of `error` as it came; None where it was no text.
+        signed_out: Whether it tells where Ollama can be signed in to ollama.com.
+    """
+
+    status: int | None
+    message: str
+    structured: bool = True
+    details: Mapping[str, Any] | None = None
+    retry_after_seconds: float | None = None
+    said: str | None = None
+    signed_out: bool = False
+
+    def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """The match of a pattern at the beginning of the server's own words."""
+        return pattern.match(own_words(self.message))
+
+
+def own_words(message: str) -> str:
+    """A message without what it quotes: an error about a model's answer may quote any words."""
+    return _QUOTED.sub(_emptied, message).strip()
+
+
+def _emptied(quoted: re.Match[str]) -> str:
+    return '""' if quoted[0].startswith('"') and quoted[0].endswith('"') else ""
+
+
+def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
+    """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
+    answer = _parsed(body)
+    if isinstance(answer, dict) and "error" in answer:
+        return reported(status, answer["error"], retry_after_seconds, signed_out="signin_url" in answer)
+    text = body.decode("utf-8", "replace").strip()
+    text = _text_of(answer) or (_page_text(text[:SAID_LIMIT]) if text.startswith("<") else text)
+    return ErrorBody(status, text[:MESSAGE_LIMIT], False, None, retry_after_seconds)
+
+
+def reported(
+    status: int | None, error: object, retry_after_seconds: float | None = None, *, signed_out: bool = False
+) -> ErrorBody:
+    """The `error` value of a body, or of a line of a stream."""
+    message, details = unwrapped(error)
+    said = error[:SAID_LIMIT] if isinstance(error, str) else None
+    return ErrorBody(status, message, True, details, retry_after_seconds, said, signed_out)
+
+
+def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
+    """Text and details of an `error` value: a string, the engine's JSON inside a string, or the object of /v1."""
+    details: Mapping[str, Any] = {}
+    for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body could nest without end
+        if isinstance(error, str) and error.startswith("{"):
+            error = _parsed(error.encode()) or error
+        if not isinstance(error, dict):
+            break
+        details = error if "message" in error else details
+        error = error.get("message", error.get("error", _text_of(error) or str(error)))
+    return str(error)[:MESSAGE_LIMIT], details
+
+
+def _text_of(answer: object) -> str:
+    """The text of another server's error: its `message`, or FastAPI's `detail`. Empty where it has none."""
+    texts = [answer.get("message"), answer.get("detail")] if isinstance(answer, dict) else []
+    return next((text for text in texts if isinstance(text, str)), "")
+
+
+def _page_text(page: str) -> str:
+    """The title of a proxy's page, or the text between its tags."""
+    title = _TITLE.search(page)
+    return " ".join(html.unescape(title[1] if title else _TAG.sub(" ", page)).split())
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return None  # a proxy's page, a cut body or Go's plain text: the status alone decides then
