@@ -31,6 +31,8 @@ basic_auth = [login()]
 format_task = hiding.format_task
 # Without it, whoever has the login can send any task with any argument, and stop workers.
 read_only = True
+# Flower's default is every address, without TLS: the login would go over the network as it is.
+address = "127.0.0.1"
 # As in ops/nginx/flower.conf.
 url_prefix = "flower"
 tasks_columns = "name,uuid,state,kwargs,received,runtime,worker"

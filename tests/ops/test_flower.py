@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from celery import Celery
 
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from ops.topology.running import Running
+from ops.topology.running import Running, free_port
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
@@ -243,6 +244,22 @@ def test_states_are_those_of_the_job(
     assert again.result(60).attempts > 1
     until(lambda: seen(topology, again.id).get("state") == "SUCCESS")
     assert "'attempt': 2" in seen(topology, again.id)["kwargs"]
+
+
+def test_it_listens_for_this_machine_alone(topology: Site, tmp_path: Path) -> None:
+    """As in the systemd unit, for nginx on the same machine; containers name another address."""
+    port = free_port()
+    environment = {
+        "LLAMAQ_REDIS_URL": topology.redis.bare_url("flower"),
+        "LLAMAQ_REDIS_PASSWORD_FILE": str(topology.secrets / "redis_flower"),
+        "LLAMAQ_FLOWER_PASSWORD_FILE": str(topology.secrets / "flower_password"),
+    }
+    with (
+        Running("flower", [*FLOWER, f"--port={port}"], tmp_path, environment).listening(port),
+        pytest.raises(OSError, match="refused"),
+        socket.create_connection(("127.0.0.2", port), 5),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("how", ["none", "empty", "missing"])

@@ -9,7 +9,8 @@ import redis
 import yaml
 
 from llamaq import JobQueue
-from ops.topology.redis_server import start_redis
+from ops.topology.redis_server import LockedRedis, start_redis
+from ops.topology.running import Running, program
 from tests.service import until
 from tests.worker_process import CHECKOUT
 
@@ -58,6 +59,40 @@ def test_a_backup_taken_while_it_runs_can_be_restored(secrets: Path, tmp_path: P
     with server.redis, JobQueue(server.url("auditor")) as queue:
         assert queue.job(job.id).status().state == "queued"
         assert later.id not in {status.id for status in queue.jobs()}
+
+
+@pytest.mark.needs("redis-server 7")
+def test_a_snapshot_is_restored_as_the_page_says_and_not_by_a_start_beside_it(secrets: Path, tmp_path: Path) -> None:
+    """Redis with an append-only file does not read `dump.rdb`, until it was started once without one."""
+    running, beside, restored = (tmp_path / name for name in ("running", "beside", "restored"))
+    for folder in (running, beside, restored):
+        folder.mkdir()
+    server = start_redis(running, secrets, tls=False)
+    with server.redis, JobQueue(server.url("auditor")) as queue, redis.Redis.from_url(server.url("auditor")) as admin:
+        job = queue.generate("llama3.2", "kept")
+        admin.bgsave()
+        until((running / "dump.rdb").exists)
+    for folder in (beside, restored):
+        shutil.copy(running / "dump.rdb", folder)
+
+    assert _waiting(start_redis(beside, secrets, tls=False)) == []
+    for line in ("`--appendonly no`", "`redis-cli ... config set appendonly yes`"):
+        assert line in PAGE
+    once = [program("redis-server"), str(running / "redis.conf"), "--dir", str(restored), "--appendonly", "no"]
+    with (
+        Running("redis", once, restored, {}).listening(server.port),
+        redis.Redis.from_url(server.url("auditor")) as admin,
+    ):
+        admin.config_set("appendonly", "yes")
+        until(lambda: admin.info("persistence")["aof_rewrite_in_progress"] == 0)
+        assert admin.info("persistence")["aof_last_bgrewrite_status"] == "ok"
+    assert _waiting(start_redis(restored, secrets, tls=False)) == [job.id]
+
+
+def _waiting(server: LockedRedis) -> list[str]:
+    """The ids of the jobs that this Redis has; it is stopped."""
+    with server.redis, JobQueue(server.url("auditor")) as queue:
+        return [status.id for status in queue.jobs()]
 
 
 @pytest.mark.parametrize("word", ["appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"])

@@ -12,6 +12,7 @@ from ops.topology.rendering import render
 from tests.commands import run
 from tests.worker_process import CHECKOUT
 from worker.settings.environment import Settings
+from worker.settings.ollama_address import BOOT_ID
 
 FOLDER = CHECKOUT / "ops" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
@@ -74,3 +75,11 @@ def test_each_instance_may_have_settings_of_its_own() -> None:
     assert [line for line in lines if line in order] == order
     page = (CHECKOUT / "docs" / "operations.md").read_text()
     assert "/etc/llamaq/worker-10.env" in page
+
+
+def test_the_worker_may_read_what_it_needs_of_the_kernel() -> None:
+    """The start of the kernel, for the `process_*` metrics, and its id, which tells machines of one name apart."""
+    settings = dict(re.findall(r"^(\w+)=(.*)$", (FOLDER / "llamaq-worker@.service").read_text(), re.MULTILINE))
+
+    assert BOOT_ID.is_relative_to("/proc")
+    assert settings.get("ProcSubset", "all") == "all"  # `pid` hides all of /proc but the processes
