@@ -1,6 +1,6 @@
 """Sites for tests that break workers, or the Redis and the host too, and a calm one that tests share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,8 +8,6 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from tests.changed_worker import SOON, command
 from tests.faults.site import Site
-
-Measure = Callable[[str, float], None]
 
 
 @pytest.fixture
@@ -58,14 +56,3 @@ def calm(calm_site: Site) -> Iterator[Site]:
     yield calm_site
     calm_site.tidy()
     assert calm_site.workers[0].process.poll() is None, calm_site.workers[0].log()
-
-
-@pytest.fixture
-def measure(record_property: Callable[[str, object], None]) -> Measure:
-    """Keeps a figure (seconds) for docs/reliability.md: it stands in the report of `--junitxml`, and is not judged."""
-
-    def keep(name: str, seconds: float) -> None:
-        record_property(name, round(seconds, 3))
-        print(f"measured: {name} {seconds:.3f} s")  # noqa: T201 - as above
-
-    return keep

@@ -17,8 +17,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
-from tests.conftest import MODEL
-from tests.faults.conftest import Measure
+from tests.conftest import MODEL, Measure
 from tests.faults.site import HOST, LEASE_SECONDS, Site
 from tests.service import until
 from tests.worker_process import WorkerProcess

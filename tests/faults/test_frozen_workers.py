@@ -4,9 +4,8 @@ import signal
 import time
 
 from llamaq.vocabulary.events import Cancelled, Delta
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once
-from tests.faults.conftest import Measure
 from tests.faults.site import LONG_LEASE_SECONDS, Site, started_by
 from tests.service import read_until, until
 

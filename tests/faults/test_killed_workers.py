@@ -9,9 +9,8 @@ from llamaq import JobFailed, JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Failed, Started
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
-from tests.faults.conftest import Measure
 from tests.faults.site import LEASE_SECONDS, LONG_LEASE_SECONDS, Site, started_by
 from tests.service import kinds, read_until, retried, until
 

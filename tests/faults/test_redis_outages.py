@@ -15,9 +15,8 @@ from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
 from llamaq import BrokerUnavailable, Event
 from llamaq.vocabulary.events import Completed, Delta
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
-from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by
 from tests.service import read_until, until
 

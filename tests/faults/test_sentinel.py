@@ -24,9 +24,8 @@ from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta
 from ops.topology.running import Running
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
-from tests.faults.conftest import Measure
 from tests.faults.site import Site
 from tests.service import last_text, read_until, until
 

@@ -6,9 +6,8 @@ import time
 import pytest
 
 from llamaq.vocabulary.events import Delta
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed
-from tests.faults.conftest import Measure
 from tests.faults.site import Site, started_by
 from tests.service import read_until, retried, until
 

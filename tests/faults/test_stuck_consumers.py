@@ -7,9 +7,8 @@ from pathlib import Path
 
 from tests import forked
 from tests.changed_worker import command
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed
-from tests.faults.conftest import Measure
 from tests.faults.proxy import WithholdingProxy
 from tests.faults.site import Site
 from tests.service import until

@@ -4,8 +4,7 @@ import statistics
 
 from embedded.redis import EmbeddedRedis
 from llamaq import Job, TextResult
-from tests.conftest import MODEL
-from tests.faults.conftest import Measure, measure  # noqa: F401 - a fixture, used by its name
+from tests.conftest import MODEL, Measure
 from tests.fleet.one_model import one_model_service, waited_seconds
 from tests.service import Service
 
@@ -18,7 +17,7 @@ def send(service: Service, tenant: str, number: int) -> list[Job[TextResult]]:
     return service.queue.submit_many([request] * number)
 
 
-def test_few_behind_a_flood_wait_at_most_twice_as_long(redis_server: EmbeddedRedis, measure: Measure) -> None:  # noqa: F811 - the fixture
+def test_few_behind_a_flood_wait_at_most_twice_as_long(redis_server: EmbeddedRedis, measure: Measure) -> None:
     """One tenant with 1,000 queued jobs, another with 10: the second's median wait is within twice its wait alone.
 
     Judged in jobs that went before, which no noise of the machine touches; the seconds are told.

@@ -1,6 +1,7 @@
 """cancel: in every state at once, seen by the host, and the slot comes back."""
 
 import signal
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from embedded.scripted.script import ScriptedModel
 from llamaq import Job, JobCancelled, JobNotFound, JobQueue
 from llamaq.vocabulary.events import Cancelled, Delta, Retrying
-from tests.conftest import MODEL, StartWorker
+from tests.conftest import MODEL, Measure, StartWorker
 from tests.service import Service, fresh_name, kinds, read_until
 
 
@@ -36,6 +37,17 @@ def assert_ended_once(job: Job[Any]) -> None:
     assert job.status().state == "cancelled"
 
 
+def cancel_at_ollama(service: Service, job: Job[Any], measure: Measure, state: str) -> None:
+    """Cancel a job whose request stands at Ollama: the connection is closed, and the slot takes a job again."""
+    began = time.monotonic()
+    assert job.cancel()
+    service.wait_hung_up()
+    hung_up_at = max(entry["hung_up_at"] or 0.0 for entry in service.ollama.stats()["requests"])
+    measure(f"connection closed after a cancel, {state}", hung_up_at - began)
+    assert_ended_once(job)
+    assert_the_slots_are_free(service)
+
+
 def test_a_queued_job_that_is_cancelled_never_reaches_ollama(service: Service) -> None:
     """While all slots are held, a waiting job ends at once, with the reason that was given."""
     gate, jobs = fill_the_slots(service)
@@ -55,59 +67,44 @@ def test_a_queued_job_that_is_cancelled_never_reaches_ollama(service: Service) -
     assert_ended_once(waiting)
 
 
-def test_a_job_cancelled_while_the_model_is_loading_closes_its_connection(service: Service) -> None:
+def test_a_job_cancelled_while_the_model_is_loading_closes_its_connection(service: Service, measure: Measure) -> None:
     """No header has come yet: the connection is closed all the same, the load is given up, and the slot is free."""
     name = f"{fresh_name()}:latest"
     service.ollama.set_model(ScriptedModel(name, load_seconds=600))
     job = service.queue.generate(name, "Why?", wait_for_model=True)
     service.wait_asked(1)
 
-    assert job.cancel()
+    cancel_at_ollama(service, job, measure, "loading")
 
-    service.wait_hung_up()
     service.wait(lambda stats: stats["aborted_loads"].get(name) == 1)
-    assert_ended_once(job)
-    assert_the_slots_are_free(service)
 
 
-def test_a_job_cancelled_before_its_first_token_closes_its_connection(service: Service) -> None:
+def test_a_job_cancelled_before_its_first_token_closes_its_connection(service: Service, measure: Measure) -> None:
     """While the prompt is read there is no header; the host sees the connection close."""
     gate = service.hold()
     job = service.queue.generate(MODEL, "Why?")
     service.wait_held(gate)
 
-    assert job.cancel()
-
-    service.wait_hung_up()
-    assert kinds(list(job.events()))[-1] == "cancelled"
-    assert_ended_once(job)
-    assert_the_slots_are_free(service)
+    cancel_at_ollama(service, job, measure, "in the prompt")
 
 
-def test_a_job_cancelled_while_it_speaks_is_cut_off(service: Service) -> None:
+def test_a_job_cancelled_while_it_speaks_is_cut_off(service: Service, measure: Measure) -> None:
     """Tokens stop, the connection is closed, nothing comes behind the terminal event, and the slot is free."""
     service.ollama.script(count=100_000, rate=50)
     job = service.queue.generate(MODEL, "Talk")
     read_until(job, Delta, 2)
 
-    assert job.cancel()
-
-    service.wait_hung_up()
-    assert_the_slots_are_free(service)
-    assert_ended_once(job)
+    cancel_at_ollama(service, job, measure, "speaking")
 
 
-def test_a_job_cancelled_in_a_silence_is_cut_off(service: Service) -> None:
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_job_cancelled_in_a_silence_is_cut_off(service: Service, measure: Measure, *, stream: bool) -> None:
     """In the middle of an answer, with nothing to read or write, the cancel still gets through."""
     gate = service.hold(tokens=["a", "b"], hold_after=1)
-    job = service.queue.generate(MODEL, "Talk", stream=False)
+    job = service.queue.generate(MODEL, "Talk", stream=stream)
     service.wait_held(gate)
 
-    assert job.cancel()
-
-    service.wait_hung_up()
-    assert_ended_once(job)
-    assert_the_slots_are_free(service)
+    cancel_at_ollama(service, job, measure, "decoding")
 
 
 def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(

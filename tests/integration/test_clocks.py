@@ -1,24 +1,40 @@
 """The four clocks: each ends a job in its own way, and the slot is free afterwards."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from llamaq import Job, JobExpired, JobFailed
 from llamaq.vocabulary.events import Delta, Expired, Progress, Started
-from tests.conftest import MODEL
+from tests.conftest import MODEL, Measure
 from tests.service import Service, kinds, last_text, read_until, until
 
+AssertTimedOut = Callable[[Job[Any], str], None]
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
 
-def assert_timed_out(job: Job[Any], clock: str) -> None:
-    """It failed with `timed_out`, names the clock, and was tried once."""
-    with pytest.raises(JobFailed) as caught:
-        job.result(30)
-    assert (caught.value.code, caught.value.error.clock) == ("timed_out", clock)
-    assert job.status().attempt == 1
-    assert kinds(list(job.events()))[-1] == "failed"
+@pytest.fixture
+def assert_timed_out(measure: Measure) -> AssertTimedOut:
+    """Checks that a job failed with `timed_out`, names the clock, was tried once, and ended once."""
+
+    def check(job: Job[Any], clock: str) -> None:
+        with pytest.raises(JobFailed) as caught:
+            job.result(30)
+        assert (caught.value.code, caught.value.error.clock) == ("timed_out", clock)
+        events, status = list(job.events()), job.status()
+        assert [event.type for event in events if event.terminal] == [events[-1].type] == ["failed"]
+        assert status.attempt == 1
+        measure(f"from the start to the end by {clock}", _seconds(status.started_at, status.finished_at))
+
+    return check
+
+
+def _seconds(since: datetime | None, until: datetime | None) -> float:
+    assert since
+    assert until
+    return (until - since).total_seconds()
 
 
 def assert_both_slots_work(service: Service) -> None:
@@ -31,7 +47,7 @@ def assert_both_slots_work(service: Service) -> None:
         job.result(30)
 
 
-def test_a_job_that_does_not_start_in_time_expires(service: Service) -> None:
+def test_a_job_that_does_not_start_in_time_expires(service: Service, measure: Measure) -> None:
     """With all slots held past `start_within`, the job ends `expired` and never reaches Ollama."""
     gate = service.hold(times=2)
     holding = [service.queue.generate(MODEL, "hold") for _ in range(2)]
@@ -44,7 +60,9 @@ def test_a_job_that_does_not_start_in_time_expires(service: Service) -> None:
     events = list(job.events())
     assert kinds(events) == ["queued", "expired"]
     assert isinstance(events[-1], Expired)
-    assert job.status().state == "expired"
+    status = job.status()
+    assert status.state == "expired"
+    measure("from the submit to the end by start_within", _seconds(status.submitted_at, status.finished_at))
     service.ollama.release(gate)
     for one in holding:
         one.result(30)
@@ -67,7 +85,7 @@ def test_a_job_that_started_in_time_is_not_expired_while_it_runs(service: Servic
     assert job.result(30).text == "ab"
 
 
-def test_no_first_token_in_time(service: Service) -> None:
+def test_no_first_token_in_time(service: Service, assert_timed_out: AssertTimedOut) -> None:
     """Nothing came before `first_token_within`: the job fails, the connection is closed, the slot is free."""
     service.hold()
 
@@ -78,7 +96,7 @@ def test_no_first_token_in_time(service: Service) -> None:
     assert_both_slots_work(service)
 
 
-def test_a_silence_in_the_middle(service: Service) -> None:
+def test_a_silence_in_the_middle(service: Service, assert_timed_out: AssertTimedOut) -> None:
     """A stream that goes quiet for longer than `stall_after` fails; what was said stays in the log."""
     service.hold(tokens=["a", "b"], hold_after=1)
 
@@ -97,7 +115,7 @@ def test_a_slow_first_token_is_no_stall(service: Service) -> None:
     assert service.queue.generate(MODEL, "Why?", stall_after=1).result(30).text == "a"
 
 
-def test_an_answer_without_end(service: Service) -> None:
+def test_an_answer_without_end(service: Service, assert_timed_out: AssertTimedOut) -> None:
     """Tokens come steadily, and the `deadline` ends the job all the same."""
     service.ollama.script(count=100_000, rate=50)
 
@@ -109,7 +127,7 @@ def test_an_answer_without_end(service: Service) -> None:
     assert_both_slots_work(service)
 
 
-def test_the_deadline_holds_before_the_first_token_too(service: Service) -> None:
+def test_the_deadline_holds_before_the_first_token_too(service: Service, assert_timed_out: AssertTimedOut) -> None:
     """It covers the whole running time, whatever the job waits for."""
     service.hold()
 
@@ -129,7 +147,7 @@ def test_the_deadline_counts_earlier_attempts(service: Service) -> None:
     assert job.status().attempt == 2
 
 
-def test_an_embedding_has_clocks_too(service: Service) -> None:
+def test_an_embedding_has_clocks_too(service: Service, assert_timed_out: AssertTimedOut) -> None:
     """A kind that does not stream times out like the others."""
     service.hold()
 
