@@ -1,6 +1,5 @@
-"""The page on failures: equal to the table that decides about them."""
+"""The table that decides about failures."""
 
-from docs.failures import PAGE, page
 from tasks.attempt.failures import FAILURES
 
 CODES = {
@@ -15,11 +14,6 @@ CODES = {
     "timed_out",
     "unsupported",
 }
-
-
-def test_the_page_is_that_of_the_table() -> None:
-    """After a change that is meant: `python3 run.py generate`."""
-    assert PAGE.read_text("utf-8") == page(), "write it anew: python -m docs.failures"
 
 
 def test_the_codes_are_those_that_producers_know() -> None:
