@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from api_client.errors import StreamCut, StreamError
-from api_client.shapes.reading import Shape
+from api_client.shapes.reading import Shape, no_object
 
 # The longest expected line is a whole answer that was not streamed, with its `context`.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -102,8 +102,11 @@ class LineParser:
 
         Raises:
             StreamCut: The body ends inside a line.
+            StreamError: That line does not begin as one of Ollama's.
         """
         if last := self._splitter.rest().strip():
+            if not last.startswith(b"{"):  # a page in place of an answer, say
+                raise no_object(last, self._source)
             try:
                 from_json(last)
             except ValueError as error:

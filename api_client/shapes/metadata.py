@@ -165,10 +165,12 @@ class ModelCard(Metadata):
 
 
 class Listing(tuple[AnyModel, ...]):
-    """The models of a list. An entry that cannot be read is left out, so that one odd model does not hide the others.
+    """The models of a list. What cannot be read is left out: a field, or an entry that has no name.
+
+    So one odd model does not hide the others, and servers that only pose as Ollama can be used.
 
     Attributes:
-        problems: Of the entries that were left out, in words.
+        problems: What was left out, in words.
     """
 
     problems: tuple[str, ...] = ()
@@ -186,6 +188,9 @@ class Listing(tuple[AnyModel, ...]):
                 name = entry.get("name") if isinstance(entry, dict) else None
                 of = f" of {name[:LONGEST_NAME]!r}" if isinstance(name, str) and field != "name" else ""
                 problems.append(f"models.{number}{'.' * bool(field)}{field}{of} {problem}")
+                if isinstance(name, str):
+                    odd = {problem["loc"][0] for problem in error.errors(include_url=False)}
+                    models.append(kind.model_validate({key: entry[key] for key in entry if key not in odd}))
         listing = cls(models)
         listing.problems = tuple(problems)
         return listing

@@ -55,9 +55,14 @@ def refusal(error: ValidationError, body: bytes, source: str) -> StreamError:
     """The error for an answer of `source` that does not have the expected shape."""
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid" or not first["loc"]:
-        return StreamError(f"{source} sent what is not a JSON object: {body[:80].decode('utf-8', 'replace')!r}")
+        return no_object(body, source)
     field, problem = problem_of(error)
     return UnknownShape(f"{source} sent an answer of unknown shape: {field} {problem}", field=field)
+
+
+def no_object(body: bytes, source: str) -> StreamError:
+    """The error for an answer of `source` that is something else than a JSON object."""
+    return StreamError(f"{source} sent what is not a JSON object: {body[:80].decode('utf-8', 'replace')!r}")
 
 
 def problem_of(error: ValidationError) -> tuple[str, str]:

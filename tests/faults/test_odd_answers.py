@@ -137,3 +137,18 @@ def test_fields_that_nobody_knows_are_no_fault(calm: Site) -> None:
     assert isinstance(result, ChatResult)
     assert result.message.tool_calls == [call]
     assert [event.tool_calls for event in job.events() if isinstance(event, Delta)] == [[call]]
+
+
+def test_a_server_that_only_poses_as_ollama_is_used(site: Site) -> None:
+    """It lacks `/api/ps` and `/api/version`, and fields of its list have other types: its models are offered."""
+    entry = {"name": MODEL, "size": "", "modified_at": "", "digest": None}
+    site.ollama.script(path="/api/tags", status=200, body={"models": [entry]}, times=None)
+    for path in ("/api/ps", "/api/version"):
+        site.ollama.script(path=path, status=404, body="404 page not found", times=None)
+    site.start_worker()
+
+    assert site.queue.generate(MODEL, "Why?").result(60).text
+
+    (host,) = site.queue.hosts()
+    assert (host.circuit, [model.model for model in host.models]) == ("closed", [MODEL])
+    assert "modified_at of" in (host.last_error or "")

@@ -1,18 +1,20 @@
 """The models of a host and what they can do, from `/api/tags`, `/api/ps`, `/api/version` and `/api/show`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from api_client import (
     InstalledModel,
+    Listing,
     ModelCard,
     ModelNotFound,
     OllamaClient,
     OllamaStatusError,
     RunningModel,
     StreamError,
+    UnknownShape,
 )
 from llamaq.vocabulary.models import model_name, normalise
 from llamaq.vocabulary.wire import dumps, plain_json
@@ -26,7 +28,10 @@ SHOWN_CHARS = 100
 MOST_ENTRY_CHARS = 10_000
 MOST_CARD_CHARS = 2_000_000
 """The most characters of a model's entry in a list, and of its `/api/show`. Longer ones are not kept."""
+ABSENT = frozenset({404, 405, 501})
+"""What a server says to a path that it does not have. Those that pose as Ollama mostly lack some."""
 _UNKNOWN = ModelCard()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Inventory:
 
     def ping(self) -> None:
         """Ask for the version, which is the cheapest request. Raises as `take`."""
-        self._ollama.version()
+        version_of(self._ollama)
 
     def take(self) -> Report:
         """Ask about everything.
@@ -80,7 +85,8 @@ class Inventory:
         Raises:
             OllamaError: the host does not answer as it should.
         """
-        listed, running, version = self._ollama.tags(), self._ollama.ps(), self._ollama.version()
+        listed, version = self._ollama.tags(), version_of(self._ollama)
+        running = _if_there(self._ollama.ps, _unlisted())
         installed, unusable = usable(listed)
         whole = self._learn(installed)
         problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
@@ -121,6 +127,29 @@ class Inventory:
                 if isinstance(error, StreamError):
                     self._odd_cards[key] = f"/api/show of {names[key]}: {error.message}"
         return len(new) <= CARDS_AT_A_TIME
+
+
+def version_of(ollama: OllamaClient) -> str:
+    """The version of a server; empty where it does not tell one. Raises as `Inventory.take`."""
+    try:
+        return _if_there(ollama.version, "")
+    except UnknownShape:
+        return ""
+
+
+def _if_there(ask: Callable[[], T], otherwise: T) -> T:
+    try:
+        return ask()
+    except OllamaStatusError as error:
+        if error.status not in ABSENT:
+            raise
+        return otherwise
+
+
+def _unlisted() -> Listing[RunningModel]:
+    listing: Listing[RunningModel] = Listing()
+    listing.problems = ("/api/ps is not there, so which models are in memory is not known",)
+    return listing
 
 
 def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:

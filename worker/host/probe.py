@@ -162,7 +162,7 @@ class Probe(Duty):
 
     def _answered(self, report: Report) -> None:
         if report.problem and report.problem != self._report.problem:
-            _log.warning("models of the host are left out", url=self._address, error=report.problem)
+            _log.warning("a part of what the host lists is left out", url=self._address, error=report.problem)
         self._report = report
         if self._error is not None:
             _log.info("Ollama answers again", url=self._address)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from api_client import Forbidden, OllamaError, UntrustedCertificate
-from worker.host.inventory import usable
+from worker.host.inventory import usable, version_of
 from worker.host.ollama_client import ollama_client
 from worker.preflight.finding import Finding
 from worker.settings.environment import Settings, parallel_of_ollama
@@ -16,7 +16,7 @@ def look(config: Settings) -> Iterator[Finding]:
     """All checks of Ollama, or the one finding that it does not answer."""
     with ollama_client(config, retries=0) as ollama:
         try:
-            version, installed = ollama.version(), ollama.tags()
+            version, installed = version_of(ollama), ollama.tags()
         except OllamaError as error:
             yield Finding("ollama", False, f"{error.message}; {_remedy(error)}")
             return
@@ -41,7 +41,7 @@ def _remedy(error: OllamaError) -> str:
 
 
 def _version(version: str, where: str) -> Finding:
-    shown = f"{version} at {where}"
+    shown = f"{version or 'of unknown version'} at {where}"
     numbers = version.split("-", maxsplit=1)[0].split(".")
     # The version of a build from source is 0.0.0, or any text.
     if not all(number.isdecimal() for number in numbers) or not any(map(int, numbers)):

@@ -101,6 +101,22 @@ def test_a_shape_we_do_not_know_is_a_stream_error(answer: dict[str, Any]) -> Non
         ({"name": 5}, "models.1.name is the number 5"),
         ({"name": None}, "models.1.name is missing"),
         ("text", "models.1 is the text 'text'"),
+        ({"name": 5, "size": "1"}, "models.1.name is the number 5"),
+    ],
+)
+def test_an_entry_without_a_name_hides_no_other(entry: object, words: str) -> None:
+    """It is left out, and the list says which it was and what is wrong with it."""
+    answer = {"models": [{"name": "a"}, entry, {"name": "b"}]}
+    with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
+        for listing in (client.tags(), client.ps()):
+            assert [model.name for model in listing] == ["a", "b"]
+            (problem,) = listing.problems
+            assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
         ({"name": "m", "size": "1"}, "models.1.size of 'm' is the text '1'"),
         ({"name": "m", "size": -1}, "models.1.size of 'm' is the number -1"),
         ({"name": "m", "size": 2**70}, "models.1.size of 'm'"),
@@ -110,12 +126,13 @@ def test_a_shape_we_do_not_know_is_a_stream_error(answer: dict[str, Any]) -> Non
         ({"name": "m", "details": {"families": "llama"}}, "models.1.details.families of 'm'"),
     ],
 )
-def test_an_entry_that_cannot_be_read_hides_no_other(entry: object, words: str) -> None:
-    """It is left out, and the list says which it was and what is wrong with it."""
-    answer = {"models": [{"name": "a"}, entry, {"name": "b"}]}
+def test_a_field_that_cannot_be_read_hides_no_model(entry: dict[str, Any], words: str) -> None:
+    """The field counts as absent, the others of its entry are there, and the list says what is wrong."""
+    answer = {"models": [{"name": "a"}, {**entry, "model": "n"}, {"name": "b"}]}
     with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
         for listing in (client.tags(), client.ps()):
-            assert [model.name for model in listing] == ["a", "b"]
+            assert [(model.name, model.model) for model in listing] == [("a", ""), ("m", "n"), ("b", "")]
+            assert (listing[1].size, listing[1].digest, listing[1].details.families) == (0, "", ())
             (problem,) = listing.problems
             assert words in problem
 
@@ -142,10 +159,12 @@ def test_a_date_that_is_none_or_has_no_zone(told: str, read: datetime | None) ->
 
 @pytest.mark.parametrize("told", [5, "soon", ["2026-11-22T17:40:23Z"], "2026-11-22T17:40:23+99:99", ""])
 def test_what_is_no_date(told: object) -> None:
-    """It makes the entry one that cannot be read."""
+    """It counts as absent."""
     answer = {"models": [{"name": "m", "expires_at": told}]}
     with ScriptedServer(lambda visit: visit.answer(200, answer)) as server, OllamaClient(server.url) as client:
-        assert "models.0.expires_at of 'm'" in client.ps().problems[0]
+        listing = client.ps()
+    assert "models.0.expires_at of 'm'" in listing.problems[0]
+    assert listing[0].expires_at is None
 
 
 @pytest.mark.parametrize(

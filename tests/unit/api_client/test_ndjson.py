@@ -79,6 +79,14 @@ def test_a_cut_line_is_a_cut_stream() -> None:
         list(chunks([b'{"response": "hel']))
 
 
+@pytest.mark.parametrize("page", [b"<html><title>Log in</title></html>", b"upstream error", b"[1,"])
+def test_a_page_without_newline_is_no_cut_line(page: bytes) -> None:
+    """It is whole, and would come again: the error shows what it is."""
+    with pytest.raises(StreamError, match="not a JSON object") as caught:
+        list(chunks([page]))
+    assert not isinstance(caught.value, StreamCut)
+
+
 def test_a_line_beyond_the_limit_is_refused() -> None:
     """A server that never ends its line cannot fill the worker's memory."""
     endless = (b"x" * 100 for _ in iter(int, 1))

@@ -133,6 +133,8 @@ def test_what_is_no_object_of_json_is_garbage(line: str) -> None:
         (generated, '{"done": true}\n{"response": 5}\ngarbage'),
         (chatted, '{"message": null}\n{"message": {"content": null, "tool_calls": null}}\n{"done": true}'),
         (chatted, '{"message": {"tool_calls": [{"new": {"deep": [1]}, "function": {"index": 0}}]}, "done": true}'),
+        (chatted, '{"message": {"tool_calls": [{"id": null, "type": null, "function": {"name": "f"}}]}, "done": true}'),
+        (generated, '{"done": true, "total_duration": 1500.5, "load_duration": 2e3, "eval_duration": 0.0}'),
         (pulled, '{"status": null, "total": null}\n{"status": "success"}'),
         (embedded, '{"embeddings": null, "error": null, "new": {}}'),
         (embedded, "{}"),
@@ -141,6 +143,20 @@ def test_what_is_no_object_of_json_is_garbage(line: str) -> None:
 def test_what_is_missing_null_or_new_is_taken(ask: Ask, body: str) -> None:
     """As are lines after the last one: they are not read."""
     asked(ask, body)
+
+
+def test_a_tool_call_without_arguments_has_none() -> None:
+    """Go writes null for an empty map: readers get the object that they expect."""
+    body = '{"message": {"tool_calls": [{"function": {"name": "f", "arguments": null}}]}, "done": true}'
+
+    (line,) = asked(chatted, body)
+
+    assert line["message"]["tool_calls"] == [{"function": {"name": "f", "arguments": {}}}]
+
+
+def test_fractions_of_a_nanosecond_are_left_out() -> None:
+    """A duration is a whole number behind here."""
+    assert asked(generated, '{"done": true, "total_duration": 1500.5}') == [{"done": True, "total_duration": 1500}]
 
 
 @pytest.mark.parametrize("error", ["it broke", {"message": "it broke", "type": "api_error"}, {"error": "it broke"}])

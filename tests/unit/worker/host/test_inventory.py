@@ -14,7 +14,10 @@ from api_client import (
     ModelNotFound,
     OllamaConnectionError,
     OllamaError,
+    OllamaStatusError,
     RunningModel,
+    ServerFault,
+    StreamCut,
     UnknownShape,
 )
 from worker.host.inventory import CARDS_AT_A_TIME, Inventory
@@ -31,10 +34,10 @@ class Server:
 
     def __init__(self, names: Sequence[str] = ("a:latest",), version: str = "0.32.15") -> None:
         self.names = list(names)
-        self.told = version
+        self.told: str | OllamaError = version
         self.told_by_tags: dict[str, Any] = {}
         self.odd: list[Any] = []
-        self.running: tuple[RunningModel, ...] = ()
+        self.running: tuple[RunningModel, ...] | OllamaError = ()
         self.card: dict[str, Any] | OllamaError = CARD
         self.shown: list[str] = []
 
@@ -43,9 +46,13 @@ class Server:
         return Listing.of(InstalledModel, [*entries, *self.odd])
 
     def ps(self) -> Listing[RunningModel]:
+        if isinstance(self.running, OllamaError):
+            raise self.running
         return Listing(self.running)
 
     def version(self) -> str:
+        if isinstance(self.told, OllamaError):
+            raise self.told
         return self.told
 
     def show(self, model: str) -> ModelCard:
@@ -172,14 +179,14 @@ def test_a_name_that_no_request_can_have_is_left_out(name: str) -> None:
     assert json.loads(report.status)["problem"] == report.problem
 
 
-def test_odd_entries_are_left_out_and_told() -> None:
-    """The first in words, and how many there are."""
+def test_what_is_odd_in_the_lists_is_left_out_and_told() -> None:
+    """The first in words, and how many there are. A model is offered by its name, whatever else is odd."""
     server = Server()
     server.odd = [{"name": "odd", "size": "big"}, 5, {"name": ["x"]}]
 
     report = inventory(server).take()
 
-    assert report.models == ["a:latest"]
+    assert report.models == ["a:latest", "odd:latest"]
     assert "models.1.size of 'odd' is the text 'big'" in report.problem
     assert report.problem.endswith("(and 2 more)")
     assert inventory(Server()).take().problem == ""
@@ -197,6 +204,40 @@ def test_an_odd_card_is_told_until_its_model_is_gone() -> None:
         assert "/api/show of a:latest: template is a list" in report.problem
     server.names = []
     assert taken.take().problem == ""
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_path_that_a_server_lacks_is_no_reason_to_leave_it(status: int) -> None:
+    """Of one that poses as Ollama, with the lists and the answers alone: what is in memory is not known there."""
+    server = Server()
+    server.running = server.told = OllamaStatusError("no such path", status=status)
+    taken = inventory(server)
+
+    taken.ping()
+    report = taken.take()
+
+    assert (report.models, report.loaded) == (["a:latest"], frozenset())
+    assert "/api/ps is not there" in report.problem
+    assert json.loads(report.status)["version"] == ""
+
+
+@pytest.mark.parametrize("error", [ServerFault("it failed", status=500), StreamCut("it broke")])
+def test_a_path_that_fails_is_an_error_of_its_host(error: OllamaError) -> None:
+    """It may answer the next time: until then nothing is known of the host."""
+    server = Server()
+    server.running = error
+    with pytest.raises(type(error)):
+        inventory(server).take()
+    server.running, server.told = (), error
+    with pytest.raises(type(error)):
+        inventory(server).take()
+
+
+def test_a_version_of_another_type_is_unknown() -> None:
+    """It is shown, and decides on little: that is no reason to give the host no jobs."""
+    server = Server()
+    server.told = UnknownShape("version is a number", field="version")
+    assert json.loads(inventory(server).take().status)["version"] == ""
 
 
 @pytest.mark.parametrize("version", ["", "9" * 90, "²³.1", "0." + "1" * 90])
