@@ -16,7 +16,7 @@ import redis
 
 from embedded.redis import EmbeddedRedis
 from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue, LlamaqError
-from llamaq.client import patience
+from llamaq.client import reader_limits
 from llamaq.client.dead_letters import DeadLetter
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
@@ -195,7 +195,7 @@ def proxy(server: EmbeddedRedis) -> Iterator[OutageProxy]:
 @pytest.fixture(autouse=True)
 def short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader gives up after the time of a call, where it would wait for two minutes."""
-    monkeypatch.setattr(patience, "OUTAGE_SECONDS", LIMIT_SECONDS)
+    monkeypatch.setattr(reader_limits, "OUTAGE_SECONDS", LIMIT_SECONDS)
 
 
 def _settings(limit: float = LIMIT_SECONDS) -> Settings:

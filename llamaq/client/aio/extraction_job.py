@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.job_events import outcome
-from llamaq.client.patience import left_of
+from llamaq.client.reader_limits import left_of
 from llamaq.client.type_repairs import TypeRepairs, counted
 from llamaq.extraction.partials import Partials
 from llamaq.vocabulary.errors import InvalidRequest

@@ -11,7 +11,7 @@ from contextvars import Context
 from typing import Any
 from weakref import WeakSet
 
-from llamaq.client.aio.bell import Bell
+from llamaq.client.aio.timed_event import TimedEvent
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -42,7 +42,7 @@ class TaskInbox(Inbox):
     def __init__(self, channel: str, *, ends_only: bool = False) -> None:
         super().__init__(channel, ends_only=ends_only)
         self._items: deque[Item] = deque()
-        self._bell = Bell()
+        self._woken = TimedEvent()
         self._take: Callable[[LogEntry], bool] | None = None
 
     async def receive(self, seconds: float, take: Callable[[LogEntry], bool] | None = None) -> LogEntry | None:
@@ -51,10 +51,10 @@ class TaskInbox(Inbox):
         While it waits, an entry that `take` returns True for is done with, and the reader sleeps on.
         """
         if not self._items:
-            self._bell.still()
+            self._woken.clear()
             self._take = take
             try:
-                await self._bell.wait(seconds)
+                await self._woken.wait(seconds)
             finally:
                 self._take = None
         return self._taken(self._items.popleft()) if self._items else None
@@ -66,18 +66,18 @@ class TaskInbox(Inbox):
 
     def close(self) -> None:
         """Its reader takes nothing more."""
-        self._bell.close()
+        self._woken.close()
 
     def give(self, entry: LogEntry) -> None:
         """As of every inbox, but an entry is not put into it where `take` of `receive` takes it."""
         if self._take and not self._items and self._take(entry):
-            self._bell.wait_anew()
+            self._woken.restart_wait()
         else:
             super().give(entry)
 
     def _put(self, item: Item) -> None:
         self._items.append(item)
-        self._bell.ring()
+        self._woken.set()
 
     def _count(self) -> int:
         return len(self._items)
@@ -99,7 +99,7 @@ class AsyncHub:
         self._channels = Channels()
         self._suspicion = Suspicion()
         self._notices: deque[list[Any]] = deque()
-        self._bell = Bell()
+        self._woken = TimedEvent()
         self._task: asyncio.Task[None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
         self._reads = asyncio.Semaphore(reads_at_a_time(settings))
@@ -133,7 +133,7 @@ class AsyncHub:
     def suspect(self) -> None:
         """Give the connection up if nothing comes over it now: a reader has missed an entry."""
         self._suspicion.begin(self._loop.time(), SUSPICION_SECONDS)
-        self._bell.ring()
+        self._woken.set()
 
     async def aclose(self) -> None:
         """End the task and its connection. Readers that still wait raise `StreamError`."""
@@ -144,11 +144,11 @@ class AsyncHub:
 
     def _leave(self) -> None:
         self._leaving = None
-        self._bell.ring()
+        self._woken.set()
 
     def _add(self, inbox: TaskInbox) -> None:
         self._channels.add(inbox)
-        self._bell.ring()
+        self._woken.set()
         if self._task is None or self._task.done():
             # In an empty context, because that of a reader has its limit.
             self._task = self._loop.create_task(self._run(), name="llamaq-subscriptions", context=Context())
@@ -164,14 +164,14 @@ class AsyncHub:
                 except Exception as error:  # noqa: BLE001 - each reader raises it, in its own task
                     self._channels.fail(error)
         finally:
-            self._bell.close()
+            self._woken.close()
             self._channels.fail(closed())  # it was cancelled by `aclose`, or with the loop
 
     async def _goes_on(self) -> bool:
         """Wait for a reader; False when none has come for a while."""
         ends_at = self._loop.time() + LINGER_SECONDS
         while not self._channels and (left := ends_at - self._loop.time()) > 0:
-            await self._bell.wait(left)
+            await self._woken.wait(left)
         return bool(self._channels)
 
     async def _serve(self, pubsub: AsyncPubSub) -> None:
@@ -191,7 +191,7 @@ class AsyncHub:
                 await pubsub.execute_command(*command)
         unlogged(pubsub.connection, _as_it_came)
         reading = self._loop.create_task(self._read(pubsub.connection))
-        reading.add_done_callback(lambda _: self._bell.ring())
+        reading.add_done_callback(lambda _: self._woken.set())
         try:
             await self._follow(pubsub.connection, reading)
         finally:
@@ -203,7 +203,7 @@ class AsyncHub:
         idle_at: float | None = None
         while not reading.done():
             ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
-            await self._bell.wait(min(ends) - self._loop.time() if ends else None)
+            await self._woken.wait(min(ends) - self._loop.time() if ends else None)
             while self._notices:  # of the server, which redis-py acts on
                 await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `arrived`
             if commands := self._changes():
@@ -232,7 +232,7 @@ class AsyncHub:
         for reply in arrived(connection):
             if not self._channels.take(reply):
                 self._notices.append(reply)
-                self._bell.ring()
+                self._woken.set()
         if self._suspicion.ends_at is not None:
             seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
             self._suspicion.came(self._loop.time(), seconds)

@@ -11,7 +11,7 @@ from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.job_events import OnRestart, Pieces, outcome
 from llamaq.client.job_status import read_status, status_call
-from llamaq.client.patience import UNENDED
+from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer

@@ -12,7 +12,7 @@ import redis
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub, TaskInbox
 from llamaq.client.job_events import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
-from llamaq.client.patience import Patience
+from llamaq.client.reader_limits import ReaderLimits
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import parsed
@@ -59,8 +59,8 @@ class AsyncReader:
     async def events(self, job_id: str, after: str | None, *, fresh: bool) -> AsyncGenerator[Event, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `AsyncJob.events`."""
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed)
-        patience = Patience(self._clock, self._call_seconds)
-        async with aclosing(self._run(job_id, follower, follower.events, patience)) as stream:
+        limits = ReaderLimits(self._clock, self._call_seconds)
+        async with aclosing(self._run(job_id, follower, follower.events, limits)) as stream:
             async for ready in stream:
                 for event in ready:
                     yield event
@@ -73,7 +73,7 @@ class AsyncReader:
         In asyncio, `straight` may take pieces as they come while the reader waits.
         """
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
-        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+        return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - a verb of the queue has it
         """The terminal event.
@@ -82,8 +82,8 @@ class AsyncReader:
             TimeoutError: it has not come within `timeout` seconds.
         """
         follower = LogFollower(job_id, confirmed=self._confirmed)
-        patience = Patience(self._clock, self._call_seconds, timeout)
-        async with aclosing(self._run(job_id, follower, follower.end, patience, ends_only=True)) as stream:
+        limits = ReaderLimits(self._clock, self._call_seconds, timeout)
+        async with aclosing(self._run(job_id, follower, follower.end, limits, ends_only=True)) as stream:
             end: Event = (await anext(stream))[0]
             return end
 
@@ -92,7 +92,7 @@ class AsyncReader:
         job_id: str,
         follower: LogFollower,
         begin: Callable[[], Steps],
-        patience: Patience,
+        limits: ReaderLimits,
         *,
         ends_only: bool = False,
     ) -> AsyncGenerator[list[Any], None]:
@@ -102,19 +102,19 @@ class AsyncReader:
                 hub = self._hub()
                 try:
                     async with (
-                        hub.attached(log, patience.call_seconds(), ends_only=ends_only) as inbox,
-                        aclosing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
+                        hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
+                        aclosing(self._drive(job_id, begin(), hub, inbox, limits)) as stream,
                     ):
                         async for ready in stream:
                             yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
-                    patience.failed(error)
+                    limits.failed(error)
                     await io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
                     hub.suspect()
 
     async def _drive(
-        self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, patience: Patience
+        self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, limits: ReaderLimits
     ) -> AsyncGenerator[list[Any], None]:
         joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
@@ -127,11 +127,11 @@ class AsyncReader:
                     reply = None
                     yield step
                 case Receive(seconds, take):
-                    reply = await io.received(inbox, patience.wait_seconds(seconds), take)
+                    reply = await io.received(inbox, limits.wait_seconds(seconds), take)
                 case question:
-                    async with io.limited(patience.call_seconds()), hub.reading():
+                    async with io.limited(limits.call_seconds()), hub.reading():
                         reply = await self._ask(job_id, question)
-                    patience.answered()
+                    limits.answered()
 
     async def _exists(self, client: AsyncClient, record: str) -> int:
         if found := await client.exists(record):

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.job_events import outcome
-from llamaq.client.patience import left_of
+from llamaq.client.reader_limits import left_of
 from llamaq.client.type_repairs import TypeRepairs, counted
 from llamaq.extraction.partials import Partials
 from llamaq.vocabulary.errors import InvalidRequest

@@ -12,7 +12,7 @@ from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.job_events import OnRestart, Pieces, outcome
 from llamaq.client.job_status import read_status, status_call
-from llamaq.client.patience import UNENDED
+from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer

@@ -13,7 +13,7 @@ import redis
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub, ThreadInbox
 from llamaq.client.job_events import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
-from llamaq.client.patience import Patience
+from llamaq.client.reader_limits import ReaderLimits
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import parsed
@@ -60,8 +60,8 @@ class Reader:
     def events(self, job_id: str, after: str | None, *, fresh: bool) -> Generator[Event, None, None]:
         """Every event behind the cursor, up to the terminal one. Raises as `Job.events`."""
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed)
-        patience = Patience(self._clock, self._call_seconds)
-        with closing(self._run(job_id, follower, follower.events, patience)) as stream:
+        limits = ReaderLimits(self._clock, self._call_seconds)
+        with closing(self._run(job_id, follower, follower.events, limits)) as stream:
             for ready in stream:
                 for event in ready:
                     yield event
@@ -74,7 +74,7 @@ class Reader:
         In asyncio, `straight` may take pieces as they come while the reader waits.
         """
         follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
-        return self._run(job_id, follower, follower.events, Patience(self._clock, self._call_seconds))
+        return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 
     def end(self, job_id: str, timeout: float | None) -> Event:
         """The terminal event.
@@ -83,8 +83,8 @@ class Reader:
             TimeoutError: it has not come within `timeout` seconds.
         """
         follower = LogFollower(job_id, confirmed=self._confirmed)
-        patience = Patience(self._clock, self._call_seconds, timeout)
-        with closing(self._run(job_id, follower, follower.end, patience, ends_only=True)) as stream:
+        limits = ReaderLimits(self._clock, self._call_seconds, timeout)
+        with closing(self._run(job_id, follower, follower.end, limits, ends_only=True)) as stream:
             end: Event = (next(stream))[0]
             return end
 
@@ -93,7 +93,7 @@ class Reader:
         job_id: str,
         follower: LogFollower,
         begin: Callable[[], Steps],
-        patience: Patience,
+        limits: ReaderLimits,
         *,
         ends_only: bool = False,
     ) -> Generator[list[Any], None, None]:
@@ -103,19 +103,19 @@ class Reader:
                 hub = self._hub()
                 try:
                     with (
-                        hub.attached(log, patience.call_seconds(), ends_only=ends_only) as inbox,
-                        closing(self._drive(job_id, begin(), hub, inbox, patience)) as stream,
+                        hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
+                        closing(self._drive(job_id, begin(), hub, inbox, limits)) as stream,
                     ):
                         for ready in stream:
                             yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
-                    patience.failed(error)
+                    limits.failed(error)
                     io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
                     hub.suspect()
 
     def _drive(
-        self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, patience: Patience
+        self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, limits: ReaderLimits
     ) -> Generator[list[Any], None, None]:
         joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
@@ -128,11 +128,11 @@ class Reader:
                     reply = None
                     yield step
                 case Receive(seconds, take):
-                    reply = io.received(inbox, patience.wait_seconds(seconds), take)
+                    reply = io.received(inbox, limits.wait_seconds(seconds), take)
                 case question:
-                    with io.limited(patience.call_seconds()), hub.reading():
+                    with io.limited(limits.call_seconds()), hub.reading():
                         reply = self._ask(job_id, question)
-                    patience.answered()
+                    limits.answered()
 
     def _exists(self, client: Client, record: str) -> int:
         if found := client.exists(record):

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from llamaq import AsyncJobQueue, ExtractionResult, GenerateRequest, IdempotencyConflict, InvalidRequest, JobQueue
-from llamaq.client import patience
+from llamaq.client import reader_limits
 from llamaq.client.blocking import io
 
 
@@ -179,7 +179,7 @@ def test_a_timeout_may_be_a_number_of_another_type(queue: JobQueue) -> None:
 
 def test_a_timeout_says_why_the_job_waits(queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     """In words, by both clients: where nothing happens, one learns what is missing."""
-    monkeypatch.setattr(patience, "GRACE_SECONDS", 60)  # the time to ask Redis for the reason
+    monkeypatch.setattr(reader_limits, "GRACE_SECONDS", 60)  # the time to ask Redis for the reason
     job = queue.generate("m", "x", wait_for_model=True)
     said = "not ended yet: it is queued, with 0 ahead. No worker reports a host that has the model."
 

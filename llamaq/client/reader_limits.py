@@ -17,7 +17,7 @@ GRACE_SECONDS = 0.4
 """Beyond the timeout, for the reading that finds a job which has ended just in time."""
 
 
-class Patience:
+class ReaderLimits:
     """The limits of one reader. All of them are times of the clock, so that no retry makes them longer."""
 
     def __init__(self, clock: Clock, call_seconds: float, timeout: float | None = None) -> None:

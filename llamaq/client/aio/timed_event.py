@@ -1,36 +1,36 @@
-"""What a task of the hub or of a reader waits for."""
+"""An event of asyncio that one task waits for, with a timeout."""
 
 import asyncio
 
 
-class Bell:
-    """Wakes the one task that waits for it.
+class TimedEvent:
+    """As `asyncio.Event`, for one task; a wait clears it.
 
     It has one timer for all its waits: a stream waits once for each piece, and nearly none of these waits times out.
     """
 
     def __init__(self) -> None:
         self._waiter: asyncio.Future[None] | None = None
-        self._rung = False
+        self._is_set = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._seconds: float | None = None
         self._ends_at: float | None = None
 
-    def ring(self) -> None:
+    def set(self) -> None:
         """Wake the task; where it does not wait, its next wait ends at once."""
-        self._rung = True
+        self._is_set = True
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def still(self) -> None:
-        """Forget that it has rung."""
-        self._rung = False
+    def clear(self) -> None:
+        """Forget that it was set."""
+        self._is_set = False
 
     async def wait(self, seconds: float | None) -> None:
-        """Wait until it rings, at most so many seconds."""
-        if self._rung:
-            self._rung = False
+        """Wait until it is set, at most so many seconds."""
+        if self._is_set:
+            self._is_set = False
             return
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
@@ -41,10 +41,10 @@ class Bell:
         try:
             await self._waiter
         finally:
-            self._waiter, self._rung, self._ends_at = None, False, None
+            self._waiter, self._is_set, self._ends_at = None, False, None
 
-    def wait_anew(self) -> None:
-        """Let the wait that goes on begin anew."""
+    def restart_wait(self) -> None:
+        """Give the wait under way its whole time again."""
         if self._ends_at is not None and self._seconds is not None:
             self._ends_at = asyncio.get_running_loop().time() + self._seconds
 
@@ -63,6 +63,6 @@ class Bell:
         if self._ends_at is None:
             return
         if self._timer_at >= self._ends_at:
-            self.ring()
+            self.set()
         else:  # it was set for an earlier wait
             self._set_timer(loop, self._ends_at)
