@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -14,9 +15,15 @@ MOST_HEAD_BYTES = 65_536
 class BoundedProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
+    parser: "_Parser"
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.parser = _Parser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
@@ -46,6 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self.parser.offers_another:
+            return
         self._in_head = False
         self._stop_waiting()
         offer(cast("Scope", self.scope), self._joining)
@@ -53,6 +62,11 @@ class BoundedProtocol(HttpToolsProtocol):
         offer_body(cast("Scope", self.scope), _ChunkedBody(self.cycle, self._joining))
         if self.scope["http_version"] == "1.0" and self.cycle is not None:
             self.cycle.send = _UntilClosed(self.cycle)  # type: ignore[method-assign]  # uvicorn frames each body in chunks
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        if not self.parser.offers_another:
+            super().on_message_complete()
 
     def shutdown(self) -> None:
         """The server stops: uvicorn calls it for each connection."""
@@ -73,6 +87,41 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
             self.transport.close()
+
+
+class _Parser(httptools.HttpRequestParser):
+    """Reads a request that offers another protocol as one that does not: `Upgrade: h2c`, as Java's client has it.
+
+    The base class takes what follows such a head for the other protocol, and not for the body. So the head is read a
+    second time without the offer.
+    """
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+
+    @property
+    def offers_another(self) -> bool:
+        """Whether the head that was read makes an offer. `CONNECT` is none: there is no request without it."""
+        return self.should_upgrade() and self.get_method() != b"CONNECT"
+
+    def feed_data(self, data: Any) -> None:
+        """Read bytes of the client."""
+        rest = data
+        while rest:
+            try:
+                super().feed_data(rest)
+                rest = b""
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self.offers_another:
+                    raise
+                rest = memoryview(rest)[upgrade.args[0] :]
+                super().feed_data(self._plain_head())
+
+    def _plain_head(self) -> bytes:
+        line = b"%b %b HTTP/%b" % (self.get_method(), self._protocol.url, self.get_http_version().encode())
+        headers = [b"%b: %b" % header for header in self._protocol.headers if header[0] != b"upgrade"]
+        return b"\r\n".join((line, *headers, b"", b""))
 
 
 class _ChunkedBody:
