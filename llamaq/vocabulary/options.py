@@ -13,13 +13,19 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _to_stop_at(value: Any) -> Any:
+    """Without empty texts, which stand before every answer. Where none is left, those of the model apply."""
+    return ([text for text in value if text != ""] or None) if isinstance(value, list) and "" in value else value
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 
 
 class Options(Strict):
     """Runner and sampling options, with the names and types of Ollama's `api.Options`. The model has the defaults.
 
-    A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently.
+    A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently. An empty text in
+    `stop` is left out, because it would end each answer before its first token.
     """
 
     # Load options: a change of one of them reloads the model.
@@ -54,4 +60,4 @@ class Options(Strict):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     penalize_newline: bool | None = None
-    stop: Annotated[list[str] | None, COUNTED] = None
+    stop: Annotated[list[str] | None, BeforeValidator(_to_stop_at), COUNTED] = None

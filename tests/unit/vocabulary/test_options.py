@@ -47,6 +47,14 @@ def test_options_are_read_as_ollama_reads_them(read: Callable[[Any], Options], g
     assert read([]) == Options()
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"), [([""], None), (["", "\n", ""], ["\n"]), ([], []), ([" "], [" "]), (None, None)]
+)
+def test_an_empty_text_is_nothing_to_stop_at(given: list[str] | None, kept: list[str] | None) -> None:
+    """Ollama would end the answer before its first token; forms send it for "none". `[]` sets the model's aside."""
+    assert Options(stop=given).stop == kept
+
+
 def test_a_whole_number_will_do_for_a_fraction() -> None:
     """`temperature=0` is what everybody writes."""
     assert Options(temperature=0).model_dump_json(exclude_none=True) == '{"temperature":0.0}'
