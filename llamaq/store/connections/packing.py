@@ -1,12 +1,14 @@
 """Packs commands for a connection, into one piece: each piece would be a call of the kernel.
 
 redis-py looks at each value before hiredis does, which takes longer than the packing. A command has texts, bytes and
-numbers alone.
+numbers alone. Hiredis is given no number: as it writes one, it looks for signals, and where the handler of one raises
+(Ctrl-C) it ends the process with a segmentation fault.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from llamaq.store.arguments import Value
 from llamaq.store.script_runs import Command
 
 _pack: Callable[[tuple[Any, ...]], bytes] | None
@@ -14,6 +16,7 @@ try:
     from hiredis import pack_command as _pack
 except ImportError:  # an application has redis-py alone
     _pack = None
+_NUMBERS = frozenset((int, float))
 
 
 def packed(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
@@ -21,6 +24,19 @@ def packed(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
     if _pack is None:
         return [b"".join(piece for command in commands for piece in _pieces(connection, command))]
     return [b"".join([command if isinstance(command, bytes) else _pack(_words(command)) for command in commands])]
+
+
+class Packer:
+    """Packs what redis-py itself sends, such as `HELLO 3`."""
+
+    def pack(self, *words: Value) -> list[bytes]:
+        """The command, in one piece."""
+        return [_pack(_words(words))] if _pack else []
+
+
+def packer() -> dict[str, Any]:
+    """The option of redis-py's blocking connections, where it uses hiredis. Those for asyncio pack without it."""
+    return {"command_packer": Packer()} if _pack else {}
 
 
 def packed_command(*words: str) -> bytes:
@@ -40,6 +56,7 @@ def _pieces(connection: Any, command: Command) -> Sequence[bytes]:
 
 
 def _words(command: Command) -> tuple[Any, ...]:
-    name = str(command[0])
+    words = [repr(word) if type(word) in _NUMBERS else word for word in command]
+    name = str(words[0])
     # It may be of two words (`SCRIPT LOAD`).
-    return (*name.split(), *command[1:]) if " " in name else tuple(command)
+    return (*name.split(), *words[1:]) if " " in name else tuple(words)

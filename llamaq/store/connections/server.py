@@ -9,6 +9,7 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from llamaq.store.connections.address import Address
+from llamaq.store.connections.packing import packer
 
 CONNECT_SECONDS = 5.0
 """For one address of the host; less where the try has less."""
@@ -21,6 +22,7 @@ def options(target: Address, try_seconds: float) -> dict[str, Any]:
         "socket_connect_timeout": min(CONNECT_SECONDS, try_seconds),
         "socket_timeout": try_seconds,
         "retry": Retry(NoBackoff(), 0),
+        **packer(),
     }
     return _kept(target, given)
 
