@@ -89,8 +89,7 @@ _RUNNER_DIED = re.compile(
     r"|(?:the )?(?:(?:llama|model) )?(?:runner|llama-server)\b[^:]*"
     r"(?:stopped|terminated|no longer running|crash|exited)"
     r"|error reading llama-server response"
-    r'|(?:(?:(?:do|POST) [a-z ]+|health resp): )?Post "": '
-    r'|health resp: Get "": '
+    r'|(?:(?:do|POST) [a-z ]+|health resp): (?:Post|Get) "": '
     r"|(?:do|POST) [a-z ]+: .*EOF)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -153,8 +153,8 @@ def _unlisted() -> Listing[RunningModel]:
 
 
 def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
-    """The models whose names a request can have, and what is wrong with the names of the others."""
-    found: list[InstalledModel] = []
+    """The models whose names a request can have, each name once, and what is wrong with the names of the others."""
+    found: dict[str, InstalledModel] = {}
     problems: list[str] = []
     for model in listed:
         try:
@@ -162,8 +162,8 @@ def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list
         except ValueError as error:
             problems.append(f"the model {model.name[:SHOWN_CHARS]!r} cannot be used: {error}")
         else:
-            found.append(model)
-    return found, problems
+            found.setdefault(normalise(model.name), model)  # koboldcpp lists its one model twice
+    return [*found.values()], problems
 
 
 def _summary(problems: Sequence[str]) -> str:

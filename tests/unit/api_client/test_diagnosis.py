@@ -53,7 +53,7 @@ TEXTS: list[tuple[str, type[OllamaStatusError], type[OllamaStatusError]]] = [
     ('do embedding request: Post "http://h/v1/embeddings": dial tcp h: connection refused', RunnerDied, RunnerDied),
     ('POST predict: Post "http://h/completion": read tcp h: wsarecv: forcibly closed', RunnerDied, RunnerDied),
     ('health resp: Get "http://h/health": dial tcp h: connectex: No connection could be made', RunnerDied, RunnerDied),
-    ('Post "http://h/tokenize": dial tcp h: connect: connection refused', RunnerDied, RunnerDied),
+    ('Post "https://ollama.com:443/api/chat?ts=1": unexpected EOF', ServerFault, BadRequest),  # of a model there
     ("embedding contains NaN or Inf values", ServerFault, ServerFault),
     ("error reading embed response: unexpected EOF", ServerFault, ServerFault),
     ("unexpected server status: llm server error", ServerFault, ServerFault),

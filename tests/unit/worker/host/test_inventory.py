@@ -179,6 +179,18 @@ def test_a_name_that_no_request_can_have_is_left_out(name: str) -> None:
     assert json.loads(report.status)["problem"] == report.problem
 
 
+def test_a_name_that_is_listed_twice_is_one_model() -> None:
+    """As koboldcpp lists its model, and as letter case does not count."""
+    server = Server(["a:latest", "b:1b"])
+    server.odd = [{"name": "a:latest", "digest": "sha-other"}, {"name": "A"}]
+
+    report = inventory(server).take()
+
+    assert [model["model"] for model in json.loads(report.status)["models"]] == ["a:latest", "b:1b"]
+    assert report.own_names["a:latest"] == "a:latest"
+    assert report.problem == ""
+
+
 def test_what_is_odd_in_the_lists_is_left_out_and_told() -> None:
     """The first in words, and how many there are. A model is offered by its name, whatever else is odd."""
     server = Server()
