@@ -193,7 +193,10 @@ class Worker:
         self._metrics.began(job)
         began_at = self._clock.monotonic()
         with about(job), self._tracing.attempt(job) as ended:
-            outcome = failures.within_tries(execute.run(job, attempt, self._contexts.context), job)
+            outcome = execute.run(job, attempt, self._contexts.context)
+            if self._probe.is_remote(job.model):
+                outcome = failures.of_remote_model(outcome)
+            outcome = failures.within_tries(outcome, job)
             ran_seconds = self._clock.monotonic() - began_at
             stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
             ended(result(outcome, stored), outcome)

@@ -101,6 +101,7 @@ class InstalledModel(Metadata):
     Attributes:
         size: Bytes on disk.
         capabilities: "completion", "vision", "tools", ...; None where the server is too old to tell (ask `show`).
+        remote_host: Where it runs, such as "https://ollama.com:443"; empty for a model of this host.
     """
 
     name: Text
@@ -110,6 +111,7 @@ class InstalledModel(Metadata):
     digest: Text = ""
     details: Details = Details()
     capabilities: frozenset[Text] | None = None
+    remote_host: Text = ""
 
 
 class RunningModel(Metadata):

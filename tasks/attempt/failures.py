@@ -5,7 +5,7 @@ the inbox for refused requests.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -186,6 +186,11 @@ def refusal(error: SubmitError) -> Error:
     meaning = meaning_of(error)
     code = error.code if isinstance(error, InvalidRequest) else meaning.code
     return Error(code, str(error), meaning.retryable)
+
+
+def of_remote_model(outcome: Outcome) -> Outcome:
+    """The outcome where the model runs elsewhere. What may have failed there does not speak against the host."""
+    return replace(outcome, blame="") if isinstance(outcome, Retry) and outcome.blame == "doubt" else outcome
 
 
 def counts(outcome: Retry, job: ClaimedJob) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import JobFailed
+from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
@@ -93,3 +94,20 @@ def test_hanging(calm: Site, script: dict[str, Any], clock: str) -> None:
     assert (caught.value.code, caught.value.error.clock) == ("timed_out", clock)
     assert job.status().attempt == 1
     calm.wait_hung_up()
+
+
+def test_models_of_a_cloud_that_is_away_hold_up_no_local_ones(site: Site) -> None:
+    """The host passes on what happens at ollama.com: the jobs there end by it, and the host's circuit stays closed."""
+    local = "smollm2-b:135m"
+    models = [{"name": MODEL, "remote_host": "https://ollama.com:443"}, {"name": local}]
+    site.ollama.script(path="/api/tags", status=200, body={"models": models}, times=None)
+    site.ollama.script(model=MODEL, status=502, body={"error": "upstream"}, times=None)
+    site.start_worker(command(SOON))
+
+    jobs = [site.queue.generate(MODEL, f"{number}?") for number in range(4)]
+
+    for job in jobs:
+        with pytest.raises(JobFailed, match="502"):
+            job.result(60)
+        assert site.queue.hosts()[0].circuit == "closed"
+    assert site.queue.generate(local, "Why?").result(60).attempts == 1

@@ -47,6 +47,7 @@ class Report:
         runners: by model which runner serves it, as `worker.host.runners.described`.
         contexts: tokens of context of the models in memory, where the host tells them.
         thinking: names of the models that think.
+        remote: names of the models that run elsewhere, as on ollama.com.
         own_names: the names as the host writes them, by the normalised ones.
         cards: the answers of `/api/show` as JSON, by the digest of the model.
         problem: the first thing of its lists that cannot be read, and how many more; empty where all can. What cannot
@@ -62,6 +63,7 @@ class Report:
     contexts: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
     thinking: frozenset[str] = frozenset()
+    remote: frozenset[str] = frozenset()
     own_names: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, str] = field(default_factory=dict)
 
@@ -104,6 +106,7 @@ class Inventory:
             contexts={name: model.context_length for name, model in resident.items() if model.context_length},
             problem=problem,
             thinking=frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
+            remote=frozenset(name for name, model in named.items() if model.remote_host),
             own_names={name: model.name for name, model in named.items()},
             cards={model.digest: self._texts[model.digest] for model in installed if model.digest in self._texts},
         )

@@ -112,6 +112,10 @@ class Probe(Duty):
         """Whether a model had the capability `thinking` at the last probe."""
         return normalise(model) in self._report.thinking
 
+    def is_remote(self, model: str) -> bool:
+        """Whether a model runs elsewhere, as on ollama.com, and the host passes its answers on."""
+        return model in self._report.remote
+
     def own_name(self, model: str) -> str:
         """A model's name as the host wrote it at the last probe. On its disk letter case may count."""
         return self._report.own_names.get(model, model)
