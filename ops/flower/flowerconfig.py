@@ -5,6 +5,7 @@ Its settings are in `docs/settings.md`. Each name below is an option of Flower; 
 
 from llamaq.settings import environment
 from llamaq.settings.secret_files import read_secret
+from llamaq.vocabulary.errors import InvalidRequest
 from ops.flower import hiding, queue_lengths
 from ops.flower.settings import FlowerSettings
 
@@ -13,9 +14,12 @@ def login() -> str:
     """`user:password`.
 
     Raises:
-        SystemExit: there is no password.
+        SystemExit: there is no password, or the name is none of a login.
     """
-    settings = environment.read_as(FlowerSettings)
+    try:
+        settings = environment.read_as(FlowerSettings)
+    except InvalidRequest as error:
+        raise SystemExit("\n".join(map(str, error.problems))) from None
     if not settings.flower_password_file:
         raise SystemExit("Flower needs a password: LLAMAQ_FLOWER_PASSWORD_FILE has to name a file with one line")
     try:

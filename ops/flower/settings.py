@@ -11,4 +11,4 @@ class FlowerSettings(BaseModel):
     flower_password_file: str = setting(
         "", "file with the password of Flower's login; without it Flower does not start", values="a path"
     )
-    flower_user: str = setting("llamaq", "user name of that login", values="a name")
+    flower_user: str = setting("llamaq", "user name of that login", values="a name without a colon", pattern="^[^:]+$")

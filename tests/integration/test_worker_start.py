@@ -132,3 +132,24 @@ def test_a_bad_setting_is_named() -> None:
 
     assert code == 2
     assert sorted(line.split(":")[0] for line in said.splitlines()) == sorted(wrong)
+
+
+@pytest.mark.parametrize("file", ["/nonexistent/alive", f"{__file__}/alive"])
+def test_a_liveness_file_that_cannot_be_touched_ends_the_start(file: str, own_service: Service) -> None:
+    """It would only be missing later, when what supervises the worker takes it for dead."""
+    settings = {"LLAMAQ_REDIS_URL": own_service.url, "LLAMAQ_OLLAMA_URL": own_service.ollama.url}
+    code, said = run_worker(**settings, LLAMAQ_LIVENESS_FILE=file)
+
+    assert code == 2
+    assert f"LLAMAQ_LIVENESS_FILE: {file}: " in said
+    _, said = run_worker("check", **settings, LLAMAQ_LIVENESS_FILE=file)
+    assert f"WRONG liveness file: LLAMAQ_LIVENESS_FILE: {file}: " in said
+
+
+@pytest.mark.parametrize(("file", "why"), [("/nonexistent.pem", "cannot be read"), (__file__, "holds no certificate")])
+def test_authorities_that_cannot_be_used_end_the_start(file: str, why: str) -> None:
+    """Otherwise each call of Ollama would fail with it."""
+    code, said = run_worker(LLAMAQ_OLLAMA_CA_FILE=file)
+
+    assert code == 2
+    assert f"LLAMAQ_OLLAMA_CA_FILE: {file} {why}" in said

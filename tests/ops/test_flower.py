@@ -277,3 +277,15 @@ def test_it_does_not_start_without_a_password(how: str, tmp_path: Path) -> None:
     assert "LLAMAQ_FLOWER_PASSWORD_FILE" in done.stderr
     assert (f"{file} " in done.stderr) == (how != "none"), "it names the file that was given, and no other"
     assert "nonexistent" not in done.stderr
+
+
+def test_it_does_not_start_with_a_user_who_could_not_log_in(tmp_path: Path) -> None:
+    """A login ends at its first colon."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "FLOWER_"))}
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    environment |= {"LLAMAQ_FLOWER_PASSWORD_FILE": str(file), "LLAMAQ_FLOWER_USER": "a:b"}
+    done = run([*FLOWER, "--port=0"], cwd=CHECKOUT, env=environment, timeout=60)
+
+    assert done.returncode != 0
+    assert done.stderr.strip() == "LLAMAQ_FLOWER_USER: must be a name without a colon, not 'a:b'"

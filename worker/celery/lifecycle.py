@@ -8,6 +8,7 @@ from celery import Celery, bootsteps
 
 from worker.celery.stop_signals import StopSignals
 from worker.preflight.redis_checks import look
+from worker.settings import liveness_file
 from worker.settings.environment import Settings, about_unknown_variables
 from worker.telemetry import fleet_server
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
@@ -48,6 +49,9 @@ class WorkerStep(bootsteps.StartStopStep):
         name = parent.app.conf.llamaq_worker_name
         for remark in about_unknown_variables():
             _log.warning(remark)
+        if problem := liveness_file.problem(config.liveness_file):
+            _log.critical(problem)
+            raise SystemExit(WRONG_SETTING)
         metrics = Metrics()
         self._metrics = _serve(metrics, config)  # first: a port that is taken ends the process before anything starts
         try:

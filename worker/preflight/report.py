@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +10,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from worker.certificates import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
+from worker.settings import liveness_file
 from worker.settings.environment import Settings, about_unknown_variables
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 
@@ -30,10 +30,8 @@ def check(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """Check the variables, files, Redis, then Ollama."""
     for remark in about_unknown_variables():
         yield Finding("settings", None, remark)
-    if config.ollama_ca_file and not Path(config.ollama_ca_file).is_file():
-        yield Finding("ollama certificate", False, f"no such file: LLAMAQ_OLLAMA_CA_FILE={config.ollama_ca_file}")
-    if config.liveness_file and not Path(config.liveness_file).parent.is_dir():
-        yield Finding("liveness file", False, f"no such directory: LLAMAQ_LIVENESS_FILE={config.liveness_file}")
+    if problem := liveness_file.problem(config.liveness_file):
+        yield Finding("liveness file", False, problem)
     if config.metrics_port:
         yield _metrics(config.metrics_host, config.metrics_port)
     yield from redis_checks.look(config)

@@ -15,7 +15,7 @@ from llamaq.settings.secret_files import read_secret
 from llamaq.settings.unknown_variables import remarks
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS
 from llamaq.vocabulary.requests import HOST_JOBS
-from worker.settings import ollama_address, variable_errors, webhook_secret
+from worker.settings import authorities, ollama_address, variable_errors, webhook_secret
 
 Export = Literal["otlp", "console"]
 _SHARED = "the same for all workers of a host"
@@ -164,6 +164,13 @@ class Settings(ProcessVariables):
             raise ValueError("give either this or LLAMAQ_OLLAMA_TOKEN, not both")
         if path:
             cls._fits_a_header(SecretStr(read_secret(path)))
+        return path
+
+    @field_validator("ollama_ca_file")
+    @classmethod
+    def _has_certificate(cls, path: str | None) -> str | None:
+        if path:
+            authorities.check(path)
         return path
 
     @field_validator("webhook_secret")

@@ -20,6 +20,7 @@ from worker.settings.environment import Settings, settings
 BAD_TEXTS = {
     "filter_pattern": "(",
     "host": "x:slots",
+    "ollama_ca_file": "/nonexistent",
     "ollama_token": "\N{SNOWMAN}",
     "ollama_token_file": "/nonexistent",
     "ollama_url": "ftp://x",
@@ -31,8 +32,8 @@ BAD_TEXTS = {
     "webhook_secret": "whsec_",
     "webhook_secret_file": "/nonexistent",
 }
-# The preflight looks whether the files and the address are usable.
-ANY_TEXT = {"ollama_ca_file", "liveness_file", "metrics_host"}
+# The worker looks at its start whether the file and the address are usable.
+ANY_TEXT = {"liveness_file", "metrics_host"}
 ANY_TEXT |= set(FlowerSettings.model_fields)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -28,7 +29,7 @@ TABLE: list[tuple[str, Any, str, Any]] = [
     ("LLAMAQ_OLLAMA_URL", "http://127.0.0.1:11434", "http://gpu:1", "http://gpu:1"),
     ("LLAMAQ_OLLAMA_TOKEN", None, "secret", SecretStr("secret")),
     ("LLAMAQ_OLLAMA_TOKEN_FILE", "", ONE_LINE, ONE_LINE),
-    ("LLAMAQ_OLLAMA_CA_FILE", None, "ca.pem", "ca.pem"),
+    ("LLAMAQ_OLLAMA_CA_FILE", None, certifi.where(), certifi.where()),
     ("LLAMAQ_HOST", f"{HERE}:11434", "gpu-1", "gpu-1"),
     ("LLAMAQ_SLOTS", 1, "4", 4),
     ("LLAMAQ_MAX_MODELS", 1, "2", 2),
