@@ -162,20 +162,16 @@ class ChatChunks:
         return opening + self._forced("", None)
 
     def piece(self, delta: Piece) -> list[str]:
-        """One chunk for the text and the thinking, one for each call."""
-        found: dict[str, Any] = {}
-        chunks = []
-        if delta.thinking:
-            found["reasoning"] = delta.thinking
-        if delta.text and self._form.forced is None:
-            found["content"] = delta.text
-        if delta.text and self._form.forced is not None:
-            if found:
-                chunks.append(self._chunk(found))
-            return chunks + self._forced(self._reading.take(delta.text), delta.logprobs)
-        if found or delta.logprobs:
-            chunks.append(self._chunk(found, logprobs=delta.logprobs))
-        if delta.tool_calls and self._form.forced is None:
+        """One chunk for the thinking, one for the text, one for each call: some clients look at one of them alone."""
+        forced = self._form.forced is not None
+        said = {"reasoning": delta.thinking, "content": None if forced else delta.text}
+        found = [{name: text} for name, text in said.items() if text]
+        if forced and delta.text:
+            return [*map(self._chunk, found), *self._forced(self._reading.take(delta.text), delta.logprobs)]
+        if delta.logprobs and not found:
+            found = [{}]
+        chunks = [*map(self._chunk, found[:-1]), *(self._chunk(last, logprobs=delta.logprobs) for last in found[-1:])]
+        if delta.tool_calls and not forced:
             calls = self._form.calls(self._job_id, delta.tool_calls, self._called)
             chunks += [self._calls([call], self._called + number) for number, call in enumerate(calls)]
             self._called += len(delta.tool_calls)

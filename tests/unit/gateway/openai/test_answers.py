@@ -46,6 +46,17 @@ def test_reasoning_is_a_member_of_its_own() -> None:
     assert chunk["choices"][0]["delta"] == {"reasoning": "2 + 2"}
 
 
+def test_a_piece_has_a_chunk_for_each_of_its_parts() -> None:
+    """A client that looks at the reasoning of a chunk, or else at its text, would lose one of them."""
+    call, token = {"function": {"name": "f", "arguments": {}}}, {"token": "4", "logprob": -0.1}
+    whole = delta("4", thinking="2 + 2", tool_calls=[call], logprobs=[token])
+
+    choices = [chunk["choices"][0] for chunk in parsed(chat().form.chunks(JOB, 5).piece(whole))]
+
+    assert [list(choice["delta"]) for choice in choices] == [["reasoning"], ["content"], ["tool_calls"]]
+    assert [choice["logprobs"] is not None for choice in choices] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("done_reason", "reason"), [("stop", "stop"), ("length", "length"), ("repetition", "length"), (None, "stop")]
 )
