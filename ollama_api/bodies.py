@@ -3,6 +3,7 @@
 What a job passes on as it is, such as the parts of a tool, is left to the host's Ollama.
 """
 
+from functools import partial
 from typing import Any
 
 from ollama_api import durations
@@ -107,32 +108,10 @@ _NAMED: dict[str, Read] = {"model": _TEXT, "name": _TEXT}
 _SHOW = _NAMED | {"system": _TEXT, "template": _TEXT, "verbose": _FLAG, "options": _OPTIONS}
 _PULL = _NAMED | {"insecure": _FLAG, "username": _TEXT, "password": _TEXT, "stream": _FLAG}
 
-
-def generate(raw: bytes) -> Json:
-    """The body of `/api/generate`: the known fields that are not null. Each function raises `Refusal`, 400."""
-    return decoded(raw, "GenerateRequest", _GENERATE)
-
-
-def chat(raw: bytes) -> Json:
-    """The body of `/api/chat`."""
-    return decoded(raw, "ChatRequest", _CHAT)
-
-
-def embed(raw: bytes) -> Json:
-    """The body of `/api/embed`."""
-    return decoded(raw, "EmbedRequest", _EMBED)
-
-
-def embeddings(raw: bytes) -> Json:
-    """The body of `/api/embeddings`."""
-    return decoded(raw, "EmbeddingRequest", _EMBEDDINGS)
-
-
-def show(raw: bytes) -> Json:
-    """The body of `/api/show`."""
-    return decoded(raw, "ShowRequest", _SHOW)
-
-
-def pull(raw: bytes) -> Json:
-    """The body of `/api/pull`."""
-    return decoded(raw, "PullRequest", _PULL)
+generate = partial(decoded, struct="GenerateRequest", fields=_GENERATE)
+chat = partial(decoded, struct="ChatRequest", fields=_CHAT)
+embed = partial(decoded, struct="EmbedRequest", fields=_EMBED)
+embeddings = partial(decoded, struct="EmbeddingRequest", fields=_EMBEDDINGS)
+show = partial(decoded, struct="ShowRequest", fields=_SHOW)
+pull = partial(decoded, struct="PullRequest", fields=_PULL)
+"""Each reads the body of the endpoint of its name: the known fields that are not null. It raises `Refusal`, 400."""

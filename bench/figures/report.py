@@ -51,7 +51,8 @@ def peers(results: Results) -> str:
         return ""
     rows = [["submit, ms per job", *(f"{timed[name].median:.2f}" for name in names if name in timed)]]
     reasons = [f"* {name}: {reason}" for name, reason in results.about.get("peers", {}).items()]
-    return "\n".join([markdown(["", *(title for name, title in names.items() if name in timed)], rows), "", *reasons])
+    shown = markdown(["", *(title for name, title in names.items() if name in timed)], rows)
+    return "\n".join([shown, "", *reasons]).rstrip()
 
 
 def steps(results: Results) -> str:

@@ -15,6 +15,7 @@ from ollama_api.options import options_of
 
 # Some of Ollama's errors name a model without a namespace by its full name.
 _LIBRARY = "registry.ollama.ai/library/"
+_READERS = {"generate": bodies.generate, "chat": bodies.chat}
 
 
 class _Generation(OllamaHandler):
@@ -26,14 +27,6 @@ class _Generation(OllamaHandler):
         """Answer with tokens, or load or unload the model where there is no prompt."""
         self._started = self.state.clock.monotonic()
         await self.run_until_disconnect(self._serve())
-
-    def body(self) -> Json:
-        """The request.
-
-        Raises:
-            Refusal: 400.
-        """
-        raise NotImplementedError
 
     def only_loads(self, body: Json) -> bool:
         """Whether the request only loads or unloads the model."""
@@ -48,7 +41,7 @@ class _Generation(OllamaHandler):
         raise NotImplementedError
 
     async def _serve(self) -> None:
-        body = self.body()
+        body = _READERS[self.kind](self.request.body)
         name = body.get("model", "")
         model = self._model(name)
         keep_alive = self.state.keep_alive_of(body)
@@ -98,10 +91,6 @@ class Generate(_Generation):
 
     kind = "generate"
 
-    def body(self) -> Json:
-        """As Ollama reads it."""
-        return bodies.generate(self.request.body)
-
     def only_loads(self, body: Json) -> bool:
         """No prompt."""
         return not body.get("prompt")
@@ -118,10 +107,6 @@ class Chat(_Generation):
     """Messages in, a message out."""
 
     kind = "chat"
-
-    def body(self) -> Json:
-        """As Ollama reads it."""
-        return bodies.chat(self.request.body)
 
     def only_loads(self, body: Json) -> bool:
         """No messages."""

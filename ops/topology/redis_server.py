@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from embedded.redis import free_port
 from ops.topology.rendering import render
-from ops.topology.running import Running, free_port, program
+from ops.topology.running import Running, program
 
 REDIS = Path(__file__).resolve().parents[1] / "redis"
 

@@ -112,10 +112,3 @@ def program(name: str) -> str:
     if found is None:
         raise NotRunning(f"{name} is not installed: apt-get install {PROGRAMS.get(name, name)}")
     return found
-
-
-def free_port() -> int:
-    """A port on which no process listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from embedded.redis import free_port
 from llamaq import JobQueue
 from llamaq.settings.environment import read
 from ops import credentials
@@ -17,7 +18,7 @@ from ops.topology import compose
 from ops.topology.front_door import FrontDoor, open_door
 from ops.topology.redis_server import LockedRedis, start_redis
 from ops.topology.rendering import render
-from ops.topology.running import Running, free_port, program
+from ops.topology.running import Running, program
 
 PROMETHEUS = Path(__file__).resolve().parents[1] / "prometheus"
 BY_NAME = "dns_sd_configs: [{names: [worker], type: A, port: 9100, refresh_interval: 15s}]"

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from embedded.redis import free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from ops.topology.running import Running, free_port
+from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL

@@ -11,11 +11,11 @@ import pytest
 import redis
 import yaml
 
-from embedded.redis import EmbeddedRedis
+from embedded.redis import EmbeddedRedis, free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.rendering import render
-from ops.topology.running import Running, free_port, program
+from ops.topology.running import Running, program
 from ops.topology.site import BY_NAME
 from tests.commands import run
 from tests.conftest import MODEL

@@ -1085,7 +1085,8 @@ export interface components {
          * Options
          * @description Runner and sampling options, with the names and types of Ollama's `api.Options`. The model has the defaults.
          *
-         *     A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently.
+         *     A wrong type or an unknown name is refused, because Ollama ignores a misspelt option silently. An empty text in
+         *     `stop` is left out, because it would end each answer before its first token.
          */
         Options: {
             /**
