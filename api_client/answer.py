@@ -44,7 +44,7 @@ class Answer(Exchange, Generic[T]):
         error = _error_of(body)
         if error is not None:
             self.sound = True
-            raise self._scrubbed(diagnose(reported(None, error)))
+            raise diagnose(reported(None, error))
         answer = self._shape.read(body, self.source)
         self.sound = True
         return answer

@@ -1,11 +1,12 @@
 """The client of one Ollama host, which threads may share."""
 
+import base64
 import json
 import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from api_client.answer import Answer
 from api_client.body.body_reader import BodyReader
@@ -68,11 +69,15 @@ class OllamaClient:
         if parts.username and token:
             raise ValueError("give either a token or a user name in the URL, not both")
         clock = clock or SystemClock()
-        self._url = url.rstrip("/")
         self._connect_timeout = connect_timeout_seconds
         policy = RetryPolicy.of(retries, backoff_seconds, clock)
-        self._session = new_session(slots, policy, token=token, ca_file=ca_file)
-        self._route = Route(self._session, _without_user(parts), token or parts.password, clock)
+        basic = _basic_credentials(parts)
+        authorization = f"Bearer {token}" if token else f"Basic {basic}" if basic else None
+        self._session = new_session(slots, policy, authorization=authorization, ca_file=ca_file)
+        word = parts.password or parts.username  # without a password the name may be a token
+        secrets = {token, basic, word, unquote(word or "")}
+        longest_first = tuple(sorted(filter(None, secrets), key=len, reverse=True))
+        self._route = Route(self._session, _without_user(parts), longest_first, clock)
         self._prepared_paths: dict[tuple[str, str], Prepared] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[Exchange] = weakref.WeakSet()
@@ -210,7 +215,7 @@ class OllamaClient:
     def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Prepared:
         known = self._prepared_paths.get((method, path))
         if known is None:
-            known = self._prepared_paths[method, path] = self._session.prepared(method, self._url + path)
+            known = self._prepared_paths[method, path] = self._session.prepared(method, self.address + path)
         # Not prepared anew: requests takes longer for that than to send it, and only the body differs.
         return known if payload is None else known._replace(body=_encoded(payload))
 
@@ -244,6 +249,13 @@ def _checked(url: str) -> SplitResult:
 
 def _without_user(parts: SplitResult) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def _basic_credentials(parts: SplitResult) -> str:
+    """The user name and password of the URL as HTTP sends them; empty where it has none."""
+    if not parts.username:
+        return ""
+    return base64.b64encode(f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()).decode()
 
 
 def _sendable(token: str | None) -> str | None:

@@ -11,7 +11,7 @@ from api_client.call import Call, current_call
 from api_client.clock import Clock
 from api_client.diagnosis.error_body import read_body
 from api_client.diagnosis.rules import diagnose
-from api_client.errors import Aborted, OllamaStatusError
+from api_client.errors import Aborted, OllamaError, OllamaStatusError
 from api_client.retry import seconds_from
 from api_client.translation import translated
 from api_client.transport import DirectSession, Prepared
@@ -33,7 +33,7 @@ class Route(NamedTuple):
 
     session: DirectSession
     address: str
-    secret: str | None
+    secrets: tuple[str, ...]
     clock: Clock
     reader: BodyReader | None = None
 
@@ -123,17 +123,15 @@ class Exchange:
 
     def _refusal(self, response: BaseHTTPResponse) -> OllamaStatusError:
         wait = seconds_from(response.headers.get("Retry-After"), self._route.clock)
-        error = diagnose(read_body(response.status, _beginning(response), wait))
-        return self._scrubbed(error)
+        return diagnose(read_body(response.status, _beginning(response), wait))
 
-    def _scrubbed(self, error: OllamaStatusError) -> OllamaStatusError:
-        # Some proxies quote the request in their error, and the message reaches logs and producers.
-        secret = self._route.secret
-        if secret and secret in f"{error.message} {error.said}":
+    def scrub(self, error: OllamaError) -> None:
+        """Takes the secrets out of an error. Some proxies quote the request, and the text reaches producers."""
+        for secret in self._route.secrets:
             error.message = error.message.replace(secret, "[token]")
-            error.said = error.said and error.said.replace(secret, "[token]")
-            error.args = (error.message,)
-        return error
+            if isinstance(error, OllamaStatusError) and error.said:
+                error.said = error.said.replace(secret, "[token]")
+        error.args = (error.message,)
 
     def _translated(self) -> Any:
         return translated(self)

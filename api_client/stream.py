@@ -11,7 +11,7 @@ from api_client.body.body_reader import FULL_SECONDS
 from api_client.body.streamed_body import StreamedBody
 from api_client.diagnosis.error_body import reported
 from api_client.diagnosis.rules import diagnose
-from api_client.errors import Aborted, OllamaStatusError, StreamCut
+from api_client.errors import Aborted, StreamCut
 from api_client.exchange import Exchange, Limits, Route, pieces
 from api_client.ndjson import LineParser
 from api_client.shapes.lines import Lines
@@ -102,7 +102,7 @@ class Stream(Exchange):
         if self.call.aborted:  # bytes that had arrived before the abort are still in the buffer
             raise Aborted("the call was aborted")
         if chunk.get("error") is not None:
-            raise self._fault(chunk["error"])
+            raise diagnose(reported(None, chunk["error"]))
         self.sound = chunk.get(self._key) == self._value
         return self.sound
 
@@ -142,9 +142,6 @@ class Stream(Exchange):
             self.call.set_silence(END_MARK_SECONDS)
             for _ in itertools.islice(body, END_MARK_PIECES):
                 pass
-
-    def _fault(self, error: object) -> OllamaStatusError:
-        return self._scrubbed(diagnose(reported(None, error)))
 
 
 class _Enough(Exception):

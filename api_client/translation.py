@@ -53,6 +53,9 @@ class Exchanging(Protocol):
     def silence_seconds(self) -> float | None:
         """The limit for silence that is in force."""
 
+    def scrub(self, error: OllamaError) -> None:
+        """Takes the secrets out of an error."""
+
 
 @contextmanager
 def translated(exchange: Exchanging) -> Iterator[None]:
@@ -70,6 +73,7 @@ def translated(exchange: Exchanging) -> Iterator[None]:
             raise Aborted("the call was aborted") from error
         if isinstance(error, OllamaError):
             error.address = exchange.address
+            exchange.scrub(error)
             raise
         if not isinstance(error, OF_THE_NETWORK):
             _log.warning("an answer of %s could not be read", exchange.address, exc_info=error)

@@ -81,13 +81,13 @@ class AbortableAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": AbortablePool, "https": AbortableTLSPool}
 
 
-def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: str | None) -> DirectSession:
+def new_session(slots: int, policy: RetryPolicy, *, authorization: str | None, ca_file: str | None) -> DirectSession:
     """A session that threads may share.
 
     Args:
         slots: Requests at a time. So many connections are kept, and `SPARE_CONNECTIONS` more.
         policy: Retries within one call, for http and https alike.
-        token: Sent as a bearer token.
+        authorization: The header of this name.
         ca_file: PEM file of the authorities to trust instead of the usual ones.
     """
     session = DirectSession(
@@ -100,6 +100,6 @@ def new_session(slots: int, policy: RetryPolicy, *, token: str | None, ca_file: 
     session.verify = ca_file or True
     # A compressing proxy would delay tokens until a block is full.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "llamaq"})
-    if token:
-        session.headers["Authorization"] = f"Bearer {token}"
+    if authorization:
+        session.headers["Authorization"] = authorization
     return session

@@ -1,11 +1,12 @@
 """The token goes to the host that was named, and nowhere else: no message, no redirect, no proxy."""
 
+import base64
 import traceback
 from typing import Any
 
 import pytest
 
-from api_client import Forbidden, OllamaClient, OllamaError, OllamaStatusError, RunnerDied
+from api_client import OllamaClient, OllamaError, OllamaStatusError, RunnerDied
 from tests.unit.api_client.scripted_server import Script, ScriptedServer, Visit
 
 TOKEN = "secret-token-4711"
@@ -51,14 +52,32 @@ def test_no_error_shows_the_token(script: Script) -> None:
             assert TOKEN not in "".join([*shown, *traceback.format_exception(caught.value)])
 
 
-def test_the_password_in_a_url_is_sent_and_not_shown() -> None:
-    """A user name and password in the URL become basic authentication, and no part of any message."""
-    with ScriptedServer(quotes_it(401)) as server:
-        url = server.url.replace("://", f"://ann:{TOKEN}@")
-        with OllamaClient(url) as client, pytest.raises(Forbidden) as caught:
+def says_it(visit: Visit) -> None:
+    sent = visit.headers["authorization"]
+    visit.answer(200, f"{base64.b64decode(sent.split()[1]).decode()} is not {sent}\n")
+
+
+@pytest.mark.parametrize(
+    ("user", "sent"),
+    [
+        (f"ann:{TOKEN}", f"ann:{TOKEN}"),
+        ("%C3%A9%40:p%40ss%2Fword", "é@:p@ss/word"),
+        (TOKEN, f"{TOKEN}:"),
+    ],
+)
+@pytest.mark.parametrize("script", [quotes_it(401), says_it])
+def test_the_password_in_a_url_is_sent_and_not_shown(script: Script, user: str, sent: str) -> None:
+    """User name and password become basic authentication; in no form are they a part of any message."""
+    with ScriptedServer(script) as server:
+        url = server.url.replace("://", f"://{user}@")
+        with OllamaClient(url) as client, pytest.raises(OllamaError) as caught:
             client.version()
-        assert server.visits[0].headers["authorization"].startswith("Basic ")
-        assert TOKEN not in str(caught.value) + repr(client) + client.address
+        kind, _, credentials = server.visits[0].headers["authorization"].partition(" ")
+        assert (kind, base64.b64decode(credentials).decode()) == ("Basic", sent)
+        shown = f"{caught.value} {getattr(caught.value, 'said', '')} {client!r} {client.address}"
+        name, _, password = sent.partition(":")
+        assert credentials not in shown
+        assert (password or name) not in shown
 
 
 @pytest.mark.parametrize("token", ["a\nb", "clé", "a\x00b"])
