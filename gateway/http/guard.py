@@ -15,6 +15,8 @@ LEAST_RATE = 16_384
 LINGER_SECONDS = 1.0
 """For so long the rest of a refused body is read and dropped, so that its sender gets to read the answer."""
 _CHECKED = frozenset({b"host", b"origin", b"content-length"})
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Paths that probes ask for. Their `Host` may be any: a kubelet and a load balancer ask by an address."""
 MOST_HELD = 4
 """All bodies that are being received may have so many times `most_bytes` together."""
 
@@ -82,7 +84,7 @@ class Guard:
         for name, value in scope["headers"]:
             if name in _CHECKED and name not in found:
                 found[name] = value.decode("latin-1")
-        if self._hosts and not _matches(_name(found.get(b"host", "")), self._hosts):
+        if self._hosts and scope["path"] not in PROBES and not _matches(_name(found.get(b"host", "")), self._hosts):
             what = "the header Host has no name of this gateway: LLAMAQ_GATEWAY_HOSTS lists all that it is called by"
             raise GatewayError(421, "wrong_host", what)
         origin = found.get(b"origin", "").lower()

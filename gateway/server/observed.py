@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.asgi_extensions import offer_send
+from gateway.http.guard import PROBES
 from gateway.server.metrics import FAULTS, OPEN, REQUESTS, SECONDS
 
 LOG = logging.getLogger("gateway")
@@ -15,7 +16,6 @@ LEFT = 499
 """The status that is logged where the client left before the answer began, as nginx does it."""
 UNKNOWN = "unknown"
 """Stands for every path that is no route: whatever the client wrote there is in no log."""
-QUIET = frozenset({"/healthz", "/readyz"})
 
 
 class Observed:
@@ -60,7 +60,7 @@ class Observed:
             SECONDS.labels(route).observe(first_byte - began)
             if fault:
                 FAULTS.inc()
-            if route not in QUIET:
+            if route not in PROBES:
                 LOG.info("request", extra=_about(scope, route, status, loop.time() - began))
 
 

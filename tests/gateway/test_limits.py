@@ -137,9 +137,9 @@ def test_two_readings_of_one_request_are_refused(narrow: GatewayProcess, sent: b
 def test_without_keys_only_this_machines_own_names_and_pages_are_served(narrow: GatewayProcess) -> None:
     """A web page cannot reach it by a name of its own (DNS rebinding), nor send requests from another origin."""
     for host in ("localhost", "127.0.0.1:1", "[::1]:80", "a.localhost"):
-        assert narrow.http.get("/healthz", headers={"Host": host}).status_code == 200
+        assert narrow.http.get("/", headers={"Host": host}).status_code == 200
     for host in ("evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example:80"):
-        assert narrow.http.get("/healthz", headers={"Host": host}).status_code == 421
+        assert narrow.http.get("/", headers={"Host": host}).status_code == 421
     assert narrow.http.get("/healthz", headers={"Origin": "http://localhost:3000"}).status_code == 200
     for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
         assert narrow.http.get("/healthz", headers={"Origin": origin}).status_code == 403
@@ -161,8 +161,17 @@ def test_no_page_may_read_the_answers_unless_its_origin_is_set(redis_server: Emb
             refused_body = raw.rest().lower()
         assert refused_body.startswith(b"http/1.1 413 ")
         assert b"access-control-allow-origin: https://app.example\r\n" in refused_body
-        assert gateway.http.get("/healthz", headers={"Host": "a.internal:8080"}).status_code == 200
-        assert gateway.http.get("/healthz", headers={"Host": "localhost"}).status_code == 421
+        assert gateway.http.get("/", headers={"Host": "a.internal:8080"}).status_code == 200
+        assert gateway.http.get("/", headers={"Host": "localhost"}).status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_may_ask_by_an_address(redis_server: EmbeddedRedis, path: str) -> None:
+    """A kubelet asks by the pod's, a container's check by 127.0.0.1, HAProxy without a `Host`: it is ready for all."""
+    with GatewayProcess(redis_server.url, gateway_hosts="llm.example") as gateway:
+        answers = [gateway.http.get(path, headers={"Host": host}) for host in ("10.1.2.3:11435", "127.0.0.1", "")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/v1/chat/completions"])
