@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
-from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, stated
+from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, stated, variable
 from llamaq.settings.lists import members
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
@@ -157,15 +157,6 @@ class Settings(ProcessVariables):
             raise ValueError("must be printable ASCII, since it is sent in a header")
         return token
 
-    @field_validator("ollama_token_file")
-    @classmethod
-    def _has_token(cls, path: str, about: ValidationInfo) -> str:
-        if path and about.data.get("ollama_token") is not None:
-            raise ValueError("give either this or LLAMAQ_OLLAMA_TOKEN, not both")
-        if path:
-            cls._fits_a_header(SecretStr(read_secret(path)))
-        return path
-
     @field_validator("ollama_ca_file")
     @classmethod
     def _has_certificate(cls, path: str | None) -> str | None:
@@ -178,13 +169,15 @@ class Settings(ProcessVariables):
     def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
         return SecretStr(webhook_secret.checked(secret.get_secret_value())) if secret is not None else None
 
-    @field_validator("webhook_secret_file")
+    @field_validator("ollama_token_file", "webhook_secret_file")
     @classmethod
     def _has_secret(cls, path: str, about: ValidationInfo) -> str:
-        if path and about.data.get("webhook_secret") is not None:
-            raise ValueError("give either this or LLAMAQ_WEBHOOK_SECRET, not both")
+        name = str(about.field_name).removesuffix("_file")
+        if path and about.data.get(name) is not None:
+            raise ValueError(f"give either this or {variable(name)}, not both")
         if path:
-            webhook_secret.checked(read_secret(path))
+            check = cls._fits_a_header if name == "ollama_token" else cls._signs
+            check(SecretStr(read_secret(path)))
         return path
 
     @field_validator("pull_allowed")
@@ -209,10 +202,9 @@ class Settings(ProcessVariables):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.ollama_token_file:
-            self._replace(ollama_token=SecretStr(read_secret(self.ollama_token_file)))
-        if self.webhook_secret_file:
-            self._replace(webhook_secret=SecretStr(read_secret(self.webhook_secret_file)))
+        for name in ("ollama_token", "webhook_secret"):
+            if path := getattr(self, f"{name}_file"):
+                self._replace(**{name: SecretStr(read_secret(path))})
         if self.ollama_token is not None and "@" in urlsplit(self.ollama_url).netloc:
             raise ValueError("give either LLAMAQ_OLLAMA_TOKEN or a user name in LLAMAQ_OLLAMA_URL, not both")
         for name in ("flush_ms", "flush_max_ms"):
