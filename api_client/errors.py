@@ -14,6 +14,7 @@
     │   ├── BadRequest             the request itself is wrong: the producer must change it
     │   ├── ContextOverflow        the prompt does not fit: `n_prompt_tokens`, `n_ctx` where the server tells them
     │   ├── ModelNotFound          the host does not have the model
+    │   ├── NoSuchPath             404 without Ollama's words: a proxy that has lost its host, or another server
     │   ├── Unsupported            the model lacks a `capability`, in the words of `tags().capabilities`
     │   ├── Forbidden              401, 403: token, Host or Origin header
     │   ├── RequestTimeout         408: the server waited too long for the request
@@ -139,6 +140,10 @@ class ContextOverflow(OllamaStatusError):
 
 class ModelNotFound(OllamaStatusError):
     """The host does not have this model. Ollama does not pull it for a request."""
+
+
+class NoSuchPath(OllamaStatusError):
+    """There is no such path: a proxy that knows no server for it at the moment says so too."""
 
 
 class Unsupported(OllamaStatusError):

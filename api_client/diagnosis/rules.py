@@ -12,7 +12,7 @@ Of the wording only the beginning counts, without quoted spans: `error parsing t
                   anything else                            BadRequest
     401, 403      any (Ollama's own 403 is empty)          Forbidden
     404           {"error": ...}                           ModelNotFound
-                  anything else                            OllamaStatusError   no such path
+                  anything else                            NoSuchPath          Traefik's, while it has no server
     408           any                                      RequestTimeout
     429, 503      any                                      ServerBusy
     500           "... does not support X"                 Unsupported          legacy /api/embeddings
@@ -42,6 +42,7 @@ from api_client.errors import (
     Forbidden,
     GatewayError,
     ModelNotFound,
+    NoSuchPath,
     OllamaStatusError,
     RegistryUnreachable,
     RequestTimeout,
@@ -197,7 +198,7 @@ def _remedy(body: ErrorBody) -> str:
 def _missing(body: ErrorBody) -> OllamaStatusError:
     if body.structured:
         return _made(ModelNotFound, body)
-    return _plain(body, "no such path: is this the address of Ollama, and is its version recent enough?")
+    return _plain(body, "no such path: is this the address of Ollama, and is its version recent enough?", NoSuchPath)
 
 
 def _busy(body: ErrorBody) -> OllamaStatusError:

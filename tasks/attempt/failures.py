@@ -98,6 +98,7 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.StreamCut: _retry("ollama_error", "the stream was cut, or ended without its last line", "doubt"),
     api_client.ServerFault: _retry("ollama_error", "any other 5xx"),
     api_client.RequestTimeout: _retry("ollama_error", "408"),
+    api_client.NoSuchPath: _retry("ollama_error", "404 without Ollama's words, as of Traefik", counts="later"),
     WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
     WorkerEvent.UNREADABLE_RESULT: _retry("ollama_error"),
     api_client.RegistryUnreachable: _retry("ollama_error", "a pull: the host does not reach the registry"),
