@@ -29,7 +29,7 @@ from tests.unit.api_client.scripted_server import ScriptedServer
 
 # case: (the exact type, sent again at once?)
 FAULTS: dict[str, tuple[type[OllamaError], bool]] = {
-    "blob_head_missing": (OllamaStatusError, False),
+    "blob_head_missing": (NoSuchPath, False),
     "chat_content_parts_list": (BadRequest, False),
     "chat_format_bad_string": (BadRequest, False),
     "chat_think_string_high": (Unsupported, False),
