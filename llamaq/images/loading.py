@@ -19,6 +19,7 @@ from llamaq.images import (
     transcoding,
     unreadable,
 )
+from llamaq.images.budget import BUDGET
 from llamaq.images.formats import Anatomy
 from llamaq.images.image import Image, ImageSource
 from llamaq.images.refusal import Refused
@@ -59,15 +60,20 @@ def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
     # Pillow decodes the file without the parts that are not the picture.
     with decoding.opened(anatomy, data) as image:
         geometry.check(image.size, limits)
-        turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
-        same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
-        if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
-            return made
-        with decoding.refusing_damage():
-            image.load()
-        picture = pixels.turned(image, turn)
-        size = geometry.target(picture.size, max_edge)
-        return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
+        with BUDGET.taken(image.width * image.height):
+            return _redrawn(image, anatomy, max_edge)
+
+
+def _redrawn(image: PIL.Image.Image, anatomy: Anatomy, max_edge: int | None) -> bytes:
+    turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
+    same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
+    if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
+        return made
+    with decoding.refusing_damage():
+        image.load()
+    picture = pixels.turned(image, turn)
+    size = geometry.target(picture.size, max_edge)
+    return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
 
 
 def _dissected(data: bytes) -> tuple[bytes, Anatomy]:
@@ -86,11 +92,12 @@ def _without_blanks(data: bytes) -> bytes:
 
 def _of_picture(image: PIL.Image.Image, limits: Limits, max_edge: int | None) -> bytes:
     geometry.check(image.size, limits)
-    with decoding.refusing_damage():
-        image.load()
-    upright = pixels.turned(pixels.bare(image), _orientation(image))
-    size = geometry.target(upright.size, max_edge)
-    return pixels.encoded(pixels.scaled(upright, size), lossy=image.format in _LOSSY)
+    with BUDGET.taken(image.width * image.height):
+        with decoding.refusing_damage():
+            image.load()
+        upright = pixels.turned(pixels.bare(image), _orientation(image))
+        size = geometry.target(upright.size, max_edge)
+        return pixels.encoded(pixels.scaled(upright, size), lossy=image.format in _LOSSY)
 
 
 def _orientation(image: PIL.Image.Image) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from llamaq import __version__
+from ops.topology import compose
 from tests.commands import run
 from tests.worker_process import CHECKOUT
 
@@ -147,3 +148,12 @@ def test_probes_ask_the_worker_itself() -> None:
 
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert worker[probe]["exec"]["command"] == ["python", "-m", "worker.liveness_probe", file]
+
+
+def test_a_pod_has_the_memory_that_compose_gives() -> None:
+    """Two pictures of the largest size at a time take most of a gigabyte, in whichever way the process is started."""
+    for name in ("worker", "gateway"):
+        (container,) = one("Deployment", f"llamaq-{name}")["spec"]["template"]["spec"]["containers"]
+        given = compose.services()[name]["mem_limit"]
+
+        assert container["resources"]["limits"]["memory"] == given.replace("g", "Gi")
