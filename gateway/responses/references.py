@@ -15,8 +15,8 @@ from gateway.responses.reading import read_to_end
 from llamaq import AsyncJobQueue
 from llamaq.vocabulary.wire import JsonObject
 
-_ID = re.compile(r"(?:rs|msg|fc)_([0-9a-f]{32})_\d+")
-"""The id of an item of an answer, with its job's."""
+_ID = re.compile(r"(?:rs|msg|fc)_(?:([0-9a-f]{32})|(batch_[0-9a-f]{32})(\d+))_\d+")
+"""The id of an item of an answer, with its job's: a UUID, or a batch's and a line's."""
 
 
 async def asked_of(queue: AsyncJobQueue, by: Caller, given: Response) -> Asked:
@@ -61,7 +61,7 @@ async def _item(
     parts = _ID.fullmatch(item_id) if isinstance(item_id, str) else None
     if parts is None:
         raise missing
-    response_id = f"{PREFIX}{UUID(parts[1])}"
+    response_id = PREFIX + (str(UUID(parts[1])) if parts[1] else f"{parts[2]}-{parts[3]}")
     if response_id not in kept:
         kept[response_id] = await _items(queue, by, response_id, missing)
     if item_id not in kept[response_id]:

@@ -60,6 +60,9 @@ def test_each_endpoint_has_batches(
     assert found in {"fine", "embedding"}
     if url == "/v1/responses":
         again = gateway.http.get(f"/v1/responses/{row['response']['body']['id']}").json()
+        named = {"type": "item_reference", "id": again["output"][0]["id"]}
+        asked = {"model": MODEL, "input": [named, {"role": "user", "content": "Sure?"}]}
+        assert gateway.http.post("/v1/responses", json=asked).json()["status"] == "completed"
         assert again == row["response"]["body"]
 
 
