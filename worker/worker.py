@@ -204,9 +204,8 @@ class Worker:
             if isinstance(outcome, Completed) and stored == "ok":
                 self._minutes.completed(outcome.result)
             _say_ended(outcome, stored)
-        blamed = isinstance(outcome, Retry) and bool(outcome.blame)
-        if blamed or not self._probe.loaded(job.model):
-            self._probe.wake()  # the host has changed: report it now, not seconds later
+        if failures.is_of_host(outcome) or not self._probe.loaded(job.model):
+            self._probe.wake()  # the host has changed: report it now, before all that waits has failed there
         code = [outcome.error.code] if isinstance(outcome, Failed | Retry) else []
         return " ".join([result(outcome, stored), *code])
 

@@ -194,6 +194,11 @@ def of_remote_model(outcome: Outcome) -> Outcome:
     return replace(outcome, blame="") if isinstance(outcome, Retry) and outcome.blame == "doubt" else outcome
 
 
+def is_of_host(outcome: Outcome) -> bool:
+    """Whether the attempt failed by what the host answered, or by its silence, and not by its request."""
+    return isinstance(outcome, Failed | Retry) and outcome.error.code in {"ollama_error", "ollama_unavailable"}
+
+
 def counts(outcome: Retry, job: ClaimedJob) -> bool:
     """Whether this attempt at the job counts as a try."""
     match outcome.counts:

@@ -9,7 +9,7 @@ from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.service import last_text, retried
+from tests.service import last_text, retried, until
 
 BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}
 PAGE = "<!DOCTYPE html>\n<title>ollama.example.com | 521: Web server is down</title>"
@@ -112,3 +112,20 @@ def test_models_of_a_cloud_that_is_away_hold_up_no_local_ones(site: Site) -> Non
             job.result(60)
         assert site.queue.hosts()[0].circuit == "closed"
     assert site.queue.generate(local, "Why?").result(60).attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, PAGE + "\n"), (401, PAGE), (302, "")], ids=["maintenance", "another token", "moved"]
+)
+def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Site, status: int, body: str) -> None:
+    """Each of its answers ends a job at once. The first one has the host looked at, and then the others wait."""
+    site.start_worker(probe_seconds=5)
+    for path in ("/api/generate", "/api/tags", "/api/ps", "/api/version"):
+        site.ollama.script(path=path, status=status, body=body, times=None)
+
+    jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(400)])
+
+    until(lambda: site.queue.hosts()[0].circuit == "open")
+    assert [job.status().state for job in jobs].count("queued") > 0.8 * len(jobs)
+    site.ollama.clear()
+    assert jobs[-1].result(60).text
