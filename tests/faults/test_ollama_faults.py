@@ -120,6 +120,8 @@ def test_models_of_a_cloud_that_is_away_hold_up_no_local_ones(site: Site) -> Non
 def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Site, status: int, body: str) -> None:
     """Each of its answers ends a job at once. The first one has the host looked at, and then the others wait."""
     site.start_worker(probe_seconds=5)
+    assert site.queue.generate(MODEL, "Why?").result(60).text
+    until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))  # a load has the host probed anyway
     for path in ("/api/generate", "/api/tags", "/api/ps", "/api/version"):
         site.ollama.script(path=path, status=status, body=body, times=None)
 
