@@ -8,12 +8,16 @@ from llamaq.vocabulary.models import ModelStatus, normalise
 
 
 def listed(models: Iterable[ModelStatus]) -> dict[str, Any]:
-    """The list, the newest first; of a model that several hosts have, the newest entry."""
-    found: dict[str, int] = {}
+    """The list, the newest first; of a model that several hosts have, the newest entry, as its host wrote it."""
+    found: dict[str, tuple[int, str]] = {}
     for model in models:
-        found[model.model] = max(_created(model), found.get(model.model, 0))
-    names = sorted(found, key=lambda name: -found[name])  # within one second the host's order stays, as in Ollama
-    return {"object": "list", "data": [_entry(name, found[name]) for name in names]}
+        created, name = _created(model), (model.listed or {}).get("name", model.model)
+        if model.model not in found or created > found[model.model][0]:
+            found[model.model] = created, name
+    entries = sorted(
+        found.values(), key=lambda entry: -entry[0]
+    )  # within one second the host's order stays, as in Ollama
+    return {"object": "list", "data": [_entry(name, created) for created, name in entries]}
 
 
 def one(models: Iterable[ModelStatus], name: str) -> dict[str, Any] | None:
@@ -23,8 +27,8 @@ def one(models: Iterable[ModelStatus], name: str) -> dict[str, Any] | None:
 
 
 def _entry(name: str, created: int) -> dict[str, Any]:
-    namespace, slash, _ = name.rpartition("/")
-    return {"id": name, "object": "model", "created": created, "owned_by": namespace if slash else "library"}
+    owner = name.split("/")[-2] if "/" in name else "library"
+    return {"id": name, "object": "model", "created": created, "owned_by": owner}
 
 
 def _created(model: ModelStatus) -> int:

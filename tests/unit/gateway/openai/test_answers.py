@@ -188,3 +188,17 @@ def test_models_are_listed_once() -> None:
     }
     assert models.one(fleet, "ANN/c") == {"id": "ANN/c", "object": "model", "created": 0, "owned_by": "ANN"}
     assert models.one(fleet, "d") is None
+
+
+def test_a_model_is_listed_as_its_host_wrote_it() -> None:
+    """Clients look for the very name that they were given. The owner is the namespace, without a registry."""
+    older, newer = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
+    fleet = [
+        ModelStatus(model="ann/c:q4", host="x", listed={"name": "ann/c:q4", "modified_at": older}),
+        ModelStatus(model="ann/c:q4", host="y", listed={"name": "Ann/C:Q4", "modified_at": newer}),
+        ModelStatus(model="hf.co/bob/d:q8", host="y", listed={"name": "hf.co/Bob/D:Q8", "modified_at": older}),
+    ]
+
+    entries = models.listed(fleet)["data"]
+
+    assert [(entry["id"], entry["owned_by"]) for entry in entries] == [("Ann/C:Q4", "Ann"), ("hf.co/Bob/D:Q8", "Bob")]
