@@ -23,6 +23,8 @@ LONGEST_REFUSAL_PAUSE_SECONDS = 8.0
 """The longest pause after a refusal without a `Retry-After`: a host that is busy has room again within seconds."""
 LONGEST_WAIT_SECONDS = 3600.0
 """The longest pause that a `Retry-After` can ask for. The reaper shortens every other, as one of a clock set back."""
+OF_THE_HOST = frozenset({"ollama_error", "ollama_unavailable", "model_not_found"})
+"""The codes of failures that a request does not cause."""
 FREE_ATTEMPTS = 8
 """So many attempts may be refused, or fail with a lost connection, before they count. Later ones count: it may be the
 job that crashes the host, or that the host refuses while no other job shows that it takes others."""
@@ -195,8 +197,8 @@ def of_remote_model(outcome: Outcome) -> Outcome:
 
 
 def is_of_host(outcome: Outcome) -> bool:
-    """Whether the attempt failed by what the host answered, or by its silence, and not by its request."""
-    return isinstance(outcome, Failed | Retry) and outcome.error.code in {"ollama_error", "ollama_unavailable"}
+    """Whether the attempt failed by the state of the host, which may not be what was reported last."""
+    return isinstance(outcome, Failed | Retry) and outcome.error.code in OF_THE_HOST
 
 
 def counts(outcome: Retry, job: ClaimedJob) -> bool:

@@ -114,11 +114,28 @@ def test_models_of_a_cloud_that_is_away_hold_up_no_local_ones(site: Site) -> Non
     assert site.queue.generate(local, "Why?").result(60).attempts == 1
 
 
+def test_a_model_that_was_deleted_does_not_fail_all_that_waits_for_it(site: Site) -> None:
+    """Another host may have it: the first job that does not find it has the host probed, and then the others wait."""
+    site.start_worker(probe_seconds=5)
+    assert site.queue.generate(MODEL, "Why?").result(60).text
+    until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))
+    missing = {"error": f"model '{MODEL}' not found"}
+    site.ollama.script(path="/api/generate", model=MODEL, status=404, body=missing, times=None)
+    site.ollama.script(path="/api/tags", status=200, body={"models": []}, times=None)
+
+    jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(400)])
+
+    until(lambda: not site.queue.hosts()[0].models)
+    assert [job.status().state for job in jobs].count("queued") > 0.8 * len(jobs)
+    site.ollama.clear()
+    assert jobs[-1].result(60).text
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(200, PAGE + "\n"), (401, PAGE), (302, "")], ids=["maintenance", "another token", "moved"]
 )
 def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Site, status: int, body: str) -> None:
-    """Each of its answers ends a job at once. The first one has the host looked at, and then the others wait."""
+    """Each of its answers ends a job at once. The first one has the host probed, and then the others wait."""
     site.start_worker(probe_seconds=5)
     assert site.queue.generate(MODEL, "Why?").result(60).text
     until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))  # a load has the host probed anyway
