@@ -181,6 +181,10 @@ _REMEDIES: Sequence[Remedy] = (
         "it is out of memory ({}); give it more, or let results expire sooner (LLAMAQ_RESULT_TTL)",
     ),
     (
+        lambda _, text: "MISCONF" in text,
+        "it cannot write to its disk, and takes no job until it can ({}): look for a full disk, and at its log",
+    ),
+    (
         lambda _, text: "user_script" in text,
         "a script of llamaq failed ({}): where something else has written over a key, the workers mend it within 10 s",
     ),

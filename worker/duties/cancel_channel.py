@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from llamaq.store.clock import Clock
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
+from llamaq.store.redis_errors import refuses
 from llamaq.vocabulary.status import TERMINAL_STATES
 from worker.duties.duty import Duty
 
@@ -73,7 +75,13 @@ class CancelChannel(Duty):
             pubsub.ping()
             self._pinged_at = now
             self._waits_since = now if self._waits_since is None else self._waits_since
-        message = pubsub.get_message(timeout=LISTEN_SECONDS)
+        try:
+            message = pubsub.get_message(timeout=LISTEN_SECONDS)
+        except ResponseError as error:
+            if refuses(error):
+                raise
+            self._waits_since = None  # with a full disk Redis answers a ping with an error, and still brings messages
+            return
         if message is not None:
             self._waits_since = None
             if message["type"] == "message":

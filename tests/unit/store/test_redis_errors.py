@@ -162,12 +162,14 @@ def test_a_cluster_is_named(said: str) -> None:
 
 
 def test_a_script_that_failed_names_what_may_be_wrong() -> None:
-    """Its own words are those of Lua; a lack of memory or rights, in the same form, has a remedy of its own."""
+    """Its own words are those of Lua; a lack of memory, disk or rights, in the same form, has a remedy of its own."""
     said = "user_script:9: attempt to compare nil with number script: 0a, on @user_script:9."
     url = "redis://127.0.0.1:1/0"
     with pytest.raises(BrokerUnavailable, match="the workers mend it within 10 s"), translated(url):
         raise redis.ResponseError(said)
     with pytest.raises(BrokerUnavailable, match="it is out of memory"), translated(url):
         raise redis.ResponseError("OOM command not allowed script: 0a, on @user_script:9.")
+    with pytest.raises(BrokerUnavailable, match="look for a full disk"), translated(url):
+        raise redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device, on @user_script:1.")
     with pytest.raises(BrokerUnavailable, match="look at the user"), translated(url):
         raise redis.ResponseError("The user executing the script can't run this command script: 0a, on @user_script:9.")

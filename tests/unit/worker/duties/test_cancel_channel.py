@@ -1,8 +1,14 @@
 """The cancel channel: a cancel arrives, whatever becomes of the connection that it is to come over."""
 
+from pathlib import Path
+
+import redis
+
+from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
+from llamaq.store.keys import Keys
 from tests.faults.proxy import OutageProxy
 from tests.unit.worker.writing import supervised, until
 from worker.duties.cancel_channel import CancelChannel
@@ -38,3 +44,29 @@ def test_a_cancel_is_told_once_over_a_living_connection(fleet: Fleet) -> None:
             channel.round()
         channel.finish()
     assert cancelled == ["the-job"]
+
+
+def test_a_full_disk_does_not_end_the_subscription(tmp_path: Path) -> None:
+    """Redis then answers a ping with an error. A connection for each such ping would follow."""
+    cancelled: list[str] = []
+    with (
+        EmbeddedRedis.start(tmp_path, options=("--save", "3600 1000000")) as server,
+        redis.Redis.from_url(server.url) as admin,
+        connect(server.url) as client,
+    ):
+        channel = CancelChannel(client, Keys("llamaq"), "alpha", cancelled.append, lambda: ["a-job"], SYSTEM)
+        channel.round()
+        subscribed = channel._pubsub
+        (tmp_path / "dump.rdb" / "in_its_way").mkdir(parents=True)
+        admin.bgsave()
+        until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
+        for _ in range(3):
+            channel._pinged_at -= 1e9
+            channel.round()
+        admin.config_set("save", "")
+        admin.publish(Keys("llamaq").control("alpha"), "a-job")
+        while not cancelled:
+            channel.round()
+
+        assert channel._pubsub is subscribed
+        channel.finish()
