@@ -10,6 +10,7 @@ from gateway.batches.file import RESULTS
 from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.vocabulary.wire import JsonObject, dumps
 
+_FILES = ("output", "errors")
 _TIMES = ("in_progress_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at")
 
 
@@ -23,6 +24,20 @@ class Batch:
 
     id: str
     record: Mapping[str, str]
+
+    @classmethod
+    def of(cls, batch_id: str, record: Mapping[str, str]) -> "Batch":
+        """The batch of a record in Redis.
+
+        Raises:
+            ValueError, LookupError: something else has written over it.
+        """
+        batch = cls(batch_id, record)
+        try:  # all that is read of it, so that no later step meets a field that is missing or of another form
+            _ = batch.tenant, batch.caller, batch.shown(), [batch.number(f"{name}_bytes") for name in _FILES]
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"JSON of another form ({error})") from None
+        return batch
 
     @property
     def tenant(self) -> str:

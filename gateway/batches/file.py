@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from llamaq.vocabulary.wire import JsonObject
 
 PURPOSE, RESULTS = "batch", "batch_output"
+MOST_PIECES = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,13 @@ class File:
 
     @classmethod
     def of(cls, file_id: str, record: Mapping[str, str]) -> "File":
-        """The file of a record in Redis."""
+        """The file of a record in Redis.
+
+        Raises:
+            ValueError, LookupError: something else has written over it.
+        """
+        if int(record["pieces"]) > MOST_PIECES:
+            raise ValueError(f"it cannot have {record['pieces']} pieces")
         return cls(
             file_id,
             record["tenant"],

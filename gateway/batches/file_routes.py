@@ -1,5 +1,6 @@
 """`/v1/files`."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -87,9 +88,16 @@ async def content(request: Request, by: Admitted, file_id: str) -> Response:
     """The text of a file, as it was uploaded or written."""
     store = store_of(request)
     file = await store.file(by, file_id)
-    texts = (text.encode() async for text in store.pieces(file.id, file.pieces))
+    pieces = store.pieces(file.id, file.pieces)
+    first = await anext(pieces, "")  # an error can be answered only before the head is sent
+
+    async def texts() -> AsyncIterator[bytes]:
+        yield first.encode()
+        async for text in pieces:
+            yield text.encode()
+
     headers = {"Content-Length": str(file.bytes), "X-Content-Type-Options": "nosniff"}
-    return StreamingResponse(texts, headers=headers, media_type="application/octet-stream")
+    return StreamingResponse(texts(), headers=headers, media_type="application/octet-stream")
 
 
 @router.delete("/v1/files/{file_id}")

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from gateway.batches.batch import Batch
 from gateway.batches.run import LEASE_SECONDS, Lost, Run
 from gateway.batches.store import BatchStore
 from llamaq import AsyncJobQueue
-from llamaq.store.batches.batch_scripts import BatchTake
+from llamaq.store.batches.batch_scripts import BatchSet, BatchTake
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
+from llamaq.vocabulary.wire import dumps
 
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
@@ -87,7 +89,7 @@ class Runner:
         """Run a batch as far as possible. False where Redis was away, so that this process has to try again."""
         done, run = True, None
         try:
-            batch = await self._store.held(batch_id)
+            batch = await self._held(batch_id, owner)
             if batch is not None:
                 run = Run(batch, owner, self._queue, self._store, self._slots)
                 await run.whole()
@@ -103,6 +105,20 @@ class Runner:
         except* Exception:  # a fault of the gateway: the batch is taken up again when its lease is over
             LOG.exception("the batch %s goes on later", batch_id)
         return done
+
+    async def _held(self, batch_id: str, owner: str) -> Batch | None:
+        """The batch. One whose record something else has written over fails: it could never come to its end."""
+        try:
+            return await self._store.held(batch_id)
+        except (ValueError, LookupError) as error:
+            LOG.warning("the batch %s fails, as something else has written over its record: %s", batch_id, error)
+            problem = {"code": "record_damaged", "line": None, "message": "its record was damaged", "param": None}
+            changes, ttl = dumps({"problems": dumps([problem])}), self._store.ttl
+            ended = BatchSet(
+                id=batch_id, owner=owner, status="failed", stamp="failed_at", changes=changes, ended=1, ttl=ttl
+            )
+            await self._store.run(ended)
+            return None
 
     async def _give_back(self, run: Run, batch_id: str) -> None:
         try:

@@ -11,6 +11,7 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.answers import Answer
 from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import FileDelete
+from llamaq.store.redis_errors import readable, sound_rows
 from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 
@@ -47,9 +48,10 @@ class BatchStore:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.file(file_id)]])
-        if not record or not by.sees(record["tenant"]):
+        if not record or not by.sees(record.get("tenant")):
             raise missing("file", file_id, param)
-        return File.of(file_id, record)
+        with readable(self._connection.url):
+            return File.of(file_id, record)
 
     async def batch(self, by: Caller, batch_id: str) -> Batch:
         """A batch of the caller's tenant.
@@ -58,14 +60,19 @@ class BatchStore:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
-        if not record or not by.sees(record["tenant"]):
+        if not record or not by.sees(record.get("tenant")):
             raise missing("batch", batch_id)
-        return Batch(batch_id, record)
+        with readable(self._connection.url):
+            return Batch.of(batch_id, record)
 
     async def held(self, batch_id: str) -> Batch | None:
-        """A batch of any tenant; None where there is none."""
+        """A batch of any tenant; None where there is none.
+
+        Raises:
+            ValueError, LookupError: something else has written over its record.
+        """
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
-        return Batch(batch_id, record) if record else None
+        return Batch.of(batch_id, record) if record else None
 
     async def keep_pieces(self, file_id: str, first: int, pieces: Sequence[str]) -> None:
         """Keep pieces of a file that is being uploaded."""
@@ -107,7 +114,7 @@ class BatchStore:
 
     async def batches(self, tenant: str, after: str | None) -> AsyncIterator[Batch]:
         """A tenant's batches, the newest first, behind the one with the id `after`."""
-        async for batch in self._listed(self.keys.batches(tenant), self.keys.batch, Batch, "desc", after):
+        async for batch in self._listed(self.keys.batches(tenant), self.keys.batch, Batch.of, "desc", after):
             yield batch
 
     async def known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
@@ -135,9 +142,9 @@ class BatchStore:
             command = "ZRANGE" if order == "asc" else "ZREVRANGE"
             (ids,) = await self.ask([[command, index, start, start + AT_A_TIME - 1]])
             records = await self.ask([["HGETALL", key_of(each)] for each in ids]) if ids else []
-            for each, record in zip(ids, records, strict=True):
-                if record:
-                    yield made(each, record)
+            known = ((each, record) for each, record in zip(ids, records, strict=True) if record)
+            for found in sound_rows(known, made):
+                yield found
             if len(ids) < AT_A_TIME:
                 return
             start += AT_A_TIME

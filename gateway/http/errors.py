@@ -106,6 +106,7 @@ CLASSES: Mapping[type[BaseException], Meaning] = {
     errors.JobCancelled: Meaning(499, "cancelled"),
     errors.JobExpired: Meaning(504, "expired", SERVER),
     errors.CursorExpired: Meaning(410, "cursor_expired"),
+    errors.StreamError: Meaning(503, "unreadable_event", SERVER),
     errors.StreamRestarted: Meaning(500, "restarted", SERVER),
     errors.LlamaqError: Meaning(500, "internal", SERVER),
     TimeoutError: Meaning(504, "timed_out", SERVER),

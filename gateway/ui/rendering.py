@@ -1,5 +1,6 @@
 """Renders the templates. Every value is escaped, and the browser runs nothing that is not a file of ours."""
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def age(at: datetime | None, now: float) -> str:
 
 def duration(seconds: float | None, *, whole: bool = False) -> str:
     """A time in the two units that matter: `850 ms`, `12 s`, `3 m 20 s`, `2 h 5 m`, `4 d 1 h`."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return NONE
     if not whole and seconds < 10:
         return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

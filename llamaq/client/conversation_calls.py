@@ -20,6 +20,7 @@ from llamaq.store.producer_scripts import (
     ConversationList,
     ConversationSet,
 )
+from llamaq.store.redis_errors import sound_rows
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import (
     ConversationInfo,
@@ -175,7 +176,8 @@ def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
 
 def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
     """The conversations in the answer of `conversation_list.lua`."""
-    return [_info(tenant, row, now) for row in answer.rows("conversations")]
+    rows = ((f"the conversation {row.text('name')}", row) for row in answer.rows("conversations"))
+    return sound_rows(rows, lambda _, row: _info(tenant, row, now))
 
 
 def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:

@@ -1,6 +1,5 @@
 """Lists of jobs: what is asked for, and a page of what was found."""
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -8,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
 
 from llamaq.client.job_status import read_status
-from llamaq.store.answers import Answer
+from llamaq.store.answers import Answer, Fields
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.producer_scripts import Jobs
+from llamaq.store.redis_errors import sound_rows
 from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
@@ -23,7 +23,6 @@ from llamaq.vocabulary.status import JobStatus, State
 from llamaq.vocabulary.wire import Strict
 
 _TIME = re.compile(r"\d{1,12}(\.\d{1,20})?", re.ASCII)
-_log = logging.getLogger(__name__)
 
 
 def _one_or_more(given: Any) -> Any:
@@ -110,13 +109,12 @@ def jobs_call(keys: Keys, which: JobFilter, after: str | None, look_at: int, mos
 
 def read_jobs(answer: Answer) -> JobPage:
     """The jobs out of the answer of `jobs.lua`; one whose record something else has damaged is left out."""
-    found = JobPage(cursor=f"{answer.text('at')}:{answer.text('id')}" if answer.flag("more") else None)
-    for row in answer.rows("jobs"):
-        try:
-            found.append(read_status(row.text("id"), row))
-        except (ValueError, LookupError):  # of pydantic, json or status.read
-            _log.warning("the record of job %s is damaged; it is left out of the list", row.text("id"))
-    return found
+    cursor = f"{answer.text('at')}:{answer.text('id')}" if answer.flag("more") else None
+    return JobPage(_statuses((row.text("id"), row) for row in answer.rows("jobs")), cursor)
+
+
+def _statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
+    return sound_rows(((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job))
 
 
 def job_ids(answers: Sequence[object]) -> list[str]:
@@ -126,9 +124,7 @@ def job_ids(answers: Sequence[object]) -> list[str]:
 
 def read_running(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
     """The running jobs out of the answers of `status.lua`, in the order in which they began."""
-    found: list[JobStatus] = []
-    for job_id, answer in zip(ids, map(raised, answers), strict=True):
-        if answer.word == "OK":
-            found.append(read_status(job_id, answer))
+    known = zip(ids, map(raised, answers), strict=True)
+    found = _statuses((job_id, answer) for job_id, answer in known if answer.word == "OK")
     running = (job for job in found if job.state == "running")
     return sorted(running, key=lambda job: (job.started_at or job.submitted_at, job.id))

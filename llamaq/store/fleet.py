@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from llamaq.store.keys import Keys
+from llamaq.store.redis_errors import sound_rows
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
 LIVE_SECONDS = 15.0
@@ -43,7 +44,8 @@ def hosts(
 ) -> list[HostStatus]:
     """The hosts. `answers` has the replies to the `host_commands` of each, `paused` is the hash of what is paused."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
-    return [_host(_seconds(time), paused, *record) for record in records]
+    rows = ((f"the host {record[0]}", record) for record in records)
+    return sound_rows(rows, lambda _, record: _host(_seconds(time), paused, *record))
 
 
 def worker_commands(keys: Keys, host: str) -> list[list[str]]:
@@ -62,12 +64,26 @@ def workers(
 ) -> list[WorkerStatus]:
     """The workers, sorted by host and name. `runs` holds the worker of each job of `running_on`."""
     used = Counter(runs)
-    rows = [
-        {**row, "host": host, "slots_used": used[row["name"]]}
-        for host, present, leaving in zip(hosts, answers[::3], answers[1::3], strict=True)
-        for row in (*_present(now, present, paused.get(f"host:{host}", "running")), *_leaving(now, leaving))
-    ]
-    return [WorkerStatus.model_validate(row) for row in sorted(rows, key=lambda row: (row["host"], row["name"]))]
+
+    def read(_: str, row: tuple[str, str, int, str]) -> WorkerStatus | None:
+        host, name, leaving, text = row
+        found = _leaving(now, text) if leaving else _present(now, text, _state(paused, host))
+        common = {"host": host, "name": name, "slots_used": used[name]}
+        return WorkerStatus.model_validate(common | found) if found else None
+
+    rows = (
+        (f"the worker {name} of {host}", (host, name, leaving, text))
+        for host, *stated in zip(hosts, answers[::3], answers[1::3], strict=True)
+        for leaving, texts in enumerate(stated)
+        for name, text in texts.items()
+    )
+    return sorted(filter(None, sound_rows(rows, read)), key=lambda worker: (worker.host, worker.name))
+
+
+def _state(paused: Mapping[str, str], host: str) -> str:
+    """Whether an operator has paused a host. To the scripts any word but `draining` is a pause."""
+    word = paused.get(f"host:{host}", "running")
+    return word if word in {"running", "draining"} else "paused"
 
 
 def _report(text: str | None) -> dict[str, Any]:
@@ -96,7 +112,7 @@ def _host(
     offers = report.get("models", []) if seen > now - LIVE_SECONDS else []
     silent = record["circuit"] == "open" and failed > seen
     closed = common.get("circuit", "closed") == "closed"
-    state = paused.get(f"host:{name}", "running")
+    state = _state(paused, name)
     models = [
         {
             **common,
@@ -138,15 +154,13 @@ def _seconds(time: Sequence[int]) -> float:
     return int(time[0]) + int(time[1]) / 1e6
 
 
-def _present(now: float, rows: Mapping[str, str], state: str) -> Iterator[dict[str, Any]]:
-    for name, text in rows.items():
-        at, _slots, _max_models, _machine, version, since = (*text.split(" "), "", "", "")[:6]
-        if abs(now - float(at)) <= LIVE_SECONDS:
-            yield {"name": name, "state": state, "version": version or None, "since": since or None, "seen_at": at}
+def _present(now: float, text: str, state: str) -> dict[str, Any] | None:
+    at, _slots, _max_models, _machine, version, since = (*text.split(" "), "", "", "")[:6]
+    if abs(now - float(at)) > LIVE_SECONDS:
+        return None
+    return {"state": state, "version": version or None, "since": since or None, "seen_at": at}
 
 
-def _leaving(now: float, rows: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    for name, text in rows.items():
-        until, version, since = text.split(" ")
-        if float(until) > now:
-            yield {"name": name, "state": "draining", "version": version or None, "since": since or None}
+def _leaving(now: float, text: str) -> dict[str, Any] | None:
+    until, version, since = text.split(" ")
+    return {"state": "draining", "version": version or None, "since": since or None} if float(until) > now else None

@@ -1,9 +1,11 @@
 """What an error of Redis means: whether it refuses the call, and how a producer gets it, with its remedy."""
 
 import errno
+import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import redis
 from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
@@ -14,6 +16,11 @@ from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.connections.tries import is_read_only
 from llamaq.vocabulary.errors import BrokerUnavailable
 
+R = TypeVar("R")
+T = TypeVar("T")
+MOST_TOLD = 1000
+_log = logging.getLogger(__name__)
+_told: set[str] = set()
 Remedy = tuple[Callable[[Exception, str], bool], str]
 
 
@@ -89,6 +96,20 @@ class readable(_Translating):  # noqa: N801 - as above
             what = " ".join(str(error).split())[:200]
             text = f"what is kept there cannot be read, as something else has written over it ({what})"
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
+
+
+def sound_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> list[T]:
+    """What `read` makes of the rows, each with its name. One that it cannot read is left out, and logged once."""
+    found: list[T] = []
+    for name, row in rows:
+        try:
+            found.append(read(name, row))
+        except (ValueError, LookupError, ArithmeticError, TypeError) as error:  # of pydantic, json, dates
+            if name not in _told and len(_told) < MOST_TOLD:
+                _told.add(name)
+                what = " ".join(str(error).split())[:200]
+                _log.warning("%s is left out of a list, as something else has written over it (%s)", name, what)
+    return found
 
 
 def _remedy(error: Exception, url: str) -> str:

@@ -98,8 +98,7 @@ class AsyncOperations(AsyncProducer):
     async def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
         async with self._connection.reading() as redis:
-            counts = await redis.hgetall(self._keys.queued())
-            return {tenant: int(number) for tenant, number in sorted(counts.items())}
+            return queue_lists.by_tenant(await redis.hgetall(self._keys.queued()))
 
     async def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.

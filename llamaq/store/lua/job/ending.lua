@@ -6,10 +6,11 @@
 local function release_images(id, list, ttl)
   if list == '' then return end
   redis.call('HDEL', counted.IMAGES, id)
-  for sha in string.gmatch(list, '[^ ]+') do
+  local images = counted.names(list)
+  local left = counted.add(counted.BLOBS, -1, images)
+  for index, sha in ipairs(images) do
     kept_images.note(sha, id, ttl)
-    local left = redis.pcall('HINCRBY', counted.BLOBS, sha, -1)  -- an error where the count is damaged: the image is kept
-    if type(left) == 'number' and left <= 0 then
+    if left[index] <= 0 then
       redis.call('HDEL', counted.BLOBS, sha)
       redis.call('EXPIRE', blob_key(sha), ttl)
     end
@@ -72,7 +73,9 @@ function ending.fields(id, ...)
 end
 
 function ending.is_sound(name, value)
-  return value and (type(ending.defaults[name]) == 'string' or tonumber(value))
+  if not value or type(ending.defaults[name]) == 'string' then return value end
+  if name == 'attempt' then return string.find(value, '^%d+$') end
+  return damage.number(value, -1) >= 0 and (name ~= 'weight' or tonumber(value) > 0)
 end
 
 -- Writes the terminal event and the state (with more fields of the record: name, value ...), and removes the job from

@@ -22,7 +22,7 @@ end
 function view.jobs_ahead(id, job)
   local ahead = not TERMINAL[job.state] and position(id, job.model, job.lane)
   if ahead or job.state ~= 'queued' or job.lease ~= '' or job.conversation == '' then return ahead end
-  if tonumber(job.not_before or 0) > NOW then return nil end
+  if damage.number(job.not_before, 0) > NOW then return nil end
   return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
@@ -46,7 +46,7 @@ function view.why(id, job)
   if (tonumber(job.v or 1) or 1) > WIRE then return 'newer_producer' end
   if redis.call('ZSCORE', DELAYED, id) then return job.state == 'queued' and 'not_before' or 'retry' end
   if job.state == 'queued' and not position(id, job.model, job.lane) then
-    return tonumber(job.not_before or 0) > NOW and 'not_before' or 'conversation'
+    return damage.number(job.not_before, 0) > NOW and 'not_before' or 'conversation'
   end
   return view.why_of_model(job.model)
 end

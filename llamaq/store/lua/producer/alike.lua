@@ -64,7 +64,7 @@ function alike.enqueue(ids, scores, times)
   local tenants = {}
   for index, each in ipairs(ids) do tenants[2 * index - 1], tenants[2 * index] = each, tenant end
   redis.call('HSET', counted.TENANTS, unpack(tenants))
-  counted.add(QUEUED, tenant, #ids)
+  counted.add(QUEUED, #ids, {tenant})
   redis.call('HSETNX', lane_key(model, lane), 'since', times[1])
 end
 

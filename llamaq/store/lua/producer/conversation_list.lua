@@ -12,8 +12,8 @@ local function row(name)
   local about = fields(about_key(tenant, name), 'created_at', 'updated_at', 'model')
   return {'name', name, 'messages', redis.call('LLEN', messages_key(tenant, name)),
     'turns_waiting', redis.call('ZCARD', turns_key(tenant, name)), 'seconds', redis.call('TTL', about_key(tenant, name)),
-    'created_at', tonumber(about.created_at) and about.created_at or STAMP,
-    'updated_at', tonumber(about.updated_at) and about.updated_at or STAMP, 'model', about.model or ''}
+    'created_at', damage.number(about.created_at) and about.created_at or STAMP,
+    'updated_at', damage.number(about.updated_at) and about.updated_at or STAMP, 'model', about.model or ''}
 end
 
 sweep_conversations()

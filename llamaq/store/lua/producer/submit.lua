@@ -80,7 +80,7 @@ local function limit_reached()
   if alike.room <= 0 then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
   if most > 0 then
-    alike.room = math.min(alike.room, most - tonumber(redis.call('HGET', QUEUED, tenant) or 0) - behind)
+    alike.room = math.min(alike.room, most - counted.waiting(tenant) - behind)
   end
   if alike.room <= 0 then return 'tenant' end
 end
@@ -143,9 +143,11 @@ local function write_job(score, weight, runner, later, now)
   write_record(score, weight, start_by, runner, later)
   if given.idempotency_key ~= '' then redis.call('SET', given.idempotency_key, id) end
   if start_by ~= '' then redis.call('ZADD', STARTS, start_by, id) end
-  if given.images ~= '' then redis.call('HSET', counted.IMAGES, id, given.images) end
-  for image in string.gmatch(given.images, '[^ ]+') do
-    redis.call('HINCRBY', counted.BLOBS, image, 1)
+  if given.images == '' then return end
+  redis.call('HSET', counted.IMAGES, id, given.images)
+  local images = counted.names(given.images)
+  counted.add(counted.BLOBS, 1, images)
+  for _, image in ipairs(images) do
     redis.call('PERSIST', blob_key(image))
     redis.call('ZADD', shown_key(image), '+inf', id)
     redis.call('PERSIST', shown_key(image))

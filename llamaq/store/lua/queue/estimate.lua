@@ -7,11 +7,14 @@ local estimates = {        -- one table, because Lua takes 200 locals in a scrip
   FORECAST_SECONDS = 0.25,
   MOST_KEPT = 64,
   FREE_NOW = -1,
+  MOST_SECONDS = 1e8,
 }
 
+-- nil, nil while nothing was measured, and where something else has written over it.
 function estimates.averages(model)
-  local slow, fast = string.match(redis.call('HGET', SERVICE, model) or '', '^(%S+) ?(%S*)$')
-  return tonumber(slow), tonumber(fast) or tonumber(slow)
+  local slow, fast = string.match(redis.call('HGET', SERVICE, model) or '', '^(%d+%.?%d*) ?(%d*%.?%d*)$')
+  slow = damage.number(slow, nil, estimates.MOST_SECONDS)
+  return slow, slow and damage.number(fast, slow, estimates.MOST_SECONDS)
 end
 
 function estimates.service_seconds(model)

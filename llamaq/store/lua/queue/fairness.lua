@@ -15,9 +15,9 @@ local PASSED_OVER = 4      -- jobs of higher lanes that go first before a lane i
 local function note_jobs(model, lane, number, steps)
   local key = lane_key(model, lane)
   local known = redis.call('HMGET', key, 'virtual', 'jobs')
-  local virtual = tonumber(known[1] or 0) or 0
+  local virtual = damage.number(known[1], 0)
   redis.call('HSET', key, 'virtual', string.format('%.6f', virtual + (steps or number) * STEP), 'jobs',
-    (tonumber(known[2] or 0) or 0) + number)
+    damage.number(known[2], 0) + number)
   return virtual
 end
 
@@ -26,7 +26,7 @@ end
 local function fair_scores(model, lane, tenant, weight, slots, virtual, number)
   local key, scores, newcomer = tenants_key(model, lane), {}, nil
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)
-  local following, least = tonumber(known[1] or -math.huge), tonumber(known[2] or -math.huge)
+  local following, least = damage.number(known[1], -math.huge), damage.number(known[2], -math.huge)
   for index = 1, number do
     newcomer = tonumber(string.format('%.6f', virtual + index * STEP)) - slots
     scores[index] = string.format('%.6f', math.max(newcomer, following, least))
@@ -40,7 +40,9 @@ end
 -- A job got a slot: the virtual time advances, and the lower lanes of the model were passed over once more.
 local function advance_virtual_time(model, lane, score)
   local key, below = lane_key(model, lane), false
-  if tonumber(score) > tonumber(redis.call('HGET', key, 'virtual') or 0) then redis.call('HSET', key, 'virtual', score) end
+  if damage.number(score, 0) > damage.number(redis.call('HGET', key, 'virtual'), 0) then
+    redis.call('HSET', key, 'virtual', score)
+  end
   if not is_waiting(model) then return end
   for _, other in ipairs(LANES) do
     local waits = redis.call('EXISTS', queue_key(model, other)) == 1
@@ -57,7 +59,7 @@ local function overdue(model, lane, max_wait, loaded)
   if lane == LANES[1] then return false end
   local found = fields(lane_key(model, lane), 'since', 'passed')
   if not found.since or (tonumber(found.since) or NOW) + max_wait > NOW then return false end
-  return not loaded or tonumber(found.passed or 0) >= PASSED_OVER
+  return not loaded or damage.number(found.passed, 0) >= PASSED_OVER
 end
 
 -- A job ended: its tenant is charged the slot seconds that it used, instead of the one unit that was assumed with its score.
@@ -67,7 +69,7 @@ local function charge_tenant(model, lane, tenant, weight, slot_seconds, has_scor
     return
   end
   if not has_score then return end
-  local mean = tonumber(string.match(redis.call('HGET', SERVICE, model) or '', '^%S+') or 0) or 0
+  local mean = damage.number(string.match(redis.call('HGET', SERVICE, model) or '', '^%S+'), 0)
   local units = 0
   if slot_seconds > 0 then units = mean > 0 and slot_seconds / mean or 1 end
   redis.call('ZADD', tenants_key(model, lane), 'XX', 'INCR', (units - 1) / weight, tenant)

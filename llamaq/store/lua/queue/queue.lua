@@ -7,13 +7,44 @@ local schedule = {STRAY_SECONDS = 60, MODELS = P .. ':scheduled'}  -- its functi
 
 function schedule.key(model) return P .. ':scheduled:' .. model end
 
--- Adds to a number of a hash, which begins anew where something else has written over it.
-function counted.add(key, field, number)
-  local sum = redis.pcall('HINCRBY', key, field, number)
-  if type(sum) == 'number' then return sum end
-  redis.call('HSET', key, field, math.max(number, 0))
-  return math.max(number, 0)
+counted.OF = {[QUEUED] = counted.TENANTS, [counted.BLOBS] = counted.IMAGES}  -- counts, and the jobs that they count
+
+-- The names of a list, which are joined by blanks.
+function counted.names(list)
+  local names = {}
+  for name in string.gmatch(list, '[^ ]+') do names[#names + 1] = name end
+  return names
 end
+
+-- Counts the jobs anew, where a count was lost.
+function damage.recount(key)
+  if not counted.OF[key] then return end
+  local counts = {}
+  for _, list in ipairs(redis.call('HVALS', counted.OF[key])) do
+    for _, name in ipairs(key == QUEUED and {list} or counted.names(list)) do counts[name] = (counts[name] or 0) + 1 end
+  end
+  redis.call('DEL', key)
+  for name, number in pairs(counts) do redis.call('HSET', key, name, number) end
+end
+
+-- Adds a number to the counts of these names, and returns the counts. What they count was changed before, so that damaged
+-- counts are right once they are made anew.
+function counted.add(key, number, names)
+  local sums = {}
+  for index, name in ipairs(names) do
+    sums[index] = redis.pcall('HINCRBY', key, name, number)
+    if type(sums[index]) ~= 'number' then
+      if not damage.set_aside(key, 'hash') then damage.check_numbers(key, true, name) end
+      sums = redis.call('HMGET', key, unpack(names))
+      for each, sum in ipairs(sums) do sums[each] = tonumber(sum or 0) end
+      break
+    end
+  end
+  return sums
+end
+
+-- The number of a tenant's waiting jobs.
+function counted.waiting(tenant) return damage.number(redis.call('HGET', QUEUED, tenant), 0) end
 
 -- `job` has what the record says, where the caller knows it.
 local function enqueue(id, job)
@@ -23,7 +54,7 @@ local function enqueue(id, job)
   redis.call('ZADD', runner_queue_key(model, lane, job.runner), job.score, id)
   note_age(id, model, lane, job.submitted_at)
   redis.call('SADD', WAITING .. lane, model)
-  if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
+  if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, 1, {job.tenant}) end
   redis.call('HSETNX', lane_key(model, lane), 'since', job.submitted_at or NOW)
 end
 
@@ -32,14 +63,14 @@ local function uncount(id, model, lane)
   local tenant = redis.call('HGET', counted.TENANTS, id)
   if not tenant then return end
   redis.call('HDEL', counted.TENANTS, id)
-  if counted.add(QUEUED, tenant, -1) > 0 then return end
+  if counted.add(QUEUED, -1, {tenant})[1] > 0 then return end
   redis.call('HDEL', QUEUED, tenant)
   if model then redis.call('ZREM', tenants_key(model, lane), '=' .. tenant) end
 end
 
 -- A job got its score, and does not wait.
 local function not_counted(model, lane, tenant)
-  if tonumber(redis.call('HGET', QUEUED, tenant) or 0) > 0 then return end
+  if counted.waiting(tenant) > 0 then return end
   redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
 end
 

@@ -7,7 +7,7 @@ function schedule.add(id, job)
   redis.call('ZREMRANGEBYSCORE', schedule.key(job.model), '-inf', NOW - schedule.STRAY_SECONDS)
   redis.call('ZADD', schedule.key(job.model), job.not_before, id)
   redis.call('SADD', schedule.MODELS, job.model)
-  if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, job.tenant, 1) end
+  if redis.call('HSETNX', counted.TENANTS, id, job.tenant) == 1 then counted.add(QUEUED, 1, {job.tenant}) end
 end
 
 -- Removes the job; returns whether it waited for its time.

@@ -29,6 +29,7 @@ function damage.set_aside(key, wanted)
   if moved.err then error(key .. ' is a ' .. found .. ', not a ' .. wanted .. ', and cannot be renamed: ' .. moved.err) end
   plain.call('EXPIRE', damage.KEY .. ':' .. key, damage.KEPT_SECONDS)
   damage.note(key, '', found, wanted)
+  if damage.recount then damage.recount(key) end
   if wanted == 'zset' or wanted == 'set' then  -- it may have been an index of jobs: strays.lua looks for those
     damage.lost_index = true
     plain.pcall('HSET', P .. ':reaper', 'strays_page', 0, 'strays_soon', 1)
@@ -51,6 +52,7 @@ function damage.check_numbers(key, whole, ...)
     if value and not sound then
       plain.call('HDEL', key, names[index])
       damage.note(key, names[index], value, whole and 'whole number' or 'number')
+      if damage.recount then damage.recount(key) end
     end
   end
 end

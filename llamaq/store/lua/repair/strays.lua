@@ -25,12 +25,27 @@ function strays.place(id)
   if not strays.wait(id) then schedule.place(id) end
 end
 
+-- The log of an ended job that something else has written over, or has deleted, begins anew with the job's end: its readers
+-- would wait for that.
+function strays.mend_log(id, state, attempt)
+  if not damage.set_aside(log(id), 'stream') and redis.call('EXISTS', log(id)) == 1 then return end
+  local ttl, field = redis.call('TTL', record(id)), ({completed = 'result', failed = 'error'})[state] or 'reason'
+  local value = redis.call('HGET', record(id), field)
+  if not value or ttl < 2 then return end  -- the log expires with the record
+  if field == 'reason' then value = cjson.encode(value) end
+  append_event(id, state, string.match(attempt or '', '^%d+$') or 0, '"' .. field .. '":' .. value)
+  redis.call('EXPIRE', log(id), ttl)
+end
+
 -- Adds where the job has to be: its lease to `leases`, or itself to its queue in `queues`. One command for each then tells
 -- which are missing.
 function strays.look_at(id, leases, queues)
   local job = fields(record(id), 'state', 'lease', 'host', 'model', 'lane', 'start_by', 'attempt')
   if not job.state then return strays.forget(id) end
-  if TERMINAL[job.state] and (job.lease or '') == '' then return end  -- a job that was never queued has no lease
+  if TERMINAL[job.state] then
+    if job.state ~= 'deleted' then strays.mend_log(id, job.state, job.attempt) end
+    if (job.lease or '') == '' then return end  -- a job that was never queued has no lease
+  end
   if job.lease ~= '' then
     leases[#leases + 1], leases[#leases + 2] = leases.ends_at, id .. ' ' .. job.host
     return

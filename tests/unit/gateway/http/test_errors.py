@@ -34,7 +34,7 @@ TABLE: list[tuple[BaseException, int, str, str, float | None]] = [
     (errors.JobError("j", "odd"), 500, "server_error", "internal", None),
     (errors.CursorExpired("gone"), 410, "invalid_request_error", "cursor_expired", None),
     (errors.StreamRestarted(2, "1-1"), 500, "server_error", "restarted", None),
-    (errors.StreamError("closed"), 500, "server_error", "internal", None),
+    (errors.StreamError("closed"), 503, "server_error", "unreadable_event", None),
     (errors.SubmitError("no"), 500, "server_error", "internal", None),
     (errors.LlamaqError("no"), 500, "server_error", "internal", None),
     (TimeoutError("late"), 504, "server_error", "timed_out", None),

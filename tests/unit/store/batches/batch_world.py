@@ -66,7 +66,7 @@ class World:
                 window="24h",
                 seconds=seconds,
                 metadata="{}",
-                caller="{}",
+                caller='{"name": "k", "tenant": "acme", "models": []}',
                 output=f"{batch}-out",
                 errors=f"{batch}-err",
                 ttl=ttl,
