@@ -21,11 +21,11 @@ url, prefix, job_id = sys.argv[1:]
 queue = JobQueue(url, prefix=prefix)
 stream = queue.job(job_id).events(fresh=False)
 next(stream)
-hub = queue._connection._hubs.current()
+hub, pool = queue._connection._hubs.current(), queue._connection._client().connection_pool
 held, forked = threading.Event(), threading.Event()
 
 def hold():
-    with hub._changing:
+    with hub._changing, pool._lock, pool._event_dispatcher._lock:
         held.set()
         forked.wait()
 
@@ -80,7 +80,7 @@ def started(program: str, world: World, job_id: str) -> "subprocess.Popen[str]":
 def test_a_forked_process_has_a_connection_of_its_own(world: World) -> None:
     """As gunicorn and Celery fork: parent and child follow a job, each over its own connection.
 
-    A thread of the parent is in the middle of a change just then.
+    A thread of the parent is in the middle of a change just then, and has a lock of redis-py.
     """
     job = world.job()
     process = started(FORKED, world, job.id)

@@ -77,8 +77,10 @@ class AsyncConnection:
 
     async def aclose(self) -> None:
         """Close the connections. Readers raise `StreamError` then."""
-        await self._hubs.aclose()
-        await self._client().aclose()
+        try:
+            await self._hubs.aclose()
+        finally:  # it may be cancelled
+            await self._client().aclose()
 
     def verb(self) -> Verb:
         """The client, for all that one verb asks of Redis: together it has the time of one call.

@@ -1,7 +1,6 @@
 """One asyncio client of Redis for each event loop, because a connection works only in the loop that made it."""
 
 import asyncio
-import threading
 
 from llamaq.store.connections.address import checked_url
 from llamaq.store.connections.clients import connect_async
@@ -22,20 +21,23 @@ class LoopClients:
         self._most = most
         self._confirmed_on = confirmed_on
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
-        self._changing = threading.Lock()
 
     def current(self) -> AsyncClient:
         """The client of the running loop, made at its first use there."""
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            with self._changing:
-                # The connections of a closed loop cannot be used or closed any more.
-                self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
-                client = self._clients[loop] = connect_async(
+            # The connections of a closed loop cannot be used or closed any more.
+            for other in [other for other in list(self._clients) if other.is_closed()]:
+                self._clients.pop(other, None)
+            # One step, without a lock: another thread of a forked process might have held that.
+            client = self._clients.setdefault(
+                loop,
+                connect_async(
                     self._url,
                     limit_seconds=self._limit_seconds,
                     most=self._most,
                     confirmed_on=self._confirmed_on,
-                )
+                ),
+            )
         return client

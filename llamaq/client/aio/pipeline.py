@@ -84,7 +84,8 @@ class AsyncPipeline:
         """Send no more ahead: what was sent and is not answered is sent again when it ends."""
         connection = self._connection
         self._forget()
-        await self._client.give_back(connection, lost=True)
+        if connection is not None:
+            await self._client.give_back(connection, lost=True)
 
     def _forget(self) -> None:
         self._ahead, self._sent, self._connection = False, 0, None
@@ -92,8 +93,8 @@ class AsyncPipeline:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._sent:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind or self._sent:  # a signal's handler may have raised in the middle of a step
             await self._stop()
         else:
             await self.release()

@@ -78,8 +78,10 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections. Readers raise `StreamError` then."""
-        self._hubs.close()
-        self._client().close()
+        try:
+            self._hubs.close()
+        finally:  # it may be cancelled
+            self._client().close()
 
     def verb(self) -> Verb:
         """The client, for all that one verb asks of Redis: together it has the time of one call.

@@ -85,7 +85,8 @@ class Pipeline:
         """Send no more ahead: what was sent and is not answered is sent again when it ends."""
         connection = self._connection
         self._forget()
-        self._client.give_back(connection, lost=True)
+        if connection is not None:
+            self._client.give_back(connection, lost=True)
 
     def _forget(self) -> None:
         self._ahead, self._sent, self._connection = False, 0, None
@@ -93,8 +94,8 @@ class Pipeline:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._sent:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind or self._sent:  # a signal's handler may have raised in the middle of a step
             self._stop()
         else:
             self.release()

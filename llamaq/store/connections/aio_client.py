@@ -64,10 +64,12 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 
     async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         connection = await self.send(commands)
+        replies: list[Reply] | None = None
         try:
-            return await self.receive(connection, commands)
-        finally:
-            await self.give_back(connection)
+            replies = await self.receive(connection, commands)
+        finally:  # as in `BoundedRedis`
+            await self.give_back(connection, lost=replies is None)
+        return replies
 
     async def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
         """As `BoundedRedis.send`, awaited."""

@@ -75,10 +75,12 @@ class BoundedRedis(redis.Redis):
     def _sent(self, commands: Sequence[Command]) -> list[Reply]:
         # Not by a pipeline, nor by `execute_command`: each would cost twice the sending and the parsing.
         connection = self.send(commands)
+        replies: list[Reply] | None = None
         try:
-            return self.receive(connection, commands)
-        finally:
-            self.give_back(connection)
+            replies = self.receive(connection, commands)
+        finally:  # none also where a signal's handler has raised (Ctrl-C): the next call would get the late replies
+            self.give_back(connection, lost=replies is None)
+        return replies
 
     def send(self, commands: Sequence[Command], connection: Any = None) -> Any:
         """Send commands, over a connection that others are under way on, or else one of the pool, which is returned."""

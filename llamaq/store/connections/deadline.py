@@ -2,18 +2,23 @@
 
 A limit that is set within another one only makes it shorter. It is held in a context variable, which `BoundedSocket`
 reads before each operation. An asyncio client is ended by `asyncio.timeout` too.
+
+The variable refers to the limit weakly. Where a signal's handler raises (Ctrl-C) just as a block begins or ends, the
+variable is not set back; the limit has gone with its block even so, and does not hold for later calls.
 """
 
 import asyncio
 import math
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
+from weakref import ref
 
 import redis
 
 from llamaq.store.clock import SYSTEM
 
-_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+_limit: ContextVar[Callable[[], "limited | limited_async | None"]] = ContextVar("limit", default=lambda: None)
 LEAST_SECONDS = 0.001
 """A socket that is given 0 seconds would not block at all, and raise another error than that of its timeout."""
 
@@ -25,20 +30,21 @@ class limited:  # noqa: N801 - it is used as a function, like `contextlib.suppre
     because a context manager that is made of a generator takes twice the time, and a call has three.
     """
 
-    __slots__ = ("_seconds", "_token")
+    __slots__ = ("__weakref__", "_seconds", "_token", "ends_at")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        self._token = _ends_at.set(min(_ends_at.get(), SYSTEM.monotonic() + self._seconds))
+        self.ends_at = min(_ends_at(), SYSTEM.monotonic() + self._seconds)
+        self._token = _limit.set(ref(self))
 
     def __exit__(self, *_: object) -> None:
-        _ends_at.reset(self._token)
+        _limit.reset(self._token)
 
 
 class limited_async:  # noqa: N801 - as above
-    """As `limited`, for asyncio. A task that is begun in the block has its limit, but is not ended by it.
+    """As `limited`, for asyncio. A task that is begun in the block has its limit, as long as the block lasts.
 
     A limit that ends behind the one around it needs no timer.
 
@@ -46,25 +52,25 @@ class limited_async:  # noqa: N801 - as above
         redis.TimeoutError: the time is over.
     """
 
-    __slots__ = ("_seconds", "_timeout", "_token")
+    __slots__ = ("__weakref__", "_seconds", "_timeout", "_token", "ends_at")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timeout: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> None:
-        ends_at = SYSTEM.monotonic() + self._seconds
-        if ends_at < _ends_at.get():
+        self.ends_at = SYSTEM.monotonic() + self._seconds
+        if self.ends_at < _ends_at():
             self._timeout = asyncio.timeout(self._seconds)
             await self._timeout.__aenter__()
-            self._token = _ends_at.set(ends_at)
+            self._token = _limit.set(ref(self))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
             if self._timeout is not None:
-                _ends_at.reset(self._token)
+                _limit.reset(self._token)
                 await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
             raise timed_out(self._seconds) from late
@@ -79,7 +85,12 @@ def timed_out(seconds: float) -> redis.TimeoutError:
 
 def left() -> float:
     """Seconds until the limit of this block; infinite where none is set."""
-    return _ends_at.get() - SYSTEM.monotonic()
+    return _ends_at() - SYSTEM.monotonic()
+
+
+def _ends_at() -> float:
+    limit = _limit.get()()
+    return math.inf if limit is None else limit.ends_at
 
 
 def at_most(seconds: float | None) -> float | None:

@@ -39,7 +39,7 @@ class Sentinels:
         def client(place: Place, account: dict[str, Any]) -> redis.Redis:
             given = {**options(target, seconds), **account, "host": place[0].strip("[]"), "port": place[1], "db": 0}
             kind = TlsConnection if target.tls else PlainConnection
-            return redis.Redis.from_pool(redis.ConnectionPool(connection_class=kind, **given))
+            return redis.Redis.from_pool(Pool(connection_class=kind, **given))
 
         self._sentinels = [Sentinel(place, target, client) for place in target.servers]
 
@@ -61,6 +61,10 @@ class Sentinels:
             return self._last
         finally:
             self._asking.release()
+
+    def forked(self) -> None:
+        """Go on in a forked process: a thread that is not there may have been asking."""
+        self._asking = threading.Lock()
 
     def close(self) -> None:
         """Close the connections; the next question opens them again."""
@@ -142,6 +146,12 @@ class MasterPool(Pool, SentinelConnectionPool):
 
     def __init__(self, target: Address, try_seconds: float, **given: Any) -> None:
         super().__init__(target.master, Sentinels(target, try_seconds), **given)  # type: ignore[no-untyped-call]  # redis-py's has no types
+
+    def reset(self) -> None:
+        """As of `Pool`."""
+        if hasattr(self, "sentinel_manager"):  # not yet as it is made
+            self.sentinel_manager.forked()
+        super().reset()
 
     def disconnect(self, inuse_connections: bool = True) -> None:
         """Close the connections; with those in use, those to the Sentinels too."""

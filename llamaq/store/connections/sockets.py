@@ -141,6 +141,14 @@ class Bounded:
         """Set it."""
         self._connect_seconds = seconds
 
+    def connect_check_health(self, *given: Any, **more: Any) -> None:
+        """Connect. After a signal whose handler raises (Ctrl-C) nothing stays open without its password or database."""
+        try:
+            super().connect_check_health(*given, **more)  # type: ignore[misc]  # of the connection that this is mixed with
+        except BaseException:
+            self.disconnect()  # type: ignore[attr-defined]  # as above
+            raise
+
     def _connect(self) -> BoundedSocket:
         self._connecting = True
         try:
@@ -181,6 +189,14 @@ class Pool(redis.ConnectionPool):
     """
 
     _looks_at = 0.0
+
+    def reset(self) -> None:
+        """Begin anew, in a forked process: a thread that is not there may have held the locks."""
+        self._lock = threading.RLock()
+        dispatcher: Any = getattr(self, "_event_dispatcher", None)
+        if hasattr(dispatcher, "_lock"):
+            dispatcher._lock = threading.RLock()  # noqa: SLF001 - redis-py has no other way
+        super().reset()
 
     def get_connection(self, *given: Any, **more: Any) -> Any:
         """A connection to use."""

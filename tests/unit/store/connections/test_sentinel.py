@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from llamaq.store.connections.address import parsed
+from llamaq.store.connections.clients import connect
 from llamaq.store.connections.sentinel import AsyncSentinels, Sentinels
 from llamaq.store.connections.survey import Sentinel
 
@@ -97,3 +98,16 @@ async def _tasks() -> None:
 
     assert await asyncio.gather(*tasks) == [("old", 1)] + [("new", 2)] * 3
     assert len(questions) == 2
+
+
+def test_a_forked_process_waits_for_no_thread_that_asked() -> None:
+    """The thread is not there, so its lock would be held for ever."""
+    client: Any = connect("redis+sentinel://127.0.0.1:1/mymaster/0")
+    pool = client.connection_pool
+    held = pool.sentinel_manager._asking
+    held.acquire()
+    pool.reset()  # as redis-py does there
+
+    assert pool.sentinel_manager._asking.acquire(timeout=0)
+    held.release()
+    client.close()
