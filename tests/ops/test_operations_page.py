@@ -9,8 +9,10 @@ import redis
 import yaml
 
 from llamaq import JobQueue
+from ops import credentials
 from ops.topology.redis_server import LockedRedis, start_redis
 from ops.topology.running import Running, program
+from tests.commands import run
 from tests.service import until
 from tests.worker_process import CHECKOUT
 
@@ -87,6 +89,42 @@ def test_a_snapshot_is_restored_as_the_page_says_and_not_by_a_start_beside_it(se
         until(lambda: admin.info("persistence")["aof_rewrite_in_progress"] == 0)
         assert admin.info("persistence")["aof_last_bgrewrite_status"] == "ok"
     assert _waiting(start_redis(restored, secrets, tls=False)) == [job.id]
+
+
+@pytest.mark.needs("redis-server 7", "redis-cli")
+def test_a_password_is_changed_without_an_interruption(secrets: Path, tmp_path: Path) -> None:
+    """Between the two commands of the page Redis takes the old and the new one; after them the new one alone."""
+    folder = tmp_path / "secrets"
+    shutil.copytree(secrets, folder)
+    server = start_redis(tmp_path, folder, tls=False)
+    with server.redis:
+        old = server.url("producer")
+        (folder / "redis_producer").unlink()
+        credentials.make(folder)
+        new = server.url("producer")
+
+        assert (_may_enter(old), _may_enter(new)) == (True, False)
+        _typed("acl setuser", server)
+        assert (_may_enter(old), _may_enter(new)) == (True, True)
+        _typed("acl load", server)
+        assert (_may_enter(old), _may_enter(new)) == (False, True)
+
+
+def _may_enter(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.AuthenticationError:
+            return False
+
+
+def _typed(command: str, server: LockedRedis) -> None:
+    """Run a command of the page."""
+    (line,) = re.findall(rf"`(redis-cli \.\.\. {command}[^`]*)`", PAGE)
+    line = line.replace("redis-cli ...", f"redis-cli -p {server.port} --user llamaq-admin --askpass")
+    line = line.replace("ops/secrets", str(server.secrets))
+    done = run(["sh", "-c", f"{line} < {server.secrets / 'redis_admin'}"])
+    assert "OK" in done.stdout, done.stdout + done.stderr
 
 
 def _waiting(server: LockedRedis) -> list[str]:
