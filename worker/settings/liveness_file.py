@@ -5,9 +5,11 @@ from pathlib import Path
 
 
 def problem(path: str) -> str | None:
-    """What is wrong with the file, or None; nothing is written."""
+    """What is wrong with the file, or None, also where none is set. Nothing is written."""
+    if not path:
+        return None
     file = Path(path)
-    if not path or file.exists():
+    if file.exists():
         why = None if os.access(file, os.W_OK) else "this user may not write it"
     elif not file.parent.is_dir():
         why = "there is no such directory"
