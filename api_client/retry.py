@@ -1,9 +1,10 @@
 """Decides which failures are retried at once, within one call.
 
-    retried:      the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503, 504;
+    retried:      the connection was refused, reset or cut before the headers; the name did not resolve; 502, 503;
                   429 with a Retry-After; none of these where the Retry-After is longer than a second
-    not retried:  a read timeout (a new request would restart a load), a connect timeout (the kernel has resent its
-                  packets all that time), a certificate, an answer that is not HTTP, a redirect, any 500 or 501
+    not retried:  a read timeout, ours or a proxy's (504), as a new request would restart a load; a connect timeout, as
+                  the kernel has resent its packets all that time; a certificate, an answer that is not HTTP,
+                  a redirect, any 500 or 501
 
 The caller decides on another attempt later, possibly on another host.
 """
@@ -30,7 +31,7 @@ from urllib3.util.util import reraise
 from api_client.call import current_call
 from api_client.clock import Clock, SystemClock
 
-RETRIED_STATUSES = frozenset({502, 503, 504})
+RETRIED_STATUSES = frozenset({502, 503})
 LONGEST_PAUSE_SECONDS = 5.0
 # A longer `Retry-After` is for the caller: a job should wait in the queue, not in a slot.
 LONGEST_RETRY_AFTER_SECONDS = 1.0
