@@ -71,7 +71,9 @@ def explain(error: LlamaqError) -> Iterator[str]:
     """A few lines on what happened, where, and what to do."""
     match error:
         case InvalidRequest(problems=problems):
-            yield "Error: the request is not valid, and nothing was queued"
+            of_settings = all(problem.field.startswith("LLAMAQ_") for problem in problems)
+            wrong = "a setting is not valid" if of_settings else "the request is not valid"
+            yield f"Error: {wrong}, and nothing was queued"
             yield from (f"  {problem}" for problem in problems)
         case UnknownModel():
             yield f"Error: {error}"

@@ -85,3 +85,15 @@ def test_the_list_of_commands_has_whole_lines(here: Here, words: tuple[str, ...]
     assert isinstance(group, click.Group)
     assert len(listed) == len(group.commands)
     assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
+
+
+def test_a_setting_is_not_called_a_request(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that queues nothing has no request."""
+    monkeypatch.setenv("LLAMAQ_MAX_QUEUED", "many")
+    of_a_setting = here("models").err.splitlines()
+    monkeypatch.delenv("LLAMAQ_MAX_QUEUED")
+    of_a_request = here("generate", "m", "").err.splitlines()
+
+    assert of_a_setting[0] == "Error: a setting is not valid, and nothing was queued"
+    assert of_a_setting[1].startswith("  LLAMAQ_MAX_QUEUED: ")
+    assert of_a_request[0] == "Error: the request is not valid, and nothing was queued"
