@@ -41,6 +41,12 @@ def test_fleet_figures_are_never_summed_over_workers() -> None:
             assert re.search(rf"(max|min)\s*(by \([^)]*\))? \(?(rate\(|increase\()?{name}|max\({name}", expression)
 
 
+def test_no_query_asks_for_a_job_by_its_name() -> None:
+    """Kubernetes' PodMonitor gives jobs other names than prometheus.yml; in the alerts neither."""
+    rules = (CHECKOUT / "ops" / "prometheus" / "alerts.yml").read_text()
+    assert [text for text in [*EXPRESSIONS, rules] if re.search(r"\bjob\s*(=|!)", text)] == []
+
+
 @pytest.mark.parametrize(
     ("expression", "wrong"),
     [
