@@ -1,5 +1,6 @@
 """The group of all commands, and the entry point."""
 
+import sys
 from collections.abc import Sequence
 
 import click
@@ -8,6 +9,7 @@ from llamaq import __version__
 from llamaq.cli import exits
 from llamaq.cli.commands import ask, attach, chat, conversations, host_jobs, listing, many, replay
 from llamaq.cli.operators import fleet, jobs, top
+from llamaq.cli.terminal.streams import open_closed, optional
 from llamaq.cli.verb import Verbs
 
 
@@ -69,11 +71,13 @@ def main(args: Sequence[str] | None = None, program: str = "llamaq") -> int:
         args: the words behind `llamaq`; by default those of the process.
         program: the words that start it here, for commands that are printed to be copied.
     """
+    open_closed()
     try:
         # A command that succeeds returns None, and one that calls ctx.exit() its code.
         return int(app.main(args, prog_name=program, standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
+        with optional(sys.stderr):
+            error.show()
         return error.exit_code
     except click.Abort:
         return exits.DETACHED

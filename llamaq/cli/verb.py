@@ -1,11 +1,13 @@
 """The classes of the commands of `llamaq`, and the exit codes of errors."""
 
-import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.exceptions import Exit
 
 from llamaq.cli import exits
 from llamaq.cli.exits import Ended
@@ -13,6 +15,7 @@ from llamaq.cli.mistakes import no_such_command, told
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
 from llamaq.cli.terminal.interrupts import ignore_interrupts
+from llamaq.cli.terminal.streams import discard, optional
 from llamaq.vocabulary.errors import LlamaqError
 
 
@@ -72,23 +75,22 @@ class Verbs(Group):
         super().__init__(*args, **kwargs)
         self.params += [url_option(), prefix_option()]
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:
+        """As click does, which writes `--help` and `--version` here."""
+        with _written():
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. An error becomes a few lines on stderr and an exit code."""
         session = ctx.ensure_object(Session)
         try:
-            return super().invoke(ctx)
+            with _written():
+                return super().invoke(ctx)
         except Ended as ended:
             ctx.exit(ended.code)
         except LlamaqError as error:
             session.explain(error)
             ctx.exit(exits.code_of(error))
-        except BrokenPipeError:
-            _discard_stdout()
-            ctx.exit(exits.BROKEN_PIPE)
-        except OSError as error:  # of stdout, such as a full disk: the SDK translates those of Redis
-            _discard_stdout()
-            session.screen.note(f"Error: {error}")
-            ctx.exit(exits.FAILED)
         except KeyboardInterrupt:
             ignore_interrupts()
             session.screen.note(f"interrupted; `{program()} jobs` shows whether the job was queued already")
@@ -97,6 +99,16 @@ class Verbs(Group):
             session.close()
 
 
-def _discard_stdout() -> None:
-    # Without it, the buffered rest would raise again when the interpreter exits.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+@contextmanager
+def _written() -> Iterator[None]:
+    """A block that writes to stdout, which may fail (a full disk). The SDK translates the errors of Redis."""
+    try:
+        yield
+    except BrokenPipeError:
+        discard(sys.stdout)
+        raise Exit(exits.BROKEN_PIPE) from None
+    except OSError as error:
+        discard(sys.stdout)
+        with optional(sys.stderr):
+            click.echo(f"Error: {error}", err=True)
+        raise Exit(exits.FAILED) from None

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from llamaq.cli.terminal.streams import optional
 from llamaq.escaping import escaped, escaped_json
 
 _DIM = Style(dim=True)
@@ -97,9 +98,11 @@ class Screen:
 
     def note(self, text: str, style: str = "") -> None:
         """Write a line to stderr."""
-        self._end_aside()
+        with optional(self._err):
+            self._end_aside()
         self._separate()
-        self.console.print(Text(escaped(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
+        with optional(self._err):
+            self.console.print(Text(escaped(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
 
     def _separate(self) -> None:
         if self.terminal and self.console.is_terminal:
@@ -112,6 +115,12 @@ class Screen:
             self._err.flush()
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Raise it. Rich's own exits, and discards stdout even where it is stderr that nobody reads."""
+        raise BrokenPipeError
+
+
 def _console(stream: TextIO) -> Console:
     # `force_terminal` is given, because FORCE_COLOR would colour pipes too.
-    return Console(file=stream, force_terminal=stream.isatty(), markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, force_terminal=stream.isatty(), markup=False, highlight=False, emoji=False)
