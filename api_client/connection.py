@@ -22,6 +22,18 @@ from api_client.final_response import FinalResponse
 # the timeout only limits how long the server does not read.
 PIECE_BYTES = 64 * 1024
 
+# Ollama is silent for minutes before a first token. So a host that has lost its power looks like a busy one, and
+# routers forget the connection. The kernel asks the host after 20 s of silence, and gives the connection up after 45 s,
+# before the limit for silence in an answer.
+_ASKED_AFTER_SECONDS, _ASKED_EACH_SECONDS, _QUESTIONS = 20, 5, 5
+_GIVEN_UP_SECONDS = _ASKED_AFTER_SECONDS + _ASKED_EACH_SECONDS * _QUESTIONS
+_OF_TCP = {
+    "TCP_KEEPIDLE": _ASKED_AFTER_SECONDS,
+    "TCP_KEEPINTVL": _ASKED_EACH_SECONDS,
+    "TCP_KEEPCNT": _QUESTIONS,
+    "TCP_USER_TIMEOUT": 1000 * _GIVEN_UP_SECONDS,  # where the host has not even received the request
+}
+
 
 class AbortableConnection(HTTPConnection):
     """A plain connection whose socket is shut down when the call that uses it is aborted."""
@@ -32,6 +44,10 @@ class AbortableConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _OF_TCP.items():
+            if hasattr(socket, name):  # Linux has all
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         self.call = current_call.get()
         try:
             self.call.hold(sock)

@@ -1,5 +1,6 @@
 """Translates the errors of urllib3 and sockets into `OllamaError`."""
 
+import errno
 import logging
 import ssl
 from collections.abc import Iterator
@@ -85,9 +86,14 @@ def translated(exchange: Exchanging) -> Iterator[None]:
 def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
     """The typed error for a failure, most specific first."""
     inner, where = _unwrapped(error), exchange.address
-    if isinstance(inner, ReadTimeoutError):
+    if isinstance(inner, ReadTimeoutError) and not _is_given_up(inner):
         return _silence(exchange)
     return _broken_body(inner, where) if exchange.answered else _unanswered(inner, where)
+
+
+def _is_given_up(error: ReadTimeoutError) -> bool:
+    """Whether the kernel has given the connection up. Python and urllib3 raise the same for that as for a limit."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ETIMEDOUT
 
 
 def _silence(exchange: Exchanging) -> OllamaTimeout:
@@ -100,6 +106,8 @@ def _silence(exchange: Exchanging) -> OllamaTimeout:
 def _unanswered(inner: Exception, where: str) -> OllamaError:
     if _is_certificate(inner):
         return UntrustedCertificate(f"the certificate of {where} is not trusted: {_reason(inner)}; set the CA file")
+    if isinstance(inner, ReadTimeoutError):
+        return ConnectionLost(f"Ollama at {where} is gone: the connection was given up")
     if _is_connect_timeout(inner):
         return ConnectTimeout(f"no connection to Ollama at {where} within the connect timeout")
     message = f"cannot reach Ollama at {where}: {_reason(inner)}"
