@@ -80,6 +80,7 @@ def translated(exchange: Exchanging) -> Iterator[None]:
             _log.warning("an answer of %s could not be read", exchange.address, exc_info=error)
         found = error_for(error, exchange)
         found.address = exchange.address
+        exchange.scrub(found)
         raise found from error
 
 

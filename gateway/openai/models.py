@@ -14,10 +14,8 @@ def listed(models: Iterable[ModelStatus]) -> dict[str, Any]:
         created, name = _created(model), (model.listed or {}).get("name", model.model)
         if model.model not in found or created > found[model.model][0]:
             found[model.model] = created, name
-    entries = sorted(
-        found.values(), key=lambda entry: -entry[0]
-    )  # within one second the host's order stays, as in Ollama
-    return {"object": "list", "data": [_entry(name, created) for created, name in entries]}
+    newest_first = sorted(found.values(), key=lambda entry: -entry[0])  # within a second in the host's order, as Ollama
+    return {"object": "list", "data": [_entry(name, created) for created, name in newest_first]}
 
 
 def one(models: Iterable[ModelStatus], name: str) -> dict[str, Any] | None:

@@ -25,6 +25,11 @@ def cut(visit: Visit) -> None:
     visit.cut()
 
 
+def quotes_it_as_a_size(visit: Visit) -> None:
+    visit.begin_stream()
+    visit.send(f"{visit.headers['authorization']}\r\n".encode())
+
+
 def garbage(visit: Visit) -> None:
     visit.answer(200, "<html>\n")
 
@@ -65,7 +70,7 @@ def says_it(visit: Visit) -> None:
         (TOKEN, f"{TOKEN}:"),
     ],
 )
-@pytest.mark.parametrize("script", [quotes_it(401), says_it])
+@pytest.mark.parametrize("script", [quotes_it(401), quotes_it_as_a_size, says_it])
 def test_the_password_in_a_url_is_sent_and_not_shown(script: Script, user: str, sent: str) -> None:
     """User name and password become basic authentication; in no form are they a part of any message."""
     with ScriptedServer(script) as server:
