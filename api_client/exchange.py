@@ -122,7 +122,7 @@ class Exchange:
             current_call.reset(mark)
 
     def _refusal(self, response: BaseHTTPResponse) -> OllamaStatusError:
-        wait = seconds_from(response.headers.get("Retry-After"), self._route.clock)
+        wait = seconds_from(response.headers, self._route.clock)
         return diagnose(read_body(response.status, _beginning(response), wait))
 
     def scrub(self, error: OllamaError) -> None:

@@ -11,6 +11,7 @@ The caller decides on another attempt later, possibly on another host.
 
 import email.utils
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -106,7 +107,7 @@ class RetryPolicy(Retry):
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """The seconds of the Retry-After header; None where there is none, or it cannot be read."""
-        return seconds_from(response.headers.get("Retry-After"), self.clock)
+        return seconds_from(response.headers, self.clock)
 
 
 def _discard(response: BaseHTTPResponse) -> None:
@@ -132,15 +133,21 @@ def can_help(error: Exception) -> bool:
     return isinstance(cause, ConnectionError)
 
 
-def seconds_from(header: str | None, clock: Clock) -> float | None:
-    """Reads a Retry-After header: seconds, or a date. None for anything else."""
+def seconds_from(headers: Mapping[str, str], clock: Clock) -> float | None:
+    """Reads Retry-After: seconds, or a date by the clock of the server, which `Date` tells. None for anything else."""
+    header = headers.get("Retry-After")
     if header is None:
         return None
     if header.strip().isdecimal():
         return min(float(header), LONGEST_WISH_SECONDS)
+    until, now = _unix_time(header), _unix_time(headers.get("Date"))
+    if until is None:
+        return None
+    return min(max(0.0, until - (clock.time() if now is None else now)), LONGEST_WISH_SECONDS)
+
+
+def _unix_time(header: str | None) -> float | None:
     try:
-        date = email.utils.parsedate_to_datetime(header)
-        seconds = date.timestamp() - clock.time()
+        return email.utils.parsedate_to_datetime(header or "").timestamp()
     except Exception:  # noqa: BLE001 - a header that cannot be read is none; urllib3 would fail the job with it
         return None
-    return min(max(0.0, seconds), LONGEST_WISH_SECONDS)
