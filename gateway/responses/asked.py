@@ -121,7 +121,7 @@ def asked(given: Response, history: History) -> Asked:
 
 
 def _note(given: Response, new: Translated, lead: int) -> str:
-    body = given.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"input"})
+    body = given.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"input", "client_metadata"})
     return dumps({"response": VERSION, "parameters": body, "items": new.items, "lead": lead})
 
 

@@ -53,7 +53,7 @@ class _Reasoning(Parameters):
 
 
 class Response(Shared):
-    """The parameters. `prompt_cache_retention` has no effect."""
+    """The parameters. `prompt_cache_retention` and `client_metadata`, which Codex sends, have no effect."""
 
     input: Any = None
     instructions: str | None = None
@@ -74,6 +74,7 @@ class Response(Shared):
     truncation: Literal["auto", "disabled"] = "disabled"
     include: Annotated[list[str], Field(max_length=10)] = Field(default_factory=list)
     prompt_cache_retention: str | None = None
+    client_metadata: JsonObject | None = None
 
     def check(self) -> None:
         """Check what one parameter says of another.

@@ -55,6 +55,7 @@ BEFORE: dict[str, Any] = {"role": "user", "content": "before"}
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "weather"}}, {"format": {"type": "object"}}),
         ({"stream": True, "stream_options": {"include_obfuscation": False}}, {}),
         ({"background": True, "store": True, "user": "u", "safety_identifier": "s", "prompt_cache_key": "k"}, {}),
+        ({"client_metadata": {"turn_id": "t"}}, {}),
         ({"top_logprobs": 0, "include": ["reasoning.encrypted_content"], "temperature": None}, {}),
     ],
 )
@@ -183,12 +184,13 @@ def test_the_history_goes_between_the_instructions_and_the_input() -> None:
 def test_a_note_keeps_the_request_without_its_pictures() -> None:
     """They are kept once, with the job."""
     picture = {"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}
-    made = job([picture], text={"format": FORMAT}, tools=[TOOL], metadata={"a": "b"})
+    made = job([picture], text={"format": FORMAT}, tools=[TOOL], metadata={"a": "b"}, client_metadata={"c": "d"})
 
     note = kept(made["note"])
 
     assert note is not None
     assert PICTURE not in made["note"]
+    assert "client_metadata" not in made["note"]
     assert note.items[0]["content"][0]["image_url"] is None
     echo = note.given.echo
     assert echo["text"]["format"] == FORMAT
