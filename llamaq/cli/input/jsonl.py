@@ -4,11 +4,11 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -46,6 +46,7 @@ class Input:
         self._path = path
         self._read = read
         self._checked: Any = None
+        self._kept: bytes | None = None
 
     def check(self) -> int:
         """Read and validate the whole file, before anything is queued.
@@ -94,10 +95,18 @@ class Input:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            with self._path.open("rb") as lines:
+            with self._opened() as lines:
                 yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         except OSError as error:
             raise click.UsageError(f"cannot read {self._path}: {error.strerror}") from error
+
+    def _opened(self) -> BinaryIO:
+        """The file, which is read more than once. A pipe can be read once only, so its content is kept."""
+        if self._path.is_file():
+            return self._path.open("rb")
+        if self._kept is None:
+            self._kept = self._path.read_bytes()
+        return BytesIO(self._kept)
 
     def _request_line(self, number: int, line: bytes) -> RequestLine:
         try:
@@ -159,7 +168,7 @@ class Output:
         self._close()
 
     def _open(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
+        if path.is_file():  # a pipe or a device has no earlier results
             self._read(path)
         self._append_to(path)
 

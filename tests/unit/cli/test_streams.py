@@ -1,5 +1,6 @@
 """Standard streams that are closed or cannot be written: the exit code stays, and there is no traceback."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from embedded.child import bound
 from tests.commands import run
+from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import FakeWorker
 from tests.unit.cli.shell import ROOT
 
@@ -52,6 +54,20 @@ def test_a_stderr_that_nobody_reads_loses_no_answer(fake_worker: FakeWorker) -> 
 
     assert ended.returncode == 0
     assert "m:latest" in ended.stdout
+
+
+def test_a_batch_of_pipes(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
+    """As of a shell's `<(...)` and `>(...)`: what can be read once is, and its results are written."""
+    lines = [{"custom_id": name, "kind": "generate", "request": {"model": "m", "prompt": name}} for name in "ab"]
+    given = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+
+    shell = llamaq("batch", "/dev/stdin", "/dev/stdout", stdin=given)
+    for _ in lines:
+        fake_worker.take().complete(text="done")
+
+    assert shell.code() == 0, shell.err.all()
+    assert {json.loads(line)["custom_id"] for line in shell.out.all().splitlines()} == {"a", "b"}
+    assert shell.err.all() == "2 of 2 completed\n"
 
 
 def _environ(fake_worker: FakeWorker) -> dict[str, str]:
