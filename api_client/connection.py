@@ -22,15 +22,15 @@ from api_client.final_response import FinalResponse
 # the timeout only limits how long the server does not read.
 PIECE_BYTES = 64 * 1024
 
-# Ollama is silent for minutes before a first token. So a host that has lost its power looks like a busy one, and
-# routers forget the connection. The kernel asks the host after 20 s of silence, and gives the connection up after 45 s,
-# before the limit for silence in an answer.
-_ASKED_AFTER_SECONDS, _ASKED_EACH_SECONDS, _QUESTIONS = 20, 5, 5
-_GIVEN_UP_SECONDS = _ASKED_AFTER_SECONDS + _ASKED_EACH_SECONDS * _QUESTIONS
+# TCP keep-alive. Ollama is silent for minutes before a first token, so a host that has lost its power looks like a busy
+# one, and routers forget the connection. After 20 s of silence the kernel sends probes, and after 45 s it gives the
+# connection up, before the limit for silence in an answer.
+_PROBED_AFTER_SECONDS, _PROBED_EACH_SECONDS, _PROBES = 20, 5, 5
+_GIVEN_UP_SECONDS = _PROBED_AFTER_SECONDS + _PROBED_EACH_SECONDS * _PROBES
 _OF_TCP = {
-    "TCP_KEEPIDLE": _ASKED_AFTER_SECONDS,
-    "TCP_KEEPINTVL": _ASKED_EACH_SECONDS,
-    "TCP_KEEPCNT": _QUESTIONS,
+    "TCP_KEEPIDLE": _PROBED_AFTER_SECONDS,
+    "TCP_KEEPINTVL": _PROBED_EACH_SECONDS,
+    "TCP_KEEPCNT": _PROBES,
     "TCP_USER_TIMEOUT": 1000 * _GIVEN_UP_SECONDS,  # where the host has not even received the request
 }
 
