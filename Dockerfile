@@ -23,8 +23,9 @@ COPY worker worker
 COPY gateway gateway
 COPY ops/flower ops/flower
 COPY ops/__init__.py ops/__init__.py
+# A checkout that was made under a strict umask may be read by its owner alone; the user below is another one.
 # Compile now: at run time the root file system is read-only, so each start would compile everything again.
-RUN python -m compileall -q .
+RUN chmod -R a+rX . && python -m compileall -q .
 
 # A number, because Kubernetes' runAsNonRoot cannot resolve names.
 USER 10001:10001

@@ -54,6 +54,7 @@ def make(folder: Path, names: Sequence[str] = NAMES) -> None:
     _once(folder / "grafana_password", secrets.token_urlsafe(16))
     gateway = folder / "gateway"
     gateway.mkdir(exist_ok=True)
+    gateway.chmod(0o755)  # it is mounted as it is, for an unprivileged user
     _once(folder / "gateway_key", f"llq_{secrets.token_urlsafe(32)}")
     digest = hashlib.sha256((folder / "gateway_key").read_bytes()).hexdigest()
     # The columns are those of docs/http.md.

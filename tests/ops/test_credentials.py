@@ -1,5 +1,6 @@
 """A second run of `ops.credentials`: names are added, what ends soon is renewed, passwords and foreign files stay."""
 
+import os
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,21 @@ def _passwords(folder: Path) -> dict[str, str]:
 def _verified(folder: Path) -> bool:
     command = ["openssl", "verify", "-CAfile", "ca.pem", "server.pem"]
     return run(command, cwd=folder).returncode == 0
+
+
+def test_containers_may_read_what_is_made_whatever_the_umask(tmp_path: Path) -> None:
+    """The folder of the gateway's keys is mounted as it is; the folder around it keeps other users out."""
+    before = os.umask(0o077)
+    try:
+        credentials.make(tmp_path / "secrets")
+    finally:
+        os.umask(before)
+    folder = tmp_path / "secrets"
+    unreadable = [path.name for path in folder.rglob("*") if not path.stat().st_mode & 0o004 and path.name != "ca.key"]
+
+    assert unreadable == []
+    assert (folder / "gateway").stat().st_mode & 0o777 == 0o755
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_second_run_adds_names_and_keeps_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
