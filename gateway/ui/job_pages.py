@@ -14,6 +14,7 @@ from gateway.ui.actions import REASON, back, note
 from gateway.ui.pages import framed, view
 from gateway.ui.session import Action, Operator
 from llamaq import JobStatus
+from llamaq.client.request_changes import as_arguments
 from llamaq.store.clock import SYSTEM
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
@@ -64,7 +65,7 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     if not isinstance(changes, dict):
         raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
     note(request, "replay", job_id=job_id, fields=sorted(changes))
-    made = await queue_of(request).replay(job_id, **changes)
+    made = await queue_of(request).replay(job_id, **as_arguments(changes))
     return back(f"/ui/jobs/{made.id}", "replay")
 
 

@@ -23,6 +23,18 @@ def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return whole
 
 
+def as_arguments(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changes that a user wrote, as keyword arguments of `replay` or `put_back`.
+
+    Raises:
+        InvalidRequest: one has the name of another argument of these verbs. No request has such a field.
+    """
+    for name in ("self", "job_id", "letter"):
+        if name in changes:
+            raise InvalidRequest.of(name, "there is no such field")
+    return changes
+
+
 def _parts(name: str) -> list[str]:
     # Names in `metadata` are the producer's own, and may have a dot in them.
     return name.split(".", 1) if name.startswith("metadata.") else name.split(".")

@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from llamaq.store.worker.outcome import Error
-from tests.unit.cli.conftest import Llamaq
+from tests.unit.cli.conftest import Here, Llamaq
 from tests.unit.cli.fake_worker import FakeWorker
 
 
@@ -46,6 +48,15 @@ def test_replay_refuses_what_is_wrong(fake_worker: FakeWorker, llamaq: Llamaq) -
     assert wrong.code() == 2
     assert "deadline" in wrong.err.all()
     assert unknown.code() == 6
+
+
+@pytest.mark.parametrize("field", ["job_id", "self", "letter"])
+def test_a_change_cannot_be_another_argument_of_the_verb(fake_worker: FakeWorker, here: Here, field: str) -> None:
+    """No request has such a field, whether a job or a dead letter is put back."""
+    first, letter = fake_worker.queue.generate("m", "x"), _set_aside(fake_worker, '{"model": "m"}')
+    for words in (("replay", first.id), ("dead", "--put-back", letter)):
+        ran = here(*words, "--set", f"{field}=x")
+        assert (ran.code, field in ran.err) == (2, True)
 
 
 def test_jobs_that_were_given_up(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
