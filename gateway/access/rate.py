@@ -1,6 +1,7 @@
 """Requests a minute of a key, counted in Redis for all processes of all gateways."""
 
 from llamaq.client.aio.connection import AsyncConnection
+from llamaq.store.redis_errors import is_refusal
 from llamaq.store.script_drivers import raised
 
 MINUTE = 60
@@ -17,8 +18,12 @@ async def too_many(connection: AsyncConnection, name: str, most: int) -> float |
     key = f"{connection.settings.keys.prefix}:gateway:rate:{name}"
     begin = [["SET", key, "0", "EX", str(MINUTE), "NX"], ["INCR", key], ["TTL", key]]
     async with connection.verb() as redis:
-        _, number, left = [str(raised(reply)) for reply in await redis.execute_all(begin)]
-        if int(left) < 0:  # it expired between SET and INCR, and INCR made it without an expiry
+        replies = await redis.execute_all(begin)
+        if any(isinstance(reply, Exception) and is_refusal(reply) for reply in replies):  # something else wrote over it
+            replies = (await redis.execute_all([["DEL", key], *begin]))[1:]
+        _, number, left = [str(raised(reply)) for reply in replies]
+        # It expired between SET and INCR, and INCR made it without an expiry; or Redis' clock was set back.
+        if not 0 <= int(left) <= MINUTE:
             await redis.execute_all([["EXPIRE", key, str(MINUTE)]])
             left = str(MINUTE)
     return float(max(int(left), 1)) if int(number) > most else None

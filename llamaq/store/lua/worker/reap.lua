@@ -25,6 +25,7 @@ local LEADER = P .. ':reaper'
 local clock = {        -- with `longest_lease` (seconds, of any worker of the fleet) and `in_grace`, as `followed` finds them
   SILENT_SECONDS = 2,  -- without a round of any worker; Redis was down, or no worker was there
   MOST_GRACES = 3,     -- in a row; with more, no lease would ever expire where every round is late
+  MOST_WEBHOOKS = 10000,
 }
 local most = tonumber(given.most)
 
@@ -46,7 +47,12 @@ local function followed()
   if silent and silences <= clock.MOST_GRACES then till = NOW + lease end
   redis.call('HSET', LEADER, 'worker', given.worker, 'until', NOW + leader_seconds, 'last', NOW, 'slow', silences,
     'longest_lease', clock.longest_lease, 'grace', till)
-  if last > NOW + 1 then redis.call('HSET', LEADER, 'delays_page', 0) end
+  if last > NOW + 1 then  -- Redis' clock was set back
+    redis.call('HSET', LEADER, 'delays_page', 0)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', WEBHOOKS, NOW, '+inf', 'LIMIT', 0, clock.MOST_WEBHOOKS)) do
+      redis.call('ZINCRBY', WEBHOOKS, math.max(NOW - last, -1e9), id)  -- a webhook that comes too early does no harm
+    end
+  end
   clock.in_grace = till > NOW and till <= NOW + clock.longest_lease
   return 0
 end

@@ -23,6 +23,20 @@ def test_one_process_holds_a_batch(world: World) -> None:
     assert world.take("me") == "b"
 
 
+def test_a_batch_whose_holder_died_does_not_wait_for_a_clock_that_was_set_back(world: World) -> None:
+    """A holder that lives has the time to renew its lease."""
+    world.create("b")
+    world.take("me", 1)
+    seconds = world.redis.time()[0]
+    world.redis.zadd(f"{world.prefix}:batches", {"b": seconds + 3600}, xx=True)
+
+    assert world.take("you", 5) is None
+
+    assert world.redis.zscore(f"{world.prefix}:batches", "b") <= seconds + 10
+    world.lease_expires("b")
+    assert world.take("you", 5) == "b"
+
+
 def test_who_lost_a_batch_writes_nothing(world: World) -> None:
     """A process that was frozen comes back, and another has gone on."""
     world.create("b")

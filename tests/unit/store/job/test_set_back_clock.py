@@ -45,3 +45,19 @@ def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet
     assert fleet.redis.zscore(f"{prefix}:hosts", "alpha") <= seconds + 60
     fleet.lapse(lost.id)
     assert other.reap() == Reaped(lost=1)
+
+
+def test_after_a_clock_was_set_back_each_webhook_is_due_as_before(fleet: Fleet) -> None:
+    """One that is due at the end of its job, and one that is tried again, do not wait for the time that was."""
+    store = fleet.host()
+    seconds, _ = fleet.redis.time()
+    webhooks = f"{fleet.keys.prefix}:webhooks"
+    fleet.redis.zadd(webhooks, {"new": seconds + 3600, "again": seconds + 3660, "over": seconds - 5})
+    assert store.reap() is not None
+    fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "last", seconds + 3600)
+
+    for _ in range(2):
+        assert store.reap() is not None
+
+    due = dict(fleet.redis.zrange(webhooks, 0, -1, withscores=True))
+    assert {name: round((at - seconds) / 5) * 5 for name, at in due.items()} == {"new": 0, "again": 60, "over": -5}
