@@ -79,6 +79,9 @@ def _check() -> int:
         return report.main(app.conf.llamaq)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # who reads has seen enough, as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would write the rest at its end
+        return 1
 
 
 def _alive(config: Any) -> int:

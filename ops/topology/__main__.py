@@ -4,7 +4,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from demo import services
@@ -39,7 +39,10 @@ def main(arguments: Sequence[str]) -> int:
                 _show(site)
                 _one_job(queue)
                 if given.keep:
-                    input("running; Enter ends it ")
+                    sys.stdout.write("running; Enter or Ctrl-C ends it ")
+                    sys.stdout.flush()
+                    with suppress(KeyboardInterrupt):
+                        sys.stdin.readline()
         except FAILURES as error:
             sys.stderr.write(f"{error}\n")
             return 1

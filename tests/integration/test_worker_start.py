@@ -153,3 +153,12 @@ def test_authorities_that_cannot_be_used_end_the_start(file: str, why: str) -> N
 
     assert code == 2
     assert f"LLAMAQ_OLLAMA_CA_FILE: {file} {why}" in said
+
+
+def test_check_ends_where_nobody_reads_on() -> None:
+    """As before `head` or `grep -q`: without a traceback."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
+    settings["LLAMAQ_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    done = run(["sh", "-c", f"{sys.executable} -m worker check | true"], cwd=CHECKOUT, env=settings, timeout=60)
+
+    assert done.stderr == ""

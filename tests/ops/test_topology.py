@@ -1,5 +1,6 @@
 """What docker-compose.yml would start, really started: the same files and settings, as plain processes."""
 
+import io
 import re
 import sys
 from collections.abc import Iterator
@@ -179,3 +180,27 @@ def test_the_command_runs_one_job_through_all_of_it(
     said = capsys.readouterr().out
     assert said.endswith("through all\n")
     assert {line.split()[0] for line in said.splitlines()} >= {"redis", "nginx", "gateway", "flower", "prometheus"}
+
+
+class Interrupted:
+    """A terminal where Ctrl-C is pressed."""
+
+    def readline(self) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("terminal", [io.StringIO, Interrupted])
+def test_what_was_kept_ends_in_order(
+    terminal: type[io.StringIO | Interrupted],
+    topology: Site,
+    topology_host: ScriptedOllama,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where there is no terminal, whose input ends at once, and by Ctrl-C."""
+    monkeypatch.setattr(topology_command, "_see_programs", lambda install: None)
+    monkeypatch.setattr(topology_command, "Site", lambda _folder, _url: Standing(topology))
+    monkeypatch.setattr("sys.stdin", terminal())
+
+    assert topology_command.main(["--ollama", topology_host.url, "--keep"]) == 0
+    assert capsys.readouterr().out.endswith("running; Enter or Ctrl-C ends it ")
