@@ -66,12 +66,12 @@ class OllamaClient:
         """
         parts = _checked(url)
         token = _sendable(token)
-        if parts.username and token:
+        basic = _basic_credentials(parts)
+        if basic and token:
             raise ValueError("give either a token or a user name in the URL, not both")
         clock = clock or SystemClock()
         self._connect_timeout = connect_timeout_seconds
         policy = RetryPolicy.of(retries, backoff_seconds, clock)
-        basic = _basic_credentials(parts)
         authorization = f"Bearer {token}" if token else f"Basic {basic}" if basic else None
         self._session = new_session(slots, policy, authorization=authorization, ca_file=ca_file)
         word = parts.password or parts.username  # without a password the name may be a token
@@ -253,9 +253,9 @@ def _without_user(parts: SplitResult) -> str:
 
 def _basic_credentials(parts: SplitResult) -> str:
     """The user name and password of the URL as HTTP sends them; empty where it has none."""
-    if not parts.username:
+    if not (parts.username or parts.password):
         return ""
-    return base64.b64encode(f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()).decode()
+    return base64.b64encode(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()).decode()
 
 
 def _sendable(token: str | None) -> str | None:

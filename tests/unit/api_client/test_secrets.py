@@ -68,6 +68,7 @@ def says_it(visit: Visit) -> None:
         (f"ann:{TOKEN}", f"ann:{TOKEN}"),
         ("%C3%A9%40:p%40ss%2Fword", "é@:p@ss/word"),
         (TOKEN, f"{TOKEN}:"),
+        (f":{TOKEN}", f":{TOKEN}"),
     ],
 )
 @pytest.mark.parametrize("script", [quotes_it(401), quotes_it_as_a_size, says_it])
