@@ -5,8 +5,7 @@ The task begins with the first reader, and ends soon after the last one.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 from weakref import WeakSet
@@ -104,8 +103,7 @@ class AsyncHub:
         self._leaving: asyncio.TimerHandle | None = None
         self._reads = asyncio.Semaphore(reads_at_a_time(settings))
 
-    @asynccontextmanager
-    async def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> AsyncIterator[TaskInbox]:
+    def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> "Attached":
         """Subscribe a reader, for this block. Redis has so many seconds to confirm.
 
         With `ends_only`, nothing but the last event of the job comes.
@@ -113,18 +111,21 @@ class AsyncHub:
         Raises:
             redis.RedisError: it does not confirm, or there is no connection.
         """
-        inbox = TaskInbox(channel, ends_only=ends_only)
-        try:
-            self._add(inbox)
-            if await inbox.receive(min(seconds, deadline.left())) is None:
-                self.suspect()
-                raise deadline.timed_out(seconds)
-            yield inbox
-        finally:
-            self._channels.remove(inbox)
-            inbox.close()
-            if self._leaving is None:
-                self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
+        return Attached(self, TaskInbox(channel, ends_only=ends_only), seconds)
+
+    async def attach(self, inbox: TaskInbox, seconds: float) -> None:
+        """Subscribe a reader. Raises as `attached`."""
+        self._add(inbox)
+        if await inbox.receive(min(seconds, deadline.left())) is None:
+            self.suspect()
+            raise deadline.timed_out(seconds)
+
+    def detach(self, inbox: TaskInbox) -> None:
+        """Forget a reader."""
+        self._channels.remove(inbox)
+        inbox.close()
+        if self._leaving is None:
+            self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
 
     def reading(self) -> asyncio.Semaphore:
         """In its block, it is the turn of one reader to ask Redis."""
@@ -236,6 +237,30 @@ class AsyncHub:
         if self._suspicion.ends_at is not None:
             seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
             self._suspicion.came(self._loop.time(), seconds)
+
+
+class Attached:
+    """The context manager of `AsyncHub.attached`.
+
+    A loop that ends closes every generator, one made for a context manager as well. In Python 3.13.0 the block would
+    raise an error then, which asyncio reports.
+    """
+
+    __slots__ = ("_hub", "_inbox", "_seconds")
+
+    def __init__(self, hub: AsyncHub, inbox: TaskInbox, seconds: float) -> None:
+        self._hub, self._inbox, self._seconds = hub, inbox, seconds
+
+    async def __aenter__(self) -> TaskInbox:
+        try:
+            await self._hub.attach(self._inbox, self._seconds)
+        except BaseException:
+            self._hub.detach(self._inbox)
+            raise
+        return self._inbox
+
+    async def __aexit__(self, *_: object) -> None:
+        self._hub.detach(self._inbox)
 
 
 async def _as_it_came(reply: object) -> object:
