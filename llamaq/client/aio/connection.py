@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 
+from redis.exceptions import RedisError
+
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub
 from llamaq.client.aio.reader import AsyncReader
@@ -16,6 +18,7 @@ from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import readable, translated
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
+from llamaq.vocabulary.errors import BrokerUnavailable
 
 
 class Verb:
@@ -37,6 +40,8 @@ class Verb:
     ) -> None:
         with translated(self._connection.url):
             await self._limit.__aexit__(kind, error, trace)
+            if isinstance(error, RedisError) and self._connection.closed:
+                raise BrokerUnavailable("the queue was closed during the call") from error
             if error is not None:
                 raise error
 
@@ -60,18 +65,23 @@ class AsyncConnection:
         self.reader = AsyncReader(self._client, self._hub, self.url, settings, clock)
 
     @property
+    def closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._hubs.closed
+
+    @property
     def redis(self) -> AsyncClient:
         """The client of Redis.
 
         Raises:
             RuntimeError: the queue was closed.
         """
-        if self._hubs.closed:
+        if self.closed:
             raise RuntimeError("this queue is closed: make another, or do its work before it is closed")
         return self._client()
 
     def _hub(self) -> AsyncHub:
-        if self._hubs.closed:
+        if self.closed:
             raise closed()
         return self._hubs.current()
 

@@ -151,6 +151,8 @@ class AsyncProducer:
     async def aclose(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
 
+        A call that is under way raises `BrokerUnavailable`, and may have been done.
+
         For an asyncio queue this concerns the event loop that closed it.
         """
         await self._connection.aclose()

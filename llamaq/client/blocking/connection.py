@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from redis.exceptions import RedisError
+
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub
 from llamaq.client.blocking.reader import Reader
@@ -17,6 +19,7 @@ from llamaq.store.redis_client import Client
 from llamaq.store.redis_errors import readable, translated
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
+from llamaq.vocabulary.errors import BrokerUnavailable
 
 
 class Verb:
@@ -38,6 +41,8 @@ class Verb:
     ) -> None:
         with translated(self._connection.url):
             self._limit.__exit__(kind, error, trace)
+            if isinstance(error, RedisError) and self._connection.closed:
+                raise BrokerUnavailable("the queue was closed during the call") from error
             if error is not None:
                 raise error
 
@@ -61,18 +66,23 @@ class Connection:
         self.reader = Reader(self._client, self._hub, self.url, settings, clock)
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._hubs.closed
+
+    @property
     def redis(self) -> Client:
         """The client of Redis.
 
         Raises:
             RuntimeError: the queue was closed.
         """
-        if self._hubs.closed:
+        if self.closed:
             raise RuntimeError("this queue is closed: make another, or do its work before it is closed")
         return self._client()
 
     def _hub(self) -> Hub:
-        if self._hubs.closed:
+        if self.closed:
             raise closed()
         return self._hubs.current()
 

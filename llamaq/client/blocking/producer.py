@@ -152,6 +152,8 @@ class Producer:
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.
 
+        A call that is under way raises `BrokerUnavailable`, and may have been done.
+
         For an asyncio queue this concerns the event loop that closed it.
         """
         self._connection.close()
