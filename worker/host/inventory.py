@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from api_client import (
+    GatewayError,
     InstalledModel,
     Listing,
     ModelCard,
@@ -13,6 +14,7 @@ from api_client import (
     OllamaClient,
     OllamaStatusError,
     RunningModel,
+    ServerBusy,
     StreamError,
     UnknownShape,
 )
@@ -125,6 +127,8 @@ class Inventory:
                     self._texts[key] = text
             except ModelNotFound:
                 continue  # deleted since `tags`
+            except (ServerBusy, GatewayError):
+                break  # the next probe asks again
             except (OllamaStatusError, StreamError) as error:
                 self._cards[key] = _UNKNOWN  # for example where a proxy allows only some paths; `tags` is enough
                 if isinstance(error, StreamError):

@@ -8,6 +8,7 @@ import pytest
 
 from api_client import (
     BadRequest,
+    GatewayError,
     InstalledModel,
     Listing,
     ModelCard,
@@ -16,6 +17,7 @@ from api_client import (
     OllamaError,
     OllamaStatusError,
     RunningModel,
+    ServerBusy,
     ServerFault,
     StreamCut,
     UnknownShape,
@@ -129,6 +131,19 @@ def test_a_server_that_does_not_show_is_taken_as_it_is() -> None:
     look(taken)
 
     assert len(server.shown) == 2, "a model that was gone is asked for again, a refusal is not repeated"
+
+
+@pytest.mark.parametrize("error", [ServerBusy("busy", status=503), GatewayError("no host", status=502)])
+def test_a_server_that_cannot_show_now_is_asked_again(error: OllamaError) -> None:
+    """By the next probe: what a model can do would stay unknown for as long as it is there."""
+    server = Server(["a:latest", "b:latest"])
+    taken = inventory(server)
+    server.card = error
+    assert [model["capabilities"] for model in look(taken)] == [[], []]
+    assert server.shown == ["a:latest"], "one failure tells of all"
+    server.card = CARD
+
+    assert [model["capabilities"] for model in look(taken)] == [["completion", "tools"]] * 2
 
 
 def test_a_host_that_falls_silent_is_no_host_with_unknown_models() -> None:
