@@ -45,7 +45,8 @@ _TASKS = frozenset({*_KINDS, *_NO_JOB})
 
 def _assigned_pattern() -> re.Pattern[str]:
     id_, again = r"(?P<id>[A-Za-z0-9._-]{1,128})", "(?P=id)"
-    values = [id_, r"(?P<task>[a-z.]+)", again, again, again, again, r'"(?:[^"\\]|\\.)*"', r'[^"\\]*']
+    plain, escape = r'[^"\\\x00-\x1f]', r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
+    values = [id_, r"(?P<task>[a-z.]+)", again, again, again, again, f'"(?:{plain}|{escape})*"', f"{plain}*"]
     before, *parts = map(re.escape, _ASSIGNED_FORM.split("%s"))
     return re.compile(before + "".join(value + part for value, part in zip(values, parts, strict=True)))
 

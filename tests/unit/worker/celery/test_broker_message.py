@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from embedded.scripted.fleet import Fleet
@@ -215,13 +215,18 @@ def test_the_message_of_an_assigned_job_is_known_by_its_form(fleet: Fleet, host:
     assert (message.job_id, message.kind, message.read) == (job_id, "generate", True)
 
 
+WHOLE = broker_message._ASSIGNED_FORM % ("a-job", "llamaq.generate", *["a-job"] * 4, '"q\\n"', "tag")
+
+
 @settings(deadline=None)
-@given(st.integers(0, 2000), st.sampled_from(["", "x", '"', "\\", "}", "\n", "é"]))
+@given(st.integers(0, len(WHOLE)), st.sampled_from(["", "x", '"', "\\", "}", "\n", "é"]))
+@example(WHOLE.index('q\\n"'), "\n")
+@example(WHOLE.index('n"},'), "x")
+@example(WHOLE.index('tag"}'), "\n")
 def test_a_message_of_nearly_the_form_is_not_taken_for_one(at: int, put: str) -> None:
     """A character that is changed makes it another message, or it says the same where it is read field by field."""
-    whole = broker_message._ASSIGNED_FORM % ("a-job", "llamaq.generate", *["a-job"] * 4, '"q"', "tag")
-    assert broker_message.assigned(whole) == ("generate", "a-job")
-    text = whole[:at] + put + whole[at + 1 :]
+    assert broker_message.assigned(WHOLE) == ("generate", "a-job")
+    text = WHOLE[:at] + put + WHOLE[at + 1 :]
     found = broker_message.assigned(text)
     if found is not None:
         made = read(text)
