@@ -9,12 +9,12 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamaq.client.blocking.waiting import next_item, wait_for_input
+from llamaq.client.blocking.waiting import Turns, next_item, wait_for_input
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,
@@ -83,7 +83,7 @@ class Hub:
         self._ending = False
         self._waker: socket.socket | None = None
         self._open: list[Any] = []
-        self._reads = threading.BoundedSemaphore(reads_at_a_time(settings))
+        self._turns = Turns(reads_at_a_time(settings))
         self.pid = os.getpid()
 
     @contextmanager
@@ -105,19 +105,13 @@ class Hub:
         finally:
             self._remove(inbox)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """The turn of one reader to ask Redis.
 
         Raises:
             redis.TimeoutError: it does not come within the limit that is set.
         """
-        if not self._reads.acquire(timeout=deadline.at_most(self._call_seconds)):
-            raise deadline.timed_out(self._call_seconds)
-        try:
-            yield
-        finally:
-            self._reads.release()
+        return self._turns.one(min(deadline.left(), self._call_seconds))
 
     def suspect(self) -> None:
         """Give the connection up if nothing comes over it now: a reader has missed an entry."""

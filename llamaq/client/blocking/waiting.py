@@ -1,4 +1,4 @@
-"""Waiting of a reader for an item, so that Ctrl-C is acted on; and of a hub's thread for what comes.
+"""Waiting of a reader for an item or its turn, so that Ctrl-C is acted on; and of a hub's thread for what comes.
 
 A signal that comes while several threads want the interpreter's lock may be forgotten until the main thread takes that
 lock again. (CPython up to 3.12: another thread computes `eval_breaker` anew, and may not handle signals.) A main thread
@@ -6,12 +6,14 @@ that blocked by then for as long as nothing comes would not see it.
 """
 
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from selectors import BaseSelector
 from typing import TypeVar
 
 from llamaq.store.clock import SYSTEM
+from llamaq.store.connections.deadline import timed_out
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.5
@@ -32,6 +34,34 @@ def next_item(items: SimpleQueue[T], seconds: float) -> T:
         except Empty:
             if left <= LOOK_SECONDS:
                 raise
+
+
+class Turns:
+    """So many threads have one at a time.
+
+    It is no semaphore: that stays locked where a signal's handler raises (Ctrl-C) as a thread takes it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(number):
+            self._free.put(None)
+
+    @contextmanager
+    def one(self, seconds: float) -> Iterator[None]:
+        """A turn, for this block.
+
+        Raises:
+            redis.TimeoutError: none is free within so many seconds.
+        """
+        try:
+            next_item(self._free, seconds)
+        except Empty:
+            raise timed_out(seconds) from None
+        try:
+            yield
+        finally:
+            self._free.put(None)
 
 
 def wait_for_input(selector: BaseSelector, seconds: float | None) -> bool:
