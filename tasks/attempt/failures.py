@@ -74,8 +74,8 @@ def _retry(code: str, text: str = "", blame: Blame = "", counts: Counts = "alway
     return Meaning(code, "retry", blame, counts, retryable=True, text=text, message=message)
 
 
-def _fail(code: str, text: str = "", *, retryable: bool = False, message: str = "") -> Meaning:
-    return Meaning(code, "fail", retryable=retryable, text=text, message=message)
+def _fail(code: str, text: str = "", blame: Blame = "", *, retryable: bool = False, message: str = "") -> Meaning:
+    return Meaning(code, "fail", blame, retryable=retryable, text=text, message=message)
 
 
 def _again(message: str, counts: Counts) -> Meaning:
@@ -94,26 +94,28 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: busy, or a quota is used up", "model", "alone"),
     api_client.ConnectionLost: _retry("ollama_unavailable", "cut before the headers", "doubt", "later"),
     api_client.GatewayError: _retry("ollama_unavailable", "499, 502, 504 or 520 to 530 of a proxy", "doubt", "later"),
-    api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS"),
-    api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted"),
+    api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS", "host"),
+    api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted", "host"),
     api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),
     api_client.StreamCut: _retry("ollama_error", "the stream was cut, or ended without its last line", "doubt"),
-    api_client.ServerFault: _retry("ollama_error", "any other 5xx"),
-    api_client.RequestTimeout: _retry("ollama_error", "408"),
-    api_client.NoSuchPath: _retry("ollama_error", "404 without Ollama's words, as of Traefik", counts="later"),
-    WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
+    api_client.ServerFault: _retry("ollama_error", "any other 5xx", "fault"),
+    api_client.RequestTimeout: _retry("ollama_error", "408", "fault"),
+    api_client.NoSuchPath: _retry("ollama_error", "404 without Ollama's words, as of Traefik", "fault", "later"),
+    WorkerEvent.BAD_VECTORS: _retry("ollama_error", blame="fault"),
     WorkerEvent.UNREADABLE_RESULT: _retry("ollama_error"),
     api_client.RegistryUnreachable: _retry("ollama_error", "a pull: the host does not reach the registry"),
-    api_client.StreamError: _fail("ollama_error", "not what Ollama sends: garbage, or a field of another type"),
-    api_client.Forbidden: _fail("ollama_error", "401 or 403"),
-    api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect"),
+    api_client.StreamError: _fail(
+        "ollama_error", "not what Ollama sends: garbage, or a field of another type", "fault"
+    ),
+    api_client.Forbidden: _fail("ollama_error", "401 or 403", "fault"),
+    api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect", "fault"),
     api_client.BadRequest: _fail("invalid_request", "a wrong request, also a 500 for a wrong option or `format`"),
     InvalidRequest: _fail("invalid_request", "a wrong request, or one that this worker does not allow"),
     UnreadableRequest: _retry("internal", "a stored request that this worker cannot read: the producer is newer"),
     ImageGone: _fail("invalid_request", "an image of the request is no longer stored"),
     api_client.ContextOverflow: _fail("context_overflow", "the prompt is longer than the context"),
     WorkerEvent.OUTPUT_TOO_LONG: _fail("context_overflow"),
-    api_client.ModelNotFound: _fail("model_not_found", "the host does not have the model"),
+    api_client.ModelNotFound: _fail("model_not_found", "the host does not have the model", "fault"),
     WorkerEvent.MODEL_GONE: _fail(
         "model_not_found",
         message="no host has the job's model any longer: pull it and submit again, or submit with wait_for_model",
@@ -193,7 +195,7 @@ def refusal(error: SubmitError) -> Error:
 
 def of_remote_model(outcome: Outcome) -> Outcome:
     """The outcome where the model runs elsewhere. What may have failed there does not speak against the host."""
-    return replace(outcome, blame="") if isinstance(outcome, Retry) and outcome.blame == "doubt" else outcome
+    return replace(outcome, blame="") if isinstance(outcome, Failed | Retry) and outcome.blame == "doubt" else outcome
 
 
 def is_of_host(outcome: Outcome) -> bool:
@@ -218,7 +220,7 @@ def within_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
     For a job that lost its worker `reap.lua` decides the same.
     """
     if isinstance(outcome, Retry) and counts(outcome, job):
-        return Failed(outcome.error) if job.tries >= job.max_attempts else outcome
+        return Failed(outcome.error, outcome.blame) if job.tries >= job.max_attempts else outcome
     return outcome
 
 
@@ -255,7 +257,9 @@ def _outcome(
     meaning: Meaning, message: str, details: Mapping[str, Any] | None = None, wait_seconds: float = 0
 ) -> Failed | Retry:
     error = _error(meaning, message, details)
-    return Failed(error) if meaning.then == "fail" else Retry(error, meaning.blame, meaning.counts, wait_seconds)
+    if meaning.then == "fail":
+        return Failed(error, meaning.blame)
+    return Retry(error, meaning.blame, meaning.counts, wait_seconds)
 
 
 def _error(meaning: Meaning, message: str, details: Mapping[str, Any] | None = None) -> Error:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobFailed
 from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
@@ -148,3 +149,28 @@ def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Sit
     assert [job.status().state for job in jobs].count("queued") > 0.8 * len(jobs)
     site.ollama.clear()
     assert jobs[-1].result(60).text
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAGE + "\n"),
+        (401, PAGE),
+        (404, {"error": f"model '{MODEL}' not found"}),
+        (500, {"error": "unable to load model: /root/.ollama/models/blobs/sha256-0"}),
+    ],
+    ids=["a page", "another token", "a model that is listed and not there", "a file that cannot be loaded"],
+)
+def test_a_host_that_fails_at_a_model_takes_few_jobs_from_one_that_does_not(site: Site, status: int, body: Any) -> None:
+    """It answers at once, so it has free slots, and would get and fail nearly all. Its probes find nothing wrong."""
+    site.ollama.script(path="/api/generate", status=status, body=body, times=None)
+    with ScriptedOllama.start(slots=2) as good:
+        good.script(tokens=list("well"), rate=20, times=None)
+        site.start_worker()
+        site.start_worker(host="good", ollama_url=good.url)
+
+        jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(40)])
+
+        ended = [list(job.events())[-1].type for job in jobs]
+    assert ended.count("failed") < 15
+    assert ended.count("completed") == len(jobs) - ended.count("failed")

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -120,9 +120,10 @@ class JobStore(HostCalls):
             return self.fail(job, Error("internal", text), ran_seconds)
         return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome)
 
-    def fail(self, job: ClaimedJob, error: Error, ran_seconds: float | None = None) -> str:
-        """End the job `failed`."""
-        return self._finish(job, "failed", "error", dumps(error.as_json()), ran_seconds)
+    def fail(self, job: ClaimedJob, error: Error, ran_seconds: float | None = None, blame: Blame = "") -> str:
+        """End the job `failed`. With `blame` the failure speaks against the host, or the model there."""
+        against = {"blame": blame, "reason": error.message} if blame else None
+        return self._finish(job, "failed", "error", dumps(error.as_json()), ran_seconds, against=against)
 
     def release(
         self,
@@ -241,6 +242,7 @@ class JobStore(HostCalls):
         ran_seconds: float | None,
         turn: Sequence[str] = (),
         written: Completed | None = None,
+        against: Mapping[str, str] | None = None,
     ) -> str:
         pieces = written.pieces if written else 0
         finish = partial(
@@ -256,14 +258,17 @@ class JobStore(HostCalls):
             events=written.events if written else 0,
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
+        newer: dict[str, Any] = dict(against or {})
         if self.direct is not None and self.direct.wanted:
-            by: dict[str, Any] = {
+            newer |= {
+                "next_fence": self._clock.uuid(),
                 "worker": self._worker,
                 "members_of_next": self._started,
                 "lease_seconds": self._lease,
             }
-            with suppress(VersionMismatch):  # the fleet's script is an older one, and claims no job
-                return self._settle(job, finish(pieces=pieces, next_fence=self._clock.uuid(), **by))
+        if newer:
+            with suppress(VersionMismatch):  # the fleet's script is an older one: it claims no job, or blames no host
+                return self._settle(job, finish(pieces=pieces, **newer))
         with suppress(VersionMismatch):
             return self._settle(job, finish(pieces=pieces))
         with suppress(RedisError, OSError):  # the older one reads the number of events from the record

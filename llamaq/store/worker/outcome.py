@@ -9,9 +9,9 @@ from llamaq.vocabulary.wire import dumps
 
 MOST_RESULT_BYTES = 128 * 1024 * 1024
 """Bytes of a result as JSON. Redis takes 512 MiB in one argument, and the arguments have the result twice."""
-Blame = Literal["host", "doubt", "model", ""]
-"""Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; `model`
-against that model on the host alone; or not."""
+Blame = Literal["host", "doubt", "model", "fault", ""]
+"""Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; `model` and
+`fault` against that model on the host alone, which refused the job, or failed; or not."""
 Counts = Literal["always", "later", "alone", "never"]
 """Whether an attempt counts as a try; `later` counts it once several attempts have failed in the same way, `alone`
 where other jobs of the model do not fail so."""
@@ -64,9 +64,10 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job failed, and another attempt cannot help."""
+    """The job failed, and gets no other attempt. `blame` keeps a host that always fails from failing all that wait."""
 
     error: Error
+    blame: Blame = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Finish(Arguments):
     events: int = 0
     pieces: int = 0
     ran_seconds: float | Literal[""] = ""
+    blame: str = ""
+    reason: str = ""
     next_fence: str = ""
     worker: str = ""
     members_of_next: str = ""

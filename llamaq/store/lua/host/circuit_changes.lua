@@ -46,7 +46,8 @@ local function record_failure(host, id, blame, reason)
   if found.circuit == 'half_open' or faults >= FAULTS then open_circuit(host, damage.number(found.trips, 0)) end
 end
 
--- A job was refused (503, 429). No job opens the circuit of its model alone. `wait` is the seconds of its Retry-After, or 0.
+-- A job was refused (503, 429), or failed. No job opens the circuit of its model alone. `wait` is the seconds of its
+-- Retry-After, or 0.
 local function record_refusal(host, model, id, reason, wait)
   local entry = refusals.of(host, model) or {faults = 0, trips = 0}
   if entry.job ~= id then entry.faults = entry.faults + 1 end
@@ -60,6 +61,13 @@ local function record_refusal(host, model, id, reason, wait)
   end
   refusals.save(host, model, entry)
   if opens then requeue_unclaimed(host, model) end
+end
+
+-- A job failed by what its host did. `blame` 'host' and 'doubt': see record_failure; 'model': the host refused it; 'fault': the
+-- host failed with this model, as may be seen of one model alone.
+local function record_blame(host, model, id, blame, reason, wait)
+  if blame == 'model' or blame == 'fault' then return record_refusal(host, model, id, reason, wait) end
+  record_failure(host, id, blame, reason)
 end
 
 -- Notes a refusal in the record of its job, which ends with `error` (JSON) when all its refusals together took `give_up`

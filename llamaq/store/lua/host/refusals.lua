@@ -1,6 +1,7 @@
--- Fragment: refusals (503, 429), counted for each model on each host. They open the circuit of the model there, and not that
--- of the host: a quota, or a queue that is full, concerns one model. A hash of the host has for each refused model, as JSON:
---   faults, job       refusals since the last success, where several of one job in a row count once; the job of the last one
+-- Fragment: refusals (503, 429) and faults, counted for each model on each host. They open the circuit of the model there, and
+-- not that of the host: a quota, a queue that is full, or a damaged file concerns one model. A hash of the host has for each
+-- such model, as JSON:
+--   faults, job       refusals and faults since the last success, where several of one job in a row count once; the job of the last one
 --   trips, retry_at   as of a host's circuit; `retry_at` is set while the circuit is not closed
 --   trial             the latest job that was assigned as a trial
 --   works_at          when the latest job was claimed that got an answer

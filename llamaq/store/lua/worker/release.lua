@@ -5,7 +5,8 @@
 --            delay_seconds
 --            counts         1 when the attempt counts as a try, else 0
 --            blame          'host' or 'doubt': the failure speaks against the host (see circuit_changes.lua);
---                           'model': the host refused a job of this model (see refusals.lua); or ''
+--                           'model': the host refused a job of this model (see refusals.lua); 'fault': it failed with this
+--                           model; or ''
 --            reason         what went wrong
 --            error          the same as the job's error, JSON
 --            wait_seconds   what the host's Retry-After asks for, or 0
@@ -20,12 +21,8 @@ if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} en
 -- Records the failure; returns the hosts that have refused the job.
 local function blame_host()
   redis.call('HINCRBY', record(id), 'blamed', 1)
-  if blame == 'model' then
-    record_refusal(job.host, job.model, id, given.reason, tonumber(given.wait_seconds))
-    return note_refusal(id, job.host, given.error, tonumber(given.give_up))
-  end
-  record_failure(job.host, id, blame, given.reason)
-  return ''
+  record_blame(job.host, job.model, id, blame, given.reason, tonumber(given.wait_seconds))
+  return blame == 'model' and note_refusal(id, job.host, given.error, tonumber(given.give_up)) or ''
 end
 
 -- A refused attempt did not run.

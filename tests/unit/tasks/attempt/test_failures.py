@@ -35,12 +35,14 @@ from api_client import (
 from embedded.scripted.fleet import request_json
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Retry
+from llamaq.vocabulary.errors import UnknownModel
 from tasks.attempt.failures import (
     FAILURES,
     FREE_ATTEMPTS,
     LONGEST_HOST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     LONGEST_REFUSAL_PAUSE_SECONDS,
+    OF_THE_HOST,
     WorkerEvent,
     counts,
     host_pause_seconds,
@@ -48,6 +50,7 @@ from tasks.attempt.failures import (
     pause_of,
     pause_seconds,
     timed_out,
+    within_tries,
 )
 from tests.unit.tasks.ollama import claimed
 
@@ -123,16 +126,41 @@ def test_the_table_has_a_row_for_each_error() -> None:
         (GatewayError("m", status=504), "doubt"),
         (RunnerDied("m", status=500), "doubt"),
         (StreamCut("m"), "doubt"),
-        (ServerFault("m", status=500), ""),
+        (ServerFault("m", status=500), "fault"),
+        (NoSuchPath("m", status=404), "fault"),
+        (Forbidden("m", status=401), "fault"),
+        (StreamError("m"), "fault"),
+        (ModelNotFound("m", status=404), "fault"),
+        (UntrustedCertificate("m"), "host"),
+        (RegistryUnreachable("m", status=500), ""),
+        (BadRequest("m", status=400), ""),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_failure_speaks_against_the_host_or_not(error: OllamaError, blame: str) -> None:
-    """Surely where no job can have caused it; perhaps where one can; else not at all."""
+    """Surely where no job can have caused it; perhaps, or as a fault of its model, where one can; else not at all."""
     outcome = outcome_of_error(error, JOB)
 
-    assert isinstance(outcome, Retry)
     assert outcome.blame == blame
+
+
+@pytest.mark.parametrize("error", [RunnerDied("m", status=500), ServerFault("m", status=500)])
+def test_a_failure_in_the_last_try_speaks_against_the_host_too(error: OllamaError) -> None:
+    """Else a worker whose jobs have one try would see no failing host."""
+    outcome = outcome_of_error(error, JOB)
+    last = within_tries(outcome, replace(JOB, tries=JOB.max_attempts))
+
+    assert isinstance(last, Failed)
+    assert last == Failed(outcome.error, outcome.blame)
+    assert last.blame
+
+
+def test_no_failure_of_the_host_speaks_against_nobody() -> None:
+    """A host that ends each job by one would fail all that wait."""
+    by_error = {kind: meaning for kind, meaning in FAILURES.items() if isinstance(kind, type)}
+    of_host = {kind for kind, meaning in by_error.items() if meaning.code in OF_THE_HOST and not meaning.blame}
+
+    assert of_host == {RegistryUnreachable, UnknownModel}
 
 
 def test_what_the_host_alone_did_is_never_a_try() -> None:

@@ -1,0 +1,36 @@
+"""A host that fails at one model: its other models, and the jobs that wait, are spared."""
+
+from embedded.scripted.fleet import MODEL, Fleet
+from llamaq.store.worker.outcome import Error
+from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, reporting
+
+
+def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) -> None:
+    """The host has a free slot after each, and would end all that waits."""
+    store = reporting(fleet, CLOUD, LOCAL)
+    for number in range(3):
+        ended = fleet.claim(store, fleet.submit(CLOUD))
+        assert store.fail(ended, Error("ollama_error", f"401, {number}"), 0, "fault") == "ok"
+
+    waits, runs = fleet.submit("cloud"), fleet.submit("local")
+
+    assert list(fleet.slots()) == [runs.id]
+    assert fleet.waiting(CLOUD) == [waits.id]
+    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "closed"))
+    cloud = next(model for model in fleet.queue.models() if model.model == CLOUD)
+    assert cloud.last_error == "401, 2"
+
+
+def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
+    """The attempt ran: its time counts towards the deadline. Another host with a free slot takes the job at once."""
+    store = reporting(fleet, MODEL)
+    job = fleet.submit()
+    claimed = fleet.claim(store, job)
+    other = fleet.host("beta", models=[MODEL])
+
+    store.release(claimed, Error("ollama_error", "500"), 60, counts=True, blame="fault", ran_seconds=7)
+
+    record = fleet.record(job.id)
+    assert (record["host"], record["running"]) == ("beta", "7")
+    assert not {"refused_at", "refusal"} & record.keys()
+    assert fleet.claim(other, job).attempt == 2
