@@ -1,5 +1,7 @@
 """Reads the body of a request as JSON, nested to a bounded depth."""
 
+import json
+import re
 from math import isfinite
 from typing import Any
 
@@ -7,6 +9,9 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.http.errors import GatewayError
+from llamaq.vocabulary.wire import dumps
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def json_object(request: Request) -> dict[str, Any]:
@@ -59,10 +64,17 @@ def parsed(text: bytes | str) -> Any:
 def json_value(text: bytes | str) -> Any:
     """The value of a JSON text, which can be written as JSON again.
 
+    Half a surrogate pair is read as U+FFFD, as Ollama does: JavaScript that cuts a text may cut a pair.
+
     Raises:
         ValueError: it is not JSON, is nested too deep, or has a number that no 64-bit float holds, such as `1e400`.
     """
-    value = from_json(text, allow_inf_nan=False)
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError:
+        if not _SURROGATE.search(text.encode() if isinstance(text, str) else text):
+            raise
+        value = from_json(_without_halves(text), allow_inf_nan=False)
     left = [value]
     while left:
         match left.pop():
@@ -73,3 +85,10 @@ def json_value(text: bytes | str) -> Any:
             case list(items):
                 left.extend(items)
     return value
+
+
+def _without_halves(text: bytes | str) -> str:
+    try:
+        return dumps(json.loads(text))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None

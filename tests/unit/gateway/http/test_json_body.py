@@ -72,3 +72,33 @@ def test_a_number_that_no_float_holds_is_refused(text: str) -> None:
 def test_other_numbers_are_taken() -> None:
     """Whole ones have no bound."""
     assert parsed(f"[{10**400}, 1e308, -0.0, 1e-400, true]") == [10**400, 1e308, 0.0, 0.0, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'["\ud83d"]', ["\N{REPLACEMENT CHARACTER}"]),
+        (r'["\ude00 \ud83d\ud83d\ude00"]', ["\N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}\U0001f600"]),
+        (r'{"\uD83D\u0041": "\\ud83d"}', {"\N{REPLACEMENT CHARACTER}A": r"\ud83d"}),
+    ],
+)
+def test_half_a_surrogate_pair_is_read_as_ollama_reads_it(text: str, value: object) -> None:
+    """JavaScript that cuts a text at a length sends such halves; a backslash that is escaped begins none."""
+    assert parsed(text) == parsed(text.encode()) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'["\ud83d"',
+        r'["\ud83d", NaN]',
+        r'["\ud8"]',
+        r'["\ud83d", ' + "[" * 100_000,
+        r'["\ud83d", ' + "[" * 300 + "]" * 301,
+    ],
+)
+def test_what_is_not_json_is_refused_beside_half_a_surrogate_pair_too(text: str) -> None:
+    """The second reader takes no more than the first."""
+    with pytest.raises(GatewayError) as refused:
+        parsed(text)
+    assert (refused.value.status, refused.value.code) == (400, "invalid_json")
