@@ -93,7 +93,9 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.ConnectTimeout: _retry("ollama_unavailable", "no connection in time", "host", "never"),
     api_client.ServerBusy: _retry("ollama_unavailable", "503 or 429: busy, or a quota is used up", "model", "alone"),
     api_client.ConnectionLost: _retry("ollama_unavailable", "cut before the headers", "doubt", "later"),
-    api_client.GatewayError: _retry("ollama_unavailable", "499, 502, 504 or 520 to 530 of a proxy", "doubt", "later"),
+    api_client.GatewayError: _retry(
+        "ollama_unavailable", "499, 502, 504, 520 to 527 or 530 of a proxy", "doubt", "later"
+    ),
     api_client.WrongProtocol: _fail("ollama_unavailable", "what answers does not speak HTTP, or breaks TLS", "host"),
     api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted", "host"),
     api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),
