@@ -10,9 +10,10 @@ from starlette.responses import Response
 from gateway.http.sse import EventStream, frame
 from gateway.ui.rendering import HEADERS, rendered
 from gateway.ui.session import Operator
-from gateway.ui.watch import Look, Watch
+from gateway.ui.watch import SHOWN_HOSTS, Look, Watch
 
 router = APIRouter()
+Find = Annotated[str, Query(max_length=256)]
 STREAM_SECONDS = 300.0
 """After so long the browser connects again, so that a session that has ended ends its streams."""
 
@@ -23,21 +24,23 @@ async def live(
     _: Operator,
     view: Literal["fleet", "queue", "running", "job", "none"] = "none",
     job: Annotated[str, Query(max_length=128, pattern=r"^[A-Za-z0-9._-]*$")] = "",
+    find: Find = "",
 ) -> Response:
     """Server-Sent Events: `view` is the inner part of the page, `figures` that of its head; `state` of a job."""
     watch: Watch = request.app.state.watch
-    return EventStream(_frames(watch, view, job), headers=HEADERS, until=request.app.state.draining)
+    return EventStream(_frames(watch, view, job, find.strip()), headers=HEADERS, until=request.app.state.draining)
 
 
-def view_of(look: Look, view: str, job: str = "") -> str:
-    """A view at one moment. It is rendered once for all pages."""
-    name = f"{view} {job}"
+def view_of(look: Look, view: str, job: str = "", find: str = "") -> str:
+    """A view at one moment. It is rendered once for all pages. `find` is a part of the names of the fleet's hosts."""
+    name = f"{view} {job} {find}"
     if name not in look.memo:
-        look.memo[name] = rendered(f"_{view}.html", look=look, job=look.jobs.get(job))
+        values = {"job": look.jobs.get(job), "find": find, "shown": SHOWN_HOSTS}
+        look.memo[name] = rendered(f"_{view}.html", look=look, **values)
     return look.memo[name]
 
 
-async def _frames(watch: Watch, view: str, job: str) -> AsyncGenerator[list[bytes], None]:
+async def _frames(watch: Watch, view: str, job: str, find: str) -> AsyncGenerator[list[bytes], None]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS
     sent: dict[str, str] = {}
@@ -45,7 +48,7 @@ async def _frames(watch: Watch, view: str, job: str) -> AsyncGenerator[list[byte
         async for look in watch.looks():
             parts = {"figures": view_of(look, "figures")}
             if view != "none" and not (view == "job" and look.jobs.get(job) is None) and not look.away:
-                parts["view"] = view_of(look, view, job)
+                parts["view"] = view_of(look, view, job, find)
             if (status := look.jobs.get(job)) is not None:
                 parts["state"] = f"{status.state} {status.attempt}"
             for name, text in parts.items():

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.queue_access import queue_of
 from gateway.ui.job_filter import STATES, JobFilter
-from gateway.ui.live import view_of
+from gateway.ui.live import Find, view_of
 from gateway.ui.rendering import page
 from gateway.ui.session import Operator, with_cookie
 from gateway.ui.watch import look
@@ -24,9 +24,9 @@ MOST_DEAD = 200
 
 
 @router.get("/ui")
-async def fleet(request: Request, _: Operator) -> Response:
-    """The view of the fleet: hosts, their models and workers."""
-    return await view(request, "fleet")
+async def fleet(request: Request, _: Operator, find: Find = "") -> Response:
+    """The view of the fleet: hosts, their models and workers; of those with `find` in their name."""
+    return await view(request, "fleet", find=find.strip())
 
 
 @router.get("/ui/queue")
@@ -70,14 +70,16 @@ async def dead(request: Request, _: Operator) -> Response:
     return await framed(request, "dead.html", "dead", **values)
 
 
-async def view(request: Request, name: str, job_id: str = "", **values: Any) -> Response:
+async def view(request: Request, name: str, job_id: str = "", find: str = "", **values: Any) -> Response:
     """The page of a view that is live."""
     now = await look(queue_of(request), [job_id] if job_id else [])
     if job_id and now.jobs[job_id] is None:
         raise JobNotFound(job_id)
-    inner = view_of(now, name, job_id)
+    inner = view_of(now, name, job_id, find)
     figures = view_of(now, "figures")
-    return answer(request, "live.html", name, inner=inner, figures=figures, job_id=job_id, look=now, **values)
+    return answer(
+        request, "live.html", name, inner=inner, figures=figures, job_id=job_id, find=find, look=now, **values
+    )
 
 
 async def framed(request: Request, template: str, name: str, **values: Any) -> Response:

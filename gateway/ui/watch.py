@@ -14,6 +14,9 @@ from llamaq.vocabulary.waiting import QueueStatus
 
 LOG = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0
+REST = 9
+"""Times of a look that pass before the next one, so that a large fleet leaves the process to its streams."""
+SHOWN_HOSTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,15 @@ class Look:
     def slots(self) -> int:
         """All slots: of each host those of as many models as it runs at a time."""
         return sum(host.slots * host.max_models for host in self.hosts)
+
+    def hosts_with(self, part: str) -> list[tuple[HostStatus, list[WorkerStatus]]]:
+        """The hosts with this part in their name and their workers; first those paused, failing or without a worker."""
+        workers: dict[str, list[WorkerStatus]] = {}
+        for worker in self.workers:
+            workers.setdefault(worker.host, []).append(worker)
+        found = [(host, workers.get(host.host, [])) for host in self.hosts if part in host.host]
+        well = ("running", "closed", True)
+        return sorted(found, key=lambda one: (one[0].state, one[0].circuit, bool(one[1])) == well)
 
     @property
     def shares(self) -> list[tuple[str, int, int]]:
@@ -127,8 +139,10 @@ class Watch:
             self._task = None
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             jobs = [job_id for job_id, readers in self._jobs.items() if job_id and readers > 0]
+            began_at = loop.time()
             try:
                 self._last = await look(self._queue, jobs)
             except Exception as error:  # noqa: BLE001 - the border of a look: the next one may succeed
@@ -138,7 +152,8 @@ class Watch:
                 self._last = Look(
                     last.hosts, last.workers, last.queues, last.tenants, last.running, last.jobs, str(error)
                 )
+            took = loop.time() - began_at
             waiting, self._next = self._next, None
             if waiting is not None and not waiting.done():
                 waiting.set_result(self._last)
-            await asyncio.sleep(EVERY_SECONDS)
+            await asyncio.sleep(max(EVERY_SECONDS, REST * took))

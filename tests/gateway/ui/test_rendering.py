@@ -1,11 +1,13 @@
 """The parts that are sent again each second, with names that a host or a producer chose."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ui.rendering import count, duration, rendered, size
-from gateway.ui.watch import Look
+from gateway.ui.live import view_of
+from gateway.ui.rendering import count, duration, size
+from gateway.ui.watch import SHOWN_HOSTS, Look
 from llamaq import HostStatus, JobStatus, ModelStatus, WorkerStatus
 from llamaq.vocabulary.waiting import QueueStatus, Why
 
@@ -24,16 +26,36 @@ LOOK = Look(
     tenants={EVIL: 1},
     running=[JOB],
     away=EVIL,
+    jobs={"id": JOB},
 )
 
 
 @pytest.mark.parametrize("view", ["figures", "fleet", "queue", "running", "job"])
 def test_a_name_stays_a_text(view: str) -> None:
     """Within a page, an attribute and a link."""
-    page = rendered(f"_{view}.html", look=LOOK, job=JOB)
+    page = view_of(LOOK, view, "id", '"><script>')
 
     assert "<script" not in page
     assert "&#34;&gt;&lt;script&gt;" in page
+
+
+def test_of_many_hosts_those_in_trouble_are_shown_first() -> None:
+    """And the others are found by name. All of a thousand would be megabytes a second."""
+    hosts = [HostStatus(host=f"host-{number:03}", seen_at=NOW) for number in range(SHOWN_HOSTS + 50)]
+    hosts[120] = hosts[120].model_copy(update={"circuit": "open"})
+    hosts[130] = hosts[130].model_copy(update={"state": "paused"})
+    workers = [WorkerStatus(name=f"w-{host.host}", host=host.host) for host in hosts if host is not hosts[140]]
+    look = Look(hosts=hosts, workers=workers)
+
+    page, found = view_of(look, "fleet"), view_of(look, "fleet", find="t-14")
+
+    names = [f"host-{number:03}" for number in (120, 130, 140, *range(97))]
+    assert re.findall(r'"Host (host-\d+)"', page) == names
+    assert "100 of 150 hosts" in page
+    assert page.count("w-host-") == 99
+    assert "No worker serves this host." in page
+    assert re.findall(r'"Host (host-\d+)"', found) == [f"host-{number}" for number in (140, *range(141, 150))]
+    assert "No host has <b>none</b>" in view_of(look, "fleet", find="none")
 
 
 def test_figures_are_short() -> None:
