@@ -97,11 +97,11 @@ class ModelStatus(BaseModel):
         slots_used: requests that run there.
         slots: requests at a time.
         version: of the Ollama server.
-        circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429).
-            `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
+        circuit: of the host; where that is closed, of this model there, which the host may refuse (503, 429) or
+            fail with (500). `closed` (healthy), `open` (failed: it gets no jobs), `half_open` (one job is its trial).
         paused: whether an operator has paused the model, or the host: no job of it gets a slot there.
-        last_error: the last failure of the host, or the last refusal of the model there; None without one. It
-            stays when the host is well again.
+        last_error: the last failure of the host, or of the model there while its circuit is not closed; None without
+            one. It stays when the host is well again.
         last_error_at: when that was; earlier than `seen_at` where the host has answered since.
         seen_at: when the host last answered its workers.
         listed: its entry in the host's `/api/tags`, as the host wrote it.
