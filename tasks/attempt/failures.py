@@ -100,10 +100,10 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted", "host"),
     api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),
     api_client.StreamCut: _retry("ollama_error", "the stream was cut, or ended without its last line", "doubt"),
-    api_client.ServerFault: _retry("ollama_error", "any other 5xx", "fault"),
-    api_client.RequestTimeout: _retry("ollama_error", "408", "fault"),
+    api_client.ServerFault: _retry("ollama_error", "any other 5xx", "model_doubt"),
+    api_client.RequestTimeout: _retry("ollama_error", "408", "model_doubt"),
     api_client.NoSuchPath: _retry("ollama_error", "404 without Ollama's words, as of Traefik", "fault", "later"),
-    WorkerEvent.BAD_VECTORS: _retry("ollama_error", blame="fault"),
+    WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
     WorkerEvent.UNREADABLE_RESULT: _retry("ollama_error"),
     api_client.RegistryUnreachable: _retry("ollama_error", "a pull: the host does not reach the registry"),
     api_client.StreamError: _fail(
@@ -198,6 +198,13 @@ def refusal(error: SubmitError) -> Error:
 def of_remote_model(outcome: Outcome) -> Outcome:
     """The outcome where the model runs elsewhere. What may have failed there does not speak against the host."""
     return replace(outcome, blame="") if isinstance(outcome, Failed | Retry) and outcome.blame == "doubt" else outcome
+
+
+def of_begun_answer(outcome: Outcome) -> Outcome:
+    """The outcome of an attempt that had a part of its answer: it does not speak against the model there."""
+    if isinstance(outcome, Failed | Retry) and outcome.blame in {"fault", "model_doubt"}:
+        return replace(outcome, blame="")
+    return outcome
 
 
 def is_of_host(outcome: Outcome) -> bool:

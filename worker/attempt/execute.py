@@ -40,7 +40,7 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
         return _stopped(job, attempt)
     except OllamaError as error:
         # A socket that `stop` has shut down may raise the error of a cut connection.
-        return _stopped(job, attempt) if attempt.stopped else failures.outcome_of_error(error, job)
+        return _stopped(job, attempt) if attempt.stopped else _of_host(job, attempt, error)
     except (InvalidRequest, ImageGone) as error:
         return failures.outcome_of_error(error, job)
     except Exception as error:  # noqa: BLE001 - the job must end now, not when its lease expires
@@ -92,6 +92,11 @@ def _reason(error: BaseException) -> str:
         return str(error)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _of_host(job: ClaimedJob, attempt: Attempt, error: OllamaError) -> Outcome:
+    outcome = failures.outcome_of_error(error, job)
+    return failures.of_begun_answer(outcome) if attempt.pieces else outcome
 
 
 def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:

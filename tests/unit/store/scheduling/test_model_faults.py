@@ -1,8 +1,12 @@
 """A host that fails at one model: its other models, and the jobs that wait, are spared."""
 
+import json
+
+import pytest
+
 from embedded.scripted.fleet import MODEL, Fleet
-from llamaq.store.worker.outcome import Error
-from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, reporting
+from llamaq.store.worker.outcome import Blame, Error
+from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting
 
 
 def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) -> None:
@@ -34,3 +38,28 @@ def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
     assert (record["host"], record["running"]) == ("beta", "7")
     assert not {"refused_at", "refusal"} & record.keys()
     assert fleet.claim(other, job).attempt == 2
+
+
+@pytest.mark.parametrize(("blame", "least", "most"), [("model_doubt", 1, 2), ("fault", 5, 10)])
+def test_where_the_jobs_may_have_caused_the_failures_the_pauses_stay_short(
+    fleet: Fleet, blame: Blame, least: float, most: float
+) -> None:
+    """Many jobs of one producer may fail so, and others wait behind them."""
+    store = reporting(fleet, MODEL)
+    for number in range(7):
+        job = fleet.submit()
+        if number >= 3:
+            pause_over(fleet)
+            reaped(fleet, store)
+        claimed = fleet.claim(store, job)
+        before = _now(fleet)
+        assert store.fail(claimed, Error("ollama_error", "500"), 0, blame) == "ok"
+
+    retry_at = json.loads(fleet.redis.hget(fleet.keys.refusals("alpha"), MODEL))["retry_at"]
+
+    assert before + least <= retry_at <= _now(fleet) + most
+
+
+def _now(fleet: Fleet) -> float:
+    seconds, microseconds = fleet.redis.time()
+    return float(seconds + microseconds / 1e6)

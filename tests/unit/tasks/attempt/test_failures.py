@@ -126,7 +126,7 @@ def test_the_table_has_a_row_for_each_error() -> None:
         (GatewayError("m", status=504), "doubt"),
         (RunnerDied("m", status=500), "doubt"),
         (StreamCut("m"), "doubt"),
-        (ServerFault("m", status=500), "fault"),
+        (ServerFault("m", status=500), "model_doubt"),
         (NoSuchPath("m", status=404), "fault"),
         (Forbidden("m", status=401), "fault"),
         (StreamError("m"), "fault"),
