@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \|([\w, ]*)\|", re.MULTILINE)
 SECRET = "a-planted-prompt"
 TENANT = "a-planted-tenant"
+OTHER = "smollm2-b:135m"
 Look = Callable[[], Scrape]
 
 
@@ -80,14 +81,18 @@ def test_the_tables_are_what_is_exported(service: Service, look: Look) -> None:
     """Each metric with its type and its labels, no less and no more; and each has a sample once there was work."""
     complete(service)
     fail(service)
+    service.ollama.script(model=OTHER, status=401, times=3)
+    for _ in range(3):
+        with pytest.raises(JobFailed):
+            service.queue.generate(OTHER, "a circuit that opens").result(30)
     gate = service.hold()
     service.queue.generate(MODEL, "hold")
     service.wait_held(gate)
-    service.queue.pause(model="smollm2-b:135m")
+    service.queue.pause(model=OTHER)
     try:
         assert look().shapes == documented()
     finally:
-        service.queue.resume(model="smollm2-b:135m")
+        service.queue.resume(model=OTHER)
 
 
 def test_counters_and_histograms_move(service: Service, look: Look) -> None:

@@ -106,6 +106,13 @@ def _hosts(hosts: Sequence[Fields]) -> Iterator[Metric]:
         ([host, state], each.text("circuit") == state) for host, each in named.items() for state in CIRCUITS
     ]
     yield _gauge("llamaq_host_circuit", "1 for the state that the host's circuit is in.", ["host", "state"], circuits)
+    refused: Rows = [
+        ([host, model, state], 1)
+        for host, each in named.items()
+        for state, _, model in (line.partition(" ") for line in (each.optional("refused") or "").splitlines())
+    ]
+    meaning = "1 for a model that the host refused or failed at, and the state of the model's circuit there."
+    yield _gauge("llamaq_model_circuit", meaning, ["host", "model", "state"], refused)
     running: Rows = [
         ([host, model], jobs) for host, each in named.items() for model, jobs in each.counts("running").items()
     ]

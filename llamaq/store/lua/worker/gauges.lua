@@ -7,10 +7,11 @@
 --               try failed), webhooks_unsent (due for a minute, and no worker has taken them)
 --   queues   for each lane of each model that is offered or waited for: model, lane, depth, age_seconds (of the oldest job)
 --   hosts    for each: host, up (1 when live), seen_age_seconds, workers, slots, slots_used, messages (in its queue), swaps,
---            circuit, running (jobs by model), models (that it offers)
+--            circuit, running (jobs by model), models (that it offers), refused (models whose circuit is not closed there, each
+--            in a line behind its state)
 -- Invariant: it only reads, but that it may set a damaged key aside. Such a key gives 0 or nothing, so that the other figures
 -- are still told. Its cost grows with hosts and models, and not with the backlog or the jobs that are kept.
--- include: keys events ages dead_letter webhook
+-- include: keys events ages dead_letter webhook refusals
 local UNSENT_SECONDS = 60
 local models = {}
 
@@ -36,6 +37,14 @@ local function running_on(host)
   return flat
 end
 
+local function refused_by(host)
+  local found = {}
+  for model, entry in pairs(refusals.on(host)) do
+    if entry.retry_at then found[#found + 1] = (refusals.is_open(entry) and 'open ' or 'half_open ') .. model end
+  end
+  return table.concat(found, '\n')
+end
+
 local function host_row(host, seen_at)
   local age = NOW - tonumber(seen_at)
   local slots, max_models, swaps, circuit = unpack(list('HMGET', host_key(host), 'slots', 'max_models', 'swaps', 'circuit'))
@@ -45,7 +54,8 @@ local function host_row(host, seen_at)
     'workers', count('ZCOUNT', workers_key(host), NOW - HOST_SECONDS, '+inf'),
     'slots', number(slots) * number(max_models), 'slots_used', count('HLEN', slots_key(host)),
     'messages', count('LLEN', celery_queue(host)), 'swaps', number(swaps),
-    'circuit', circuit or 'closed', 'running', running_on(host), 'models', offered}
+    'circuit', circuit or 'closed', 'running', running_on(host), 'models', offered,
+    'refused', refused_by(host)}
 end
 
 local function age_of_oldest(model, lane)

@@ -12,8 +12,10 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
+from llamaq.store.worker.outcome import Error
 from tests.integration.scraping import Scrape, parsed
 from tests.service import until
+from tests.unit.store.scheduling.test_refusals import pause_over
 from worker.telemetry.fleet_metrics import FleetCollector
 
 
@@ -73,6 +75,21 @@ def test_hosts_are_told_with_their_slots_circuit_and_loads(fleet: Fleet) -> None
     states = ("closed", "half_open", "open")
     assert [seen.figure("llamaq_host_circuit", host="alpha", state=state) for state in states] == [0, 0, 1]
     assert [seen.figure("llamaq_host_circuit", host="beta", state=state) for state in states] == [1, 0, 0]
+
+
+def test_a_model_that_a_host_fails_at_is_told(fleet: Fleet) -> None:
+    """While its circuit is not closed: open, then half open once the pause is over."""
+    store = fleet.host(slots=3)
+    for _ in range(3):
+        store.fail(fleet.claim(store, fleet.submit()), Error("ollama_error", "401"), 0, "fault")
+
+    seen = look(fleet.redis, fleet.keys)
+    pause_over(fleet)
+    later = look(fleet.redis, fleet.keys)
+
+    assert seen.figure("llamaq_model_circuit", host="alpha", model=MODEL, state="open") == 1
+    assert later.figure("llamaq_model_circuit", host="alpha", model=MODEL, state="half_open") == 1
+    assert 'state="open"' not in "".join(line for line in later.text.splitlines() if "model_circuit" in line)
 
 
 def test_what_waits_outside_the_queues_is_told(fleet: Fleet) -> None:
