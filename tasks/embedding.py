@@ -107,12 +107,12 @@ def _culprit(
 
 
 def _of_input(outcome: Failed | Retry, number: int) -> Outcome:
-    """The outcome with the input named."""
+    """The outcome with the input named. It speaks against nobody, since the host took another input."""
     error = outcome.error
     named = replace(
         error, message=f"input {number} (counted from 0): {error.message}", details={**error.details, "input": number}
     )
-    return replace(outcome, error=named)
+    return replace(outcome, error=named, blame="")
 
 
 def _problem(vectors: Vectors, first: int, inputs: int, length: int, dimensions: int | None) -> str:

@@ -11,6 +11,8 @@ from llamaq.store.redis_errors import sound_rows
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
 LIVE_SECONDS = 15.0
+REFUSALS_KEPT_SECONDS = 7200
+"""As in `refusals.lua`. An entry of the hash may be older, because those of other models keep the hash."""
 """A host that has not answered for three probes offers nothing, and a worker without a sign for so long is not listed.
 `HOST_SECONDS` in `keys.lua` is the same figure."""
 
@@ -141,7 +143,7 @@ def _without_memory(model: dict[str, Any]) -> dict[str, Any]:
 def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
     """The circuit of a model on a host that is well, as `refusals.lua` keeps it."""
     found = json.loads(entry) if entry else {}
-    if "retry_at" not in found:
+    if "retry_at" not in found or found.get("refused_at", now) <= now - REFUSALS_KEPT_SECONDS:
         return {}
     return {
         "circuit": "open" if found["retry_at"] > now else "half_open",

@@ -102,6 +102,7 @@ def test_a_failure_names_the_input_that_it_is_of(number: int, kind: type[OllamaE
     assert isinstance(outcome, Retry if kind is ServerFault else Failed)
     assert outcome.error.message == f"input {number} (counted from 0): no"
     assert (outcome.error.details["input"], outcome.error.details["status"]) == (number, 400)
+    assert not outcome.blame, "the host took the other inputs"
     assert len(host.asked) <= 3 + 7 + 1
 
 

@@ -69,6 +69,7 @@ end
 -- host failed at this model; 'model_doubt': it did, and the job may have caused it.
 local function record_blame(host, model, id, blame, reason, wait)
   if blame == 'host' or blame == 'doubt' then return record_failure(host, id, blame, reason) end
+  if is_host_job(model) then return end  -- it waits for no model's circuit
   record_refusal(host, model, id, reason, wait, blame == 'model_doubt' and DOUBTED_TRIPS or nil)
 end
 

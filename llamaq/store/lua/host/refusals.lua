@@ -15,10 +15,11 @@ local refusals = {           -- one table, because Lua takes 200 locals in a scr
 
 function refusals.key(host) return host_key(host) .. ':refusals' end
 
--- An entry; nil where something else has written over it.
+-- An entry; nil where something else has written over it, or where it is old: those of other models keep the hash.
 function refusals.read(text)
   local well, entry = pcall(cjson.decode, text)
-  return well and type(entry) == 'table' and tonumber(entry.faults) and tonumber(entry.trips) and entry or nil
+  local known = well and type(entry) == 'table' and tonumber(entry.faults) and tonumber(entry.trips)
+  return known and (tonumber(entry.refused_at) or NOW) > NOW - refusals.KEPT_SECONDS and entry or nil
 end
 
 function refusals.of(host, model)

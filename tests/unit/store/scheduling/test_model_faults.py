@@ -6,6 +6,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.store.worker.outcome import Blame, Error
+from llamaq.store.worker.worker_scripts import Gauges
 from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting
 
 
@@ -58,6 +59,42 @@ def test_where_the_jobs_may_have_caused_the_failures_the_pauses_stay_short(
     retry_at = json.loads(fleet.redis.hget(fleet.keys.refusals("alpha"), MODEL))["retry_at"]
 
     assert before + least <= retry_at <= _now(fleet) + most
+
+
+def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None:
+    """Also where the host's other models work on: without a job of it nothing would close its circuit."""
+    store = reporting(fleet, CLOUD, LOCAL)
+    for model in (CLOUD, LOCAL) * 3:
+        store.fail(fleet.claim(store, fleet.submit(model)), Error("ollama_error", "401"), 0, "fault")
+    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "open"))
+    pause_over(fleet, CLOUD)
+    _failed_before(fleet, CLOUD, 2 * 3600 + 1)
+    reaped(fleet, store)
+
+    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "closed"), ("closed", "open"))
+    (host,) = fleet.run(Gauges()).rows("hosts")
+    assert host.text("refused") == f"open {LOCAL}"
+    jobs = [fleet.submit(CLOUD) for _ in range(2)]
+    assert set(fleet.slots()) == {job.id for job in jobs}
+
+
+def test_host_jobs_open_no_circuit(fleet: Fleet) -> None:
+    """A misspelt name fails a pull. Nothing waits for such a circuit, and an alert would tell of it for hours."""
+    store = reporting(fleet, MODEL)
+    for number in range(4):
+        pull = fleet.claim(store, fleet.queue.pull(f"m{number}"))
+        assert store.fail(pull, Error("ollama_error", "no such model"), 0, "fault") == "ok"
+    load = fleet.claim(store, fleet.queue.load(MODEL)[0])
+    store.release(load, Error("ollama_error", "500"), 0, counts=True, blame="model_doubt")
+
+    assert not fleet.redis.exists(fleet.keys.refusals("alpha"))
+
+
+def _failed_before(fleet: Fleet, model: str, seconds: float) -> None:
+    """Let the last failure of a model have been so long ago."""
+    key = fleet.keys.refusals("alpha")
+    entry = json.loads(fleet.redis.hget(key, model))
+    fleet.redis.hset(key, model, json.dumps(entry | {"refused_at": entry["refused_at"] - seconds}))
 
 
 def _now(fleet: Fleet) -> float:
