@@ -7,7 +7,7 @@ import pytest
 
 from ollama_api.encoding import encoded, number, quoted, text, timestamp
 
-RECORDINGS = sorted((Path(__file__).parents[4] / "recordings").glob("*.json"))
+RECORDINGS = sorted((Path(__file__).parents[2] / "recordings").glob("*.json"))
 
 
 def _lines(path: Path) -> list[str]:
