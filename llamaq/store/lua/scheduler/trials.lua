@@ -2,14 +2,11 @@
 local trials = {AMONG = 20}  -- jobs of a queue among which a trial is chosen
 
 -- The first job of a queue. Where it is to be a trial, after the trials that `avoid` names, it is the one of the first jobs
--- that failed by its host least often: so no job is the trial twice in a row while another waits. Where the jobs may have
--- caused the failures, the last job is among them: those that failed are in front, and others would wait for all their tries.
+-- that failed by its host least often: so no job is the trial twice in a row while another waits.
 function trials.first_of(key, avoid)
   if not avoid then return redis.call('ZRANGE', key, 0, 0)[1] end
   local found, least
-  local among = redis.call('ZRANGE', key, 0, trials.AMONG - 1)
-  if avoid.doubted then among[#among + 1] = redis.call('ZRANGE', key, -1, -1)[1] end
-  for _, id in ipairs(among) do
+  for _, id in ipairs(redis.call('ZRANGE', key, 0, trials.AMONG - 1)) do
     local failed = avoid[id] and math.huge or tonumber(redis.call('HGET', record(id), 'blamed') or 0)
     if not least or failed < least then found, least = id, failed end
   end
@@ -20,5 +17,5 @@ end
 function trials.to_avoid(state, entry)
   local of_model = entry and entry.retry_at
   if not (state.trial or of_model) then return nil end
-  return {[state.trial or ''] = true, [of_model and entry.trial or ''] = true, doubted = of_model and entry.doubted}
+  return {[state.trial or ''] = true, [of_model and entry.trial or ''] = true}
 end

@@ -78,25 +78,6 @@ def test_bad_jobs_do_not_open_the_circuit_again_and_again(fleet: Fleet) -> None:
     assert [fails("fault") for _ in range(3)] == ["closed", "closed", "open"]
 
 
-@pytest.mark.parametrize(("blame", "last"), [("model_doubt", True), ("fault", False)])
-def test_a_good_job_behind_many_bad_ones_is_the_next_trial(fleet: Fleet, blame: Blame, last: bool) -> None:
-    """Those that have failed wait in front of it, and it would wait for all their tries."""
-    store = reporting(fleet, MODEL, slots=22)
-    bad = [fleet.submit() for _ in range(22)]
-    for claimed in [fleet.claim(store, job) for job in bad]:
-        store.release(claimed, Error("ollama_error", "500"), 60, counts=True, blame=blame)
-    assert circuit(fleet) == ("closed", "open")
-    good = fleet.submit()
-    for job in bad:
-        fleet.due(job.id)
-    pause_over(fleet)
-    reaped(fleet, store)
-
-    (trial,) = fleet.slots()
-
-    assert (trial == good.id) == last
-
-
 def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None:
     """Also where the host's other models work on: without a job of it nothing would close its circuit."""
     store = reporting(fleet, CLOUD, LOCAL)
