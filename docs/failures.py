@@ -17,9 +17,8 @@ attempts, its reaper and its intake read.
   once in a row, since a job may bring down what runs it; for a model that runs elsewhere, as on ollama.com, it counts
   against nobody. `model` (a refusal), `fault` and `model_doubt` count towards the circuit of that model on that host
   alone, and there, too, one job counts once in a row. So a host that fails at each job fails few of those that wait.
-  With `model_doubt` the circuit pauses for 2 s at most, since the jobs may have caused the failures; where a trial
-  shows that, the next one needs 12 in a row, and then 48. A failure in the middle of an answer counts neither as the
-  one nor as the other.
+  With `model_doubt` the circuit pauses for 2 s at most, since the jobs may have caused the failures. A failure in the
+  middle of an answer counts neither as the one nor as the other.
 * **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on;
   `alone` counts where other jobs of the model are not refused there, and from attempt {counted} on. A job that is
   refused for longer than its `deadline` in all ends with the last refusal.

@@ -3,7 +3,6 @@
 local FAULTS = 3                              -- failures in a row that open the circuit
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; doubling, with a jitter of half of it
 local DOUBTED_TRIPS = 1                       -- so often the pause doubles where the jobs may have caused the failures
-local ALARMS = 2                              -- circuits opened so for nothing; after each four times as many failures are needed
 
 local function circuit_pause(trips)
   return math.min(FIRST_PAUSE * 2 ^ math.min(trips, 10), LONGEST_PAUSE) * (0.5 + tonumber(TIME[2]) % 1000 / 2000)
@@ -14,7 +13,6 @@ local function record_answered(host, model, claimed_at)
   if not entry then return end
   entry.works_at = math.max(entry.works_at or 0, tonumber(claimed_at))
   if not refusals.is_open(entry) then
-    if entry.retry_at and entry.doubted then entry.alarms = math.min((entry.alarms or 0) + 1, ALARMS) end
     entry.faults, entry.trips, entry.retry_at, entry.job, entry.trial = 0, 0, nil, nil, nil
   end
   refusals.save(host, model, entry)
@@ -56,10 +54,8 @@ local function record_refusal(host, model, id, reason, wait, most_trips)
   if entry.job ~= id then entry.faults = entry.faults + 1 end
   entry.job, entry.reason, entry.refused_at = id, reason, NOW
   local waits_till = NOW + math.min(wait, refusals.LONGEST_WAIT_SECONDS)
-  local most = most_trips and FAULTS * 4 ^ (entry.alarms or 0) or FAULTS
-  local opens = entry.retry_at and not refusals.is_open(entry) or not entry.retry_at and entry.faults >= most
+  local opens = entry.retry_at and not refusals.is_open(entry) or not entry.retry_at and entry.faults >= FAULTS
   if opens then
-    entry.doubted = most_trips and true or nil
     local pause = circuit_pause(math.min(entry.trips, most_trips or entry.trips))
     entry.retry_at, entry.trips = math.max(NOW + pause, waits_till), entry.trips + 1
   elseif entry.retry_at then

@@ -4,7 +4,6 @@
 --   faults, job       refusals and faults since the last success, where several of one job in a row count once; the job of the last one
 --   trips, retry_at   as of a host's circuit; `retry_at` is set while the circuit is not closed
 --   trial             the latest job that was assigned as a trial
---   doubted, alarms   whether failures that the jobs may have caused opened the circuit; how often a job then was answered
 --   works_at          when the latest job was claimed that got an answer
 --   reason            of the last refusal, and refused_at when that was
 -- include: keys events

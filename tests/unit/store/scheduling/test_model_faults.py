@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.store.worker.outcome import Blame, Error
 from llamaq.store.worker.worker_scripts import Gauges
 from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting
@@ -59,23 +59,6 @@ def test_where_the_jobs_may_have_caused_the_failures_the_pauses_stay_short(
     retry_at = json.loads(fleet.redis.hget(fleet.keys.refusals("alpha"), MODEL))["retry_at"]
 
     assert before + least <= retry_at <= _now(fleet) + most
-
-
-def test_bad_jobs_do_not_open_the_circuit_again_and_again(fleet: Fleet) -> None:
-    """Where a trial shows that they were the cause, the next time takes more of them; not of other failures."""
-    store = reporting(fleet, MODEL)
-
-    def fails(blame: Blame) -> str:
-        store.fail(fleet.claim(store, fleet.submit()), Error("ollama_error", "500"), 0, blame)
-        return circuit(fleet)[1]
-
-    for in_a_row in (3, 12, 48, 48):
-        assert [fails("model_doubt") for _ in range(in_a_row)] == ["closed"] * (in_a_row - 1) + ["open"]
-        pause_over(fleet)
-        reaped(fleet, store)
-        store.complete(fleet.claim(store, fleet.submit()), answer())
-        assert circuit(fleet) == ("closed", "closed")
-    assert [fails("fault") for _ in range(3)] == ["closed", "closed", "open"]
 
 
 def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None:
