@@ -15,10 +15,9 @@ attempts, its reaper and its intake read.
   try that counts, a `retry` ends the job too.
 * **blame**: a failure that speaks against the `host` counts towards opening its circuit; with `doubt` one job counts
   once in a row, since a job may bring down what runs it; for a model that runs elsewhere, as on ollama.com, it counts
-  against nobody. `model` (a refusal), `fault` and `model_doubt` count towards the circuit of that model on that host
-  alone, and there, too, one job counts once in a row. So a host that fails at each job fails few of those that wait.
-  With `model_doubt` the circuit pauses for 2 s at most, since the jobs may have caused the failures. A failure in the
-  middle of an answer counts neither as the one nor as the other.
+  against nobody. `model` (a refusal) and `fault` count towards the circuit of that model on that host alone, and there,
+  too, one job counts once in a row. So a host that fails at each job fails few of those that wait. A `fault` in the
+  middle of an answer does not count. Nor do most 5xx count, since what a job asks may cause them.
 * **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on;
   `alone` counts where other jobs of the model are not refused there, and from attempt {counted} on. A job that is
   refused for longer than its `deadline` in all ends with the last refusal.

@@ -11,10 +11,10 @@ from llamaq.store.redis_errors import sound_rows
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
 LIVE_SECONDS = 15.0
-REFUSALS_KEPT_SECONDS = 7200
-"""As in `refusals.lua`. An entry of the hash may be older, because those of other models keep the hash."""
 """A host that has not answered for three probes offers nothing, and a worker without a sign for so long is not listed.
 `HOST_SECONDS` in `keys.lua` is the same figure."""
+REFUSALS_KEPT_SECONDS = 7200
+"""As in `refusals.lua`. An entry of the hash may be older, because those of other models keep the hash."""
 
 IN_MEMORY = frozenset({"loaded", "memory", "vram", "gpu_share", "expires_at", "running"})
 HOST_FIELDS = (

@@ -100,15 +100,14 @@ FAILURES: Mapping[Cause, Meaning] = {
     api_client.UntrustedCertificate: _fail("ollama_unavailable", "the certificate is not trusted", "host"),
     api_client.RunnerDied: _retry("ollama_error", "the process that holds the model died", "doubt"),
     api_client.StreamCut: _retry("ollama_error", "the stream was cut, or ended without its last line", "doubt"),
-    api_client.ServerFault: _retry("ollama_error", "any other 5xx", "model_doubt"),
-    api_client.RequestTimeout: _retry("ollama_error", "408", "model_doubt"),
+    api_client.ServerFault: _retry("ollama_error", "any other 5xx"),
+    api_client.RequestTimeout: _retry("ollama_error", "408"),
     api_client.NoSuchPath: _retry("ollama_error", "404 without Ollama's words, as of Traefik", "fault", "later"),
     WorkerEvent.BAD_VECTORS: _retry("ollama_error"),
     WorkerEvent.UNREADABLE_RESULT: _retry("ollama_error"),
     api_client.RegistryUnreachable: _retry("ollama_error", "a pull: the host does not reach the registry"),
-    api_client.StreamError: _fail(
-        "ollama_error", "not what Ollama sends: garbage, or a field of another type", "fault"
-    ),
+    api_client.StreamError: _fail("ollama_error", "not what Ollama sends, such as a page", "fault"),
+    api_client.UnknownShape: _fail("ollama_error", "a field of an answer has another type than Ollama's"),
     api_client.Forbidden: _fail("ollama_error", "401 or 403", "fault"),
     api_client.OllamaError: _fail("ollama_error", "any other answer of the host, such as a redirect", "fault"),
     api_client.BadRequest: _fail("invalid_request", "a wrong request, also a 500 for a wrong option or `format`"),
@@ -202,7 +201,7 @@ def of_remote_model(outcome: Outcome) -> Outcome:
 
 def of_begun_answer(outcome: Outcome) -> Outcome:
     """The outcome of an attempt that had a part of its answer: it does not speak against the model there."""
-    if isinstance(outcome, Failed | Retry) and outcome.blame in {"fault", "model_doubt"}:
+    if isinstance(outcome, Failed | Retry) and outcome.blame == "fault":
         return replace(outcome, blame="")
     return outcome
 

@@ -157,9 +157,8 @@ def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Sit
         (200, PAGE + "\n"),
         (401, PAGE),
         (404, {"error": f"model '{MODEL}' not found"}),
-        (500, {"error": "unable to load model: sha256-0"}),
     ],
-    ids=["a page", "another token", "a model that is listed and not there", "a file that cannot be loaded"],
+    ids=["a page", "another token", "a model that is listed and not there"],
 )
 def test_a_host_that_fails_at_a_model_takes_few_jobs_from_one_that_does_not(site: Site, status: int, body: Any) -> None:
     """It answers at once, so it has free slots, and would get and fail nearly all. Its probes find nothing wrong."""

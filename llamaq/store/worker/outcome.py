@@ -9,9 +9,9 @@ from llamaq.vocabulary.wire import dumps
 
 MOST_RESULT_BYTES = 128 * 1024 * 1024
 """Bytes of a result as JSON. Redis takes 512 MiB in one argument, and the arguments have the result twice."""
-Blame = Literal["host", "doubt", "model", "fault", "model_doubt", ""]
+Blame = Literal["host", "doubt", "model", "fault", ""]
 """Whether a failure speaks against the host: `host` surely; `doubt` perhaps, as the job may have caused it; or not. The
-others speak against that model on the host alone: `model`, a refusal, `fault` surely, `model_doubt` perhaps."""
+others speak against that model on the host alone: `model`, a refusal, and `fault`, another failure."""
 Counts = Literal["always", "later", "alone", "never"]
 """Whether an attempt counts as a try; `later` counts it once several attempts have failed in the same way, `alone`
 where other jobs of the model do not fail so."""

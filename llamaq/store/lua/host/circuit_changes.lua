@@ -2,7 +2,6 @@
 -- include: requeue refusals
 local FAULTS = 3                              -- failures in a row that open the circuit
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 10      -- seconds until it is half open; doubling, with a jitter of half of it
-local DOUBTED_TRIPS = 1                       -- so often the pause doubles where the jobs may have caused the failures
 
 local function circuit_pause(trips)
   return math.min(FIRST_PAUSE * 2 ^ math.min(trips, 10), LONGEST_PAUSE) * (0.5 + tonumber(TIME[2]) % 1000 / 2000)
@@ -49,15 +48,14 @@ end
 
 -- A job was refused (503, 429), or failed. No job opens the circuit of its model alone. `wait` is the seconds of its
 -- Retry-After, or 0.
-local function record_refusal(host, model, id, reason, wait, most_trips)
+local function record_refusal(host, model, id, reason, wait)
   local entry = refusals.of(host, model) or {faults = 0, trips = 0}
   if entry.job ~= id then entry.faults = entry.faults + 1 end
   entry.job, entry.reason, entry.refused_at = id, reason, NOW
   local waits_till = NOW + math.min(wait, refusals.LONGEST_WAIT_SECONDS)
   local opens = entry.retry_at and not refusals.is_open(entry) or not entry.retry_at and entry.faults >= FAULTS
   if opens then
-    local pause = circuit_pause(math.min(entry.trips, most_trips or entry.trips))
-    entry.retry_at, entry.trips = math.max(NOW + pause, waits_till), entry.trips + 1
+    entry.retry_at, entry.trips = math.max(NOW + circuit_pause(entry.trips), waits_till), entry.trips + 1
   elseif entry.retry_at then
     entry.retry_at = math.max(entry.retry_at, waits_till)
   end
@@ -66,11 +64,11 @@ local function record_refusal(host, model, id, reason, wait, most_trips)
 end
 
 -- A job failed by what its host did. `blame` 'host' and 'doubt': see record_failure; 'model': the host refused it; 'fault': the
--- host failed at this model; 'model_doubt': it did, and the job may have caused it.
+-- host failed at this model.
 local function record_blame(host, model, id, blame, reason, wait)
   if blame == 'host' or blame == 'doubt' then return record_failure(host, id, blame, reason) end
   if is_host_job(model) then return end  -- it waits for no model's circuit
-  record_refusal(host, model, id, reason, wait, blame == 'model_doubt' and DOUBTED_TRIPS or nil)
+  record_refusal(host, model, id, reason, wait)
 end
 
 -- Notes a refusal in the record of its job, which ends with `error` (JSON) when all its refusals together took `give_up`

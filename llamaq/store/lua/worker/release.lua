@@ -5,8 +5,8 @@
 --            delay_seconds
 --            counts         1 when the attempt counts as a try, else 0
 --            blame          'host' or 'doubt': the failure speaks against the host (see circuit_changes.lua);
---                           'model': the host refused a job of this model (see refusals.lua); 'fault', 'model_doubt': it
---                           failed at this model; or ''
+--                           'model': the host refused a job of this model (see refusals.lua); 'fault': it failed at this
+--                           model; or ''
 --            reason         what went wrong
 --            error          the same as the job's error, JSON
 --            wait_seconds   what the host's Retry-After asks for, or 0

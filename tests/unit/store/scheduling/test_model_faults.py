@@ -2,10 +2,8 @@
 
 import json
 
-import pytest
-
 from embedded.scripted.fleet import MODEL, Fleet
-from llamaq.store.worker.outcome import Blame, Error
+from llamaq.store.worker.outcome import Error
 from llamaq.store.worker.worker_scripts import Gauges
 from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting
 
@@ -41,26 +39,6 @@ def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
     assert fleet.claim(other, job).attempt == 2
 
 
-@pytest.mark.parametrize(("blame", "least", "most"), [("model_doubt", 1, 2), ("fault", 5, 10)])
-def test_where_the_jobs_may_have_caused_the_failures_the_pauses_stay_short(
-    fleet: Fleet, blame: Blame, least: float, most: float
-) -> None:
-    """Many jobs of one producer may fail so, and others wait behind them."""
-    store = reporting(fleet, MODEL)
-    for number in range(7):
-        job = fleet.submit()
-        if number >= 3:
-            pause_over(fleet)
-            reaped(fleet, store)
-        claimed = fleet.claim(store, job)
-        before = _now(fleet)
-        assert store.fail(claimed, Error("ollama_error", "500"), 0, blame) == "ok"
-
-    retry_at = json.loads(fleet.redis.hget(fleet.keys.refusals("alpha"), MODEL))["retry_at"]
-
-    assert before + least <= retry_at <= _now(fleet) + most
-
-
 def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None:
     """Also where the host's other models work on: without a job of it nothing would close its circuit."""
     store = reporting(fleet, CLOUD, LOCAL)
@@ -85,7 +63,7 @@ def test_host_jobs_open_no_circuit(fleet: Fleet) -> None:
         pull = fleet.claim(store, fleet.queue.pull(f"m{number}"))
         assert store.fail(pull, Error("ollama_error", "no such model"), 0, "fault") == "ok"
     load = fleet.claim(store, fleet.queue.load(MODEL)[0])
-    store.release(load, Error("ollama_error", "500"), 0, counts=True, blame="model_doubt")
+    store.release(load, Error("ollama_error", "500"), 0, counts=True, blame="fault")
 
     assert not fleet.redis.exists(fleet.keys.refusals("alpha"))
 
@@ -95,8 +73,3 @@ def _failed_before(fleet: Fleet, model: str, seconds: float) -> None:
     key = fleet.keys.refusals("alpha")
     entry = json.loads(fleet.redis.hget(key, model))
     fleet.redis.hset(key, model, json.dumps(entry | {"refused_at": entry["refused_at"] - seconds}))
-
-
-def _now(fleet: Fleet) -> float:
-    seconds, microseconds = fleet.redis.time()
-    return float(seconds + microseconds / 1e6)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api_client import HostUnreachable, OllamaError, ServerFault, StreamError
+from api_client import HostUnreachable, NoSuchPath, OllamaError, StreamError
 from embedded.scripted.fleet import request_json
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
@@ -52,7 +52,7 @@ def test_an_attempt_whose_events_were_lost_does_not_complete(monkeypatch: pytest
         assert (found.error.code, found.counts) == ("internal", "always")
 
 
-@pytest.mark.parametrize("error", [ServerFault("m"), StreamError("m")])
+@pytest.mark.parametrize("error", [NoSuchPath("m"), StreamError("m")])
 @pytest.mark.parametrize("pieces", [0, 1])
 def test_a_failure_in_the_middle_of_an_answer_does_not_speak_against_the_model(
     monkeypatch: pytest.MonkeyPatch, error: OllamaError, pieces: int
