@@ -121,7 +121,6 @@ class LogFollower:
         """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled.
 
         With `confirmed`, the end is given when a replica has it too: no failover takes it back.
-
         `parse` makes of a cursor and its entry what is yielded; a live `Piece` is not where `straight` takes it.
         """
         if after is not None and not is_cursor(after):
@@ -150,8 +149,7 @@ class LogFollower:
         yield from self._read_log()
         while not self.ended:
             polls = self._queued and self._fresh
-            take = self._take if self._straight and not polls else None
-            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds, take)
+            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds, self._straight and self._take)
             if entry is None and polls:
                 yield from self._poll_position()
             elif entry is None:
@@ -220,25 +218,28 @@ class LogFollower:
                 if event.terminal and self._confirmed:
                     yield from self._require_confirmed(cursor, payload)
                 self.cursor, self._order = cursor, order
-                self._last_payload, self.ended = payload, event.terminal
-                self._queued = isinstance(event, Queued)
+                self._last_payload, self.ended, self._queued = payload, event.terminal, isinstance(event, Queued)
                 if isinstance(event, Queued):
                     self._last_position = event.position, event.eta_seconds
                 yield event
 
+    def live(self, entry: LogEntry, straight: Straight | None = None) -> Event | Piece | None:
+        """The event of a new `delta`, which `straight` has to take where it is given; else None. Raises as `events`."""
+        cursor, payload = entry
+        if self._queued or not events.is_delta(payload) or (order := _order(cursor)) <= self._order:
+            return None
+        event = self._parse(cursor, payload)
+        if straight and not (isinstance(event, Piece) and straight(event)):
+            return None
+        self.cursor, self._order, self._last_payload = cursor, order, payload
+        return event
+
     def _take(self, entry: LogEntry) -> bool:
         """Whether `straight` has taken the entry. Its error is raised where the reader then reads the entry."""
-        cursor, payload = entry
-        if not events.is_delta(payload) or (order := _order(cursor)) <= self._order:
-            return False
         try:
-            event = self._parse(cursor, payload)
-            if not isinstance(event, Piece) or not self._straight or not self._straight(event):
-                return False
+            return self.live(entry, self._straight) is not None
         except Exception:  # noqa: BLE001 - as above
             return False
-        self.cursor, self._order, self._last_payload, self._queued = cursor, order, payload, False
-        return True
 
     def _require_confirmed(self, cursor: str, payload: str) -> Steps:
         """Check that a failover would not take this end back.
@@ -273,8 +274,7 @@ class LogFollower:
 
     def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | Piece, Any, list[LogEntry]]:
         """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""
-        known: bool = yield CheckRecord()
-        if known:
+        if (yield CheckRecord()):
             return []
         if self._after is not None or self.cursor != "0-0":
             raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")

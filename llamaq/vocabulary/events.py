@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, PrivateAttr, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from llamaq.vocabulary.errors import StreamError
@@ -24,13 +24,19 @@ class _Entry(NamedTuple):
     fresh: bool = False
 
 
-class BaseEvent(Frozen):
+class BaseEvent(Frozen):  # noqa: PLW1641 - a frozen model has a hash
     """The fields of every event: the wire version, its attempt (0 before the first) and when it was written."""
 
     v: int = WIRE_VERSION
     attempt: int = 0
     at: datetime
-    _entry: _Entry | None = PrivateAttr(default=None)  # one for all: pydantic takes 1 µs for each
+    _entry: ClassVar[_Entry | None] = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other event says the same, and is the same entry of the log."""
+        if not isinstance(other, BaseEvent):
+            return NotImplemented
+        return self._entry == other._entry and super().__eq__(other)
 
     @property
     def cursor(self) -> str:
@@ -154,6 +160,11 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(
 )
 
 
+def build() -> None:
+    """Build the validator of events now, and not at its first use, where each of many threads would build it."""
+    _ADAPTER.rebuild()
+
+
 def parse(cursor: str, payload: str | bytes) -> Event:
     """The typed event of one log entry.
 
@@ -172,8 +183,7 @@ def parse(cursor: str, payload: str | bytes) -> Event:
             f"{error.errors()[0]['msg']}"
         ) from error
     text = payload if isinstance(payload, str) else payload.decode()
-    event._entry = _Entry(cursor, text)  # noqa: SLF001 - the reader sets it, and no caller
-    return event
+    return _of_entry(event, _Entry(cursor, text))
 
 
 class Piece(NamedTuple):
@@ -240,7 +250,12 @@ def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: floa
     eta = "null" if eta_seconds is None else repr(eta_seconds)
     common = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
     event = parse(cursor, f'{{{common},"eta_seconds":{eta}}}')
-    event._entry = _Entry(cursor, event.payload, fresh=True)  # noqa: SLF001 - as above
+    return _of_entry(event, _Entry(cursor, event.payload, fresh=True))
+
+
+def _of_entry(event: Event, entry: _Entry) -> Event:
+    # Where a cached property has its value: a private attribute of pydantic would take as long as the rest of `parse`.
+    event.__dict__["_entry"] = entry
     return event
 
 

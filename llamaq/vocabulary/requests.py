@@ -38,6 +38,11 @@ _ADAPTER: TypeAdapter[AnyRequest] = TypeAdapter(
 )
 
 
+def build() -> None:
+    """Build the validator of requests now, and not at its first use, where each of many threads would build it."""
+    _ADAPTER.rebuild()
+
+
 def parse(fields: object) -> AnyRequest:
     """Validate a dict that names its `kind`.
 
@@ -71,7 +76,7 @@ def dump_json(request: AnyRequest) -> str:
     """The request as it is kept in Redis, without defaults, so that a reader's own apply."""
     # To find that no option is set, pydantic would make and compare new options. That takes half of the time.
     unset = None if request.options.model_fields_set else {"options"}
-    return request.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True, exclude=unset)
+    return _ADAPTER.dump_json(request, by_alias=True, exclude_none=True, exclude_defaults=True, exclude=unset).decode()
 
 
 def _model_of(fields: object, kind: str | None = None) -> type[AnyRequest] | None:

@@ -44,7 +44,7 @@ class AsyncJob(Generic[R]):
     def __repr__(self) -> str:
         return f"AsyncJob({self.id!r})"
 
-    async def events(self, after: str | None = None, *, fresh: bool = True) -> AsyncGenerator[Event, None]:
+    def events(self, after: str | None = None, *, fresh: bool = True) -> AsyncGenerator[Event, None]:
         """The job's events from the start, or behind a cursor; then live ones, up to the terminal one.
 
         Lost connections are made again without a gap or a duplicate. Ending the iteration does not cancel the job.
@@ -61,9 +61,7 @@ class AsyncJob(Generic[R]):
                 cursor, as in a failover to a replica that lagged behind.
             BrokerUnavailable: Redis did not answer for two minutes.
         """
-        async with aclosing(self._connection.reader.events(self.id, after, fresh=fresh)) as stream:
-            async for event in stream:
-                yield event
+        return self._connection.reader.events(self.id, after, fresh=fresh)
 
     @overload
     def text(

@@ -103,7 +103,7 @@ class AsyncReader:
                 try:
                     async with (
                         hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
-                        aclosing(self._drive(job_id, begin(), hub, inbox, limits)) as stream,
+                        aclosing(self._drive(job_id, follower, begin(), hub, inbox, limits)) as stream,
                     ):
                         async for ready in stream:
                             yield ready
@@ -114,7 +114,7 @@ class AsyncReader:
                     hub.suspect()
 
     async def _drive(
-        self, job_id: str, steps: Steps, hub: AsyncHub, inbox: TaskInbox, limits: ReaderLimits
+        self, job_id: str, follower: LogFollower, steps: Steps, hub: AsyncHub, inbox: TaskInbox, limits: ReaderLimits
     ) -> AsyncGenerator[list[Any], None]:
         joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
@@ -127,7 +127,12 @@ class AsyncReader:
                     reply = None
                     yield step
                 case Receive(seconds, take):
+                    holds = inbox.has_entry  # then `joint` may have events, which are to be given first
                     reply = await io.received(inbox, limits.wait_seconds(seconds), take)
+                    # Most events are live pieces, one at a time. For each, the way through the steps would take longer.
+                    while reply and not holds and not inbox.has_entry and (event := follower.live(reply)):
+                        yield [event]
+                        reply = await io.received(inbox, limits.wait_seconds(seconds), take)
                 case question:
                     async with io.limited(limits.call_seconds()), hub.reading():
                         reply = await self._ask(job_id, question)

@@ -62,9 +62,7 @@ class Job(Generic[R]):
                 cursor, as in a failover to a replica that lagged behind.
             BrokerUnavailable: Redis did not answer for two minutes.
         """
-        with closing(self._connection.reader.events(self.id, after, fresh=fresh)) as stream:
-            for event in stream:
-                yield event
+        return self._connection.reader.events(self.id, after, fresh=fresh)
 
     @overload
     def text(

@@ -104,7 +104,7 @@ class Reader:
                 try:
                     with (
                         hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
-                        closing(self._drive(job_id, begin(), hub, inbox, limits)) as stream,
+                        closing(self._drive(job_id, follower, begin(), hub, inbox, limits)) as stream,
                     ):
                         for ready in stream:
                             yield ready
@@ -115,7 +115,7 @@ class Reader:
                     hub.suspect()
 
     def _drive(
-        self, job_id: str, steps: Steps, hub: Hub, inbox: ThreadInbox, limits: ReaderLimits
+        self, job_id: str, follower: LogFollower, steps: Steps, hub: Hub, inbox: ThreadInbox, limits: ReaderLimits
     ) -> Generator[list[Any], None, None]:
         joint, reply = joined(steps, lambda: inbox.has_entry), None
         while True:
@@ -128,7 +128,12 @@ class Reader:
                     reply = None
                     yield step
                 case Receive(seconds, take):
+                    holds = inbox.has_entry  # then `joint` may have events, which are to be given first
                     reply = io.received(inbox, limits.wait_seconds(seconds), take)
+                    # Most events are live pieces, one at a time. For each, the way through the steps would take longer.
+                    while reply and not holds and not inbox.has_entry and (event := follower.live(reply)):
+                        yield [event]
+                        reply = io.received(inbox, limits.wait_seconds(seconds), take)
                 case question:
                     with io.limited(limits.call_seconds()), hub.reading():
                         reply = self._ask(job_id, question)

@@ -26,14 +26,14 @@ def next_item(items: SimpleQueue[T], seconds: float) -> T:
     Raises:
         Empty: none has come within so many seconds.
     """
-    ends_at = SYSTEM.monotonic() + seconds
-    while True:
-        left = max(ends_at - SYSTEM.monotonic(), 0.0)
-        try:
-            return items.get(timeout=min(left, LOOK_SECONDS))
-        except Empty:
-            if left <= LOOK_SECONDS:
-                raise
+    if seconds > LOOK_SECONDS:
+        ends_at = SYSTEM.monotonic() + seconds
+        while (seconds := ends_at - SYSTEM.monotonic()) > LOOK_SECONDS:
+            try:
+                return items.get(timeout=LOOK_SECONDS)
+            except Empty:
+                continue
+    return items.get(timeout=max(seconds, 0.0))
 
 
 class Turns:

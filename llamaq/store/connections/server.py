@@ -1,5 +1,6 @@
 """What an address says of each connection, as the options of redis-py's connections."""
 
+from functools import cache
 from typing import Any
 
 from redis.asyncio.connection import parse_url as parse_async_url
@@ -43,4 +44,14 @@ def _kept(target: Address, given: dict[str, Any]) -> dict[str, Any]:
     given.pop("connection_class", None)
     if not target.path:
         given["socket_keepalive"] = True
-    return given
+    return given | _driver_info()
+
+
+@cache
+def _driver_info() -> dict[str, Any]:
+    """What redis-py tells Redis of itself. It would read its package's metadata again for each connection."""
+    try:
+        from redis.driver_info import DriverInfo  # noqa: PLC0415 - older ones have none, and read the metadata once
+    except ImportError:
+        return {}
+    return {"driver_info": DriverInfo()}

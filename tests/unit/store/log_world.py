@@ -10,6 +10,7 @@ from llamaq.store.log_follower import (
     RESUBSCRIBED,
     CheckRecord,
     LogEntry,
+    LogFollower,
     PollStatus,
     ReadConfirmed,
     ReadEntry,
@@ -81,8 +82,11 @@ class World:
         return Snapshot(state, self.chance.choice((None, 0, 1)), self.chance.choice((None, 2.5)), 9.0)
 
 
-def follow(begin: Callable[[], Any], world: World, give: Callable[[Any], object] = lambda _: None) -> list[Event]:
+def follow(
+    follower: LogFollower, world: World, give: Callable[[Any], object] = lambda _: None, *, ends_only: bool = False
+) -> list[Event]:
     """As the driver does: it begins anew where the subscription is lost. Each event is given, too, as it comes."""
+    begin: Callable[[], Any] = follower.end if ends_only else follower.events
     found: list[Event] = []
     steps, answer = begin(), None
     while True:
@@ -95,6 +99,16 @@ def follow(begin: Callable[[], Any], world: World, give: Callable[[Any], object]
             continue
         if isinstance(step, STEPS):
             answer = world.answer(step)
+            while (
+                not ends_only
+                and isinstance(step, Receive)
+                and answer
+                and world.chance.random() < 0.8
+                and (event := follower.live(answer))
+            ):
+                found.append(event)
+                give(event)
+                answer = world.answer(step)
         else:
             found.append(step)
             give(step)

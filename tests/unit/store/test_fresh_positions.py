@@ -49,7 +49,7 @@ def test_places_come_between_the_events_of_the_log(deltas: int, seed: int) -> No
     log = [QUEUED, *log_of(deltas)]
     chance = Random(seed)
 
-    found = follow(LogFollower("job").events, World(log, chance, chance.randint(1, len(log))))
+    found = follow(LogFollower("job"), World(log, chance, chance.randint(1, len(log))))
 
     assert [(event.cursor, event.payload) for event in found if not event.fresh] == log
     made = [event for event in found if event.fresh]
@@ -63,7 +63,7 @@ def test_a_place_is_told_when_it_has_changed() -> None:
     """Also when only the estimate has; not while it is the same; not once a slot is given."""
     places = [(1, None), (1, None), (1, 4.0), (0, 4.0), (0, 4.0), (0, 0.25), (None, None)]
 
-    told = follow(LogFollower("job").events, Slow(*places))
+    told = follow(LogFollower("job"), Slow(*places))
 
     assert [(event.position, event.eta_seconds) for event in told if isinstance(event, Queued)] == [
         (1, None),
@@ -80,7 +80,7 @@ def test_a_place_is_told_when_it_has_changed() -> None:
 def test_a_reader_that_waits_costs_one_command_a_second() -> None:
     """While the job is queued: a second of silence, one poll, and nothing else."""
     world = Slow(*((0, float(number)) for number in range(40)))
-    follow(LogFollower("job").events, world)
+    follow(LogFollower("job"), world)
 
     first = world.steps.index(Receive(POLL_SECONDS))
     assert world.steps[first : first + 80] == [Receive(POLL_SECONDS), PollStatus()] * 40
@@ -89,7 +89,7 @@ def test_a_reader_that_waits_costs_one_command_a_second() -> None:
 
 def test_who_comes_back_to_a_job_that_waits_learns_its_place() -> None:
     """Attached behind the `queued` event, the first look is told, with the same cursor."""
-    told = follow(LogFollower("job", QUEUED[0]).events, Slow((1, None)))
+    told = follow(LogFollower("job", QUEUED[0]), Slow((1, None)))
 
     assert [(event.type, event.fresh, event.cursor) for event in told] == [
         ("queued", True, QUEUED[0]),
@@ -101,7 +101,7 @@ def test_the_log_alone_is_read_on_demand() -> None:
     """With `fresh=False` nobody looks, and what comes is the log."""
     world = Slow()
 
-    told = follow(LogFollower("job", fresh=False).events, world)
+    told = follow(LogFollower("job", fresh=False), world)
 
     assert [(event.cursor, event.payload) for event in told] == world.log
     assert PollStatus() not in world.steps
@@ -121,4 +121,4 @@ def test_a_look_at_a_job_that_is_gone_ends_the_reading() -> None:
             )
 
     with pytest.raises(CursorExpired):
-        follow(LogFollower("job").events, Gone((1, None)))
+        follow(LogFollower("job"), Gone((1, None)))

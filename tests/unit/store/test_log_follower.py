@@ -34,7 +34,7 @@ def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, s
     world = World(log, chance, chance.randint(start, len(log)))
     following = LogFollower("job", log[start - 1][0] if start else None)
 
-    found = follow(following.events, world)
+    found = follow(following, world)
 
     assert [(event.cursor, event.payload) for event in found] == log[start:]
     assert following.ended
@@ -56,7 +56,7 @@ def test_pieces_that_are_taken_straight_are_those_that_are_not_given(deltas: int
     log = log_of(deltas)
     world = World(log, chance, chance.randint(0, len(log)))
     following = LogFollower("job", parse=events.piece, straight=straight)
-    follow(following.events, world, lambda event: found.append((event.cursor, event.payload)))
+    follow(following, world, lambda event: found.append((event.cursor, event.payload)))
 
     assert found == log
 
@@ -92,7 +92,7 @@ def test_the_end_is_the_terminal_event_alone(deltas: int, seed: int) -> None:
     chance = Random(seed)
     world = World(log, chance, chance.randint(1, len(log)))
 
-    (event,) = follow(LogFollower("job").end, world)
+    (event,) = follow(LogFollower("job"), world, ends_only=True)
 
     assert (event.cursor, event.payload) == log[-1]
 
@@ -102,7 +102,7 @@ def test_a_long_log_is_read_in_pages() -> None:
     log = log_of(2 * PAGE)
     world = World(log, Random(1), len(log))
 
-    assert [event.cursor for event in follow(LogFollower("job").events, world)] == [cursor for cursor, _ in log]
+    assert [event.cursor for event in follow(LogFollower("job"), world)] == [cursor for cursor, _ in log]
 
 
 @pytest.mark.parametrize("after", ["9-0", "9-1"])
@@ -111,7 +111,7 @@ def test_who_attaches_behind_the_end_gets_nothing_and_does_not_wait(after: str) 
     log = log_of(0) if after == "9-0" else log_of(1)
     world = World(log, Random(1), len(log))
 
-    assert follow(LogFollower("job", after).events, world) == []
+    assert follow(LogFollower("job", after), world) == []
 
 
 class GoesBack(World):
@@ -143,14 +143,14 @@ class GoesBack(World):
 def test_a_log_that_went_back_is_told(kept: int, goes_on: list[LogEntry], told: bool) -> None:
     """What comes then does not continue what was given, so the reader has to begin again."""
     with pytest.raises(CursorExpired, match="has lost the event at 10-1"):
-        follow(LogFollower("job").events, GoesBack(kept, goes_on, told=told))
+        follow(LogFollower("job"), GoesBack(kept, goes_on, told=told))
 
 
 def test_a_log_that_lost_nothing_which_was_given_goes_on() -> None:
     """Only what the reader has seen matters to it."""
     world = GoesBack(5, [("10-2", END)], told=True)
 
-    found = follow(LogFollower("job").events, world)
+    found = follow(LogFollower("job"), world)
 
     assert [(event.cursor, event.payload) for event in found] == world.after
 
@@ -159,7 +159,7 @@ def test_a_cursor_of_an_event_that_was_lost_is_refused() -> None:
     """Nothing would ever come behind a cursor that is ahead of the log, as with a master whose clock is behind."""
     log = log_of(1)
     with pytest.raises(CursorExpired, match="has lost the event at 99-0"):
-        follow(LogFollower("job", "99-0").events, World(log, Random(1), len(log)))
+        follow(LogFollower("job", "99-0"), World(log, Random(1), len(log)))
 
 
 class Empty(World):
@@ -175,11 +175,11 @@ class Empty(World):
 def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
     """Without a cursor the id is wrong; with one, there was a log once."""
     with pytest.raises(JobNotFound):
-        follow(LogFollower("job").events, Empty())
+        follow(LogFollower("job"), Empty())
     with pytest.raises(JobNotFound):
-        follow(LogFollower("job").end, Empty())
+        follow(LogFollower("job"), Empty(), ends_only=True)
     with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
-        follow(LogFollower("job", "9-0").events, Empty())
+        follow(LogFollower("job", "9-0"), Empty())
 
 
 class TakenBack(World):
@@ -210,17 +210,17 @@ def test_an_end_that_the_master_does_not_have_is_not_given() -> None:
     """The reader goes on with the log as it is; one that asks for no proof is given the end."""
     world = TakenBack()
 
-    found = follow(LogFollower("job", confirmed=True).events, world)
-    (end,) = follow(LogFollower("job", confirmed=True).end, TakenBack())
+    found = follow(LogFollower("job", confirmed=True), world)
+    (end,) = follow(LogFollower("job", confirmed=True), TakenBack(), ends_only=True)
 
     assert [(event.cursor, event.payload) for event in found] == world.log
     assert end.cursor == "12-1"
-    assert [event.cursor for event in follow(LogFollower("job").events, TakenBack())][-1] == "9-2"
+    assert [event.cursor for event in follow(LogFollower("job"), TakenBack())][-1] == "9-2"
 
 
 def test_the_end_of_a_job_that_has_been_deleted_is_given() -> None:
     """Its log is no longer there, so nobody can confirm it."""
-    found = follow(LogFollower("job", confirmed=True).events, TakenBack(deleted=True))
+    found = follow(LogFollower("job", confirmed=True), TakenBack(deleted=True))
 
     assert [(event.cursor, event.payload) for event in found] == log_of(2)
 

@@ -1,6 +1,9 @@
 """Events: each type reads back typed, with its cursor and its own text."""
 
+import copy
 import json
+import pickle
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaq import ChatResult, EmbeddingResult, ExtractionResult, StreamError, TextResult
+from llamaq import ChatResult, EmbeddingResult, Event, ExtractionResult, StreamError, TextResult
 from llamaq.vocabulary import events
 from llamaq.vocabulary.events import Delta, Piece
 from llamaq.vocabulary.wire import members
@@ -143,3 +146,14 @@ def test_a_piece_that_is_none_is_a_stream_error(payload: str) -> None:
     """As `parse` tells it."""
     with pytest.raises(StreamError):
         events.piece("1-0", payload)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda event: pickle.loads(pickle.dumps(event))])
+def test_an_event_is_an_entry_of_the_log_and_its_copies_are_too(copied: Callable[[Event], Event]) -> None:
+    """Two tokens may say the same in one millisecond: they are two events. No dump has the entry."""
+    payload = '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":"a"}'
+    event = events.parse("1-0", payload)
+
+    assert (copied(event), copied(event).cursor, copied(event).payload) == (event, "1-0", payload)
+    assert event != events.parse("1-1", payload)
+    assert set(event.model_dump()) == set(type(event).model_fields)

@@ -1,6 +1,7 @@
 """Commands that are sent together: a reply for each, whatever became of the others."""
 
 import asyncio
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -28,6 +29,20 @@ def test_an_error_is_the_reply_of_its_own_command(redis_server: EmbeddedRedis) -
 
         assert (first, type(second), third) == ("a", ResponseError, "c")
         assert client.execute_all([["ECHO", "later"]]) == ["later"]
+
+
+def test_a_connection_does_not_read_the_metadata_of_the_package(
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py reads and parses it for each connection, which takes longer than to connect."""
+    with connect(redis_server.url) as client:
+        client.ping()
+        monkeypatch.setattr(metadata, "version", _interrupt)
+        monkeypatch.setattr(metadata, "distribution", _interrupt)
+        client.connection_pool.disconnect()  # type: ignore[attr-defined]  # of redis-py
+        first = client.send([["PING"]])
+        assert client.execute_all([["ECHO", "a"]]) == ["a"]
+        client.give_back(first, lost=True)
 
 
 def test_a_connection_with_unread_replies_is_not_used_again(redis_server: EmbeddedRedis) -> None:
