@@ -87,7 +87,7 @@ def follow(
 ) -> list[Event]:
     """As the driver does: it begins anew where the subscription is lost. Each event is given, too, as it comes."""
     begin: Callable[[], Any] = follower.end if ends_only else follower.events
-    found: list[Event] = []
+    found: list[Any] = []
     steps, answer = begin(), None
     while True:
         try:
