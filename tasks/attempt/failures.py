@@ -228,7 +228,8 @@ def within_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
     For a job that lost its worker `reap.lua` decides the same.
     """
     if isinstance(outcome, Retry) and counts(outcome, job):
-        return Failed(outcome.error, outcome.blame) if job.tries >= job.max_attempts else outcome
+        last = job.tries >= job.max_attempts
+        return Failed(outcome.error, outcome.blame, outcome.wait_seconds) if last else outcome
     return outcome
 
 

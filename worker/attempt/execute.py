@@ -53,8 +53,8 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
     match outcome:
         case Completed():
             return store.complete(job, outcome, ran_seconds)
-        case Failed(error, blame):
-            return store.fail(job, error, ran_seconds, blame)
+        case Failed(error, blame, wait_seconds):
+            return store.fail(job, error, ran_seconds, blame, wait_seconds)
         case Retry(error, blame, _, wait_seconds):
             pause, counts = failures.pause_of(outcome, job, jitter), failures.counts(outcome, job)
             return store.release(

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -19,7 +18,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
 from llamaq.store.worker.flushes import calls, renewal
 from llamaq.store.worker.host_calls import LEADER_SECONDS, HostCalls
 from llamaq.store.worker.host_state import Reaped
-from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error
+from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error, Failed
 from llamaq.store.worker.worker_scripts import CallOff, Claim, Finish, Reap, Refuse, Release
 from llamaq.vocabulary.errors import VersionMismatch
 from llamaq.vocabulary.wire import byte_length, dumps, members, storable
@@ -118,12 +117,18 @@ class JobStore(HostCalls):
         if size > MOST_RESULT_BYTES:
             text = f"the result has {size} bytes; at most {MOST_RESULT_BYTES} can be stored"
             return self.fail(job, Error("internal", text), ran_seconds)
-        return self._finish(job, "completed", "result", result, ran_seconds, turn, outcome)
+        return self._finish(job, outcome, result, ran_seconds)
 
-    def fail(self, job: ClaimedJob, error: Error, ran_seconds: float | None = None, blame: Blame = "") -> str:
-        """End the job `failed`. With `blame` the failure speaks against the host, or the model there."""
-        against = {"blame": blame, "reason": error.message} if blame else None
-        return self._finish(job, "failed", "error", dumps(error.as_json()), ran_seconds, against=against)
+    def fail(
+        self,
+        job: ClaimedJob,
+        error: Error,
+        ran_seconds: float | None = None,
+        blame: Blame = "",
+        wait_seconds: float = 0,
+    ) -> str:
+        """End the job `failed`. `blame` and `wait_seconds` are those of `release`."""
+        return self._finish(job, Failed(error, blame, wait_seconds), dumps(error.as_json()), ran_seconds)
 
     def release(
         self,
@@ -233,18 +238,13 @@ class JobStore(HostCalls):
                 break
         return done
 
-    def _finish(
-        self,
-        job: ClaimedJob,
-        state: str,
-        field: str,
-        value: str,
-        ran_seconds: float | None,
-        turn: Sequence[str] = (),
-        written: Completed | None = None,
-        against: Mapping[str, str] | None = None,
-    ) -> str:
-        pieces = written.pieces if written else 0
+    def _finish(self, job: ClaimedJob, outcome: Completed | Failed, value: str, ran_seconds: float | None) -> str:
+        """End the job; `value` is its result or its error as JSON."""
+        written = outcome if isinstance(outcome, Completed) else Completed({})
+        state, field = ("completed", "result") if written is outcome else ("failed", "error")
+        newer: dict[str, Any] = {}
+        if isinstance(outcome, Failed) and outcome.blame:
+            newer = {"blame": outcome.blame, "reason": outcome.error.message, "wait_seconds": outcome.wait_seconds}
         finish = partial(
             Finish,
             id=job.id,
@@ -254,11 +254,10 @@ class JobStore(HostCalls):
             field=field,
             value=value,
             conversation_ttl=self._conversation_ttl,
-            messages="\n".join(turn),
-            events=written.events if written else 0,
+            messages="\n".join(written.turn_json),
+            events=written.events,
             ran_seconds="" if ran_seconds is None else round(ran_seconds, 3),
         )
-        newer: dict[str, Any] = dict(against or {})
         if self.direct is not None and self.direct.wanted:
             newer |= {
                 "next_fence": self._clock.uuid(),
@@ -268,11 +267,11 @@ class JobStore(HostCalls):
             }
         if newer:
             with suppress(VersionMismatch):  # the fleet's script is an older one: it claims no job, or blames no host
-                return self._settle(job, finish(pieces=pieces, **newer))
+                return self._settle(job, finish(pieces=written.pieces, **newer))
         with suppress(VersionMismatch):
-            return self._settle(job, finish(pieces=pieces))
+            return self._settle(job, finish(pieces=written.pieces))
         with suppress(RedisError, OSError):  # the older one reads the number of events from the record
-            run_many(self._client, calls(self._keys, self._lease, [renewal(job, pieces)]))
+            run_many(self._client, calls(self._keys, self._lease, [renewal(job, written.pieces)]))
         return self._settle(job, finish(pieces=0))
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:

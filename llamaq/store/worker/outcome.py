@@ -64,10 +64,14 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job failed, and gets no other attempt. `blame` keeps a host that always fails from failing all that wait."""
+    """The job failed, and gets no other attempt. `blame` keeps a host that always fails from failing all that wait.
+
+    `wait_seconds` is how long the host asked for to be left alone.
+    """
 
     error: Error
     blame: Blame = ""
+    wait_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)

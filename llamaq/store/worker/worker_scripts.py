@@ -45,6 +45,7 @@ class Finish(Arguments):
     ran_seconds: float | Literal[""] = ""
     blame: str = ""
     reason: str = ""
+    wait_seconds: float = 0
     next_fence: str = ""
     worker: str = ""
     members_of_next: str = ""

@@ -11,7 +11,7 @@
 --            events            that the attempt has written, and that the log must have
 --            pieces            of the answer, in these events; '' of an older worker
 --            ran_seconds       how long the attempt took, by its worker's clock; '' of an older worker
---            blame, reason     of a failure, as in release.lua
+--            blame, reason, wait_seconds   of a failure, as in release.lua
 --            next_fence        '', or the fence for an attempt at the host's next job: where no other worker serves the host,
 --                              that job is claimed too, and has no message
 --            worker, members_of_next, lease_seconds   of that attempt, as in claim.lua
@@ -58,7 +58,9 @@ if not ended then
   end
   if (tonumber(given.pieces) or 0) > 0 then redis.call('HSET', record(id), 'pieces', given.pieces) end
   end_known_job(id, job, state, given.members, given.field, given.value)
-  if (given.blame or '') ~= '' then record_blame(job.host, job.model, id, given.blame, given.reason, 0) end
+  if (given.blame or '') ~= '' then
+    record_blame(job.host, job.model, id, given.blame, given.reason, tonumber(given.wait_seconds) or 0)
+  end
 end
 if holds_slot then
   if takes_next then direct.host = job.host end

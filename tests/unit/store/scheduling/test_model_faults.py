@@ -1,11 +1,16 @@
 """A host that fails at one model: its other models, and the jobs that wait, are spared."""
 
 import json
+from dataclasses import replace
 
+from api_client import ServerBusy
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.store.worker.outcome import Error
 from llamaq.store.worker.worker_scripts import Gauges
-from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting
+from tasks.attempt import failures
+from tasks.attempt.failures import FREE_ATTEMPTS
+from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting, waits_for
+from worker.attempt import execute
 
 
 def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) -> None:
@@ -22,6 +27,18 @@ def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) 
     assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "closed"))
     cloud = next(model for model in fleet.queue.models() if model.model == CLOUD)
     assert cloud.last_error == "401, 2"
+
+
+def test_retry_after_counts_also_in_the_last_try_of_a_job(fleet: Fleet) -> None:
+    """The job that opens the circuit has no try left, and ends; its host is left alone for as long as it asked for."""
+    store = reporting(fleet, MODEL)
+    for job in [fleet.submit() for _ in range(3)]:
+        last = replace(fleet.claim(store, job), attempt=FREE_ATTEMPTS + 1, tries=3, max_attempts=3)
+        refusal = failures.outcome_of_error(ServerBusy("busy", status=429, retry_after_seconds=60), last)
+        assert execute.settle(last, failures.within_tries(refusal, last), store, 0.0, 0.0) == "ok"
+        assert job.status().state == "failed"
+
+    assert 50 < waits_for(fleet) <= 61
 
 
 def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
