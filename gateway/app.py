@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway import batches, jobs, ollama, openai, responses, ui
 from gateway.access.authenticator import Authenticator
 from gateway.access.keys_file import KeysFile
-from gateway.http import leaving
+from gateway.http import disconnects
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
 from gateway.http.unserved import explained, meant
@@ -70,7 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     app.state.watch = ui.Watch(queue)
     yield {"draining": app.state.draining, "head_seconds": settings.gateway_head_seconds}
     await app.state.watch.aclose()
-    await leaving.finished(CANCELS_SECONDS)
+    await disconnects.wait_for_cancels(CANCELS_SECONDS)
     await queue.aclose()
     await connection.aclose()
 

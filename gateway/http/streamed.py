@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.http.asgi_extensions import OpenBody, joined, later_send, open_body
-from gateway.http.leaving import cancelled_if_cut, until_left
+from gateway.http.disconnects import cancelled_if_aborted, until_disconnected
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.events import Piece
@@ -132,7 +132,7 @@ class Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Called by Starlette."""
-        async with until_left(receive):
+        async with until_disconnected(receive):
             await self.stream(scope, send)
 
     async def stream(self, scope: Scope, send: Send) -> None:
@@ -167,7 +167,7 @@ class Streamed(Response):
         """Send the chunks."""
         loop = asyncio.get_running_loop()
         async with aclosing(self._chunks) as chunks:
-            with cancelled_if_cut(self._job) if self._job else nullcontext():
+            with cancelled_if_aborted(self._job) if self._job else nullcontext():
                 if self._straight:
                     self._straight.begin(scope)
                 async for ready in chunks:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import Caller
-from gateway.http.leaving import cancelled_if_left
+from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8
@@ -19,7 +19,7 @@ async def loaded(request: Request, caller: Caller, asked: Asked) -> Response:
         check_able(asked, found, "completion", "model")
     best = min(found, key=lambda status: (status.circuit != "closed", not status.loaded, status.slots_used))
     job = await submit(request, caller, {"kind": "load", "host": best.host, **asked.job})
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         await job.result()
     return Response(forms.bare(asked), 200, {JOB_HEADER: job.id}, JSON_UTF8)
 

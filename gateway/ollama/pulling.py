@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import Caller
-from gateway.http.leaving import cancelled_if_left
+from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.streamed import Streamed
 from gateway.ollama import names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
@@ -41,7 +41,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
     if not body.get("stream", True):
         return await _whole(request, job)
     lines = _lines(job)
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         first = await anext(lines)
 
     return Streamed(lines, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON, first=first, job=job)
@@ -49,7 +49,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
 
 async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
     headers = {JOB_HEADER: job.id}
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         try:
             await job.result()
         except JobFailed as error:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import Caller
-from gateway.http.leaving import cancelled_if_left
+from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.streamed import Straight, Streamed, written
 from gateway.ollama import forms
 from gateway.ollama.asked import Asked
@@ -54,7 +54,7 @@ async def answered(request: Request, caller: Caller, asked: Asked, waited: Waite
     headers = {JOB_HEADER: job.id}
     if asked.stream:
         return await _streamed(request, job, asked, waited, headers)
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         result = await job.result()
     if isinstance(result, EmbeddingResult) and len(result.embeddings) * len(result.embeddings[0]) > MOST_NUMBERS:
         body = await asyncio.to_thread(forms.whole, asked, result, waited.seconds)
@@ -71,7 +71,7 @@ async def _streamed(
     stream = lines.read()
     response = Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
     lines.straight.may_open(response, request, lines.text_line)
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         response.first = await anext(stream)
     return response
 

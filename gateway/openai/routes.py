@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import Admitted, Caller
 from gateway.access.keyed import KeyedRoute
+from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
-from gateway.http.leaving import cancelled_if_left
 from gateway.openai import models
 from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
@@ -81,6 +81,6 @@ async def _answered(request: Request, by: Caller, asked: Asked) -> Response:
     headers = {JOB_HEADER: job.id}
     if asked.stream:
         return await streamed(request, job, asked.form.chunks(job.id, created), headers)
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         result = await job.result()
     return JSONResponse(asked.form.whole(job.id, created, result), headers=headers)

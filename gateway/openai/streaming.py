@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconnected
 from gateway.http.errors import failure_of, openai_body
-from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, comment, frame
 from gateway.http.streamed import Straight, written
 from gateway.openai.asked import Chunks
@@ -40,7 +40,7 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     headers = {"Content-Type": "text/event-stream", **headers}
     response = EventStream(_sent(job, first, frames), waiting, headers=headers, straight=straight)
     straight.may_open(response, request, frames.opening_with)
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         await first.wait()
     frames.opened_by = straight.opened_by
     return response
@@ -108,7 +108,7 @@ async def _sent(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGe
     if not isinstance(first.event, Piece | Completed):
         yield [comment(first.waiting.text)]
     try:
-        with cancelled_if_cut(job):
+        with cancelled_if_aborted(job):
             async with aclosing(written(first.rest(), frames.of)) as parts:
                 async for part in parts:
                     yield part

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import Admitted
 from gateway.access.keyed import KeyedRoute
+from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconnected
 from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
-from gateway.http.leaving import cancelled_if_cut, cancelled_if_left
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.http.streamed import written
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
@@ -44,10 +44,10 @@ async def create(request: Request, by: Admitted) -> Response:
     note = kept(wanted.job["note"])
     assert note is not None  # noqa: S101 - it was made a moment ago
     if given.stream:
-        return _stream(request, job, note, -1, leaving=not given.background)
+        return _stream(request, job, note, -1, owns_job=not given.background)
     if given.background:
         return _answer(job, ResponseBuilder(job.id, note).response(created=(await job.status()).submitted_at))
-    async with cancelled_if_left(request, job):
+    async with cancelled_if_disconnected(request, job):
         builder = await read_to_end(job, note)
     if builder.error is not None:
         raise builder.error
@@ -66,7 +66,7 @@ async def retrieve(
     """A response as it is now; or its stream, from its beginning or behind an event."""
     it = await found(queue_of(request), by, response_id)
     if stream:
-        return _stream(request, it.job, it.kept, starting_after, leaving=False)
+        return _stream(request, it.job, it.kept, starting_after, owns_job=False)
     return _answer(it.job, await _now(it))
 
 
@@ -111,11 +111,11 @@ async def _now(it: Found) -> JsonObject:
     return ResponseBuilder(it.job.id, it.kept).response(status, it.status.submitted_at)
 
 
-def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, leaving: bool) -> Response:
-    """The stream behind an event. With `leaving` the job belongs to it: it is cancelled when the client leaves."""
+def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, owns_job: bool) -> Response:
+    """The stream behind an event. With `owns_job` the job is cancelled when the client leaves."""
     waiting = Waiting()
-    frames = _Frames(ResponseBuilder(job.id, note), waiting, after, leaving=leaving).of(job)
-    until = None if leaving else request.app.state.draining
+    frames = _Frames(ResponseBuilder(job.id, note), waiting, after, owns_job=owns_job).of(job)
+    until = None if owns_job else request.app.state.draining
     headers = {JOB_HEADER: job.id, "Content-Type": "text/event-stream"}
     return EventStream(frames, waiting, headers=headers, until=until)
 
@@ -123,16 +123,16 @@ def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, lea
 class _Frames:
     """The frames of a response's stream, and its comments."""
 
-    def __init__(self, builder: ResponseBuilder, waiting: Waiting, after: int, *, leaving: bool) -> None:
+    def __init__(self, builder: ResponseBuilder, waiting: Waiting, after: int, *, owns_job: bool) -> None:
         self._builder = builder
         self._waiting = waiting
         self._after = after
-        self._leaving = leaving
+        self._owns_job = owns_job
 
     async def of(self, job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
         """All of them; those that are there at the same time in one list."""
         try:
-            with cancelled_if_cut(job) if self._leaving else nullcontext():
+            with cancelled_if_aborted(job) if self._owns_job else nullcontext():
                 async with aclosing(written(pieces(job, fresh=True), self._written)) as parts:
                     async for part in parts:
                         yield part
@@ -148,7 +148,7 @@ class _Frames:
         if said := self._waiting.see(event):
             yield said
         new = self._builder.take(event)
-        if self._leaving and isinstance(event, Started) and self._builder.restarted:
+        if self._owns_job and isinstance(event, Started) and self._builder.restarted:
             raise StreamRestarted(event.attempt, event.cursor)
         for each in new:
             if each.number > self._after:

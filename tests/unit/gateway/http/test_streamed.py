@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.http import leaving
+from gateway.http import disconnects
 from gateway.http.asgi_extensions import JoiningTransport, offer_send
 from gateway.http.streamed import Last, Streamed, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
@@ -128,7 +128,7 @@ def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool)
         await server.transport.written.wait()
         server.left.set()
         await serving
-        await leaving.finished(5)
+        await disconnects.wait_for_cancels(5)
         assert not serving.cancelled()
         assert job.cancelled == 1
         assert closed.is_set()
@@ -148,7 +148,7 @@ def test_a_stream_that_the_process_cuts_is_cancelled_and_no_leaving() -> None:
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await serving
-        await leaving.finished(5)
+        await disconnects.wait_for_cancels(5)
         assert job.cancelled == 1
 
     asyncio.run(run())
@@ -164,7 +164,7 @@ def test_a_job_that_has_ended_is_not_cancelled(error: Exception | None, cancels:
         server, job = Server(), Job()
         answer = Streamed(chunks_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
         (result,) = await asyncio.gather(served(server, answer), return_exceptions=True)
-        await leaving.finished(5)
+        await disconnects.wait_for_cancels(5)
         assert result is error
         assert job.cancelled == cancels
 

@@ -22,7 +22,7 @@ _cancels: set["asyncio.Task[None]"] = set()
 
 
 @asynccontextmanager
-async def cancelled_if_left(request: Request, job: AsyncJob[Any]) -> AsyncIterator[None]:
+async def cancelled_if_disconnected(request: Request, job: AsyncJob[Any]) -> AsyncIterator[None]:
     """Cancel the job when the client closes its connection while the block runs, or when the block does not end well.
 
     Use it around all that waits for the job: around `await job.result()`, and within the generator of a stream. What
@@ -30,15 +30,15 @@ async def cancelled_if_left(request: Request, job: AsyncJob[Any]) -> AsyncIterat
     """
     watch = asyncio.get_running_loop().create_task(_when_left(request.receive, lambda: _begin(job)))
     try:
-        with cancelled_if_cut(job):
+        with cancelled_if_aborted(job):
             yield
     finally:
         watch.cancel()
 
 
 @contextmanager
-def cancelled_if_cut(job: AsyncJob[Any]) -> Iterator[None]:
-    """Cancel the job when the block does not end well: within `until_left` also when the client leaves."""
+def cancelled_if_aborted(job: AsyncJob[Any]) -> Iterator[None]:
+    """Cancel the job when the block does not end well: within `until_disconnected` also when the client leaves."""
     reader = object()
     _open.add(reader)
     try:
@@ -53,7 +53,7 @@ def cancelled_if_cut(job: AsyncJob[Any]) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def until_left(receive: Receive) -> AsyncIterator[None]:
+async def until_disconnected(receive: Receive) -> AsyncIterator[None]:
     """End the block when the client closes its connection: what it awaits is cancelled, and nothing is raised."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
@@ -74,7 +74,7 @@ async def until_left(receive: Receive) -> AsyncIterator[None]:
         watch.cancel()
 
 
-async def finished(seconds: float) -> None:
+async def wait_for_cancels(seconds: float) -> None:
     """Wait until the streams of this process have ended, and the jobs of those that were cut are cancelled.
 
     Called at the end of the process. What is not done after so many seconds is logged.

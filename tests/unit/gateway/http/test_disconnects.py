@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.http import leaving
+from gateway.http import disconnects
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import BrokerUnavailable, JobCancelled, JobNotFound
 
@@ -49,7 +49,7 @@ class _Client:
 async def _within(job: _Job, block: Callable[[_Client], Awaitable[object]]) -> None:
     client = _Client()
     request = Request({"type": "http"}, client.receive)
-    async with leaving.cancelled_if_left(request, cast("AsyncJob[Any]", job)):
+    async with disconnects.cancelled_if_disconnected(request, cast("AsyncJob[Any]", job)):
         await block(client)
 
 
@@ -102,10 +102,10 @@ def test_a_job_is_cancelled_where_nobody_reads_further(
         else:
             with pytest.raises(error):
                 await _within(job, block)
-        await leaving.finished(60)
+        await disconnects.wait_for_cancels(60)
 
     asyncio.run(run())
-    assert job.reasons == [leaving.REASON] * cancels
+    assert job.reasons == [disconnects.REASON] * cancels
 
 
 def test_a_cancel_is_tried_again_while_redis_is_away(quick: list[float]) -> None:
@@ -114,7 +114,7 @@ def test_a_cancel_is_tried_again_while_redis_is_away(quick: list[float]) -> None
 
     async def run() -> None:
         await _within(job, _leaves)
-        await leaving.finished(60)
+        await disconnects.wait_for_cancels(60)
 
     asyncio.run(run())
     assert len(job.reasons) == 3
@@ -133,12 +133,12 @@ def test_a_cancel_that_cannot_be_made_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By the id of its job, when the time for it is over."""
-    monkeypatch.setattr(leaving, "_TRIES_SECONDS", 0)
+    monkeypatch.setattr(disconnects, "_TRIES_SECONDS", 0)
     job = _Job(AWAY)
 
     async def run() -> None:
         await _within(job, _leaves)
-        await leaving.finished(60)
+        await disconnects.wait_for_cancels(60)
 
     with caplog.at_level(logging.ERROR):
         asyncio.run(run())
@@ -151,7 +151,7 @@ def test_what_is_not_done_at_the_end_is_logged(caplog: pytest.LogCaptureFixture)
 
     async def run() -> None:
         async def ends(client: _Client) -> None:
-            await leaving.finished(0)
+            await disconnects.wait_for_cancels(0)
 
         await _within(_Job(), ends)
 
