@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gateway.http.errors import Failure, error_headers, failure_of
 from gateway.ollama import names
-from gateway.ollama.asked import Asked
+from gateway.ollama.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed, QueueFull, UnknownModel
 from llamaq.vocabulary.results import ErrorInfo
 from ollama_api.encoding import encoded, quoted
@@ -45,19 +45,19 @@ class ErrorAnswer:
         return Response(self.line(), self.status, added, kind)
 
 
-def error_answer(error: BaseException, asked: Asked | None = None) -> ErrorAnswer:
-    """An error as a client gets it; `asked` is the request, once it is read."""
+def error_answer(error: BaseException, parsed: ParsedRequest | None = None) -> ErrorAnswer:
+    """An error as a client gets it; `parsed` is the request, once it is read."""
     match error:
         case Refusal():
             return ErrorAnswer(error.status, error.message, error.late)
         case QueueFull():
             return ErrorAnswer(503, BUSY, retry_after=error.retry_after)
-        case UnknownModel() if asked is not None:
-            return _unknown(asked)
-        case InvalidRequest() if asked is not None:
-            return _invalid(error, asked)
+        case UnknownModel() if parsed is not None:
+            return _unknown(parsed)
+        case InvalidRequest() if parsed is not None:
+            return _invalid(error, parsed)
         case JobFailed():
-            return _failed(error.error, asked) or _of(failure_of(error))
+            return _failed(error.error, parsed) or _of(failure_of(error))
     return _of(failure_of(error))
 
 
@@ -73,50 +73,50 @@ def _of(failure: Failure) -> ErrorAnswer:
     return ErrorAnswer(failure.status, failure.message, retry_after=failure.retry_after)
 
 
-def _unknown(asked: Asked) -> ErrorAnswer:
-    if asked.endpoint in ("generate", "chat"):
-        return ErrorAnswer(404, f"model '{asked.model}' not found")
-    return ErrorAnswer(404, f"model {quoted(asked.model)} not found, try pulling it first")
+def _unknown(parsed: ParsedRequest) -> ErrorAnswer:
+    if parsed.endpoint in ("generate", "chat"):
+        return ErrorAnswer(404, f"model '{parsed.model}' not found")
+    return ErrorAnswer(404, f"model {quoted(parsed.model)} not found, try pulling it first")
 
 
-def _failed(error: ErrorInfo, asked: Asked | None) -> ErrorAnswer | None:
+def _failed(error: ErrorInfo, parsed: ParsedRequest | None) -> ErrorAnswer | None:
     """The error of a job where Ollama has words for it; None where the queue alone has."""
-    if error.code == "model_not_found" and asked is not None:
-        return _unknown(asked)
+    if error.code == "model_not_found" and parsed is not None:
+        return _unknown(parsed)
     if error.said is None:
         return None
     status = error.status or 500
-    if asked is not None and asked.endpoint == "embeddings" and status in (400, 501):
+    if parsed is not None and parsed.endpoint == "embeddings" and status in (400, 501):
         status = 500  # the older endpoint passes no status of the engine on
     return ErrorAnswer(status, error.said, late=True)
 
 
-def _invalid(error: InvalidRequest, asked: Asked) -> ErrorAnswer:
+def _invalid(error: InvalidRequest, parsed: ParsedRequest) -> ErrorAnswer:
     problem = error.problems[0]
     if error.code == "unsupported":
-        return _unsupported(problem.field, asked)
+        return _unsupported(problem.field, parsed)
     if is_image(error) and problem.message.startswith(_NO_IMAGES):
         return _of_engine(NO_IMAGE)
     if problem.field == "format":
-        schema = encoded(asked.job["format"])
+        schema = encoded(parsed.job["format"])
         what = f'"json_schema": JSON schema conversion failed:\nUnrecognized schema: {schema}'
         return _of_engine(f"Field 'json_schema': {what}")
     return ErrorAnswer(400, str(error))
 
 
-def _unsupported(field: str, asked: Asked) -> ErrorAnswer:
+def _unsupported(field: str, parsed: ParsedRequest) -> ErrorAnswer:
     """The model lacks what a field of the job needs."""
     if field == "images":
         return _of_engine(_NO_VISION)
     if field in ("tools", "suffix"):
         return ErrorAnswer(
-            400, f"{names.full(asked.model)} does not support {'tools' if field == 'tools' else 'insert'}"
+            400, f"{names.full(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
         )
     if field == "think":
-        return ErrorAnswer(400, f"{quoted(asked.model)} does not support thinking")
-    if asked.endpoint in ("generate", "chat"):
-        return ErrorAnswer(400, f"{quoted(asked.model)} does not support {asked.endpoint}")
-    return ErrorAnswer(501 if asked.endpoint == "embed" else 500, NO_EMBEDDINGS)
+        return ErrorAnswer(400, f"{quoted(parsed.model)} does not support thinking")
+    if parsed.endpoint in ("generate", "chat"):
+        return ErrorAnswer(400, f"{quoted(parsed.model)} does not support {parsed.endpoint}")
+    return ErrorAnswer(501 if parsed.endpoint == "embed" else 500, NO_EMBEDDINGS)
 
 
 def _of_engine(message: str) -> ErrorAnswer:

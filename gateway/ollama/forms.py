@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gateway.ollama.asked import Asked, Endpoint
+from gateway.ollama.parsed_request import Endpoint, ParsedRequest
 from llamaq import ChatResult, EmbeddingResult, TextResult
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
@@ -14,14 +14,14 @@ NANOSECONDS = 1_000_000_000
 _MESSAGE = '"message":{"role":"assistant","content":'
 
 
-def text_line(asked: Asked) -> Callable[[str], bytes]:
+def text_line(parsed: ParsedRequest) -> Callable[[str], bytes]:
     """What makes the line of a piece that is text alone: the same line as `piece_lines`, several times as fast."""
-    before, after = ('"response":', "") if asked.endpoint == "generate" else (_MESSAGE, "}")
-    head, before, after = f'{{"model":{text(asked.model)},"created_at":"', f'",{before}', f'{after},"done":false}}\n'
+    before, after = ('"response":', "") if parsed.endpoint == "generate" else (_MESSAGE, "}")
+    head, before, after = f'{{"model":{text(parsed.model)},"created_at":"', f'",{before}', f'{after},"done":false}}\n'
     return lambda said: f"{head}{timestamp()}{before}{text(said)}{after}".encode()
 
 
-def piece_lines(asked: Asked, delta: Piece) -> Iterator[str]:
+def piece_lines(parsed: ParsedRequest, delta: Piece) -> Iterator[str]:
     """The lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
     parts = [("thinking", delta.thinking), ("text", delta.text), ("tool_calls", delta.tool_calls)]
     said: list[dict[str, Any]] = [{name: value} for name, value in parts if value]
@@ -29,41 +29,41 @@ def piece_lines(asked: Asked, delta: Piece) -> Iterator[str]:
         said = [{}]
     for index, part in enumerate(said):
         beside = {"logprobs": delta.logprobs} if delta.logprobs and index == len(said) - 1 else {}
-        yield _line(asked, {**_said(asked.endpoint, **part), "done": False, **beside})
+        yield _line(parsed, {**_said(parsed.endpoint, **part), "done": False, **beside})
 
 
-def last_line(asked: Asked, result: Result, waited_seconds: float) -> str:
+def last_line(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
     """The last line of a stream."""
-    return _line(asked, {**_said(asked.endpoint), **_done(result, waited_seconds)})
+    return _line(parsed, {**_said(parsed.endpoint), **_done(result, waited_seconds)})
 
 
-def whole(asked: Asked, result: Result, waited_seconds: float) -> str:
+def whole(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
     """The body of an answer that is not streamed."""
     match result:
         case EmbeddingResult():
-            return _vectors(asked, result, waited_seconds)
+            return _vectors(parsed, result, waited_seconds)
         case ChatResult(message=message):
-            said = _said(asked.endpoint, message.content, message.thinking, message.tool_calls)
+            said = _said(parsed.endpoint, message.content, message.thinking, message.tool_calls)
         case TextResult(text=text, thinking=thinking):
-            said = _said(asked.endpoint, text, thinking)
+            said = _said(parsed.endpoint, text, thinking)
         case _:
             raise TypeError(type(result))
     logprobs = {"logprobs": result.logprobs} if result.logprobs else {}
-    return _line(asked, {**said, **_done(result, waited_seconds), **logprobs})
+    return _line(parsed, {**said, **_done(result, waited_seconds), **logprobs})
 
 
-def bare(asked: Asked) -> str:
+def bare(parsed: ParsedRequest) -> str:
     """The answer to a request that has nothing to answer: the model is loaded, or unloaded."""
-    match asked.endpoint:
+    match parsed.endpoint:
         case "embed":
-            return encoded({"model": asked.model, "embeddings": []})
+            return encoded({"model": parsed.model, "embeddings": []})
         case "embeddings":
             return encoded({"embedding": []})
-    return _line(asked, {**_said(asked.endpoint), "done": True, "done_reason": asked.does})
+    return _line(parsed, {**_said(parsed.endpoint), "done": True, "done_reason": parsed.does})
 
 
-def _line(asked: Asked, fields: Mapping[str, Any]) -> str:
-    return encoded({"model": asked.model, "created_at": timestamp(), **fields})
+def _line(parsed: ParsedRequest, fields: Mapping[str, Any]) -> str:
+    return encoded({"model": parsed.model, "created_at": timestamp(), **fields})
 
 
 def _said(
@@ -91,8 +91,8 @@ def _done(result: Result, waited_seconds: float) -> dict[str, Any]:
     return {"done": True, **_set(figures)}
 
 
-def _vectors(asked: Asked, result: EmbeddingResult, waited_seconds: float) -> str:
-    if asked.endpoint == "embeddings":
+def _vectors(parsed: ParsedRequest, result: EmbeddingResult, waited_seconds: float) -> str:
+    if parsed.endpoint == "embeddings":
         # Ollama's older answer has float64: the same vector with the digits that its float32 comes to.
         vector = result.embeddings[0]
         layout = f"{len(vector)}f"
@@ -102,7 +102,7 @@ def _vectors(asked: Asked, result: EmbeddingResult, waited_seconds: float) -> st
         "load_duration": _nanoseconds(result.timings.load),
         "prompt_eval_count": result.usage.prompt_tokens,
     }
-    return encoded({"model": asked.model, "embeddings": result.embeddings, **_set(figures)})
+    return encoded({"model": parsed.model, "embeddings": result.embeddings, **_set(figures)})
 
 
 def _set(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from gateway.access.caller import Admitted, Caller
 from gateway.access.keyed import Handler, KeyedRoute
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import whole_body
-from gateway.ollama import asked as reading
 from gateway.ollama import catalogue, loading, names, pulling, routing
-from gateway.ollama.asked import Asked, Endpoint
 from gateway.ollama.errors import JSON_UTF8, error_answer, is_image
 from gateway.ollama.offered import check_able, offered
+from gateway.ollama.parsed_request import READERS, Endpoint, ParsedRequest
 from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
@@ -95,31 +94,31 @@ def _add(endpoint: Endpoint) -> None:
     @router.post(f"/api/{endpoint}", name=endpoint)
     async def serve(request: Request, by: Admitted) -> Response:
         waited = Waited()
-        asked = reading.READERS[endpoint](await whole_body(request))
+        parsed = READERS[endpoint](await whole_body(request))
         try:
-            return await _served(request, by, asked, waited)
+            return await _served(request, by, parsed, waited)
         except FAILURES as error:
-            return error_answer(error, asked).response(streamed=asked.stream, headers=_job_of(request))
+            return error_answer(error, parsed).response(streamed=parsed.stream, headers=_job_of(request))
 
 
 for one in get_args(Endpoint):
     _add(one)
 
 
-async def _served(request: Request, by: Caller, asked: Asked, waited: Waited) -> Response:
-    match asked.does:
+async def _served(request: Request, by: Caller, parsed: ParsedRequest, waited: Waited) -> Response:
+    match parsed.does:
         case "load":
-            return await loading.loaded(request, by, asked)
+            return await loading.loaded(request, by, parsed)
         case "unload":
-            return await loading.unloaded(request, by, asked)
+            return await loading.unloaded(request, by, parsed)
     try:
-        if asked.refusal is not None:
-            raise asked.refusal
-        return await answered(request, by, asked, waited)
+        if parsed.refusal is not None:
+            raise parsed.refusal
+        return await answered(request, by, parsed, waited)
     except (Refusal, InvalidRequest) as error:
-        found = await offered(request, by, asked)  # Ollama reports an unknown model first
+        found = await offered(request, by, parsed)  # Ollama reports an unknown model first
         if is_image(error):
-            check_able(asked, found, "vision", "images")
+            check_able(parsed, found, "vision", "images")
         raise
 
 

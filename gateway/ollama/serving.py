@@ -13,8 +13,8 @@ from gateway.access.caller import Caller
 from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.streamed import Straight, Streamed, written
 from gateway.ollama import forms
-from gateway.ollama.asked import Asked
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
+from gateway.ollama.parsed_request import ParsedRequest
 from gateway.queue_access import JOB_HEADER, pieces, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
@@ -44,30 +44,30 @@ class Waited:
         return SYSTEM.monotonic() - self._began
 
 
-async def answered(request: Request, caller: Caller, asked: Asked, waited: Waited) -> Response:
+async def answered(request: Request, caller: Caller, parsed: ParsedRequest, waited: Waited) -> Response:
     """The answer to a request, in whatever form it asks for.
 
     Raises:
         Exception: any error that `errors.error_answer` takes.
     """
-    job = await submit(request, caller, asked.job)
+    job = await submit(request, caller, parsed.job)
     headers = {JOB_HEADER: job.id}
-    if asked.stream:
-        return await _streamed(request, job, asked, waited, headers)
+    if parsed.stream:
+        return await _streamed(request, job, parsed, waited, headers)
     async with cancelled_if_disconnected(request, job):
         result = await job.result()
     if isinstance(result, EmbeddingResult) and len(result.embeddings) * len(result.embeddings[0]) > MOST_NUMBERS:
-        body = await asyncio.to_thread(forms.whole, asked, result, waited.seconds)
+        body = await asyncio.to_thread(forms.whole, parsed, result, waited.seconds)
     else:
-        body = forms.whole(asked, result, waited.seconds)
+        body = forms.whole(parsed, result, waited.seconds)
     return Response(body, 200, headers, JSON_UTF8)
 
 
 async def _streamed(
-    request: Request, job: AsyncJob[Any], asked: Asked, waited: Waited, headers: Mapping[str, str]
+    request: Request, job: AsyncJob[Any], parsed: ParsedRequest, waited: Waited, headers: Mapping[str, str]
 ) -> Response:
     """A stream. Its headers wait for the first line, so that an error before it has its own status."""
-    lines = _Lines(job, asked, waited)
+    lines = _Lines(job, parsed, waited)
     stream = lines.read()
     response = Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
     lines.straight.may_open(response, request, lines.text_line)
@@ -83,12 +83,12 @@ class _Lines:
     ends with an error.
     """
 
-    def __init__(self, job: AsyncJob[Any], asked: Asked, waited: Waited) -> None:
+    def __init__(self, job: AsyncJob[Any], parsed: ParsedRequest, waited: Waited) -> None:
         self._job = job
-        self._asked = asked
+        self._parsed = parsed
         self._waited = waited
         self._has_sent = False
-        self.text_line = forms.text_line(asked)
+        self.text_line = forms.text_line(parsed)
         self.straight = Straight(self.text_line)
 
     @property
@@ -112,7 +112,7 @@ class _Lines:
             if not self._sent:
                 raise
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
-            yield [_line(error_answer(error, self._asked).line())]
+            yield [_line(error_answer(error, self._parsed).line())]
 
     def _of(self, event: Event | Piece) -> Iterable[bytes]:
         if isinstance(event, Piece) and (said := event.text_alone):
@@ -129,11 +129,11 @@ class _Lines:
     def _lines(self, event: Event | Piece) -> Iterable[str]:
         match event:
             case Piece():
-                return forms.piece_lines(self._asked, event)
+                return forms.piece_lines(self._parsed, event)
             case Completed(result=result):
-                return (forms.last_line(self._asked, result, self._waited.seconds),)
+                return (forms.last_line(self._parsed, result, self._waited.seconds),)
             case Retrying(error=error) if self._sent:
-                raise _Void(error_answer(JobFailed(self._job.id, error), self._asked).message)
+                raise _Void(error_answer(JobFailed(self._job.id, error), self._parsed).message)
             case Started(attempt=attempt) if self._sent and attempt > 1:
                 raise _Void(_VOID)
         if event.terminal:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ollama.asked import READERS, Asked
 from gateway.ollama.errors import error_answer
+from gateway.ollama.parsed_request import READERS, ParsedRequest
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
@@ -84,15 +84,15 @@ PREPARATION = Preparation(Limits(), lambda: "id")
 @given(body=BODIES)
 def test_a_body_is_a_job_or_refused(endpoint: Any, body: Any) -> None:
     """No other error, and one that can be told."""
-    asked: Asked | None = None
+    parsed: ParsedRequest | None = None
     try:
-        asked = READERS[endpoint](json.dumps(body).encode())
-        if asked.refusal is not None:
-            raise asked.refusal
-        if asked.does == "answer":
-            PREPARATION.ask(asked.job["kind"], {name: value for name, value in asked.job.items() if name != "kind"})
+        parsed = READERS[endpoint](json.dumps(body).encode())
+        if parsed.refusal is not None:
+            raise parsed.refusal
+        if parsed.does == "answer":
+            PREPARATION.ask(parsed.job["kind"], {name: value for name, value in parsed.job.items() if name != "kind"})
     except (Refusal, InvalidRequest) as error:
-        found = error_answer(error, asked)
+        found = error_answer(error, parsed)
         assert 400 <= found.status <= 501
         assert json.loads(found.line())["error"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.http.errors import AWAY, GatewayError
-from gateway.ollama.asked import Asked, Endpoint
 from gateway.ollama.errors import BUSY, JSON, JSON_UTF8, NO_EMBEDDINGS, error_answer
+from gateway.ollama.parsed_request import Endpoint, ParsedRequest
 from llamaq import ErrorInfo
 from llamaq.vocabulary import errors
 from ollama_api.refusal import Refusal
@@ -14,8 +14,8 @@ from ollama_api.refusal import Refusal
 NESTED = '{{"error":{{"code":400,"message":"{}","type":"invalid_request_error"}}}}'
 
 
-def asked(endpoint: Endpoint = "generate", **job: Any) -> Asked:
-    return Asked(endpoint, "M:1", "answer", job, stream=True)
+def asked(endpoint: Endpoint = "generate", **job: Any) -> ParsedRequest:
+    return ParsedRequest(endpoint, "M:1", "answer", job, stream=True)
 
 
 def failed(code: str, message: str = "m", **more: Any) -> errors.JobFailed:

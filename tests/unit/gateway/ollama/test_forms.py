@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.ollama import forms
-from gateway.ollama.asked import Asked, Endpoint
+from gateway.ollama.parsed_request import Endpoint, ParsedRequest
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.results import RESULT
 
@@ -30,8 +30,8 @@ CALL = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"x":
 LOGPROB = {"token": "a", "logprob": -1.5}
 
 
-def asked(endpoint: Endpoint) -> Asked:
-    return Asked(endpoint, "M", "answer")
+def asked(endpoint: Endpoint) -> ParsedRequest:
+    return ParsedRequest(endpoint, "M", "answer")
 
 
 def result(**fields: Any) -> Any:
@@ -137,15 +137,19 @@ def test_vectors() -> None:
 @pytest.mark.parametrize(("does", "reason"), [("load", "load"), ("unload", "unload")])
 def test_a_bare_answer(does: Any, reason: str) -> None:
     """It has nothing but its reason."""
-    assert without_time(forms.bare(Asked("generate", "M", does))) == {
+    assert without_time(forms.bare(ParsedRequest("generate", "M", does))) == {
         "response": "",
         "done": True,
         "done_reason": reason,
     }
-    assert without_time(forms.bare(Asked("chat", "M", does))) == {**message(), "done": True, "done_reason": reason}
+    assert without_time(forms.bare(ParsedRequest("chat", "M", does))) == {
+        **message(),
+        "done": True,
+        "done_reason": reason,
+    }
 
 
 def test_an_answer_without_vectors() -> None:
     """A request without input has loaded the model."""
-    assert forms.bare(Asked("embed", "M", "load")) == '{"model":"M","embeddings":[]}'
-    assert forms.bare(Asked("embeddings", "M", "load")) == '{"embedding":[]}'
+    assert forms.bare(ParsedRequest("embed", "M", "load")) == '{"model":"M","embeddings":[]}'
+    assert forms.bare(ParsedRequest("embeddings", "M", "load")) == '{"embedding":[]}'

@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.ollama.asked import Asked
+from gateway.ollama.parsed_request import ParsedRequest
 from gateway.ollama.serving import Waited, _Lines
 from llamaq import ErrorInfo, Event, JobFailed
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Cancelled, Completed, Failed, Piece, Queued, Retrying, Started
 from llamaq.vocabulary.results import RESULT
 
-ASKED = Asked("generate", "M", "answer", {}, stream=True)
+ASKED = ParsedRequest("generate", "M", "answer", {}, stream=True)
 DONE = Completed(at=0, result=RESULT.validate_python({"text": "ab", "model": "m", "host": "h", "attempts": 1}))
 ERROR = ErrorInfo(code="ollama_error", message="the runner died", said="unexpected EOF")
 

@@ -19,7 +19,7 @@ _EMPTY_AMONG = "input exceeds maximum context length and cannot be truncated fur
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """What a request asks for.
 
     Attributes:
@@ -39,27 +39,27 @@ class Asked:
     refusal: Refusal | None = None
 
 
-def generate(raw: bytes) -> Asked:
+def generate(raw: bytes) -> ParsedRequest:
     """What a request to `/api/generate` asks for. Each reader raises `Refusal` for Ollama's first fault."""
     body = bodies.generate(raw)
     _check_answer(body)
     model = names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
     if not body.get("prompt") and body.get("keep_alive") == 0:
-        return Asked("generate", model, "unload")
+        return ParsedRequest("generate", model, "unload")
     return _read("generate", body, _generate, empty=not body.get("prompt"))
 
 
-def chat(raw: bytes) -> Asked:
+def chat(raw: bytes) -> ParsedRequest:
     """What a request to `/api/chat` asks for."""
     body = bodies.chat(raw)
     _check_answer(body)
     model = names.checked(body.get("model", ""), Refusal(400, "model is required"))
     if not body.get("messages") and body.get("keep_alive") == 0:
-        return Asked("chat", model, "unload")
+        return ParsedRequest("chat", model, "unload")
     return _read("chat", body, _chat, empty=not body.get("messages"))
 
 
-def embed(raw: bytes) -> Asked:
+def embed(raw: bytes) -> ParsedRequest:
     """What a request to `/api/embed` asks for."""
     body = bodies.embed(raw)
     names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
@@ -69,14 +69,14 @@ def embed(raw: bytes) -> Asked:
     return _read("embed", body, _embed, empty=not given)
 
 
-def embeddings(raw: bytes) -> Asked:
+def embeddings(raw: bytes) -> ParsedRequest:
     """What a request to `/api/embeddings` asks for."""
     body = bodies.embeddings(raw)
     names.checked(body.get("model", ""), Refusal(400, "model is required"))
     return _read("embeddings", body, _embeddings, empty=not body.get("prompt"))
 
 
-READERS: Mapping[Endpoint, Callable[[bytes], Asked]] = {
+READERS: Mapping[Endpoint, Callable[[bytes], ParsedRequest]] = {
     "generate": generate,
     "chat": chat,
     "embed": embed,
@@ -91,7 +91,7 @@ def _check_answer(body: Json) -> None:
         raise Refusal(400, "_debug_render_only: a job of the queue is answered by a model")
 
 
-def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]], *, empty: bool) -> Asked:
+def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]], *, empty: bool) -> ParsedRequest:
     """What is asked for, once the model has a name. An empty request loads it."""
     model, stream = body["model"], endpoint in ("generate", "chat") and body.get("stream", True)
     try:
@@ -103,10 +103,10 @@ def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]],
             "keep_alive": body.get("keep_alive"),
         }
         if empty:
-            return Asked(endpoint, model, "load", common)
-        return Asked(endpoint, model, "answer", common | job(body), stream)
+            return ParsedRequest(endpoint, model, "load", common)
+        return ParsedRequest(endpoint, model, "answer", common | job(body), stream)
     except Refusal as refusal:
-        return Asked(endpoint, model, "refuse", stream=stream, refusal=refusal)
+        return ParsedRequest(endpoint, model, "refuse", stream=stream, refusal=refusal)
 
 
 def _check_raw(body: Json) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.ollama import asked as reading
-from gateway.ollama.asked import Asked
+from gateway.ollama.parsed_request import LONGEST_SECONDS, READERS, ParsedRequest
 from ollama_api.refusal import Refusal
 
 MODEL = {"model": "M:1"}
@@ -16,35 +15,35 @@ TEXTS = {
     "stream": True,
     "truncate": True,
     "repetition_guard": False,
-    "deadline": reading.LONGEST_SECONDS,
+    "deadline": LONGEST_SECONDS,
 }
 
 
-def read(endpoint: Any, body: object) -> Asked:
-    return reading.READERS[endpoint](json.dumps(body).encode())
+def read(endpoint: Any, body: object) -> ParsedRequest:
+    return READERS[endpoint](json.dumps(body).encode())
 
 
-def set_fields(asked: Asked) -> dict[str, Any]:
+def set_fields(parsed: ParsedRequest) -> dict[str, Any]:
     """The fields of the job that are not None."""
-    return {name: value for name, value in asked.job.items() if value is not None}
+    return {name: value for name, value in parsed.job.items() if value is not None}
 
 
 def refused(endpoint: str, body: object) -> tuple[int, str, bool]:
     """The refusal, and whether the model is looked for first."""
     try:
-        asked = read(endpoint, body)
+        parsed = read(endpoint, body)
     except Refusal as refusal:
         return refusal.status, refusal.message, False
-    assert asked.refusal is not None, asked
-    return asked.refusal.status, asked.refusal.message, True
+    assert parsed.refusal is not None, parsed
+    return parsed.refusal.status, parsed.refusal.message, True
 
 
 def test_a_prompt_is_a_job_with_ollamas_defaults() -> None:
     """It streams, a long prompt is cut, and the result has its context."""
-    asked = read("generate", PROMPT)
+    parsed = read("generate", PROMPT)
 
-    assert set_fields(asked) == {"kind": "generate", "model": "M:1", "prompt": "hi", "context": [], **TEXTS}
-    assert (asked.does, asked.stream, asked.model) == ("answer", True, "M:1")
+    assert set_fields(parsed) == {"kind": "generate", "model": "M:1", "prompt": "hi", "context": [], **TEXTS}
+    assert (parsed.does, parsed.stream, parsed.model) == ("answer", True, "M:1")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def test_half_a_surrogate_pair_is_a_replacement_character() -> None:
     """As Go reads it, in names too; a whole pair is its character, and an escaped backslash is one."""
     raw = rb'{"model": "M:1", "prompt": "a\ud800b \uD83D\uDE00 \\ud800 \udc00", "\ud800": 1}'
 
-    assert reading.READERS["generate"](raw).job["prompt"] == "a\ufffdb \N{GRINNING FACE} \\ud800 \ufffd"
+    assert READERS["generate"](raw).job["prompt"] == "a\ufffdb \N{GRINNING FACE} \\ud800 \ufffd"
 
 
 def test_a_raw_prompt_has_no_context() -> None:
