@@ -86,7 +86,18 @@ async def own_job(request: Request, caller: Caller, job_id: str) -> AsyncJob[Any
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    return (await own_status(request, caller, job_id))[0]
+    job = _job(request, job_id)
+    _check_owner(request, caller, job_id, (await stored(job, "tenant")).get("tenant"))
+    return job
+
+
+async def stored(job: AsyncJob[Any], *names: str) -> dict[str, str]:
+    """Fields of a job's record as they are stored, also where the rest of it cannot be read.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    return await job._stored(*names)  # noqa: SLF001 - a producer has `status`; a damaged job must be got rid of
 
 
 async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[AsyncJob[Any], JobStatus]:
@@ -95,11 +106,19 @@ async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[Asy
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
+    job = _job(request, job_id)
+    status = await job.status()
+    _check_owner(request, caller, job_id, status.tenant)
+    return job, status
+
+
+def _job(request: Request, job_id: str) -> AsyncJob[Any]:
     if not usable_id(job_id):
         raise JobNotFound(job_id)
-    job = queue_of(request).job(job_id)
-    status = await job.status()
-    if not caller.sees(status.tenant):
+    return queue_of(request).job(job_id)
+
+
+def _check_owner(request: Request, caller: Caller, job_id: str, tenant: str | None) -> None:
+    if not caller.sees(tenant):
         raise JobNotFound(job_id)
     request.state.job_id = job_id
-    return job, status

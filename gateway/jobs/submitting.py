@@ -13,10 +13,11 @@ from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object, parsed
 from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
-from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, submit
+from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, stored, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import changed
-from llamaq.vocabulary.errors import InvalidRequest, JobError
+from llamaq.store.redis_errors import is_unreadable
+from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest, JobError
 from llamaq.vocabulary.wire import wire_object
 
 router = APIRouter(tags=["jobs"], responses=ANSWERS, dependencies=[ONLY_KNOWN])
@@ -75,9 +76,15 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     if not isinstance(reason, str) or len(reason) > 1000:
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
     if not await job.cancel(reason):
-        ended = (await job.status()).state
+        ended = (await stored(job, "state"))["state"]
         raise GatewayError(409, "already_ended", f"the job {job_id} has ended already: it is {ended}")
-    return wire_object(await job.status())
+    try:
+        return wire_object(await job.status())
+    except BrokerUnavailable as error:
+        if not is_unreadable(error):
+            raise
+        what = f"the job {job_id} is cancelled; something else has written over its record, so delete the job"
+        raise GatewayError(500, "unreadable_job", what) from error
 
 
 @router.post(

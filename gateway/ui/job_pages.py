@@ -8,16 +8,18 @@ from pydantic_core import from_json
 from starlette.responses import Response
 
 from gateway.http.errors import GatewayError
-from gateway.queue_access import queue_of
+from gateway.queue_access import queue_of, stored
 from gateway.ui import timeline
 from gateway.ui.actions import REASON, back, note
 from gateway.ui.pages import framed, view
 from gateway.ui.session import Action, Operator
 from llamaq import JobStatus
+from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import as_arguments
 from llamaq.store.clock import SYSTEM
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
+from llamaq.vocabulary.status import TERMINAL_STATES
 
 router = APIRouter(prefix="/ui/jobs/{job_id}")
 JobId = Annotated[str, Path(max_length=128)]
@@ -72,8 +74,7 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
 @router.get("/delete")
 async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Response:
     """The question before the job is deleted."""
-    status = await _status(request, job_id)
-    running = "" if status.ended else " It has not ended, so it is cancelled first."
+    running = "" if await _state(request, job_id) in TERMINAL_STATES else " It has not ended, so it is cancelled first."
     return await framed(
         request,
         "question.html",
@@ -90,17 +91,26 @@ async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Respons
 @router.post("/delete")
 async def delete(request: Request, _: Action, job_id: JobId) -> Response:
     """Delete the job."""
-    await _status(request, job_id)
+    await _state(request, job_id)
     note(request, "delete", job_id=job_id)
     await queue_of(request).delete(job_id, "deleted by an operator")
     return back("/ui/jobs", "delete")
 
 
-async def _status(request: Request, job_id: str) -> JobStatus:
+def _job(request: Request, job_id: str) -> AsyncJob[Any]:
     if not usable_id(job_id):
         raise JobNotFound(job_id)
     request.state.job_id = job_id
-    return await queue_of(request).job(job_id).status()
+    return queue_of(request).job(job_id)
+
+
+async def _status(request: Request, job_id: str) -> JobStatus:
+    return await _job(request, job_id).status()
+
+
+async def _state(request: Request, job_id: str) -> str | None:
+    """As it is stored: a job whose record cannot be read can be deleted."""
+    return (await stored(_job(request, job_id), "state")).get("state")
 
 
 async def _page(request: Request, job_id: str, texts: list[tuple[str, str]] | None = None) -> Response:

@@ -1,5 +1,7 @@
 """Asks for the status of a job, and reads the answer, without any I/O."""
 
+from collections.abc import Sequence
+
 from llamaq.store.answers import Fields
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import Status
@@ -11,6 +13,11 @@ from llamaq.vocabulary.status import JobStatus
 def status_call(keys: Keys, job_id: str, *, why: bool = False) -> Call:
     """The call of `status.lua`; `why` asks why the job waits, too, which costs more with each host of its model."""
     return Call(keys.prefix, Status(id=job_id, fields=" ".join(status.FIELDS), why=int(why)))
+
+
+def fields_call(keys: Keys, job_id: str, names: Sequence[str]) -> Call:
+    """The call of `status.lua` for some fields of the record."""
+    return Call(keys.prefix, Status(id=job_id, fields=" ".join(names), why=0))
 
 
 def read_status(job_id: str, answer: Fields) -> JobStatus:

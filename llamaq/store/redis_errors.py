@@ -82,6 +82,14 @@ class translated(_Translating):  # noqa: N801 - it is used as a function, like `
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
 
 
+_UNREADABLE = (ValueError, LookupError, ArithmeticError)
+
+
+def is_unreadable(error: BrokerUnavailable) -> bool:
+    """Whether Redis answered, and something else has written over what it keeps."""
+    return isinstance(error.__cause__, _UNREADABLE)
+
+
 class readable(_Translating):  # noqa: N801 - as above
     """A block that reads a text or a number that Redis keeps.
 
@@ -92,7 +100,7 @@ class readable(_Translating):  # noqa: N801 - as above
     __slots__ = ()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, ValueError | LookupError | ArithmeticError):
+        if isinstance(error, _UNREADABLE):
             what = " ".join(str(error).split())[:200]
             text = f"what is kept there cannot be read, as something else has written over it ({what})"
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
@@ -104,7 +112,7 @@ def sound_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> li
     for name, row in rows:
         try:
             found.append(read(name, row))
-        except (ValueError, LookupError, ArithmeticError, TypeError) as error:  # of pydantic, json, dates
+        except (*_UNREADABLE, TypeError) as error:  # of pydantic, json, dates
             if name not in _told and len(_told) < MOST_TOLD:
                 _told.add(name)
                 what = " ".join(str(error).split())[:200]

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.job_events import OnRestart, Pieces, outcome
-from llamaq.client.job_status import read_status, status_call
+from llamaq.client.job_status import fields_call, read_status, status_call
 from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
@@ -155,11 +155,14 @@ class AsyncJob(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = await self._ask(status_call(self._connection.settings.keys, self.id, why=True))
-        if answer.word == "MISSING":
-            raise JobNotFound(self.id)
+        answer = await self._found(status_call(self._connection.settings.keys, self.id, why=True))
         with readable(self._connection.url):
             return read_status(self.id, answer)
+
+    async def _stored(self, *names: str) -> dict[str, str]:
+        """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
+        answer = await self._found(fields_call(self._connection.settings.keys, self.id, names))
+        return answer.row("record").given()
 
     async def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.
@@ -185,6 +188,12 @@ class AsyncJob(Generic[R]):
         """
         call = cancel.call(self._connection.settings.keys, self.id, reason)
         return cancel.read(self.id, await self._ask(call))
+
+    async def _found(self, call: Call) -> Answer:
+        answer = await self._ask(call)
+        if answer.word == "MISSING":
+            raise JobNotFound(self.id)
+        return answer
 
     async def _ask(self, call: Call) -> Answer:
         """The answer of a script, which may say MISSING only when no worker has taken the job in for a while."""

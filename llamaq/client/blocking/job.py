@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.job_events import OnRestart, Pieces, outcome
-from llamaq.client.job_status import read_status, status_call
+from llamaq.client.job_status import fields_call, read_status, status_call
 from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
@@ -156,11 +156,14 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = self._ask(status_call(self._connection.settings.keys, self.id, why=True))
-        if answer.word == "MISSING":
-            raise JobNotFound(self.id)
+        answer = self._found(status_call(self._connection.settings.keys, self.id, why=True))
         with readable(self._connection.url):
             return read_status(self.id, answer)
+
+    def _stored(self, *names: str) -> dict[str, str]:
+        """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
+        answer = self._found(fields_call(self._connection.settings.keys, self.id, names))
+        return answer.row("record").given()
 
     def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.
@@ -186,6 +189,12 @@ class Job(Generic[R]):
         """
         call = cancel.call(self._connection.settings.keys, self.id, reason)
         return cancel.read(self.id, self._ask(call))
+
+    def _found(self, call: Call) -> Answer:
+        answer = self._ask(call)
+        if answer.word == "MISSING":
+            raise JobNotFound(self.id)
+        return answer
 
     def _ask(self, call: Call) -> Answer:
         """The answer of a script, which may say MISSING only when no worker has taken the job in for a while."""

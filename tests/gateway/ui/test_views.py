@@ -124,6 +124,16 @@ def test_a_job_is_replayed_with_changes_and_deleted(operator: Operator, service:
     assert operator.http.get(f"/ui/jobs/{job.id}").status_code == 404
 
 
+def test_a_job_with_a_damaged_record_is_deleted(operator: Operator, service: Service) -> None:
+    """Its page cannot be shown; the question and the deletion can."""
+    job = service.queue.generate(MODEL, "hi", start_after=3600)
+    service.redis.hset(service.keys.record(job.id), "submitted_at", "yesterday")
+
+    assert "has not ended" in operator.text(f"/ui/jobs/{job.id}/delete")
+    assert "Deleted." in operator.act(f"/ui/jobs/{job.id}/delete").text
+    assert not service.redis.exists(service.keys.record(job.id))
+
+
 def test_all_that_a_filter_finds_is_cancelled_after_a_question(operator: Operator, service: Service) -> None:
     """Others stay; what ended stays as it is."""
     later = {"kind": "generate", "model": MODEL, "prompt": "x", "start_after": 3600}

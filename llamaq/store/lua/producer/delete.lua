@@ -10,14 +10,18 @@
 local SLOT_SECONDS = 86400  -- longer than any lease
 local id = given.id
 local job = fields(record(id), 'state', 'idem', 'images', 'fence', 'host', 'model')
-if not job.state or job.state == 'deleted' then return of_master({'MISSING'}) end
+-- One without a state is damaged, and deleted all the same.
+if job.state == 'deleted' or not job.state and redis.call('EXISTS', record(id)) == 0 then return of_master({'MISSING'}) end
 if not TERMINAL[job.state] then cancel_job(id, given.members, given.reason) end
 kept_images.delete(id, job.images or '')
 if (job.idem or '') ~= '' and redis.call('GET', job.idem) == id then redis.call('DEL', job.idem) end
 local lease = redis.call('HGET', record(id), 'lease')
 if lease == 'claimed' then
   redis.call('DEL', record(id), log(id))
-  redis.call('HSET', record(id), 'state', 'deleted', 'fence', job.fence, 'host', job.host, 'model', job.model, 'lease', lease)
+  redis.call('HSET', record(id), 'state', 'deleted', 'lease', lease)
+  for _, name in ipairs({'fence', 'host', 'model'}) do
+    if job[name] then redis.call('HSET', record(id), name, job[name]) end
+  end
   redis.call('EXPIRE', record(id), SLOT_SECONDS)
 else
   forget_record(id)

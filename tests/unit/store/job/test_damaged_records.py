@@ -43,6 +43,26 @@ def test_a_reason_that_cannot_be_stored_is_refused(fleet: Fleet, reason: Any) ->
     assert job.status().state == "queued"
 
 
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("field", ["state", "tenant", "model", "host", "fence", "lease", "images", "idem"])
+def test_a_job_with_a_damaged_record_can_be_deleted(fleet: Fleet, field: str, *, claimed: bool) -> None:
+    """Nothing of it is left for readers, and the job behind it has the slot at the latest when the lease lapses."""
+    store = fleet.host()
+    damaged, following = fleet.submit(), fleet.submit()
+    if claimed:
+        fleet.claim(store, damaged)
+    fleet.redis.hdel(fleet.keys.record(damaged.id), field)
+
+    assert [fleet.queue.delete(damaged.id) for _ in range(2)] == [True, False]
+
+    assert not fleet.redis.exists(fleet.keys.events(damaged.id))
+    if damaged.id in fleet.slots():
+        fleet.lapse(damaged.id)
+    fleet.patient()
+    assert store.reap() is not None
+    assert list(fleet.slots()) == [following.id]
+
+
 LOST_FIELDS = ("ttl", "running", "weight", "assigned_at", "attempt", "idem", "blobs", "conversation", "tenant", "score")
 
 
