@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.access.caller import Caller
-from gateway.openai.asked import Asked
 from gateway.openai.parameters import unsupported
+from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.routes import READERS
 from gateway.responses import asked as responses
 from gateway.responses.reading import read_to_end
@@ -53,7 +53,7 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
     return Question(wanted.job, wanted.named, lambda job: _response(job, wanted.job["note"]))
 
 
-def _asked(wanted: Asked) -> Question:
+def _asked(wanted: ParsedRequest) -> Question:
     async def answer(job: AsyncJob[Any]) -> JsonObject:
         result = await job.result()
         return wanted.form.whole(job.id, int(SYSTEM.time()), result)

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 import jsonschema_rs
 from pydantic import Field
 
-from gateway.openai.asked import Asked
 from gateway.openai.chat_answer import ChatForm
 from gateway.openai.generation import Generation, Tokens, parameter
 from gateway.openai.messages import Message, Translated, translated
 from gateway.openai.parameters import Parameters, only, path, read
+from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.structure import Format, format_of
 from gateway.openai.tools.choice import Use, use_of
 from gateway.openai.tools.forced import forced
@@ -63,7 +63,7 @@ class ChatCompletion(Generation):
     prompt_cache_options: JsonObject | None = None
 
 
-def read_chat(body: Any) -> Asked:
+def read_chat(body: Any) -> ParsedRequest:
     """What a chat completion asks for.
 
     Raises:
@@ -90,7 +90,7 @@ def read_chat(body: Any) -> Asked:
         strict=_strict(use),
         validator=validator,
     )
-    return Asked(
+    return ParsedRequest(
         job=_job(given, messages, use, answer_format),
         form=form,
         stream=given.stream,

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 from pydantic_core import from_json
 
-from gateway.openai.asked import FINGERPRINT, finish_reason, not_as_promised, usage_of
+from gateway.openai.answer_form import FINGERPRINT, finish_reason, not_as_promised, usage_of
 from gateway.openai.logprobs import Tokens, of_chat
 from gateway.openai.structure import valid
 from gateway.openai.tools.forced import Forced, Reading

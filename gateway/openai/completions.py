@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.openai.asked import FINGERPRINT, Asked, finish_reason, usage_of
+from gateway.openai.answer_form import FINGERPRINT, finish_reason, usage_of
 from gateway.openai.generation import Generation, parameter
 from gateway.openai.logprobs import of_completion
 from gateway.openai.parameters import only, read, unsupported
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.generate import TextResult
@@ -30,7 +31,7 @@ class Completion(Generation):
     best_of: Annotated[int, only(1, reason="Ollama gives one answer; send the request again for another")] = 1
 
 
-def read_completion(body: Any) -> Asked:
+def read_completion(body: Any) -> ParsedRequest:
     """What a completion asks for.
 
     Raises:
@@ -38,7 +39,7 @@ def read_completion(body: Any) -> Asked:
     """
     given = read(Completion, body, REFUSED)
     given.check_stream_options()
-    return Asked(
+    return ParsedRequest(
         job=given.job(
             "generate",
             prompt=_prompt(given.prompt),

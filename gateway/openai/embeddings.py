@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.openai.asked import Asked, Chunks
+from gateway.openai.answer_form import Chunks
 from gateway.openai.generation import Shared, parameter
 from gateway.openai.parameters import path, read, unsupported
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.result import Result
@@ -27,14 +28,14 @@ class Embedding(Shared):
     dimensions: Annotated[int, Field(ge=1)] | None = None
 
 
-def read_embedding(body: Any) -> Asked:
+def read_embedding(body: Any) -> ParsedRequest:
     """What an embedding asks for. A text that is longer than the context is refused, not cut.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
     """
     given = read(Embedding, body, REFUSED)
-    return Asked(
+    return ParsedRequest(
         job=given.job("embedding", input=_input(given.input), dimensions=given.dimensions),
         form=EmbeddingForm(given.model, given.encoding_format),
         stream=False,

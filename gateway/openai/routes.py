@@ -14,17 +14,17 @@ from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.openai import models
-from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
 from gateway.openai.completions import read_completion
 from gateway.openai.embeddings import read_embedding
+from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.streaming import streamed
 from gateway.queue_access import JOB_HEADER, queue_of, submit
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.models import ModelStatus
 
-READERS: dict[str, Callable[[Any], Asked]] = {
+READERS: dict[str, Callable[[Any], ParsedRequest]] = {
     "/v1/chat/completions": read_chat,
     "/v1/completions": read_completion,
     "/v1/embeddings": read_embedding,
@@ -72,15 +72,15 @@ async def _models(request: Request, by: Caller) -> list[ModelStatus]:
     return [model for model in await queue_of(request).models() if by.may_use(model.model)]
 
 
-async def _answered(request: Request, by: Caller, asked: Asked) -> Response:
+async def _answered(request: Request, by: Caller, parsed: ParsedRequest) -> Response:
     created = int(SYSTEM.time())
     try:
-        job = await submit(request, by, asked.job)
+        job = await submit(request, by, parsed.job)
     except InvalidRequest as error:
-        raise asked.named(error) from error
+        raise parsed.named(error) from error
     headers = {JOB_HEADER: job.id}
-    if asked.stream:
-        return await streamed(request, job, asked.form.chunks(job.id, created), headers)
+    if parsed.stream:
+        return await streamed(request, job, parsed.form.chunks(job.id, created), headers)
     async with cancelled_if_disconnected(request, job):
         result = await job.result()
-    return JSONResponse(asked.form.whole(job.id, created, result), headers=headers)
+    return JSONResponse(parsed.form.whole(job.id, created, result), headers=headers)

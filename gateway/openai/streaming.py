@@ -12,7 +12,7 @@ from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconne
 from gateway.http.errors import failure_of, openai_body
 from gateway.http.sse import EventStream, Waiting, comment, frame
 from gateway.http.streamed import Straight, written
-from gateway.openai.asked import Chunks
+from gateway.openai.answer_form import Chunks
 from gateway.queue_access import pieces
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.http.errors import failure_of
-from gateway.openai.asked import finish_reason, usage_of
+from gateway.openai.answer_form import finish_reason, usage_of
 from gateway.responses.asked import Kept
 from gateway.responses.output import Output, Unnumbered
 from llamaq import Event

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.openai import models
-from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
 from gateway.openai.completions import read_completion
 from gateway.openai.embeddings import read_embedding
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq import ModelStatus
 from llamaq.vocabulary.errors import JobFailed
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
@@ -25,11 +25,11 @@ TOKENS = [
 ]
 
 
-def chat(**parameters: Any) -> Asked:
+def chat(**parameters: Any) -> ParsedRequest:
     return read_chat({"model": "M", "messages": [{"role": "user", "content": "hi"}], **parameters})
 
 
-def completion(**parameters: Any) -> Asked:
+def completion(**parameters: Any) -> ParsedRequest:
     return read_completion({"model": "M", "prompt": "hi", **parameters})
 
 
@@ -137,7 +137,7 @@ def test_vectors_come_as_numbers_or_as_base64() -> None:
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}, "required": ["age"]}
 
 
-def strict_chat(strict: bool) -> Asked:
+def strict_chat(strict: bool) -> ParsedRequest:
     return chat(
         response_format={"type": "json_schema", "json_schema": {"name": "p", "schema": SCHEMA, "strict": strict}}
     )

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.openai.asked import Asked
 from gateway.openai.chat import ChatCompletion, read_chat
 from gateway.openai.completions import Completion, read_completion
 from gateway.openai.embeddings import Embedding, read_embedding
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq.admission.preparation import Preparation
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
@@ -58,7 +58,7 @@ def bodies(model: Any, always: tuple[str, ...]) -> st.SearchStrategy[dict[str, A
     return st.fixed_dictionaries(likely, optional={name: fields[name] for name in fields if name not in likely})
 
 
-READERS: list[tuple[Callable[[Any], Asked], st.SearchStrategy[Any]]] = [
+READERS: list[tuple[Callable[[Any], ParsedRequest], st.SearchStrategy[Any]]] = [
     (read_chat, bodies(ChatCompletion, ("model", "messages"))),
     (
         read_chat,
@@ -71,7 +71,9 @@ READERS: list[tuple[Callable[[Any], Asked], st.SearchStrategy[Any]]] = [
 
 
 @pytest.mark.parametrize(("read", "strategy"), READERS)
-def test_a_body_becomes_a_job_or_is_refused(read: Callable[[Any], Asked], strategy: st.SearchStrategy[Any]) -> None:
+def test_a_body_becomes_a_job_or_is_refused(
+    read: Callable[[Any], ParsedRequest], strategy: st.SearchStrategy[Any]
+) -> None:
     """No other error comes of it, and each refusal, also of the queue, is about a parameter of the body."""
 
     @settings(max_examples=60)

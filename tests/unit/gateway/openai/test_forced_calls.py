@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
+from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.tools.forced import Reading
 from llamaq.vocabulary.errors import JobFailed
 from tests.unit.gateway.openai.results import JOB, chat_result, delta, joined, parsed
@@ -31,7 +31,7 @@ TEXTS = st.text(max_size=8)
 ANSWER = '{"name": "weather", "arguments": {"city": "Rome}"}}'
 
 
-def asked(**parameters: Any) -> Asked:
+def asked(**parameters: Any) -> ParsedRequest:
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": TOOLS, "tool_choice": "required"}
     return read_chat({**body, **parameters})
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
 from gateway.openai.completions import read_completion
 from gateway.openai.embeddings import read_embedding
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -15,7 +15,7 @@ DEFAULTS = {"temperature": 1.0, "top_p": 1.0}
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
 
 
-def chat(**parameters: Any) -> Asked:
+def chat(**parameters: Any) -> ParsedRequest:
     return read_chat({**ASKED, **parameters})
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.openai.asked import Asked
 from gateway.openai.chat import read_chat
+from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed
 from tests.unit.gateway.openai.results import JOB, chat_result, delta, joined, parsed
 
@@ -28,7 +28,7 @@ def tool(name: str, **more: Any) -> dict[str, Any]:
 WEATHER, TIME = tool("weather"), tool("time")
 
 
-def asked(**parameters: Any) -> Asked:
+def asked(**parameters: Any) -> ParsedRequest:
     return read_chat({"model": "m", "messages": [{"role": "user", "content": "hi"}], **parameters})
 
 

@@ -1,11 +1,9 @@
-"""What a request asks for: the job, and the form of its answer. Routes and batches work with these alone."""
+"""The form of an answer in OpenAI's API: one body, or the chunks of a stream."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from gateway.openai.parameters import named
-from llamaq.vocabulary.errors import InvalidRequest, JobFailed
+from llamaq.vocabulary.errors import JobFailed
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
 from llamaq.vocabulary.results import ErrorInfo
@@ -33,7 +31,7 @@ class Chunks(Protocol):
         """
 
 
-class Form(Protocol):
+class AnswerForm(Protocol):
     """The form of the answer to one request. `created` is in Unix seconds."""
 
     def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
@@ -45,27 +43,6 @@ class Form(Protocol):
 
     def chunks(self, job_id: str, created: int) -> Chunks:
         """The chunks of a stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asks for.
-
-    Attributes:
-        job: what `submit` takes.
-        form: of the answer.
-        stream: whether the answer is to be streamed.
-        parameter: the parameter behind a field of the job.
-    """
-
-    job: Mapping[str, Any]
-    form: Form
-    stream: bool
-    parameter: Callable[[str], str]
-
-    def named(self, error: InvalidRequest) -> InvalidRequest:
-        """A refusal of the job, with the parameters' names in place of those of the job's fields."""
-        return named(error, self.parameter)
 
 
 def usage_of(result: Result) -> dict[str, int]:
