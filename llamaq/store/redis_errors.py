@@ -46,6 +46,11 @@ def is_denied(error: BaseException) -> bool:
     return within_a_script or isinstance(error, redis.AuthenticationError | NoPermissionError)
 
 
+def lacks_command(error: BaseException) -> bool:
+    """Whether the server has no such command, also within a script."""
+    return isinstance(error, ResponseError) and _NO_COMMAND.search(str(error)) is not None
+
+
 def refuses(error: BaseException) -> bool:
     """Whether Redis answers, and refuses the call or the user; also where a library has its error as a cause."""
     own = is_denied(error) or (isinstance(error, Exception) and is_refusal(error))
@@ -121,7 +126,7 @@ def sound_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> li
 
 
 def _remedy(error: Exception, url: str) -> str:
-    text = str(error)
+    text = _ARGUMENTS.sub("", str(error))
     for applies, remedy in (*_REMEDIES, *(_OF_TLS if parsed(url).tls else _OF_PLAIN)):
         if applies(error, text):
             return remedy.format(text or type(error).__name__)
@@ -133,6 +138,9 @@ def _is_lost(error: Exception) -> bool:
 
 
 _NO_ANSWER = "no answer ({}); is it running there? The address is LLAMAQ_REDIS_URL"
+_NO_COMMAND = re.compile("unknown command|unknown redis command", re.IGNORECASE)
+_ARGUMENTS = re.compile(", with args beginning with: .*", re.DOTALL)
+"""The rest of an error about a command that the server does not have: it quotes what was sent."""
 _CLUSTER = re.compile(r"cluster mode|slot not served|MOVED \d+|same slot|in a cluster node")
 _OF_TLS: Sequence[Remedy] = (
     (lambda _, text: PLAIN in text, "{}, without TLS: begin LLAMAQ_REDIS_URL with redis://"),
@@ -163,6 +171,11 @@ _REMEDIES: Sequence[Remedy] = (
     (
         lambda error, text: isinstance(error, MovedError) or _CLUSTER.search(text) is not None,
         "it is a Redis Cluster ({}), which llamaq cannot use: take one server, or Sentinels (redis+sentinel://)",
+    ),
+    (
+        lambda error, _: lacks_command(error),
+        "it lacks a command that llamaq needs ({}): take it out of `rename-command` in redis.conf; 6.2 is the oldest "
+        "Redis that has all",
     ),
     (
         lambda error, _: isinstance(error, WrongSentinels),

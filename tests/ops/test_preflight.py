@@ -12,6 +12,7 @@ from embedded.scripted.fleet import Fleet
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq.store.clock import Clock
+from llamaq.store.connections.address import address
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
 from worker.certificates import CertificateCollector
@@ -85,6 +86,33 @@ def test_the_default_user_is_to_be_minded(plain: EmbeddedRedis) -> None:
 
     assert finding.well is None
     assert "users.acl" in finding.message
+
+
+@pytest.mark.parametrize("right", ["-info", "-time"])
+def test_a_right_that_only_the_check_uses_is_named(plain: EmbeddedRedis, right: str) -> None:
+    """One line with the address and the command, whichever it is, and no traceback."""
+    with redis.Redis.from_url(plain.url) as client:
+        client.acl_setuser("u", enabled=True, nopass=True, commands=["+@all", right], keys=["*"], channels=["*"])
+    url = plain.url.replace("//", "//u:x@")
+
+    wrong = [one for one in redis_checks.look(Settings(redis_url=url)) if one.well is False]
+
+    assert len(wrong) == 1
+    assert (wrong[0].name, f"'{right[1:]}' command" in wrong[0].message) == ("redis", True)
+    assert wrong[0].message.endswith("and at the ACL")
+    assert address(plain.url) in wrong[0].message
+
+
+@pytest.mark.parametrize(("command", "name"), [("INFO", "redis"), ("TIME", "redis"), ("XLEN", "redis rights")])
+def test_a_command_that_is_renamed_away_is_told(monkeypatch: pytest.MonkeyPatch, command: str, name: str) -> None:
+    """With the line of redis.conf to look for. A worker would fail at it."""
+    monkeypatch.setattr(EmbeddedRedis, "_version", lambda _, client: client.ping())  # it asks by INFO
+    with EmbeddedRedis.start(appendonly=False, options=("--rename-command", command, "")) as server:
+        wrong = [one for one in redis_checks.look(Settings(redis_url=server.url)) if one.well is False]
+
+    assert [one.name for one in wrong] == [name]
+    assert "`rename-command` in redis.conf" in wrong[0].message
+    assert name == "redis rights" or f"`{command}`" in wrong[0].message
 
 
 def test_a_wrong_password_is_named(locked_redis: LockedRedis) -> None:

@@ -10,7 +10,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
-from llamaq.store.redis_errors import is_denied, translated
+from llamaq.store.redis_errors import is_denied, lacks_command, translated
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker import damaged_keys
@@ -31,31 +31,35 @@ NO_JOB = "llamaq-check"
 
 
 def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
-    """All checks of Redis, or the one finding that it does not answer."""
-    client = connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS)
+    """All checks of Redis, up to one that it does not answer, or refuses."""
     try:
-        with translated(config.redis_url):
-            client.ping()
-            about = client.info()
+        with (
+            translated(config.redis_url),
+            connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client,
+        ):
+            yield from _findings(client, config, clock)
     except BrokerUnavailable as error:
         yield Finding("redis", False, str(error))
+
+
+def _findings(client: Client, config: Settings, clock: Clock) -> Iterator[Finding]:
+    client.ping()
+    about = client.info()
+    yield _version(about, address(config.redis_url))
+    if about.get("cluster_enabled"):
         return
-    with client:
-        yield _version(about, address(config.redis_url))
-        if about.get("cluster_enabled"):
-            return
-        yield _persistence(about)
-        if parsed(config.redis_url).master:
-            yield _replication(about)
-        yield _eviction(about)
-        yield _memory(about)
-        rights = _rights(client, config)
-        yield rights
-        if rights.well is not False:  # without the rights the next checks would fail for the same reason
-            yield _clock(client, clock)
-            yield from _shared_host(client, config)
-            yield from _duties(client, config)
-            yield from _damaged(client, config)
+    yield _persistence(about)
+    if parsed(config.redis_url).master:
+        yield _replication(about)
+    yield _eviction(about)
+    yield _memory(about)
+    rights = _rights(client, config)
+    yield rights
+    if rights.well is not False:  # without the rights the next checks would fail for the same reason
+        yield _clock(client, clock)
+        yield from _shared_host(client, config)
+        yield from _duties(client, config)
+        yield from _damaged(client, config)
 
 
 def _version(about: dict[str, Any], where: str) -> Finding:
@@ -110,8 +114,8 @@ def _memory(about: dict[str, Any]) -> Finding:
 def _rights(client: Client, config: Settings) -> Finding:
     refused = [what for what, attempt in _attempts(client, config).items() if not _allowed(attempt)]
     if refused:
-        remedy = f"this user may not {', '.join(refused)}: compare its line with ops/redis/users.acl"
-        return Finding("redis rights", False, remedy)
+        remedy = "compare its line with ops/redis/users.acl, and look for `rename-command` in redis.conf"
+        return Finding("redis rights", False, f"this user may not {', '.join(refused)}: {remedy}")
     try:
         user = client.acl_whoami()
     except RedisError:
@@ -153,7 +157,7 @@ def _allowed(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except RedisError as error:
-        return not is_denied(error)
+        return not (is_denied(error) or lacks_command(error))
     return True
 
 

@@ -66,6 +66,20 @@ def test_a_user_without_rights_points_to_the_acl() -> None:
         assert "the ACL" in message
 
 
+@pytest.mark.parametrize("command", ["EVALSHA", "PUBLISH"])
+def test_a_command_that_is_not_there_is_told_without_what_was_sent(command: str) -> None:
+    """Redis quotes it, and it may be a part of a prompt. So it is for a command within a script."""
+    with (
+        EmbeddedRedis.start(appendonly=False, options=("--rename-command", command, "")) as server,
+        JobQueue(server.url, prefix="quoted") as queue,
+        pytest.raises(BrokerUnavailable) as refused,
+    ):
+        queue.generate("m", "x", wait_for_model=True)
+
+    assert "`rename-command`" in str(refused.value)
+    assert "quoted" not in str(refused.value)
+
+
 def test_a_user_who_may_not_mend_a_key_is_told_what_is_wrong_with_it(fleet: Fleet) -> None:
     """And not that a right is missing. So it is with Celery's queue of a host, and the user of producers."""
     fleet.host()
