@@ -8,9 +8,10 @@ from gateway.access.caller import Caller
 from gateway.openai.parameters import unsupported
 from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.routes import READERS
-from gateway.responses import asked as responses
-from gateway.responses.reading import read_to_end
-from gateway.responses.references import asked_of
+from gateway.responses.log_reading import read_to_end
+from gateway.responses.note import read_note
+from gateway.responses.parsed_request import parameters
+from gateway.responses.references import parse_with_references
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.clock import SYSTEM
@@ -48,8 +49,8 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
             raise unsupported(name, "the lines of a batch are answered as a whole, in its output file")
     if endpoint != RESPONSES:
         return _asked(READERS[endpoint](body))
-    given = responses.parameters(body)
-    wanted = await asked_of(queue, by, given)
+    given = parameters(body)
+    wanted = await parse_with_references(queue, by, given)
     return Question(wanted.job, wanted.named, lambda job: _response(job, wanted.job["note"]))
 
 
@@ -62,9 +63,9 @@ def _asked(wanted: ParsedRequest) -> Question:
 
 
 async def _response(job: AsyncJob[Any], note: str) -> JsonObject:
-    kept = responses.kept(note)
-    assert kept is not None  # noqa: S101 - it was made a moment ago
-    builder = await read_to_end(job, kept)
+    read = read_note(note)
+    assert read is not None  # noqa: S101 - it was made a moment ago
+    builder = await read_to_end(job, read)
     if builder.error is not None:
         raise builder.error
     return builder.response()

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from gateway.http.errors import failure_of
 from gateway.openai.answer_form import finish_reason, usage_of
-from gateway.responses.asked import Kept
+from gateway.responses.note import Note
 from gateway.responses.output import Output, Unnumbered
 from llamaq import Event
 from llamaq.client.job_events import outcome
@@ -40,15 +40,15 @@ class ResponseBuilder:
         next: the `sequence_number` of the next event.
     """
 
-    def __init__(self, job_id: str, kept: Kept) -> None:
+    def __init__(self, job_id: str, note: Note) -> None:
         self.ended = False
         self.restarted = False
         self.error: LlamaqError | None = None
         self.next = 0
         self._job_id = job_id
-        self._given = kept.given
-        self._form = kept.form
-        self._output = Output(job_id, self._form, encrypted=kept.encrypted)
+        self._given = note.given
+        self._form = note.form
+        self._output = Output(job_id, self._form, encrypted=note.encrypted)
         self._members: JsonObject = {"status": "queued", "created_at": 0}
 
     def take(self, event: Event | Piece) -> list[Numbered]:

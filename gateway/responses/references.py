@@ -7,11 +7,11 @@ from uuid import UUID
 
 from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
-from gateway.responses.asked import Asked, asked
 from gateway.responses.builder import PREFIX
-from gateway.responses.found import found, history
+from gateway.responses.log_reading import read_to_end
 from gateway.responses.parameters import Response
-from gateway.responses.reading import read_to_end
+from gateway.responses.parsed_request import ParsedRequest, parse
+from gateway.responses.stored import history, stored_response
 from llamaq import AsyncJobQueue
 from llamaq.vocabulary.wire import JsonObject
 
@@ -19,7 +19,7 @@ _ID = re.compile(r"(?:rs|msg|fc)_(?:([0-9a-f]{32})|(batch_[0-9a-f]{32})(\d+))_\d
 """The id of an item of an answer, with its job's: a UUID, or a batch's and a line's."""
 
 
-async def asked_of(queue: AsyncJobQueue, by: Caller, given: Response) -> Asked:
+async def parse_with_references(queue: AsyncJobQueue, by: Caller, given: Response) -> ParsedRequest:
     """The job that a request asks for, with what it names of earlier responses.
 
     Raises:
@@ -27,7 +27,7 @@ async def asked_of(queue: AsyncJobQueue, by: Caller, given: Response) -> Asked:
         GatewayError: 404: there is no such response or item; 400: the response has no answer.
     """
     named = await _resolved(queue, by, given.input)
-    return asked(given.model_copy(update={"input": named}), await history(queue, by, given.previous_response_id))
+    return parse(given.model_copy(update={"input": named}), await history(queue, by, given.previous_response_id))
 
 
 async def _resolved(queue: AsyncJobQueue, by: Caller, given: Any) -> Any:
@@ -71,10 +71,10 @@ async def _item(
 
 async def _items(queue: AsyncJobQueue, by: Caller, response_id: str, missing: GatewayError) -> Mapping[str, JsonObject]:
     try:
-        it = await found(queue, by, response_id)
+        stored = await stored_response(queue, by, response_id)
     except GatewayError:
         raise missing from None
-    if not it.status.ended:
+    if not stored.status.ended:
         return {}
-    builder = await read_to_end(it.job, it.kept)
+    builder = await read_to_end(stored.job, stored.note)
     return {item["id"]: item for item in builder.response()["output"]}

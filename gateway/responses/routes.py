@@ -16,12 +16,13 @@ from gateway.http.json_body import json_object
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.http.streamed import written
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
-from gateway.responses.asked import Kept, kept, parameters
 from gateway.responses.builder import ResponseBuilder
-from gateway.responses.found import Found, found
 from gateway.responses.input_items import listed
-from gateway.responses.reading import read_to_end
-from gateway.responses.references import asked_of
+from gateway.responses.log_reading import read_to_end
+from gateway.responses.note import Note, read_note
+from gateway.responses.parsed_request import parameters
+from gateway.responses.references import parse_with_references
+from gateway.responses.stored import StoredResponse, stored_response
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
@@ -36,12 +37,12 @@ router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
 async def create(request: Request, by: Admitted) -> Response:
     """Answer an input: at once, in a stream, or in the background."""
     given = parameters(await json_object(request))
-    wanted = await asked_of(queue_of(request), by, given)
+    parsed = await parse_with_references(queue_of(request), by, given)
     try:
-        job = await submit(request, by, wanted.job)
+        job = await submit(request, by, parsed.job)
     except InvalidRequest as error:
-        raise wanted.named(error) from error
-    note = kept(wanted.job["note"])
+        raise parsed.named(error) from error
+    note = read_note(parsed.job["note"])
     assert note is not None  # noqa: S101 - it was made a moment ago
     if given.stream:
         return _stream(request, job, note, -1, owns_job=not given.background)
@@ -64,26 +65,26 @@ async def retrieve(
     starting_after: Annotated[int, Query(ge=-1)] = -1,
 ) -> Response:
     """A response as it is now; or its stream, from its beginning or behind an event."""
-    it = await found(queue_of(request), by, response_id)
+    stored = await stored_response(queue_of(request), by, response_id)
     if stream:
-        return _stream(request, it.job, it.kept, starting_after, owns_job=False)
-    return _answer(it.job, await _now(it))
+        return _stream(request, stored.job, stored.note, starting_after, owns_job=False)
+    return _answer(stored.job, await _now(stored))
 
 
 @router.post("/v1/responses/{response_id}/cancel")
 async def cancel(request: Request, by: Admitted, response_id: str) -> Response:
     """End a response. One that has ended stays as it is."""
-    it = await found(queue_of(request), by, response_id)
-    await it.job.cancel(CANCELLED)
-    return _answer(it.job, await _now(await found(queue_of(request), by, response_id)))
+    stored = await stored_response(queue_of(request), by, response_id)
+    await stored.job.cancel(CANCELLED)
+    return _answer(stored.job, await _now(await stored_response(queue_of(request), by, response_id)))
 
 
 @router.delete("/v1/responses/{response_id}")
 async def delete(request: Request, by: Admitted, response_id: str) -> Response:
     """Delete a response; one that runs is cancelled first. Those that follow it keep what was said."""
-    it = await found(queue_of(request), by, response_id)
-    await queue_of(request).delete(it.job.id)
-    return _answer(it.job, {"id": response_id, "object": "response", "deleted": True})
+    stored = await stored_response(queue_of(request), by, response_id)
+    await queue_of(request).delete(stored.job.id)
+    return _answer(stored.job, {"id": response_id, "object": "response", "deleted": True})
 
 
 @router.get("/v1/responses/{response_id}/input_items")
@@ -96,22 +97,22 @@ async def input_items(
     after: str | None = None,
 ) -> Response:
     """The items of a response's input, without the bytes of images."""
-    it = await found(queue_of(request), by, response_id)
-    return _answer(it.job, listed(it.job.id, it.kept.items, limit=limit, order=order, after=after))
+    stored = await stored_response(queue_of(request), by, response_id)
+    return _answer(stored.job, listed(stored.job.id, stored.note.items, limit=limit, order=order, after=after))
 
 
 def _answer(job: AsyncJob[Any], body: JsonObject) -> Response:
     return JSONResponse(body, headers={JOB_HEADER: job.id})
 
 
-async def _now(it: Found) -> JsonObject:
-    if it.status.ended:
-        return (await read_to_end(it.job, it.kept)).response()
-    status = "queued" if it.status.state == "queued" else "in_progress"
-    return ResponseBuilder(it.job.id, it.kept).response(status, it.status.submitted_at)
+async def _now(stored: StoredResponse) -> JsonObject:
+    if stored.status.ended:
+        return (await read_to_end(stored.job, stored.note)).response()
+    status = "queued" if stored.status.state == "queued" else "in_progress"
+    return ResponseBuilder(stored.job.id, stored.note).response(status, stored.status.submitted_at)
 
 
-def _stream(request: Request, job: AsyncJob[Any], note: Kept, after: int, *, owns_job: bool) -> Response:
+def _stream(request: Request, job: AsyncJob[Any], note: Note, after: int, *, owns_job: bool) -> Response:
     """The stream behind an event. With `owns_job` the job is cancelled when the client leaves."""
     waiting = Waiting()
     frames = _Frames(ResponseBuilder(job.id, note), waiting, after, owns_job=owns_job).of(job)

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from gateway.responses.asked import History, Kept, asked, kept, parameters
 from gateway.responses.builder import Numbered, ResponseBuilder
+from gateway.responses.note import Note, read_note
+from gateway.responses.parsed_request import History, parameters, parse
 from llamaq import Event
 from llamaq.vocabulary.events import Piece, piece
 
@@ -13,10 +14,10 @@ AT = 1764343000.5
 RESULT = {"model": "m:latest", "host": "h", "attempts": 1, "usage": {"prompt_tokens": 7, "output_tokens": 3}}
 
 
-def note(**given: Any) -> Kept:
+def note(**given: Any) -> Note:
     """What is kept of a request."""
-    wanted = asked(parameters({"model": "m", "input": "hi", **given}), History())
-    found = kept(wanted.job["note"])
+    wanted = parse(parameters({"model": "m", "input": "hi", **given}), History())
+    found = read_note(wanted.job["note"])
     assert found is not None
     return found
 

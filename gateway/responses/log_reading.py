@@ -4,12 +4,12 @@ from contextlib import aclosing
 from typing import Any
 
 from gateway.queue_access import pieces
-from gateway.responses.asked import Kept
 from gateway.responses.builder import ResponseBuilder
+from gateway.responses.note import Note
 from llamaq.client.aio.job import AsyncJob
 
 
-async def read_to_end(job: AsyncJob[Any], note: Kept) -> ResponseBuilder:
+async def read_to_end(job: AsyncJob[Any], note: Note) -> ResponseBuilder:
     """Wait for the end of a response, and read all of it."""
     builder = ResponseBuilder(job.id, note)
     async with aclosing(pieces(job)) as events:

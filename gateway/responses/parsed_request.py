@@ -1,23 +1,16 @@
-"""What a request asks for, and the note: what is kept of the request with its job, so that any process can answer."""
+"""What a request asks for: a chat job that answers the input behind a history, with the note of the request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator
-
-from gateway.http.json_body import json_value
 from gateway.openai.chat import read_chat
-from gateway.openai.chat_answer import ChatForm
 from gateway.openai.parameters import named, read
-from gateway.responses.input_items import TYPES
 from gateway.responses.items import Translated, translated
-from gateway.responses.parameters import ENCRYPTED, REFUSED, Response, parameter
+from gateway.responses.note import write_note
+from gateway.responses.parameters import REFUSED, Response, parameter
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.wire import JsonObject, Strict, dumps
-
-VERSION = 1
-"""The version of the note."""
+from llamaq.vocabulary.wire import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +26,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedRequest:
     """What a request asks for.
 
     Attributes:
@@ -51,42 +44,6 @@ class Asked:
         return named(error, self.parameter)
 
 
-class _Note(Strict):
-    response: Literal[1]
-    parameters: Response
-    items: list[JsonObject]
-    lead: Annotated[int, Field(ge=0)]
-
-    @field_validator("items")
-    @classmethod
-    def _have_types(cls, items: list[JsonObject]) -> list[JsonObject]:
-        if any(item.get("type") not in TYPES for item in items):
-            raise ValueError(f"each has one of the types {', '.join(TYPES)}")
-        return items
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of a request.
-
-    Attributes:
-        given: its parameters, without the input.
-        items: of the input.
-        lead: the number of messages of the job ahead of the history: the instructions.
-        form: of the answer: which function is forced, what it has to be valid for.
-    """
-
-    given: Response
-    items: Sequence[JsonObject]
-    lead: int
-    form: ChatForm
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the items of thinking have their text in `encrypted_content` too."""
-        return ENCRYPTED in self.given.include
-
-
 def parameters(body: Any) -> Response:
     """The parameters in a body.
 
@@ -98,7 +55,7 @@ def parameters(body: Any) -> Response:
     return given
 
 
-def asked(given: Response, history: History) -> Asked:
+def parse(given: Response, history: History) -> ParsedRequest:
     """The job that answers the input behind a history.
 
     Raises:
@@ -117,23 +74,9 @@ def asked(given: Response, history: History) -> Asked:
         job["messages"][ahead + index]["images"] = images
     if given.truncation == "auto":
         job["truncate"] = True
-    return Asked(given, job | {"note": _note(given, new, ahead)}, lambda job_field: name(chat.parameter(job_field)))
-
-
-def _note(given: Response, new: Translated, lead: int) -> str:
-    body = given.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"input", "client_metadata"})
-    return dumps({"response": VERSION, "parameters": body, "items": new.items, "lead": lead})
-
-
-def kept(note: str) -> Kept | None:
-    """What a note keeps; None where it is not that of a response: any producer may keep any text with its job."""
-    try:
-        found = _Note.model_validate(json_value(note))
-        form = read_chat(found.parameters.chat([{"role": "user", "content": ""}])).form
-    except (ValueError, InvalidRequest):
-        return None
-    assert isinstance(form, ChatForm)  # noqa: S101 - `read_chat` makes no other
-    return Kept(found.parameters, found.items, found.lead, form)
+    return ParsedRequest(
+        given, job | {"note": write_note(given, new, ahead)}, lambda job_field: name(chat.parameter(job_field))
+    )
 
 
 def _naming(lead: int, before: int, new: Translated) -> Callable[[str], str]:

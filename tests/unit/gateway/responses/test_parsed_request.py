@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.openai.tools.function import NO_PARAMETERS
-from gateway.responses.asked import History, asked, kept, parameters
+from gateway.responses.note import read_note
+from gateway.responses.parsed_request import History, parameters, parse
 from llamaq.vocabulary.errors import InvalidRequest
 
 PICTURE = "data:image/png;base64,AAAA"
@@ -18,12 +19,12 @@ FORMAT = {"type": "json_schema", "name": "n", "schema": SCHEMA}
 
 
 def job(given: Any = "hi", history: History = NO_HISTORY, **more: Any) -> dict[str, Any]:
-    return dict(asked(parameters({"model": "m", "input": given, **more}), history).job)
+    return dict(parse(parameters({"model": "m", "input": given, **more}), history).job)
 
 
 def refusal(**given: Any) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as raised:
-        asked(parameters({"model": "m", "input": "hi", **given}), History([BEFORE]))
+        parse(parameters({"model": "m", "input": "hi", **given}), History([BEFORE]))
     return raised.value.code, raised.value.problems[0].field
 
 
@@ -157,7 +158,7 @@ def test_a_refusal_of_the_job_names_the_parameter(field: str, param: str) -> Non
     output = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
     given = {"instructions": "Be kind.", "tools": [TOOL], "text": {"format": FORMAT}}
     body = {"model": "m", "input": [*items, output], **given}
-    wanted = asked(parameters(body), History([BEFORE], {0: ["sha256:00"]}))
+    wanted = parse(parameters(body), History([BEFORE], {0: ["sha256:00"]}))
 
     assert wanted.parameter(field) == param
 
@@ -176,7 +177,7 @@ def test_the_history_goes_between_the_instructions_and_the_input() -> None:
     assert [message["role"] for message in made["messages"]] == ["system", "user", "assistant", "tool"]
     assert made["messages"][1]["images"] == ["sha256:00"]
     assert made["messages"][3]["tool_name"] == "look"
-    note = kept(made["note"])
+    note = read_note(made["note"])
     assert note is not None
     assert (note.lead, note.given.instructions) == (1, "Be kind.")
 
@@ -186,7 +187,7 @@ def test_a_note_keeps_the_request_without_its_pictures() -> None:
     picture = {"role": "user", "content": [{"type": "input_image", "image_url": PICTURE}]}
     made = job([picture], text={"format": FORMAT}, tools=[TOOL], metadata={"a": "b"}, client_metadata={"c": "d"})
 
-    note = kept(made["note"])
+    note = read_note(made["note"])
 
     assert note is not None
     assert PICTURE not in made["note"]
@@ -201,7 +202,7 @@ def test_a_note_keeps_the_request_without_its_pictures() -> None:
 @pytest.mark.parametrize("text", ["", "{", "7", '{"response":0}', '{"response":1}', "plain"])
 def test_another_note_is_none_of_a_response(text: str) -> None:
     """A job of another producer is no response."""
-    assert kept(text) is None
+    assert read_note(text) is None
 
 
 FORGED: dict[str, Any] = {"response": 1, "parameters": {"model": "m"}, "items": [], "lead": 0}
@@ -226,5 +227,5 @@ FORGED: dict[str, Any] = {"response": 1, "parameters": {"model": "m"}, "items": 
 )
 def test_a_note_that_a_producer_made_is_none_of_a_response(change: dict[str, Any]) -> None:
     """Any text may be kept with a job, so no text of it makes a fault."""
-    assert kept(json.dumps(FORGED)) is not None
-    assert kept(json.dumps(FORGED | change)) is None
+    assert read_note(json.dumps(FORGED)) is not None
+    assert read_note(json.dumps(FORGED | change)) is None

@@ -1,4 +1,4 @@
-"""Finds a caller's responses, and the conversation that one continues."""
+"""The responses that are stored: finds one of a caller, and the conversation that one continues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from typing import Any
 from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
 from gateway.openai.chat_answer import ChatForm
-from gateway.responses.asked import History, Kept, kept
 from gateway.responses.builder import PREFIX
+from gateway.responses.note import Note, read_note
+from gateway.responses.parsed_request import History
 from llamaq import AsyncJobQueue, JobStatus
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.errors import JobNotFound
@@ -17,8 +18,8 @@ from llamaq.vocabulary.wire import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A response that is kept.
+class StoredResponse:
+    """A response that is stored.
 
     Attributes:
         request: the request of its job, as it is stored.
@@ -26,11 +27,13 @@ class Found:
 
     job: AsyncJob[Any]
     status: JobStatus
-    kept: Kept
+    note: Note
     request: Mapping[str, Any]
 
 
-async def found(queue: AsyncJobQueue, by: Caller, response_id: str, param: str | None = None) -> Found:
+async def stored_response(
+    queue: AsyncJobQueue, by: Caller, response_id: str, param: str | None = None
+) -> StoredResponse:
     """A response of the caller's tenant that is kept.
 
     Raises:
@@ -46,12 +49,12 @@ async def found(queue: AsyncJobQueue, by: Caller, response_id: str, param: str |
         status = await job.status()
     except JobNotFound:
         raise missing from None
-    note = kept(submitted.note)
+    note = read_note(submitted.note)
     # Its job is a chat: a note of the same form may be kept with any other job.
     chat = submitted.kind == "chat" and "messages" in submitted.request
     if not chat or note is None or not note.given.store or not by.sees(status.tenant):
         raise missing
-    return Found(job, status, note, submitted.request)
+    return StoredResponse(job, status, note, submitted.request)
 
 
 async def history(queue: AsyncJobQueue, by: Caller, response_id: str | None) -> History:
@@ -63,14 +66,14 @@ async def history(queue: AsyncJobQueue, by: Caller, response_id: str | None) -> 
     if response_id is None:
         return History()
     param = "previous_response_id"
-    before = await found(queue, by, response_id, param)
+    before = await stored_response(queue, by, response_id, param)
     result = before.status.result
     if not isinstance(result, ChatResult):
         state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"
         raise GatewayError(400, "previous_response_not_completed", f"the response {response_id} {state}", param=param)
-    said = before.request["messages"][before.kept.lead :]
+    said = before.request["messages"][before.note.lead :]
     images = {index: message["images"] for index, message in enumerate(said) if message.get("images")}
-    answer = _answer(before.job.id, before.kept.form, result)
+    answer = _answer(before.job.id, before.note.form, result)
     return History([*map(_as_chat, said), answer], images)
 
 
