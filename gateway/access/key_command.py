@@ -13,6 +13,7 @@ from gateway.access.caller import Caller
 from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed, read
 from llamaq.invocation import call
 from llamaq.settings.lists import members
+from llamaq.settings.numerals import whole
 from llamaq.vocabulary.kinds.request import LANES
 
 PREFIX = "llq_"
@@ -49,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("name", help="of the key: whose it is; logs and metrics show it")
     add.add_argument("--tenant", help="whose jobs it submits, sees and cancels; by default its name")
     add.add_argument("--lane", choices=LANES, default=LANES[0], help="the highest lane that it may ask for")
-    add.add_argument("--waiting", type=int, help="jobs of the tenant that may wait")
-    add.add_argument("--rate", type=int, help="requests a minute, over all processes")
+    add.add_argument("--waiting", type=whole, help="jobs of the tenant that may wait")
+    add.add_argument("--rate", type=whole, help="requests a minute, over all processes")
     add.add_argument("--models", type=_patterns, help="patterns of the models that it may use: llama3.2,qwen3:*")
     add.add_argument("--admin", action="store_true", help="sees and cancels the jobs of all tenants")
     commands.add_parser("list", help="who has a key, and what each one may")

@@ -17,13 +17,14 @@ from gateway.batches.store import missing
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.list_page import first_page
+from gateway.http.whole import AS_WRITTEN
 from gateway.openai.parameters import Parameters, only, read
 from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import dumps
 
-_WINDOW = re.compile(r"([1-9]\d{0,5})([smhd])")
+_WINDOW = re.compile(r"([1-9]\d{0,5})([smhd])", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST_WINDOW = 7 * 86_400
 REFUSED = {"output_expires_after": "files of results are kept for LLAMAQ_RESULT_TTL"}
@@ -84,7 +85,10 @@ async def create(request: Request, by: Admitted) -> Response:
 
 @router.get("/v1/batches")
 async def list_batches(
-    request: Request, by: Admitted, limit: Annotated[int, Query(ge=1, le=100)] = 20, after: str | None = None
+    request: Request,
+    by: Admitted,
+    limit: Annotated[int, Query(ge=1, le=100), AS_WRITTEN] = 20,
+    after: str | None = None,
 ) -> Response:
     """The batches of the caller's tenant, the newest first."""
     return JSONResponse(await first_page(store_of(request).batches(by.tenant, after), Batch.shown, limit))

@@ -14,6 +14,7 @@ from gateway.batches.store import BatchStore
 from gateway.batches.uploads import pieces_of
 from gateway.http.errors import GatewayError
 from gateway.http.list_page import first_page
+from gateway.http.whole import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.store.clock import SYSTEM
 
@@ -67,7 +68,7 @@ async def list_files(
     request: Request,
     by: Admitted,
     purpose: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    limit: Annotated[int, Query(ge=1, le=10_000), AS_WRITTEN] = 10_000,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
 ) -> Response:

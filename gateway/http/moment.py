@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from llamaq.settings.numerals import is_numeral
 from llamaq.vocabulary.errors import InvalidRequest
 
 
@@ -14,10 +15,9 @@ def moment(field: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        try:
+        if is_numeral(text):
             return datetime.fromtimestamp(float(text), UTC)
-        except ValueError:
-            found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
         what = "must be Unix seconds, or a time such as 2026-01-31T12:00:00Z, in UTC where it names no zone"
         raise InvalidRequest.of(field, what) from None

@@ -8,6 +8,7 @@ from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.segments import SegmentRoute
+from gateway.http.whole import AS_WRITTEN
 from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
@@ -29,7 +30,10 @@ _SETTINGS = frozenset(ConversationSettings.model_fields)
 
 @router.get("", responses=answer("ConversationList"))
 async def conversations(
-    request: Request, caller: Admitted, limit: Annotated[int, Query(ge=1, le=1000)] = 50, tenant: Tenant = ""
+    request: Request,
+    caller: Admitted,
+    limit: Annotated[int, Query(ge=1, le=1000), AS_WRITTEN] = 50,
+    tenant: Tenant = "",
 ) -> dict[str, Any]:
     """The conversations of the key's tenant, the one that was changed last first."""
     found = await queue_of(request).conversations(limit, _tenant(caller, tenant))
@@ -66,7 +70,9 @@ async def change_settings(request: Request, caller: Admitted, name: str, tenant:
 
 
 @router.patch("/{name}/turns/{turn}", openapi_extra=request_body("Edit"), responses=answer("Conversation"))
-async def edit(request: Request, caller: Admitted, name: str, turn: int, tenant: Tenant = "") -> dict[str, Any]:
+async def edit(
+    request: Request, caller: Admitted, name: str, turn: Annotated[int, AS_WRITTEN], tenant: Tenant = ""
+) -> dict[str, Any]:
     """Replace the text of a turn: `{"content": ..., "role": "user" | "assistant"}`."""
     body = await json_object(request)
     content = body.get("content")
@@ -94,7 +100,11 @@ async def fork(request: Request, caller: Admitted, name: str, tenant: Tenant = "
 
 @router.delete("/{name}", status_code=204, response_class=Response)
 async def delete(
-    request: Request, caller: Admitted, name: str, after: Annotated[int | None, Query(ge=0)] = None, tenant: Tenant = ""
+    request: Request,
+    caller: Admitted,
+    name: str,
+    after: Annotated[int | None, Query(ge=0), AS_WRITTEN] = None,
+    tenant: Tenant = "",
 ) -> Response:
     """Delete a conversation, or only the turns behind `after`."""
     await _named(request, caller, name, tenant).delete(after)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import Admitted
 from gateway.http.moment import moment
+from gateway.http.whole import AS_WRITTEN
 from gateway.jobs.openapi import ANSWERS, answer
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
@@ -25,7 +26,7 @@ async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
     request: Request,
     caller: Admitted,
     *,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    limit: Annotated[int, Query(ge=1, le=1000), AS_WRITTEN] = 50,
     after: Annotated[str | None, Query(description="the `cursor` of the page before")] = None,
     state: Annotated[list[State], Query(description="one, or several of which any will do")] = [],  # noqa: B006 - FastAPI's way
     kind: Kind | None = None,

@@ -15,6 +15,7 @@ from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.http.streamed import written
+from gateway.http.whole import AS_WRITTEN
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
 from gateway.responses.builder import ResponseBuilder
 from gateway.responses.input_items import listed
@@ -62,7 +63,7 @@ async def retrieve(
     response_id: str,
     *,
     stream: bool = False,
-    starting_after: Annotated[int, Query(ge=-1)] = -1,
+    starting_after: Annotated[int, Query(ge=-1), AS_WRITTEN] = -1,
 ) -> Response:
     """A response as it is now; or its stream, from its beginning or behind an event."""
     stored = await stored_response(queue_of(request), by, response_id)
@@ -92,7 +93,7 @@ async def input_items(
     request: Request,
     by: Admitted,
     response_id: str,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100), AS_WRITTEN] = 20,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
 ) -> Response:

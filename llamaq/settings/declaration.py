@@ -70,6 +70,11 @@ def default(model: type[BaseModel], name: str) -> Any:
     return model.model_fields[name].default
 
 
+def is_number(field: FieldInfo) -> bool:
+    """Whether the setting is a number, or may be one."""
+    return not {int, float}.isdisjoint((field.annotation, *get_args(field.annotation)))
+
+
 def values(field: FieldInfo) -> str:
     """The values that a setting takes, as text: "a whole number from 1 to 1000"."""
     if declared := about(field, "values"):

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from llamaq.settings.numerals import is_numeral
 from llamaq.vocabulary.errors import InvalidRequest
 
 LEAST, MOST = 0.001, 1000
@@ -41,10 +42,7 @@ def check(given: Mapping[str, float]) -> None:
 
 def _weight(part: str) -> tuple[str, float]:
     tenant, _, number = part.partition("=")
-    try:
-        weight = float(number)
-    except ValueError:
-        weight = math.nan
+    weight = float(number) if is_numeral(number) else math.nan
     if not _TENANT.fullmatch(tenant.strip()) or not LEAST <= weight <= MOST:
         raise ValueError(f"{part[:80]!r} is not tenant=number, with a number from {LEAST} to {MOST}")
     return tenant.strip(), weight

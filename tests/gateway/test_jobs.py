@@ -243,7 +243,16 @@ def test_the_list_is_narrowed_and_comes_in_pages(gateway: GatewayProcess, servic
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("since", "yesterday"), ("since", "1e99"), ("state", "lost"), ("limit", "0"), ("after", "x"), ("kind", "poem")],
+    [
+        ("since", "yesterday"),
+        ("since", "1e99"),
+        ("state", "lost"),
+        ("limit", "0"),
+        ("limit", "1_0"),
+        ("since", "1_0"),
+        ("after", "x"),
+        ("kind", "poem"),
+    ],
 )
 def test_a_wrong_filter_is_named(gateway: GatewayProcess, name: str, value: str) -> None:
     """400, and not an empty list."""

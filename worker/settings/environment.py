@@ -264,7 +264,7 @@ def settings() -> Settings:
 def parallel_of_ollama() -> int | None:
     """The slots that Ollama's own variable sets here; None where it is not set, or lets Ollama decide."""
     said = os.environ.get("OLLAMA_NUM_PARALLEL", "")
-    return int(said) or None if said.isdecimal() else None
+    return int(said) or None if said.isascii() and said.isdecimal() else None
 
 
 def about_unknown_variables() -> list[str]:

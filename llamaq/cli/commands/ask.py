@@ -9,12 +9,13 @@ from llamaq.cli.commands import image_batch, many
 from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input import schema_source
 from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
+from llamaq.cli.input.numbers import Whole, WholeRange
 from llamaq.cli.input.request import fields, lines_of, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 
 _FORMAT = click.option("--format", type=click.Choice(["json"]), help="Make the model answer with JSON.")
-_MAX_EDGE = click.option("--max-edge", type=int, metavar="PIXELS", help="Scale larger images down to that.")
+_MAX_EDGE = click.option("--max-edge", type=Whole(), metavar="PIXELS", help="Scale larger images down to that.")
 _SYSTEM = click.option("--system", metavar="TEXT", help="What the model is told beforehand.")
 
 
@@ -117,7 +118,7 @@ Examples:
 )
 @_MAX_EDGE
 @_SYSTEM
-@click.option("--repairs", type=click.IntRange(0, 5), metavar="N", help="Ask again at most N times (2).")
+@click.option("--repairs", type=WholeRange(0, 5), metavar="N", help="Ask again at most N times (2).")
 @many.file_options
 @request_options
 @click.pass_obj
@@ -161,7 +162,7 @@ Examples:
 @click.argument("model")
 @click.argument("texts", nargs=-1, metavar="TEXT...")
 @click.option("--lines", type=click.File("rb"), help="A file with a text on each line; - is stdin.")
-@click.option("--dimensions", type=int, metavar="N", help="Keep so many numbers of each vector.")
+@click.option("--dimensions", type=Whole(), metavar="N", help="Keep so many numbers of each vector.")
 @click.option("--truncate", is_flag=True, default=None, help="Cut a text that is too long for the model.")
 @request_options
 @click.pass_obj

@@ -11,6 +11,7 @@ from llamaq.cli import exits
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exits import TIMEOUT, Ended
 from llamaq.cli.input.job_filter import filtered, kept
+from llamaq.cli.input.numbers import NumberRange
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
 from llamaq.cli.terminal.waiting import position_text
@@ -49,9 +50,7 @@ def follow(session: Session, job: str, after: str | None, *, as_json: bool) -> N
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq result 5f0c... --timeout 60 > answer.txt")
 @click.argument("job")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="S", help="Wait at most S seconds, then exit with 124."
-)
+@click.option("--timeout", type=NumberRange(min=0), metavar="S", help="Wait at most S seconds, then exit with 124.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole result, with usage and timings, as JSON.")
 @click.pass_obj
 def result(session: Session, job: str, timeout: float | None, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input.job_filter import limited
 from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.numbers import Whole, WholeRange
 from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
@@ -91,7 +92,7 @@ def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
 @click.option("--system", metavar="TEXT", help="What the model is told before all messages; - reads stdin.")
 @options_option
 @click.option("--tools", type=click.File("rb"), metavar="FILE", help="A JSON array of the tools it may call.")
-@click.option("--ttl", type=int, metavar="S", help="Seconds for which it is kept after it was last touched.")
+@click.option("--ttl", type=Whole(), metavar="S", help="Seconds for which it is kept after it was last touched.")
 @click.option("--clear", multiple=True, type=click.Choice(_SETTINGS), help="Set it to nothing; repeatable.")
 @_TENANT
 @click.pass_obj
@@ -129,7 +130,7 @@ def send(session: Session, /, name: str, message: str, *, detach: bool, as_json:
 @conversation.command("fork")
 @click.argument("name")
 @click.argument("new_name")
-@click.option("--at", type=click.IntRange(min=0), metavar="TURN", help="Up to and with this turn; the default is all.")
+@click.option("--at", type=WholeRange(min=0), metavar="TURN", help="Up to and with this turn; the default is all.")
 @_TENANT
 @click.pass_obj
 def fork(session: Session, name: str, new_name: str, at: int | None, tenant: str) -> None:
@@ -140,7 +141,7 @@ def fork(session: Session, name: str, new_name: str, at: int | None, tenant: str
 
 @conversation.command("edit")
 @click.argument("name")
-@click.argument("turn", type=click.IntRange(min=1))
+@click.argument("turn", type=WholeRange(min=1))
 @click.argument("text")
 @click.option("--answer", is_flag=True, help="Change what the model said, rather than what it was asked.")
 @_TENANT
@@ -154,7 +155,7 @@ def edit(session: Session, name: str, turn: int, text: str, tenant: str, *, answ
 
 @conversation.command("delete")
 @click.argument("name")
-@click.option("--after", type=click.IntRange(min=0), metavar="TURN", help="Only the turns behind this one (0: each).")
+@click.option("--after", type=WholeRange(min=0), metavar="TURN", help="Only the turns behind this one (0: each).")
 @_TENANT
 @click.pass_obj
 def delete(session: Session, name: str, after: int | None, tenant: str) -> None:

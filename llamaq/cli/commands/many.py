@@ -10,6 +10,7 @@ import click
 
 from llamaq.cli.commands.bulk import Bulk
 from llamaq.cli.input.jsonl import Input, RequestLine
+from llamaq.cli.input.numbers import WholeRange
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.client.batches import IN_FLIGHT
@@ -18,7 +19,7 @@ from llamaq.vocabulary.requests import KINDS
 
 in_flight_option = click.option(
     "--in-flight",
-    type=click.IntRange(1, 256),
+    type=WholeRange(1, 256),
     default=IN_FLIGHT,
     show_default=True,
     metavar="N",

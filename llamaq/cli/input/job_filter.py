@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from llamaq.cli.input.moments import past
+from llamaq.cli.input.numbers import WholeRange
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.client.list_pages import MOST_LISTED, PAGE
 from llamaq.vocabulary.kinds.request import LANES
@@ -24,7 +25,7 @@ _OPTIONS = (
     click.option("--until", callback=past, metavar="TIME", help="Only those submitted before."),
 )
 
-_LIMIT = click.IntRange(1, MOST_LISTED)
+_LIMIT = WholeRange(1, MOST_LISTED)
 limited = click.option("--limit", type=_LIMIT, default=50, show_default=True, metavar="N", help="At most N.")
 
 

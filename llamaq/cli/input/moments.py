@@ -10,7 +10,7 @@ import click
 
 from llamaq.store.clock import SYSTEM
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)?", re.ASCII)
 _SECONDS = {None: 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 
 

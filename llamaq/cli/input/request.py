@@ -8,6 +8,7 @@ import click
 
 from llamaq.cli.input.json_input import json_of
 from llamaq.cli.input.moments import future
+from llamaq.cli.input.numbers import Number
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
@@ -93,12 +94,12 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
         metavar="TIME",
         help="Do not start before: 90s, 10min, 2h, or 2026-11-28T14:05.",
     ),
-    click.option("--start-within", type=float, metavar="S", help="Expire when not started within S seconds."),
+    click.option("--start-within", type=Number(), metavar="S", help="Expire when not started within S seconds."),
     click.option(
-        "--first-token-within", type=float, metavar="S", help="Fail without a first token after S seconds (600)."
+        "--first-token-within", type=Number(), metavar="S", help="Fail without a first token after S seconds (600)."
     ),
-    click.option("--stall-after", type=float, metavar="S", help="Fail after S seconds of silence (60)."),
-    click.option("--deadline", type=float, metavar="S", help="Fail after S seconds of running (900)."),
+    click.option("--stall-after", type=Number(), metavar="S", help="Fail after S seconds of silence (60)."),
+    click.option("--deadline", type=Number(), metavar="S", help="Fail after S seconds of running (900)."),
     click.option(
         "--idempotency-key", metavar="KEY", help="The same key is the same job: attach to it if it is there already."
     ),

@@ -1,5 +1,7 @@
 """A misspelt command or option is answered with what was meant; nothing is asked of Redis."""
 
+from collections.abc import Iterator
+
 import click
 import pytest
 
@@ -74,6 +76,24 @@ def test_it_is_said_what_was_meant(here: Here, words: str, said: str) -> None:
 
     assert ran.code == 2
     assert said in ran.err.splitlines()[-1]
+
+
+def test_each_number_is_read_as_it_is_written() -> None:
+    """Python would take `1_0` as 10, and the digits of each script."""
+    numbers = click.types.IntParamType | click.types.FloatParamType
+    found = [option for option in _parameters(app) if isinstance(option.type, numbers)]
+
+    assert len(found) > 20
+    for option in found:
+        for text in ("1_0", "\N{ARABIC-INDIC DIGIT SEVEN}"):
+            with pytest.raises(click.BadParameter, match=f"'{text}' is not a valid"):
+                option.type.convert(text, option, None)
+
+
+def _parameters(command: click.Command) -> Iterator[click.Parameter]:
+    yield from command.params
+    for one in getattr(command, "commands", {}).values():
+        yield from _parameters(one)
 
 
 @pytest.mark.parametrize("words", [("--help",), ("conversation", "--help")])

@@ -48,6 +48,7 @@ def _wrong(name: str, field: FieldInfo) -> Iterator[str]:
     bounds = {type(bound): bound for bound in field.metadata}
     yield from (str(bounds[Gt].gt) if Gt in bounds else str(bounds[Ge].ge - 1), str(bounds[Le].le + 1))
     yield from ("nan", "inf", "3600.5") if int in kinds else ("nan", "inf", "-inf")
+    yield "0_1"
 
 
 WRONG = [

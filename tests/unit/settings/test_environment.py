@@ -38,7 +38,9 @@ def test_each_number_is_read_from_its_variable(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "1e3", "²", "nan", "9" * 20])
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "1.5", "many", "1e3", "²", "1_0", "\N{ARABIC-INDIC DIGIT SEVEN}", "nan", "9" * 20]
+)
 def test_a_bad_number_names_its_variable(name: str, value: str) -> None:
     """Who sets it sees which one, and what it was."""
     with pytest.raises(InvalidRequest, match=f"^{name}: must be a whole number from 1 to [0-9]+, not '{value}'"):

@@ -21,7 +21,7 @@ def test_weights_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["acme", "acme=", "acme=0", "acme=-1", "acme=nan", "acme=inf", "=3", "a b=1", "a=1;b=2"]
+    "text", ["acme", "acme=", "acme=0", "acme=-1", "acme=nan", "acme=inf", "acme=1_0", "=3", "a b=1", "a=1;b=2"]
 )
 def test_what_is_no_weight_is_named(text: str) -> None:
     """The variable and the part that is wrong."""

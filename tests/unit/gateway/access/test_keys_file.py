@@ -59,6 +59,14 @@ def test_no_model_is_not_every_model(models: str, tmp_path: Path, capsys: pytest
     assert not (tmp_path / "keys").exists()
 
 
+def test_a_limit_is_read_as_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python would take `1_0` as 10."""
+    with pytest.raises(SystemExit):
+        key_command.main(["add", "ci", "--rate", "1_0"], str(tmp_path / "keys"))
+
+    assert "argument --rate: invalid" in capsys.readouterr().err
+
+
 def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The file has its digest alone, and nobody else may read it."""
     path = tmp_path / "keys"
