@@ -63,8 +63,8 @@ from llamaq.vocabulary.notify import Notify as Notify
 from llamaq.vocabulary.options import Options as Options
 from llamaq.vocabulary.results import ErrorInfo as ErrorInfo
 from llamaq.vocabulary.status import JobStatus as JobStatus
+from llamaq.vocabulary.status import QueueStatus as QueueStatus
 from llamaq.vocabulary.status import SubmittedRequest as SubmittedRequest
-from llamaq.vocabulary.waiting import QueueStatus as QueueStatus
 
 __version__: str
 __all__ = [

@@ -50,6 +50,5 @@ MODULES = {
     "vocabulary.notify": ["Notify"],
     "vocabulary.options": ["Options"],
     "vocabulary.results": ["ErrorInfo"],
-    "vocabulary.status": ["JobStatus", "SubmittedRequest"],
-    "vocabulary.waiting": ["QueueStatus"],
+    "vocabulary.status": ["JobStatus", "QueueStatus", "SubmittedRequest"],
 }

@@ -14,7 +14,7 @@ from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import AnyResult
 from llamaq.vocabulary.status import JobStatus
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 _REFERENCE = "#/components/schemas/{model}"
 _WHOLE: tuple[type[BaseModel], ...] = (

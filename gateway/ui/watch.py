@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from llamaq import AsyncJobQueue, JobStatus
 from llamaq.vocabulary.errors import BrokerUnavailable, JobNotFound
 from llamaq.vocabulary.models import HostStatus, WorkerStatus
-from llamaq.vocabulary.waiting import QueueStatus
+from llamaq.vocabulary.status import QueueStatus
 
 LOG = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from llamaq.store.answers import Answer, Fields
 from llamaq.store.redis_errors import sound_rows
 from llamaq.vocabulary.kinds.request import LANES
-from llamaq.vocabulary.waiting import QueueStatus, Why
+from llamaq.vocabulary.status import QueueStatus
+from llamaq.vocabulary.wait_reason import Why
 
 
 def read(answer: Answer) -> list[QueueStatus]:

@@ -1,4 +1,4 @@
-"""The status of a job, as `job.status()` gives it."""
+"""The status of a job, as `job.status()` gives it, and of a queue, as `queue.waiting()` does."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from llamaq.vocabulary.results import AnyResult, ErrorInfo, TaggedResult
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 from llamaq.vocabulary.wire import Frozen, JsonObject
 
 State = Literal["queued", "running", "retrying", "completed", "failed", "cancelled", "expired"]
@@ -83,6 +83,27 @@ class JobStatus(Frozen):
     def ended(self) -> bool:
         """Whether the state is final."""
         return self.state in TERMINAL_STATES
+
+
+class QueueStatus(Frozen):
+    """The jobs that wait in one lane for one model; or, without a lane, those of the model that wait for their time.
+
+    Attributes:
+        model: what they wait for; of host jobs their queue, such as `:pull@gpu-1`.
+        waiting: the number of jobs.
+        oldest_seconds: since the submit of the oldest of them; None without a lane.
+        eta_seconds: until one that is submitted now would start; None while nothing was measured, and without a lane.
+        why: why the first of them waits.
+        next_start: the `start_after` of the first of them, without a lane.
+    """
+
+    model: str
+    lane: str | None = None
+    waiting: int
+    oldest_seconds: float | None = None
+    eta_seconds: float | None = None
+    why: Why
+    next_start: datetime | None = None
 
 
 class Snapshot(NamedTuple):

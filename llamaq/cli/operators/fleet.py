@@ -11,7 +11,7 @@ from llamaq.cli.terminal.duration import ago, seconds
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.models import WorkerStatus
-from llamaq.vocabulary.waiting import QueueStatus
+from llamaq.vocabulary.status import QueueStatus
 from llamaq.vocabulary.wire import wire_object
 
 _WORKERS = (

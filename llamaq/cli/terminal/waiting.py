@@ -14,7 +14,7 @@ from llamaq.escaping import escaped
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 from llamaq.vocabulary.status import JobStatus
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 _POLL_SECONDS = 1.0
 _EXPLAIN_SECONDS = 2.0

@@ -27,8 +27,7 @@ from llamaq.vocabulary.kinds.pull import PullResult
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.kinds.unload import UnloadResult
 from llamaq.vocabulary.requests import Kind
-from llamaq.vocabulary.status import JobStatus, State
-from llamaq.vocabulary.waiting import QueueStatus
+from llamaq.vocabulary.status import JobStatus, QueueStatus, State
 
 
 class Operations(Producer):

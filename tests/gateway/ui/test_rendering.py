@@ -9,7 +9,8 @@ from gateway.ui.live import view_of
 from gateway.ui.rendering import count, duration, size
 from gateway.ui.watch import SHOWN_HOSTS, Look
 from llamaq import HostStatus, JobStatus, ModelStatus, WorkerStatus
-from llamaq.vocabulary.waiting import QueueStatus, Why
+from llamaq.vocabulary.status import QueueStatus
+from llamaq.vocabulary.wait_reason import Why
 
 EVIL = "\"><script>alert('1')</script>&\n%2F../x?"
 NOW = datetime.now(UTC)

@@ -52,7 +52,7 @@ function view.why(id, job)
 end
 
 -- The answer of a script: `position` and `eta_seconds`, or '', `record` with those of the fields `names` (joined by blanks)
--- that are set, and `why`, a word of llamaq/vocabulary/waiting.py, or ''. `job` has the fields of `view.job`.
+-- that are set, and `why`, a word of llamaq/vocabulary/wait_reason.py, or ''. `job` has the fields of `view.job`.
 function view.of(id, job, names, with_why)
   local asked, set = {}, {}
   for name in string.gmatch(names, '[^ ]+') do asked[#asked + 1] = name end

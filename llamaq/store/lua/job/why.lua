@@ -1,4 +1,4 @@
--- Fragment: why the jobs of a model wait in its queue, in the words of `llamaq/vocabulary/waiting.py`.
+-- Fragment: why the jobs of a model wait in its queue, in the words of `llamaq/vocabulary/wait_reason.py`.
 -- include: assignment unknown_model view
 
 -- Why no host that has the model takes a job of it. Of many hosts some are looked at.

@@ -4,7 +4,7 @@
 --            fields  names of the record's fields to answer, joined by blanks
 --            why     1 to answer why the job waits
 -- Answers    OK position or '', eta_seconds or '', record (the fields that are set), why (a word of
---            llamaq/vocabulary/waiting.py, or '') | MISSING
+--            llamaq/vocabulary/wait_reason.py, or '') | MISSING
 -- include: keys events view
 local job = view.job(given.id)
 if not job then return of_master({'MISSING'}) end

@@ -4,7 +4,7 @@
 -- Answers    OK queues, scheduled
 --   queues     for each lane of each model that jobs wait for: model, lane, waiting (jobs), age_seconds (of the oldest job),
 --              eta_seconds (until one that is submitted now would start, or ''), why (a word of
---              llamaq/vocabulary/waiting.py)
+--              llamaq/vocabulary/wait_reason.py)
 --   scheduled  for each model with jobs that wait for their time: model, waiting (jobs), starts_at (the first of them)
 -- Invariant: its cost grows with the models that jobs wait for, and not with the jobs.
 -- include: keys events ages view

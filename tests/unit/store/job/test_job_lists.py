@@ -11,7 +11,7 @@ from llamaq import InvalidRequest, Job, JobPage
 from llamaq.client import job_lists
 from llamaq.store.answers import Answer
 from llamaq.store.worker.outcome import Error
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 YEARS = timedelta(days=4000)
 NAMES = ("completed", "failed", "timed_out", "running", "other", "pull", "embedding", "waits")

@@ -7,7 +7,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
 from llamaq import InvalidRequest, Job, UnknownModel
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 OTHER = "other:latest"
 

@@ -8,7 +8,7 @@ import pytest
 from embedded.scripted.fleet import MODEL, Fleet, answer
 from llamaq import InvalidRequest, Job, QueueFull
 from llamaq.store.worker.job_store import JobStore
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 HOUR = 3600.0
 

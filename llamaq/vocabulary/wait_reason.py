@@ -40,24 +40,3 @@ class Why(Frozen):
         """
         when = f"{start.astimezone():%Y-%m-%d %H:%M:%S}" if start else "its time"
         return cls(word=word, sentence=SENTENCES.get(word, word).format(start=when))
-
-
-class QueueStatus(Frozen):
-    """The jobs that wait in one lane for one model; or, without a lane, those of the model that wait for their time.
-
-    Attributes:
-        model: what they wait for; of host jobs their queue, such as `:pull@gpu-1`.
-        waiting: the number of jobs.
-        oldest_seconds: since the submit of the oldest of them; None without a lane.
-        eta_seconds: until one that is submitted now would start; None while nothing was measured, and without a lane.
-        why: why the first of them waits.
-        next_start: the `start_after` of the first of them, without a lane.
-    """
-
-    model: str
-    lane: str | None = None
-    waiting: int
-    oldest_seconds: float | None = None
-    eta_seconds: float | None = None
-    why: Why
-    next_start: datetime | None = None

@@ -1,7 +1,7 @@
 """waiting.lua: what waits, by model and lane, and why."""
 
 from embedded.scripted.fleet import MODEL, Fleet, answer
-from llamaq.vocabulary.waiting import Why
+from llamaq.vocabulary.wait_reason import Why
 
 OTHER = "other:latest"
 
