@@ -9,7 +9,7 @@ from api_client.diagnosis.error_body import reported
 from api_client.diagnosis.rules import diagnose
 from api_client.errors import StreamError
 from api_client.exchange import Exchange, Limits, Route, pieces
-from api_client.shapes.reading import Shape
+from api_client.shapes.reading import BOM, Shape
 from api_client.transport import Prepared
 
 # A batch of 2,000 embeddings of 4,096 numbers is about 100 MB of text.
@@ -55,7 +55,7 @@ class Answer(Exchange, Generic[T]):
             whole += piece
             if len(whole) > MAX_ANSWER_BYTES:
                 raise StreamError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-        return bytes(whole)
+        return bytes(whole).removeprefix(BOM)
 
 
 def _error_of(body: bytes) -> object:

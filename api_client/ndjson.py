@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from api_client.errors import StreamCut, StreamError
-from api_client.shapes.reading import Shape, no_object
+from api_client.shapes.reading import BOM, Shape, no_object
 
 # The longest expected line is a whole answer that was not streamed, with its `context`.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -89,9 +89,10 @@ class LineParser:
                 try:
                     chunk = parse(line)
                 except ValidationError:
-                    if not line.strip():
+                    bare = line.removeprefix(BOM)
+                    if not bare.strip():
                         continue  # a lone "\r": a blank line in CRLF
-                    chunk = _reread(line, self._shape, self._source)
+                    chunk = _reread(bare, self._shape, self._source)
                 yield chunk
 
     def rest(self) -> Iterator[dict[str, Any]]:
@@ -104,7 +105,7 @@ class LineParser:
             StreamCut: The body ends inside a line.
             StreamError: That line does not begin as one of Ollama's.
         """
-        if last := self._splitter.rest().strip():
+        if last := self._splitter.rest().removeprefix(BOM).strip():
             if not last.startswith(b"{"):  # a page in place of an answer, say
                 raise no_object(last, self._source)
             try:

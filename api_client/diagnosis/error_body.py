@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from api_client.shapes.reading import BOM
+
 # Limits the message, which may be a proxy's whole error page.
 MESSAGE_LIMIT = 2000
 SAID_LIMIT = 4 * MESSAGE_LIMIT
@@ -59,6 +61,7 @@ def _emptied(quoted: re.Match[str]) -> str:
 
 def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
     """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
+    body = body.removeprefix(BOM)
     answer = _parsed(body)
     if isinstance(answer, dict) and "error" in answer:
         return reported(status, answer["error"], retry_after_seconds, signed_out="signin_url" in answer)

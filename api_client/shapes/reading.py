@@ -1,6 +1,7 @@
 """Parses JSON of a host and checks its types in one step, which costs little more than the parsing alone."""
 
 import json
+import re
 import sys
 from typing import Annotated, Generic, TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 SHAPE = ConfigDict(extra="ignore", strict=True)
 # Go's int64. Without a limit a number of 4,000 digits passes, which no float can hold.
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+BOM = "\ufeff".encode()
+"""Some proxies put it before a body; JSON has none, and readers may ignore it."""
+_SSE = re.compile(rb"(data|event|id|retry)?:")
 # The names of fields in an error may be texts of the host, of any length.
 LONGEST_PATH = 100
 
@@ -62,7 +66,11 @@ def refusal(error: ValidationError, body: bytes, source: str) -> StreamError:
 
 def no_object(body: bytes, source: str) -> StreamError:
     """The error for an answer of `source` that is something else than a JSON object."""
-    return StreamError(f"{source} sent what is not a JSON object: {body[:80].decode('utf-8', 'replace')!r}")
+    said = repr(body[:80].decode("utf-8", "replace"))
+    if _SSE.match(body):
+        remedy = "a proxy before it rewrites its answers, and must pass them on as they are"
+        return StreamError(f"{source} sent Server-Sent Events in place of lines of JSON ({said}): {remedy}")
+    return StreamError(f"{source} sent what is not a JSON object: {said}")
 
 
 def problem_of(error: ValidationError) -> tuple[str, str]:

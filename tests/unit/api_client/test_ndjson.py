@@ -1,5 +1,6 @@
 """Lines of JSON survive whatever the network does to their bytes."""
 
+import codecs
 import itertools
 import json
 from collections.abc import Iterable, Iterator
@@ -84,6 +85,24 @@ def test_a_page_without_newline_is_no_cut_line(page: bytes) -> None:
     """It is whole, and would come again: the error shows what it is."""
     with pytest.raises(StreamError, match="not a JSON object") as caught:
         list(chunks([page]))
+    assert not isinstance(caught.value, StreamCut)
+
+
+@given(dicts, st.lists(st.integers(0, 20), max_size=5), st.sampled_from([b"\n", b"\r\n", b""]))
+def test_a_byte_order_mark_before_the_body_is_ignored(line: dict[str, Any], cuts: list[int], end: bytes) -> None:
+    """Some proxies write one, also alone in a line."""
+    data = json.dumps(line).encode() + end
+    for before in (codecs.BOM_UTF8, codecs.BOM_UTF8 + b"\r\n"):
+        assert list(chunks(split_at(before + data, cuts))) == [line]
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b""])
+@pytest.mark.parametrize("first", [b'data: {"response": "a"}', b"event: message", b": ping", b"data:{}"])
+def test_server_sent_events_are_named(first: bytes, end: bytes) -> None:
+    """The error says who makes them, and shows the first line."""
+    with pytest.raises(StreamError, match=r"Server-Sent Events .*: a proxy before it") as caught:
+        list(chunks([first + end]))
+    assert first[:6].decode() in str(caught.value)
     assert not isinstance(caught.value, StreamCut)
 
 
