@@ -43,13 +43,12 @@ def main(arguments: list[str]) -> int:
     with importing(without=unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
 
+        from worker.settings import variable_errors  # noqa: PLC0415 - as above
         from worker.settings.environment import settings  # noqa: PLC0415 - as above
     try:
         config = settings()
     except ValidationError as error:
-        for problem in error.errors():
-            name = "".join(f"{part}: " for part in problem["loc"])
-            sys.stderr.write(f"{name}{problem['msg']}\n")
+        sys.stderr.write(variable_errors.told(error))
         return 2
     return _run(arguments, config)
 

@@ -3,12 +3,14 @@
 import logging
 import os
 import socket
+import sys
 from functools import partial
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
 from kombu.entity import Queue
+from pydantic import ValidationError
 
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.requests import KINDS
@@ -17,6 +19,7 @@ from worker.celery.broker import celery_settings
 from worker.celery.lifecycle import WorkerStep, worker_of
 from worker.duties import heartbeat
 from worker.gate import Source
+from worker.settings import variable_errors
 from worker.settings.environment import Settings, settings
 from worker.telemetry import logs
 
@@ -131,4 +134,12 @@ def _configure_logging(loglevel: int | str | None = None, **_: Any) -> None:
     logging.getLogger("celery.pool").setLevel(logging.INFO)  # at DEBUG it quotes arguments, which may be prompts
 
 
-app = create(settings())
+def _settings() -> Settings:
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.stderr.write(variable_errors.told(error))
+        raise SystemExit(2) from None  # Celery's command shows the traceback of any other exception
+
+
+app = create(_settings())

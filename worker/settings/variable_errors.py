@@ -28,6 +28,12 @@ def named(model: type[BaseModel], error: ValidationError, environ: Mapping[str, 
     return ValidationError.from_exception_data("the environment", found, hide_input=True)
 
 
+def told(error: ValidationError) -> str:
+    """A line for each variable that is wrong."""
+    found = error.errors(include_url=False)
+    return "".join(f"{''.join(f'{part}: ' for part in one['loc'])}{one['msg']}\n" for one in found)
+
+
 def _set(name: str, model: type[BaseModel], environ: Mapping[str, str]) -> str:
     ours, ollamas = variable(name), about(model.model_fields[name], "ollama")
     return ours if environ.get(ours) or not environ.get(ollamas) else ollamas

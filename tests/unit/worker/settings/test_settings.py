@@ -239,10 +239,11 @@ def test_a_bad_value_is_refused(variable: str, text: str, monkeypatch: pytest.Mo
     assert {name.removeprefix("LLAMAQ_") for name in named} == {variable.removeprefix("LLAMAQ_")}
 
 
-def test_the_command_names_each_bad_variable() -> None:
+@pytest.mark.parametrize("command", ["worker check", "celery -A worker.app worker", "celery -A worker.app flower"])
+def test_the_command_names_each_bad_variable(command: str) -> None:
     """All of them at once, in a line each, without a traceback."""
     bad = {"LLAMAQ_SLOTS": "x", "LLAMAQ_LEASE_SECONDS": "0", "LLAMAQ_OLLAMA_URL": "ftp://x", "LLAMAQ_REDIS_URL": "x"}
-    done = run([sys.executable, "-m", "worker", "check"], cwd=CHECKOUT, env={**os.environ, **bad}, timeout=60)
+    done = run([sys.executable, "-m", *command.split()], cwd=CHECKOUT, env={**os.environ, **bad}, timeout=60)
 
     assert done.returncode == 2
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(bad)
