@@ -21,6 +21,9 @@ from llamaq.settings.environment import about_unknown_variables
 LOG = logging.getLogger(__name__)
 BACKLOG = 2048
 MOST_OPEN = 65_536
+WRONG_SETTING = 2
+"""The exit code, as of a worker."""
+_UNUSABLE = (OSError, UnicodeError)  # the second for what is no name of a host, as with two dots in a row
 
 
 _OPEN_TO_ALL = (
@@ -39,29 +42,29 @@ def main(settings: GatewayVariables) -> int:
         keys = KeysFile.of(settings.gateway_keys_file)
     except WrongKeysFile as error:
         sys.stderr.write(f"LLAMAQ_GATEWAY_KEYS_FILE: {settings.gateway_keys_file}: {error}\n")
-        return 2
+        return WRONG_SETTING
     if keys is None:
         if not _is_loopback(settings.gateway_host):
             sys.stderr.write(f"LLAMAQ_GATEWAY_HOST: {settings.gateway_host}: {_OPEN_TO_ALL}\n")
-            return 2
+            return WRONG_SETTING
         LOG.warning("there is no LLAMAQ_GATEWAY_KEYS_FILE: it listens for this machine alone, and asks for no key")
     try:
         listener = _listen(settings.gateway_host, settings.gateway_port)
-    except OSError as error:
+    except _UNUSABLE as error:
         where = f"{settings.gateway_host}:{settings.gateway_port}"
         sys.stderr.write(
-            f"cannot listen on {where}: {error.strerror or error}; set LLAMAQ_GATEWAY_HOST and LLAMAQ_GATEWAY_PORT\n"
+            f"cannot listen on {where}: {_reason(error)}; set LLAMAQ_GATEWAY_HOST and LLAMAQ_GATEWAY_PORT\n"
         )
-        return 1
+        return WRONG_SETTING
     try:
         exposition.serve(settings)
-    except OSError as error:
+    except _UNUSABLE as error:
         sys.stderr.write(
-            f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({error.strerror or error}): "
+            f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({_reason(error)}): "
             "each process of a machine needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an "
             "address of this machine\n"
         )
-        return 1
+        return WRONG_SETTING
     config = uvicorn.Config(
         "gateway.server.asgi:make",
         factory=True,
@@ -87,6 +90,10 @@ def main(settings: GatewayVariables) -> int:
     else:
         Multiprocess(config, sockets=[listener]).run()
     return 0
+
+
+def _reason(error: Exception) -> object:
+    return getattr(error, "strerror", None) or error
 
 
 def _is_loopback(host: str) -> bool:

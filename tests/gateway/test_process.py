@@ -42,13 +42,29 @@ def test_a_wrong_setting_ends_it_with_one_line(settings: dict[str, str], says: s
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_named() -> None:
-    """Exit code 1, and the settings that say another one."""
+@pytest.mark.parametrize("name", ["gateway", "metrics"])
+def test_a_taken_port_is_named(name: str) -> None:
+    """Exit code 2, as for each wrong setting, and the settings that say another one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = _started({"gateway_port": str(taken.getsockname()[1])})
+        done = _started({"gateway_port": "0", f"{name}_port": str(taken.getsockname()[1])})
 
-    assert done.returncode == 1
-    assert "LLAMAQ_GATEWAY_PORT" in done.stderr
+    assert done.returncode == 2
+    assert f"LLAMAQ_{name.upper()}_PORT" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["gateway", "metrics"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
+def test_an_address_of_another_machine_is_named(name: str, host: str, tmp_path: Path) -> None:
+    """The same."""
+    keys = tmp_path / "keys"
+    keys.touch(mode=0o600)
+    ports = {"gateway_port": "0", "metrics_port": "0"}
+
+    done = _started({**ports, f"{name}_host": host, "gateway_keys_file": str(keys)})
+
+    assert done.returncode == 2
+    assert f"LLAMAQ_{name.upper()}_HOST" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_command_makes_a_key(tmp_path: Path) -> None:

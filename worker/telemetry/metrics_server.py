@@ -22,9 +22,10 @@ class MetricsServer:
         """
         try:
             self._server, self._thread = start_http_server(port, host, registry)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # no name of a host has two dots in a row, say
+            reason = getattr(error, "strerror", None) or error
             raise PortTaken(
-                f"metrics cannot be served on {host}:{port} ({error.strerror or error}): each worker of a machine "
+                f"metrics cannot be served on {host}:{port} ({reason}): each worker of a machine "
                 "needs a LLAMAQ_METRICS_PORT of its own, and LLAMAQ_METRICS_HOST must be an address of this machine"
             ) from error
         self.port: int = self._server.server_port

@@ -19,7 +19,9 @@ _PARTS = re.compile(
     r"(?P<scheme>(redis|valkey)s?(\+sentinel)?|unix)://(?P<place>[^/?#]*)(?P<path>/[^?#]*)?(\?(?P<query>.*))?",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{0,5}))?")
+# A name with an empty or too long part can be looked up by nobody, and Python says so in an error of its own.
+_NO_NAME = r"(?!\.|.*\.\.|.*[A-Za-z0-9_-]{64})"
+_PLACE = re.compile(rf"(?P<host>{_NO_NAME}[A-Za-z0-9._-]{{1,253}}|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{{0,5}}))?")
 _DATABASE = re.compile(r"/?(?P<database>[0-9]{0,6})/?")
 _MASTER = re.compile(r"/(?P<master>[A-Za-z0-9._-]{1,200})(/(?P<database>[0-9]{0,6})/?)?")
 _QUOTED = re.compile(r"""\A(["'])\s*(?P<url>.*?)\s*\1\Z""", re.DOTALL)

@@ -40,7 +40,7 @@ def test_a_taken_port_is_told_with_its_remedy(taken: int) -> None:
 
 def test_an_address_that_is_not_ours_is_told_too() -> None:
     """A typing error in LLAMAQ_METRICS_HOST, or an address of another machine."""
-    for host in ("192.0.2.1", "no such name"):
+    for host in ("192.0.2.1", "no such name", "a..b"):
         with pytest.raises(PortTaken, match="LLAMAQ_METRICS_HOST"):
             MetricsServer(host, 0, CollectorRegistry())
 
