@@ -62,6 +62,16 @@ class BoundedRedis(redis.Redis):
     def _execute(self, *command: Any, **options: Any) -> Any:
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
+    def _send_command_parse_response(self, conn: Any, *command: Any, **options: Any) -> Any:
+        # redis-py's step of `execute_command`. It gives a connection back with its reply unread, as `_sent` does not.
+        try:
+            return super()._send_command_parse_response(conn, *command, **options)  # type: ignore[no-untyped-call]  # as above
+        except ResponseError:
+            raise
+        except BaseException:
+            conn.disconnect()
+            raise
+
     def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         confirmation = self._confirmation
         if confirmation and confirmation.is_unknown():

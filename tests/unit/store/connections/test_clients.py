@@ -5,6 +5,7 @@ from importlib import metadata
 from typing import Any
 
 import pytest
+import redis
 from redis.exceptions import ResponseError
 
 from embedded.redis import EmbeddedRedis
@@ -53,6 +54,20 @@ def test_a_connection_with_unread_replies_is_not_used_again(redis_server: Embedd
             client.execute_all([["ECHO", "a"], LATE])
 
         assert client.execute_all([["GET", "unset"], ["TYPE", "unset"]]) == [None, "none"]
+
+
+def test_a_connection_is_not_used_again_either_after_one_command_alone(
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal's handler may raise (Ctrl-C, a time limit of Celery) between the command and its reply."""
+    with connect(redis_server.url) as client:
+        client.ping()
+        with monkeypatch.context() as patched:
+            patched.setattr(redis.Redis, "parse_response", lambda *_: _interrupt(None))
+            with pytest.raises(Interrupted):
+                client.execute_command(*map(str, LATE))
+
+        assert client.execute_command("ECHO", "b") == "b"
 
 
 def test_a_connection_that_is_reset_is_a_lost_one(redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
