@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 
-from bench.environment.waiting import wait_until
+from bench.environment.polling import wait_until
 from bench.environment.workers import PEERS, WorkerProcess, llamaq_worker, naive_worker, peer_worker
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
 
-from bench.environment.waiting import wait_until
+from bench.environment.polling import wait_until
 from bench.environment.workers import llamaq_worker
 from bench.extraction.invalid_answers import KINDS
 from bench.extraction.pairs import PAIRS, Pair

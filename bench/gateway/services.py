@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.environment.polling import wait_until
 from bench.environment.services import MODEL
-from bench.environment.waiting import wait_until
 from bench.environment.workers import WorkerProcess, llamaq_worker
 from bench.gateway.rivals import RIVALS, Rival
 from bench.paths import READERS, Addresses, Path

@@ -4,7 +4,8 @@ Celery's own handlers wait for running tasks even at a SIGQUIT, since a thread c
 stop waits for, the process ends `STOP_SECONDS` after its drain: the leases of what it leaves expire.
 
 A thread acts on the signals. Python runs a handler in the main thread alone, once that goes on. While it waits for
-Redis, or where CPython has forgotten the signal (`llamaq/client/blocking/waiting.py`), that may take many seconds.
+Redis, or where CPython has forgotten the signal (`llamaq/client/blocking/interruptible.py`), that may take many
+seconds.
 """
 
 import os

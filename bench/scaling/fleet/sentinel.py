@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from bench.environment.waiting import wait_until
+from bench.environment.polling import wait_until
 from embedded.child import spawn
 from embedded.redis import EmbeddedRedis, free_port
 from llamaq.store.connections.clients import connect

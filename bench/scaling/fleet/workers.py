@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from bench.environment.polling import wait_until
 from bench.environment.services import MODEL
-from bench.environment.waiting import wait_until
 from bench.environment.workers import WorkerProcess
 from bench.scaling.fleet.processes import Timers
 from embedded.redis import EmbeddedRedis

@@ -14,7 +14,7 @@ from llamaq.cli.input.job_filter import filtered, kept
 from llamaq.cli.input.numbers import NumberRange
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
-from llamaq.cli.terminal.waiting import position_text
+from llamaq.cli.terminal.waiting_line import position_text
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.status import TERMINAL_STATES, JobStatus

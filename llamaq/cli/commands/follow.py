@@ -6,7 +6,7 @@ from llamaq.cli.exits import DETACHED, Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.show import Lines, Prose, View
-from llamaq.cli.terminal.waiting import Waiting
+from llamaq.cli.terminal.waiting_line import WaitingLine
 from llamaq.client.blocking.job import Job
 from llamaq.client.job_events import outcome
 from llamaq.vocabulary.errors import BrokerUnavailable
@@ -87,4 +87,4 @@ def _view(session: Session, job: Job[Any], kind: str, *, as_json: bool, resumed:
 
 def prose(session: Session, job: Job[Any], kind: str, *, resumed: bool = False) -> View:
     """The view for a person."""
-    return Prose(session.screen, Waiting(session.screen, job.status), kind, resumed=resumed)
+    return Prose(session.screen, WaitingLine(session.screen, job.status), kind, resumed=resumed)

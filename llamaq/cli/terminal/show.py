@@ -6,7 +6,7 @@ from llamaq.cli.terminal import answer
 from llamaq.cli.terminal.duration import seconds
 from llamaq.cli.terminal.pulling import pulling
 from llamaq.cli.terminal.screen import Screen
-from llamaq.cli.terminal.waiting import Waiting
+from llamaq.cli.terminal.waiting_line import WaitingLine
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Queued, Retrying, Started
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
@@ -54,7 +54,7 @@ class Lines:
 class Prose:
     """Shows the text of the answer as it arrives, and on a terminal the state of the job."""
 
-    def __init__(self, screen: Screen, waiting: Waiting, kind: str, *, resumed: bool = False) -> None:
+    def __init__(self, screen: Screen, waiting: WaitingLine, kind: str, *, resumed: bool = False) -> None:
         """Make a view. `resumed` says that an earlier reader may have shown text."""
         self._screen = screen
         self._waiting = waiting

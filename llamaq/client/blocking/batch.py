@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended, refused
 from llamaq.client.blocking.extraction_job import ExtractionJob, typed
+from llamaq.client.blocking.interruptible import next_item
 from llamaq.client.blocking.producer import Producer
-from llamaq.client.blocking.waiting import next_item
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
 T = TypeVar("T")

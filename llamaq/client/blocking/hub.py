@@ -14,7 +14,7 @@ from contextvars import Context
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from llamaq.client.blocking.waiting import Turns, next_item, wait_for_input
+from llamaq.client.blocking.interruptible import Turns, next_item, wait_for_input
 from llamaq.client.subscriptions import (
     LINGER_SECONDS,
     SUSPICION_SECONDS,

@@ -7,8 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.environment.polling import wait_until
 from bench.environment.venvs import NotInstalled
-from bench.environment.waiting import wait_until
 from bench.environment.workers import WorkerProcess, family
 from bench.figures import report
 from bench.figures.results import Results

@@ -21,7 +21,7 @@ _EXPLAIN_SECONDS = 2.0
 _PREVIEW_LINES = 8
 
 
-class Waiting:
+class WaitingLine:
     """Shows one message at a time, with its seconds. Where stderr is no terminal, it says once why a job waits."""
 
     def __init__(self, screen: Screen, status: Callable[[], JobStatus], clock: Clock = SYSTEM) -> None:
