@@ -59,7 +59,7 @@ _MODELS = (
     ("Status", "llamaq.vocabulary.status", ("JobStatus", "QueueStatus", "SubmittedRequest")),
     ("Lists of jobs", "llamaq.client.job_lists", ("JobPage",)),
     ("Why a job waits", "llamaq.vocabulary.wait_reason", ()),
-    ("Minutes", "llamaq.client.minutes", ("Minute",)),
+    ("Minutes", "llamaq.client.fleet_history", ("Minute",)),
     ("Events", "llamaq.vocabulary.events", ()),
     ("Batches", "llamaq.client.batches", ("BatchResult",)),
     ("Dead letters", "llamaq.client.dead_letters", ("DeadLetter",)),

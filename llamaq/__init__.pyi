@@ -7,8 +7,8 @@ from llamaq.client.blocking.conversation import Conversation as Conversation
 from llamaq.client.blocking.job import Job as Job
 from llamaq.client.blocking.queue import JobQueue as JobQueue
 from llamaq.client.dead_letters import DeadLetter as DeadLetter
+from llamaq.client.fleet_history import Minute as Minute
 from llamaq.client.job_lists import JobPage as JobPage
-from llamaq.client.minutes import Minute as Minute
 from llamaq.settings.producer import Limits as Limits
 from llamaq.vocabulary.conversations import ConversationInfo as ConversationInfo
 from llamaq.vocabulary.conversations import ConversationSettings as ConversationSettings

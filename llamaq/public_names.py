@@ -9,8 +9,8 @@ MODULES = {
     "client.blocking.job": ["Job"],
     "client.blocking.queue": ["JobQueue"],
     "client.dead_letters": ["DeadLetter"],
+    "client.fleet_history": ["Minute"],
     "client.job_lists": ["JobPage"],
-    "client.minutes": ["Minute"],
     "settings.producer": ["Limits"],
     "vocabulary.conversations": ["ConversationInfo", "ConversationSettings", "KeptMessage"],
     "vocabulary.errors": [

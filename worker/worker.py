@@ -36,10 +36,10 @@ from worker.duties import webhook_post
 from worker.duties.cancel_channel import CancelChannel
 from worker.duties.dead_letters import DeadLetters
 from worker.duties.duty import Duty
+from worker.duties.fleet_history import FleetHistory
 from worker.duties.health import Health
 from worker.duties.heartbeat import Heartbeat
 from worker.duties.inbox import Inbox
-from worker.duties.minutes import Minutes
 from worker.duties.reaper import Reaper
 from worker.duties.script_registry import ScriptRegistry
 from worker.duties.supervisor import Supervisor
@@ -92,7 +92,7 @@ class Worker:
 
         self._scripts = ScriptRegistry(redis, keys, lambda: self._reaper.leads)
         self._reaper = Reaper(self._store, metrics.reaped, self._scripts.wake)
-        self._minutes = Minutes(MinuteFigures(redis, keys), lambda: self._reaper.leads)
+        self._fleet_history = FleetHistory(MinuteFigures(redis, keys), lambda: self._reaper.leads)
         self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
         names = [duty.name for duty in self.supervisor.duties]
         metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.seconds, names)
@@ -202,7 +202,7 @@ class Worker:
             ended(result(outcome, stored), outcome)
             self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
             if isinstance(outcome, Completed) and stored == "ok":
-                self._minutes.completed(outcome.result)
+                self._fleet_history.completed(outcome.result)
             _say_ended(outcome, stored)
         if failures.is_of_host(outcome) or not self._probe.loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, before all that waits has failed there
@@ -229,7 +229,7 @@ class Worker:
             self.heartbeat,
             self._probe,
             self._reaper,
-            self._minutes,
+            self._fleet_history,
             self._scripts,
             Inbox(self._connections.binary_redis, keys, self.queue, self._store, self._name),
         ]

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
-from llamaq.client import minutes, queue_lists
+from llamaq.client import fleet_history, queue_lists
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
+from llamaq.client.fleet_history import Minute
 from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
 from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
-from llamaq.client.minutes import Minute
 from llamaq.client.offered_models import hosts_with
 from llamaq.store import cancel, pauses
 from llamaq.store.keys import is_cursor, text_id
@@ -100,11 +100,11 @@ class Operations(Producer):
         Raises:
             InvalidRequest: `number` is not from 1 to 1440.
         """
-        asked = minutes.checked(number)
+        asked = fleet_history.checked(number)
         with self._connection.reading() as redis:
             now, _ = redis.time()
-            answers = redis.execute_all(minutes.commands(self._keys, now, asked))
-            return minutes.read(now, answers)
+            answers = redis.execute_all(fleet_history.commands(self._keys, now, asked))
+            return fleet_history.read(now, answers)
 
     def pause(self, *, host: str | None = None, model: str | None = None) -> None:
         """Give a host, or a model on all hosts, no new jobs. They wait; what runs ends, and host jobs still run.

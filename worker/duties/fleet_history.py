@@ -11,7 +11,7 @@ from worker.duties.duty import Duty, Phase
 ROUND_SECONDS = 10.0
 
 
-class Minutes(Duty):
+class FleetHistory(Duty):
     """The duty that writes what this worker has counted; where it leads, also what it sees of the fleet."""
 
     name = "minutes"

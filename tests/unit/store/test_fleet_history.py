@@ -6,7 +6,7 @@ from redis.exceptions import ResponseError
 from embedded.scripted.fleet import Fleet
 from llamaq.store.worker.minute_figures import MinuteFigures, bucket, quantile
 from llamaq.vocabulary.errors import InvalidRequest
-from worker.duties.minutes import Minutes
+from worker.duties.fleet_history import FleetHistory
 
 RESULT = {"usage": {"output_tokens": 7}, "timings": {"first_token": 0.4}}
 
@@ -24,7 +24,7 @@ def test_a_quantile_is_about_right() -> None:
 def test_workers_add_up_and_the_leader_writes_the_fleet(fleet: Fleet) -> None:
     """What one has counted is written once."""
     figures = MinuteFigures(fleet.redis, fleet.keys)
-    leader, other = Minutes(figures, lambda: True), Minutes(figures, lambda: False)
+    leader, other = FleetHistory(figures, lambda: True), FleetHistory(figures, lambda: False)
     for duty in (leader, other, other):
         duty.completed(RESULT)
     leader.round()
@@ -41,7 +41,7 @@ def test_workers_add_up_and_the_leader_writes_the_fleet(fleet: Fleet) -> None:
 
 def test_a_round_that_failed_is_written_by_the_next(fleet: Fleet) -> None:
     """Nothing that was counted is lost."""
-    duty = Minutes(MinuteFigures(fleet.redis, fleet.keys), lambda: False)
+    duty = FleetHistory(MinuteFigures(fleet.redis, fleet.keys), lambda: False)
     duty.completed(RESULT)
     this = fleet.redis.time()[0] // 60
     keys = [fleet.keys.minute(number) for number in (this, this + 1)]

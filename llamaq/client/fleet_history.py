@@ -1,4 +1,4 @@
-"""The minutes of the fleet, as `queue.history()` gives them: asked for and read, without any I/O."""
+"""The history of the fleet by minutes, as `queue.history()` gives it: asked for and read, without any I/O."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
