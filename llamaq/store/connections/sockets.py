@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
+from weakref import WeakSet
 
 import redis
 
@@ -197,6 +198,13 @@ class Pool(redis.ConnectionPool):
         if hasattr(dispatcher, "_lock"):
             dispatcher._lock = threading.RLock()  # noqa: SLF001 - redis-py has no other way
         super().reset()
+        # A signal whose handler raises (Ctrl-C) may come between any two steps. A connection that nobody holds is gone.
+        self._in_use_connections: Any = WeakSet()
+
+    def make_connection(self) -> Any:
+        """A new connection, where there are not as many as there may be."""
+        self._created_connections = len(self._available_connections) + len(self._in_use_connections)
+        return super().make_connection()
 
     def get_connection(self, *given: Any, **more: Any) -> Any:
         """A connection to use."""
