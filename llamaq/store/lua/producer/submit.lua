@@ -40,8 +40,8 @@
 local given, id, model, lane, tenant, conversation  -- of the job that is being accepted
 local made, assigns  -- `assigns`: whether what was done for the job may have freed a slot
 -- What holds for other jobs like this one: `depths` are the numbers of jobs that wait for the model, by lane, `waiting` is their
--- sum, and `room` how many more the limits let in. alike.lua adds functions.
-local alike = {}
+-- sum, and `room` how many more the limits let in. submit_many.lua adds functions.
+local many = {}
 
 -- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
 -- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
@@ -75,14 +75,14 @@ end
 local function limit_reached()
   local behind = conversation ~= '' and math.max(redis.call('ZCARD', turns_key(tenant, conversation)) - 1, 0) or 0
   local scheduled
-  alike.depths, alike.waiting, scheduled = depths(model, lane)
-  alike.room = tonumber(given.max_queued) - alike.waiting - scheduled - behind
-  if alike.room <= 0 then return 'model' end
+  many.depths, many.waiting, scheduled = depths(model, lane)
+  many.room = tonumber(given.max_queued) - many.waiting - scheduled - behind
+  if many.room <= 0 then return 'model' end
   local most = tonumber(given.max_queued_per_tenant)
   if most > 0 then
-    alike.room = math.min(alike.room, most - counted.waiting(tenant) - behind)
+    many.room = math.min(many.room, most - counted.waiting(tenant) - behind)
   end
-  if alike.room <= 0 then return 'tenant' end
+  if many.room <= 0 then return 'tenant' end
 end
 
 local function missing_image()
@@ -164,7 +164,7 @@ local function enqueue_turn(turn, score, runner, later, now)
     return schedule.add(id, {model = model, tenant = tenant, not_before = later})
   end
   enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = now})
-  return position(id, model, lane, conversation == '' and alike.depths)  -- a turn may have ended another, which waited
+  return position(id, model, lane, conversation == '' and many.depths)  -- a turn may have ended another, which waited
 end
 
 local function append_queued(ahead, slots)
@@ -184,7 +184,7 @@ local function accept_alone(turn, weight, slots)
   redis.call('ZADD', JOBS, now, id)
   -- Where nothing waits, a job is not queued and taken out again: that would be a third of what Redis does for it.
   local idle = slots.idle > 0 and conversation == '' and not later and given.target == ''
-  local goes_first = idle and alike.waiting == 0 and not is_any_waiting()
+  local goes_first = idle and many.waiting == 0 and not is_any_waiting()
   local ahead = 0
   if not goes_first then ahead = enqueue_turn(turn, score, runner, later, now) end
   append_queued(ahead, slots)
@@ -209,13 +209,13 @@ local function accept(job)
 
   -- A weight of 0 or NaN would make the virtual time of the lane useless.
   local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)
-  local number = alike.accept and slots.idle == 0 and not assigns and alike.following() or 0
-  if number > 0 then alike.accept(number + 1, weight, slots) else accept_alone(turn, weight, slots) end
+  local number = many.accept and slots.idle == 0 and not assigns and many.following() or 0
+  if number > 0 then many.accept(number + 1, weight, slots) else accept_alone(turn, weight, slots) end
   return {'OK'}
 end
 
 given = given_of(0)
 if (tonumber(given.more) or 0) == 0 then return accept(given) end
 
--- include: alike
-return alike.accept_all(given, tonumber(given.more))
+-- include: submit_many
+return many.accept_all(given, tonumber(given.more))
