@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.load_options import load_options_key
 from llamaq.settings.producer import Settings
-from llamaq.store.answers import Answer, Fields
+from llamaq.store.answers import Answer, Fields, readable_rows
 from llamaq.store.arguments import Arguments
 from llamaq.store.producer_scripts import (
     ConversationCut,
@@ -20,7 +20,6 @@ from llamaq.store.producer_scripts import (
     ConversationList,
     ConversationSet,
 )
-from llamaq.store.redis_errors import sound_rows
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import (
     ConversationInfo,
@@ -177,7 +176,7 @@ def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
 def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
     """The conversations in the answer of `conversation_list.lua`."""
     rows = ((f"the conversation {row.text('name')}", row) for row in answer.rows("conversations"))
-    return sound_rows(rows, lambda _, row: _info(tenant, row, now))
+    return readable_rows(rows, lambda _, row: _info(tenant, row, now))
 
 
 def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
 
 from llamaq.client.job_status import read_status
-from llamaq.store.answers import Answer, Fields
+from llamaq.store.answers import Answer, Fields, readable_rows
 from llamaq.store.keys import Keys, usable_id
 from llamaq.store.producer_scripts import Jobs
-from llamaq.store.redis_errors import sound_rows
 from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
@@ -114,7 +113,9 @@ def read_jobs(answer: Answer) -> JobPage:
 
 
 def _statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
-    return sound_rows(((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job))
+    return readable_rows(
+        ((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job)
+    )
 
 
 def job_ids(answers: Sequence[object]) -> list[str]:

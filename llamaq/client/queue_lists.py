@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from llamaq.store.answers import Answer, Fields
-from llamaq.store.redis_errors import sound_rows
+from llamaq.store.answers import Answer, Fields, readable_rows
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.status import QueueStatus
 from llamaq.vocabulary.wait_reason import Why
@@ -12,19 +11,21 @@ from llamaq.vocabulary.wait_reason import Why
 
 def read(answer: Answer) -> list[QueueStatus]:
     """The queues, sorted by model and lane; behind them the jobs that wait for their time."""
-    queues = sorted(_sound(answer, "queues", _queue), key=lambda each: (each.model, LANES.index(each.lane or "batch")))
-    return queues + sorted(_sound(answer, "scheduled", _scheduled), key=lambda each: each.model)
+    queues = sorted(
+        _readable(answer, "queues", _queue), key=lambda each: (each.model, LANES.index(each.lane or "batch"))
+    )
+    return queues + sorted(_readable(answer, "scheduled", _scheduled), key=lambda each: each.model)
 
 
 def by_tenant(counts: Mapping[str, str]) -> dict[str, int]:
     """The number of each tenant's waiting jobs."""
     rows = ((f"the number of waiting jobs of {tenant}", (tenant, text)) for tenant, text in sorted(counts.items()))
-    return dict(sound_rows(rows, lambda _, row: (row[0], int(row[1]))))
+    return dict(readable_rows(rows, lambda _, row: (row[0], int(row[1]))))
 
 
-def _sound(answer: Answer, name: str, made: Callable[[Fields], QueueStatus]) -> list[QueueStatus]:
+def _readable(answer: Answer, name: str, made: Callable[[Fields], QueueStatus]) -> list[QueueStatus]:
     rows = ((f"the queue of {row.text('model')}", row) for row in answer.rows(name))
-    return sound_rows(rows, lambda _, row: made(row))
+    return readable_rows(rows, lambda _, row: made(row))
 
 
 def _queue(row: Fields) -> QueueStatus:

@@ -1,8 +1,19 @@
-"""The answers of the Lua scripts: a word, and then names and values alternately."""
+"""The answers of the Lua scripts: a word, and then names and values alternately; and lists of what Redis keeps."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from llamaq.vocabulary.errors import VersionMismatch
+
+R = TypeVar("R")
+T = TypeVar("T")
+UNREADABLE = (ValueError, LookupError, ArithmeticError)
+"""What the reading of a text or a number raises that something else has written over."""
+MOST_TOLD = 1000
+"""So many rows are named in the log; of more damage that is enough."""
+_log = logging.getLogger(__name__)
+_told: set[str] = set()
 
 
 class _Values(dict[str, object]):
@@ -86,3 +97,17 @@ class Answer(Fields):
 def unknown(what: object) -> VersionMismatch:
     """The error for an answer that this version does not understand."""
     return VersionMismatch(f"the fleet's script answered {what}, which this llamaq does not know: update llamaq here")
+
+
+def readable_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> list[T]:
+    """What `read` makes of the rows, each with its name. One that it cannot read is left out, and logged once."""
+    found: list[T] = []
+    for name, row in rows:
+        try:
+            found.append(read(name, row))
+        except (*UNREADABLE, TypeError) as error:  # of pydantic, json, dates
+            if name not in _told and len(_told) < MOST_TOLD:
+                _told.add(name)
+                what = " ".join(str(error).split())[:200]
+                _log.warning("%s is left out of a list, as something else has written over it (%s)", name, what)
+    return found

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from llamaq.store.answers import readable_rows
 from llamaq.store.keys import Keys
-from llamaq.store.redis_errors import sound_rows
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
 LIVE_SECONDS = 15.0
@@ -47,7 +47,7 @@ def hosts(
     """The hosts. `answers` has the replies to the `host_commands` of each, `paused` is the hash of what is paused."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
     rows = ((f"the host {record[0]}", record) for record in records)
-    return sound_rows(rows, lambda _, record: _host(_seconds(time), paused, *record))
+    return readable_rows(rows, lambda _, record: _host(_seconds(time), paused, *record))
 
 
 def worker_commands(keys: Keys, host: str) -> list[list[str]]:
@@ -79,7 +79,7 @@ def workers(
         for leaving, texts in enumerate(stated)
         for name, text in texts.items()
     )
-    return sorted(filter(None, sound_rows(rows, read)), key=lambda worker: (worker.host, worker.name))
+    return sorted(filter(None, readable_rows(rows, read)), key=lambda worker: (worker.host, worker.name))
 
 
 def _state(paused: Mapping[str, str], host: str) -> str:

@@ -1,26 +1,20 @@
 """What an error of Redis means: whether it refuses the call, and how a producer gets it, with its remedy."""
 
 import errno
-import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 import redis
 from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
 
+from llamaq.store.answers import UNREADABLE
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.connections.tries import is_read_only
 from llamaq.vocabulary.errors import BrokerUnavailable
 
-R = TypeVar("R")
-T = TypeVar("T")
-MOST_TOLD = 1000
-_log = logging.getLogger(__name__)
-_told: set[str] = set()
 Remedy = tuple[Callable[[Exception, str], bool], str]
 
 
@@ -87,12 +81,9 @@ class translated(_Translating):  # noqa: N801 - it is used as a function, like `
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
 
 
-_UNREADABLE = (ValueError, LookupError, ArithmeticError)
-
-
 def is_unreadable(error: BrokerUnavailable) -> bool:
     """Whether Redis answered, and something else has written over what it keeps."""
-    return isinstance(error.__cause__, _UNREADABLE)
+    return isinstance(error.__cause__, UNREADABLE)
 
 
 class readable(_Translating):  # noqa: N801 - as above
@@ -105,24 +96,10 @@ class readable(_Translating):  # noqa: N801 - as above
     __slots__ = ()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, _UNREADABLE):
+        if isinstance(error, UNREADABLE):
             what = " ".join(str(error).split())[:200]
             text = f"what is kept there cannot be read, as something else has written over it ({what})"
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
-
-
-def sound_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> list[T]:
-    """What `read` makes of the rows, each with its name. One that it cannot read is left out, and logged once."""
-    found: list[T] = []
-    for name, row in rows:
-        try:
-            found.append(read(name, row))
-        except (*_UNREADABLE, TypeError) as error:  # of pydantic, json, dates
-            if name not in _told and len(_told) < MOST_TOLD:
-                _told.add(name)
-                what = " ".join(str(error).split())[:200]
-                _log.warning("%s is left out of a list, as something else has written over it (%s)", name, what)
-    return found
 
 
 def _remedy(error: Exception, url: str) -> str:
