@@ -11,7 +11,7 @@ from gateway.openai.generation import Generation, Tokens, parameter
 from gateway.openai.messages import Message, Translated, translated
 from gateway.openai.parameters import Parameters, only, path, read
 from gateway.openai.parsed_request import ParsedRequest
-from gateway.openai.structure import Format, format_of
+from gateway.openai.response_format import ResponseFormat, response_format_of
 from gateway.openai.tools.choice import Use, use_of
 from gateway.openai.tools.forced import forced
 from gateway.openai.tools.function import NO_PARAMETERS, Function, Tool
@@ -73,7 +73,7 @@ def read_chat(body: Any) -> ParsedRequest:
     given.check_stream_options()
     if given.top_logprobs is not None and not given.logprobs:
         raise InvalidRequest.of("top_logprobs", "it needs logprobs: true", "invalid_value")
-    messages, use, answer_format = translated(given.messages), _use(given), format_of(given.response_format)
+    messages, use, answer_format = translated(given.messages), _use(given), response_format_of(given.response_format)
     validator, call = answer_format.validator, None
     if use.forced:
         call = forced(use.forced, {place: f"{use.where(place)}.parameters" for place in use.forced})
@@ -106,7 +106,7 @@ def _use(given: ChatCompletion) -> Use:
     return use_of(given.functions or (), given.function_call, legacy=True)
 
 
-def _job(given: ChatCompletion, messages: Translated, use: Use, answer_format: Format) -> dict[str, Any]:
+def _job(given: ChatCompletion, messages: Translated, use: Use, answer_format: ResponseFormat) -> dict[str, Any]:
     return given.job(
         "chat",
         options=given.options(_most_tokens(given)),
@@ -143,7 +143,7 @@ def _think(given: ChatCompletion) -> bool | str | None:
     return _EFFORTS.get(effort, effort)
 
 
-def _parameter(field: str, given: ChatCompletion, messages: Translated, use: Use, answer_format: Format) -> str:
+def _parameter(field: str, given: ChatCompletion, messages: Translated, use: Use, answer_format: ResponseFormat) -> str:
     first, *parts = field.split(".")
     place = list(use.offered)[int(parts[0])] if first == "tools" and parts else None
     known: dict[str, Callable[[], str]] = {

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from gateway.openai.answer_form import FINGERPRINT, finish_reason, not_as_promised, usage_of
 from gateway.openai.logprobs import Tokens, of_chat
-from gateway.openai.structure import valid
+from gateway.openai.response_format import valid
 from gateway.openai.tools.forced import Forced, Reading
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from gateway.openai.structure import Format, checked
+from gateway.openai.response_format import ResponseFormat, checked
 from gateway.openai.tools.function import NO_PARAMETERS, Function
 from llamaq.extraction.engine.grammar import for_engine
 from llamaq.extraction.references import all_parts
@@ -26,7 +26,7 @@ class Forced:
     """The functions of which a model has to call one, and the form that its answer gets."""
 
     functions: tuple[Function, ...]
-    format: Format
+    format: ResponseFormat
 
     def instruction(self) -> str:
         """The text by which the model knows what to call."""
@@ -103,7 +103,7 @@ def forced(functions: Mapping[int, Function], parameters: Mapping[int, str]) -> 
     found = tuple(functions.values())
     if len(found) == 1:
         return Forced(found, next(iter(forms.values())))
-    return Forced(found, Format(for_engine(_one_of(found)) or {"type": "object"}, "tool_choice"))
+    return Forced(found, ResponseFormat(for_engine(_one_of(found)) or {"type": "object"}, "tool_choice"))
 
 
 def _one_of(functions: tuple[Function, ...]) -> JsonObject:

@@ -22,17 +22,17 @@ class _Named(Parameters):
     strict: bool | None = None
 
 
-class _ResponseFormat(Parameters):
+class _Given(Parameters):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: _Named | None = None
 
 
 class _Whole(Parameters):
-    response_format: _ResponseFormat
+    response_format: _Given
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ResponseFormat:
     """The form of an answer.
 
     Attributes:
@@ -46,7 +46,7 @@ class Format:
     validator: jsonschema_rs.Validator | None = None
 
 
-def format_of(given: JsonObject | None) -> Format:
+def response_format_of(given: JsonObject | None) -> ResponseFormat:
     """The form that a `response_format` asks for.
 
     A schema is sent as it is. With `strict` it is translated into what the engine's grammar can hold the model to, and
@@ -56,27 +56,27 @@ def format_of(given: JsonObject | None) -> Format:
         InvalidRequest: it is no `response_format`, or its schema is not usable.
     """
     if given is None:
-        return Format()
+        return ResponseFormat()
     found = read(_Whole, {_PARAM: given}, {}).response_format
     if found.type == "json_object":
-        return Format("json")
+        return ResponseFormat("json")
     if found.type == "text":
-        return Format()
+        return ResponseFormat()
     param = f"{_PARAM}.json_schema"
     if found.json_schema is None or found.json_schema.json_schema is None:
         missing = param if found.json_schema is None else f"{param}.schema"
         raise InvalidRequest.of(missing, "it is missing", "missing_required_parameter")
     schema = found.json_schema.json_schema
-    return checked(schema, f"{param}.schema") if found.json_schema.strict else Format(schema, f"{param}.schema")
+    return checked(schema, f"{param}.schema") if found.json_schema.strict else ResponseFormat(schema, f"{param}.schema")
 
 
-def checked(schema: JsonObject, param: str) -> Format:
+def checked(schema: JsonObject, param: str) -> ResponseFormat:
     """The form of a schema that an answer has to be valid for.
 
     Raises:
         InvalidRequest: it is no usable schema, or no value can be valid.
     """
-    return Format(for_engine(schema) or {}, param, check_schema(schema, param))
+    return ResponseFormat(for_engine(schema) or {}, param, check_schema(schema, param))
 
 
 def valid(validator: jsonschema_rs.Validator, value: Any) -> str | None:
