@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from gateway.access.keys_file import KeysFile, WrongKeysFile
-from gateway.server import exposition, logs
+from gateway.server import logs, metrics_server
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
 from llamaq.invocation import call
@@ -57,7 +57,7 @@ def main(settings: GatewayVariables) -> int:
         )
         return WRONG_SETTING
     try:
-        exposition.serve(settings)
+        metrics_server.serve(settings)
     except _UNUSABLE as error:
         sys.stderr.write(
             f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({_reason(error)}): "
