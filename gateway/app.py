@@ -17,7 +17,7 @@ from gateway.access.keys_file import KeysFile
 from gateway.http import disconnects
 from gateway.http.dialect import rendered
 from gateway.http.errors import GatewayError
-from gateway.http.unserved import explained, meant
+from gateway.http.not_found import explained, meant
 from gateway.jobs import openapi_page
 from gateway.jobs.openapi import completed
 from gateway.queue_access import JOB_HEADER

@@ -1,4 +1,4 @@
-"""What is not served, outside Ollama's own paths: the answer names the path that was meant, or what is served."""
+"""What an unknown path or method is answered (404, 405), outside Ollama's API: what was meant, or what is served."""
 
 from collections.abc import Iterator
 
