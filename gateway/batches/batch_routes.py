@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import Admitted
 from gateway.batches.batch import Batch, caller_field
-from gateway.batches.endpoints import ENDPOINTS
 from gateway.batches.file_routes import store_of
+from gateway.batches.line_request import ENDPOINTS
 from gateway.batches.store import missing
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object

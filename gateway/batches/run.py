@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gateway.batches.batch import Batch
-from gateway.batches.endpoints import Question, question
+from gateway.batches.line_request import LineRequest, line_request
 from gateway.batches.lines import Line, Reader
 from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
 from gateway.batches.store import BatchStore
@@ -196,10 +196,10 @@ class Run:
             if self._stop.is_set():
                 await self._cancel_if_there(job)
                 return self._early(line)
-            asked = await question(self._queue, self._by, self._batch.endpoint, line.body)
-            if not await self._started(asked, line.number, job):
+            parsed = await line_request(self._queue, self._by, self._batch.endpoint, line.body)
+            if not await self._started(parsed, line.number, job):
                 return self._early(line)
-            return answered(self._batch.id, line, job.id, await asked.answer(job))
+            return answered(self._batch.id, line, job.id, await parsed.answer(job))
         except BrokerUnavailable:
             raise
         except Exception as error:
@@ -211,24 +211,24 @@ class Run:
         finally:
             self._jobs.pop(line.number, None)
 
-    async def _started(self, asked: Question, number: int, job: AsyncJob[Any]) -> bool:
+    async def _started(self, parsed: LineRequest, number: int, job: AsyncJob[Any]) -> bool:
         """Submit the job of a line, unless the batch has been stopped. One that is stopped meanwhile cancels it."""
         if self._stop.is_set():
             return False
-        await self._submit(asked, job.id)
+        await self._submit(parsed, job.id)
         self._jobs[number] = job
         if self._stop.is_set():
             await self._cancel(job)
         return True
 
-    async def _submit(self, asked: Question, job_id: str) -> None:
+    async def _submit(self, parsed: LineRequest, job_id: str) -> None:
         """Submit the job of a line, when the queue has room. One that is there already is not submitted again."""
-        job = allowed(self._by, {**asked.job, "priority": "batch"})
+        job = allowed(self._by, {**parsed.job, "priority": "batch"})
         while True:
             try:
                 await self._queue.submit(job, job_id=job_id)
             except InvalidRequest as error:
-                raise asked.named(error) from error
+                raise parsed.named(error) from error
             except LlamaqError as error:
                 failure = failure_of(error)
                 if failure.status not in {429, 503} or self._stop.is_set():

@@ -1,4 +1,4 @@
-"""What a line asks for: the job, and the body of its answer. Both are the same as for a single request."""
+"""What a line of a batch asks for: the job, and the body of its answer. Both are as for a single request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ENDPOINTS = (*READERS, RESPONSES)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LineRequest:
     """What a line asks for.
 
     Attributes:
@@ -37,7 +37,7 @@ class Question:
     answer: Callable[[AsyncJob[Any]], Awaitable[JsonObject]]
 
 
-async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonObject) -> Question:
+async def line_request(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonObject) -> LineRequest:
     """What the body of a line asks for.
 
     Raises:
@@ -48,18 +48,18 @@ async def question(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonOb
         if body.get(name):
             raise unsupported(name, "the lines of a batch are answered as a whole, in its output file")
     if endpoint != RESPONSES:
-        return _asked(READERS[endpoint](body))
+        return _of_openai(READERS[endpoint](body))
     given = parameters(body)
-    wanted = await parse_with_references(queue, by, given)
-    return Question(wanted.job, wanted.named, lambda job: _response(job, wanted.job["note"]))
+    parsed = await parse_with_references(queue, by, given)
+    return LineRequest(parsed.job, parsed.named, lambda job: _response(job, parsed.job["note"]))
 
 
-def _asked(wanted: ParsedRequest) -> Question:
+def _of_openai(parsed: ParsedRequest) -> LineRequest:
     async def answer(job: AsyncJob[Any]) -> JsonObject:
         result = await job.result()
-        return wanted.form.whole(job.id, int(SYSTEM.time()), result)
+        return parsed.form.whole(job.id, int(SYSTEM.time()), result)
 
-    return Question(wanted.job, wanted.named, answer)
+    return LineRequest(parsed.job, parsed.named, answer)
 
 
 async def _response(job: AsyncJob[Any], note: str) -> JsonObject:
