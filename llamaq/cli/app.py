@@ -7,7 +7,7 @@ import click
 
 from llamaq import __version__
 from llamaq.cli import exits
-from llamaq.cli.commands import ask, attach, chat, conversations, host_jobs, listing, many, replay
+from llamaq.cli.commands import ask, attach, batch, chat, conversations, host_jobs, listing, replay
 from llamaq.cli.operators import fleet, jobs, top
 from llamaq.cli.terminal.streams import open_closed, optional
 from llamaq.cli.verb import Verbs
@@ -40,7 +40,7 @@ for command in (
     ask.describe,
     ask.extract,
     ask.embed,
-    many.batch,
+    batch.batch,
     host_jobs.pull,
     host_jobs.unload,
     host_jobs.load,

@@ -14,7 +14,7 @@ from docs.schemas import HERE, RESULT_FILES
 from llamaq import InvalidRequest, Limits
 from llamaq.admission.limits import check_text, without_controls
 from llamaq.admission.texts import counted
-from llamaq.cli.commands import many
+from llamaq.cli.commands import batch
 from llamaq.store.scripts import files
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.request import Request
@@ -145,7 +145,7 @@ def test_the_shapes_of_results_are_those_of_the_kinds() -> None:
 @pytest.mark.parametrize("kind", DECLARATIONS)
 def test_the_command_line_takes_each_kind_in_a_batch(kind: str) -> None:
     """A line names its kind."""
-    entry = many._request(1, {"custom_id": "a", "kind": kind, "request": REQUESTS[kind][0]})
+    entry = batch._request(1, {"custom_id": "a", "kind": kind, "request": REQUESTS[kind][0]})
 
     assert entry.request["kind"] == kind
 

@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from llamaq.cli.commands import image_batch, many
+from llamaq.cli.commands import batch, image_batch
 from llamaq.cli.commands.follow import submitted
 from llamaq.cli.input import schema_source
 from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
@@ -53,7 +53,7 @@ Examples:
 @click.argument("words", nargs=-1, metavar="IMAGE... [PROMPT]")
 @click.option("--together", is_flag=True, help="All images in one request, to be compared; else each in its own.")
 @_MAX_EDGE
-@many.in_flight_option
+@batch.in_flight_option
 @click.option("--prompt", metavar="TEXT", help="The prompt, where it could be taken for a file's name; - reads stdin.")
 @_SYSTEM
 @_FORMAT
@@ -119,7 +119,7 @@ Examples:
 @_MAX_EDGE
 @_SYSTEM
 @click.option("--repairs", type=WholeRange(0, 5), metavar="N", help="Ask again at most N times (2).")
-@many.file_options
+@batch.file_options
 @request_options
 @click.pass_obj
 def extract(
@@ -130,7 +130,7 @@ def extract(
     schema: Any,
     images: tuple[Path, ...],
     *,
-    of_file: many.FileOptions,
+    of_file: batch.FileOptions,
     detach: bool,
     as_json: bool,
     **given: Any,
@@ -143,7 +143,7 @@ def extract(
     """
     if of_file.source is not None:
         of_file.check(alone=prompt is None and not images and not detach)
-        many.extract_file(model, schema, fields(given), of_file).go(session)
+        batch.extract_file(model, schema, fields(given), of_file).go(session)
         return
     if prompt is None:
         raise click.UsageError("give a PROMPT, or a --file of them")

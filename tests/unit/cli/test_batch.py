@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from llamaq.cli.commands.many import _request
+from llamaq.cli.commands.batch import _request
 from llamaq.cli.input.jsonl import Input
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import MODEL, Attempt, FakeWorker

@@ -24,7 +24,7 @@ _MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Bulk:
+class FileRun:
     """The arguments of a run.
 
     Attributes:
@@ -58,7 +58,7 @@ class Bulk:
 
 
 class _Run:
-    def __init__(self, bulk: Bulk, session: Session, output: Output, total: int) -> None:
+    def __init__(self, bulk: FileRun, session: Session, output: Output, total: int) -> None:
         self._bulk = bulk
         self._session = session
         self._output = output

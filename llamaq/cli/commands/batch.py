@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from llamaq.cli.commands.bulk import Bulk
+from llamaq.cli.commands.file_run import FileRun
 from llamaq.cli.input.jsonl import Input, RequestLine
 from llamaq.cli.input.numbers import WholeRange
 from llamaq.cli.session import Session
@@ -57,7 +57,7 @@ def batch(session: Session, /, source: Path, out: Path, in_flight: int, retry_fa
     They wait in the lane `batch`, unless a request names another. After an interruption the same command continues,
     and does nothing twice.
     """
-    Bulk(Input(source, _request), _file_or_stdout(out), in_flight, False, retry_failed, run).go(session)
+    FileRun(Input(source, _request), _file_or_stdout(out), in_flight, False, retry_failed, run).go(session)
 
 
 def _request(_number: int, line: Any) -> RequestLine:
@@ -102,7 +102,7 @@ def file_options(command: F) -> F:
     return gathered  # type: ignore[return-value]  # click's decorators keep the function
 
 
-def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> Bulk:
+def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> FileRun:
     """The run over a file of texts. Each line is a text, or an object with a `prompt`.
 
     Raises:
@@ -120,7 +120,7 @@ def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOp
         return RequestLine(name, common | {key: part for key, part in own.items() if key != "custom_id"})
 
     assert of_file.source is not None  # noqa: S101 - the caller has checked it
-    return Bulk(
+    return FileRun(
         Input(of_file.source, read), _file_or_stdout(of_file.out), of_file.in_flight, True, of_file.retry_failed, run
     )
 
