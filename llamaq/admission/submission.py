@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from llamaq.admission import needed_capabilities, request_images, same_request, tracing
+from llamaq.admission import idempotency, needed_capabilities, request_images, tracing
 from llamaq.admission.host_jobs import queue_of, unknown_target
 from llamaq.admission.limits import check_note, check_text, without_controls
 from llamaq.admission.load_options import load_options_key
@@ -151,7 +151,7 @@ def read(submission: Submission, answer: Answer) -> str:
         case "OK" | "EXISTS":
             return submission.job_id
         case "SAME":
-            return same_request.checked(submission.request, answer)
+            return idempotency.checked(submission.request, answer)
         case "FULL":
             raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
         case "UNKNOWN_MODEL":
