@@ -17,7 +17,8 @@ attempts, its reaper and its intake read.
   once in a row, since a job may bring down what runs it; for a model that runs elsewhere, as on ollama.com, it counts
   against nobody. `model` (a refusal) and `fault` count towards the circuit of that model on that host alone, and there,
   too, one job counts once in a row. So a host that fails at each job fails few of those that wait. A `fault` in the
-  middle of an answer does not count. Nor do most 5xx count, since what a job asks may cause them.
+  middle of an answer does not count. Nor do most 5xx count, since what a job asks may cause them. A try that failed and
+  speaks against nobody keeps its job from that host, while another live host that has the model may get it.
 * **counts**: whether the attempt counts towards `LLAMAQ_MAX_ATTEMPTS`; `later` counts from attempt {counted} on;
   `alone` counts where other jobs of the model are not refused there, and from attempt {counted} on. A job that is
   refused for longer than its `deadline` in all ends with the last refusal.

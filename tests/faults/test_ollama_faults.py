@@ -173,3 +173,19 @@ def test_a_host_that_fails_at_a_model_takes_few_jobs_from_one_that_does_not(site
         ended = [list(job.events())[-1].type for job in jobs]
     assert ended.count("failed") < 15
     assert ended.count("completed") == len(jobs) - ended.count("failed")
+
+
+def test_no_job_is_lost_by_a_host_that_answers_all_with_500_where_another_is_well(site: Site) -> None:
+    """A job's text may cause a 500, so its host's circuit stays closed. But each job tries the other host next."""
+    body = {"error": "unable to load model"}
+    site.ollama.script(path="/api/generate", status=500, body=body, times=None)
+    with ScriptedOllama.start(slots=4) as good:
+        good.script(tokens=list("well"), rate=40, times=None)
+        site.start_worker(slots=4)
+        site.start_worker(host="good", ollama_url=good.url, slots=4)
+
+        jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(40)])
+
+        ended = [list(job.events()) for job in jobs]
+    assert {events[-1].type for events in ended} == {"completed"}
+    assert sum(event.type == "retrying" for events in ended for event in events) > 0.5 * len(jobs)

@@ -144,6 +144,7 @@ class JobStore(HostCalls):
         """End the attempt; the job waits for another one. Where the job has ended meanwhile, only the slot is freed.
 
         With `blame` the failure speaks against the host, or the model there, and another host may get the job earlier.
+        Without it, an attempt that counts keeps the job from the host while another one may get it.
         `wait_seconds` is what the host's `Retry-After` asks for, `ran_seconds` how long the attempt took.
         """
         told = error.as_json()

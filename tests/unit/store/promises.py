@@ -123,6 +123,25 @@ class Seen:
                 paused = f"host:{host}" in self.paused or f"model:{model}" in self.paused
                 assert not paused or records[job_id]["lease"] == "claimed", (host, model)
 
+    def check_kept_away(self, before: "Seen", failed: dict[str, set[str]]) -> None:
+        """No job got a slot where it has failed while another host could have it, before the step and after it."""
+        for job_id, host, _ in self.given_slots() - before.given_slots():
+            model = self.records[job_id]["model"]
+            others = before.hosts_for(model) & self.hosts_for(model) - failed.get(job_id, set())
+            assert host not in failed.get(job_id, ()) or not others, (job_id, host)
+
+    def given_slots(self) -> set[tuple[str, str, int]]:
+        """Who holds a slot where, and after how many attempts it was given."""
+        return {
+            (job_id, host, int(self.records[job_id]["attempt"]) - (self.records[job_id]["lease"] == "claimed"))
+            for host, slots in self.held.items()
+            for job_id in slots.keys() & self.records.keys()
+        }
+
+    def hosts_for(self, model: str) -> set[str]:
+        """The live hosts that have a model and are not paused."""
+        return {host for host in self.offers[model][1] & set(self.live) if f"host:{host}" not in self.paused}
+
     def check_places(self) -> None:
         """A job that has not ended is in exactly one place: a slot, a line, a delay, or behind another turn."""
         for job_id, record in self.records.items():

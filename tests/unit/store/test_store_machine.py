@@ -10,6 +10,7 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     consumes,
+    initialize,
     invariant,
     multiple,
     rule,
@@ -42,6 +43,14 @@ class Store(RuleBasedStateMachine):
             self.come_back(host)
         self.submitted: list[Job[Any]] = []
         self.deleted: list[Job[Any]] = []
+        self.failed: dict[str, set[str]] = {}
+        """Of each job, the hosts where an attempt has failed by what speaks against nobody."""
+        self.before = Seen(self.fleet, [], [])
+
+    @initialize(target=jobs, lane=st.sampled_from(LANES))
+    def open(self, lane: Any) -> Any:
+        """Hypothesis leaves rules out, and most others need a job."""
+        return multiple(*(self._noted(self.fleet.submit(model, priority=lane)) for model in (*MODELS, *MODELS)))
 
     @rule(
         target=jobs,
@@ -106,8 +115,18 @@ class Store(RuleBasedStateMachine):
 
     @rule(claim=claims, delay=st.sampled_from((0, 600)), counts=st.booleans(), again=st.booleans())
     def release(self, claim: ClaimedJob, delay: float, counts: bool, again: bool) -> None:
-        for _ in range(1 + again):
-            self.stores[claim.host, "w1"].release(claim, error(), delay, counts=counts)
+        known = self.failed.get(claim.id, set())
+        self.failed[claim.id] = (set() if claim.host in known else known) | {claim.host}
+        words = [self.stores[claim.host, "w1"].release(claim, error(), delay, counts=counts) for _ in range(1 + again)]
+        if words[0] != "ok" or not counts:
+            self.failed[claim.id] = known
+
+    @rule(host=st.sampled_from(HOSTS), delay=st.sampled_from((0, 600)))
+    def break_down(self, host: str, delay: float) -> None:
+        """It fails at each job that it has."""
+        for job_id in self.fleet.slots(host):
+            if claimed := self.stores[host, "w1"].claim(job_id):
+                self.release(claimed, delay, counts=True, again=False)
 
     @rule(claim=claims)
     def let_go(self, claim: ClaimedJob) -> None:
@@ -140,6 +159,10 @@ class Store(RuleBasedStateMachine):
     @rule(host=st.sampled_from(HOSTS), name=st.sampled_from(("w1", "w2")))
     def reap(self, host: str, name: str) -> None:
         self.fleet.patient()
+        for lease in self.fleet.redis.zrangebyscore(self.fleet.keys.leases(), 0, 1):
+            job_id, _ = lease.split()
+            if self.fleet.record(job_id).get("lease") == "assigned":
+                self.failed.pop(job_id, None)  # nobody claimed it
         assert self.stores[host, name].reap() is not None
 
     @rule(host=st.sampled_from(HOSTS), drain=st.booleans())
@@ -184,6 +207,8 @@ class Store(RuleBasedStateMachine):
         seen.check_counts()
         seen.check_offers()
         seen.check_paused()
+        seen.check_kept_away(self.before, self.failed)
+        self.before = seen
         for job in self.submitted:
             check_log(seen.logs[job.id], seen.records[job.id]["state"])
 

@@ -76,8 +76,7 @@ end
 local function note_refusal(id, host, error, give_up)
   local known = fields(record(id), 'refused_at', 'refused_by')
   local since = math.min(tonumber(known.refused_at or NOW), NOW)  -- Redis' clock may have been set back
-  local by, mark = known.refused_by or '\n', '\n' .. host .. '\n'
-  by = string.find(by, mark, 1, true) and mark or by .. host .. '\n'
+  local by = exclusions.add(known.refused_by, host)
   redis.call('HSET', record(id), 'refused_at', since, 'refused_by', by, 'refusal', error)
   redis.call('ZADD', refusals.ENDS, since + give_up, id)
   return by
@@ -94,8 +93,7 @@ local function retry_elsewhere(id, host, refused_by)
   local job = fields(record(id), 'model', 'lane', 'score', 'runner', 'tenant')
   local others = {}
   for _, other in ipairs(redis.call('ZRANGE', offers_key(job.model), 0, offers.LOOKED_AT - 1)) do
-    local refused = string.find(refused_by, '\n' .. other .. '\n', 1, true)
-    if other ~= host and not refused then others[#others + 1] = other end
+    if other ~= host and not exclusions.has(refused_by, other) then others[#others + 1] = other end
   end
   if #others == 0 then return end
   enqueue(id, job)

@@ -12,6 +12,17 @@ local function is_open(found)
   return found.circuit == 'open' and damage.number(found.retry_at, NOW + 1) > NOW
 end
 
+-- What is known of a host for the assignment.
+local function host_spec(host)
+  return fields(host_key(host), 'circuit', 'retry_at', 'trial', 'slots', 'max_models', 'patience', 'lane_patience',
+    'default_ctx', 'assigned_at', 'offered')
+end
+
+local function is_live(host, spec)
+  local seen = redis.call('ZSCORE', HOSTS, host)
+  return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(spec or host_spec(host))
+end
+
 -- How many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its pause
 -- is over, so it needs no timer.
 local function jobs_admitted(host, found)
@@ -25,5 +36,3 @@ local function jobs_admitted(host, found)
 end
 
 local function set_trial(host, id) redis.call('HSET', host_key(host), 'trial', id) end
-
-local function trial_of(host) return redis.call('HGET', host_key(host), 'trial') or '' end

@@ -4,23 +4,12 @@
 -- An assigned job's record has the `lease` 'assigned'; `claim` makes it 'claimed'.
 -- A host whose slot became free, and a model with a new job in its queue, are noted in PENDING. The script assigns last:
 -- with `assign`, `assign_model` or `assign_pending`.
--- include: keys events queue circuit_state pauses refusals fairness loaded_models next_job lease host_jobs offers celery_message
+-- include: keys events queue circuit_state pauses refusals fairness loaded_models next_job exclusions lease host_jobs offers celery_message
 local PENDING = {hosts = {}, models = {}}  -- in the order in which they were noted
 
 local function note(list, name)
   if not list[name] then list[#list + 1] = name end
   list[name] = true
-end
-
--- What is known of a host for the assignment.
-local function host_spec(host)
-  return fields(host_key(host), 'circuit', 'retry_at', 'trial', 'slots', 'max_models', 'patience', 'lane_patience',
-    'default_ctx', 'assigned_at', 'offered')
-end
-
-local function is_live(host, spec)
-  local seen = redis.call('ZSCORE', HOSTS, host)
-  return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(spec or host_spec(host))
 end
 
 -- Removes what is left of a deleted job.
@@ -61,7 +50,8 @@ local direct = {host = nil, id = nil, kind = nil}
 
 -- Gives the job a slot, and sends Celery's message to the host's queue.
 local function assign_slot(host, job, kind, score, runner, state)
-  advance_virtual_time(job.model, job.lane, score)
+  -- With jobs left out, the virtual time would pass over those behind them.
+  advance_virtual_time(job.model, job.lane, state.open_to and 0 or score)
   redis.call('HSET', slots_key(host), job.id, job.model)
   begin_lease(host, job.id)
   redis.call('HSET', host_key(host), 'assigned_at', NOW)
@@ -82,9 +72,8 @@ local expire_job  -- defined in ending.lua; nil in a script that does not includ
 local function fill_slots(host, state)
   local set_aside = 0
   while state.used < state.slots * state.max_models and set_aside < newer.MOST and (new_job or is_any_waiting()) do
-    local job = next_job(host, state)
+    local job, known = exclusions.next_job(host, state)
     if not job then return false end
-    local known = new_job or fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt', 'tenant')
     if new_job then new_job = nil else dequeue(job.id, job.model, job.lane, known, job.runner) end
     -- Deleted by hand, or damaged and ended. An assignment would write a record of a few fields.
     if not (known.kind and tonumber(known.score)) or TERMINAL[known.state] then

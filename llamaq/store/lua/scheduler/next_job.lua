@@ -37,7 +37,7 @@ local function candidates(host, state)
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
       if refusals.admitted(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model) then
         local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
-        local first = trials.first_of(queue_key(model, lane), avoid)
+        local first = trials.first_of(queue_key(model, lane), avoid, model, state)
         local fitting, runner = runners.first_fitting(model, lane, spec, state, first, avoid)
         if fitting then add(fitting, model, lane, rank, spec, runner, avoid) end
         -- There is none where the queue was deleted by hand.

@@ -77,7 +77,7 @@ function runners.first_fitting(model, lane, spec, state, first, avoid)
   local found, options, best
   for _, text in ipairs({loaded.asked, '', string.format('num_ctx=%.0f', loaded.context)}) do
     local id = runners.fits(spec, text, loaded, state.default_ctx)
-      and trials.first_of(runner_queue_key(model, lane, text), avoid)
+      and trials.first_of(runner_queue_key(model, lane, text), avoid, model, state)
     local score = id and tonumber(redis.call('ZSCORE', queue_key(model, lane), id) or 0)
     if id and (not best or score < best) then found, options, best = id, text, score end
   end

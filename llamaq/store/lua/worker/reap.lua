@@ -111,11 +111,13 @@ local function lose(id, tries, max_attempts)
   end
 end
 
--- No worker has claimed the job. Where its record is the reason, it ends: it would be assigned again for ever.
+-- No worker has claimed the job. Where its record is the reason, it ends: it would be assigned again for ever. It is kept from
+-- no host any longer: the one that it may go to may take no job.
 local function put_back(id)
   for name, value in pairs(fields(record(id), 'v', 'attempt', 'tries', 'max_attempts', 'submitted_at', 'start_by')) do
     if value and value ~= '' and not tonumber(value) then error(name .. ' is no number') end
   end
+  redis.call('HDEL', record(id), 'failed_on')
   enqueue(id)
 end
 

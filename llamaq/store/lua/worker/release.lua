@@ -6,7 +6,7 @@
 --            counts         1 when the attempt counts as a try, else 0
 --            blame          'host' or 'doubt': the failure speaks against the host (see circuit_changes.lua);
 --                           'model': the host refused a job of this model (see refusals.lua); 'fault': it failed at this
---                           model; or ''
+--                           model; or '': then a try keeps the job from the host (see exclusions.lua)
 --            reason         what went wrong
 --            error          the same as the job's error, JSON
 --            wait_seconds   what the host's Retry-After asks for, or 0
@@ -15,7 +15,7 @@
 -- Answers    OK | CANCELLED | FENCED, as finish.lua
 -- include: keys events queue assignment ending requeue circuit_changes fences
 local id, blame = given.id, given.blame
-local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'model')
+local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'model', 'failed_on')
 if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
 
 -- Records the failure; returns the hosts that have refused the job.
@@ -34,6 +34,9 @@ if not ended then
   if given.counts == '0' then redis.call('HINCRBY', record(id), 'tries', -1) end
   if blame ~= 'model' and (blame ~= '' or given.counts == '1') then
     redis.call('HDEL', record(id), 'refused_at', 'refused_by', 'refusal')
+  end
+  if blame == '' and given.counts == '1' then
+    redis.call('HSET', record(id), 'failed_on', exclusions.add(job.failed_on, job.host))
   end
   local refused_by = blame ~= '' and blame_host()
   requeue_running(id, given.members, retry_delay(job.host, blame, tonumber(given.delay_seconds)), ran)

@@ -45,7 +45,7 @@ local function look_at_host(host, models, repeats)
   record_answer(host)
   assign(host)
   local loading = loads.is_loading(loads.now(host, (loads.usage(host))))
-  local trials, refused = {trial_of(host)}, 0
+  local trials, refused = {redis.call('HGET', host_key(host), 'trial') or ''}, 0
   for _, entry in pairs(refusals.on(host)) do
     if entry.retry_at then
       refused = 1
