@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
-from llamaq.client import fleet_history, queue_lists
+from llamaq.client import fleet_history, queue_status
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
 from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
@@ -92,12 +92,12 @@ class AsyncOperations(AsyncProducer):
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
         answer = await self._connection.run(Call(self._keys.prefix, Waiting()))
         with readable(self.url):
-            return queue_lists.read(answer)
+            return queue_status.read(answer)
 
     async def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
         async with self._connection.reading() as redis:
-            return queue_lists.by_tenant(await redis.hgetall(self._keys.queued()))
+            return queue_status.by_tenant(await redis.hgetall(self._keys.queued()))
 
     async def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.

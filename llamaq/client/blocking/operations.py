@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
-from llamaq.client import fleet_history, queue_lists
+from llamaq.client import fleet_history, queue_status
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
 from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
@@ -87,12 +87,12 @@ class Operations(Producer):
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
         answer = self._connection.run(Call(self._keys.prefix, Waiting()))
         with readable(self.url):
-            return queue_lists.read(answer)
+            return queue_status.read(answer)
 
     def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
         with self._connection.reading() as redis:
-            return queue_lists.by_tenant(redis.hgetall(self._keys.queued()))
+            return queue_status.by_tenant(redis.hgetall(self._keys.queued()))
 
     def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
