@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from gateway.http.errors import Failure, error_headers, failure_of
-from gateway.ollama import names
+from gateway.ollama import model_names
 from gateway.ollama.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed, QueueFull, UnknownModel
 from llamaq.vocabulary.results import ErrorInfo
@@ -110,7 +110,7 @@ def _unsupported(field: str, parsed: ParsedRequest) -> ErrorAnswer:
         return _of_engine(_NO_VISION)
     if field in ("tools", "suffix"):
         return ErrorAnswer(
-            400, f"{names.full(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
+            400, f"{model_names.full(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
         )
     if field == "think":
         return ErrorAnswer(400, f"{quoted(parsed.model)} does not support thinking")

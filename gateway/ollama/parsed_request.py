@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.ollama import names
+from gateway.ollama import model_names
 from ollama_api import bodies
 from ollama_api.decoding import Json
 from ollama_api.encoding import encoded, quoted
@@ -43,7 +43,7 @@ def generate(raw: bytes) -> ParsedRequest:
     """What a request to `/api/generate` asks for. Each reader raises `Refusal` for Ollama's first fault."""
     body = bodies.generate(raw)
     _check_answer(body)
-    model = names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    model = model_names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
     if not body.get("prompt") and body.get("keep_alive") == 0:
         return ParsedRequest("generate", model, "unload")
     return _read("generate", body, _generate, empty=not body.get("prompt"))
@@ -53,7 +53,7 @@ def chat(raw: bytes) -> ParsedRequest:
     """What a request to `/api/chat` asks for."""
     body = bodies.chat(raw)
     _check_answer(body)
-    model = names.checked(body.get("model", ""), Refusal(400, "model is required"))
+    model = model_names.checked(body.get("model", ""), Refusal(400, "model is required"))
     if not body.get("messages") and body.get("keep_alive") == 0:
         return ParsedRequest("chat", model, "unload")
     return _read("chat", body, _chat, empty=not body.get("messages"))
@@ -62,7 +62,7 @@ def chat(raw: bytes) -> ParsedRequest:
 def embed(raw: bytes) -> ParsedRequest:
     """What a request to `/api/embed` asks for."""
     body = bodies.embed(raw)
-    names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    model_names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
     given = body.get("input", "")
     if not isinstance(given, str | list) or not all(isinstance(text, str) for text in given):
         raise Refusal(400, "invalid input type")
@@ -72,7 +72,7 @@ def embed(raw: bytes) -> ParsedRequest:
 def embeddings(raw: bytes) -> ParsedRequest:
     """What a request to `/api/embeddings` asks for."""
     body = bodies.embeddings(raw)
-    names.checked(body.get("model", ""), Refusal(400, "model is required"))
+    model_names.checked(body.get("model", ""), Refusal(400, "model is required"))
     return _read("embeddings", body, _embeddings, empty=not body.get("prompt"))
 
 

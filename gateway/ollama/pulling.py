@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.access.caller import Caller
 from gateway.http.disconnects import cancelled_if_disconnected
 from gateway.http.streamed import Streamed
-from gateway.ollama import names
+from gateway.ollama import model_names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
 from gateway.ollama.serving import NDJSON, UNBUFFERED
 from gateway.queue_access import JOB_HEADER, submit
@@ -34,7 +34,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
     """
     body = bodies.pull(await request.body())
     name = body.get("model") or body.get("name", "")
-    model = names.checked(name, Refusal(400, "invalid model name"))
+    model = model_names.checked(name, Refusal(400, "invalid model name"))
     if body.get("insecure"):
         raise Refusal(403, "insecure: the hosts pull from registries that they trust alone")
     job = await submit(request, caller, {"kind": "pull", "model": model})

@@ -10,9 +10,9 @@ from gateway.access.caller import Admitted, Caller
 from gateway.access.keyed import Handler, KeyedRoute
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import whole_body
-from gateway.ollama import catalogue, loading, names, pulling, routing
+from gateway.ollama import catalogue, loading, model_names, pulling, routing
 from gateway.ollama.errors import JSON_UTF8, error_answer, is_image
-from gateway.ollama.offered import check_able, offered
+from gateway.ollama.model_check import check_capability, model_on_hosts
 from gateway.ollama.parsed_request import READERS, Endpoint, ParsedRequest
 from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
@@ -74,7 +74,7 @@ async def ps(request: Request, by: Admitted) -> Response:
 async def show(request: Request, by: Admitted) -> Response:
     """One model in detail."""
     body = bodies.show(await request.body())
-    model = names.checked(body.get("model") or body.get("name", ""), Refusal(400, "model is required"))
+    model = model_names.checked(body.get("model") or body.get("name", ""), Refusal(400, "model is required"))
     unknown, queue = Refusal(404, f"model '{model}' not found"), queue_of(request)
     if not by.may_use(model):
         raise unknown
@@ -116,9 +116,9 @@ async def _served(request: Request, by: Caller, parsed: ParsedRequest, waited: W
             raise parsed.refusal
         return await answered(request, by, parsed, waited)
     except (Refusal, InvalidRequest) as error:
-        found = await offered(request, by, parsed)  # Ollama reports an unknown model first
+        found = await model_on_hosts(request, by, parsed)  # Ollama reports an unknown model first
         if is_image(error):
-            check_able(parsed, found, "vision", "images")
+            check_capability(parsed, found, "vision", "images")
         raise
 
 

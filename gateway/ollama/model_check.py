@@ -11,7 +11,7 @@ from llamaq import InvalidRequest, ModelStatus, UnknownModel
 from llamaq.vocabulary.models import normalise
 
 
-async def offered(request: Request, caller: Caller, parsed: ParsedRequest) -> list[ModelStatus]:
+async def model_on_hosts(request: Request, caller: Caller, parsed: ParsedRequest) -> list[ModelStatus]:
     """The model on each of its hosts.
 
     Raises:
@@ -26,7 +26,7 @@ async def offered(request: Request, caller: Caller, parsed: ParsedRequest) -> li
     return found
 
 
-def check_able(parsed: ParsedRequest, found: Sequence[ModelStatus], capability: str, field: str) -> None:
+def check_capability(parsed: ParsedRequest, found: Sequence[ModelStatus], capability: str, field: str) -> None:
     """Refuse a model that has no such capability on any of its hosts, for a field of the job.
 
     Raises:
