@@ -17,8 +17,8 @@ from gateway.batches.store import missing
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.list_page import first_page
-from gateway.http.whole import AS_WRITTEN
 from gateway.openai.parameters import Parameters, only, read
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import InvalidRequest

@@ -14,7 +14,7 @@ from gateway.batches.store import BatchStore
 from gateway.batches.uploads import pieces_of
 from gateway.http.errors import GatewayError
 from gateway.http.list_page import first_page
-from gateway.http.whole import AS_WRITTEN
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.store.clock import SYSTEM
 

@@ -8,11 +8,11 @@ from gateway.access.caller import Admitted, Caller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import json_object
 from gateway.http.segments import SegmentRoute
-from gateway.http.whole import AS_WRITTEN
 from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.client.aio.conversation import AsyncConversation
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.vocabulary.conversations import ConversationSettings
 from llamaq.vocabulary.errors import ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.wire import wire_object

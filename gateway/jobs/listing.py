@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import Admitted
 from gateway.http.moment import moment
-from gateway.http.whole import AS_WRITTEN
 from gateway.jobs.openapi import ANSWERS, answer
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.vocabulary.kinds.request import Lane
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import State

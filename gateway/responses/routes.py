@@ -15,7 +15,6 @@ from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.sse import EventStream, Waiting, frame
 from gateway.http.streamed import written
-from gateway.http.whole import AS_WRITTEN
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
 from gateway.responses.builder import ResponseBuilder
 from gateway.responses.input_items import listed
@@ -26,6 +25,7 @@ from gateway.responses.references import parse_with_references
 from gateway.responses.stored import StoredResponse, stored_response
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, StreamRestarted
 from llamaq.vocabulary.events import Piece, Started
 from llamaq.vocabulary.wire import JsonObject, dumps

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.vocabulary.errors import Problem
 
 PREFIX = "LLAMAQ_"
@@ -47,7 +48,10 @@ def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and 
     """
     about: dict[str, Any] = {"values": values, "shown": shown, "ollama": ollama}
     bounds: dict[str, Any] = {"ge": least, "gt": above, "le": most, "pattern": pattern}
-    return Field(default, description=text, repr=not secret, json_schema_extra=about, **bounds)
+    made: Any = Field(default, description=text, repr=not secret, json_schema_extra=about, **bounds)
+    if most is not None:
+        made.metadata.append(AS_WRITTEN)
+    return made
 
 
 def variable(name: str) -> str:
@@ -68,11 +72,6 @@ def about(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:
 def default(model: type[BaseModel], name: str) -> Any:
     """The declared default of one setting."""
     return model.model_fields[name].default
-
-
-def is_number(field: FieldInfo) -> bool:
-    """Whether the setting is a number, or may be one."""
-    return not {int, float}.isdisjoint((field.annotation, *get_args(field.annotation)))
 
 
 def values(field: FieldInfo) -> str:

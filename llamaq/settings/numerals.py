@@ -4,6 +4,10 @@ Python, and pydantic with it, reads more than people mean: `1_0` as 10, and the 
 """
 
 import re
+from typing import Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
 
 _NUMERAL = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 
@@ -22,3 +26,13 @@ def whole(text: str) -> int:
     if not is_numeral(text):
         raise ValueError(f"{text[:80]!r} is no number")
     return int(text)
+
+
+def _as_written(given: Any) -> Any:
+    if isinstance(given, str) and not is_numeral(given):
+        raise PydanticKnownError("int_parsing")
+    return given
+
+
+AS_WRITTEN = BeforeValidator(_as_written)
+"""The last part of a number's type, as in `Annotated[int, Ge(1), AS_WRITTEN]`."""

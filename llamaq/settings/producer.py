@@ -5,11 +5,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticKnownError
 
 from llamaq.settings import declaration, tenants
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting
-from llamaq.settings.numerals import is_numeral
 from llamaq.settings.secret_files import read_secret, with_password
 from llamaq.store.connections.address import checked_url
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS, DEFAULT_MOST
@@ -84,14 +82,6 @@ class ProducerVariables(BaseModel):
     control_characters: ControlCharacters = setting(
         "refuse", "what happens to control characters, other than tab and newline, in a text for a model"
     )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_numeral(cls, given: Any, about: ValidationInfo) -> Any:
-        field = cls.model_fields[str(about.field_name)]
-        if isinstance(given, str) and declaration.is_number(field) and not is_numeral(given):
-            raise PydanticKnownError("float_parsing")
-        return given
 
     @field_validator("redis_url")
     @classmethod

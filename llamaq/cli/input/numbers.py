@@ -10,6 +10,7 @@ from llamaq.settings.numerals import is_numeral
 
 class _Numeral(click.ParamType):  # type: ignore[type-arg]  # click 8.1, which is taken too, has no argument there
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a text that is none is refused."""
         if isinstance(value, str) and not is_numeral(value):
             self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
         return super().convert(value, param, ctx)
