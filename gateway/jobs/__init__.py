@@ -1,7 +1,7 @@
 """Jobs over HTTP: what the SDK gives over Redis."""
 
-from gateway.jobs import conversations, events, fleet, listing, submitting
+from gateway.jobs import conversations, events, fleet, job_routes, listing
 
-routers = [part.router for part in (fleet, submitting, listing, events, conversations)]
+routers = [part.router for part in (fleet, job_routes, listing, events, conversations)]
 
 __all__ = ["routers"]

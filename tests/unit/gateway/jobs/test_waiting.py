@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.jobs.submitting import _seconds
+from gateway.jobs.job_routes import _seconds
 
 
 @pytest.mark.parametrize(

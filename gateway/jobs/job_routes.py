@@ -1,4 +1,4 @@
-"""Jobs are submitted, waited for, cancelled, replayed and deleted."""
+"""The routes of one job: it is submitted, waited for, cancelled, replayed and deleted."""
 
 import asyncio
 import re
