@@ -7,7 +7,7 @@ from typing import SupportsFloat
 import redis
 
 from llamaq.store.clock import Clock
-from llamaq.store.connections.tries import final
+from llamaq.store.connections.retries import final
 from llamaq.store.log_follower import OUTAGE_SECONDS
 from llamaq.vocabulary.errors import InvalidRequest
 

@@ -11,8 +11,8 @@ from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError,
 from llamaq.store.answers import UNREADABLE
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.plain_server import PLAIN
+from llamaq.store.connections.retries import is_read_only
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
-from llamaq.store.connections.tries import is_read_only
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 Remedy = tuple[Callable[[Exception, str], bool], str]

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from llamaq.client.aio import io
 from llamaq.store.answers import Answer
-from llamaq.store.connections.tries import of_master
+from llamaq.store.connections.retries import of_master
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.script_drivers import driven_async
 from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final

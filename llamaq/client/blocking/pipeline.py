@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from llamaq.client.blocking import io
 from llamaq.store.answers import Answer
-from llamaq.store.connections.tries import of_master
+from llamaq.store.connections.retries import of_master
 from llamaq.store.redis_client import Client
 from llamaq.store.script_drivers import driven
 from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final

@@ -12,8 +12,8 @@ from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import limited_async
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 from llamaq.store.connections.packing import packed
+from llamaq.store.connections.retries import Retrying, of_master
 from llamaq.store.connections.sockets import must_reconnect
-from llamaq.store.connections.tries import Retrying, of_master
 from llamaq.store.script_runs import Command, Reply
 
 T = TypeVar("T")

@@ -18,13 +18,13 @@ from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.aio_client import AsyncBoundedRedis, AsyncPool
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
+from llamaq.store.connections.connection_options import async_options, options
 from llamaq.store.connections.deadline import limited
 from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
+from llamaq.store.connections.retries import Retrying, of_master
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
-from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection, UnixConnection
-from llamaq.store.connections.tries import Retrying, of_master
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
 

@@ -15,10 +15,10 @@ from redis.sentinel import SentinelConnectionPool
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
 from llamaq.store.connections.aio_sockets import AsyncPlain
+from llamaq.store.connections.connection_options import async_options, options
 from llamaq.store.connections.deadline import at_most, timed_out
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.plain_server import AsyncTls
-from llamaq.store.connections.server import async_options, options
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection
 from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
 

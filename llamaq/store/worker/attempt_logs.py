@@ -24,7 +24,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.deadline import limited
 from llamaq.store.connections.packing import packed_command
-from llamaq.store.connections.tries import of_master
+from llamaq.store.connections.retries import of_master
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.script_drivers import driven, run_many

@@ -10,7 +10,7 @@ import signal
 from redis import Connection
 from llamaq.store.connections.address import parsed
 from llamaq.store.connections.packing import packed
-from llamaq.store.connections.server import options
+from llamaq.store.connections.connection_options import options
 
 def interrupt(*_):
     raise KeyboardInterrupt
