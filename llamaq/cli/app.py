@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 from llamaq import __version__
-from llamaq.cli import exits
+from llamaq.cli import exit_codes
 from llamaq.cli.commands import ask, attach, batch, chat, conversations, host_jobs, listing, replay
 from llamaq.cli.operators import fleet, jobs, top
 from llamaq.cli.terminal.streams import open_closed, optional
@@ -25,7 +25,7 @@ Examples:
   llamaq batch requests.jsonl results.jsonl
   llamaq models
 
-{exits.HELP}
+{exit_codes.HELP}
 The answer goes to stdout, everything else to stderr.""",
 )
 @click.version_option(__version__, prog_name="llamaq", message="%(prog)s %(version)s")
@@ -80,4 +80,4 @@ def main(args: Sequence[str] | None = None, program: str = "llamaq") -> int:
             error.show()
         return error.exit_code
     except click.Abort:
-        return exits.DETACHED
+        return exit_codes.DETACHED

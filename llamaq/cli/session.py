@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from llamaq.cli import exits
+from llamaq.cli import exit_codes
 from llamaq.cli.program import program
 from llamaq.cli.terminal.screen import Screen
 from llamaq.client.blocking.job import Job
@@ -72,7 +72,7 @@ class Session:
 
     def explain(self, error: LlamaqError) -> None:
         """Write notes on an error to stderr."""
-        for line in exits.explain(error):
+        for line in exit_codes.explain(error):
             self.screen.note(line)
 
     @contextmanager
@@ -87,12 +87,12 @@ class Session:
             near = f"; did you mean {', '.join(unknown.near)}?" if unknown.near else ""
             self.screen.note(f"Error: no host offers the model {unknown.model!r}{near}")
             self.screen.note(f"  `{program()} models` lists what there is")
-            raise exits.Ended(exits.UNAVAILABLE) from unknown
+            raise exit_codes.Ended(exit_codes.UNAVAILABLE) from unknown
         except InvalidRequest as refused:
             self.explain(refused)
             if [problem.field for problem in refused.problems] == ["host"] and (hosts := self.queue.hosts()):
                 self.screen.note(f"  the hosts are {', '.join(host.host for host in hosts[:MOST_NAMED])}")
-            raise exits.Ended(exits.USAGE) from refused
+            raise exit_codes.Ended(exit_codes.USAGE) from refused
 
     def close(self) -> None:
         """Close the connections, if there are any."""

@@ -9,13 +9,13 @@ from typing import Any
 import click
 from click.exceptions import Exit
 
-from llamaq.cli import exits
-from llamaq.cli.exits import Ended
-from llamaq.cli.mistakes import no_such_command, told
+from llamaq.cli import exit_codes
+from llamaq.cli.exit_codes import Ended
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
 from llamaq.cli.terminal.interrupts import ignore_interrupts
 from llamaq.cli.terminal.streams import discard, optional
+from llamaq.cli.usage_errors import no_such_command, told
 from llamaq.vocabulary.errors import LlamaqError
 
 
@@ -90,11 +90,11 @@ class Verbs(Group):
             ctx.exit(ended.code)
         except LlamaqError as error:
             session.explain(error)
-            ctx.exit(exits.code_of(error))
+            ctx.exit(exit_codes.code_of(error))
         except KeyboardInterrupt:
             ignore_interrupts()
             session.screen.note(f"interrupted; `{program()} jobs` shows whether the job was queued already")
-            ctx.exit(exits.DETACHED)
+            ctx.exit(exit_codes.DETACHED)
         finally:
             session.close()
 
@@ -106,9 +106,9 @@ def _written() -> Iterator[None]:
         yield
     except BrokenPipeError:
         discard(sys.stdout)
-        raise Exit(exits.BROKEN_PIPE) from None
+        raise Exit(exit_codes.BROKEN_PIPE) from None
     except OSError as error:
         discard(sys.stdout)
         with optional(sys.stderr):
             click.echo(f"Error: {error}", err=True)
-        raise Exit(exits.FAILED) from None
+        raise Exit(exit_codes.FAILED) from None

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from llamaq.cli import exits
+from llamaq.cli import exit_codes
 from llamaq.cli.commands.follow import follow as follow_job
-from llamaq.cli.exits import TIMEOUT, Ended
+from llamaq.cli.exit_codes import TIMEOUT, Ended
 from llamaq.cli.input.job_filter import filtered, kept
 from llamaq.cli.input.numbers import NumberRange
 from llamaq.cli.session import Session
@@ -102,7 +102,7 @@ def _cancel_all(session: Session, reason: str, which: dict[str, Any], *, yes: bo
         session.screen.note("no such job is queued or running")
         return
     if not yes and not click.confirm(f"cancel {len(found)} job{'s' * (len(found) > 1)}?", err=True):
-        raise Ended(exits.FAILED)
+        raise Ended(exit_codes.FAILED)
     for job in found:
         try:
             cancelled = session.job(job).cancel(reason)
@@ -129,7 +129,7 @@ def delete(session: Session, jobs: tuple[str, ...]) -> None:
             session.explain(JobNotFound(job))
             missing = True
     if missing:
-        raise Ended(exits.NOT_FOUND)
+        raise Ended(exit_codes.NOT_FOUND)
 
 
 def _cancel(session: Session, job: str, reason: str) -> int:
@@ -137,10 +137,10 @@ def _cancel(session: Session, job: str, reason: str) -> int:
         done = session.job(job).cancel(reason)
     except JobNotFound as error:
         session.explain(error)
-        return exits.NOT_FOUND
+        return exit_codes.NOT_FOUND
     if not done:
         session.screen.note(f"job {job} had ended already: {session.job(job).status().state}")
-        return exits.FAILED
+        return exit_codes.FAILED
     session.screen.line(f"{job} cancelled")
     return 0
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from llamaq.cli.exits import DETACHED, FAILED, Ended
+from llamaq.cli.exit_codes import DETACHED, FAILED, Ended
 from llamaq.cli.input.jsonl import Input, Output, RequestLine
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llamaq.cli.exits import DETACHED, Ended
+from llamaq.cli.exit_codes import DETACHED, Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.show import Lines, Prose, View

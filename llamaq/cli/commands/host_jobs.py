@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.follow import follow, submitted
-from llamaq.cli.exits import Ended, code_of
+from llamaq.cli.exit_codes import Ended, code_of
 from llamaq.cli.input.request import keep_alive_option, options_option
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.file_run import Bar, Tally, result_line
-from llamaq.cli.exits import DETACHED, FAILED, Ended
+from llamaq.cli.exit_codes import DETACHED, FAILED, Ended
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from llamaq.cli import exits
+from llamaq.cli import exit_codes
 from llamaq.cli.commands.follow import follow as follow_job
-from llamaq.cli.exits import Ended
+from llamaq.cli.exit_codes import Ended
 from llamaq.cli.input.job_filter import limited
 from llamaq.cli.input.json_input import json_of
 from llamaq.cli.session import Session
@@ -102,7 +102,7 @@ def _letter(session: Session, letter_id: str) -> DeadLetter:
     found = session.queue.dead_letter(letter_id)
     if found is None:
         session.screen.note(f"nothing is set aside under {letter_id}: see `llamaq dead`")
-        raise Ended(exits.NOT_FOUND)
+        raise Ended(exit_codes.NOT_FOUND)
     return found
 
 

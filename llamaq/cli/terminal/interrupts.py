@@ -8,7 +8,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, Self
 
-from llamaq.cli.exits import TERMINATED
+from llamaq.cli.exit_codes import TERMINATED
 
 
 class Interrupts:
