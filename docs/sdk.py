@@ -32,6 +32,10 @@ async with AsyncJobQueue("redis://127.0.0.1:6379/0") as queue:
 One queue object serves a whole process: any number of threads, or of event loops, each of which closes its own part.
 All readers share one subscription connection. A blocking queue that is used inside an event loop warns once.
 
+It may be made, and used, before a fork: with gunicorn's `--preload`, or in the module of Celery's tasks. With gevent,
+call `monkey.patch_all()` before `llamaq` is imported. With `--preload`, gunicorn's `-k gevent` does so too late, and
+requests hang: do it in `gunicorn.conf.py`.
+
 **Time.** Every verb ends within `LLAMAQ_CALL_SECONDS` (15 s), whatever Redis does. Only readers without a timeout go on
 for longer; they outlast an outage of two minutes.
 """

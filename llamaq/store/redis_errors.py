@@ -119,6 +119,7 @@ _NO_COMMAND = re.compile("unknown command|unknown redis command", re.IGNORECASE)
 _ARGUMENTS = re.compile(", with args beginning with: .*", re.DOTALL)
 """The rest of an error about a command that the server does not have: it quotes what was sent."""
 _CLUSTER = re.compile(r"cluster mode|slot not served|MOVED \d+|same slot|in a cluster node")
+_CLOSED = re.compile("reset by peer|closed by server|EOF occurred|Broken pipe")
 _OF_TLS: Sequence[Remedy] = (
     (lambda _, text: PLAIN in text, "{}, without TLS: begin LLAMAQ_REDIS_URL with redis://"),
     (
@@ -134,13 +135,18 @@ _OF_TLS: Sequence[Remedy] = (
         "a file of the options ssl_... in LLAMAQ_REDIS_URL is missing ({})",
     ),
     (
-        lambda _, text: "SSL" in text or "certificate" in text,
+        lambda _, text: "SSL" in text or "X509" in text or "certificate" in text,
         "no TLS connection ({}): look at the options ssl_... in LLAMAQ_REDIS_URL",
+    ),
+    (
+        lambda error, text: _is_lost(error) and _CLOSED.search(text) is not None,
+        "it closes the connection at the first command ({}), as a server does that wants a certificate of its clients: "
+        "name that with ssl_certfile and ssl_keyfile in LLAMAQ_REDIS_URL",
     ),
 )
 _OF_PLAIN: Sequence[Remedy] = (
     (
-        lambda error, text: _is_lost(error) and ("reset by peer" in text or "closed by server" in text),
+        lambda error, text: _is_lost(error) and _CLOSED.search(text) is not None,
         "it closes the connection at the first command ({}), as a server with TLS does: then it is rediss://",
     ),
 )

@@ -1,9 +1,14 @@
 """Redis that does not answer: one error, with the remedy, and without the password."""
 
 import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
 
 import pytest
 import redis
+import trustme
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
@@ -53,6 +58,37 @@ def test_a_wrong_password_points_to_the_password(user: str) -> None:
         wanted = "look at the user and password" if user else "wants a password, and"
         assert wanted in message
         assert "LLAMAQ_REDIS_URL" in message
+
+
+@pytest.mark.parametrize("given", ["", "ssl_certfile={cert}&ssl_keyfile={key}"])
+def test_what_is_wrong_with_a_certificate_of_the_client_points_to_its_options(tmp_path: Path, given: str) -> None:
+    """It is missing, which some connections see as a reset, or the key is that of another one."""
+    authority = trustme.CA()
+    ours, other = authority.issue_cert("127.0.0.1"), authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca")
+    ours.cert_chain_pems[0].write_to_path(tmp_path / "cert")
+    other.private_key_pem.write_to_path(tmp_path / "key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def shake() -> None:
+        with suppress(OSError):  # at the end the listener is closed
+            while True:
+                one, _ = listener.accept()
+                with suppress(OSError), one, context.wrap_socket(one, server_side=True):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=shake)
+        thread.start()
+        options = given.format(cert=tmp_path / "cert", key=tmp_path / "key")
+        message = _refused(f"rediss://127.0.0.1:{listener.getsockname()[1]}/0?ssl_ca_certs={tmp_path / 'ca'}&{options}")
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+    assert "ssl_" in message
 
 
 def test_a_user_without_rights_points_to_the_acl() -> None:
