@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import broker_message, control_message, intake, model_listing, task_request, transport
-from worker.celery.broker import celery_settings
+from worker.celery.broker_address import celery_settings
 from worker.celery.lifecycle import WorkerStep, worker_of
 from worker.duties import heartbeat
 from worker.gate import Source

@@ -21,7 +21,7 @@ from tests.conftest import MODEL
 from tests.ops.browser import Browser, Chromium
 from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT
-from worker.celery.broker import celery_settings
+from worker.celery.broker_address import celery_settings
 
 PROMPT = "planted-words-of-a-prompt"
 RESULT = "planted-words-of-a-result"

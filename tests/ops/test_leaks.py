@@ -27,7 +27,7 @@ from tests.conftest import MODEL
 from tests.integration.scraping import port_of, scrape
 from tests.service import fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.celery.broker import celery_settings
+from worker.celery.broker_address import celery_settings
 
 WORD = "planted"
 """In all that is asked and answered. No line of ours has it."""

@@ -15,7 +15,7 @@ from llamaq.store.clock import Clock
 from llamaq.store.connections.address import address
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
-from worker.certificates import CertificateCollector
+from worker.certificate_expiry import CertificateCollector
 from worker.preflight import ollama_checks, redis_checks, report
 from worker.preflight.finding import Finding
 from worker.preflight.report import check

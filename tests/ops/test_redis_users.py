@@ -26,7 +26,7 @@ from tests.conftest import MODEL
 from tests.integration.scraping import PORT, port_of, scrape
 from tests.service import until
 from tests.worker_process import WorkerProcess
-from worker.celery.broker import celery_settings
+from worker.celery.broker_address import celery_settings
 
 SECRET = "planted-words-of-a-prompt"
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from llamaq.escaping import escaped
 from llamaq.store.clock import SYSTEM, Clock
-from worker.certificates import WARN_DAYS, days_left
+from worker.certificate_expiry import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
 from worker.settings import liveness_file

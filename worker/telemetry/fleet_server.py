@@ -4,7 +4,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from llamaq.store.connections.clients import connect
-from worker.certificates import CertificateCollector
+from worker.certificate_expiry import CertificateCollector
 from worker.settings.environment import Settings
 from worker.telemetry.fleet_metrics import SCRAPE_SECONDS, FleetCollector
 from worker.telemetry.metrics_server import MetricsServer
