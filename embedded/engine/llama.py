@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import xllamacpp
 
 from embedded.engine.chatml import PARAMETERS, STOPS, TEMPLATE, messages_of, render, without_oldest
-from embedded.engine.closing import closed
-from embedded.engine.formats import context_overflow
+from embedded.engine.closed_schema import closed
 from embedded.engine.interface import Answer, Call, EngineError, Json, Model, Outcome, Piece, Vectors
 from embedded.engine.lines import timestamp
 from embedded.engine.llama_http import Address, LlamaServerGone, ask, stream
+from embedded.engine.request_checks import context_overflow
 from embedded.weights import SMOLLM2
 
 # Ollama's defaults. Under a schema the repeat penalty is off, because it would penalise quotes and braces.

@@ -4,9 +4,9 @@ import base64
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from embedded.engine.formats import check_images, check_thinking, schema_of
 from embedded.engine.interface import Call, EngineError, Json, Model
 from embedded.engine.lines import bare_line
+from embedded.engine.request_checks import check_images, check_thinking, schema_of
 from embedded.engine.scheduler import Loaded
 from embedded.ollama.reply import Reply, send_json
 from embedded.ollama.server import OllamaHandler, context_length

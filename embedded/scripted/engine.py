@@ -7,9 +7,9 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from embedded.engine.formats import context_overflow
 from embedded.engine.interface import Call, EngineError, Model, Outcome, Vectors
 from embedded.engine.lines import encode
+from embedded.engine.request_checks import context_overflow
 from embedded.ollama.reply import Reply
 from embedded.scripted.dispatcher import VISIT, Visit
 from embedded.scripted.faults import break_stream, break_whole

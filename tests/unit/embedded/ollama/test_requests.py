@@ -2,8 +2,8 @@
 
 import pytest
 
-from embedded.engine.formats import check_thinking, schema_of
 from embedded.engine.interface import EngineError, Model
+from embedded.engine.request_checks import check_thinking, schema_of
 from embedded.ollama.server import context_length
 
 

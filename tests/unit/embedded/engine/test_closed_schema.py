@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.engine.closing import closed
+from embedded.engine.closed_schema import closed
 
 OPEN: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 CLOSED = OPEN | {"additionalProperties": False}
