@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from starlette.types import Scope, Send
 
-from gateway.http.streamed import Straight, Streamed
+from gateway.http.streamed_response import Straight, StreamedResponse
 from llamaq import Event
 from llamaq.vocabulary.events import Piece, Progress, Queued, Retrying, Started
 
@@ -56,7 +56,7 @@ class Waiting:
         return comment(said) if changed else None
 
 
-class EventStream(Streamed):
+class EventStream(StreamedResponse):
     """An answer of Server-Sent Events. Where no frame comes for `SILENCE_SECONDS`, a comment is sent between two."""
 
     def __init__(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.disconnects import cancelled_if_disconnected
-from gateway.http.streamed import Streamed
+from gateway.http.streamed_response import StreamedResponse
 from gateway.ollama import model_names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
 from gateway.ollama.serving import NDJSON, UNBUFFERED
@@ -44,7 +44,7 @@ async def pulled(request: Request, caller: Caller) -> Response:
     async with cancelled_if_disconnected(request, job):
         first = await anext(lines)
 
-    return Streamed(lines, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON, first=first, job=job)
+    return StreamedResponse(lines, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON, first=first, job=job)
 
 
 async def _whole(request: Request, job: AsyncJob[Any]) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.disconnects import cancelled_if_disconnected
-from gateway.http.streamed import Straight, Streamed, written
+from gateway.http.streamed_response import Straight, StreamedResponse, written
 from gateway.ollama import forms
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
 from gateway.ollama.parsed_request import ParsedRequest
@@ -69,7 +69,7 @@ async def _streamed(
     """A stream. Its headers wait for the first line, so that an error before it has its own status."""
     lines = _Lines(job, parsed, waited)
     stream = lines.read()
-    response = Streamed(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
+    response = StreamedResponse(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
     lines.straight.may_open(response, request, lines.text_line)
     async with cancelled_if_disconnected(request, job):
         response.first = await anext(stream)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconnected
 from gateway.http.errors import failure_of, openai_body
 from gateway.http.sse import EventStream, Waiting, comment, frame
-from gateway.http.streamed import Straight, written
+from gateway.http.streamed_response import Straight, written
 from gateway.openai.answer_form import Chunks
 from gateway.queue_access import pieces
 from llamaq import Event

@@ -14,7 +14,7 @@ from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconne
 from gateway.http.errors import failure_of
 from gateway.http.json_body import json_object
 from gateway.http.sse import EventStream, Waiting, frame
-from gateway.http.streamed import written
+from gateway.http.streamed_response import written
 from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
 from gateway.responses.builder import ResponseBuilder
 from gateway.responses.input_items import listed

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any
 
 from gateway.http.asgi_extensions import JoiningTransport, offer
-from gateway.http.streamed import Streamed
+from gateway.http.streamed_response import StreamedResponse
 
 Message = MutableMapping[str, Any]
 
@@ -72,6 +72,6 @@ async def chunks_of(
         raise error
 
 
-async def served(server: Server, answer: Streamed) -> None:
+async def served(server: Server, answer: StreamedResponse) -> None:
     """Let the server send an answer."""
     await answer(server.scope, server.receive, server.send)

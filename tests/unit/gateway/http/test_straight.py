@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http.asgi_extensions import offer_body
-from gateway.http.streamed import Straight, Streamed
+from gateway.http.streamed_response import Straight, StreamedResponse
 from llamaq.vocabulary.events import Piece
 from tests.unit.gateway.http.server import Server, chunks_of, served
 
@@ -56,7 +56,7 @@ def test_live_pieces_go_straight_to_a_client_that_keeps_up() -> None:
             take(Piece("6-0", "", "y"))
             yield [b"d"]
 
-        answer = Streamed(chunks(), {}, "text/plain", first=[b"a"], straight=straight)
+        answer = StreamedResponse(chunks(), {}, "text/plain", first=[b"a"], straight=straight)
         take(Piece("1-0", "", "z"))
         await served(server, answer)
 
@@ -81,7 +81,7 @@ def test_a_first_piece_may_be_written_with_the_head(given: str) -> None:
             made.append(text)
             return None if given == "odd" else b"first " + text.encode()
 
-        answer = Streamed(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
+        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
         straight.may_open(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), first)
         taken = [
             straight.take(Piece("1-0", "", "a", "thought" if given == "more" else None)),
@@ -105,7 +105,7 @@ def test_an_answer_is_freed_when_it_is_sent(given: list[Piece]) -> None:
     async def run() -> None:
         server, straight = Server(), Straight(str.encode)
         offer_body(server.scope, Body(server))
-        answer = Streamed(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
+        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
         straight.may_open(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode)
         for piece in given:
             straight.take(piece)

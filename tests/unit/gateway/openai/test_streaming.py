@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http.sse import Waiting
-from gateway.http.streamed import Straight
+from gateway.http.streamed_response import Straight
 from gateway.openai import streaming
 from gateway.openai.chat_answer import ChatForm
 from gateway.openai.streaming import _First, _Frames

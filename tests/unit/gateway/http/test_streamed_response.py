@@ -10,7 +10,7 @@ import pytest
 
 from gateway.http import disconnects
 from gateway.http.asgi_extensions import JoiningTransport, offer_send
-from gateway.http.streamed import Last, Streamed, written
+from gateway.http.streamed_response import Last, StreamedResponse, written
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
 from tests.unit.gateway.http.server import Job, Message, Server, Transport, chunks_of, served
@@ -30,7 +30,7 @@ def test_what_is_there_together_is_one_write() -> None:
 
     async def run() -> None:
         server = Server()
-        await served(server, Streamed(chunks_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
+        await served(server, StreamedResponse(chunks_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
         assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
 
     asyncio.run(run())
@@ -49,7 +49,7 @@ def test_what_is_last_is_one_write_with_the_end(lists: list[list[bytes]], writes
 
     async def run() -> None:
         server = Server()
-        await served(server, Streamed(chunks_of(lists), {}, "text/plain", first=[b"0"]))
+        await served(server, StreamedResponse(chunks_of(lists), {}, "text/plain", first=[b"0"]))
         assert server.transport.writes == [b"head 0", *writes]
 
     asyncio.run(run())
@@ -91,7 +91,7 @@ def test_what_is_behind_the_first_part_goes_to_the_server_itself() -> None:
             await server.send(message)
 
         offer_send(server.scope, server.send)
-        await Streamed(chunks_of([[b"a"], [b"b"], [b"c", b"d"]]), {}, "text/plain", first=first)(
+        await StreamedResponse(chunks_of([[b"a"], [b"b"], [b"c", b"d"]]), {}, "text/plain", first=first)(
             server.scope, server.receive, watched
         )
 
@@ -123,7 +123,7 @@ def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool)
         server, job, closed = Server(), Job(), asyncio.Event()
         server.blocked = asyncio.Event() if slow else None
         serving = asyncio.create_task(
-            served(server, Streamed(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
+            served(server, StreamedResponse(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         server.left.set()
@@ -142,7 +142,7 @@ def test_a_stream_that_the_process_cuts_is_cancelled_and_no_leaving() -> None:
     async def run() -> None:
         server, job = Server(), Job()
         serving = asyncio.create_task(
-            served(server, Streamed(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
+            served(server, StreamedResponse(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         serving.cancel()
@@ -162,7 +162,7 @@ def test_a_job_that_has_ended_is_not_cancelled(error: Exception | None, cancels:
 
     async def run() -> None:
         server, job = Server(), Job()
-        answer = Streamed(chunks_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
+        answer = StreamedResponse(chunks_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
         (result,) = await asyncio.gather(served(server, answer), return_exceptions=True)
         await disconnects.wait_for_cancels(5)
         assert result is error

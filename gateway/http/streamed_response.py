@@ -60,7 +60,7 @@ class Straight:
         self._opening: Callable[[str], bool] | None = None
         self._body: OpenBody | None = None
 
-    def may_open(self, response: "Streamed", request: Request, chunk: Callable[[str], bytes | None]) -> None:
+    def may_open(self, response: "StreamedResponse", request: Request, chunk: Callable[[str], bytes | None]) -> None:
         """Let it write the first piece, as `chunk` makes it, with the head of the response."""
         send = request._send  # noqa: SLF001 - that of the middlewares, as the response gets it
         self._opening = lambda text: response.open(request.scope, send, lambda: chunk(text))
@@ -85,7 +85,7 @@ class Straight:
         return True
 
 
-class Streamed(Response):
+class StreamedResponse(Response):
     """Sends chunks until they end or the client leaves.
 
     Starlette's `StreamingResponse` makes a group of tasks for each answer, which costs as much as several tokens.
