@@ -177,7 +177,7 @@ class Worker:
         return True
 
     def connects(self) -> None:
-        """Note that Celery's consumer connects: after a failure, which a damaged key may have caused."""
+        """Let the reaper look for damaged keys: Celery's consumer connects, maybe after a failure by one."""
         self._reaper.mend_now()
 
     def pause(self, seconds: float) -> bool:

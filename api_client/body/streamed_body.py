@@ -67,7 +67,7 @@ class StreamedBody:
         with suppress(*NOTHING_YET):
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
-        # Of a TLS record that is longer than the buffer, the rest is decrypted, and makes no socket readable.
+        # The rest of a TLS record longer than the buffer is decrypted already: no socket becomes readable for it.
         return (bool(data) and self._fed(data, now)) or (self._is_decrypted() and self.step(now))
 
     def arrives(self, seconds: float) -> bool:

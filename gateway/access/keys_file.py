@@ -149,11 +149,11 @@ class KeysFile:
         return cls(Path(path)) if path else None
 
     def holder(self, key: str) -> Caller | None:
-        """The holder of a key; None where it is none. It takes as long for every key."""
+        """The holder of a key; None for an unknown key. It takes the same time for every key."""
         return self.holder_of(digest(key))
 
     def holder_of(self, wanted: str) -> Caller | None:
-        """The holder of the key with this digest; None where it is none, or no longer."""
+        """The holder of the key with this digest; None where there is no such key, or no longer."""
         self._refresh()
         found = None
         for entry in self._entries:

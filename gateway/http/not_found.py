@@ -36,7 +36,7 @@ def meant(request: Request) -> str | None:
 
 
 def _alike(path: str) -> Iterator[str]:
-    """The path without a doubled or last `/`, in lower case, in the other number, and under the other API."""
+    """Paths like it: without a doubled or last `/`, in lower case, as singular or plural, under the other API."""
     parts = [part for part in path.split("/") if part]
     plain = "/" + "/".join(parts)
     for base in dict.fromkeys((plain, plain.lower())):

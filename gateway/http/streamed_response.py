@@ -17,13 +17,13 @@ from llamaq.vocabulary.events import Piece
 
 
 class Last(list[bytes]):
-    """Chunks behind which no others are expected. They are held, to be sent in one write with the end."""
+    """The last chunks of an answer. They are held back, and sent in one write with its end."""
 
 
 async def written(
     events: AsyncGenerator[list[Event | Piece], None], of: Callable[[Event | Piece], Iterable[bytes]]
 ) -> AsyncGenerator[list[bytes], None]:
-    """What is written of events, with those of one list together. An error is raised behind what was before it."""
+    """The chunks that `of` makes of events, a list for each list of them. What came before an error is given first."""
     async with aclosing(events):
         async for ready in events:
             parts: list[bytes] = []
@@ -53,7 +53,7 @@ class Straight:
     """
 
     def __init__(self, chunk: Callable[[str], bytes | None]) -> None:
-        """Make it. `chunk` is that of a text; None where the task must make it. It does not raise."""
+        """Make it. `chunk` makes the chunk of a text, or None where the task has to make it. It raises nothing."""
         self.sent_at = 0.0
         self.opened_by: str | None = None
         self._chunk = chunk
@@ -72,7 +72,7 @@ class Straight:
         self._body = open_body(scope)
 
     def take(self, piece: Piece) -> bool:
-        """Whether it has written a piece, which nobody else needs then."""
+        """Write a piece if that needs no waiting. Returns whether it was written; then the task does not write it."""
         body, text = self._body, piece.text_alone
         if body is None and (opening := self._opening) is not None:
             self._opening = None

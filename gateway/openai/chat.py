@@ -27,7 +27,7 @@ REFUSED = {
     "moderation": "Ollama does not moderate",
 }
 _EFFORTS = {"minimal": "low", "xhigh": "max"}
-"""The nearest of Ollama's levels, where it has none of the name."""
+"""Levels that Ollama does not have, each with the nearest of its own."""
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 

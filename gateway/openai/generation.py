@@ -18,7 +18,7 @@ _LANES: dict[str, Lane] = {
     "fast": "interactive",
 }
 _ANSWERED = {"auto": "default", "fast": "priority"}
-"""The tier in the answer, where it is another than in the request, as in OpenAI's API."""
+"""Tiers of a request whose answer names another tier, as in OpenAI's API."""
 _NO_TIER = "the tiers are auto, default, flex (the lane batch), priority and fast (the lane interactive)"
 Tier = Annotated[str, only(*_LANES, reason=_NO_TIER)]
 Tokens = Annotated[Whole, Field(ge=1, le=2**31 - 1)]

@@ -162,7 +162,7 @@ def _nested(tool: JsonObject) -> JsonObject:
 
 
 def _choice(choice: Any) -> Any:
-    """A choice of tools as chat completions have it; what is none stays as it is, and is refused there."""
+    """A choice of tools as chat completions have it. Anything else stays as it is, and is refused there."""
     match choice:
         case {"type": "function", "name": name}:
             return {"type": "function", "function": {"name": name}}

@@ -102,7 +102,7 @@ class _Parser(httptools.HttpRequestParser):
 
     @property
     def offers_another(self) -> bool:
-        """Whether the head that was read makes an offer. `CONNECT` is none: there is no request without it."""
+        """Whether the head that was read offers another protocol. `CONNECT` is no offer: it cannot be ignored."""
         return self.should_upgrade() and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: Any) -> None:

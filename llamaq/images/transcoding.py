@@ -27,7 +27,7 @@ _Steps = tuple[int, ...]
 
 
 def transcoded(anatomy: Anatomy) -> bytes | None:
-    """The file of the same picture; None where its steps or its subsampling are none of the encoder's own.
+    """The file of the same picture; None where the encoder cannot make such quantisation steps or such a subsampling.
 
     Steps of another kind are not taken over: what they say of coefficients that no block has is no pixel's.
 

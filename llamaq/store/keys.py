@@ -49,7 +49,7 @@ class Keys:
         return ["HDEL", f"{self.prefix}:reaper", "-"]
 
     def confirmed(self) -> str:
-        """Channel: to which nobody listens (`connections/confirmation.py`)."""
+        """Channel: nobody listens to it (`connections/confirmation.py`)."""
         return f"{self.prefix}:confirmed"
 
     def leases(self) -> str:
@@ -180,7 +180,7 @@ def usable_id(job_id: str) -> bool:
 
 
 def text_id(job_id: str) -> str:
-    """The id of a job that may be kept, where it is a text. What no job can have as its id is found nowhere.
+    """The id, where it is a text. One that no job can have is not refused: no job is found for it.
 
     Raises:
         InvalidRequest: it is something else, such as a `UUID`.

@@ -70,7 +70,7 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
 
 
 def _readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
-    """The outcome, unless it is a result that a reader of the job would refuse: then what that means."""
+    """The outcome. A result that readers of the job would refuse becomes a failure."""
     if not isinstance(outcome, Completed):
         return outcome
     try:

@@ -119,7 +119,7 @@ def read(message: Incoming, queue: str) -> dict[str, Any]:
 
 
 def _parsed(message: Incoming) -> Any:
-    """The message. Of one that cannot be parsed, as it is too large or cut off, the text tells whose it is.
+    """The message. Where it cannot be parsed (too large, cut off), the id of its job is looked for in the text.
 
     Raises:
         BadMessage: it cannot be parsed.

@@ -52,17 +52,17 @@ class Consumer(CeleryConsumer):
         return take
 
     def on_decode_error(self, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - the signature is Celery's
-        """Leave the message to the gate. Celery would log its body and drop it; and so would it in the next three."""
+        """Leave the message to the gate. Celery would log its body and drop it."""
         raise exc
 
     def on_unknown_message(self, body: Any, message: Any) -> NoReturn:  # noqa: ARG002 - as above
-        """As above."""
+        """As `on_decode_error`."""
         raise TypeError("not a message of a task")
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - as above
-        """As above."""
+        """As `on_decode_error`."""
         raise exc
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> NoReturn:  # noqa: ARG002 - as above
-        """As above."""
+        """As `on_decode_error`."""
         raise exc

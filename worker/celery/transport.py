@@ -68,7 +68,7 @@ class QoS(kombu.transport.redis.QoS):
     """
 
     def append(self, message: Any, delivery_tag: Any) -> None:
-        """Note a message. Where one of the two keys is damaged, nothing of it stays in the other: it would for ever."""
+        """Note a message in two keys. Where one is damaged, the note in the other is removed: it would stay."""
         if broker_message.needs_no_ack(message.delivery_info):
             kombu.transport.virtual.QoS.append(self, message, delivery_tag)
             return
@@ -157,7 +157,7 @@ def _incoming(noted: str | bytes) -> Incoming:
 
 
 def _is_lost(headers: dict[str, Any]) -> bool:
-    """Whether a message comes back because its worker failed: it does not stop in order, nor did the message wait."""
+    """Whether a message comes back because its worker failed, not because it stopped or the message waited."""
     in_order = state.should_stop is not None and state.should_stop == 0
     return not in_order and not broker_message.is_waiting(headers)
 
@@ -186,14 +186,14 @@ class Channel(kombu.transport.redis.Channel):
         return pool
 
     def _disconnect_pools(self) -> None:
-        # Other channels use the shared one. What is idle of it leads to where the connection led that was lost.
+        # Other channels use the pool too. Its idle connections lead to the same server as the lost one.
         shared, self._pool = self._pool, None
         super()._disconnect_pools()
         if shared is not None:
             shared.disconnect(inuse_connections=False)
 
     def get_table(self, exchange: str) -> list[tuple[str, str, str]]:
-        """The bindings of an exchange; a member that is none, which kombu would fail at, is left out."""
+        """The bindings of an exchange. A member that is no binding is left out, because kombu would fail at it."""
         return [binding for binding in super().get_table(exchange) if len(binding) == 3]
 
     def _get(self, queue: str) -> Any:
@@ -201,7 +201,7 @@ class Channel(kombu.transport.redis.Channel):
         return loads(found.text) if isinstance(found, Unread) else found
 
     def _receive(self) -> Any:
-        # Before redis-py reads the answer to a health check, it would send another one.
+        # Else redis-py would send the next health check before it has read the answer to the last one.
         if (connection := self.subclient.connection) is not None:
             connection.next_health_check = SYSTEM.monotonic() + self.health_check_interval
         return super()._receive()
@@ -215,7 +215,7 @@ class Transport(kombu.transport.redis.Transport):
 
     doors: Doors | None = None
     Channel = Channel
-    # A master that has become a replica is left as a lost one is; else the error would end the worker.
+    # A master that has become a replica counts as a lost connection. Any other error would end the worker.
     connection_errors = (*kombu.transport.redis.Transport.connection_errors, ReadOnlyError)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:

@@ -80,6 +80,6 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def _report(hook: Callable[["sys.UnraisableHookArgs"], Any], unraisable: "sys.UnraisableHookArgs") -> None:
-    """Report an exception that cannot be raised, but not that of an ignored signal, which alone has no object."""
+    """Report an exception that cannot be raised. That of an ignored signal is left out; it alone has no object."""
     if not (isinstance(unraisable.exc_value, OSError) and unraisable.object is None):
         hook(unraisable)

@@ -68,7 +68,7 @@ class TaskInbox(Inbox):
         self._woken.close()
 
     def give(self, entry: LogEntry) -> None:
-        """As of every inbox, but an entry is not put into it where `take` of `receive` takes it."""
+        """Put an entry into it, unless the `take` that was given to `receive` takes it."""
         if self._take and not self._items and self._take(entry):
             self._woken.restart_wait()
         else:

@@ -222,7 +222,7 @@ class _Translation:
 
 
 def _list(part: JsonObject, name: str) -> list[Any]:
-    """A list of the schema; empty where it is none, as in what a `$ref` to data points to."""
+    """A list in the schema; empty where the value is no list, which happens where a `$ref` points to data."""
     value = part.get(name)
     return value if isinstance(value, list) else []
 

@@ -80,6 +80,6 @@ def _number(value: Any) -> int | float | None:
 
 
 def count(value: Any) -> int | None:
-    """A count as an integer; None where it is none."""
+    """The value as an integer; None where it is no count."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
     return int(value) if known else None

@@ -28,7 +28,7 @@ class _Heard:
     _heard_at = _asked_at = 0.0
 
     def _is_doubtful(self) -> bool:
-        """Whether to ask the Sentinels; they count as asked then."""
+        """Whether to ask the Sentinels. If so, they are counted as asked now."""
         before, self._heard_at = self._heard_at, SYSTEM.monotonic()
         doubtful = self._heard_at - before > SILENT_SECONDS or self._heard_at - self._asked_at > LOOK_SECONDS
         if doubtful:
@@ -37,7 +37,7 @@ class _Heard:
 
 
 def _given_up(error: redis.ResponseError) -> redis.ConnectionError:
-    """The error after which another try asks the Sentinels again; else the error itself is raised."""
+    """The error of a master without its replicas: the next try asks the Sentinels. Any other error is raised."""
     if "good replicas to write" not in str(error):  # hiredis leaves the code NOREPLICAS out
         raise error
     return redis.ConnectionError(f"the master refuses writes: {error} (min-replicas-to-write)")

@@ -1,4 +1,4 @@
-"""TLS against a server without it: Redis waits for the rest of what it takes for a command, and never answers.
+"""TLS to a Redis that has none: it takes the handshake for a command, waits for the rest, and never answers.
 
 So a handshake that does not end has a part of the time of a try, and then the server is asked in plain text.
 """
@@ -21,7 +21,7 @@ PART = 0.6
 """Of the time that is left, where that is less."""
 ASK_SECONDS = 1.0
 PLAIN = "it answers in plain text"
-"""The text of `NoTls`, by which it is known where redis-py has made another error of it."""
+"""The text of `NoTls`. Where redis-py raises another error in its place, the text is kept."""
 _PING = b"PING\r\n"
 
 

@@ -25,7 +25,7 @@ IDLE_SECONDS = 30.0
 
 
 class BoundedSocket:
-    """A socket, plain or of TLS. Without it each receive has the whole timeout, however many an answer needs."""
+    """A socket, plain or of TLS, whose receives share one limit. Else each of them would have the whole timeout."""
 
     def __init__(self, plain: Any, seconds: float | None) -> None:
         self._plain = plain
@@ -114,7 +114,7 @@ def _within(connect: Callable[[], Any], seconds: float) -> Any:
 
 
 class Bounded:
-    """What the two connections have in common. Every address of the host, and the TLS handshake, has what is left."""
+    """What the two connections share: while they connect, each address and the TLS handshake has what is left."""
 
     def __init__(self, *, socket_timeout: float, socket_connect_timeout: float, **options: Any) -> None:
         self._answer_seconds, self._connect_seconds = socket_timeout, socket_connect_timeout
@@ -124,7 +124,7 @@ class Bounded:
 
     @property
     def socket_timeout(self) -> float | None:
-        """The timeout of an operation. redis-py keeps it beyond the connecting, so only then it is what is left."""
+        """The timeout of an operation: while it connects, what is left. redis-py keeps a value that it reads later."""
         return at_most(self._answer_seconds) if self._connecting else self._answer_seconds
 
     @socket_timeout.setter

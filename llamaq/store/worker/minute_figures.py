@@ -64,7 +64,7 @@ def bucket(seconds: float) -> int:
 
 
 def quantile(counts: dict[int, int], share: float) -> float | None:
-    """The time below which a share of the counted ones is; None where there is none."""
+    """The time below which this share of the counted times is; None where nothing was counted."""
     left = share * sum(counts.values())
     for index in sorted(counts):
         left -= counts[index]
