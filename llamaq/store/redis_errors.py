@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import socket
 from collections.abc import Callable, Sequence
 
 import redis
@@ -151,6 +152,14 @@ _OF_PLAIN: Sequence[Remedy] = (
     ),
 )
 _REMEDIES: Sequence[Remedy] = (
+    (
+        lambda error, _: isinstance(error.__context__, socket.gaierror),
+        "its name is not found ({}): is it misspelt in LLAMAQ_REDIS_URL, or is there no network?",
+    ),
+    (
+        lambda error, _: isinstance(error, redis.InvalidResponse),
+        "what answers there is no Redis ({}): look at host and port in LLAMAQ_REDIS_URL",
+    ),
     (
         lambda error, text: isinstance(error, MovedError) or _CLUSTER.search(text) is not None,
         "it is a Redis Cluster ({}), which llamaq cannot use: take one server, or Sentinels (redis+sentinel://)",

@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import redis
@@ -60,13 +62,39 @@ def servers(locked_redis: LockedRedis, tmp_path_factory: pytest.TempPathFactory)
         pytest.param("redis://127.0.0.1:{cluster}/0", "Redis Cluster", id="celery_9436_a_cluster"),
         pytest.param("redis://127.0.0.1:{cluster}/2", "Redis Cluster", id="a_database_of_a_cluster"),
         pytest.param("redis+sentinel://127.0.0.1:{plain}/m/0", "look at Sentinels", id="a_redis_is_no_sentinel"),
-        pytest.param("redis+sentinel://127.0.0.1:1/m/0", "do the Sentinels run", id="no_sentinel"),
-        pytest.param("unix:///nowhere/redis.sock", "is it running there", id="no_socket"),
     ],
 )
 def test_it_is_said_in_one_line(servers: dict[str, str], url: str, says: str) -> None:
     """Without a part of the password, and with what to do."""
-    address = url.format(**servers)
+    _is_said(url.format(**servers), says)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        pytest.param("redis://no-such-host.invalid/0", "is it misspelt in LLAMAQ_REDIS_URL", id="a_misspelt_host"),
+        pytest.param("redis://127.0.0.1:{http}/0", "what answers there is no Redis", id="an_http_server"),
+        pytest.param("redis+sentinel://127.0.0.1:1/m/0", "do the Sentinels run", id="no_sentinel"),
+        pytest.param("unix:///nowhere/redis.sock", "is it running there", id="no_socket"),
+    ],
+)
+def test_no_redis_there_is_said_in_one_line(http_port: int, url: str, says: str) -> None:
+    """What kind of mistake it is, where no Redis answers."""
+    _is_said(url.format(http=http_port), says)
+
+
+@pytest.fixture(scope="module")
+def http_port() -> Iterator[int]:
+    """The port of an HTTP server, as when the gateway's is given for that of Redis."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield server.server_port
+        server.shutdown()
+        serving.join()
+
+
+def _is_said(address: str, says: str) -> None:
     config = Settings(redis_url=address)
 
     async def submit() -> None:
