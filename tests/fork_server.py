@@ -26,7 +26,7 @@ from embedded.bound_exec import die_with
 # All but `worker.app`, which reads the settings when it is imported.
 MODULES = (
     *("celery.bin.worker", "worker.worker", "worker.telemetry.logs", "worker.settings.environment"),
-    *(f"worker.celery.{name}" for name in ("broker", "consumer", "intake", "model_listing", "task_request")),
+    *(f"worker.celery.{name}" for name in ("broker_address", "consumer", "intake", "model_listing", "task_request")),
     *("celery.fixups.django", "celery.loaders.app", "celery.concurrency.thread"),
     *("gateway.server.serve", "gateway.server.asgi", "uvicorn.lifespan.on", "uvloop"),
     *("llamaq.cli.app", "embedded.scripted.__main__"),
