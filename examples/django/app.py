@@ -20,7 +20,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from llamaq import InvalidRequest, Job, JobFailed, JobNotFound, JobQueue, QueueFull, UnknownModel
+from llamaq import BrokerUnavailable, InvalidRequest, Job, JobFailed, JobNotFound, JobQueue, QueueFull, UnknownModel
 
 settings.configure(
     DEBUG=False,
@@ -37,13 +37,14 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Enqueue `{"model": ..., "prompt": ...}`; with `?wait=<seconds>` wait so long for the answer."""
     try:
         question = json.loads(request.body)
-        job = queue.generate(question["model"], question["prompt"], tenant="website")
+        job = queue.generate(question.get("model"), question.get("prompt"), tenant="website")
         if "wait" in request.GET:
             return JsonResponse({"id": job.id, "text": job.result(timeout=float(request.GET["wait"])).text})
-    except (InvalidRequest, UnknownModel, ValueError, KeyError, TypeError) as error:
+    except (InvalidRequest, UnknownModel, ValueError, AttributeError) as error:
         return JsonResponse({"error": str(error)}, status=422)
-    except QueueFull as error:
-        return JsonResponse({"error": str(error)}, status=503, headers={"Retry-After": round(error.retry_after)})
+    except (QueueFull, BrokerUnavailable) as error:
+        headers = {"Retry-After": str(round(error.retry_after))} if isinstance(error, QueueFull) else None
+        return JsonResponse({"error": str(error)}, status=503, headers=headers)
     except JobFailed as error:
         return JsonResponse({"id": job.id, "error": error.error.message, "code": error.code}, status=502)
     except TimeoutError:
@@ -57,8 +58,8 @@ def stream(_request: HttpRequest, job_id: str) -> HttpResponse:
     job = queue.job(job_id)
     try:
         job.status()
-    except JobNotFound as error:
-        return JsonResponse({"error": str(error)}, status=404)
+    except (JobNotFound, BrokerUnavailable) as error:
+        return JsonResponse({"error": str(error)}, status=404 if isinstance(error, JobNotFound) else 503)
     answer = StreamingHttpResponse(pieces(job), content_type="text/plain; charset=utf-8")
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -78,8 +79,8 @@ def state(_request: HttpRequest, job_id: str) -> HttpResponse:
     """Where the job stands."""
     try:
         status = queue.job(job_id).status()
-    except JobNotFound as error:
-        return JsonResponse({"error": str(error)}, status=404)
+    except (JobNotFound, BrokerUnavailable) as error:
+        return JsonResponse({"error": str(error)}, status=404 if isinstance(error, JobNotFound) else 503)
     return JsonResponse({"state": status.state, "position": status.position, "eta_seconds": status.eta_seconds})
 
 

@@ -49,6 +49,12 @@ def django(environment: dict[str, str]) -> Iterator[str]:
     yield from serve([sys.executable, "-c", WSGI], environment, "django")
 
 
+@pytest.fixture
+def django_without_redis(environment: dict[str, str]) -> Iterator[str]:
+    nowhere = {"LLAMAQ_REDIS_URL": "redis://127.0.0.1:1/0"}
+    yield from serve([sys.executable, "-c", WSGI], environment | nowhere, "django")
+
+
 def events(answer: requests.Response) -> Iterator[Sent]:
     """The stream, as a browser's EventSource takes it apart."""
     assert answer.headers["Content-Type"].startswith("text/event-stream")
@@ -154,3 +160,20 @@ def test_django_streams_the_text_as_it_comes(service: Service, django: str) -> N
         text += b"".join(pieces)
 
     assert text.decode() == "".join(TOKENS)
+
+
+def test_django_says_what_is_wrong_with_a_request(django: str) -> None:
+    """A field that is not there is named."""
+    answer = requests.post(f"{django}/jobs", json={"model": MODEL}, timeout=SECONDS)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("prompt: ")
+
+
+def test_django_says_that_redis_is_away(django_without_redis: str) -> None:
+    """It is no fault of the request: 503, for each view."""
+    views = (f"{django_without_redis}/jobs/x", f"{django_without_redis}/jobs/x/text")
+    answers = [ask(django_without_redis), *(requests.get(view, timeout=SECONDS) for view in views)]
+
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert all("is it running there?" in answer.json()["error"] for answer in answers)
