@@ -169,8 +169,10 @@ local function expire_late()
   return expired
 end
 
--- Jobs that were refused for longer than their deadline end with the last refusal. A running one is not in the index.
+-- Jobs that were refused for longer than their deadline end with the last refusal. A running one is not in the index. After a
+-- silence of all workers, or where Redis' clock was set forward, those whose pause is over have a try before they end.
 local function end_refused()
+  if clock.in_grace then return 0 end
   local due = due_in(refusals.ENDS)
   for _, id in ipairs(due) do
     local job = fields(record(id), 'state', 'lease', 'host', 'refusal')

@@ -1,4 +1,4 @@
-"""The clock of Redis' machine is set back: nothing waits for the time until it is reached again."""
+"""The clock of Redis' machine is set back or forward: nothing waits for a time that was, and nothing is given up."""
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet, error
 from llamaq.store.worker.host_state import Reaped
@@ -61,3 +61,22 @@ def test_after_a_clock_was_set_back_each_webhook_is_due_as_before(fleet: Fleet) 
 
     due = dict(fleet.redis.zrange(webhooks, 0, -1, withscores=True))
     assert {name: round((at - seconds) / 5) * 5 for name, at in due.items()} == {"new": 0, "again": 60, "over": -5}
+
+
+def test_a_refused_job_has_a_try_where_the_clock_was_set_forward_beyond_its_deadline(fleet: Fleet) -> None:
+    """As after an outage of all workers, in which nobody tried it."""
+    store = fleet.host()
+    job, claimed = fleet.running(store)
+    store.release(claimed, error(), 30, counts=True, blame="model", wait_seconds=30)
+    fleet.patient()
+    assert store.reap() == Reaped()
+    prefix = fleet.keys.prefix
+    seconds, _ = fleet.redis.time()
+    for key in ("delayed", "refused"):  # as seen from an hour later
+        assert fleet.redis.zincrby(f"{prefix}:{key}", -3600, job.id) < seconds
+    fleet.redis.hset(f"{prefix}:reaper", mapping={"until": seconds - 3590, "last": seconds - 3600})
+
+    assert store.reap() == Reaped(due=1)
+    assert job.status().state == "retrying"
+    fleet.patient()
+    assert store.reap() == Reaped(refused=1)
