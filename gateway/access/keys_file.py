@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[Entry, ...]:
     try:
         return parsed(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongKeysFile(f"cannot read it: {getattr(error, 'strerror', None) or error}") from None
+        raise _unreadable(error) from None
 
 
 def line(entry: Entry) -> str:
@@ -179,5 +179,11 @@ class KeysFile:
         try:
             stat = os.stat(self._path)  # noqa: PTH116 - at each request, and half as dear as Path.stat
         except OSError as error:
-            raise WrongKeysFile(f"cannot read it: {error.strerror or error}") from None
+            raise _unreadable(error) from None
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _unreadable(error: OSError | UnicodeDecodeError) -> WrongKeysFile:
+    if isinstance(error, FileNotFoundError):
+        return WrongKeysFile("it is not there; the first `gateway key add NAME` makes it")
+    return WrongKeysFile(f"cannot read it: {getattr(error, 'strerror', None) or error}")

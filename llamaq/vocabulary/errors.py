@@ -119,7 +119,7 @@ class UnknownModel(SubmitError):
     def __init__(self, model: str, near: Sequence[str] = ()) -> None:
         self.model = model
         self.near = tuple(near)
-        hint = f"did you mean {', '.join(self.near)}?" if self.near else f"pull it there first: ollama pull {model}"
+        hint = f"did you mean {', '.join(self.near)}?" if self.near else f"pull it on a host first: ollama pull {model}"
         super().__init__(f"no host offers the model {model!r}; {hint}")
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from llamaq.vocabulary.wire import Frozen
 
 SENTENCES = {
-    "no_worker": "No worker reports a host that has the model.",
+    "no_worker": "No worker reports a host that has the model: is one running?",
     "no_model": "No known host has the model; the job ends after LLAMAQ_ORPHAN_SECONDS, unless it was to wait for it.",
     "circuit_open": "The hosts that have the model fail, or refuse it; one job at a time tries them again.",
     "loading": "A host loads a model.",

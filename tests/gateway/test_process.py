@@ -28,7 +28,7 @@ def test_it_is_healthy_and_ready(gateway: GatewayProcess) -> None:
     [
         ({"gateway_host": "0.0.0.0"}, "LLAMAQ_GATEWAY_HOST: 0.0.0.0: without keys"),
         ({"gateway_host": "::"}, "without keys"),
-        ({"gateway_keys_file": "/nowhere/keys"}, "LLAMAQ_GATEWAY_KEYS_FILE: /nowhere/keys: cannot read it"),
+        ({"gateway_keys_file": "/nowhere/keys"}, "LLAMAQ_GATEWAY_KEYS_FILE: /nowhere/keys: it is not there"),
         ({"gateway_port": "high"}, "LLAMAQ_GATEWAY_PORT: must be a whole number from 0 to 65535, not 'high'"),
         ({"redis_url": "http://x"}, "LLAMAQ_REDIS_URL"),
     ],

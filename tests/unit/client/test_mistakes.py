@@ -181,7 +181,7 @@ def test_a_timeout_says_why_the_job_waits(queue: JobQueue, monkeypatch: pytest.M
     """In words, by both clients: where nothing happens, one learns what is missing."""
     monkeypatch.setattr(reader_limits, "GRACE_SECONDS", 60)  # the time to ask Redis for the reason
     job = queue.generate("m", "x", wait_for_model=True)
-    said = "not ended yet: it is queued, with 0 ahead. No worker reports a host that has the model."
+    said = "not ended yet: it is queued, with 0 ahead. No worker reports a host that has the model: is one running?"
 
     with pytest.raises(TimeoutError, match=said):
         job.result(timeout=0.1)

@@ -96,7 +96,7 @@ def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.Cap
     ("path", "words", "says"),
     [
         ("no such/keys", ["add", "ci"], "make its folder first: mkdir -p '"),
-        ("no such/keys", ["list"], "cannot read it: No such file or directory"),
+        ("no such/keys", ["list"], "it is not there; the first `gateway key add NAME` makes it"),
         (".", ["remove", "ci"], "Is a directory"),
     ],
 )
