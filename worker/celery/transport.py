@@ -68,7 +68,7 @@ class QoS(kombu.transport.redis.QoS):
     """
 
     def append(self, message: Any, delivery_tag: Any) -> None:
-        """Note a message in two keys. Where one is damaged, the note in the other is removed: it would stay."""
+        """Note a message in two keys. Where one is damaged, the note in the other is removed; else it would stay."""
         if broker_message.needs_no_ack(message.delivery_info):
             kombu.transport.virtual.QoS.append(self, message, delivery_tag)
             return
