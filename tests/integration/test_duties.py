@@ -21,7 +21,7 @@ NAMES = [
 ]
 
 PAUSES = (
-    *(f"worker.duties.{place}_SECONDS" for place in ("minutes.ROUND", "reaper.ROUND", "script_registry.ROUND")),
+    *(f"worker.duties.{place}_SECONDS" for place in ("fleet_history.ROUND", "reaper.ROUND", "script_registry.ROUND")),
     *(f"worker.duties.{place}_SECONDS" for place in ("cancel_channel.LISTEN", "webhooks.LOOK", "duty.IDLE")),
     *(f"worker.attempt.{place}.IDLE_SECONDS" for place in ("timers", "event_writer")),
 )
