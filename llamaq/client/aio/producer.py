@@ -21,14 +21,12 @@ from llamaq.client.offered_models import digests_of
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings, settings_of
-from llamaq.store import fleet, scripts
+from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.producer_scripts import Submit
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import translated
 from llamaq.store.script_drivers import raised, run_async
-from llamaq.vocabulary import events, requests
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -58,14 +56,15 @@ class AsyncProducer:
         Raises:
             InvalidRequest: the URL cannot be one of a Redis, or a setting is wrong.
         """
-        requests.build()
-        events.build()
-        scripts.load(Submit)
+        self._build()
         self.settings = settings_of(settings, prefix, limits)
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
         self.url = self._connection.url
         self._preparation = Preparation(self.settings.limits, clock.uuid)
+
+    def _build(self) -> None:
+        """Build what the first calls need. A worker, whose `Operations` submit nothing, would keep 7 MB for it."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

@@ -15,7 +15,10 @@ from llamaq.client.batches import BatchResult, Window
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
+from llamaq.store import scripts
+from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_drivers import run_async
+from llamaq.vocabulary import events, requests
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
     AnyMessage,
@@ -41,6 +44,11 @@ class AsyncJobQueue(AsyncOperations):
     `InvalidRequest`, `UnknownModel`, `ConversationBusy`) when the job was not queued. When it returns, the job is
     queued. Any verb may raise `BrokerUnavailable` and `VersionMismatch`.
     """
+
+    def _build(self) -> None:
+        requests.build()
+        events.build()
+        scripts.load(Submit)
 
     async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
         """Complete a prompt."""

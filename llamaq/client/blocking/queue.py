@@ -16,7 +16,10 @@ from llamaq.client.blocking.operations import Operations
 from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
+from llamaq.store import scripts
+from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_drivers import run
+from llamaq.vocabulary import events, requests
 from llamaq.vocabulary.conversations import ConversationInfo
 from llamaq.vocabulary.fields import (
     AnyMessage,
@@ -42,6 +45,11 @@ class JobQueue(Operations):
     `InvalidRequest`, `UnknownModel`, `ConversationBusy`) when the job was not queued. When it returns, the job is
     queued. Any verb may raise `BrokerUnavailable` and `VersionMismatch`.
     """
+
+    def _build(self) -> None:
+        requests.build()
+        events.build()
+        scripts.load(Submit)
 
     def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> Job[TextResult]:
         """Complete a prompt."""
