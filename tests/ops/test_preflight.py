@@ -112,7 +112,7 @@ def test_a_command_that_is_renamed_away_is_told(monkeypatch: pytest.MonkeyPatch,
 
     assert [one.name for one in wrong] == [name]
     assert "`rename-command` in redis.conf" in wrong[0].message
-    assert name == "redis rights" or f"`{command}`" in wrong[0].message
+    assert name == "redis rights" or command in wrong[0].message
 
 
 def test_a_wrong_password_is_named(locked_redis: LockedRedis) -> None:
