@@ -49,7 +49,7 @@ def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and 
     about: dict[str, Any] = {"values": values, "shown": shown, "ollama": ollama}
     bounds: dict[str, Any] = {"ge": least, "gt": above, "le": most, "pattern": pattern}
     made: Any = Field(default, description=text, repr=not secret, json_schema_extra=about, **bounds)
-    if most is not None:
+    if most is not None:  # so it is a number
         made.metadata.append(AS_WRITTEN)
     return made
 

@@ -21,13 +21,14 @@ def late(*given):
     raise AssertionError("this is made at its first use")
 
 GenerateSchema.generate_schema = scripts.assembled = late
-print([event.type for event in queue.generate(model, "Hi").events()][-1])
+job = queue.generate(model, "Hi")
+print([event.type for event in job.events()][-1], job.status().state, job.result().text != "")
 """
 
 
-def test_what_a_submit_and_its_reader_need_is_made_with_the_queue(service: Service) -> None:
+def test_what_a_submit_its_readers_and_status_need_is_made_with_the_queue(service: Service) -> None:
     """Sixty-four threads that begin at once would build the validators and the script sixty-four times."""
     command = [sys.executable, "-c", PROGRAM, service.url, service.prefix, MODEL]
     done = subprocess.run(bound(command), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.stdout, done.stderr) == ("completed\n", "")
+    assert (done.stdout, done.stderr) == ("completed completed True\n", "")

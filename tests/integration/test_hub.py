@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from llamaq.client.aio import hub as aio_hub
 from llamaq.client.blocking import hub as blocking_hub
 from llamaq.store import log_follower
 from tests.faults.proxy import OutageProxy
-from tests.integration.written_logs import Transcript, World, reading
+from tests.integration.written_logs import DELTA, STARTED, Transcript, World, reading
 from tests.service import until
 
 
@@ -87,6 +88,27 @@ def test_readers_in_tasks_get_replay_and_live_events_over_one_connection(world: 
 
     assert got == [world.log(job_id) for job_id in ids] * 100
     assert connections == 1
+
+
+def test_events_that_come_together_keep_their_order(world: World) -> None:
+    """A piece that comes alone takes a shorter way. It must not overtake what came right before it."""
+    job = world.job()
+    got: Transcript = []
+
+    def has(number: int) -> bool:
+        return len(got) == number
+
+    async def read() -> None:
+        async with AsyncJobQueue(world.url, settings=world.queue.settings) as queue, asyncio.TaskGroup() as group:
+            group.create_task(transcript(queue, job.id, got))
+            for before in (1, 5, 9):  # the event of the submit, and those of each round
+                await asyncio.to_thread(until, partial(has, before))
+                await asyncio.to_thread(world.write_at_once, job.id, STARTED, DELTA % 0, STARTED, DELTA % 1)
+            await asyncio.to_thread(world.end, job.id)
+
+    asyncio.run(read())
+
+    assert got == world.log(job.id)
 
 
 def test_a_reader_in_a_task_that_leaves_is_unsubscribed_while_others_go_on(world: World) -> None:

@@ -14,6 +14,7 @@ from llamaq.store.keys import Keys
 from tests.service import fresh_name
 
 Transcript = list[tuple[str, str]]
+STARTED = '{"v":1,"type":"started","attempt":1,"at":1.0,"host":"h","worker":"w"}'
 DELTA = '{"v":1,"type":"delta","attempt":1,"at":1.0,"text":"%s"}'
 
 
@@ -33,17 +34,19 @@ class World:
         return self.queue.job(self.writer.generate("m", "x", wait_for_model=True).id)
 
     def write(self, job_id: str, number: int) -> None:
-        """So many pieces, as the scripts of a worker write them."""
-        log = self.writer.settings.keys.events(job_id)
+        """So many pieces, one after the other."""
         for count in range(number):
-            event = DELTA % count
-            self.server.eval(
-                "local id = redis.call('XADD', KEYS[1], '*', 'event', ARGV[1])"
-                "redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1])",
-                1,
-                log,
-                event,
-            )
+            self.write_at_once(job_id, DELTA % count)
+
+    def write_at_once(self, job_id: str, *events: str) -> None:
+        """Events, as the scripts of a worker write them. Their readers get them together."""
+        self.server.eval(
+            "for _, event in ipairs(ARGV) do local id = redis.call('XADD', KEYS[1], '*', 'event', event)"
+            "redis.call('PUBLISH', KEYS[1], id .. ' ' .. event) end",
+            1,
+            self.writer.settings.keys.events(job_id),
+            *events,
+        )
 
     def end(self, *job_ids: str) -> None:
         """The terminal event."""

@@ -16,7 +16,7 @@ from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
 from llamaq.store import scripts
-from llamaq.store.producer_scripts import Submit
+from llamaq.store.producer_scripts import Status, Submit
 from llamaq.store.script_drivers import run_async
 from llamaq.vocabulary import events, requests
 from llamaq.vocabulary.conversations import ConversationInfo
@@ -33,6 +33,7 @@ from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
+from llamaq.vocabulary.status import JobStatus
 
 T = TypeVar("T")
 
@@ -48,7 +49,9 @@ class AsyncJobQueue(AsyncOperations):
     def _build(self) -> None:
         requests.build()
         events.build()
-        scripts.load(Submit)
+        JobStatus.model_rebuild()
+        for arguments in (Submit, Status):  # readers ask for the place of a job that waits
+            scripts.load(arguments)
 
     async def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> AsyncJob[TextResult]:
         """Complete a prompt."""

@@ -17,7 +17,7 @@ from llamaq.client.conversation_calls import listed, listing, model_of, owner
 from llamaq.client.list_pages import pages
 from llamaq.images.image import ImageSource
 from llamaq.store import scripts
-from llamaq.store.producer_scripts import Submit
+from llamaq.store.producer_scripts import Status, Submit
 from llamaq.store.script_drivers import run
 from llamaq.vocabulary import events, requests
 from llamaq.vocabulary.conversations import ConversationInfo
@@ -34,6 +34,7 @@ from llamaq.vocabulary.kinds.embedding import EmbeddingRequest, EmbeddingResult
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import GenerateRequest, TextResult
 from llamaq.vocabulary.requests import AnyRequest, Kind
+from llamaq.vocabulary.status import JobStatus
 
 T = TypeVar("T")
 
@@ -49,7 +50,9 @@ class JobQueue(Operations):
     def _build(self) -> None:
         requests.build()
         events.build()
-        scripts.load(Submit)
+        JobStatus.model_rebuild()
+        for arguments in (Submit, Status):  # readers ask for the place of a job that waits
+            scripts.load(arguments)
 
     def generate(self, model: str, prompt: str, **fields: Unpack[GenerateFields]) -> Job[TextResult]:
         """Complete a prompt."""
