@@ -80,3 +80,17 @@ def test_a_wrong_id_is_told_in_the_end(verb: str, queue: JobQueue, monkeypatch: 
     with pytest.raises(JobNotFound):
         ATTACHING[verb](hasty.job("no-such-job"))
     hasty.close()
+
+
+@pytest.mark.parametrize("timeout", [0, 0.2])
+def test_a_wrong_id_is_told_at_the_end_of_a_timeout_too(timeout: float, queue: JobQueue) -> None:
+    """In both clients: "not ended yet" would keep the caller waiting for a job that there is not."""
+    with pytest.raises(JobNotFound):
+        queue.job("no-such-job").result(timeout)
+
+    async def wait() -> None:
+        async with AsyncJobQueue(queue.url, settings=queue.settings) as awaited:
+            await awaited.job("no-such-job").result(timeout)
+
+    with pytest.raises(JobNotFound):
+        asyncio.run(wait())

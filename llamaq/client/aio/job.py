@@ -128,26 +128,26 @@ class AsyncJob(Generic[R]):
         Raises:
             JobFailed, JobCancelled, JobExpired: it ended without a result.
             TimeoutError: it has not ended yet, and why; the job goes on.
+            JobNotFound: there is no such job, at the end of the timeout or after 3 s.
         """
         try:
             end = await self._connection.reader.end(self.id, timeout)
         except TimeoutError as error:
             message = str(error)
-            raise TimeoutError(await self._unended(message) if message == UNENDED else message) from None
+            raise TimeoutError(message + await self._standing() if message == UNENDED else message) from None
         return cast("R", outcome(self.id, end))
 
-    async def _unended(self, message: str) -> str:
-        """The message of a timeout, with where the job stands, if Redis says it at once."""
-        keys = self._connection.settings.keys
+    async def _standing(self) -> str:
+        """Where the job stands, behind a colon; nothing where Redis does not say it at once. Raises as `status`."""
         try:
             async with self._connection.verb() as redis, io.limited(STANDING_SECONDS):
-                answer = await run_async(redis, status_call(keys, self.id, why=True))
-            if answer.word == "MISSING":
-                return message
-            with readable(self._connection.url):
-                return f"{message}: {read_status(self.id, answer).standing}"
+                answer = await run_async(redis, status_call(self._connection.settings.keys, self.id, why=True))
+            if answer.word != "MISSING":
+                with readable(self._connection.url):
+                    return f": {read_status(self.id, answer).standing}"
         except LlamaqError:
-            return message
+            return ""
+        raise JobNotFound(self.id) from None
 
     async def status(self) -> JobStatus:
         """The current record of the job.

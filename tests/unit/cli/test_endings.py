@@ -137,6 +137,13 @@ def test_result_waits_no_longer_than_told(fake_worker: FakeWorker, llamaq: Llama
     assert late.out.all() == "draft\n"
 
 
+def test_result_of_an_unknown_job(here: Here) -> None:
+    """Code 6 with `--timeout` too: it is not a job that goes on."""
+    early = here("result", "nope", "--timeout", "0.2")
+    assert early.code == 6
+    assert "no job nope" in early.err
+
+
 def test_no_redis(llamaq: Llamaq) -> None:
     """Nobody listens: code 5, the address, and where it is set."""
     with socket.socket() as taken:
